@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// Two tiers: fast (no network, no programs) and cluster (real etcd, PostgreSQL, Patroni).
+export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/{unit,commands,contract}/**/*.test.ts'],
+          exclude: ['test/**/*.live.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'live',
+          include: ['test/**/*.live.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});

@@ -1,0 +1,304 @@
+/** Patroni's words as types. Everything here is data: no I/O, no clock. */
+import type { Lsn } from './lsn.js';
+
+// ---------------------------------------------------------------- first witness: the DCS
+
+export type JsonValue =
+  null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
+
+/** `members/<name>`: a member's last heartbeat, up to loop_wait old (ttl old if its node is dead). */
+export interface Member {
+  name: string;
+  connUrl: string | null;
+  apiUrl: string | null;
+  /** Host and port out of connUrl; null when absent or unreadable. */
+  host: string | null;
+  port: number | null;
+  /** Patroni's own word: primary (master before 4), replica, standby_leader, … or '' */
+  role: string;
+  state: string;
+  replicationState: string | null;
+  timeline: number | null;
+  xlogLocation: Lsn | null;
+  receiveLsn: Lsn | null;
+  replayLsn: Lsn | null;
+  version: string | null;
+  tags: JsonObject;
+  pendingRestart: boolean;
+  pendingRestartReason: JsonObject | null;
+  scheduledRestart: JsonObject | null;
+  pause: boolean;
+  modRevision: string;
+  /** The whole value as Patroni wrote it, {} when unreadable. */
+  raw: JsonObject;
+}
+
+/** `/sync`. `leader` null means empty: synchronous mode requested, not active. */
+export interface SyncKey {
+  leader: string | null;
+  /** As written; names compare case-insensitively. */
+  standbys: string[];
+  /** 0 unless synchronous_mode is quorum. */
+  quorum: number;
+  modRevision: string;
+}
+
+/** `/failover` when it holds a request; `{}` (finished or cancelled) is parsed as null. */
+export interface FailoverKey {
+  leader: string | null;
+  candidate: string | null;
+  /** As written (ISO 8601), null when not scheduled. */
+  scheduledAt: string | null;
+  modRevision: string;
+}
+
+export interface StatusKey {
+  /** The leader's last LSN, up to loop_wait old; null when absent. */
+  optime: Lsn | null;
+  slots: Record<string, Lsn>;
+  retainSlots: string[];
+}
+
+export interface HistoryLine {
+  timeline: number;
+  lsn: Lsn;
+  reason: string;
+  timestamp: string | null;
+  newLeader: string | null;
+}
+
+export type SyncMode = 'off' | 'on' | 'quorum';
+
+/** The dynamic configuration, with the settings that decide things already read out and defaulted. */
+export interface DynamicConfig {
+  raw: JsonObject;
+  syncMode: SyncMode;
+  syncModeStrict: boolean;
+  syncNodeCount: number;
+  ttlSeconds: number;
+  loopWaitSeconds: number;
+  retryTimeoutSeconds: number;
+  maximumLagOnFailoverBytes: number;
+  maximumLagOnSyncnodeBytes: number;
+  primaryStopTimeoutSeconds: number;
+  checkTimeline: boolean;
+  failsafeMode: boolean;
+  pause: boolean;
+  useSlots: boolean;
+  usePgRewind: boolean;
+  /** Only a standby_cluster with host, port or restore_command counts. */
+  standbyCluster: JsonObject | null;
+  modRevision: string;
+}
+
+/** Something in the DCS that could not be read; never thrown, always shown. */
+export interface ParseProblem {
+  key: string;
+  problem: string;
+}
+
+/** What the DCS says of one cluster, at one revision. */
+export interface Cluster {
+  scope: string;
+  /** Citus group, null outside Citus. */
+  group: number | null;
+  revision: string;
+  /** database system identifier, from `initialize`; null when absent. */
+  systemId: string | null;
+  leaderName: string | null;
+  members: Member[];
+  /** null: key absent. */
+  sync: SyncKey | null;
+  config: DynamicConfig | null;
+  status: StatusKey | null;
+  failover: FailoverKey | null;
+  /** mod_revision of /failover whatever it holds; '0' when the key is absent. */
+  failoverRevision: string;
+  /** null: key absent. */
+  history: HistoryLine[] | null;
+  failsafe: Record<string, string> | null;
+  problems: ParseProblem[];
+}
+
+// ---------------------------------------------------------------- readings
+
+/**
+ * Why a witness did not speak:
+ * off: not asked (--verify); no_address: nowhere to ask; unreachable: refused, reset, no route, timed out;
+ * denied: answered and refused us (login, certificate, allowlist); misidentified: another name or scope answered;
+ * invalid: an answer that could not be read.
+ */
+export type SilenceKind =
+  'off' | 'no_address' | 'unreachable' | 'denied' | 'misidentified' | 'invalid';
+
+/** What a witness said, or why it said nothing. A node that does not answer is data. */
+export type Reading<T> =
+  { ok: true; value: T; tookMs: number } | { ok: false; kind: SilenceKind; reason: string };
+
+// ---------------------------------------------------------------- second witness: Patroni's REST API
+
+/** One row of `replication[]` in GET /patroni of a primary: its pg_stat_replication without LSNs. */
+export interface RestWalsender {
+  applicationName: string;
+  usename: string | null;
+  clientAddr: string | null;
+  state: string | null;
+  syncState: string | null;
+  syncPriority: number | null;
+}
+
+/** GET /patroni */
+export interface RestStatus {
+  httpStatus: number;
+  name: string;
+  scope: string;
+  state: string;
+  role: string;
+  /** PostgreSQL's server_version_num, null when it is not running. */
+  serverVersion: number | null;
+  patroniVersion: string | null;
+  timeline: number | null;
+  systemId: string | null;
+  /** Present on a node that is out of recovery. */
+  location: Lsn | null;
+  receivedLocation: Lsn | null;
+  replayedLocation: Lsn | null;
+  replayedTimestamp: string | null;
+  replayPaused: boolean | null;
+  /** null: the answer has no `replication` (none connected, or not a primary). */
+  replication: RestWalsender[] | null;
+  replicationState: string | null;
+  syncStandby: boolean;
+  quorumStandby: boolean;
+  pause: boolean;
+  pendingRestart: boolean;
+  pendingRestartReason: JsonObject | null;
+  scheduledRestart: JsonObject | null;
+  tags: JsonObject;
+  watchdogFailed: boolean;
+  failsafeModeIsActive: boolean;
+  /** Unix seconds of Patroni's last successful DCS contact, null when absent. */
+  dcsLastSeen: number | null;
+  clusterUnlocked: boolean;
+  raw: JsonObject;
+}
+
+// ---------------------------------------------------------------- third witness: PostgreSQL itself
+
+/** One row of pg_stat_replication; names are not unique, keep the list. */
+export interface Walsender {
+  pid: number;
+  usename: string | null;
+  applicationName: string;
+  clientAddr: string | null;
+  clientPort: number | null;
+  state: string | null;
+  sentLsn: Lsn | null;
+  writeLsn: Lsn | null;
+  flushLsn: Lsn | null;
+  replayLsn: Lsn | null;
+  writeLagMs: number | null;
+  flushLagMs: number | null;
+  replayLagMs: number | null;
+  syncPriority: number | null;
+  syncState: string | null;
+  /** Age of reply_time on the server's own clock, ms; null when it never replied. */
+  replyAgeMs: number | null;
+  /** The slot it streams from (pg_replication_slots.active_pid), null without one. */
+  slotName: string | null;
+  slotType: 'physical' | 'logical' | null;
+  backendStart: string | null;
+}
+
+export interface WalReceiver {
+  pid: number;
+  status: string | null;
+  senderHost: string | null;
+  senderPort: number | null;
+  slotName: string | null;
+  flushedLsn: Lsn | null;
+  receivedTimeline: number | null;
+  /** Age of last_msg_receipt_time on the server's own clock, ms. */
+  lastMessageAgeMs: number | null;
+}
+
+export interface ReplicationSlot {
+  slotName: string;
+  slotType: 'physical' | 'logical';
+  database: string | null;
+  active: boolean;
+  activePid: number | null;
+  restartLsn: Lsn | null;
+  confirmedFlushLsn: Lsn | null;
+  walStatus: string | null;
+}
+
+/** One name of pg_settings that decides something. */
+export interface Setting {
+  value: string;
+  source: string | null;
+  sourcefile: string | null;
+  pendingRestart: boolean;
+}
+
+/** What one PostgreSQL says of itself, read in one session. */
+export interface SqlStatus {
+  serverVersion: number;
+  systemId: string | null;
+  inRecovery: boolean;
+  timeline: number | null;
+  /** pg_current_wal_lsn() when not in recovery, else null. */
+  currentLsn: Lsn | null;
+  receiveLsn: Lsn | null;
+  replayLsn: Lsn | null;
+  replayPaused: boolean | null;
+  lastXactReplayAgeMs: number | null;
+  walsenders: Walsender[];
+  walReceiver: WalReceiver | null;
+  slots: ReplicationSlot[];
+  settings: Record<string, Setting>;
+  /** Backends waiting in wait_event SyncRep. */
+  syncRepWaiters: number;
+  /** Oldest transaction's age in ms other than our own, null when none. */
+  oldestXactAgeMs: number | null;
+  baseBackupsRunning: number;
+  archiver: {
+    lastArchivedAgeMs: number | null;
+    lastFailedAgeMs: number | null;
+    failedCount: number;
+  } | null;
+  /** Which login was used, e.g. `superuser` or `flag`; never the password. */
+  login: string;
+}
+
+// ---------------------------------------------------------------- all three, side by side
+
+export interface MemberReadings {
+  name: string;
+  rest: Reading<RestStatus>;
+  sql: Reading<SqlStatus>;
+}
+
+/** A member whose key is gone but whose PostgreSQL may live on. */
+export interface Departed extends MemberReadings {
+  /** Where its address comes from. */
+  origin: 'dcs history' | 'failsafe' | '--also';
+  host: string | null;
+  port: number | null;
+}
+
+export type VerifyMode = 'auto' | 'sql' | 'rest' | 'off';
+
+/** Everything the three witnesses said of one cluster. The pure functions below src/cluster decide on it. */
+export interface Snapshot {
+  cluster: Cluster;
+  verify: VerifyMode;
+  /** Wall clock at the DCS read, ISO 8601 UTC. */
+  takenAt: string;
+  /** In the order of cluster.members. */
+  members: MemberReadings[];
+  departed: Departed[];
+  /** Set when the DCS was read without its majority (--serializable). */
+  serializable: boolean;
+}

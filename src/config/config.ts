@@ -1,0 +1,64 @@
+/** The effective configuration: what flags, environment and file came to. Reading it is load.ts's work. */
+import type { Endpoint } from '../dcs/dcs.js';
+
+/** TLS and login for Patroni's REST API. Paths, not contents. */
+export interface RestSettings {
+  username: string | null;
+  password: string | null;
+  cacert: string | null;
+  certfile: string | null;
+  keyfile: string | null;
+  keyfilePassword: string | null;
+  /** -k: do not verify the server's certificate. */
+  insecure: boolean;
+}
+
+export interface EtcdSettings {
+  endpoints: Endpoint[];
+  username: string | null;
+  password: string | null;
+  cacert: string | null;
+  cert: string | null;
+  key: string | null;
+  keyPassword: string | null;
+}
+
+/** One PostgreSQL login out of the configuration or the command line. */
+export interface PgLogin {
+  /** `flag`, `environment`, `superuser`, `rewind` or `replication`. */
+  origin: string;
+  username: string | null;
+  password: string | null;
+  database: string | null;
+  sslmode: string | null;
+  sslrootcert: string | null;
+  sslcert: string | null;
+  sslkey: string | null;
+  sslpassword: string | null;
+}
+
+/** Where a value came from, for `config show` and for error messages. */
+export interface SourcedValue {
+  /** Dotted key in Patroni's own words, e.g. `etcd3.hosts`, `ctl.insecure`, `scope`. */
+  key: string;
+  /** Printable; secrets already masked. */
+  value: string;
+  /** e.g. `flag --dcs-url`, `environment PATRONI_SCOPE`, `file /etc/patroni.yml:12`, `default`. */
+  source: string;
+}
+
+export interface Config {
+  scope: string | null;
+  /** Normalised: leading slash, none at the end, none doubled. Default `/service`. */
+  namespace: string;
+  /** citus.group */
+  group: number | null;
+  /** null: nothing tells where the DCS is (an error once it is needed). */
+  etcd: EtcdSettings | null;
+  rest: RestSettings;
+  /** In the order in which they are tried. */
+  logins: PgLogin[];
+  sources: SourcedValue[];
+  /** Things worth a warning on stderr, e.g. a key that patctl ignores. */
+  warnings: string[];
+}

@@ -1,0 +1,16 @@
+/** The terminal as a command sees it; run.ts makes the real one, tests a recording one. */
+export interface Io {
+  /** The result, and nothing else. */
+  out(text: string): void;
+  /** Progress, warnings, prompts, errors. */
+  err(text: string): void;
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdinIsTty: boolean;
+  readonly stdoutIsTty: boolean;
+  readonly stderrIsTty: boolean;
+  /** Colour is wanted on this stream: a terminal, and neither NO_COLOR nor --no-color. */
+  readonly outColor: boolean;
+  readonly errColor: boolean;
+  /** Terminal width of stdout, 80 when it is not a terminal. */
+  readonly columns: number;
+}

@@ -1,0 +1,110 @@
+/** Values the way Patroni reads them: its configuration is typed loosely and so are its keys. */
+import type { JsonObject, JsonValue } from './model.js';
+
+/** True for a JSON object; arrays and null are not. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Truth in the sense of Python: empty strings, arrays and objects are false. */
+export function truthy(value: JsonValue | undefined): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  if (isObject(value)) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
+/** A switch: on, true, yes, 1 and their opposites in any case; null when it is none of them. */
+export function parseBool(value: JsonValue | undefined): boolean | null {
+  if (typeof value === 'object') return null;
+  const text = String(value).toLowerCase();
+  if (['on', 'true', 'yes', '1'].includes(text)) return true;
+  if (['off', 'false', 'no', '0'].includes(text)) return false;
+  return null;
+}
+
+type Base = 'B' | 'kB' | 'MB' | 'ms' | 's' | 'min';
+/** How much of the smallest member of the family one unit is; in order, largest first. */
+const MEMORY: [string, number][] = [
+  ['TB', 1024 ** 4],
+  ['GB', 1024 ** 3],
+  ['MB', 1024 ** 2],
+  ['kB', 1024],
+  ['B', 1],
+];
+const TIME: [string, number][] = [
+  ['d', 86_400_000_000],
+  ['h', 3_600_000_000],
+  ['min', 60_000_000],
+  ['s', 1_000_000],
+  ['ms', 1000],
+  ['us', 1],
+];
+
+/** Rounds halves to the even neighbour, as Python and PostgreSQL do. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+function convert(value: number, unit: string, base: Base): number | null {
+  const family = MEMORY.some(([name]) => name === base) ? MEMORY : TIME;
+  const size = new Map(family);
+  const own = size.get(unit);
+  const target = size.get(base);
+  if (own === undefined || target === undefined) return null;
+  const smaller = family[family.findIndex(([name]) => name === unit) + 1];
+  const converted = (value * own) / target;
+  if (smaller === undefined) return converted;
+  const step = smaller[1] / target;
+  return roundHalfEven(converted / step) * step;
+}
+
+function leadingInteger(text: string): [number | null, string] {
+  const hex = /^([-+]?)0x([0-9a-fA-F]+)/.exec(text);
+  if (hex) return [sign(hex[1]) * parseInt(hex[2] ?? '', 16), text.slice(hex[0].length)];
+  const octal = /^([-+]?)(0[0-7]*)/.exec(text);
+  if (octal) return [sign(octal[1]) * parseInt(octal[2] ?? '', 8), text.slice(octal[0].length)];
+  const decimal = /^([-+]?)([1-9][0-9]*)/.exec(text);
+  if (decimal) return [sign(decimal[1]) * Number(decimal[2]), text.slice(decimal[0].length)];
+  return [null, text];
+}
+
+function sign(text: string | undefined): number {
+  return text === '-' ? -1 : 1;
+}
+
+/**
+ * A whole number as PostgreSQL writes settings: 10, '10', '0x10', '1.6', and with a base unit also
+ * '10s' or '1 MB'. null when it is none, or has a unit nobody asked for.
+ */
+export function parseInteger(value: JsonValue | undefined, base?: Base): number | null {
+  if (typeof value !== 'number' && typeof value !== 'string') return null;
+  const text = String(value).trim();
+  let [number, rest] = leadingInteger(text);
+  if ((number === null && rest.startsWith('.')) || /^[.eE]/.test(rest)) {
+    const match = /^[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?/.exec(text);
+    [number, rest] = match ? [Number(match[0]), text.slice(match[0].length)] : [null, text];
+  }
+  if (number === null || !Number.isFinite(number)) return null;
+  const unit = rest.trim();
+  if (unit === '') return plusZero(roundHalfEven(number));
+  const converted = base === undefined ? null : convert(number, unit, base);
+  return converted === null ? null : plusZero(roundHalfEven(converted));
+}
+
+function plusZero(value: number): number {
+  return value === 0 ? 0 : value;
+}
+
+/** Order of names in etcd and in Python: by code point, which UTF-16 comparison is not. */
+export function byCodePoint(a: string, b: string): number {
+  if (a === b) return 0;
+  const left = Array.from(a);
+  const right = Array.from(b);
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const difference = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}

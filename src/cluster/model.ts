@@ -32,6 +32,8 @@ export interface Member {
   modRevision: string;
   /** The whole value as Patroni wrote it, {} when unreadable. */
   raw: JsonObject;
+  /** Its text, for --compat: Python tells 1.0 from 1, a parsed value does not. */
+  text?: string;
 }
 
 /** `/sync`. `leader` null means empty: synchronous mode requested, not active. */
@@ -73,6 +75,8 @@ export type SyncMode = 'off' | 'on' | 'quorum';
 /** The dynamic configuration, with the settings that decide things already read out and defaulted. */
 export interface DynamicConfig {
   raw: JsonObject;
+  /** As `Member.text`. */
+  text?: string;
   syncMode: SyncMode;
   syncModeStrict: boolean;
   syncNodeCount: number;
@@ -286,6 +290,8 @@ export interface Departed extends MemberReadings {
   origin: 'dcs history' | 'failsafe' | '--also';
   host: string | null;
   port: number | null;
+  /** Something answers PostgreSQL's protocol there (no login needed to see it); null: no address. */
+  listening: boolean | null;
 }
 
 export type VerifyMode = 'auto' | 'sql' | 'rest' | 'off';
@@ -301,4 +307,28 @@ export interface Snapshot {
   departed: Departed[];
   /** Set when the DCS was read without its majority (--serializable). */
   serializable: boolean;
+}
+
+// ---------------------------------------------------------------- what follows from them
+
+export type Severity = 'info' | 'warning' | 'critical' | 'unknown';
+
+/** One thing one witness said, and when. */
+export interface Witnessed {
+  witness: 'DCS' | 'REST' | 'SQL';
+  /** Whom or what was asked: a member's name, or a key of the DCS. */
+  subject: string;
+  said: string;
+}
+
+/** Something that is wrong, or worth knowing. `code` never changes its meaning. */
+export interface Finding {
+  code: string;
+  severity: Severity;
+  /** Names of the members it is about; empty when it is about the cluster. */
+  members: string[];
+  message: string;
+  evidence: Witnessed[];
+  /** What to do next. */
+  next: string;
 }

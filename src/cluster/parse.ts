@@ -209,6 +209,7 @@ function parseMember(name: string, node: Node, note: Note): Member {
     pause: truthy(raw['pause']),
     modRevision: node.modRevision,
     raw,
+    text: node.value,
   };
 }
 
@@ -372,11 +373,12 @@ function parseFailsafe(node: Node, note: Note): Record<string, string> | null {
 }
 
 function parseConfig(node: Node, note: Note): DynamicConfig {
-  return { ...readConfig(objectIn(node, note) ?? {}), modRevision: node.modRevision };
+  const config = readConfig(objectIn(node, note) ?? {});
+  return { ...config, text: node.value, modRevision: node.modRevision };
 }
 
 /** The settings that decide things, read out of a dynamic configuration with Patroni's defaults. */
-export function readConfig(raw: JsonObject): Omit<DynamicConfig, 'modRevision'> {
+export function readConfig(raw: JsonObject): Omit<DynamicConfig, 'modRevision' | 'text'> {
   const on = (name: string): boolean => parseBool(raw[name]) === true;
   const seconds = (name: string, fallback: number): number =>
     parseInteger(raw[name], 's') ?? fallback;

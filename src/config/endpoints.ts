@@ -1,0 +1,95 @@
+/** Addresses of etcd, as people write them, to host and port. */
+import { isIPv6 } from 'node:net';
+import type { Endpoint } from '../dcs/dcs.js';
+
+export type Protocol = Endpoint['protocol'];
+
+export interface Address {
+  /** null when the text names none. */
+  protocol: Protocol | null;
+  host: string;
+  port: number;
+  username: string | null;
+  password: string | null;
+}
+
+/** The problem in words that quote nothing of the text, which may hold a password. */
+export interface BadAddress {
+  problem: string;
+}
+
+const DEFAULT_PORT = 2379;
+
+/** `@` after the first slash: the login was probably meant to hold that slash. */
+export const UNCLEAR_LOGIN = 'has an @ after a slash: write a slash inside a login as %2F';
+
+/** `[http[s]://][user:password@]host[:port][/…]`; brackets around IPv6 may be missing. */
+export function parseAddress(text: string, defaultPort = DEFAULT_PORT): Address | BadAddress {
+  const trimmed = text.trim();
+  const url = /^(?:([^/]*):)?\/\/([^]*)$/.exec(trimmed);
+  const protocol = url?.[1]?.toLowerCase() ?? null;
+  if (protocol !== null && protocol !== 'http' && protocol !== 'https') {
+    return { problem: 'must begin with http:// or https://, or name a host' };
+  }
+  const rest = url?.[2] ?? trimmed;
+  const authority = rest.split(/[/?#]/, 1)[0] ?? '';
+  // Half a password must not become a port that is shown.
+  if (rest.slice(authority.length).includes('@')) return { problem: UNCLEAR_LOGIN };
+  const { login, host } = splitLogin(authority);
+  const place = parseHostPort(host, defaultPort);
+  return 'problem' in place ? place : { protocol, ...place, ...login };
+}
+
+/** `user:password@host` apart; Patroni does not decode the login, so neither does this. */
+export function splitLogin(authority: string): {
+  login: { username: string | null; password: string | null };
+  host: string;
+} {
+  const end = authority.lastIndexOf('@');
+  if (end < 0) return { login: { username: null, password: null }, host: authority };
+  const [username = '', ...password] = authority.slice(0, end).split(':');
+  return {
+    login: { username: username || null, password: password.join(':') || null },
+    host: authority.slice(end + 1),
+  };
+}
+
+/** `host`, `host:port`, `[v6]`, `[v6]:port`, `v6`; a host without brackets is cut as Patroni does. */
+export function parseHostPort(
+  text: string,
+  defaultPort = DEFAULT_PORT,
+): { host: string; port: number } | BadAddress {
+  const trimmed = text.trim();
+  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(trimmed);
+  if (bracketed) return place(bracketed[1] ?? '', bracketed[2], defaultPort);
+  const cut = trimmed.lastIndexOf(':');
+  if (cut < 0) return place(trimmed, undefined, defaultPort);
+  const [host, port] = [trimmed.slice(0, cut), trimmed.slice(cut + 1)];
+  if (!host.includes(':') || isIPv6(host)) return place(host, port, defaultPort);
+  return place(trimmed, undefined, defaultPort);
+}
+
+function place(
+  host: string,
+  portText: string | undefined,
+  defaultPort: number,
+): { host: string; port: number } | BadAddress {
+  if (host === '') return { problem: 'names no host' };
+  if (host.includes(':') ? !isIPv6(host) : !/^[^\s@[\]/?#\\\p{Cc}]+$/u.test(host)) {
+    return { problem: 'is not a host name or address' };
+  }
+  const port = portText === undefined ? defaultPort : parsePort(portText);
+  return port === null ? { problem: 'has no port between 1 and 65535' } : { host, port };
+}
+
+/** null when it is no port. */
+export function parsePort(text: string): number | null {
+  if (!/^\d{1,5}$/.test(text)) return null;
+  const port = Number(text);
+  return port >= 1 && port <= 65535 ? port : null;
+}
+
+/** `http://[::1]:2379`; without a login, so it may be shown. */
+export function showEndpoint({ protocol, host, port }: Endpoint): string {
+  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,88 @@
+/** Patroni's keys that patctl knows, with their environment variables. One table, read by everything here. */
+
+export interface KeySpec {
+  /** Dotted, in Patroni's own words. */
+  key: string;
+  variable: string;
+  type: 'text' | 'bool' | 'int' | 'list';
+  secret: boolean;
+}
+
+const LOGIN_PARAMETERS = [
+  'username',
+  'password',
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslrootcert',
+  'sslcrl',
+  'sslcrldir',
+  'gssencmode',
+  'channel_binding',
+  'sslnegotiation',
+];
+
+const SECRETS = new Set(['password', 'keyfile_password', 'key_password', 'sslpassword']);
+
+/** The accounts of PostgreSQL in Patroni's file, in the order in which they are tried. */
+export const ACCOUNTS = ['superuser', 'rewind', 'replication'] as const;
+
+/** Where etcd is; the first one that is given counts, as in Patroni. */
+export const LOCATIONS = ['proxy', 'url', 'hosts', 'host'] as const;
+
+/** Every way of saying where etcd is, service records included. */
+export const LOCATION_KEYS = [...LOCATIONS, 'srv', 'discovery_srv', 'srv_domain', 'srv_suffix'];
+
+export const KEYS: readonly KeySpec[] = [
+  ...section('', ['scope', 'namespace', 'name']),
+  spec('citus.group', 'CITUS_GROUP', 'int'),
+  spec('citus.database', 'CITUS_DATABASE'),
+  spec('etcd3.hosts', 'ETCD3_HOSTS', 'list'),
+  ...section('etcd3', ['host', 'url', 'proxy', 'srv', 'srv_suffix']),
+  spec('etcd3.port', 'ETCD3_PORT', 'int'),
+  spec('etcd3.protocol', 'ETCD3_PROTOCOL'),
+  spec('etcd3.use_proxies', 'ETCD3_USE_PROXIES', 'bool'),
+  ...section('etcd3', ['cacert', 'cert', 'key', 'key_password', 'username', 'password']),
+  spec('ctl.insecure', 'CTL_INSECURE', 'bool'),
+  ...section('ctl', ['cacert', 'certfile', 'keyfile', 'keyfile_password']),
+  spec('ctl.authentication.username', 'CTL_USERNAME'),
+  spec('ctl.authentication.password', 'CTL_PASSWORD'),
+  ...section('restapi', ['connect_address', 'cafile', 'certfile', 'keyfile', 'keyfile_password']),
+  spec('restapi.authentication.username', 'RESTAPI_USERNAME'),
+  spec('restapi.authentication.password', 'RESTAPI_PASSWORD'),
+  ...ACCOUNTS.flatMap((account) =>
+    LOGIN_PARAMETERS.map((name) =>
+      spec(`postgresql.authentication.${account}.${name}`, `${account}_${name}`),
+    ),
+  ),
+];
+
+/** Single words that may be named in a message about a file. */
+export const KEY_WORDS: ReadonlySet<string> = new Set([
+  ...KEYS.flatMap(({ key }) => key.split('.')),
+  ...['etcd', 'consul', 'zookeeper', 'exhibitor', 'kubernetes', 'raft', 'log', 'tags', 'watchdog'],
+  ...[
+    'bootstrap',
+    'dcs',
+    'initdb',
+    'pg_hba',
+    'users',
+    'parameters',
+    'listen',
+    'data_dir',
+    'bin_dir',
+  ],
+  ...['ttl', 'loop_wait', 'retry_timeout', 'auth', 'pg_rewind', 'pgpass', 'callbacks'],
+]);
+
+function section(name: string, keys: string[]): KeySpec[] {
+  return keys.map((key) =>
+    name === '' ? spec(key, key) : spec(`${name}.${key}`, `${name}_${key}`),
+  );
+}
+
+function spec(key: string, variable: string, type: KeySpec['type'] = 'text'): KeySpec {
+  const secret = SECRETS.has(key.slice(key.lastIndexOf('.') + 1));
+  return { key, variable: `PATRONI_${variable.toUpperCase()}`, type, secret };
+}

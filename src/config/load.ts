@@ -1,0 +1,217 @@
+/** Reads the effective configuration: command line over environment over file over default. */
+import type { Config, SourcedValue } from './config.js';
+import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
+import { environmentTree, type Env } from './environment.js';
+import { findEtcd, type FoundEtcd } from './etcd.js';
+import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
+import { KEYS, LOCATION_KEYS, LOCATIONS } from './keys.js';
+import { configLogins } from './logins.js';
+import { printable } from './printable.js';
+import { makeReader, type Reader } from './read.js';
+import { restSettings } from './rest.js';
+import { emptyMap, lookUp, mergeTrees, withLeaf, withoutEntries, type MapTree } from './tree.js';
+import { parseYaml } from './yaml.js';
+
+export interface LoadInput {
+  flags: {
+    configFile?: string | undefined;
+    dcsUrl?: string | undefined;
+    insecure?: boolean | undefined;
+    /** Citus group. */
+    group?: number | undefined;
+  };
+  env: Env;
+  home: string;
+  platform: NodeJS.Platform;
+  /** node:fs/promises when not given. */
+  files?: ConfigFiles | undefined;
+}
+
+const DEFAULT_NAMESPACE = '/service';
+const MASK = '***';
+
+/** The configuration, or a ToolError that names file, line and key. Secrets are in no message. */
+export async function loadConfig(input: LoadInput): Promise<Config> {
+  const { flags, env } = input;
+  const warnings: string[] = [];
+  const path = configPath(flags.configFile, env, input.home, input.platform);
+  const { tree, fileRead } = await readTree(path, input, warnings);
+  const reader = makeReader(withNewLogins(tree), warnings);
+  const url = readDcsUrl(flags.dcsUrl, env);
+  if (url && !url.scheme) {
+    warnings.push(
+      `${url.from}: read as etcd3, for want of a scheme (patronictl takes it for etcd v2)`,
+    );
+  }
+  const etcd = findEtcd(reader, url, warnings);
+  const namespace = findNamespace(reader, url);
+  const group = findGroup(reader, flags.group, warnings);
+  const insecure = findInsecure(reader, flags.insecure === true);
+  const sources = listSources(reader, etcd, { namespace, insecure, group });
+  return {
+    scope: reader.text('scope')?.value ?? null,
+    namespace: namespace.value,
+    group: group === null ? null : Number(group.value),
+    etcd: etcd.settings,
+    rest: restSettings(reader, insecure.value === 'true', warnings),
+    logins: configLogins(reader, warnings),
+    sources: [
+      {
+        key: 'config_file',
+        value: printable(path.path),
+        source: fileRead ? path.from : `${path.from}, not read`,
+      },
+      ...sources,
+      logLevelSource(env),
+    ],
+    warnings: warnings.map(printable),
+  };
+}
+
+/** The log level that patronictl would take, by the same three variables. */
+export function logLevel(env: Env): string {
+  return env['PATRONI_LOG_LEVEL'] || env['PATRONI_LOGLEVEL'] || env['LOGLEVEL'] || 'WARNING';
+}
+
+/** File under environment; PATRONI_CONFIGURATION, which counts only without a file, stands alone. */
+async function readTree(
+  path: ConfigPath,
+  input: LoadInput,
+  warnings: string[],
+): Promise<{ tree: MapTree; fileRead: boolean }> {
+  const file = await readConfigFiles(path, input.files ?? (await nodeFiles()), warnings);
+  const environment = await environmentTree(input.env, warnings);
+  if (file) return { tree: layer(file, environment, warnings), fileRead: true };
+  const text = input.env['PATRONI_CONFIGURATION'];
+  const label = 'environment PATRONI_CONFIGURATION';
+  const whole = text ? await parseYaml(text, label, warnings) : null;
+  if (!whole) return { tree: environment, fileRead: false };
+  if (environment.entries.size > 0) {
+    const ignored = [...environment.entries.keys()].join(', ');
+    warnings.push(`${label} is set: as in Patroni, variables for ${ignored} are not looked at`);
+  }
+  return { tree: mergeTrees(emptyMap(label), whole), fileRead: false };
+}
+
+async function nodeFiles(): Promise<ConfigFiles> {
+  const { readFile, readdir } = await import('node:fs/promises');
+  return { readFile: (path) => readFile(path, 'utf8'), readdir: (path) => readdir(path) };
+}
+
+/** Lays the environment over the file; where etcd is comes from one of the two, never from a mixture. */
+function layer(file: MapTree, environment: MapTree, warnings: string[]): MapTree {
+  const given = LOCATION_KEYS.filter((name) => lookUp(environment, `etcd3.${name}`) !== null);
+  if (given.length === 0) return mergeTrees(file, environment);
+  const first = LOCATIONS.findIndex((name) => given.includes(name));
+  const stronger = LOCATIONS.slice(0, Math.max(first, 0)).find((name) => {
+    return lookUp(file, `etcd3.${name}`) !== null;
+  });
+  if (stronger) {
+    const variable = `PATRONI_ETCD3_${given[0]?.toUpperCase() ?? ''}`;
+    warnings.push(
+      `environment ${variable}: used; patronictl would use etcd3.${stronger} of the file`,
+    );
+  }
+  return mergeTrees(withoutEntries(file, 'etcd3', LOCATION_KEYS), environment);
+}
+
+/** Old files keep the accounts directly below postgresql; Patroni moves them, and so does this. */
+function withNewLogins(tree: MapTree): MapTree {
+  let result = tree;
+  const move = (from: string, to: string): void => {
+    const section = lookUp(tree, `postgresql.${from}`);
+    if (section?.kind === 'map')
+      result = withLeaf(result, `postgresql.authentication.${to}`, section);
+  };
+  if (!lookUp(tree, 'postgresql.authentication')) {
+    move('superuser', 'superuser');
+    move('replication', 'replication');
+  }
+  if (!lookUp(result, 'postgresql.authentication.superuser')) move('pg_rewind', 'superuser');
+  return result;
+}
+
+function readDcsUrl(flag: string | undefined, env: Env): DcsUrl | null {
+  if (flag !== undefined) return parseDcsUrl(flag, 'flag --dcs-url');
+  const variable = env['DCS_URL'];
+  return variable ? parseDcsUrl(variable, 'environment DCS_URL') : null;
+}
+
+function findNamespace(reader: Reader, url: DcsUrl | null): SourcedValue {
+  const given = reader.text('namespace');
+  const value = url?.namespace ?? given?.value ?? DEFAULT_NAMESPACE;
+  const squeezed = `/${value.trim()}/`.replace(/\/+/g, '/');
+  const source = url?.namespace ? url.from : (given?.from ?? 'default');
+  return { key: 'namespace', value: squeezed === '/' ? '/' : squeezed.slice(0, -1), source };
+}
+
+/** Patroni drops a citus section without a database, and with it the group. */
+function findGroup(
+  reader: Reader,
+  flag: number | undefined,
+  warnings: string[],
+): SourcedValue | null {
+  if (flag !== undefined)
+    return { key: 'citus.group', value: String(flag), source: 'flag --group' };
+  const group = reader.int('citus.group');
+  if (!group) return null;
+  if (!reader.text('citus.database')) {
+    warnings.push(`${group.from}: citus.group is ignored, as Patroni does without citus.database`);
+    return null;
+  }
+  return { key: 'citus.group', value: String(group.value), source: group.from };
+}
+
+function findInsecure(reader: Reader, flag: boolean): SourcedValue {
+  const given = reader.bool('ctl.insecure');
+  if (flag) return { key: 'ctl.insecure', value: 'true', source: 'flag --insecure' };
+  return {
+    key: 'ctl.insecure',
+    value: String(given?.value ?? false),
+    source: given?.from ?? 'default',
+  };
+}
+
+/** Every key that has a value, in the table's order, with what flags and defaults made of it. */
+function listSources(
+  reader: Reader,
+  etcd: FoundEtcd,
+  made: { namespace: SourcedValue; insecure: SourcedValue; group: SourcedValue | null },
+): SourcedValue[] {
+  const row = (key: string, found: { value: string; from: string } | null): SourcedValue | null =>
+    found && { key, value: printable(found.value), source: printable(found.from) };
+  const special = new Map<string, SourcedValue | null>([
+    ['namespace', made.namespace],
+    ['ctl.insecure', made.insecure],
+    ['citus.group', made.group],
+    ...LOCATION_KEYS.map((name) => [`etcd3.${name}`, null] as const),
+    ['etcd3.port', null],
+    ['etcd3.hosts', row('etcd3.hosts', etcd.hosts)],
+    ['etcd3.username', row('etcd3.username', etcd.username)],
+    ['etcd3.password', row('etcd3.password', etcd.password)],
+  ]);
+  return KEYS.flatMap(({ key, type, secret }) => {
+    const found = special.has(key)
+      ? (special.get(key) ?? null)
+      : row(key, readAny(reader, key, type));
+    if (!found) return [];
+    const hidden = secret || found.value.includes('-----BEGIN');
+    return [hidden ? { ...found, value: MASK } : found];
+  });
+}
+
+function readAny(
+  reader: Reader,
+  key: string,
+  type: (typeof KEYS)[number]['type'],
+): { value: string; from: string } | null {
+  const found =
+    type === 'bool' ? reader.bool(key) : type === 'int' ? reader.int(key) : reader.text(key);
+  return found && { value: String(found.value), from: found.from };
+}
+
+function logLevelSource(env: Env): SourcedValue {
+  const variable = ['PATRONI_LOG_LEVEL', 'PATRONI_LOGLEVEL', 'LOGLEVEL'].find((name) => env[name]);
+  const source = variable ? `environment ${variable}` : 'default';
+  return { key: 'log.level', value: printable(logLevel(env)), source };
+}

@@ -1,0 +1,292 @@
+/** Patroni's REST API over node:http. Connecting and asking are two steps, so that "was it sent?" has a sure answer. */
+import type { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import type { RestSettings } from '../config/config.js';
+import type { Reading, RestStatus, SilenceKind } from '../cluster/model.js';
+import type { CallOutcome, Patroni, RestTarget } from './patroni.js';
+import { parseJson, parseRestStatus } from './parse.js';
+
+/** More than any answer of Patroni's; a larger one is not Patroni's. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+export type ReadFile = (path: string) => Promise<Buffer>;
+
+interface Request {
+  method: string;
+  origin: URL;
+  path: string;
+  body: string | null;
+}
+
+type Failure = { ok: false; sent: boolean; kind: SilenceKind; reason: string };
+type Exchange = { ok: true; status: number; body: string } | Failure;
+type Connected = { ok: true; socket: Socket } | Failure;
+
+/** Patroni's API with the TLS files and the login of `rest`. Nothing is read or connected before the first call. */
+export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDisk): Patroni {
+  let files: Promise<ConnectionOptions> | undefined;
+  const tlsOptions = () => (files ??= readTlsFiles(rest, readFile));
+  const authorization = basicAuth(rest);
+
+  async function exchange(request: Request, timeoutMs: number): Promise<Exchange> {
+    const deadline = startDeadline(timeoutMs);
+    try {
+      const connected = await connect(request.origin, tlsOptions, deadline);
+      if (!connected.ok) return connected;
+      return await ask(connected.socket, request, authorization, deadline);
+    } finally {
+      deadline.stop();
+    }
+  }
+
+  async function status(target: RestTarget, timeoutMs: number): Promise<Reading<RestStatus>> {
+    const startedMs = performance.now();
+    const origin = originOf(target.apiUrl);
+    if (!origin) return silent('invalid', 'its api_url is not an http or https address');
+    const request = { method: 'GET', origin, path: '/patroni', body: null };
+    const result = await exchange(request, timeoutMs);
+    if (!result.ok) return silent(result.kind, result.reason);
+    return readStatus(target, result, performance.now() - startedMs);
+  }
+
+  const call: Patroni['call'] = async (method, apiUrl, path, body, timeoutMs) => {
+    const origin = originOf(apiUrl);
+    if (!origin) return { kind: 'not_sent', reason: 'the api_url is not an http or https address' };
+    const text = body === null ? null : JSON.stringify(body);
+    return toOutcome(await exchange({ method, origin, path, body: text }, timeoutMs));
+  };
+
+  return { status, call };
+}
+
+function toOutcome(result: Exchange): CallOutcome {
+  if (!result.ok) return { kind: result.sent ? 'lost' : 'not_sent', reason: result.reason };
+  const { status, body } = result;
+  return { kind: 'answered', answer: { status, body, json: parseJson(body) } };
+}
+
+/** An answer counts only if it comes from the member that was asked for. */
+function readStatus(
+  target: RestTarget,
+  answer: { status: number; body: string },
+  tookMs: number,
+): Reading<RestStatus> {
+  const value = parseRestStatus(answer.status, parseJson(answer.body));
+  if (!value) {
+    const refused = answer.status === 401 || answer.status === 403;
+    if (refused) return silent('denied', `refused with HTTP ${answer.status}`);
+    return silent('invalid', `HTTP ${answer.status}, and the answer is not Patroni's status`);
+  }
+  // Before 3.1 or so Patroni told only its scope: then that has to do.
+  const sameName = value.name === '' || value.name === target.name;
+  if (sameName && value.scope === target.scope) return { ok: true, value, tookMs };
+  const wanted = `${target.name} of ${target.scope}`;
+  const found = `${value.name === '' ? 'a member' : value.name} of ${value.scope}`;
+  return silent('misidentified', `asked for ${wanted}, answered by ${found}`);
+}
+
+function silent(
+  kind: SilenceKind,
+  reason: string,
+): { ok: false; kind: SilenceKind; reason: string } {
+  return { ok: false, kind, reason };
+}
+
+/** Scheme, host and port of an api_url; a login or a path in it is left behind. */
+function originOf(apiUrl: string): URL | null {
+  if (!URL.canParse(apiUrl)) return null;
+  const url = new URL(apiUrl);
+  if ((url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') return null;
+  return new URL(url.origin);
+}
+
+function basicAuth(rest: RestSettings): string | null {
+  if (rest.username === null) return null;
+  return `Basic ${Buffer.from(`${rest.username}:${rest.password ?? ''}`).toString('base64')}`;
+}
+
+// ---------------------------------------------------------------- the deadline
+
+interface Deadline {
+  readonly timeoutMs: number;
+  /** Runs at the deadline; one action at a time, the last one given counts. */
+  onExpiry(action: () => void): void;
+  stop(): void;
+}
+
+/** One limit over name lookup, connecting, TLS, headers and body together. */
+function startDeadline(timeoutMs: number): Deadline {
+  let expired = false;
+  let action: () => void = () => undefined;
+  const timer = setTimeout(() => {
+    expired = true;
+    action();
+  }, timeoutMs);
+  return {
+    timeoutMs,
+    onExpiry(next) {
+      action = next;
+      if (expired) next();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+// ---------------------------------------------------------------- first step: a connection
+
+/** A connected (and, for https, verified) socket. No byte of the request is written before it is there. */
+async function connect(
+  origin: URL,
+  tlsOptions: () => Promise<ConnectionOptions>,
+  deadline: Deadline,
+): Promise<Connected> {
+  const host = origin.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(origin.port || (origin.protocol === 'https:' ? 443 : 80));
+  try {
+    if (origin.protocol === 'http:') {
+      const net = await import('node:net');
+      return await settled(net.connect({ host, port }), 'connect', deadline);
+    }
+    const [net, tls, options] = await Promise.all([
+      import('node:net'),
+      import('node:tls'),
+      tlsOptions(),
+    ]);
+    const servername = net.isIP(host) === 0 ? { servername: host } : {};
+    const socket = tls.connect({ ...options, ...servername, host, port });
+    return await settled(socket, 'secureConnect', deadline);
+  } catch (error) {
+    // A CA, certificate or key file that cannot be used.
+    return { ok: false, sent: false, kind: 'denied', reason: `TLS settings: ${messageOf(error)}` };
+  }
+}
+
+function settled(socket: Socket, event: string, deadline: Deadline): Promise<Connected> {
+  return new Promise((resolve) => {
+    // Stays on the socket for good: an error without a listener would end the process.
+    socket.on('error', (error) => {
+      resolve({ ok: false, sent: false, ...connectFailure(error) });
+    });
+    // A server may hang up in the middle of the handshake without an error of its own.
+    socket.on('close', () => {
+      resolve({ ok: false, sent: false, kind: 'unreachable', reason: 'hung up while connecting' });
+    });
+    socket.once(event, () => resolve({ ok: true, socket }));
+    deadline.onExpiry(() => {
+      const reason = `no connection within ${deadline.timeoutMs} ms`;
+      resolve({ ok: false, sent: false, kind: 'unreachable', reason });
+      socket.destroy();
+    });
+  });
+}
+
+function connectFailure(error: Error): { kind: SilenceKind; reason: string } {
+  const code = codeOf(error);
+  if (isCertificateAlert(code)) {
+    return { kind: 'denied', reason: `the server refused our certificate (${code})` };
+  }
+  if (code.includes('CERT') || code.includes('SIGNATURE') || code.includes('CHAIN')) {
+    return { kind: 'denied', reason: `its certificate is not trusted (${messageOf(error)})` };
+  }
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO') {
+    return { kind: 'invalid', reason: `no TLS there (${code})` };
+  }
+  return { kind: 'unreachable', reason: messageOf(error) };
+}
+
+/** TLS alerts by which a server turns a client certificate down. With TLS 1.3 they arrive after the handshake. */
+function isCertificateAlert(code: string): boolean {
+  return /^ERR_SSL_(SSL|TLS)V\d+_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|DECRYPT_ERROR)$/.test(
+    code,
+  );
+}
+
+// ---------------------------------------------------------------- second step: the request
+
+/** Writes the request once and reads the whole answer. Whatever goes wrong in here, it may have been sent. */
+async function ask(
+  socket: Socket,
+  request: Request,
+  authorization: string | null,
+  deadline: Deadline,
+): Promise<Exchange> {
+  const http = await import('node:http');
+  const headers: Record<string, string | number> = {
+    host: request.origin.host,
+    accept: 'application/json',
+  };
+  if (authorization !== null) headers['authorization'] = authorization;
+  if (request.body !== null) {
+    headers['content-type'] = 'application/json';
+    headers['content-length'] = Buffer.byteLength(request.body);
+  }
+  return new Promise((resolve) => {
+    let httpStatus: number | null = null;
+    const finish = (result: Exchange): void => {
+      resolve(result);
+      socket.destroy();
+    };
+    const fail = (kind: SilenceKind, what: string): void => {
+      const got = httpStatus === null ? '' : `HTTP ${httpStatus}, then `;
+      finish({ ok: false, sent: true, kind, reason: got + what });
+    };
+    const failed = (error: Error): void => {
+      const refused = isCertificateAlert(codeOf(error));
+      // The alert ends the handshake: no server reads a request behind it.
+      if (refused) finish({ ok: false, sent: false, ...connectFailure(error) });
+      else if (codeOf(error).startsWith('HPE_')) fail('invalid', 'not an HTTP answer');
+      else fail('unreachable', messageOf(error));
+    };
+    deadline.onExpiry(() => fail('unreachable', `no whole answer within ${deadline.timeoutMs} ms`));
+    const { method, path } = request;
+    // Never a proxy, never an agent that would keep the connection: the socket is ours.
+    const outgoing = http.request({ method, path, headers, createConnection: () => socket });
+    outgoing.on('error', failed);
+    outgoing.on('response', (response) => {
+      httpStatus = response.statusCode ?? 0;
+      const status = httpStatus;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('error', failed);
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > MAX_BODY_BYTES) fail('invalid', `more than ${MAX_BODY_BYTES} bytes of answer`);
+        else chunks.push(chunk);
+      });
+      response.on('end', () => {
+        finish({ ok: true, status, body: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    outgoing.end(request.body ?? undefined);
+  });
+}
+
+// ---------------------------------------------------------------- small things
+
+async function readTlsFiles(rest: RestSettings, readFile: ReadFile): Promise<ConnectionOptions> {
+  const options: ConnectionOptions = { rejectUnauthorized: !rest.insecure };
+  if (rest.cacert !== null) options.ca = await readFile(rest.cacert);
+  if (rest.certfile !== null) {
+    options.cert = await readFile(rest.certfile);
+    // One file may hold both, as for Python's ssl module.
+    options.key = rest.keyfile === null ? options.cert : await readFile(rest.keyfile);
+    if (rest.keyfilePassword !== null) options.passphrase = rest.keyfilePassword;
+  }
+  return options;
+}
+
+async function readFromDisk(path: string): Promise<Buffer> {
+  const fs = await import('node:fs/promises');
+  return fs.readFile(path);
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Several addresses of one name fail as an AggregateError without a message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error && error.message !== '' ? error.message : codeOf(error);
+}

@@ -1,0 +1,27 @@
+/** What the backends are at: commits that wait for a standby, the oldest transaction, base backups. */
+import { numberOf, type Row } from './row.js';
+
+/**
+ * Base backups are counted among the walsenders: pg_stat_progress_basebackup is new in PostgreSQL 13.
+ * A walsender holds no transaction that a clean shutdown would wait for.
+ */
+export const ACTIVITY_SQL = `
+select count(*) filter (where a.wait_event = 'SyncRep') as sync_rep_waiters,
+  extract(epoch from max(clock_timestamp() - a.xact_start) filter (
+    where a.pid <> pg_backend_pid() and a.backend_type <> 'walsender')) * 1000 as oldest_xact_age_ms,
+  (select count(*) from pg_stat_replication where state = 'backup') as base_backups_running
+from pg_stat_activity a`;
+
+export interface Activity {
+  syncRepWaiters: number;
+  oldestXactAgeMs: number | null;
+  baseBackupsRunning: number;
+}
+
+export function activityOf(row: Row): Activity {
+  return {
+    syncRepWaiters: numberOf(row['sync_rep_waiters']) ?? 0,
+    oldestXactAgeMs: numberOf(row['oldest_xact_age_ms']),
+    baseBackupsRunning: numberOf(row['base_backups_running']) ?? 0,
+  };
+}

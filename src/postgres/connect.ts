@@ -1,0 +1,153 @@
+/** PostgreSQL over pg: one session a question, every login and transport within one deadline. */
+import { existsSync } from 'node:fs';
+import type { PgLogin } from '../config/config.js';
+import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
+import {
+  orderLogins,
+  pgpassPath,
+  resolveLogins,
+  type Env,
+  type Login,
+  type LoginFlags,
+} from './logins.js';
+import type { PgTarget, Postgres } from './postgres.js';
+import { queryOnce, type Deadline } from './session.js';
+import { tlsOptions, transportsOf, type Transport } from './ssl.js';
+import { blindRole, STATUS_SQL, statusOf } from './status.js';
+
+/** What comes next after an attempt that led to nothing. */
+interface Refusal {
+  ok: false;
+  next: 'transport' | 'login' | 'stop';
+  kind: SilenceKind;
+  reason: string;
+}
+type Attempt = { ok: true; document: unknown } | Refusal;
+
+/** SQLSTATEs that another login may not meet: authentication, database, privileges, the user's connection limit. */
+const OTHER_LOGIN = ['28P01', '28000', '3D000', '42501', '53300'];
+
+const NO_FLAGS: LoginFlags = { username: undefined, database: undefined, password: undefined };
+
+/** PostgreSQL with the logins of flags, environment and configuration, in this order. Connects when asked. */
+export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS): Postgres {
+  const home = env['HOME'] ?? '';
+  const ordered = orderLogins(configured, env, flags, existsSync(pgpassPath(env, home)));
+
+  async function status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>> {
+    try {
+      return await ask(target, { timeoutMs, endsAtMs: performance.now() + timeoutMs });
+    } catch (error) {
+      return { ok: false, kind: 'invalid', reason: messageOf(error) };
+    }
+  }
+
+  async function ask(target: PgTarget, deadline: Deadline): Promise<Reading<SqlStatus>> {
+    const startedMs = performance.now();
+    const refusals: string[] = [];
+    for (const login of await resolveLogins(ordered, env, home, target)) {
+      const attempt = await tryLogin(login, target, deadline);
+      const blind = attempt.ok ? blindRole(attempt.document) : null;
+      if (attempt.ok && blind === null) {
+        const value = statusOf(attempt.document, login.origin);
+        return { ok: true, value, tookMs: performance.now() - startedMs };
+      }
+      if (!attempt.ok && attempt.next === 'stop') {
+        return { ok: false, kind: attempt.kind, reason: attempt.reason };
+      }
+      const why = attempt.ok
+        ? `role ${blind ?? ''} may not read pg_stat_replication: grant pg_monitor`
+        : attempt.reason;
+      refusals.push(`${login.origin}: ${why}`);
+    }
+    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is known';
+    return { ok: false, kind: 'denied', reason };
+  }
+
+  return { hasLogin: ordered.length > 0, status };
+}
+
+/** One login over the transports of its sslmode. */
+async function tryLogin(login: Login, target: PgTarget, deadline: Deadline): Promise<Attempt> {
+  const transports = transportsOf(login.ssl.mode, target.host);
+  if (!transports) return refused('login', 'denied', `there is no sslmode "${login.ssl.mode}"`);
+  let last: Refusal = refused('login', 'denied', 'no transport');
+  for (const transport of transports) {
+    const attempt = await trySession(login, transport, target, deadline);
+    if (attempt.ok || attempt.next !== 'transport') return attempt;
+    last = attempt;
+  }
+  return { ...last, next: 'login' };
+}
+
+async function trySession(
+  login: Login,
+  transport: Transport,
+  target: PgTarget,
+  deadline: Deadline,
+): Promise<Attempt> {
+  let ssl: Awaited<ReturnType<typeof tlsOptions>> | false;
+  try {
+    ssl = transport === 'tls' && (await tlsOptions(login.ssl));
+  } catch (error) {
+    return refused('transport', 'denied', messageOf(error));
+  }
+  for (let again = true; ; again = false) {
+    try {
+      return { ok: true, document: await queryOnce(target, login, ssl, STATUS_SQL, deadline) };
+    } catch (error) {
+      // 55000: it was promoted or began its recovery while it was read. Once more tells what it is now.
+      if (again && codeOf(error) === '55000') continue;
+      return refusalOf(error, login, transport);
+    }
+  }
+}
+
+/** What an error means for the attempts that are left. */
+function refusalOf(error: unknown, login: Login, transport: Transport): Refusal {
+  const code = codeOf(error);
+  const reason = messageOf(error);
+  // pg_hba.conf may have a line for the other transport.
+  if (code === '28000') return refused('transport', 'denied', reason);
+  if (OTHER_LOGIN.includes(code)) return refused('login', 'denied', reason);
+  if (/password is wanted|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
+  if (/does not support SSL/.test(reason)) {
+    const wanted = `the server has no TLS, and sslmode ${login.ssl.mode} wants it`;
+    return refused('transport', 'denied', wanted);
+  }
+  if (transport === 'tls' && isTlsError(code, reason)) {
+    return refused('transport', 'denied', `TLS: ${reason}`);
+  }
+  // 57xxx: shutting down, starting up, cancelled by our own time limit; 53xxx: out of something.
+  if (/^(57|53|08)/.test(code)) return refused('stop', 'unreachable', reason);
+  if (/^[0-9A-Z]{5}$/.test(code) && isDatabaseError(error)) {
+    return refused('stop', 'invalid', `${reason} (SQLSTATE ${code})`);
+  }
+  return refused('stop', 'unreachable', reason);
+}
+
+function isTlsError(code: string, reason: string): boolean {
+  return (
+    /^(ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO)|CERT|SIGNATURE|CHAIN/.test(code) ||
+    /SSL connection|alert/.test(reason)
+  );
+}
+
+function isDatabaseError(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error;
+}
+
+function refused(next: Refusal['next'], kind: SilenceKind, reason: string): Refusal {
+  return { ok: false, next, kind, reason };
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Several addresses of one name fail as an AggregateError without a message of its own. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error && error.message !== '' ? error.message : codeOf(error);
+}

@@ -1,0 +1,52 @@
+/** The settings that decide something, as pg_settings has them: numbers in the setting's own base unit. */
+import type { Setting } from '../cluster/model.js';
+import { textOf, type Row } from './row.js';
+
+/**
+ * Base units: wal_keep_size and max_slot_wal_keep_size MB; wal_sender_timeout and recovery_min_apply_delay ms.
+ * primary_conninfo is left out on purpose: it may hold a password.
+ */
+export const SETTING_NAMES = [
+  'archive_mode',
+  'cluster_name',
+  'data_checksums',
+  'hot_standby',
+  'max_connections',
+  'max_locks_per_transaction',
+  'max_prepared_transactions',
+  'max_replication_slots',
+  'max_slot_wal_keep_size',
+  'max_wal_senders',
+  'max_worker_processes',
+  'port',
+  'primary_slot_name',
+  'recovery_min_apply_delay',
+  'restore_command',
+  'synchronous_commit',
+  'synchronous_standby_names',
+  'wal_keep_segments',
+  'wal_keep_size',
+  'wal_level',
+  'wal_log_hints',
+  'wal_sender_timeout',
+] as const;
+
+/** restore_command may hold a secret too: 'set' or '' is all that is read. sourcefile is null without pg_read_all_settings. */
+export const SETTINGS_SQL = `
+select name, source, sourcefile, pending_restart,
+  case when name <> 'restore_command' then setting when setting = '' then '' else 'set' end as value
+from pg_settings
+where name in (${SETTING_NAMES.map((name) => `'${name}'`).join(', ')})`;
+
+export function settingsOf(rows: Row[]): Record<string, Setting> {
+  return Object.fromEntries(rows.map((row) => [textOf(row['name']) ?? '', settingOf(row)]));
+}
+
+function settingOf(row: Row): Setting {
+  return {
+    value: textOf(row['value']) ?? '',
+    source: textOf(row['source']),
+    sourcefile: textOf(row['sourcefile']),
+    pendingRestart: row['pending_restart'] === true,
+  };
+}

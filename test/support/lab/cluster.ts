@@ -1,0 +1,225 @@
+/**
+ * A real Patroni cluster on this machine: etcd, Patroni and PostgreSQL on free ports of 127.0.0.1.
+ * `startCluster` is what tests and the command line call; it returns the cluster's controller.
+ */
+import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from '../eventually.js';
+import { DEFAULT_PATRONI, ensureSetup, type LabPrograms } from '../setup.js';
+import { clientYaml, memberYaml, MONITOR_USER, PASSWORDS } from './configs.js';
+import { controller, type Lab } from './controller.js';
+import { takeDown } from './down.js';
+import { isEtcdHealthy } from './health.js';
+import { withLock, type Owner } from './lock.js';
+import { labProcesses, signal, unprivilegedUser } from './process.js';
+import {
+  configOf,
+  readState,
+  rootOf,
+  scopeLock,
+  withFreePorts,
+  writeState,
+  type ClusterOptions,
+  type ClusterState,
+  type EtcdNode,
+  type LabMember,
+} from './state.js';
+import { makeCertificates } from './tls.js';
+
+export type { Lab } from './controller.js';
+
+const UP_LIMIT_MS = 90_000;
+export const MAX_MEMBERS = 9;
+
+/** What `up` was asked for cannot be done. */
+export class LabError extends Error {}
+
+const DEFAULTS: ClusterOptions = {
+  scope: 'demo',
+  members: 3,
+  sync: 'off',
+  syncNodes: 1,
+  patroni: DEFAULT_PATRONI,
+  standbyOf: null,
+  tags: {},
+  etcd: 1,
+  restAuth: false,
+  tls: false,
+  loopWait: 2,
+  dcs: {},
+  parameters: {},
+};
+
+export interface StartHow {
+  /** The process whose end is the cluster's end; null: it stays until `down`. */
+  owner: Owner | null;
+  progress?: (line: string) => void;
+}
+
+/** Starts what is missing of the cluster and waits until it is healthy, 90 s at most. */
+export async function startCluster(wanted: Partial<ClusterOptions>, how: StartHow): Promise<Lab> {
+  const options = checked({ ...DEFAULTS, ...wanted });
+  const progress = how.progress ?? (() => undefined);
+  const programs = await ensureSetup(options.patroni);
+  return await withLock(scopeLock(options.scope), UP_LIMIT_MS, async () => {
+    const existing = readState(options.scope);
+    const state = existing ?? (await prepare(options, programs, how.owner));
+    const lab = controller(state, programs);
+    try {
+      await startMissing(lab, progress);
+      return lab;
+    } catch (error) {
+      // Somebody's cluster stays to be looked at; a test's must not.
+      if (how.owner !== null) await takeDown(options.scope);
+      throw error;
+    }
+  });
+}
+
+/** The controller of a cluster that was started before; null when there is none of that name. */
+export async function openCluster(scope: string): Promise<Lab | null> {
+  const state = readState(scope);
+  return state === null ? null : controller(state, await ensureSetup(state.options.patroni));
+}
+
+function checked(options: ClusterOptions): ClusterOptions {
+  const { scope, members, patroni, sync, standbyOf } = options;
+  if (!/^[A-Za-z0-9][\w-]{0,60}$/.test(scope)) throw new LabError(`not a usable scope: ${scope}`);
+  if (!Number.isInteger(members) || members < 1 || members > MAX_MEMBERS) {
+    throw new LabError(`members: 1 to ${MAX_MEMBERS}`);
+  }
+  if (sync === 'quorum' && Number(patroni.split('.')[0]) < 4) {
+    throw new LabError(`Patroni ${patroni} has no quorum mode`);
+  }
+  for (const name of Object.keys(options.tags)) {
+    const number = /^pg([1-9])$/.exec(name)?.[1];
+    if (Number(number ?? 99) > members) throw new LabError(`tags for an unknown member: ${name}`);
+  }
+  if (standbyOf === null) return options;
+  const source = readState(standbyOf);
+  if (source === null) throw new LabError(`no cluster ${standbyOf} to be a standby cluster of`);
+  return { ...options, tls: source.options.tls };
+}
+
+/** Chooses ports and writes down all files of a new cluster; nothing runs yet. */
+async function prepare(
+  options: ClusterOptions,
+  programs: LabPrograms,
+  owner: Owner | null,
+): Promise<ClusterState> {
+  const root = rootOf(options.scope);
+  const source = options.standbyOf === null ? null : readState(options.standbyOf);
+  const etcdCount = source === null ? options.etcd : 0;
+  const state = await withFreePorts(2 * (etcdCount + options.members), (ports) => {
+    const next = (): number => ports.shift() ?? 0;
+    const chosen: ClusterState = {
+      options,
+      owner,
+      etcd: source?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
+      members: names('pg', options.members).map((name) => member(options, name, next)),
+      source: source?.members ?? null,
+      certs: options.tls ? (source?.certs ?? join(root, 'certs')) : null,
+      patronictl: join(programs.patroniBin, 'patronictl'),
+    };
+    writeState(chosen);
+    return chosen;
+  });
+  if (options.tls && source === null) await makeCertificates(join(root, 'certs'));
+  writeFiles(state, programs);
+  return state;
+}
+
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
+
+function etcdNode(options: ClusterOptions, name: string, nextPort: () => number): EtcdNode {
+  const root = rootOf(options.scope);
+  const port = nextPort();
+  return {
+    name,
+    url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+    host: '127.0.0.1',
+    port,
+    peerPort: nextPort(),
+    dataDir: join(root, 'data', name),
+    log: join(root, 'log', `${name}.log`),
+  };
+}
+
+function member(options: ClusterOptions, name: string, nextPort: () => number): LabMember {
+  const root = rootOf(options.scope);
+  return {
+    name,
+    restUrl: `${options.tls ? 'https' : 'http'}://127.0.0.1:${nextPort()}`,
+    host: '127.0.0.1',
+    port: nextPort(),
+    dataDir: join(root, 'data', name),
+    log: join(root, 'log', `${name}.log`),
+  };
+}
+
+function writeFiles(state: ClusterState, programs: LabPrograms): void {
+  const root = rootOf(state.options.scope);
+  const own = (path: string): void => {
+    const user = unprivilegedUser();
+    if (user !== null) chownSync(path, user.uid, user.gid);
+  };
+  for (const folder of ['data', 'run', 'log']) {
+    mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
+    own(join(root, folder));
+  }
+  for (const one of state.members) {
+    const file = join(root, `${one.name}.yml`);
+    writeFileSync(file, memberYaml(state, one, programs.pgBin), { mode: 0o600 });
+    own(file);
+  }
+  writeFileSync(configOf(state.options.scope), clientYaml(state), { mode: 0o600 });
+  const certs = join(root, 'certs');
+  for (const name of existsSync(certs) ? readdirSync(certs) : []) own(join(certs, name));
+}
+
+async function startMissing(lab: Lab, progress: (line: string) => void): Promise<void> {
+  const { state, scope } = lab;
+  const deadline = Date.now() + UP_LIMIT_MS;
+  const leftMs = (): number => Math.max(0, deadline - Date.now());
+  for (const { pid, frozen } of labProcesses(lab.root)) if (frozen) signal(pid, 'SIGCONT');
+  progress(`${scope}: etcd on port ${state.etcd.map((node) => node.port).join(', ')}`);
+  for (const node of state.etcd) await lab.launch(node.name);
+  await eventually('etcd is healthy', leftMs(), async () => {
+    const healthy = await Promise.all(state.etcd.map((node) => isEtcdHealthy(state, node)));
+    return healthy.every(Boolean);
+  });
+  // In a new cluster the first member makes the database, so that who leads is not a matter of luck.
+  if ((await lab.dcsGet('initialize')) === null) {
+    const first = state.members.find(({ name }) => !isTagged(state, name, 'nofailover'));
+    if (first === undefined) throw new LabError('every member is tagged nofailover: none can lead');
+    progress(`${scope}: ${first.name} makes the database`);
+    await lab.launch(first.name);
+    await eventually('there is a leader', leftMs(), () => {
+      lab.assertRunning([first.name]);
+      return lab.leader();
+    });
+  }
+  progress(`${scope}: starting ${state.members.map(({ name }) => name).join(', ')}`);
+  for (const { name } of state.members) await lab.launch(name);
+  if (state.source === null) await ensureMonitorRole(lab, leftMs());
+  await lab.waitHealthy(leftMs());
+  progress(`${scope}: healthy`);
+}
+
+const isTagged = (state: ClusterState, name: string, tag: string): boolean =>
+  state.options.tags[name]?.[tag] === true;
+
+/** A login that sees all statistics and may change nothing. It must not wait for a standby. */
+async function ensureMonitorRole(lab: Lab, limitMs: number): Promise<void> {
+  const sql = `SET synchronous_commit TO local;
+    DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${MONITOR_USER}') THEN
+      CREATE ROLE ${MONITOR_USER} LOGIN PASSWORD '${PASSWORDS.monitor}' IN ROLE pg_monitor;
+    END IF; END $$;`;
+  await eventually(`role ${MONITOR_USER} exists`, limitMs, async () => {
+    const leader = await lab.leader();
+    if (leader === null) return false;
+    await lab.psql(leader, sql);
+    return true;
+  });
+}

@@ -1,0 +1,178 @@
+/** The files that Patroni, patctl and patronictl read, as plain objects written out as YAML. */
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { rootOf, type ClusterState, type LabMember } from './state.js';
+
+/** Fixed, so that a standby cluster can log in to its source, and easy to look for in output. */
+export const PASSWORDS = {
+  superuser: 'lab-secret-superuser',
+  replication: 'lab-secret-replication',
+  rewind: 'lab-secret-rewind',
+  monitor: 'lab-secret-monitor',
+  rest: 'lab-secret-rest',
+};
+
+/** A login that is in pg_monitor and may nothing else. */
+export const MONITOR_USER = 'patctl_monitor';
+export const REST_USER = 'patroni';
+
+/** Patroni's own file of one member. */
+export function memberYaml(state: ClusterState, member: LabMember, pgBin: string): string {
+  const root = rootOf(state.options.scope);
+  const address = new URL(member.restUrl).host;
+  const tags = state.options.tags[member.name];
+  return stringify({
+    ...commonPart(state),
+    name: member.name,
+    log: { level: 'INFO' },
+    restapi: {
+      listen: address,
+      connect_address: address,
+      ...restAuthentication(state),
+      ...restServerTls(state),
+    },
+    bootstrap: {
+      dcs: dynamicConfiguration(state),
+      initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums', 'no-sync'],
+    },
+    postgresql: {
+      listen: `127.0.0.1:${member.port}`,
+      connect_address: `127.0.0.1:${member.port}`,
+      data_dir: member.dataDir,
+      bin_dir: pgBin,
+      pgpass: join(root, 'run', `pgpass-${member.name}`),
+      use_unix_socket: true,
+      use_unix_socket_repl: true,
+      basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
+      authentication: authentication(state),
+      parameters: { unix_socket_directories: join(root, 'run'), ...serverTls(state) },
+    },
+    ...(tags === undefined ? {} : { tags }),
+  });
+}
+
+/** What a person keeps on the machine from which the cluster is looked after. */
+export function clientYaml(state: ClusterState): string {
+  return stringify({
+    ...commonPart(state),
+    ...(state.options.restAuth ? { restapi: restAuthentication(state) } : {}),
+    postgresql: { authentication: authentication(state) },
+  });
+}
+
+function commonPart(state: ClusterState): Record<string, unknown> {
+  const { certs } = state;
+  const hosts = state.etcd.map((node) => `${node.host}:${node.port}`);
+  const ctl =
+    certs === null
+      ? {}
+      : { ...certificates(certs, 'cacert', 'certfile', 'keyfile'), insecure: false };
+  return {
+    scope: state.options.scope,
+    namespace: '/service/',
+    etcd3:
+      certs === null
+        ? { hosts }
+        : { hosts, protocol: 'https', ...certificates(certs, 'cacert', 'cert', 'key') },
+    ...(certs === null && !state.options.restAuth
+      ? {}
+      : { ctl: { ...ctl, ...restAuthentication(state) } }),
+  };
+}
+
+function certificates(folder: string, ca: string, cert: string, key: string) {
+  return {
+    [ca]: join(folder, 'ca.crt'),
+    [cert]: join(folder, 'client.crt'),
+    [key]: join(folder, 'client.key'),
+  };
+}
+
+function restAuthentication(state: ClusterState): Record<string, unknown> {
+  if (!state.options.restAuth) return {};
+  return { authentication: { username: REST_USER, password: PASSWORDS.rest } };
+}
+
+function restServerTls({ certs }: ClusterState): Record<string, unknown> {
+  if (certs === null) return {};
+  return {
+    certfile: join(certs, 'server.crt'),
+    keyfile: join(certs, 'server.key'),
+    cafile: join(certs, 'ca.crt'),
+    verify_client: 'required',
+  };
+}
+
+function serverTls({ certs }: ClusterState): Record<string, unknown> {
+  if (certs === null) return {};
+  return {
+    ssl: 'on',
+    ssl_cert_file: join(certs, 'server.crt'),
+    ssl_key_file: join(certs, 'server.key'),
+    ssl_ca_file: join(certs, 'ca.crt'),
+  };
+}
+
+function authentication({ certs }: ClusterState): Record<string, unknown> {
+  const tls =
+    certs === null
+      ? {}
+      : { sslmode: 'verify-ca', ...certificates(certs, 'sslrootcert', 'sslcert', 'sslkey') };
+  return {
+    superuser: { username: 'postgres', password: PASSWORDS.superuser, ...tls },
+    replication: { username: 'replicator', password: PASSWORDS.replication, ...tls },
+    rewind: { username: 'rewind_user', password: PASSWORDS.rewind, ...tls },
+  };
+}
+
+function dynamicConfiguration(state: ClusterState): Record<string, unknown> {
+  const { options } = state;
+  const sync = options.sync === 'off' ? false : options.sync === 'on' ? true : 'quorum';
+  return {
+    ttl: 20,
+    loop_wait: options.loopWait,
+    retry_timeout: 3,
+    maximum_lag_on_failover: 1_048_576,
+    synchronous_mode: sync,
+    synchronous_node_count: options.syncNodes,
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      pg_hba: accessRules(state),
+      parameters: {
+        // The lab's data is worth nothing: no waiting for disks.
+        fsync: 'off',
+        shared_buffers: '16MB',
+        max_connections: 40,
+        wal_log_hints: 'on',
+        wal_keep_size: '16MB',
+        ...options.parameters,
+      },
+    },
+    ...standbyPart(state),
+    ...options.dcs,
+  };
+}
+
+/** Passwords over TCP, so that the order of logins matters; the sockets' folder is private. */
+function accessRules({ certs }: ClusterState): string[] {
+  const kind = certs === null ? 'host' : 'hostssl';
+  const method = certs === null ? 'scram-sha-256' : 'scram-sha-256 clientcert=verify-ca';
+  return [
+    'local all all trust',
+    'local replication all trust',
+    `${kind} replication replicator 127.0.0.1/32 ${method}`,
+    `${kind} all all 127.0.0.1/32 ${method}`,
+  ];
+}
+
+function standbyPart(state: ClusterState): Record<string, unknown> {
+  if (state.source === null) return {};
+  return {
+    standby_cluster: {
+      host: state.source.map((member) => member.host).join(','),
+      port: state.source.map((member) => member.port).join(','),
+      create_replica_methods: ['basebackup'],
+    },
+  };
+}

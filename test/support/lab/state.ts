@@ -1,0 +1,159 @@
+/** What a cluster of the lab is made of, and the folder in which that is written down. */
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { withLock, type Owner } from './lock.js';
+
+export interface EtcdNode {
+  name: string;
+  /** e.g. `http://127.0.0.1:20001` */
+  url: string;
+  host: string;
+  port: number;
+  peerPort: number;
+  dataDir: string;
+  log: string;
+}
+
+export interface LabMember {
+  name: string;
+  restUrl: string;
+  host: string;
+  port: number;
+  dataDir: string;
+  log: string;
+}
+
+/** Patroni's tags of one member. */
+export type Tags = Record<string, string | number | boolean>;
+export type SyncMode = 'off' | 'on' | 'quorum';
+
+export interface ClusterOptions {
+  scope: string;
+  members: number;
+  sync: SyncMode;
+  syncNodes: number;
+  patroni: string;
+  /** Scope of the lab's cluster that this one is a standby cluster of; its etcd is used. */
+  standbyOf: string | null;
+  /** By member name. */
+  tags: Record<string, Tags>;
+  etcd: 1 | 3;
+  restAuth: boolean;
+  tls: boolean;
+  loopWait: number;
+  /** More of the dynamic configuration, e.g. `{ primary_stop_timeout: 10 }`. */
+  dcs: Record<string, unknown>;
+  /** More PostgreSQL parameters in the dynamic configuration. */
+  parameters: Record<string, string | number | boolean>;
+}
+
+export interface ClusterState {
+  options: ClusterOptions;
+  /** The process whose end is the cluster's end; null: it stays until `down`. */
+  owner: Owner | null;
+  etcd: EtcdNode[];
+  members: LabMember[];
+  /** Folder of ca.crt, server.crt, client.crt and the keys; null without --tls. */
+  certs: string | null;
+  /** Members of the cluster that this standby cluster follows. */
+  source: LabMember[] | null;
+  /** The real patronictl. */
+  patronictl: string;
+}
+
+/** Short on purpose: a unix socket's path has 107 bytes at most. */
+export const LAB_FOLDER = `/tmp/patctl-lab-${process.getuid?.() ?? 0}`;
+
+export function rootOf(scope: string): string {
+  return join(LAB_FOLDER, scope);
+}
+
+/** A file that patctl and the real patronictl take with -c. */
+export function configOf(scope: string): string {
+  return join(rootOf(scope), 'patctl.yml');
+}
+
+/** The folder's only lock per scope lies beside it: the folder itself goes away. */
+export function scopeLock(scope: string): string {
+  return join(LAB_FOLDER, `.${scope}.lock`);
+}
+
+export function readState(scope: string): ClusterState | null {
+  try {
+    return JSON.parse(readFileSync(join(rootOf(scope), 'state.json'), 'utf8')) as ClusterState;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+export function writeState(state: ClusterState): void {
+  const root = rootOf(state.options.scope);
+  mkdirSync(root, { recursive: true, mode: 0o755 });
+  writeFileSync(join(root, 'state.json.new'), JSON.stringify(state, null, 2));
+  renameSync(join(root, 'state.json.new'), join(root, 'state.json'));
+}
+
+/** Scopes that have a folder, with a state file or without (an `up` that was killed early). */
+export function listScopes(): string[] {
+  try {
+    const entries = readdirSync(LAB_FOLDER, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+/** Takes the common folder away with its last cluster. */
+export function removeLabFolderIfEmpty(): void {
+  try {
+    rmdirSync(LAB_FOLDER);
+  } catch {
+    // Other clusters, or their locks, are in it.
+  }
+}
+
+/**
+ * Chooses free ports and has `use` write them down before anybody else may choose.
+ * Below the ephemeral range, so that no outgoing connection takes the port of a stopped member.
+ */
+export async function withFreePorts<T>(count: number, use: (ports: number[]) => T): Promise<T> {
+  return await withLock(join(LAB_FOLDER, '.ports.lock'), 30_000, async () => {
+    const taken = portsInUseByLab();
+    const ports: number[] = [];
+    let candidate = 12_000 + Math.floor(Math.random() * 16_000);
+    while (ports.length < count) {
+      candidate += 1;
+      if (candidate > 32_000) candidate = 12_000;
+      if (!taken.has(candidate) && (await isFree(candidate))) ports.push(candidate);
+    }
+    return use(ports);
+  });
+}
+
+function portsInUseByLab(): Set<number> {
+  const ports = new Set<number>();
+  for (const state of listScopes().map(readState)) {
+    for (const node of state?.etcd ?? []) ports.add(node.port).add(node.peerPort);
+    for (const member of state?.members ?? []) {
+      ports.add(member.port).add(Number(new URL(member.restUrl).port));
+    }
+  }
+  return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,244 @@
+/**
+ * Puts on this machine what the lab needs and nothing more: etcd, PostgreSQL and Python from the
+ * distribution, Patroni from PyPI. Quick when nothing is missing: it only looks for files then.
+ * Run it as `tsx test/support/setup.ts [PATRONI-VERSION…]`; the lab calls it too.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { withLock } from './lab/lock.js';
+
+/** The version whose output patctl promises to match. */
+export const DEFAULT_PATRONI = '4.1.4';
+
+/** Versions the tests know how to use; `setup.ts all` installs every one. */
+export const KNOWN_PATRONI = ['4.1.5', '4.1.4', '4.0.5', '3.2.2'];
+
+export interface LabPrograms {
+  etcd: string;
+  etcdctl: string;
+  /** Folder of initdb, postgres, psql. */
+  pgBin: string;
+  /** The virtual environment's bin folder: python, patroni, patronictl. */
+  patroniBin: string;
+}
+
+/** Something the lab needs is not there, and it could not be installed. The message says what to do. */
+export class SetupError extends Error {}
+
+const log = (line: string): void => void process.stderr.write(`setup: ${line}\n`);
+
+/** Makes sure that everything is installed and says where it is. */
+export async function ensureSetup(patroni: string = DEFAULT_PATRONI): Promise<LabPrograms> {
+  if (missingPackages().length > 0) await installPackages();
+  const patroniBin = await ensurePatroni(patroni);
+  const pgBin = findPgBin();
+  const etcd = findProgram('etcd');
+  const etcdctl = findProgram('etcdctl');
+  if (pgBin === null || etcd === null || etcdctl === null) throw new SetupError(howToInstall());
+  return { etcd, etcdctl, pgBin, patroniBin };
+}
+
+/** PostgreSQL's programs: version 15 where it is installed, else the newest. */
+export function findPgBin(base = '/usr/lib/postgresql'): string | null {
+  const versions = (existsSync(base) ? readdirSync(base) : [])
+    .filter((version) => existsSync(join(base, version, 'bin', 'postgres')))
+    .sort((a, b) => Number(b) - Number(a));
+  const chosen = versions.includes('15') ? '15' : versions[0];
+  return chosen === undefined ? null : join(base, chosen, 'bin');
+}
+
+/** Full path of a program, looked up as a shell would; sbin too, which not every user has. */
+function findProgram(name: string): string | null {
+  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/bin${delimiter}/usr/local/bin`;
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder, name);
+    if (folder === '') continue;
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return null;
+}
+
+/** Debian's and Ubuntu's names of what is not there yet. */
+function missingPackages(): string[] {
+  const missing: string[] = [];
+  if (findProgram('etcd') === null) missing.push('etcd-server');
+  if (findProgram('etcdctl') === null) missing.push('etcd-client');
+  if (findPgBin() === null) missing.push('postgresql');
+  if (findProgram('openssl') === null) missing.push('openssl');
+  if (!existsSync('/usr/bin/python3')) missing.push('python3');
+  if (!hasVenv()) missing.push('python3-venv');
+  return missing;
+}
+
+/** `ensurepip` is what Debian takes out of Python and puts into python3-venv. Files only: it is quick. */
+function hasVenv(): boolean {
+  if (!existsSync('/usr/bin/python3')) return false;
+  return readdirSync('/usr/lib').some(
+    (folder) =>
+      folder.startsWith('python3.') &&
+      existsSync(join('/usr/lib', folder, 'ensurepip/__init__.py')),
+  );
+}
+
+function howToInstall(): string {
+  return (
+    `the lab needs packages that are not installed, and this user may not install them. ` +
+    `Run as root:\n  apt-get update && apt-get install -y --no-install-recommends ${missingPackages().join(' ')}`
+  );
+}
+
+// Run by root. Nothing may start by itself: the lab runs its own servers on its own ports.
+const INSTALL_SCRIPT = String.raw`
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+conf=/etc/postgresql-common/createcluster.conf
+changed=
+restore() {
+  rm -f $policy
+  if [ -e $policy.before-patctl-lab ]; then mv $policy.before-patctl-lab $policy; fi
+  if [ -n "$changed" ]; then mv $conf.before-patctl-lab $conf; fi
+}
+trap restore EXIT
+trap 'exit 130' INT TERM HUP
+if [ -e $policy ] && ! grep -q patctl-lab $policy; then mv $policy $policy.before-patctl-lab; fi
+printf '#!/bin/sh\n# patctl-lab: start nothing while it installs\nexit 101\n' > $policy
+chmod 755 $policy
+install() { apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@"; }
+install_with_update() {
+  install "$@" || { apt-get -o DPkg::Lock::Timeout=300 update -q && install "$@"; }
+}
+case " $* " in *" postgresql "*)
+  install_with_update postgresql-common
+  if ! grep -Eq '^ *create_main_cluster *= *false' $conf; then
+    cp -p $conf $conf.before-patctl-lab
+    changed=yes
+    sed -ri 's/^#? *create_main_cluster .*/create_main_cluster = false/' $conf
+  fi ;;
+esac
+install_with_update "$@"
+if [ -d /run/systemd/system ]; then
+  case " $* " in *" etcd-server "*) systemctl disable --quiet etcd || true ;; esac
+fi
+`;
+
+async function installPackages(): Promise<void> {
+  const asRoot = rootCommand();
+  if (asRoot === null || findProgram('apt-get') === null) throw new SetupError(howToInstall());
+  await withLock(join('/tmp', 'patctl-lab-setup.lock'), 600_000, () => {
+    const packages = missingPackages();
+    if (packages.length === 0) return;
+    log(`installing ${packages.join(' ')}`);
+    const [command, ...before] = [...asRoot, 'sh', '-c', INSTALL_SCRIPT, 'setup', ...packages];
+    // apt's own talk goes to stderr: stdout belongs to the caller.
+    const run = spawnSync(command ?? 'sh', before, { stdio: ['inherit', 2, 2] });
+    if (run.status !== 0) {
+      throw new SetupError(`apt-get could not install ${packages.join(' ')} (see above)`);
+    }
+  });
+}
+
+/** How to become root: not at all, by sudo, or null when there is no way. */
+function rootCommand(): string[] | null {
+  if (process.getuid?.() === 0) return [];
+  if (findProgram('sudo') === null) return null;
+  const quiet = spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
+  return quiet || process.stdin.isTTY ? ['sudo'] : null;
+}
+
+/** Where Patroni's environments are kept. Root's home is closed to the unprivileged user that runs them. */
+export function cacheFolder(): string {
+  const named = process.env['PATCTL_LAB_CACHE'];
+  if (named !== undefined && named !== '') return named;
+  return process.getuid?.() === 0 ? '/var/cache/patctl-lab' : join(homedir(), '.cache/patctl-lab');
+}
+
+async function ensurePatroni(version: string): Promise<string> {
+  if (!/^\d+\.\d+\.\d+$/.test(version)) throw new SetupError(`not a Patroni version: ${version}`);
+  const cache = cacheFolder();
+  const link = join(cache, `patroni-${version}`);
+  if (existsSync(join(link, 'bin', 'patronictl'))) return join(link, 'bin');
+  mkdirSync(cache, { recursive: true, mode: 0o755 });
+  await withLock(join(cache, `.patroni-${version}.lock`), 600_000, () => {
+    if (!existsSync(join(link, 'bin', 'patronictl'))) buildPatroni(version, cache, link);
+  });
+  return join(link, 'bin');
+}
+
+/** A virtual environment cannot be moved, so it is built under its own name and a link is renamed to it. */
+function buildPatroni(version: string, cache: string, link: string): void {
+  log(`installing Patroni ${version} from PyPI into ${link}`);
+  sweep(cache, version, link);
+  const folder = mkdtempSync(join(cache, `.patroni-${version}-`));
+  try {
+    run('chmod', ['755', folder]);
+    run('/usr/bin/python3', ['-m', 'venv', folder]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    run(join(folder, 'bin/python'), [...pip, ...requirements(version)]);
+    // It imports what a newer release of some dependency may have taken away.
+    run(join(folder, 'bin/patronictl'), ['version']);
+    symlinkSync(basename(folder), `${folder}.link`);
+    renameSync(`${folder}.link`, link);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function requirements(version: string): string[] {
+  // python-etcd is imported for etcd v3 too.
+  const wanted = [`patroni[psycopg2-binary,etcd3]==${version}`, 'python-etcd>=0.4.3,<0.5'];
+  // Patroni before 4 does not say that a later ydiff has lost what it imports.
+  return Number(version.split('.')[0]) < 4 ? [...wanted, 'ydiff>=1.2,<1.3'] : wanted;
+}
+
+/** What an interrupted build left. The caller holds the lock, so nobody is at work on it. */
+function sweep(cache: string, version: string, link: string): void {
+  const current = existsSync(link) ? basename(readlinkSync(link)) : '';
+  for (const name of readdirSync(cache)) {
+    const old = name.startsWith(`.patroni-${version}-`) && name !== current;
+    if (old) rmSync(join(cache, name), { recursive: true, force: true });
+  }
+}
+
+function run(command: string, args: string[]): void {
+  const done = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...process.env, PYTHONPATH: '' },
+  });
+  if (done.status === 0) return;
+  const why = done.error?.message ?? `${done.stdout}${done.stderr}`.trim().slice(-2000);
+  throw new SetupError(`${command} ${args.join(' ')} failed: ${why}`);
+}
+
+async function main(args: string[]): Promise<void> {
+  const wanted = args.includes('all') ? KNOWN_PATRONI : args.length > 0 ? args : [DEFAULT_PATRONI];
+  try {
+    for (const version of wanted) await ensureSetup(version);
+    log(`ready: Patroni ${wanted.join(', ')}`);
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));

@@ -1,0 +1,87 @@
+/** etcd over gRPC: everything Dcs promises. Importing this file loads gRPC, so import it when first needed. */
+import type { IRangeRequest, IRangeResponse } from 'etcd3';
+import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } from './dcs.js';
+import { findDeleted } from './deleted.js';
+import { openGrpc, unwrap } from './grpc.js';
+import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
+import { toKeyValue } from './live.js';
+import type { Etcd } from './live.js';
+import { isCompacted } from './refusal.js';
+import { write } from './txn.js';
+import { walkEndpoints } from './walk.js';
+import type { Walk } from './walk.js';
+import { follow } from './watch.js';
+
+/** Connects at the first call. */
+export function openEtcd3(
+  settings: DcsSettings,
+  walk: Walk = walkEndpoints(settings.endpoints),
+): Dcs {
+  const closing = new AbortController();
+  const etcd: Etcd = { settings, walk, grpc: openGrpc(settings), closing: closing.signal };
+  return {
+    async range(prefix, options = {}) {
+      checkPrefix(prefix);
+      const { value } = await walk.first(
+        settings.timeoutMs,
+        (endpoint, signal) => readAll(etcd, endpoint, prefix, options, signal),
+        closing.signal,
+      );
+      return value;
+    },
+    txn: (compares, ops) => write(etcd, compares, ops),
+    watch(prefix, afterRevision, signal) {
+      checkPrefix(prefix);
+      return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
+    },
+    deletedKeys(prefix, limitMs) {
+      checkPrefix(prefix);
+      return findDeleted(etcd, prefix, limitMs);
+    },
+    close() {
+      closing.abort();
+      etcd.grpc.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function readAll(
+  { grpc, settings }: Etcd,
+  endpoint: Endpoint,
+  prefix: string,
+  { serializable = false }: RangeOptions,
+  signal: AbortSignal,
+): Promise<RangeRead> {
+  const kvs: KeyValue[] = [];
+  let revision = '0';
+  let key = prefix;
+  let restarts = 0;
+  for (;;) {
+    const answer = await grpc.read<IRangeResponse>(endpoint, {
+      service: 'KV',
+      method: 'range',
+      request: {
+        key: Buffer.from(key),
+        range_end: Buffer.from(endOfPrefix(prefix)),
+        limit: PAGE_KEYS,
+        revision,
+        serializable,
+      } satisfies IRangeRequest,
+      timeoutMs: settings.timeoutMs,
+      signal,
+    });
+    if (!answer.ok && isCompacted(answer.error) && ++restarts <= 3) {
+      kvs.length = 0;
+      revision = '0';
+      key = prefix;
+      continue;
+    }
+    const page = unwrap(answer, settings, prefix);
+    if (revision === '0') revision = page.header.revision;
+    for (const raw of page.kvs) kvs.push(toKeyValue(raw));
+    const last = kvs.at(-1);
+    if (!page.more || last === undefined) return { revision, kvs };
+    key = keyAfter(last.key);
+  }
+}

@@ -1,0 +1,301 @@
+/** One-shot reads through etcd's HTTP/JSON gateway: no gRPC to load, so a command starts quickly. */
+import http from 'node:http';
+import type { RequestOptions } from 'node:https';
+import { ToolError } from '../errors.js';
+import type { DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } from './dcs.js';
+import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
+import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal, CODE } from './refusal.js';
+import type { EtcdError } from './refusal.js';
+import { EndpointFailure, bareHost, walkEndpoints } from './walk.js';
+import type { Walk } from './walk.js';
+
+export interface Gateway {
+  /** As in Dcs, but throws GatewayRefused when only gRPC can answer. */
+  range(prefix: string, options?: RangeOptions): Promise<RangeRead>;
+}
+
+/** etcd lives, but its gateway does not serve us: it is switched off, or cannot see our certificate. */
+export class GatewayRefused extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'GatewayRefused';
+  }
+}
+
+/** What one gateway has learnt between calls. */
+interface Session {
+  settings: DcsSettings;
+  token: string | null;
+  authOff: boolean;
+  /** /v3 from etcd 3.4 on, /v3beta before. */
+  version: '/v3' | '/v3beta';
+}
+
+/** POSTs one JSON document to one endpoint. */
+type Post = (path: string, body: object) => Promise<Answer>;
+
+type Json = Record<string, unknown>;
+type Answer = { ok: true; json: Json } | { ok: false; error: EtcdError };
+
+/** Reads from any of the endpoints within `settings.timeoutMs`; holds no connection between calls. */
+export function openGateway(
+  settings: DcsSettings,
+  walk: Walk = walkEndpoints(settings.endpoints),
+): Gateway {
+  const session: Session = { settings, token: null, authOff: false, version: '/v3' };
+  return {
+    async range(prefix, options = {}) {
+      checkPrefix(prefix);
+      const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
+        withConnection(session, endpoint, signal, (post) =>
+          readAll(session, post, prefix, options.serializable === true),
+        ),
+      );
+      return value;
+    },
+  };
+}
+
+/** Runs `work` over one kept-alive connection that ends with it. */
+async function withConnection<T>(
+  session: Session,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+  work: (post: Post) => Promise<T>,
+): Promise<T> {
+  const { settings } = session;
+  const secure = endpoint.protocol === 'https';
+  // Loaded only for TLS: node:https costs start-up time.
+  const transport = secure ? (await import('node:https')).default : http;
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: 1 });
+  const end = (): void => agent.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  const base: RequestOptions = {
+    host: bareHost(endpoint.host),
+    port: endpoint.port,
+    method: 'POST',
+    agent,
+    ...(secure ? tlsOptions(settings) : {}),
+  };
+  const send = (path: string, text: string): Promise<Received> =>
+    request((options) => transport.request(options), base, path, text, session.token);
+  try {
+    return await work((path, body) => post(session, send, path, JSON.stringify(body)));
+  } finally {
+    signal.removeEventListener('abort', end);
+    end();
+  }
+}
+
+function tlsOptions(settings: DcsSettings): RequestOptions {
+  return {
+    ...(settings.ca === null ? {} : { ca: settings.ca }),
+    ...(settings.cert === null ? {} : { cert: settings.cert }),
+    ...(settings.key === null ? {} : { key: settings.key }),
+    ...(settings.keyPassword === null ? {} : { passphrase: settings.keyPassword }),
+  };
+}
+
+interface Received {
+  status: number;
+  text: string;
+}
+
+function request(
+  open: (options: RequestOptions) => http.ClientRequest,
+  base: RequestOptions,
+  path: string,
+  text: string,
+  token: string | null,
+): Promise<Received> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error): void => reject(connectionError(error));
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...(token === null ? {} : { authorization: token }),
+    };
+    let sent: http.ClientRequest;
+    try {
+      sent = open({ ...base, path, headers });
+    } catch (error) {
+      failed(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    sent.on('error', failed);
+    sent.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', failed);
+      response.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: response.statusCode ?? 0, text: body });
+      });
+    });
+    sent.end(text);
+  });
+}
+
+/** One endpoint's failure in words, or the reason why no endpoint can work. */
+function connectionError(error: Error): Error {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // Not HTTP at all, e.g. a load balancer that speaks HTTP/2 only.
+  if (code.startsWith('HPE_')) return new GatewayRefused(`no HTTP/1.1 answer (${code})`);
+  if (code.startsWith('ERR_OSSL')) {
+    return new ToolError('error', 'the client certificate for etcd or its key cannot be used', {
+      hint: 'Check etcd3.cert, etcd3.key and etcd3.key_password.',
+      evidence: [{ witness: 'patctl', subject: 'client certificate', said: code }],
+    });
+  }
+  return new EndpointFailure(WORDS[code] ?? (error.message || code));
+}
+
+const WORDS: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection closed',
+  EPIPE: 'connection closed',
+  ENOTFOUND: 'host name not found',
+  EAI_AGAIN: 'host name could not be looked up',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'no route to host',
+  ETIMEDOUT: 'connection timed out',
+};
+
+async function post(
+  session: Session,
+  send: (path: string, text: string) => Promise<Received>,
+  path: string,
+  text: string,
+): Promise<Answer> {
+  let received = await send(session.version + path, text);
+  if (received.status === 404 && session.version === '/v3') {
+    received = await send(`/v3beta${path}`, text);
+    if (received.status !== 404) session.version = '/v3beta';
+  }
+  const json = parseObject(received.text);
+  if (json === null) throw notTheGateway(received);
+  if (received.status === 200) return { ok: true, json };
+  const code = typeof json['code'] === 'number' ? json['code'] : CODE.unknown;
+  return { ok: false, error: { code, message: str(json['message']) || str(json['error']) } };
+}
+
+function notTheGateway({ status, text }: Received): Error {
+  if (text.includes('HTTP request to an HTTPS server')) {
+    return new EndpointFailure('it wants TLS, and is configured as http');
+  }
+  if (status >= 500) return new EndpointFailure(`HTTP ${status}`, true);
+  return new GatewayRefused(`HTTP ${status} without a JSON answer`);
+}
+
+function parseObject(text: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The gateway leaves empty fields out. */
+function str(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+async function readAll(
+  session: Session,
+  post: Post,
+  prefix: string,
+  serializable: boolean,
+): Promise<RangeRead> {
+  const kvs: KeyValue[] = [];
+  let revision = '0';
+  let key = prefix;
+  let restarts = 0;
+  for (;;) {
+    const answer = await authorized(session, post, '/kv/range', prefix, {
+      key: toBase64(key),
+      range_end: toBase64(endOfPrefix(prefix)),
+      limit: PAGE_KEYS,
+      ...(serializable ? { serializable } : {}),
+      ...(revision === '0' ? {} : { revision }),
+    });
+    if (!answer.ok) {
+      // Compaction overtook the pages: begin again at today's revision.
+      if (!isCompacted(answer.error) || ++restarts > 3)
+        throw refused(session, answer.error, prefix);
+      kvs.length = 0;
+      revision = '0';
+      key = prefix;
+      continue;
+    }
+    const { json } = answer;
+    if (revision === '0') revision = headerRevision(json);
+    for (const raw of Array.isArray(json['kvs']) ? json['kvs'] : []) kvs.push(toKeyValue(raw));
+    const last = kvs.at(-1);
+    if (json['more'] !== true || last === undefined) return { revision, kvs };
+    key = keyAfter(last.key);
+  }
+}
+
+/** One call with a token where a login is configured; logs in again once when the token is no longer valid. */
+async function authorized(
+  session: Session,
+  post: Post,
+  path: string,
+  prefix: string,
+  body: object,
+): Promise<Answer> {
+  await login(session, post, prefix);
+  const answer = await post(path, body);
+  if (answer.ok || session.token === null || !isStaleToken(answer.error)) return answer;
+  session.token = null;
+  await login(session, post, prefix);
+  return post(path, body);
+}
+
+async function login(session: Session, post: Post, prefix: string): Promise<void> {
+  const { username, password } = session.settings;
+  if (username === null || session.token !== null || session.authOff) return;
+  const answer = await post('/auth/authenticate', { name: username, password: password ?? '' });
+  if (answer.ok) session.token = str(answer.json['token']);
+  // As Patroni does: a login that etcd does not ask for is no obstacle.
+  else if (isAuthOff(answer.error)) session.authOff = true;
+  else throw refused(session, answer.error, prefix);
+}
+
+function refused({ settings }: Session, error: EtcdError, prefix: string): Error {
+  const certificateOnly = settings.cert !== null && settings.username === null;
+  // The gateway does not pass the certificate's name on; gRPC does.
+  if (certificateOnly && (isLoginMissing(error) || error.code === CODE.permissionDenied)) {
+    return new GatewayRefused(error.message);
+  }
+  return refusal(error, { username: settings.username, key: prefix });
+}
+
+function headerRevision(json: Json): string {
+  const header = json['header'];
+  return (isObject(header) ? str(header['revision']) : '') || '0';
+}
+
+function toKeyValue(raw: unknown): KeyValue {
+  const kv = isObject(raw) ? raw : {};
+  return {
+    key: fromBase64(kv['key']),
+    value: fromBase64(kv['value']),
+    createRevision: str(kv['create_revision']) || '0',
+    modRevision: str(kv['mod_revision']) || '0',
+    lease: str(kv['lease']) || null,
+  };
+}
+
+function toBase64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}
+
+function fromBase64(text: unknown): string {
+  return typeof text === 'string' ? Buffer.from(text, 'base64').toString('utf8') : '';
+}

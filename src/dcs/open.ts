@@ -1,0 +1,47 @@
+/** The DCS that commands use: quick reads through the gateway, everything else over gRPC, loaded when needed. */
+import { ToolError } from '../errors.js';
+import type { Dcs, DcsSettings, RangeOptions, WatchEvent } from './dcs.js';
+import { GatewayRefused, openGateway } from './gateway.js';
+import { walkEndpoints } from './walk.js';
+
+/** Connects at the first call; throws ToolError `usage` when no endpoint is configured. */
+export function openDcs(settings: DcsSettings): Dcs {
+  if (settings.endpoints.length === 0) {
+    throw new ToolError('usage', 'nothing tells where etcd is', {
+      hint: 'Give --dcs-url, or etcd3.hosts in the configuration file, or PATRONI_ETCD3_HOSTS.',
+    });
+  }
+  const walk = walkEndpoints(settings.endpoints);
+  const gateway = openGateway(settings, walk);
+  let gatewayWorks = true;
+  let overGrpc: Promise<Dcs> | undefined;
+  const grpc = (): Promise<Dcs> =>
+    (overGrpc ??= import('./etcd3.js').then(({ openEtcd3 }) => openEtcd3(settings, walk)));
+
+  async function range(prefix: string, options?: RangeOptions) {
+    if (!gatewayWorks) return (await grpc()).range(prefix, options);
+    try {
+      return await gateway.range(prefix, options);
+    } catch (error) {
+      if (!(error instanceof GatewayRefused)) throw error;
+      gatewayWorks = false;
+      return (await grpc()).range(prefix, options);
+    }
+  }
+
+  async function* watch(
+    prefix: string,
+    afterRevision: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent> {
+    yield* (await grpc()).watch(prefix, afterRevision, signal);
+  }
+
+  return {
+    range,
+    watch,
+    txn: async (compares, ops) => (await grpc()).txn(compares, ops),
+    deletedKeys: async (prefix, limitMs) => (await grpc()).deletedKeys(prefix, limitMs),
+    close: async () => (await overGrpc)?.close(),
+  };
+}

@@ -1,0 +1,75 @@
+/** One etcd watch as an async sequence of messages. */
+import type { IWatchResponse } from 'etcd3';
+import type { Endpoint } from './dcs.js';
+import type { Grpc } from './grpc.js';
+import { endOfPrefix } from './keys.js';
+import type { EtcdError } from './refusal.js';
+
+/** What comes out of a stream; `ended` is the last. */
+export type StreamItem =
+  | { kind: 'message'; message: IWatchResponse }
+  | { kind: 'ended'; error: EtcdError }
+  /** Nothing came for as long as the reader wanted to wait. */
+  | { kind: 'quiet' };
+
+export interface Messages {
+  /** The next message; `quiet` after `waitMs` without one. Only one reader at a time. */
+  next(waitMs?: number): Promise<StreamItem>;
+  /** Asks etcd how far the watch has come. */
+  askProgress(): void;
+  /** Ends the stream; what has arrived can still be read. */
+  cancel(): void;
+}
+
+/** Watches `prefix` from `fromRevision` on, deletions with the value before. */
+export async function openMessages(
+  grpc: Grpc,
+  endpoint: Endpoint,
+  prefix: string,
+  fromRevision: bigint,
+): Promise<Messages> {
+  const arrived: StreamItem[] = [];
+  let wake: (() => void) | undefined;
+  const push = (item: StreamItem): void => {
+    arrived.push(item);
+    wake?.();
+  };
+  const stream = await grpc.watch(endpoint, {
+    message: (message) => push({ kind: 'message', message }),
+    ended: (error) => push({ kind: 'ended', error }),
+  });
+  stream.send({
+    create_request: {
+      key: Buffer.from(prefix),
+      range_end: Buffer.from(endOfPrefix(prefix)),
+      start_revision: fromRevision.toString(),
+      prev_kv: true,
+      fragment: true,
+    },
+  });
+  return {
+    async next(waitMs) {
+      if (arrived.length === 0) await waitFor((ready) => (wake = ready), waitMs);
+      wake = undefined;
+      return arrived.shift() ?? { kind: 'quiet' };
+    },
+    askProgress: () => stream.send({ progress_request: {} }),
+    cancel: () => stream.cancel(),
+  };
+}
+
+function waitFor(subscribe: (ready: () => void) => void, waitMs: number | undefined) {
+  return new Promise<void>((resolve) => {
+    const timer = waitMs === undefined ? undefined : setTimeout(resolve, waitMs);
+    subscribe(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** The watch begins before the oldest history that is left: its first revision, else null. */
+export function compactedTo(message: IWatchResponse): bigint | null {
+  const revision = BigInt(message.compact_revision);
+  return message.canceled && revision > 0n ? revision : null;
+}

@@ -13,8 +13,18 @@ export interface GlobalFlags {
   compat: boolean;
   color: boolean;
   debug: boolean;
+  /** Errors as one JSON object on stderr: `-f json` was asked for. */
+  jsonErrors: boolean;
   /** Deadline of one call to one node, ms. */
   timeoutMs: number;
+  /** -U, -d and --password of the commands that ask PostgreSQL. */
+  login: LoginFlags;
+}
+
+export interface LoginFlags {
+  username: string | undefined;
+  database: string | undefined;
+  password: string | undefined;
 }
 
 export interface Clock {

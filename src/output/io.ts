@@ -5,6 +5,7 @@ export interface Io {
   /** Progress, warnings, prompts, errors. */
   err(text: string): void;
   readonly stdin: NodeJS.ReadableStream;
+  readonly stderr: NodeJS.WritableStream;
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;

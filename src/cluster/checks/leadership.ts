@@ -1,0 +1,189 @@
+/** Who leads: the key in the DCS against who is seen out of recovery. */
+import type { Finding } from '../model.js';
+import type { MemberView, View } from '../roles.js';
+import { leaderKeySays, list, roleSeen, silence } from './say.js';
+
+export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (primaries.length >= 2) {
+    const strangers = primaries.filter(({ name }) => name !== cluster.leaderName);
+    const gone = strangers.filter(({ departed }) => departed !== null);
+    return [
+      {
+        code: 'two_primaries',
+        severity: 'critical',
+        members: primaries.map(({ name }) => name),
+        message:
+          `${list(primaries.map(({ name }) => name))} are both primaries and accept writes` +
+          (gone.length > 0
+            ? `; ${list(gone.map(({ name }) => name))} is in the DCS no longer`
+            : ''),
+        evidence: [leaderKeySays(cluster), ...primaries.map(roleSeen)],
+        next: `fence or stop PostgreSQL on ${list(strangers.map(({ name }) => name))}; what was written there is on no other member`,
+      },
+    ];
+  }
+  return members.filter(mayBeAPrimary).map((view) => ({
+    code: 'two_primaries',
+    severity: 'unknown',
+    members: [view.name],
+    message: `${view.name} left the DCS, but PostgreSQL still answers at ${address(view)}: it may be a second primary`,
+    evidence: [
+      leaderKeySays(cluster),
+      { witness: 'SQL', subject: view.name, said: `${address(view)} speaks PostgreSQL's protocol` },
+      { witness: 'REST', subject: view.name, said: silence(view) },
+    ],
+    next: 'give a database login (-U, PGUSER, or postgresql.authentication in -c FILE) so that it can be asked, or look at that host',
+  }));
+}
+
+/** A departed member whose PostgreSQL lives but could not be asked for its role. */
+function mayBeAPrimary({ departed, witness, observed }: MemberView): boolean {
+  return departed?.listening === true && (witness === null || observed === 'not running');
+}
+
+function address({ departed }: MemberView): string {
+  return `${departed?.host ?? '?'}:${departed?.port ?? '?'}`;
+}
+
+export function primaryWithoutLock({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  const failsafe = members.some(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
+  return primaries
+    .filter(({ name }) => name !== cluster.leaderName)
+    .map((view) => ({
+      code: 'primary_without_lock',
+      severity: failsafe && primaries.length === 1 ? 'info' : 'critical',
+      members: [view.name],
+      message:
+        `${view.name} is a primary, but the leader key ` +
+        (cluster.leaderName === null ? 'does not exist' : `is held by ${cluster.leaderName}`) +
+        (failsafe ? ' (failsafe mode is active)' : ''),
+      evidence: [leaderKeySays(cluster), roleSeen(view)],
+      next: failsafe
+        ? 'bring the DCS back; failsafe mode keeps this primary alive meanwhile'
+        : `see whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
+    }));
+}
+
+export function noLeader({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (cluster.leaderName !== null || primaries.length > 0) return [];
+  return [
+    {
+      code: 'no_leader',
+      severity: 'critical',
+      members: [],
+      message: 'no member holds the leader key, and none is seen to be a primary',
+      evidence: [leaderKeySays(cluster), ...members.map(roleSeen)],
+      next: 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes by hand',
+    },
+  ];
+}
+
+export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (cluster.leaderName === null) return [];
+  if (!leader) {
+    return [
+      {
+        code: 'lock_without_primary',
+        severity: 'critical',
+        members: [cluster.leaderName],
+        message: `the leader key is held by ${cluster.leaderName}, which has no member key`,
+        evidence: [leaderKeySays(cluster)],
+        next: `see whether Patroni runs on ${cluster.leaderName}`,
+      },
+    ];
+  }
+  if (leader.observed !== 'replica' && leader.observed !== 'not running') return [];
+  const state = leader.rest.ok ? leader.rest.value.state : leader.observed;
+  return [
+    {
+      code: 'lock_without_primary',
+      severity: 'critical',
+      members: [leader.name],
+      message: `${leader.name} holds the leader key but is no primary: it is ${leader.observed} (${state})`,
+      evidence: [leaderKeySays(cluster), roleSeen(leader)],
+      next:
+        state === 'stopping'
+          ? 'its shutdown waits for a walsender: patctl status names them, see docs/findings.md'
+          : `look at Patroni's log on ${leader.name}`,
+    },
+  ];
+}
+
+export function leaderUnreachable({ leader, members, snapshot }: View): Finding[] {
+  if (!leader || leader.observed !== 'unreachable') return [];
+  const streaming = members.filter(
+    ({ name, rest }) =>
+      name !== leader.name && rest.ok && rest.value.replicationState === 'streaming',
+  );
+  return [
+    {
+      code: 'leader_unreachable',
+      severity: streaming.length > 0 ? 'warning' : 'critical',
+      members: [leader.name],
+      message:
+        `the leader ${leader.name} answers nobody` +
+        (streaming.length > 0
+          ? `; ${list(streaming.map(({ name }) => name))} still stream`
+          : ' and no replica is seen to stream from it'),
+      evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader)],
+      next: `look at the host of ${leader.name}; without it, patctl quorum shows who could take over`,
+    },
+  ];
+}
+
+export function failsafeActive({ members }: View): Finding[] {
+  const active = members.filter(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
+  if (active.length === 0) return [];
+  return [
+    {
+      code: 'failsafe_active',
+      severity: 'warning',
+      members: active.map(({ name }) => name),
+      message: `failsafe mode is active on ${list(active.map(({ name }) => name))}: the DCS was lost`,
+      evidence: active.map(({ name }) => ({
+        witness: 'REST',
+        subject: name,
+        said: 'failsafe_mode_is_active',
+      })),
+      next: 'bring the DCS back to health',
+    },
+  ];
+}
+
+export function memberSilent({ members, leader }: View): Finding[] {
+  return members.flatMap((view): Finding[] => {
+    const { name, member, rest, sql } = view;
+    if (!member) return [];
+    if (!rest.ok && rest.kind === 'misidentified') {
+      return [
+        {
+          code: 'member_misidentified',
+          severity: 'critical',
+          members: [name],
+          message: `the api_url of ${name} is answered by another: ${rest.reason}`,
+          evidence: [{ witness: 'REST', subject: name, said: rest.reason }],
+          next: `set restapi.connect_address of ${name} to an address that only it has`,
+        },
+      ];
+    }
+    const silent =
+      (!rest.ok && rest.kind === 'unreachable') ||
+      (rest.ok ? false : view.observed === 'unreachable');
+    if (!silent || view === leader) return [];
+    const alive = sql.ok ? ', though its PostgreSQL does' : '';
+    return [
+      {
+        code: 'member_unreachable',
+        severity: 'warning',
+        members: [name],
+        message: `${name} does not answer${alive}`,
+        evidence: [{ witness: 'REST', subject: name, said: silence(view) }],
+        next: `see whether Patroni runs on ${name}`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,56 @@
+/** Words that several checks share. */
+import { formatLsn } from '../lsn.js';
+import type { Cluster, Reading, Witnessed } from '../model.js';
+import type { MemberView, StreamRow, View } from '../roles.js';
+
+export function leaderKeySays(cluster: Cluster): Witnessed {
+  const said = cluster.leaderName === null ? 'no such key' : `held by ${cluster.leaderName}`;
+  return { witness: 'DCS', subject: '/leader', said };
+}
+
+export function syncKeySays(cluster: Cluster): Witnessed {
+  const { sync } = cluster;
+  if (sync === null) return { witness: 'DCS', subject: '/sync', said: 'no such key' };
+  const standbys = sync.standbys.length > 0 ? sync.standbys.join(',') : 'none';
+  const said = `leader ${sync.leader ?? 'none'}, standbys ${standbys}, quorum ${sync.quorum}`;
+  return { witness: 'DCS', subject: '/sync', said };
+}
+
+/** What was seen of a member's role, or why nothing was. */
+export function roleSeen(view: MemberView): Witnessed {
+  const { name, observed, witness } = view;
+  if (witness === null) {
+    return { witness: 'REST', subject: name, said: `${observed}: ${silence(view)}` };
+  }
+  const where = view.position === null ? '' : `, at ${formatLsn(view.position)}`;
+  const timeline = view.timeline === null ? '' : `, timeline ${view.timeline}`;
+  return { witness, subject: name, said: `${observed}${timeline}${where}` };
+}
+
+/** Why no witness spoke of a member. */
+export function silence({ rest, sql }: Pick<MemberView, 'rest' | 'sql'>): string {
+  const why = (label: string, reading: Reading<unknown>) =>
+    reading.ok || reading.kind === 'off' ? [] : [`${label} ${reading.reason}`];
+  return [...why('REST', rest), ...why('SQL', sql)].join('; ') || 'not asked';
+}
+
+/** What pg_stat_replication says of a member. */
+export function rowSeen(view: MemberView, whole: View): Witnessed {
+  const { row, name, syncState } = view;
+  if (row) {
+    const said = `${name} is ${row.state ?? 'in an unknown state'}, sync_state ${row.syncState ?? 'unknown'}`;
+    return { witness: row.witness, subject: `${row.upstream} pg_stat_replication`, said };
+  }
+  const upstream = whole.leader?.name ?? 'leader';
+  const witness = whole.leader?.witness ?? 'REST';
+  const said = syncState === 'absent' ? `no row for ${name}` : 'not read';
+  return { witness, subject: `${upstream} pg_stat_replication`, said };
+}
+
+export function rowText(row: StreamRow): string {
+  return `${row.applicationName} from ${row.clientAddr ?? 'a local socket'} is ${row.syncState ?? 'unknown'}`;
+}
+
+export function list(names: readonly string[]): string {
+  return names.join(', ');
+}

@@ -1,0 +1,242 @@
+/** Synchronous replication: what /sync promises against what pg_stat_replication does. */
+import type { Cluster, Finding } from '../model.js';
+import { sameName, type MemberView, type View } from '../roles.js';
+import { list, rowSeen, rowText, syncKeySays } from './say.js';
+
+/** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
+function showsSyncInStandbyCluster(cluster: Cluster): boolean {
+  return cluster.members.some(({ version }) => {
+    const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
+    return major > 0 && (major < 3 || (major === 3 && (minor < 3 || (minor === 3 && patch < 1))));
+  });
+}
+
+function inSyncKey(cluster: Cluster, name: string): boolean {
+  return cluster.sync?.standbys.some((standby) => sameName(standby, name)) ?? false;
+}
+
+/** Whether somebody is shown as synchronous because of /sync. */
+function syncIsClaimed(cluster: Cluster): boolean {
+  const { config } = cluster;
+  if (!config || config.syncMode === 'off') return false;
+  return config.standbyCluster === null || showsSyncInStandbyCluster(cluster);
+}
+
+function syncIsActive(cluster: Cluster): boolean {
+  const { config } = cluster;
+  return config !== null && config.syncMode !== 'off' && config.standbyCluster === null;
+}
+
+export function syncRoleMismatch(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  if (!syncIsClaimed(cluster)) return [];
+  return view.members
+    .filter(({ name, member }) => member !== null && name !== cluster.leaderName)
+    .filter(({ name }) => inSyncKey(cluster, name))
+    .filter(({ syncState }) => ['async', 'potential', 'absent'].includes(syncState))
+    .map((one) => ({
+      code: 'sync_role_mismatch',
+      severity: 'critical',
+      members: [one.name],
+      message: `the DCS says ${one.name} is synchronous, PostgreSQL on ${view.leader?.name ?? 'the leader'} says ${one.syncState}`,
+      evidence: [syncKeySays(cluster), rowSeen(one, view)],
+      next: `do not count on ${one.name} having every commit; look at synchronous_standby_names on the primary`,
+    }));
+}
+
+export function syncUnclaimed(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const standby = cluster.config?.standbyCluster;
+  return view.members
+    .filter(({ member }) => member !== null)
+    .filter(({ syncState }) => syncState === 'sync' || syncState === 'quorum')
+    .filter(({ name }) => !(syncIsActive(cluster) && inSyncKey(cluster, name)))
+    .map((one) => ({
+      code: 'sync_unclaimed',
+      severity: 'warning',
+      members: [one.name],
+      message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, the DCS does not know it`,
+      evidence: [syncKeySays(cluster), rowSeen(one, view)],
+      next: standby
+        ? 'synchronous_standby_names was set by hand in a standby cluster'
+        : 'somebody set synchronous_standby_names by hand; Patroni will not keep commits safe by it',
+    }));
+}
+
+export function syncEmpty(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  if (!syncIsActive(cluster) || (cluster.sync?.standbys.length ?? 0) > 0) return [];
+  const streaming = (view.leaderRows ?? []).filter(
+    (row) => row.state === 'streaming' && canBeSync(view, row.applicationName),
+  );
+  if (streaming.length === 0) return [];
+  return [
+    {
+      code: 'sync_empty',
+      severity: 'critical',
+      members: [],
+      message: `synchronous_mode is on and ${streaming.length} replica(s) stream, but /sync lists none: nobody may take over if the leader dies`,
+      evidence: [
+        syncKeySays(cluster),
+        ...streaming.map((row) => ({
+          witness: row.witness,
+          subject: `${row.upstream} pg_stat_replication`,
+          said: rowText(row),
+        })),
+      ],
+      next: 'see whether synchronous_standby_names is overridden (ALTER SYSTEM, another file); Patroni gives up while it is',
+    },
+  ];
+}
+
+function canBeSync(view: View, applicationName: string): boolean {
+  const one = view.members.find(({ name }) => sameName(name, applicationName));
+  if (!one?.member) return false;
+  const { nosync, nostream, sync_priority: priority } = one.member.tags;
+  return nosync !== true && nostream !== true && priority !== 0;
+}
+
+export function syncLeaderStale(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { sync, leaderName } = cluster;
+  if (!syncIsActive(cluster) || !sync?.leader || leaderName === null) return [];
+  if (sameName(sync.leader, leaderName)) return [];
+  return [
+    {
+      code: 'sync_leader_stale',
+      severity: 'critical',
+      members: [sync.leader],
+      message: `/sync was written for ${sync.leader}, but ${leaderName} is the leader: its standbys are not to be believed`,
+      evidence: [
+        syncKeySays(cluster),
+        { witness: 'DCS', subject: '/leader', said: `held by ${leaderName}` },
+      ],
+      next: `see why Patroni on ${leaderName} does not write /sync (frozen, or cannot reach the DCS)`,
+    },
+  ];
+}
+
+export function syncNamesOverridden(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  if (!syncIsActive(cluster) || !view.leader?.sql.ok) return [];
+  const setting = view.leader.sql.value.settings['synchronous_standby_names'];
+  const file = setting?.sourcefile ?? null;
+  if (!setting || file === null || /(^|\/)postgresql\.conf$/.test(file)) return [];
+  const how = file.endsWith('postgresql.auto.conf') ? 'ALTER SYSTEM' : file;
+  return [
+    {
+      code: 'sync_names_overridden',
+      severity: 'critical',
+      members: [view.leader.name],
+      message: `synchronous_standby_names is set by ${how} on ${view.leader.name}, over what Patroni writes: synchronous_mode does not work`,
+      evidence: [
+        {
+          witness: 'SQL',
+          subject: `${view.leader.name} pg_settings`,
+          said: `synchronous_standby_names = '${setting.value}' from ${file}`,
+        },
+        syncKeySays(cluster),
+      ],
+      next: 'ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();',
+    },
+  ];
+}
+
+export function syncInStandbyCluster(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { config, sync } = cluster;
+  if (!config?.standbyCluster || config.syncMode === 'off') return [];
+  return [
+    {
+      code: 'sync_in_standby_cluster',
+      severity: 'info',
+      members: [],
+      message:
+        'synchronous_mode has no effect in a standby cluster' +
+        (sync && sync.standbys.length > 0 ? `; /sync still lists ${list(sync.standbys)}` : ''),
+      evidence: [syncKeySays(cluster)],
+      next: 'nothing may be counted on as synchronous here until the cluster is promoted',
+    },
+  ];
+}
+
+/** A standby that answers sends a reply at least every wal_receiver_status_interval (10 s by default). */
+const REPLY_OVERDUE_MS = 15_000;
+
+export function commitsBlocked(view: View): Finding[] {
+  const { leader, leaderRows, snapshot } = view;
+  if (!leader || leader.observed !== 'primary') return [];
+  const sync = (leaderRows ?? []).filter(
+    ({ syncState }) => syncState === 'sync' || syncState === 'quorum',
+  );
+  const waiters = leader.sql.ok ? leader.sql.value.syncRepWaiters : 0;
+  const overdue = sync.filter(({ replyAgeMs }) => (replyAgeMs ?? 0) > REPLY_OVERDUE_MS);
+  const names = leader.sql.ok
+    ? leader.sql.value.settings['synchronous_standby_names']?.value
+    : undefined;
+  const nobody = names !== undefined && names !== '' && sync.length === 0;
+  if (waiters === 0 && overdue.length === 0 && !nobody) return [];
+  // A commit that waits for a moment is what synchronous replication is: it needs a second reason.
+  if (waiters > 0 && overdue.length === 0 && !nobody && sync.every(isPrompt)) return [];
+  const silent = (overdue.length > 0 ? overdue : sync.filter((row) => !isPrompt(row))).map(
+    ({ applicationName }) => applicationName,
+  );
+  return [
+    {
+      code: 'commits_blocked',
+      severity: 'critical',
+      members: silent,
+      message: nobody
+        ? `commits on ${leader.name} wait: synchronous_standby_names is '${names}' and no synchronous standby is connected`
+        : `commits on ${leader.name} wait for ${list(silent)}, which does not answer` +
+          (waiters > 0 ? ` (${waiters} backend(s) waiting)` : ''),
+      evidence: [
+        {
+          witness: 'SQL',
+          subject: `${leader.name} pg_stat_activity`,
+          said: `${waiters} waiting on SyncRep`,
+        },
+        ...sync.map((row) => ({
+          witness: row.witness,
+          subject: `${leader.name} pg_stat_replication`,
+          said: `${rowText(row)}, last reply ${age(row.replyAgeMs)} ago`,
+        })),
+        syncKeySays(snapshot.cluster),
+      ],
+      next: 'see whether the walreceiver there is frozen; wal_sender_timeout ends the wait, or synchronous_standby_names without it',
+    },
+  ];
+}
+
+/** Replies keep coming while WAL does: a second without one, with WAL outstanding, is a stall. */
+const PROMPT_REPLY_MS = 1500;
+
+function isPrompt({ replyAgeMs }: { replyAgeMs: number | null }): boolean {
+  return replyAgeMs === null || replyAgeMs < PROMPT_REPLY_MS;
+}
+
+function age(ms: number | null): string {
+  return ms === null ? 'unknown' : `${(ms / 1000).toFixed(1)} s`;
+}
+
+export function duplicateApplicationName(view: View): Finding[] {
+  const rows = (view.leaderRows ?? []).filter(({ slotType }) => slotType !== 'logical');
+  return view.members.flatMap((one: MemberView) => {
+    const mine = rows.filter((row) => sameName(row.applicationName, one.name));
+    if (mine.length < 2) return [];
+    return [
+      {
+        code: 'duplicate_application_name',
+        severity: 'warning' as const,
+        members: [one.name],
+        message: `${mine.length} walsenders on ${view.leader?.name ?? 'the leader'} bear the name ${one.name}: Patroni cannot tell which is the member`,
+        evidence: mine.map((row) => ({
+          witness: row.witness,
+          subject: `${row.upstream} pg_stat_replication`,
+          said: rowText(row),
+        })),
+        next: 'give the other client another application_name',
+      },
+    ];
+  });
+}

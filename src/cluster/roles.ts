@@ -1,0 +1,223 @@
+/** What every member claims to be, what it is seen to be, and who really streams from whom. */
+import { claimedRole, type ClaimedRole } from './claimed.js';
+import { lagBytes, type Lsn } from './lsn.js';
+import type {
+  Cluster,
+  Departed,
+  Member,
+  MemberReadings,
+  Reading,
+  RestStatus,
+  Snapshot,
+  SqlStatus,
+} from './model.js';
+
+export type ObservedRole =
+  'primary' | 'standby leader' | 'replica' | 'not running' | 'unreachable' | 'unknown';
+
+/** What pg_stat_replication on its upstream says of a member; '' for a primary and a standby leader. */
+export type SyncState = 'sync' | 'quorum' | 'potential' | 'async' | 'absent' | 'unknown' | '';
+
+/** One walsender row, seen over SQL or (without positions) over REST. */
+export interface StreamRow {
+  /** The member on which the row was seen. */
+  upstream: string;
+  witness: 'SQL' | 'REST';
+  applicationName: string;
+  state: string | null;
+  syncState: string | null;
+  /** Position columns are null over REST. */
+  sentLsn: Lsn | null;
+  writeLsn: Lsn | null;
+  flushLsn: Lsn | null;
+  replayLsn: Lsn | null;
+  replayLagMs: number | null;
+  replyAgeMs: number | null;
+  slotName: string | null;
+  slotType: 'physical' | 'logical' | null;
+  pid: number | null;
+  clientAddr: string | null;
+}
+
+export interface MemberView {
+  name: string;
+  /** null for a departed member. */
+  member: Member | null;
+  departed: Departed | null;
+  /** null for a departed member. */
+  claimed: ClaimedRole | null;
+  observed: ObservedRole;
+  witness: 'SQL' | 'REST' | null;
+  rest: Reading<RestStatus>;
+  sql: Reading<SqlStatus>;
+  /** The row that decides the sync state: on the leader if there is one there. */
+  row: StreamRow | null;
+  /** Every row that bears this member's name, on whomever. */
+  rows: StreamRow[];
+  /** Every walsender that this node shows; empty when none could be read. */
+  streams: StreamRow[];
+  syncState: SyncState;
+  timeline: number | null;
+  /** Written WAL of a primary, received (or else replayed) WAL of a standby. */
+  position: Lsn | null;
+  replayed: Lsn | null;
+  /** Behind the leader's position as read in the same round; null when either is unknown. */
+  lagBytes: number | null;
+  replayLagBytes: number | null;
+}
+
+/** The snapshot, joined: one row a member, departed ones after the rest. */
+export interface View {
+  snapshot: Snapshot;
+  members: MemberView[];
+  /** The holder of the leader key, when it has a member key. */
+  leader: MemberView | null;
+  /** Everybody seen out of recovery, departed members among them. */
+  primaries: MemberView[];
+  /** Walsender rows of the leader; null when no witness could read them. */
+  leaderRows: StreamRow[] | null;
+}
+
+export function sameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** Joins the witnesses of a snapshot. SQL is believed before REST, REST before nothing. */
+export function viewOf(snapshot: Snapshot): View {
+  const { cluster } = snapshot;
+  const everybody: MemberReadings[] = [...snapshot.members, ...snapshot.departed];
+  const rowsBy = new Map(everybody.map((readings) => [readings.name, streamRows(readings)]));
+  const all = [...rowsBy.values()].flatMap((rows) => rows ?? []);
+  const leaderReadings = snapshot.members.find(({ name }) => name === cluster.leaderName);
+  const leaderPosition = leaderReadings ? positionOf(leaderReadings) : null;
+  const readable = (name: string) => (rowsBy.get(name) ?? null) !== null;
+
+  const members = everybody.map((readings, at): MemberView => {
+    const departed = snapshot.departed[at - snapshot.members.length] ?? null;
+    const member = departed ? null : (cluster.members[at] ?? null);
+    const { name, rest, sql } = readings;
+    const { observed, witness } = observedRole(readings, cluster);
+    const rows = all.filter((row) => isRowOf(row, name));
+    const row = rows.find(({ upstream }) => upstream === cluster.leaderName) ?? rows[0] ?? null;
+    const position = positionOf(readings);
+    const replayed = replayedOf(readings);
+    const behind = (lsn: Lsn | null) =>
+      leaderPosition === null || lsn === null ? null : lagBytes(leaderPosition, lsn);
+    const syncState =
+      observed === 'primary' || observed === 'standby leader' || name === cluster.leaderName
+        ? ''
+        : syncStateOf(row, upstreamsOf(member, cluster).every(readable));
+    return {
+      name,
+      member,
+      departed,
+      claimed: member ? claimedRole(cluster, member) : null,
+      observed,
+      witness,
+      rest,
+      sql,
+      row,
+      rows,
+      streams: rowsBy.get(name) ?? [],
+      syncState,
+      timeline: timelineOf(readings),
+      position,
+      replayed,
+      lagBytes: behind(position),
+      replayLagBytes: behind(replayed),
+    };
+  });
+  return {
+    snapshot,
+    members,
+    leader: members.find(({ name, member }) => member && name === cluster.leaderName) ?? null,
+    primaries: members.filter(({ observed }) => observed === 'primary'),
+    leaderRows: cluster.leaderName === null ? null : (rowsBy.get(cluster.leaderName) ?? null),
+  };
+}
+
+function isRowOf(row: StreamRow, name: string): boolean {
+  return sameName(row.applicationName, name) && row.slotType !== 'logical' && row.upstream !== name;
+}
+
+/** Where a member's row may be: on the leader, or on its replicatefrom when that member exists. */
+function upstreamsOf(member: Member | null, cluster: Cluster): string[] {
+  const from = member?.tags['replicatefrom'];
+  const upstream = cluster.members.find(({ name }) => name === from);
+  const names = [cluster.leaderName ?? '', upstream?.name ?? ''].filter((name) => name !== '');
+  return names.length > 0 ? names : [''];
+}
+
+function syncStateOf(row: StreamRow | null, upstreamsWereRead: boolean): SyncState {
+  switch (row?.syncState) {
+    case 'sync':
+    case 'quorum':
+    case 'potential':
+    case 'async':
+      return row.syncState;
+    case undefined:
+      return upstreamsWereRead ? 'absent' : 'unknown';
+    default:
+      return 'unknown';
+  }
+}
+
+/** The walsender rows that one node shows; null when no witness of it could read them. */
+function streamRows({ name, rest, sql }: MemberReadings): StreamRow[] | null {
+  if (sql.ok) {
+    return sql.value.walsenders.map((row) => ({ ...row, upstream: name, witness: 'SQL' as const }));
+  }
+  // Patroni leaves `replication` out both when nobody streams and when PostgreSQL is not running.
+  if (!rest.ok || (rest.value.location === null && rest.value.replayedLocation === null))
+    return null;
+  return (rest.value.replication ?? []).map((row) => ({
+    upstream: name,
+    witness: 'REST' as const,
+    applicationName: row.applicationName,
+    state: row.state,
+    syncState: row.syncState,
+    sentLsn: null,
+    writeLsn: null,
+    flushLsn: null,
+    replayLsn: null,
+    replayLagMs: null,
+    replyAgeMs: null,
+    slotName: null,
+    slotType: null,
+    pid: null,
+    clientAddr: row.clientAddr,
+  }));
+}
+
+function observedRole(
+  { name, rest, sql }: MemberReadings,
+  cluster: Cluster,
+): { observed: ObservedRole; witness: 'SQL' | 'REST' | null } {
+  const standing = () =>
+    cluster.config?.standbyCluster && name === cluster.leaderName ? 'standby leader' : 'replica';
+  if (sql.ok) return { observed: sql.value.inRecovery ? standing() : 'primary', witness: 'SQL' };
+  if (rest.ok) {
+    if (rest.value.location !== null) return { observed: 'primary', witness: 'REST' };
+    const replays = rest.value.receivedLocation !== null || rest.value.replayedLocation !== null;
+    return { observed: replays ? standing() : 'not running', witness: 'REST' };
+  }
+  const silent = [rest, sql].filter((reading) => reading.kind !== 'off');
+  const unreachable = silent.length > 0 && silent.every(({ kind }) => kind === 'unreachable');
+  return { observed: unreachable ? 'unreachable' : 'unknown', witness: null };
+}
+
+function positionOf({ rest, sql }: MemberReadings): Lsn | null {
+  if (sql.ok) return sql.value.currentLsn ?? sql.value.receiveLsn ?? sql.value.replayLsn;
+  if (!rest.ok) return null;
+  return rest.value.location ?? rest.value.receivedLocation ?? rest.value.replayedLocation;
+}
+
+function replayedOf({ rest, sql }: MemberReadings): Lsn | null {
+  if (sql.ok) return sql.value.replayLsn;
+  return rest.ok ? rest.value.replayedLocation : null;
+}
+
+function timelineOf({ rest, sql }: MemberReadings): number | null {
+  if (sql.ok && sql.value.timeline !== null) return sql.value.timeline;
+  return rest.ok ? rest.value.timeline : null;
+}

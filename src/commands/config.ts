@@ -1,0 +1,46 @@
+/** `patctl config show`: the effective configuration, with the source of every value. */
+import { Command, Option } from 'commander';
+import { configRows } from '../config/show.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+
+interface ShowOptions {
+  format: 'pretty' | 'json';
+}
+
+export function configCommand(tool: Tool, finish: Finish): Command {
+  const config = new Command('config').description('The configuration of patctl itself');
+  config
+    .command('show')
+    .description(
+      'Print the effective configuration, with the source of every value; secrets are masked',
+    )
+    .addOption(
+      new Option('-f, --format <format>', 'Output format')
+        .choices(['pretty', 'json'])
+        .default('pretty'),
+    )
+    .action(async ({ format }: ShowOptions) => {
+      await show(tool, format);
+      finish('ok');
+    });
+  return config;
+}
+
+async function show(tool: Tool, format: ShowOptions['format']): Promise<void> {
+  const config = await tool.config();
+  const rows = configRows(config);
+  if (format === 'json') {
+    const document = { schemaVersion: 1, settings: rows, warnings: config.warnings };
+    return tool.io.out(`${JSON.stringify(document, null, 2)}\n`);
+  }
+  const { grid } = await import('../output/grid.js');
+  const { oneLine } = await import('../output/text.js');
+  tool.io.out(
+    await grid(
+      ['Key', 'Value', 'Source'],
+      rows.map(({ key, value, source }) => [key, value, source]),
+    ),
+  );
+  for (const warning of config.warnings) tool.io.err(`warning: ${oneLine(warning)}\n`);
+}

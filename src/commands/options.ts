@@ -1,0 +1,101 @@
+/** Options that several commands share, and how their values are read. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { VerifyMode } from '../cluster/model.js';
+import { ToolError } from '../errors.js';
+import type { HostPort, SnapshotRequest } from '../snapshot.js';
+import type { Tool } from '../tool.js';
+
+const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** '3', '3s', '500ms', '5m' -> milliseconds. */
+export function parseDurationMs(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const unit = UNITS_MS[match?.[2] ?? 's'];
+  if (!match || unit === undefined) {
+    throw new InvalidArgumentError('a time is wanted, like 3, 3s, 500ms or 5m');
+  }
+  return Number(match[1]) * unit;
+}
+
+export function parseCount(text: string): number {
+  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a whole number is wanted.');
+  return Number(text);
+}
+
+/** patronictl's -w takes seconds, fractions too. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0) {
+    throw new InvalidArgumentError('a number of seconds is wanted.');
+  }
+  return seconds;
+}
+
+/** HOST:PORT, [::1]:5432; the port defaults to PostgreSQL's. */
+export function parseHostPort(text: string, before: HostPort[] = []): HostPort[] {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3] ?? 5432);
+  if (host === undefined || port > 65535) throw new InvalidArgumentError('HOST:PORT is wanted.');
+  return [...before, { host, port }];
+}
+
+/** Options of every command that listens to the witnesses. */
+export interface WitnessOptions {
+  verify: VerifyMode;
+  timeout?: number;
+  serializable?: boolean;
+  also?: HostPort[];
+  username?: string;
+  dbname?: string;
+  password?: boolean;
+}
+
+export function addWitnessOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--verify <how>', 'Whom to ask besides the DCS')
+        .choices(['auto', 'sql', 'rest', 'off'])
+        .default('auto'),
+    )
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .option('--serializable', 'Read etcd even when it has lost its majority; may be stale')
+    .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
+    .option('-U, --username <name>', 'Database user')
+    .option('-d, --dbname <name>', 'Database')
+    .option('--password', 'Ask for the database password');
+}
+
+/** Carries the witness options into the tool, asking for the password when that was wanted. */
+export async function witnesses(
+  tool: Tool,
+  options: WitnessOptions,
+): Promise<Omit<SnapshotRequest, 'scope' | 'group'>> {
+  if (options.timeout !== undefined) tool.flags.timeoutMs = options.timeout;
+  tool.flags.login.username = options.username;
+  tool.flags.login.database = options.dbname;
+  if (options.password) {
+    const { askPassword } = await import('../output/ask.js');
+    tool.flags.login.password = await askPassword(
+      tool,
+      'Database password',
+      'set PGPASSWORD or PGPASSFILE instead of --password',
+    );
+  }
+  return {
+    verify: options.verify,
+    serializable: options.serializable ?? false,
+    also: options.also ?? [],
+  };
+}
+
+/** The cluster that is named, or the configured scope; ToolError `usage` when neither is there. */
+export async function scopeOrDefault(tool: Tool, name: string | undefined): Promise<string> {
+  if (name !== undefined) return name;
+  const { scope } = await tool.config();
+  if (scope !== null) return scope;
+  throw new ToolError('usage', 'no cluster is named, and the configuration has no scope', {
+    code: 'no_scope',
+    hint: 'name the cluster, or set scope in the configuration file or PATRONI_SCOPE',
+  });
+}

@@ -1,0 +1,212 @@
+/** `patctl status`: the whole truth about one cluster on one screen. */
+import { Command, Option } from 'commander';
+import { statusDocument, type StatusDocument, type StatusMember } from '../cluster/status.js';
+import { isMismatch } from '../cluster/verdict.js';
+import type { Ending } from '../errors.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import {
+  addWitnessOptions,
+  parseCount,
+  scopeOrDefault,
+  witnesses,
+  type WitnessOptions,
+} from './options.js';
+
+interface StatusOptions extends WitnessOptions {
+  group?: number;
+  format: 'pretty' | 'json';
+  strict?: boolean;
+}
+
+export function statusCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('status')
+    .description('The whole truth about one cluster on one screen')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(
+      new Option('-f, --format <format>', 'Output format')
+        .choices(['pretty', 'json'])
+        .default('pretty'),
+    )
+    .option('--strict', 'Exit 4 when a claim is found to be false');
+  return addWitnessOptions(command).action(
+    async (cluster: string | undefined, options: StatusOptions) =>
+      finish(await status(tool, cluster, options)),
+  );
+}
+
+async function status(
+  tool: Tool,
+  cluster: string | undefined,
+  options: StatusOptions,
+): Promise<Ending> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, cluster);
+  const { group } = await tool.config();
+  const { readSnapshot } = await import('../snapshot.js');
+  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  const document = statusDocument(snapshot);
+  tool.io.out(
+    options.format === 'json'
+      ? `${JSON.stringify(document, null, 2)}\n`
+      : await statusScreen(document, tool.io.outColor),
+  );
+  return options.strict && document.findings.some(isMismatch) ? 'failed' : 'ok';
+}
+
+async function statusScreen(document: StatusDocument, color: boolean): Promise<string> {
+  const { grid } = await import('../output/grid.js');
+  const { findingLines } = await import('../output/findings.js');
+  const { oneLine } = await import('../output/text.js');
+  const streams = document.replication;
+  const parts = [
+    headLines(document)
+      .map((line) => `${oneLine(line)}\n`)
+      .join(''),
+    '\nMembers\n',
+    await grid(MEMBER_HEAD, document.members.map(memberCells), ['TL', 'Lag', 'Replay lag']),
+    '\nReplication\n',
+    streams.length === 0
+      ? '  no walsender was seen\n'
+      : await grid(STREAM_HEAD, streams.map(streamCells), ['Lag']),
+    document.findings.length === 0 ? '' : '\nFindings\n',
+    await findingLines(document.findings, { verbose: true, color }),
+    ...document.problems.map(
+      ({ key, problem }) => `unreadable: ${oneLine(`${key}: ${problem}`)}\n`,
+    ),
+  ];
+  return parts.join('');
+}
+
+function headLines(document: StatusDocument): string[] {
+  const { leader, mode, sync, pending, witnesses: heard } = document;
+  const group = document.group === null ? '' : ` group ${document.group}`;
+  return [
+    `Cluster    ${document.cluster}${group} (${document.systemId ?? 'no system identifier'})`,
+    `Leader     ${leader.name ?? 'none'}${leader.observedRole ? `, seen as ${leader.observedRole}` : ''}` +
+      (leader.lsn === null ? '' : `, timeline ${leader.timeline ?? '?'}, at ${leader.lsn}`),
+    `Mode       ${modeWords(mode)}`,
+    `Sync       ${syncWords(sync)}`,
+    `Pending    ${pendingWords(pending)}`,
+    `Witnesses  DCS at revision ${document.dcsRevision}${document.serializable ? ' (without its majority)' : ''}` +
+      `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}`,
+  ];
+}
+
+function modeWords(mode: StatusDocument['mode']): string {
+  const words = [
+    mode.standbyCluster ? 'standby cluster' : '',
+    mode.paused ? 'paused' : '',
+    mode.failsafeActive ? 'failsafe active' : '',
+    mode.failsafeConfigured && !mode.failsafeActive ? 'failsafe configured' : '',
+  ].filter((word) => word !== '');
+  return words.join(', ') || 'normal';
+}
+
+function syncWords(sync: StatusDocument['sync']): string {
+  const names =
+    sync.synchronousStandbyNames === null
+      ? 'synchronous_standby_names not read'
+      : `synchronous_standby_names '${sync.synchronousStandbyNames}'`;
+  if (sync.mode === 'off') return `off, ${names}`;
+  const { key } = sync;
+  const said = key
+    ? `/sync leader ${key.leader ?? 'none'}, standbys ${key.standbys.join(',') || 'none'}` +
+      (sync.mode === 'quorum' ? `, quorum ${key.quorum}` : '')
+    : 'no /sync';
+  return `${sync.mode}${sync.strict ? ' (strict)' : ''}, ${said}; ${names}`;
+}
+
+function pendingWords({ failover, restarts }: StatusDocument['pending']): string {
+  const words: string[] = [];
+  if (failover) {
+    const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
+    const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;
+    words.push(
+      `${failover.leader === null ? 'failover' : `switchover from ${failover.leader}`}${to}${at}`,
+    );
+  }
+  if (restarts.length > 0) words.push(`restart of ${restarts.join(', ')}`);
+  return words.join('; ') || 'nothing';
+}
+
+const MEMBER_HEAD = [
+  'Member',
+  'Host',
+  'DCS says',
+  'Seen as',
+  'By',
+  'State',
+  'TL',
+  'LSN',
+  'Lag',
+  'Replay lag',
+  'Sync',
+  'Verdict',
+];
+
+function memberCells(one: StatusMember): (string | number | null)[] {
+  return [
+    one.name,
+    one.host === null ? '' : `${one.host}:${one.port ?? '?'}`,
+    one.claimedRole ?? 'left the DCS',
+    one.observedRole,
+    one.witness ?? '-',
+    one.state,
+    one.timeline,
+    one.lsn,
+    bytes(one.lagBytes),
+    bytes(one.replayLagBytes),
+    one.syncState,
+    one.verdict,
+  ];
+}
+
+const STREAM_HEAD = [
+  'From',
+  'To',
+  'State',
+  'Sync',
+  'Sent',
+  'Write',
+  'Flush',
+  'Replay',
+  'Lag',
+  'Replay lag',
+  'Last reply',
+  'Slot',
+  'By',
+];
+
+function streamCells(row: StatusDocument['replication'][number]): (string | number | null)[] {
+  return [
+    row.upstream,
+    row.applicationName + (row.slotType === 'logical' ? ' (logical)' : ''),
+    row.state,
+    row.syncState,
+    row.sentLsn,
+    row.writeLsn,
+    row.flushLsn,
+    row.replayLsn,
+    bytes(row.lagBytes),
+    row.replayLagMs === null ? '' : `${Math.round(row.replayLagMs)} ms`,
+    row.replyAgeMs === null ? '' : `${(row.replyAgeMs / 1000).toFixed(1)} s ago`,
+    row.slotName,
+    row.witness,
+  ];
+}
+
+/** Exact bytes while they are few, binary units with one decimal beyond. */
+export function bytes(count: number | null): string {
+  if (count === null) return '';
+  if (count < 10_000) return `${count} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let size = count / 1024;
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${size.toFixed(1)} ${units[unit] ?? ''}`;
+}

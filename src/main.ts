@@ -1,0 +1,55 @@
+/** main(argv, world) -> exit code; every error becomes an ending here. */
+import { CommanderError } from 'commander';
+import { ENDINGS, ToolError, exitCode, type Ending } from './errors.js';
+import type { Io } from './output/io.js';
+import { plain } from './output/text.js';
+import { buildProgram } from './program.js';
+import { makeTool, type World } from './world.js';
+
+export async function main(argv: readonly string[], world: World): Promise<number> {
+  const { tool, close } = makeTool(world);
+  let ending: Ending = 'ok';
+  let code: number | null = null;
+  try {
+    const program = buildProgram(tool, (how) => {
+      if (typeof how === 'number') code = how;
+      else ending = how;
+    });
+    await program.parseAsync(argv, { from: 'user' });
+    return code ?? exitCode(ending);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ENDINGS.usage.exit;
+    if (world.signal.aborted && !(error instanceof ToolError)) {
+      return report(tool.io, new ToolError('interrupted', 'interrupted'), tool.flags.jsonErrors);
+    }
+    return report(tool.io, asToolError(error, tool.flags.debug), tool.flags.jsonErrors);
+  } finally {
+    await close();
+  }
+}
+
+function asToolError(error: unknown, debug: boolean): ToolError {
+  if (error instanceof ToolError) return error;
+  const what = error instanceof Error ? error : new Error(String(error));
+  return new ToolError('error', `a fault in patctl itself: ${what.message}`, {
+    code: 'internal',
+    hint: debug ? (what.stack ?? '') : 'run it again with --debug and report what it prints',
+    cause: error,
+  });
+}
+
+/** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */
+function report(io: Io, error: ToolError, asJson: boolean): number {
+  const exit = exitCode(error.ending);
+  if (asJson) {
+    const { code, message, hint, evidence } = error;
+    io.err(`${JSON.stringify({ error: { code, exit, message, hint: hint ?? null, evidence } })}\n`);
+    return exit;
+  }
+  io.err(`Error: ${plain(error.message)}\n`);
+  for (const { witness, subject, said } of error.evidence) {
+    io.err(`  ${plain(witness)} ${plain(subject)}: ${plain(said)}\n`);
+  }
+  if (error.hint) io.err(`${plain(error.hint)}\n`);
+  return exit;
+}

@@ -1,0 +1,68 @@
+/** The commander program: global options and the list of commands. */
+import { Command, Option } from 'commander';
+import { configCommand } from './commands/config.js';
+import { parseDurationMs } from './commands/options.js';
+import { statusCommand } from './commands/status.js';
+import { exitCodesHelp } from './commands/exit-codes.js';
+import type { Ending } from './errors.js';
+import type { Tool } from './tool.js';
+import { VERSION } from './version.js';
+
+/** Told by a command how it ended; a number is for `check`, which has codes of its own. */
+export type Finish = (how: Ending | number) => void;
+
+interface GlobalOptions {
+  configFile?: string;
+  dcsUrl?: string;
+  dcs?: string;
+  insecure?: boolean;
+  compat?: boolean;
+  color: boolean;
+  debug?: boolean;
+  timeout?: number;
+}
+
+export function buildProgram(tool: Tool, finish: Finish): Command {
+  const program = new Command('patctl')
+    .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
+    .version(VERSION, '--version')
+    .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
+    .option('-d, --dcs-url <url>', 'The DCS, as etcd3://host:port/namespace (DCS_URL); also --dcs')
+    .addOption(new Option('--dcs <url>').hideHelp())
+    .option('-k, --insecure', 'Do not verify the certificates of the REST API')
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .option('--compat', 'Print byte for byte what patronictl 4.1.4 prints')
+    .option('--no-color', 'No colour (NO_COLOR)')
+    .option('--debug', 'Say more when patctl itself fails')
+    .enablePositionalOptions()
+    .addHelpText('after', exitCodesHelp)
+    .configureOutput({
+      writeOut: (text) => tool.io.out(text),
+      writeErr: (text) => tool.io.err(text),
+      getOutHelpWidth: () => tool.io.columns,
+      getErrHelpWidth: () => tool.io.columns,
+      getOutHasColors: () => tool.io.outColor,
+      getErrHasColors: () => tool.io.errColor,
+    })
+    .exitOverride()
+    .action(() => tool.io.out(program.helpInformation() + exitCodesHelp()));
+  program.hook('preAction', (_, command) => takeGlobals(tool, program.opts(), command.opts()));
+  for (const make of [statusCommand, configCommand]) {
+    const command = make(tool, finish).copyInheritedSettings(program);
+    for (const sub of command.commands) sub.copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  return program;
+}
+
+function takeGlobals(tool: Tool, global: GlobalOptions, local: Record<string, unknown>): void {
+  const { flags } = tool;
+  flags.configFile = global.configFile;
+  flags.dcsUrl = global.dcsUrl ?? global.dcs;
+  flags.insecure = global.insecure ?? false;
+  flags.compat ||= global.compat === true || local['compat'] === true;
+  flags.color = global.color && local['color'] !== false;
+  flags.debug = global.debug ?? false;
+  flags.jsonErrors = local['format'] === 'json';
+  if (global.timeout !== undefined) flags.timeoutMs = global.timeout;
+}

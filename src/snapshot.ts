@@ -1,0 +1,258 @@
+/** readSnapshot: the three witnesses, asked side by side, joined to what the DCS says at one revision. */
+import type {
+  Cluster,
+  Departed,
+  Member,
+  MemberReadings,
+  Reading,
+  RestStatus,
+  Snapshot,
+  SqlStatus,
+  VerifyMode,
+} from './cluster/model.js';
+import { clusterNames, clusterPrefix, parseCluster, parseFleet } from './cluster/parse.js';
+import { slotName } from './cluster/slots.js';
+import { ToolError } from './errors.js';
+import type { Tool } from './tool.js';
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export interface SnapshotRequest {
+  scope: string;
+  /** Citus group, null outside Citus. */
+  group: number | null;
+  verify: VerifyMode;
+  /** Read etcd without its majority. */
+  serializable: boolean;
+  /** PostgreSQL servers to ask besides the members (--also HOST:PORT). */
+  also: HostPort[];
+}
+
+/** How far back in /history a name still makes us look for its owner. */
+const RECENT_HISTORY = 3;
+/** Limit of replaying etcd's history for the address of a member that is gone. */
+const REPLAY_LIMIT_MS = 2000;
+/** How many clusters of a namespace are asked at once. */
+const FLEET_PARALLEL = 16;
+
+const OFF: Reading<never> = { ok: false, kind: 'off', reason: 'not asked' };
+
+/**
+ * One snapshot of the cluster, or one for each Citus group when no group is named. ToolError `error`
+ * (unknown_cluster) when the DCS holds nothing of it.
+ */
+export async function readSnapshots(tool: Tool, request: SnapshotRequest): Promise<Snapshot[]> {
+  const { namespace } = await tool.config();
+  const { scope, group, serializable } = request;
+  const dcs = await tool.dcs();
+  const read = await dcs.range(clusterPrefix(namespace, scope, group), { serializable });
+  const clusters = parseFleet(read, namespace);
+  if (clusters.length === 0) throw await unknownCluster(tool, scope, group);
+  return Promise.all(clusters.map((cluster) => witnessCluster(tool, cluster, request)));
+}
+
+/** Every cluster of the namespace, DCS and witnesses; at most FLEET_PARALLEL clusters are asked at once. */
+export async function readFleet(
+  tool: Tool,
+  request: Omit<SnapshotRequest, 'scope' | 'group'>,
+): Promise<Snapshot[]> {
+  const { namespace } = await tool.config();
+  const { serializable } = request;
+  const read = await (await tool.dcs()).range(`${namespace}/`, { serializable });
+  const clusters = parseFleet(read, namespace);
+  const snapshots: Snapshot[] = [];
+  for (let at = 0; at < clusters.length; at += FLEET_PARALLEL) {
+    const batch = clusters.slice(at, at + FLEET_PARALLEL);
+    snapshots.push(...(await Promise.all(batch.map((one) => witnessCluster(tool, one, request)))));
+  }
+  return snapshots;
+}
+
+/** The snapshot of the one cluster that is named; with Citus the group has to be named too. */
+export async function readSnapshot(tool: Tool, request: SnapshotRequest): Promise<Snapshot> {
+  const snapshots = await readSnapshots(tool, request);
+  const [only] = snapshots;
+  if (snapshots.length === 1 && only) return only;
+  const groups = snapshots.map(({ cluster }) => cluster.group).join(', ');
+  throw new ToolError('usage', `"${request.scope}" has Citus groups: name one with --group`, {
+    hint: `groups: ${groups}`,
+  });
+}
+
+type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also'>;
+
+async function witnessCluster(
+  tool: Tool,
+  cluster: Cluster,
+  { verify, serializable, also }: Witnesses,
+): Promise<Snapshot> {
+  const takenAt = new Date(tool.clock.nowMs()).toISOString();
+  if (verify === 'off') {
+    const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
+    return { cluster, verify, takenAt, members, departed: [], serializable };
+  }
+  const [members, departed] = await Promise.all([
+    Promise.all(cluster.members.map((member) => readMember(tool, cluster, member, verify))),
+    readDeparted(tool, cluster, verify, also),
+  ]);
+  return { cluster, verify, takenAt, members, departed, serializable };
+}
+
+/** The error that names the clusters which do exist. */
+export async function unknownCluster(
+  tool: Tool,
+  scope: string,
+  group: number | null,
+): Promise<ToolError> {
+  const { namespace } = await tool.config();
+  const read = await (await tool.dcs()).range(clusterPrefix(namespace, '', null));
+  const names = clusterNames(read, clusterPrefix(namespace, '', null));
+  const what = group === null ? `"${scope}"` : `"${scope}" group ${group}`;
+  return new ToolError('error', `no cluster ${what} in ${namespace}`, {
+    code: 'unknown_cluster',
+    hint:
+      names.length === 0
+        ? `there is no cluster at all in ${namespace}: is the namespace right?`
+        : `clusters in ${namespace}: ${names.join(', ')}`,
+  });
+}
+
+interface Address {
+  name: string;
+  scope: string;
+  apiUrl: string | null;
+  host: string | null;
+  port: number | null;
+}
+
+async function readMember(
+  tool: Tool,
+  cluster: Cluster,
+  member: Member,
+  verify: VerifyMode,
+): Promise<MemberReadings> {
+  const { name, apiUrl, host, port } = member;
+  return ask(tool, { name, scope: cluster.scope, apiUrl, host, port }, verify);
+}
+
+/** Both witnesses of one node at once; neither throws. */
+async function ask(tool: Tool, address: Address, verify: VerifyMode): Promise<MemberReadings> {
+  const [rest, sql] = await Promise.all([
+    askRest(tool, address, verify),
+    askSql(tool, address, verify),
+  ]);
+  return { name: address.name, rest, sql };
+}
+
+async function askRest(
+  tool: Tool,
+  { name, scope, apiUrl }: Address,
+  verify: VerifyMode,
+): Promise<Reading<RestStatus>> {
+  if (verify === 'off' || verify === 'sql') return OFF;
+  if (apiUrl === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no api_url' };
+  }
+  return (await tool.patroni()).status({ apiUrl, name, scope }, tool.flags.timeoutMs);
+}
+
+async function askSql(
+  tool: Tool,
+  { host, port }: Address,
+  verify: VerifyMode,
+): Promise<Reading<SqlStatus>> {
+  if (verify === 'off' || verify === 'rest') return OFF;
+  const postgres = await tool.postgres();
+  if (verify === 'auto' && !postgres.hasLogin) return OFF;
+  if (host === null || port === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no conn_url' };
+  }
+  return postgres.status({ host, port }, tool.flags.timeoutMs);
+}
+
+/** Members whose key is gone, but of whom slots, history, failsafe or the user still speak. */
+async function readDeparted(
+  tool: Tool,
+  cluster: Cluster,
+  verify: VerifyMode,
+  alsoAsk: HostPort[],
+): Promise<Departed[]> {
+  const gone = await departedAddresses(tool, cluster);
+  const also = alsoAsk.map(({ host, port }) => ({
+    name: `${host}:${port}`,
+    scope: cluster.scope,
+    apiUrl: null,
+    host,
+    port,
+    origin: '--also' as const,
+  }));
+  return Promise.all(
+    [...gone, ...also].map(async (address): Promise<Departed> => {
+      const { origin, host, port } = address;
+      const [readings, listening] = await Promise.all([
+        ask(tool, address, verify),
+        probe(tool, host, port),
+      ]);
+      return { ...readings, origin, host, port, listening };
+    }),
+  );
+}
+
+async function probe(
+  tool: Tool,
+  host: string | null,
+  port: number | null,
+): Promise<boolean | null> {
+  if (host === null || port === null) return null;
+  const { speaksPostgres } = await import('./postgres/probe.js');
+  return speaksPostgres(host, port, tool.flags.timeoutMs);
+}
+
+/** Slots and names that something still speaks of although no member's key bears them. */
+function missing(cluster: Cluster): { slots: Set<string>; names: Set<string> } {
+  const present = new Set(cluster.members.map((member) => member.name));
+  const presentSlots = new Set([...present].map(slotName));
+  const leaders = [
+    cluster.leaderName,
+    ...(cluster.history ?? []).slice(-RECENT_HISTORY).map((line) => line.newLeader),
+  ];
+  return {
+    slots: new Set(cluster.status?.retainSlots.filter((slot) => !presentSlots.has(slot))),
+    names: new Set(leaders.filter((name) => name !== null && !present.has(name)) as string[]),
+  };
+}
+
+type DepartedAddress = Address & { origin: Departed['origin'] };
+
+async function departedAddresses(tool: Tool, cluster: Cluster): Promise<DepartedAddress[]> {
+  const { slots, names } = missing(cluster);
+  const found: DepartedAddress[] = [];
+  if (slots.size > 0 || names.size > 0) {
+    for (const { name, apiUrl, host, port } of await deletedMembers(tool, cluster)) {
+      if (!slots.has(slotName(name)) && !names.has(name)) continue;
+      found.push({ name, scope: cluster.scope, apiUrl, host, port, origin: 'dcs history' });
+    }
+  }
+  const known = new Set([...cluster.members, ...found].map(({ name }) => name));
+  for (const [name, apiUrl] of Object.entries(cluster.failsafe ?? {})) {
+    if (known.has(name)) continue;
+    found.push({ name, scope: cluster.scope, apiUrl, host: null, port: null, origin: 'failsafe' });
+  }
+  return found;
+}
+
+/** The last heartbeat of every member whose key was deleted or expired, as far back as etcd remembers. */
+async function deletedMembers(tool: Tool, cluster: Cluster): Promise<Member[]> {
+  const { namespace } = await tool.config();
+  const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
+  const deleted = await (await tool.dcs()).deletedKeys(`${prefix}members/`, REPLAY_LIMIT_MS);
+  const kvs = deleted.map(({ key, lastValue, deletedRevision }) => ({
+    key,
+    value: lastValue,
+    modRevision: deletedRevision,
+  }));
+  return parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix).members;
+}

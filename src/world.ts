@@ -1,0 +1,119 @@
+/** Makes the Tool that commands get: every witness connected when first asked for, closed at the end. */
+import type { Config } from './config/config.js';
+import type { Dcs } from './dcs/dcs.js';
+import { ToolError } from './errors.js';
+import type { Io } from './output/io.js';
+import type { Patroni } from './patroni/patroni.js';
+import type { Postgres } from './postgres/postgres.js';
+import type { Clock, GlobalFlags, Tool } from './tool.js';
+
+/** What run.ts knows of the process. */
+export interface World {
+  io: Io;
+  env: Readonly<Record<string, string | undefined>>;
+  platform: NodeJS.Platform;
+  /** argv[1]: called as `patronictl` means --compat. */
+  programName: string;
+  signal: AbortSignal;
+}
+
+export const DEFAULT_TIMEOUT_MS = 3000;
+
+const clock: Clock = {
+  nowMs: () => Date.now(),
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener('abort', end);
+    }),
+};
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+export function makeTool(world: World): { tool: Tool; close: () => Promise<void> } {
+  const { env } = world;
+  const flags: GlobalFlags = {
+    configFile: undefined,
+    dcsUrl: undefined,
+    insecure: false,
+    compat: /(^|[\\/])patronictl$/.test(world.programName),
+    color: true,
+    debug: false,
+    jsonErrors: false,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    login: { username: undefined, database: undefined, password: undefined },
+  };
+  const wantsColor = () => flags.color && !env['NO_COLOR'];
+  const io: Io = {
+    ...world.io,
+    get outColor() {
+      return world.io.outColor && wantsColor();
+    },
+    get errColor() {
+      return world.io.errColor && wantsColor();
+    },
+  };
+
+  const config = once(() => readConfig(world, flags));
+  let opened: Dcs | undefined;
+  const dcs = once(async () => (opened = await connectDcs(await config(), flags.timeoutMs)));
+  const tool: Tool = {
+    io,
+    clock,
+    env,
+    signal: world.signal,
+    flags,
+    config,
+    dcs,
+    patroni: once(async (): Promise<Patroni> => {
+      const { openPatroni } = await import('./patroni/rest.js');
+      return openPatroni((await config()).rest);
+    }),
+    postgres: once(async (): Promise<Postgres> => {
+      const { openPostgres } = await import('./postgres/connect.js');
+      return openPostgres((await config()).logins, env, flags.login);
+    }),
+  };
+  return { tool, close: async () => opened?.close() };
+}
+
+async function readConfig(world: World, flags: GlobalFlags): Promise<Config> {
+  const { loadConfig } = await import('./config/load.js');
+  return loadConfig({
+    flags,
+    env: world.env,
+    home: world.env['HOME'] ?? '/',
+    platform: world.platform,
+  });
+}
+
+async function connectDcs(config: Config, timeoutMs: number): Promise<Dcs> {
+  const { etcd } = config;
+  if (!etcd) {
+    throw new ToolError('error', 'nothing tells where the DCS is', {
+      code: 'no_dcs',
+      hint: 'give -c FILE with an etcd3 section, --dcs-url etcd3://host:port, or PATRONI_ETCD3_HOSTS',
+    });
+  }
+  const { openDcs } = await import('./dcs/open.js');
+  const { readPem } = await import('./config/pem.js');
+  return openDcs({
+    endpoints: etcd.endpoints,
+    username: etcd.username,
+    password: etcd.password,
+    ca: await readPem(etcd.cacert),
+    cert: await readPem(etcd.cert),
+    key: await readPem(etcd.key ?? etcd.cert),
+    keyPassword: etcd.keyPassword,
+    timeoutMs,
+  });
+}

@@ -43,7 +43,7 @@ export async function readConfigFiles(
 ): Promise<MapTree | null> {
   try {
     const text = await files.readFile(where.path);
-    return await parseFile(text, where.path, warnings);
+    return mergeTrees(emptyMap('file'), await parseFile(text, where.path, warnings));
   } catch (error) {
     const code = errorCode(error);
     if (code === null) throw error;
@@ -85,7 +85,7 @@ async function parseFile(text: string, path: string, warnings: string[]): Promis
   if (tree === null) {
     throw new ToolError('error', `${label}: the file is empty`, { code: 'bad_configuration' });
   }
-  return mergeTrees(emptyMap(label), tree);
+  return tree;
 }
 
 function noFile(where: ConfigPath, code: string, warnings: string[]): null {

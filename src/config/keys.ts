@@ -23,7 +23,13 @@ const LOGIN_PARAMETERS = [
   'sslnegotiation',
 ];
 
-const SECRETS = new Set(['password', 'keyfile_password', 'key_password', 'sslpassword']);
+/** Last words of keys whose values are never shown. */
+export const SECRETS: ReadonlySet<string> = new Set([
+  'password',
+  'keyfile_password',
+  'key_password',
+  'sslpassword',
+]);
 
 /** The accounts of PostgreSQL in Patroni's file, in the order in which they are tried. */
 export const ACCOUNTS = ['superuser', 'rewind', 'replication'] as const;

@@ -12,6 +12,8 @@ const SEXAGESIMAL = /^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/;
 const FLOAT =
   /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?)$/;
 
+const SPECIAL = /^([-+]?)\.(?:(inf|Inf|INF)|(nan|NaN|NAN))$/;
+
 type Plain = Pick<ScalarTree, 'type' | 'text'>;
 
 /** What an unquoted word means, and how Patroni would print it. */
@@ -22,6 +24,13 @@ export function resolvePlain(word: string): Plain {
   const integer = resolveInteger(word);
   if (integer !== null) return { type: 'int', text: integer.toString() };
   if (FLOAT.test(word)) return { type: 'float', text: floatText(Number(word.replaceAll('_', ''))) };
+  const [special, sign = ''] = SPECIAL.exec(word) ?? [];
+  if (special !== undefined) {
+    const isNan = word.toLowerCase().endsWith('nan');
+    if (!isNan || sign === '') {
+      return { type: 'float', text: isNan ? 'nan' : `${sign === '-' ? '-' : ''}inf` };
+    }
+  }
   return { type: 'text', text: word };
 }
 
@@ -32,7 +41,7 @@ function resolveInteger(word: string): bigint | null {
     return sign * digits.split(':').reduce((sum, part) => sum * 60n + BigInt(part), 0n);
   }
   if (DECIMAL.test(word) || HEX.test(word) || BINARY.test(word)) return toBigInt(digits, sign);
-  if (OCTAL.test(word)) return toBigInt(`0o${digits.slice(1)}`, sign);
+  if (OCTAL.test(word)) return toBigInt(`0o${digits.slice(1) || '0'}`, sign);
   return null;
 }
 

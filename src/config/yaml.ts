@@ -1,7 +1,7 @@
 /** YAML text to a tree that knows its lines. The only place that loads the yaml package. */
 import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap } from 'yaml';
 import { ToolError } from '../errors.js';
-import { KEY_WORDS } from './keys.js';
+import { KEY_WORDS, SECRETS } from './keys.js';
 import { printable } from './printable.js';
 import { resolvePlain } from './scalar.js';
 import type { MapTree, ScalarTree, Tree } from './tree.js';
@@ -86,7 +86,7 @@ function parseDocument(
       merge: false,
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
       lineCounter,
     });
   } catch {
@@ -155,7 +155,7 @@ function convertMap(reading: Reading, node: YAMLMap, key: string, from: string):
     const value = pair.value ? convert(reading, pair.value, inner, source) : nullLeaf(source);
     if (word === '<<' && keyNode.type === 'PLAIN') addMerged(merged, value, key);
     else {
-      if (entries.has(word)) reading.warnings.push(duplicate(source, inner));
+      if (entries.has(word)) reading.warnings.push(duplicate(source, inner, pair.value !== null));
       entries.set(word, value);
     }
   }
@@ -171,8 +171,11 @@ function addMerged(merged: Map<string, Tree>, value: Tree, key: string): void {
   }
 }
 
-function duplicate(source: string, key: string): string {
-  return `${source}: ${name(key)} is given twice, the last one counts`;
+/** The key is named unless it may be a secret itself: below a secret's key, or alone in braces. */
+function duplicate(source: string, key: string, hasValue: boolean): string {
+  const parents = key.split('.').slice(0, -1);
+  const safe = hasValue && /^[\w.-]+$/.test(key) && !parents.some((word) => SECRETS.has(word));
+  return `${source}: ${safe ? key : name(key)} is given twice, the last one counts`;
 }
 
 /** Names a key by Patroni's words only; a word from the file may be a secret that slipped. */

@@ -258,7 +258,9 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
     rest,
     etcdctl,
     dcsGet: (key) => dcsGet(state, key),
-    dcsPut: async (key, value) => void (await etcdctl('put', `/service/${scope}/${key}`, value)),
+    dcsPut: async (key, value) => {
+      await etcdctl('put', `/service/${scope}/${key}`, value);
+    },
     leader: () => dcsGet(state, 'leader'),
     waitHealthy,
     assertRunning,

@@ -54,7 +54,7 @@ export async function takeDown(scope: string): Promise<void> {
   signalAll(root, () => true, 'SIGCONT');
   // An immediate shutdown, which frees shared memory; SIGKILL would leave it.
   signalAll(root, (kind) => kind === 'postmaster', 'SIGQUIT');
-  if (state?.source != null) await dcsForget(state).catch(() => undefined);
+  if (state !== null && state.source !== null) await dcsForget(state).catch(() => undefined);
   signalAll(root, (kind) => kind === 'etcd', 'SIGKILL');
   const servers = () => labProcesses(root).filter(({ kind }) => kind === 'postmaster');
   await waitGone(servers, 8_000);

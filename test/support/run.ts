@@ -1,0 +1,49 @@
+/** Runs patctl, and the real patronictl, as a person does: a program with arguments, streams and an exit code. */
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Lab } from './lab/cluster.js';
+import { cleanEnv, runProgram, type ProgramResult } from './lab/process.js';
+
+export interface RunOptions {
+  /** Added to an environment that is otherwise empty but for PATH, HOME and LANG. */
+  env?: Record<string, string>;
+  input?: string;
+  cwd?: string;
+  /** SIGKILLed at this limit; default 60 s. */
+  timeoutMs?: number;
+}
+
+export type RunResult = ProgramResult;
+
+const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+
+/** An empty home: no ~/.pgpass, no ~/.config of whoever runs the tests. */
+function emptyHome(): string {
+  const home = join(tmpdir(), `patctl-test-home-${process.getuid?.() ?? 0}`);
+  mkdirSync(home, { recursive: true });
+  return home;
+}
+
+/** The built program (`npm run build`), in a clean environment. */
+export async function runPatctl(args: string[], options: RunOptions = {}): Promise<RunResult> {
+  return await runClean(process.execPath, [PATCTL, ...args], options);
+}
+
+/** The real patronictl of this cluster's Patroni version, with its configuration. */
+export async function runPatronictl(
+  lab: Pick<Lab, 'patronictl' | 'config'>,
+  args: string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  return await runClean(lab.patronictl, ['-c', lab.config, ...args], options);
+}
+
+async function runClean(
+  command: string,
+  args: string[],
+  { env, ...rest }: RunOptions,
+): Promise<RunResult> {
+  return await runProgram(command, args, { ...rest, env: cleanEnv(emptyHome(), env) });
+}

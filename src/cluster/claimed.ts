@@ -45,7 +45,7 @@ export function syncModeActive(cluster: Cluster): boolean {
 /** `/sync` names this member a standby; names compare case-insensitively. */
 export function namedInSync(cluster: Cluster, name: string): boolean {
   const sync = cluster.sync;
-  if (sync?.leader == null) return false;
+  if (sync === null || sync.leader === null) return false;
   return sync.standbys.some((standby) => standby.toLowerCase() === name.toLowerCase());
 }
 
@@ -124,7 +124,7 @@ export interface ScheduledSwitchover {
 /** The switchover that waits for its time. */
 export function scheduledSwitchover(cluster: Cluster): ScheduledSwitchover | null {
   const failover = cluster.failover;
-  if (failover?.scheduledAt == null) return null;
+  if (failover === null || failover.scheduledAt === null) return null;
   return { at: isoFormat(failover.scheduledAt), from: failover.leader, to: failover.candidate };
 }
 

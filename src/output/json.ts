@@ -1,0 +1,88 @@
+/** JSON as Python writes it, byte for byte, and read without losing what Python would show. */
+import { entriesOf, isList, isPyFloat, numberText, pyFloat, type Value } from './value.js';
+
+const SHORT: Record<string, string> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\f': '\\f',
+  '\b': '\\b',
+};
+
+function escape(char: string): string {
+  return SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function jsonString(text: string): string {
+  return `"${text.replace(/["\\]|[^\x20-\x7e]/g, escape)}"`;
+}
+
+/** json.dumps(value): `, ` and `: ` between, everything but ASCII escaped. */
+export function jsonDump(value: Value): string {
+  if (value === null) return 'null';
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return jsonString(value);
+  if (typeof value === 'number' || typeof value === 'bigint' || isPyFloat(value))
+    return numberText(value, 'NaN', 'Infinity');
+  if (isList(value)) return `[${value.map(jsonDump).join(', ')}]`;
+  const members = entriesOf(value).map(([key, item]) => `${jsonString(key)}: ${jsonDump(item)}`);
+  return `{${members.join(', ')}}`;
+}
+
+/**
+ * JSON with order of keys, whole floats and large integers kept; undefined when it is not JSON.
+ * For --compat only: it is slower than JSON.parse.
+ */
+export function exactJson(text: string): Value | undefined {
+  try {
+    JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return readValue({ tokens: tokensOf(text), at: 0 });
+}
+
+interface Reader {
+  tokens: string[];
+  at: number;
+}
+
+/** Strings, numbers and words, and the punctuation that opens and closes; commas and colons say nothing. */
+function tokensOf(text: string): string[] {
+  return text.match(/"(?:[^"\\]|\\.)*"|[-+.\w]+|[[\]{}]/g) ?? [];
+}
+
+function readValue(reader: Reader): Value {
+  const token = reader.tokens[reader.at++] ?? 'null';
+  if (token === '[') return readList(reader);
+  if (token === '{') return readObject(reader);
+  if (token.startsWith('"')) return JSON.parse(token) as string;
+  if (token === 'null') return null;
+  if (token === 'true' || token === 'false') return token === 'true';
+  if (/[.eE]/.test(token)) return pyFloat(Number(token));
+  const number = Number(token);
+  return Number.isSafeInteger(number) ? plusZero(number) : BigInt(token);
+}
+
+function plusZero(number: number): number {
+  return number === 0 ? 0 : number;
+}
+
+function readList(reader: Reader): Value[] {
+  const items: Value[] = [];
+  while (reader.tokens[reader.at] !== ']') items.push(readValue(reader));
+  reader.at++;
+  return items;
+}
+
+function readObject(reader: Reader): Map<string, Value> {
+  const members = new Map<string, Value>();
+  while (reader.tokens[reader.at] !== '}') {
+    const key = readValue(reader) as string;
+    members.set(key, readValue(reader));
+  }
+  reader.at++;
+  return members;
+}

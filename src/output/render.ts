@@ -1,0 +1,67 @@
+/** One description of a result's columns, every format out of it. */
+import { jsonDump } from './json.js';
+import { prettyTable } from './pretty.js';
+import { oneLine, plain } from './text.js';
+import { tsv } from './tsv.js';
+import { pythonText, type Value } from './value.js';
+import { yamlDump } from './yaml.js';
+
+export const FORMATS = ['pretty', 'tsv', 'json', 'yaml', 'yml'] as const;
+/** topology is pretty with a tree; it is a command, not something to ask -f for. */
+export type Format = (typeof FORMATS)[number] | 'topology';
+/** Formats that show text instead of values. */
+export type TextFormat = 'pretty' | 'topology' | 'tsv';
+
+/** undefined: nothing to say; json and yaml leave the key out. null stays null there. */
+export type Cell = Value | undefined;
+
+export interface Column<Row> {
+  /** The name in json, yaml and tsv. */
+  key: string;
+  /** Over the column of a table, when it is not the key. */
+  header?: string;
+  align?: 'l' | 'r' | 'c';
+  value(row: Row): Cell;
+  /** The text in tables and tsv, when it is not simply the value. */
+  text?(row: Row, format: TextFormat): string;
+  /** Formats without this column. */
+  omit?: readonly Format[];
+}
+
+export function isTable(format: Format): format is 'pretty' | 'topology' {
+  return format === 'pretty' || format === 'topology';
+}
+
+/** The whole text of a result in one format; `title` goes into the first rule of a table. */
+export function render<Row>(
+  format: Format,
+  title: string,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): string {
+  const shown = columns.filter((column) => !column.omit?.includes(format));
+  if (format === 'json') return `${jsonDump(records(shown, rows))}\n`;
+  // patronictl adds a line feed to the one that YAML ends with.
+  if (format === 'yaml' || format === 'yml') return `${yamlDump(records(shown, rows))}\n`;
+  const cells = rows.map((row) => shown.map((column) => cellText(column, row, format)));
+  if (format === 'tsv') return tsv([shown.map(({ key }) => key), ...cells]);
+  const heads = shown.map(({ key, header = key, align = 'l' }) => ({ header, align }));
+  return `${prettyTable(heads, cells, { title: oneLine(title) })}\n`;
+}
+
+function records<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Value[] {
+  return rows.map((row) => {
+    const record = new Map<string, Value>();
+    for (const column of columns) {
+      const value = column.value(row);
+      if (value !== undefined) record.set(column.key, value);
+    }
+    return record;
+  });
+}
+
+function cellText<Row>(column: Column<Row>, row: Row, format: TextFormat): string {
+  const value = column.text ? column.text(row, format) : column.value(row);
+  if (value === undefined || value === null) return '';
+  return plain(pythonText(value)).replace(/\t/g, format === 'tsv' ? '\t' : ' ');
+}

@@ -20,6 +20,10 @@ export interface BadAddress {
 
 const DEFAULT_PORT = 2379;
 
+const NO_HOST = 'is not a host name or address';
+
+const BARE_LOGIN = 'has a login: write it as http://user:password@host';
+
 /** `@` after the first slash: the login was probably meant to hold that slash. */
 export const UNCLEAR_LOGIN = 'has an @ after a slash: write a slash inside a login as %2F';
 
@@ -36,6 +40,8 @@ export function parseAddress(text: string, defaultPort = DEFAULT_PORT): Address 
   // Half a password must not become a port that is shown.
   if (rest.slice(authority.length).includes('@')) return { problem: UNCLEAR_LOGIN };
   const { login, host } = splitLogin(authority);
+  // In a list between commas this is the second half of a password with a comma.
+  if (host !== authority && !protocol) return { problem: BARE_LOGIN };
   const place = parseHostPort(host, defaultPort);
   return 'problem' in place ? place : { protocol, ...place, ...login };
 }
@@ -61,6 +67,7 @@ export function parseHostPort(
 ): { host: string; port: number } | BadAddress {
   const trimmed = text.trim();
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(trimmed);
+  if (bracketed && !isIPv6(bracketed[1] ?? '')) return { problem: NO_HOST };
   if (bracketed) return place(bracketed[1] ?? '', bracketed[2], defaultPort);
   const cut = trimmed.lastIndexOf(':');
   if (cut < 0) return place(trimmed, undefined, defaultPort);
@@ -76,7 +83,7 @@ function place(
 ): { host: string; port: number } | BadAddress {
   if (host === '') return { problem: 'names no host' };
   if (host.includes(':') ? !isIPv6(host) : !/^[^\s@[\]/?#\\\p{Cc}]+$/u.test(host)) {
-    return { problem: 'is not a host name or address' };
+    return { problem: NO_HOST };
   }
   const port = portText === undefined ? defaultPort : parsePort(portText);
   return port === null ? { problem: 'has no port between 1 and 65535' } : { host, port };

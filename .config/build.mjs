@@ -1,6 +1,6 @@
 // Builds dist/bundle/patctl.cjs: one minified CommonJS file, packages included.
 import { build } from 'esbuild';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.join(import.meta.dirname, '..');
@@ -26,11 +26,9 @@ const result = await build({
 writeFileSync(path.join(root, 'dist/meta.json'), JSON.stringify(result.metafile));
 
 // etcd3 reads its protocol description from ../proto beside the code at run time.
-mkdirSync(path.join(root, 'dist/proto'), { recursive: true });
-copyFileSync(
-  path.join(root, 'node_modules/etcd3/proto/rpc.proto'),
-  path.join(root, 'dist/proto/rpc.proto'),
-);
+cpSync(path.join(root, 'node_modules/etcd3/proto'), path.join(root, 'dist/proto'), {
+  recursive: true,
+});
 
 // The bundle contains other people's work: their licences go with it.
 const packages = new Set(

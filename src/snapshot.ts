@@ -11,6 +11,8 @@ import type {
   VerifyMode,
 } from './cluster/model.js';
 import { clusterNames, clusterPrefix, parseCluster, parseFleet } from './cluster/parse.js';
+import { needsSecondLook } from './cluster/checks/sync.js';
+import { viewOf } from './cluster/roles.js';
 import { slotName } from './cluster/slots.js';
 import { ToolError } from './errors.js';
 import type { Tool } from './tool.js';
@@ -71,9 +73,24 @@ export async function readFleet(
   return snapshots;
 }
 
+/** How long a stalled synchronous standby is watched before it is called one. */
+const STALL_LOOK_MS = 1000;
+
+/** `readSnapshots`, and once more when only a second look can tell a stall from a moment's lag. */
+export async function readSettled(tool: Tool, request: SnapshotRequest): Promise<Snapshot[]> {
+  const first = await readSnapshots(tool, request);
+  if (!first.some((snapshot) => needsSecondLook(viewOf(snapshot)))) return first;
+  await tool.clock.wait(STALL_LOOK_MS, tool.signal);
+  const second = await readSnapshots(tool, request);
+  return second.map((snapshot) => ({
+    ...snapshot,
+    previous: first.find(({ cluster }) => cluster.group === snapshot.cluster.group) ?? null,
+  }));
+}
+
 /** The snapshot of the one cluster that is named; with Citus the group has to be named too. */
 export async function readSnapshot(tool: Tool, request: SnapshotRequest): Promise<Snapshot> {
-  const snapshots = await readSnapshots(tool, request);
+  const snapshots = await readSettled(tool, request);
   const [only] = snapshots;
   if (snapshots.length === 1 && only) return only;
   const groups = snapshots.map(({ cluster }) => cluster.group).join(', ');
@@ -92,13 +109,13 @@ async function witnessCluster(
   const takenAt = new Date(tool.clock.nowMs()).toISOString();
   if (verify === 'off') {
     const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
-    return { cluster, verify, takenAt, members, departed: [], serializable };
+    return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
   }
   const [members, departed] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(tool, cluster, member, verify))),
     readDeparted(tool, cluster, verify, also),
   ]);
-  return { cluster, verify, takenAt, members, departed, serializable };
+  return { cluster, verify, takenAt, members, departed, serializable, previous: null };
 }
 
 /** The error that names the clusters which do exist. */

@@ -307,6 +307,8 @@ export interface Snapshot {
   departed: Departed[];
   /** Set when the DCS was read without its majority (--serializable). */
   serializable: boolean;
+  /** An earlier reading of the same cluster, when one was taken to see what moves. */
+  previous: Snapshot | null;
 }
 
 // ---------------------------------------------------------------- what follows from them

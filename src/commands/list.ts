@@ -143,7 +143,7 @@ async function readAll(
   everything: boolean,
   asked: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<{ found: Found[]; error: ToolError | null }> {
-  const { readFleet, readSnapshots } = await import('../snapshot.js');
+  const { readFleet, readSettled } = await import('../snapshot.js');
   if (everything) {
     const fleet = await readFleet(tool, asked);
     const scopes = [...new Set(fleet.map(({ cluster }) => cluster.scope))];
@@ -157,7 +157,7 @@ async function readAll(
   const found = await Promise.all(
     names.map(async (scope): Promise<Found> => {
       try {
-        return { scope, snapshots: await readSnapshots(tool, { scope, group, ...asked }) };
+        return { scope, snapshots: await readSettled(tool, { scope, group, ...asked }) };
       } catch (problem) {
         if (!(problem instanceof ToolError) || problem.code !== 'unknown_cluster') throw problem;
         error ??= problem;

@@ -13,6 +13,7 @@ import {
 import { notStreaming, wrongUpstream } from './replication.js';
 import {
   commitsBlocked,
+  commitsBlockedOverRest,
   duplicateApplicationName,
   syncEmpty,
   syncInStandbyCluster,
@@ -36,6 +37,7 @@ const CHECKS: ((view: View) => Finding[])[] = [
   syncEmpty,
   syncUnclaimed,
   commitsBlocked,
+  commitsBlockedOverRest,
   duplicateApplicationName,
   syncInStandbyCluster,
   notStreaming,

@@ -1,6 +1,7 @@
 /** Synchronous replication: what /sync promises against what pg_stat_replication does. */
+import { formatLsn } from '../lsn.js';
 import type { Cluster, Finding } from '../model.js';
-import { sameName, type MemberView, type View } from '../roles.js';
+import { sameName, viewOf, type MemberView, type View } from '../roles.js';
 import { list, rowSeen, rowText, syncKeySays } from './say.js';
 
 /** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
@@ -204,6 +205,49 @@ export function commitsBlocked(view: View): Finding[] {
         syncKeySays(snapshot.cluster),
       ],
       next: 'see whether the walreceiver there is frozen; wal_sender_timeout ends the wait, or synchronous_standby_names without it',
+    },
+  ];
+}
+
+/** Synchronous standbys that are behind a leader of which REST alone speaks: no reply times there. */
+function behindOverRest({ leader, members }: View): MemberView[] {
+  if (leader?.observed !== 'primary' || leader.witness !== 'REST') return [];
+  return members.filter(
+    ({ syncState, lagBytes }) =>
+      (syncState === 'sync' || syncState === 'quorum') && lagBytes !== null && lagBytes > 0,
+  );
+}
+
+/** Whether one reading leaves open if a synchronous standby is stalled or only a moment behind. */
+export function needsSecondLook(view: View): boolean {
+  return behindOverRest(view).length > 0;
+}
+
+/** commits_blocked without a login: a synchronous standby is behind and has not moved since the reading before. */
+export function commitsBlockedOverRest(view: View): Finding[] {
+  const { previous, cluster } = view.snapshot;
+  if (previous === null) return [];
+  const before = new Map(viewOf(previous).members.map(({ name, position }) => [name, position]));
+  const stalled = behindOverRest(view).filter(
+    ({ name, position }) => position !== null && before.get(name) === position,
+  );
+  if (stalled.length === 0) return [];
+  const names = list(stalled.map(({ name }) => name));
+  return [
+    {
+      code: 'commits_blocked',
+      severity: 'critical',
+      members: stalled.map(({ name }) => name),
+      message: `commits on ${cluster.leaderName ?? 'the leader'} wait for ${names}, which is behind and has received nothing since the last look`,
+      evidence: [
+        ...stalled.map((one) => ({
+          witness: 'REST' as const,
+          subject: one.name,
+          said: `at ${one.position === null ? 'unknown' : formatLsn(one.position)} twice, ${one.lagBytes ?? 0} bytes behind`,
+        })),
+        syncKeySays(cluster),
+      ],
+      next: 'see whether the walreceiver there is frozen; a database login shows who waits',
     },
   ];
 }

@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 import { SetupError } from '../setup.js';
 import { LabError, openCluster, startCluster, type Lab } from './cluster.js';
 import { down, downOrphans } from './down.js';
-import { listScopes, type ClusterOptions, type Tags } from './state.js';
+import { labProcesses, type LabProcess } from './process.js';
+import { listScopes, rootOf, type ClusterOptions, type Tags } from './state.js';
 
 const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
 
@@ -94,7 +95,8 @@ async function takeDown(values: Values): Promise<void> {
 }
 
 function status(lab: Lab): void {
-  const running = lab.processes();
+  const shared = lab.state.options.standbyOf;
+  const running = [...lab.processes(), ...(shared === null ? [] : etcdOf(shared))];
   for (const { name } of [...lab.etcd, ...lab.members]) {
     const words = running
       .filter((found) => found.name === name)
@@ -102,6 +104,11 @@ function status(lab: Lab): void {
     say(`${name}: ${words.length > 0 ? words.join(', ') : 'nothing runs'}`);
   }
   print(lab);
+}
+
+/** A standby cluster's etcd is its source's. */
+function etcdOf(scope: string): LabProcess[] {
+  return labProcesses(rootOf(scope)).filter(({ kind }) => kind === 'etcd');
 }
 
 async function act(lab: Lab, verb: string, name: string, values: Values): Promise<void> {

@@ -9,7 +9,7 @@ import { DEFAULT_PATRONI, ensureSetup, type LabPrograms } from '../setup.js';
 import { clientYaml, memberYaml, MONITOR_USER, PASSWORDS } from './configs.js';
 import { controller, type Lab } from './controller.js';
 import { takeDown } from './down.js';
-import { isEtcdHealthy } from './health.js';
+import { dcsGet, isEtcdHealthy } from './health.js';
 import { withLock, type Owner } from './lock.js';
 import { labProcesses, signal, unprivilegedUser } from './process.js';
 import {
@@ -109,6 +109,7 @@ async function prepare(
 ): Promise<ClusterState> {
   const root = rootOf(options.scope);
   const source = options.standbyOf === null ? null : readState(options.standbyOf);
+  const followed = source === null ? null : await leadingMember(source);
   const etcdCount = source === null ? options.etcd : 0;
   const state = await withFreePorts(2 * (etcdCount + options.members), (ports) => {
     const next = (): number => ports.shift() ?? 0;
@@ -117,7 +118,7 @@ async function prepare(
       owner,
       etcd: source?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
       members: names('pg', options.members).map((name) => member(options, name, next)),
-      source: source?.members ?? null,
+      source: followed,
       certs: options.tls ? (source?.certs ?? join(root, 'certs')) : null,
       patronictl: join(programs.patroniBin, 'patronictl'),
     };
@@ -127,6 +128,13 @@ async function prepare(
   if (options.tls && source === null) await makeCertificates(join(root, 'certs'));
   writeFiles(state, programs);
   return state;
+}
+
+async function leadingMember(source: ClusterState): Promise<LabMember> {
+  const leader = await dcsGet(source, 'leader');
+  const found = source.members.find(({ name }) => name === leader);
+  if (found === undefined) throw new LabError(`${source.options.scope} has no leader to follow`);
+  return found;
 }
 
 const names = (prefix: string, count: number): string[] =>

@@ -170,8 +170,8 @@ function standbyPart(state: ClusterState): Record<string, unknown> {
   if (state.source === null) return {};
   return {
     standby_cluster: {
-      host: state.source.map((member) => member.host).join(','),
-      port: state.source.map((member) => member.port).join(','),
+      host: state.source.host,
+      port: state.source.port,
       create_replica_methods: ['basebackup'],
     },
   };

@@ -63,8 +63,11 @@ export interface ClusterState {
   members: LabMember[];
   /** Folder of ca.crt, server.crt, client.crt and the keys; null without --tls. */
   certs: string | null;
-  /** Members of the cluster that this standby cluster follows. */
-  source: LabMember[] | null;
+  /**
+   * The member that this standby cluster follows: who led when it was started. One only, as
+   * Patroni's password file has one port for all hosts.
+   */
+  source: LabMember | null;
   /** The real patronictl. */
   patronictl: string;
 }

@@ -4,6 +4,7 @@ import type {
   Departed,
   Member,
   MemberReadings,
+  ParseProblem,
   Reading,
   RestStatus,
   Snapshot,
@@ -111,11 +112,19 @@ async function witnessCluster(
     const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
     return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
   }
-  const [members, departed] = await Promise.all([
+  const [members, { departed, problems }] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(tool, cluster, member, verify))),
     readDeparted(tool, cluster, verify, also),
   ]);
-  return { cluster, verify, takenAt, members, departed, serializable, previous: null };
+  return {
+    cluster: { ...cluster, problems: [...cluster.problems, ...problems] },
+    verify,
+    takenAt,
+    members,
+    departed,
+    serializable,
+    previous: null,
+  };
 }
 
 /** The error that names the clusters which do exist. */
@@ -196,8 +205,8 @@ async function readDeparted(
   cluster: Cluster,
   verify: VerifyMode,
   alsoAsk: HostPort[],
-): Promise<Departed[]> {
-  const gone = await departedAddresses(tool, cluster);
+): Promise<{ departed: Departed[]; problems: ParseProblem[] }> {
+  const { gone, problems } = await departedAddresses(tool, cluster);
   const also = alsoAsk.map(({ host, port }) => ({
     name: `${host}:${port}`,
     scope: cluster.scope,
@@ -206,7 +215,7 @@ async function readDeparted(
     port,
     origin: '--also' as const,
   }));
-  return Promise.all(
+  const departed = await Promise.all(
     [...gone, ...also].map(async (address): Promise<Departed> => {
       const { origin, host, port } = address;
       const [readings, listening] = await Promise.all([
@@ -216,6 +225,7 @@ async function readDeparted(
       return { ...readings, origin, host, port, listening };
     }),
   );
+  return { departed, problems };
 }
 
 async function probe(
@@ -244,32 +254,50 @@ function missing(cluster: Cluster): { slots: Set<string>; names: Set<string> } {
 
 type DepartedAddress = Address & { origin: Departed['origin'] };
 
-async function departedAddresses(tool: Tool, cluster: Cluster): Promise<DepartedAddress[]> {
+async function departedAddresses(
+  tool: Tool,
+  cluster: Cluster,
+): Promise<{ gone: DepartedAddress[]; problems: ParseProblem[] }> {
   const { slots, names } = missing(cluster);
-  const found: DepartedAddress[] = [];
+  const gone: DepartedAddress[] = [];
+  const problems: ParseProblem[] = [];
   if (slots.size > 0 || names.size > 0) {
-    for (const { name, apiUrl, host, port } of await deletedMembers(tool, cluster)) {
+    const { members, problem } = await deletedMembers(tool, cluster);
+    if (problem !== null) problems.push({ key: 'members/', problem });
+    for (const { name, apiUrl, host, port } of members) {
       if (!slots.has(slotName(name)) && !names.has(name)) continue;
-      found.push({ name, scope: cluster.scope, apiUrl, host, port, origin: 'dcs history' });
+      gone.push({ name, scope: cluster.scope, apiUrl, host, port, origin: 'dcs history' });
     }
   }
-  const known = new Set([...cluster.members, ...found].map(({ name }) => name));
+  const known = new Set([...cluster.members, ...gone].map(({ name }) => name));
   for (const [name, apiUrl] of Object.entries(cluster.failsafe ?? {})) {
     if (known.has(name)) continue;
-    found.push({ name, scope: cluster.scope, apiUrl, host: null, port: null, origin: 'failsafe' });
+    gone.push({ name, scope: cluster.scope, apiUrl, host: null, port: null, origin: 'failsafe' });
   }
-  return found;
+  return { gone, problems };
 }
 
-/** The last heartbeat of every member whose key was deleted or expired, as far back as etcd remembers. */
-async function deletedMembers(tool: Tool, cluster: Cluster): Promise<Member[]> {
+/**
+ * The last heartbeat of every member whose key was deleted or expired, as far back as etcd remembers.
+ * A history that cannot be read is a problem to show, no reason to show nothing.
+ */
+async function deletedMembers(
+  tool: Tool,
+  cluster: Cluster,
+): Promise<{ members: Member[]; problem: string | null }> {
   const { namespace } = await tool.config();
   const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
-  const deleted = await (await tool.dcs()).deletedKeys(`${prefix}members/`, REPLAY_LIMIT_MS);
-  const kvs = deleted.map(({ key, lastValue, deletedRevision }) => ({
-    key,
-    value: lastValue,
-    modRevision: deletedRevision,
-  }));
-  return parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix).members;
+  try {
+    const deleted = await (await tool.dcs()).deletedKeys(`${prefix}members/`, REPLAY_LIMIT_MS);
+    const kvs = deleted.map(({ key, lastValue, deletedRevision }) => ({
+      key,
+      value: lastValue,
+      modRevision: deletedRevision,
+    }));
+    const then = parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix);
+    return { members: then.members, problem: null };
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return { members: [], problem: `members that left could not be looked up: ${error.message}` };
+  }
 }

@@ -85,7 +85,8 @@ export function sameName(a: string, b: string): boolean {
 /** Joins the witnesses of a snapshot. SQL is believed before REST, REST before nothing. */
 export function viewOf(snapshot: Snapshot): View {
   const { cluster } = snapshot;
-  const everybody: MemberReadings[] = [...snapshot.members, ...snapshot.departed];
+  const departedHeard = snapshot.departed.filter(isHeard);
+  const everybody: MemberReadings[] = [...snapshot.members, ...departedHeard];
   const rowsBy = new Map(everybody.map((readings) => [readings.name, streamRows(readings)]));
   const all = [...rowsBy.values()].flatMap((rows) => rows ?? []);
   const leaderReadings = snapshot.members.find(({ name }) => name === cluster.leaderName);
@@ -93,7 +94,7 @@ export function viewOf(snapshot: Snapshot): View {
   const readable = (name: string) => (rowsBy.get(name) ?? null) !== null;
 
   const members = everybody.map((readings, at): MemberView => {
-    const departed = snapshot.departed[at - snapshot.members.length] ?? null;
+    const departed = departedHeard[at - snapshot.members.length] ?? null;
     const member = departed ? null : (cluster.members[at] ?? null);
     const { name, rest, sql } = readings;
     const { observed, witness } = observedRole(readings, cluster);
@@ -134,6 +135,11 @@ export function viewOf(snapshot: Snapshot): View {
     primaries: members.filter(({ observed }) => observed === 'primary'),
     leaderRows: cluster.leaderName === null ? null : (rowsBy.get(cluster.leaderName) ?? null),
   };
+}
+
+/** A member that left and gives no sign of life is gone; one that does is what we look for. */
+function isHeard({ rest, sql, listening }: Departed): boolean {
+  return rest.ok || sql.ok || listening === true;
 }
 
 function isRowOf(row: StreamRow, name: string): boolean {

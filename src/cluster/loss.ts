@@ -102,10 +102,10 @@ function ofWinners(input: VoteInput): LossVerdict {
 function ofNamed(input: VoteInput, candidate: string): LossVerdict {
   const me = input.nodes.find((n) => n.name === candidate);
   if (!me) return verdict('unknown', `${candidate} is no member`);
-  const primary = input.nodes.find(
-    (n) => n !== me && n.name !== input.leader && n.primary === true,
-  );
-  if (primary) return verdict('possible', `${primary.name} is a primary and goes on acknowledging`);
+  const others = input.nodes.filter((n) => n !== me && n.name !== input.leader);
+  const primary = others.find((n) => n.primary === true)?.name ?? input.departedPrimaries[0];
+  if (primary !== undefined)
+    return verdict('possible', `${primary} is a primary and goes on acknowledging`);
   if (!syncActive(input))
     return verdict('possible', 'commits are acknowledged before any standby has them');
   if (input.leader !== null && !sameName(input.leader, input.syncLeader))
@@ -171,6 +171,8 @@ function looseAcknowledgement(input: VoteInput, me: VoteNode): string | null {
 
 /** Without a leader nobody should stream, unless from a primary that nobody lists. */
 function unheardPrimary(input: VoteInput): string | null {
+  const unread = input.departedUnread[0];
+  if (unread !== undefined) return `${unread} has no member key, listens, and may be a primary`;
   if (input.leader !== null) return null;
   const streaming = input.nodes.find((n) => n.streams === true && n.primary !== true);
   return streaming ? `${streaming.name} still streams: a primary may be alive unseen` : null;

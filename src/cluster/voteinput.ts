@@ -31,6 +31,9 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     paused: config?.pause ?? false,
     failsafeMembers: failsafeMembers(snapshot),
     departedPrimaries: snapshot.departed.filter(outOfRecovery).map((d) => d.name),
+    departedUnread: snapshot.departed
+      .filter((d) => d.listening === true && !d.rest.ok && !d.sql.ok)
+      .map((d) => d.name),
   };
 }
 

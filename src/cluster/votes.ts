@@ -52,6 +52,8 @@ export interface VoteInput {
   failsafeMembers: string[] | null;
   /** Nodes without a member key that were found out of recovery. */
   departedPrimaries: string[];
+  /** Nodes without a member key whose PostgreSQL listens, and of which nobody could learn what it is. */
+  departedUnread: string[];
 }
 
 export interface SyncNames {

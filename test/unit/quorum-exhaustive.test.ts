@@ -52,6 +52,7 @@ function toInput(c: ModelCluster): VoteInput {
     paused: false,
     failsafeMembers: null,
     departedPrimaries: [],
+    departedUnread: [],
   };
 }
 
@@ -107,8 +108,8 @@ test('up to five members: the race is won by whom Patroni lets win, and its winn
 test('the former leader back as a replica: the race is the same, and the promise holds', () => {
   let cautious = 0;
   let safe = 0;
-  for (const base of everyCluster(4, WITH_TAGS))
-    for (const state of WITH_TAGS) {
+  for (const base of everyCluster(4, WITH_PRIORITIES))
+    for (const state of WITH_PRIORITIES) {
       const c = { ...base, leaderCameBack: { ...state, name: base.leader } };
       const input = toInput(c);
       for (const result of race(input)) {

@@ -9,6 +9,7 @@ import { assertHealthy, dcsGet, isEtcdHealthy } from './health.js';
 import { httpRequest, type HttpAnswer, type HttpOptions } from './http.js';
 import {
   cleanEnv,
+  freezeProcess,
   labProcesses,
   runProgram,
   signal,
@@ -244,11 +245,11 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
     launch,
     stop,
     kill,
-    freeze: (name, which) => void signal(chosen(name, which).pid, 'SIGSTOP'),
+    freeze: (name, which) => freezeProcess(chosen(name, which).pid),
     thaw: (name) => {
       for (const { pid, frozen } of all(name)) if (frozen) signal(pid, 'SIGCONT');
     },
-    freezePid: (pid) => void signal(pid, 'SIGSTOP'),
+    freezePid: freezeProcess,
     thawPid: (pid) => void signal(pid, 'SIGCONT'),
     patroniPid: (name) => main(name)?.pid ?? null,
     postmasterPid: (name) => postmaster(name)?.pid ?? null,

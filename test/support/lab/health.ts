@@ -77,7 +77,25 @@ export async function assertHealthy(state: ClusterState): Promise<string> {
     if (name !== leader) assertReplica(name, answer, senders);
   }
   await assertSync(state, leader, senderList(primary));
+  await assertHeartbeats(state, leader);
   return leader;
+}
+
+/** The members' keys in etcd trail the truth by up to loop_wait; patronictl shows what they say. */
+async function assertHeartbeats(state: ClusterState, leader: string): Promise<void> {
+  for (const { name } of state.members) {
+    const key = await dcsGet(state, `members/${name}`);
+    const beat = JSON.parse(key ?? '{}') as Partial<MemberAnswer>;
+    const isFollower = name !== leader || state.source !== null;
+    const isStreaming = !isFollower || beat.replication_state === 'streaming';
+    if (
+      beat.state !== 'running' ||
+      !isStreaming ||
+      (name === leader) === (beat.role === 'replica')
+    ) {
+      throw new Error(`in etcd ${name} is still ${beat.role ?? 'absent'}, ${beat.state ?? ''}`);
+    }
+  }
 }
 
 async function askMember(state: ClusterState, member: LabMember): Promise<MemberAnswer | string> {

@@ -227,6 +227,15 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
+/** SIGSTOP, and not back before the process has really stopped (1 s at most): the signal alone is only a wish. */
+export function freezeProcess(pid: number): void {
+  signal(pid, 'SIGSTOP');
+  const deadline = Date.now() + 1_000;
+  while (readState(pid) !== 'T' && readState(pid) !== null) {
+    if (Date.now() > deadline) throw new Error(`process ${pid} cannot be frozen`);
+  }
+}
+
 /** Waits until `look` finds nothing; false at the limit. */
 export async function waitGone(look: () => unknown[], limitMs: number): Promise<boolean> {
   const deadline = Date.now() + limitMs;

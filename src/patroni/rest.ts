@@ -1,4 +1,5 @@
 /** Patroni's REST API over node:http. Connecting and asking are two steps, so that "was it sent?" has a sure answer. */
+import type * as Http from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { RestSettings } from '../config/config.js';
@@ -20,6 +21,12 @@ interface Request {
 
 type Failure = { ok: false; sent: boolean; kind: SilenceKind; reason: string };
 type Exchange = { ok: true; status: number; body: string } | Failure;
+const HUNG_UP: Failure = {
+  ok: false,
+  sent: false,
+  kind: 'unreachable',
+  reason: 'hung up while connecting',
+};
 type Connected = { ok: true; socket: Socket } | Failure;
 
 /** Patroni's API with the TLS files and the login of `rest`. Nothing is read or connected before the first call. */
@@ -31,9 +38,14 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
   async function exchange(request: Request, timeoutMs: number): Promise<Exchange> {
     const deadline = startDeadline(timeoutMs);
     try {
-      const connected = await connect(request.origin, tlsOptions, deadline);
+      const [http, connected] = await Promise.all([
+        import('node:http'),
+        connect(request.origin, tlsOptions, deadline),
+      ]);
       if (!connected.ok) return connected;
-      return await ask(connected.socket, request, authorization, deadline);
+      // http would wait for an answer on a socket that died meanwhile.
+      if (connected.socket.destroyed) return HUNG_UP;
+      return await ask(http, connected.socket, request, authorization, deadline);
     } finally {
       deadline.stop();
     }
@@ -42,7 +54,7 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
   async function status(target: RestTarget, timeoutMs: number): Promise<Reading<RestStatus>> {
     const startedMs = performance.now();
     const origin = originOf(target.apiUrl);
-    if (!origin) return silent('invalid', 'its api_url is not an http or https address');
+    if (!origin) return silent('no_address', 'its api_url is not an http or https address');
     const request = { method: 'GET', origin, path: '/patroni', body: null };
     const result = await exchange(request, timeoutMs);
     if (!result.ok) return silent(result.kind, result.reason);
@@ -77,7 +89,7 @@ function readStatus(
     if (refused) return silent('denied', `refused with HTTP ${answer.status}`);
     return silent('invalid', `HTTP ${answer.status}, and the answer is not Patroni's status`);
   }
-  // Before 3.1 or so Patroni told only its scope: then that has to do.
+  // An old Patroni tells only its scope: then that has to do.
   const sameName = value.name === '' || value.name === target.name;
   if (sameName && value.scope === target.scope) return { ok: true, value, tookMs };
   const wanted = `${target.name} of ${target.scope}`;
@@ -168,9 +180,7 @@ function settled(socket: Socket, event: string, deadline: Deadline): Promise<Con
       resolve({ ok: false, sent: false, ...connectFailure(error) });
     });
     // A server may hang up in the middle of the handshake without an error of its own.
-    socket.on('close', () => {
-      resolve({ ok: false, sent: false, kind: 'unreachable', reason: 'hung up while connecting' });
-    });
+    socket.on('close', () => resolve(HUNG_UP));
     socket.once(event, () => resolve({ ok: true, socket }));
     deadline.onExpiry(() => {
       const reason = `no connection within ${deadline.timeoutMs} ms`;
@@ -204,13 +214,13 @@ function isCertificateAlert(code: string): boolean {
 // ---------------------------------------------------------------- second step: the request
 
 /** Writes the request once and reads the whole answer. Whatever goes wrong in here, it may have been sent. */
-async function ask(
+function ask(
+  http: typeof Http,
   socket: Socket,
   request: Request,
   authorization: string | null,
   deadline: Deadline,
 ): Promise<Exchange> {
-  const http = await import('node:http');
   const headers: Record<string, string | number> = {
     host: request.origin.host,
     accept: 'application/json',

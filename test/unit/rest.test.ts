@@ -217,7 +217,7 @@ describe('the answer of somebody else does not count', () => {
 describe('silence has a kind and a reason', () => {
   test('no address', async () => {
     const reading = await ask('http//nowhere');
-    expect(reading).toMatchObject({ ok: false, kind: 'invalid' });
+    expect(reading).toMatchObject({ ok: false, kind: 'no_address' });
   });
 
   test('refused', async () => {

@@ -9,8 +9,8 @@ export const ACTIVITY_SQL = `
 select count(*) filter (where a.wait_event = 'SyncRep') as sync_rep_waiters,
   extract(epoch from max(clock_timestamp() - a.xact_start) filter (
     where a.pid <> pg_backend_pid() and a.backend_type <> 'walsender')) * 1000 as oldest_xact_age_ms,
-  (select count(*) from pg_stat_replication where state = 'backup') as base_backups_running
-from pg_stat_activity a`;
+  (select count(*) from pg_stat_get_wal_senders() where state = 'backup') as base_backups_running
+from pg_stat_get_activity(null) a`;
 
 export interface Activity {
   syncRepWaiters: number;

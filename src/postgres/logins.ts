@@ -82,18 +82,25 @@ export async function resolveLogins(
 }
 
 function saysWho(env: Env): boolean {
-  return (env['PGUSER'] ?? env['PGPASSWORD'] ?? env['PGSERVICE']) !== undefined;
+  const names = ['PGUSER', 'PGPASSWORD', 'PGSERVICE', 'PGSSLCERT'];
+  return names.some((name) => variableOf(env, name) !== undefined);
+}
+
+/** An empty variable counts as unset. */
+function variableOf(env: Env, name: string): string | undefined {
+  const value = env[name];
+  return value === '' ? undefined : value;
 }
 
 export function pgpassPath(env: Env, home: string): string {
-  return env['PGPASSFILE'] ?? `${home}/.pgpass`;
+  return variableOf(env, 'PGPASSFILE') ?? `${home}/.pgpass`;
 }
 
 /** A service speaks before the variables, as in libpq; both only where the login itself is silent. */
 async function fill(login: PgLogin, env: Env, home: string, all: Service): Promise<Login> {
   const libpq = login.origin === 'flag' || login.origin === 'environment';
   const service = libpq ? all : {};
-  const variable = (name: string) => (libpq ? env[name] : undefined);
+  const variable = (name: string) => (libpq ? variableOf(env, name) : undefined);
   return {
     origin: login.origin,
     user: login.username ?? service['user'] ?? variable('PGUSER') ?? (await systemUser(env)),
@@ -103,10 +110,11 @@ async function fill(login: PgLogin, env: Env, home: string, all: Service): Promi
       blankToNull(variable('PGPASSWORD')),
     database: login.database ?? service['dbname'] ?? variable('PGDATABASE') ?? 'postgres',
     ssl: {
-      mode: login.sslmode ?? service['sslmode'] ?? env['PGSSLMODE'] ?? 'prefer',
-      rootcert: login.sslrootcert ?? service['sslrootcert'] ?? env['PGSSLROOTCERT'] ?? null,
-      cert: login.sslcert ?? service['sslcert'] ?? env['PGSSLCERT'] ?? null,
-      key: login.sslkey ?? service['sslkey'] ?? env['PGSSLKEY'] ?? null,
+      mode: login.sslmode ?? service['sslmode'] ?? variableOf(env, 'PGSSLMODE') ?? 'prefer',
+      rootcert:
+        login.sslrootcert ?? service['sslrootcert'] ?? variableOf(env, 'PGSSLROOTCERT') ?? null,
+      cert: login.sslcert ?? service['sslcert'] ?? variableOf(env, 'PGSSLCERT') ?? null,
+      key: login.sslkey ?? service['sslkey'] ?? variableOf(env, 'PGSSLKEY') ?? null,
       password: login.sslpassword ?? service['sslpassword'] ?? null,
       home,
     },
@@ -114,10 +122,10 @@ async function fill(login: PgLogin, env: Env, home: string, all: Service): Promi
 }
 
 async function serviceOf(env: Env, home: string): Promise<Service> {
-  const name = env['PGSERVICE'];
+  const name = variableOf(env, 'PGSERVICE');
   if (name === undefined) return {};
-  const own = env['PGSERVICEFILE'] ?? `${home}/.pg_service.conf`;
-  const system = `${env['PGSYSCONFDIR'] ?? '/etc/postgresql-common'}/pg_service.conf`;
+  const own = variableOf(env, 'PGSERVICEFILE') ?? `${home}/.pg_service.conf`;
+  const system = `${variableOf(env, 'PGSYSCONFDIR') ?? '/etc/postgresql-common'}/pg_service.conf`;
   return (await readService(name, [own, system])) ?? {};
 }
 

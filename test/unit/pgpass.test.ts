@@ -122,6 +122,12 @@ describe('logins', () => {
     expect(found[1]).toEqual(['superuser', 'postgres', null, 'postgres']);
   });
 
+  test('an empty variable counts as unset', async () => {
+    expect(await resolve({ PGUSER: '', PGPASSWORD: '', PGSERVICE: '' })).toEqual([
+      ['superuser', 'postgres', 'super', 'postgres'],
+    ]);
+  });
+
   test('that come to the same are tried once', async () => {
     const env = { PGUSER: 'postgres', PGPASSWORD: 'super' };
     expect(await resolve(env)).toEqual([['environment', 'postgres', 'super', 'postgres']]);

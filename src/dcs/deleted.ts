@@ -16,6 +16,8 @@ import { isPut, previousValue } from './watch.js';
  * that lags at least every 100 ms.
  */
 const QUIET_MS = 300;
+/** Where no key is left that would show how far the replay is, a slow start must not look like the end. */
+const BLIND_QUIET_MS = 1000;
 
 /** How far a replay has to come. */
 interface Goal {
@@ -103,7 +105,8 @@ async function replay(
   for (;;) {
     const leftMs = goal.untilMs - Date.now();
     if (leftMs <= 0) return 'done';
-    const item = await messages.next(Math.min(leftMs, QUIET_MS));
+    const quietMs = goal.newestPut === 0n && seen === 0n ? BLIND_QUIET_MS : QUIET_MS;
+    const item = await messages.next(Math.min(leftMs, quietMs));
     if (item.kind === 'ended') throw new EndpointFailure(item.error.message);
     if (item.kind === 'quiet') {
       if (created && seen >= goal.newestPut) return 'done';

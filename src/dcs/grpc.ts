@@ -9,7 +9,7 @@ import type { IOptions, IWatchResponse } from 'etcd3';
 import { ConnectionPool } from 'etcd3/lib/connection-pool.js';
 import { ToolError } from '../errors.js';
 import type { DcsSettings, Endpoint } from './dcs.js';
-import { isAuthOff, isStaleToken, refusal } from './refusal.js';
+import { CODE, isAuthOff, isStaleToken, refusal } from './refusal.js';
 import type { EtcdError } from './refusal.js';
 import { hostPort } from './walk.js';
 
@@ -38,9 +38,7 @@ export interface WatchListener {
 }
 
 export interface Grpc {
-  /** Waits until there is a connection; a frozen server never gets that far. False: nothing can be sent. */
-  ready(endpoint: Endpoint, service: Service, timeoutMs: number): Promise<boolean>;
-  /** Sends once, logged in where a login is configured. Never rejects. */
+  /** Sends once, logged in where a login is configured. Rejects only when the client key is unusable. */
   call<T>(endpoint: Endpoint, call: Call): Promise<CallAnswer<T>>;
   /** Like `call`, and logs in once more when etcd does not know the token. For reads only. */
   read<T>(endpoint: Endpoint, call: Call): Promise<CallAnswer<T>>;
@@ -50,7 +48,6 @@ export interface Grpc {
 
 /** Methods that protobuf gives grpc-js's client. */
 interface RawClient {
-  waitForReady(deadline: number, done: (error?: Error) => void): void;
   [method: string]: unknown;
 }
 
@@ -72,6 +69,8 @@ type Unary = (
   done: (error: Error | null, value: unknown) => void,
 ) => RawCall;
 type Stream = (metadata: object, options: object) => RawStream;
+
+const NET_MS = 500;
 
 const CHANNEL = {
   // http_proxy is for the world outside, and would see the password.
@@ -96,7 +95,6 @@ export function openGrpc(settings: DcsSettings): Grpc {
     endpoint: Endpoint,
     service: Service,
   ): Promise<{ raw: RawClient; metadata: Metadata }> {
-    if (closed) throw new TypeError('the DCS is closed');
     const pool = pools.get(endpoint) ?? openPool(settings, endpoint);
     pools.set(endpoint, pool);
     return pool.withConnection(service, ({ client: raw, metadata }) => {
@@ -106,7 +104,9 @@ export function openGrpc(settings: DcsSettings): Grpc {
   }
 
   async function call<T>(endpoint: Endpoint, wanted: Call): Promise<CallAnswer<T>> {
-    const until = Date.now() + wanted.timeoutMs;
+    // A call with a signal is stopped by its owner, who knows better why; the deadline is the net below.
+    const until = Date.now() + wanted.timeoutMs + (wanted.signal === undefined ? 0 : NET_MS);
+    if (closed) return { ok: false, error: { code: CODE.canceled, message: 'closed' } };
     const refused = wanted.service === 'Auth' ? null : await login(endpoint, wanted);
     if (refused !== null) return { ok: false, error: refused };
     const { raw, metadata } = await client(endpoint, wanted.service);
@@ -146,12 +146,6 @@ export function openGrpc(settings: DcsSettings): Grpc {
   return {
     call,
     read,
-    async ready(endpoint, service, timeoutMs) {
-      const { raw } = await client(endpoint, service);
-      return new Promise((resolve) => {
-        raw.waitForReady(Date.now() + timeoutMs, (error) => resolve(error === undefined));
-      });
-    },
     async watch(endpoint, listener) {
       const { raw, metadata } = await client(endpoint, 'Watch');
       const stream = openStream((raw['watch'] as Stream).bind(raw), metadata, listener, () =>

@@ -91,10 +91,8 @@ export function refusal(error: EtcdError, subject: Subject): ToolError | Endpoin
       evidence,
     });
   }
-  if (code === CODE.unavailable || code === CODE.canceled || code === CODE.deadline) {
-    return new EndpointFailure(message, true);
-  }
-  if (isUndecided(error)) return new EndpointFailure(message);
+  // etcd's own words (an election, an overload) pass; a connection that failed does not.
+  if (isUndecided(error)) return new EndpointFailure(message, message.startsWith('etcdserver:'));
   return new ToolError('error', `etcd refused the request for ${subject.key}: ${message}`, {
     evidence,
   });

@@ -15,8 +15,6 @@ export type StreamItem =
 export interface Messages {
   /** The next message; `quiet` after `waitMs` without one. Only one reader at a time. */
   next(waitMs?: number): Promise<StreamItem>;
-  /** Asks etcd how far the watch has come. */
-  askProgress(): void;
   /** Ends the stream; what has arrived can still be read. */
   cancel(): void;
 }
@@ -53,7 +51,6 @@ export async function openMessages(
       wake = undefined;
       return arrived.shift() ?? { kind: 'quiet' };
     },
-    askProgress: () => stream.send({ progress_request: {} }),
     cancel: () => stream.cancel(),
   };
 }

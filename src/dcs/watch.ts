@@ -32,13 +32,16 @@ export async function* follow(
     if (endpoint === null) continue;
     const from = position.after + 1n;
     const messages = await openMessages(etcd.grpc, endpoint, prefix, from);
-    const stop = (): void => messages.cancel();
     const heartbeat = beat(etcd, endpoint, prefix, messages);
+    // Also when the reader went away without a word.
+    const stop = (): void => {
+      clearInterval(heartbeat);
+      messages.cancel();
+    };
     onAbort(signal, stop);
     try {
       yield* events(etcd, prefix, messages, position, signal);
     } finally {
-      clearInterval(heartbeat);
       signal.removeEventListener('abort', stop);
       stop();
     }

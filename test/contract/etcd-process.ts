@@ -25,6 +25,8 @@ export interface EtcdCluster {
   endpoints: Endpoint[];
   /** etcdctl against the first node. */
   ctl(...args: string[]): Promise<string>;
+  put(key: string, value: string): Promise<void>;
+  remove(key: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -69,13 +71,20 @@ export async function startEtcd(size = 1, options: EtcdOptions = {}): Promise<Et
   const tls = options.tls;
   const tlsFlags =
     tls === undefined ? [] : ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
+  async function ctl(...args: string[]): Promise<string> {
+    const flags = ['--endpoints', urlOf(endpoints[0]), ...tlsFlags, ...args];
+    const env = { ...process.env, ETCDCTL_API: '3' };
+    return (await promisify(execFile)('etcdctl', flags, { env })).stdout;
+  }
   return {
     nodes,
     endpoints,
-    async ctl(...args) {
-      const flags = ['--endpoints', urlOf(endpoints[0]), ...tlsFlags, ...args];
-      const env = { ...process.env, ETCDCTL_API: '3' };
-      return (await promisify(execFile)('etcdctl', flags, { env })).stdout;
+    ctl,
+    async put(key, value) {
+      await ctl('put', '--', key, value);
+    },
+    async remove(key) {
+      await ctl('del', key);
     },
     async stop() {
       await Promise.all(nodes.map((node) => node.kill()));

@@ -1,0 +1,206 @@
+import http from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../src/dcs/dcs.js';
+import { openGateway } from '../../src/dcs/gateway.js';
+import type { DcsSettings } from '../../src/dcs/dcs.js';
+
+interface Asked {
+  path: string;
+  body: Record<string, unknown>;
+  token: string | undefined;
+}
+
+type Reply = { status: number; json?: unknown; text?: string };
+
+const servers: http.Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+/** A gateway that says what the test wants and keeps what it was asked. */
+async function serve(reply: (asked: Asked, nth: number) => Reply) {
+  const asked: Asked[] = [];
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = JSON.parse(Buffer.concat(chunks).toString()) as Asked['body'];
+      const one = { path: request.url ?? '', body, token: request.headers.authorization };
+      asked.push(one);
+      const { status, json, text } = reply(one, asked.length);
+      response.writeHead(status).end(text ?? JSON.stringify(json));
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const endpoint: Endpoint = { protocol: 'http', host: '127.0.0.1', port: address.port };
+  const open = (changes: Partial<DcsSettings> = {}) =>
+    openGateway({
+      ...{ endpoints: [endpoint], username: null, password: null, ca: null, cert: null },
+      ...{ key: null, keyPassword: null, timeoutMs: 1000, ...changes },
+    });
+  return { asked, open };
+}
+
+const b64 = (text: string): string => Buffer.from(text).toString('base64');
+const kv = (key: string, value: string, revision = '5') => ({
+  ...{ key: b64(key), value: b64(value), create_revision: revision, mod_revision: revision },
+});
+const page = (kvs: unknown[], more = false) => ({
+  status: 200,
+  json: { header: { revision: '9007199254740993' }, kvs, ...(more ? { more } : {}) },
+});
+const refused = (status: number, code: number, error: string) => ({
+  status,
+  json: { error, message: error, code },
+});
+
+describe('openGateway', () => {
+  it('asks for exactly the prefix and keeps revisions as text', async () => {
+    const { asked, open } = await serve(() => page([kv('/service/demo/leader', 'ä')]));
+    const { revision, kvs } = await open().range('/service/demo/');
+    expect(asked).toEqual([
+      {
+        path: '/v3/kv/range',
+        body: { key: b64('/service/demo/'), range_end: b64('/service/demo0'), limit: 2000 },
+        token: undefined,
+      },
+    ]);
+    expect(revision).toBe('9007199254740993');
+    const times = { createRevision: '5', modRevision: '5', lease: null };
+    expect(kvs).toEqual([{ key: '/service/demo/leader', value: 'ä', ...times }]);
+  });
+
+  it('takes left-out fields for what they stand for', async () => {
+    const { open } = await serve(() => ({ status: 200, json: { header: { revision: '1' } } }));
+    expect(await open().range('/s/')).toEqual({ revision: '1', kvs: [] });
+  });
+
+  it('pages at the revision of the first page', async () => {
+    const { asked, open } = await serve((_, nth) =>
+      nth === 1 ? page([kv('/s/a', '1')], true) : page([kv('/s/b', '2')]),
+    );
+    const { kvs } = await open().range('/s/', { serializable: true });
+    expect(kvs.map(({ key }) => key)).toEqual(['/s/a', '/s/b']);
+    expect(asked[1]?.body).toMatchObject({
+      key: b64('/s/a\0'),
+      revision: '9007199254740993',
+      serializable: true,
+    });
+  });
+
+  it('begins again when compaction overtakes the pages', async () => {
+    const { asked, open } = await serve((_, nth) => {
+      if (nth === 2)
+        return refused(400, 11, 'etcdserver: mvcc: required revision has been compacted');
+      return page([kv('/s/a', String(nth))], nth === 1);
+    });
+    const { kvs } = await open().range('/s/');
+    expect(kvs.map(({ value }) => value)).toEqual(['3']);
+    expect(asked[2]?.body).not.toHaveProperty('revision');
+  });
+
+  it('falls back to /v3beta and stays there', async () => {
+    const { asked, open } = await serve(({ path }) =>
+      path.startsWith('/v3/') ? { status: 404, text: '404 page not found' } : page([]),
+    );
+    const gateway = open();
+    await gateway.range('/s/');
+    await gateway.range('/s/');
+    const paths = asked.map(({ path }) => path);
+    expect(paths).toEqual(['/v3/kv/range', '/v3beta/kv/range', '/v3beta/kv/range']);
+  });
+
+  it.each([
+    ['switched off', { status: 404, text: '404 page not found' }],
+    ['something else answers', { status: 200, text: '<html>' }],
+  ])('hands over to gRPC: %s', async (_, reply) => {
+    const { open } = await serve(() => reply);
+    await expect(open().range('/s/')).rejects.toMatchObject({ name: 'GatewayRefused' });
+  });
+
+  it('hands over to gRPC only with a certificate that could help', async () => {
+    const { open } = await serve(() => refused(400, 3, 'etcdserver: user name is empty'));
+    await expect(open({ cert: 'PEM' }).range('/s/')).rejects.toMatchObject({
+      name: 'GatewayRefused',
+    });
+    await expect(open().range('/s/')).rejects.toMatchObject({ code: 'dcs_login_missing' });
+  });
+
+  const login = { username: 'patroni', password: 'secret' };
+
+  it('logs in once for several calls', async () => {
+    const { asked, open } = await serve(({ path }) =>
+      path.endsWith('authenticate') ? { status: 200, json: { token: 't1' } } : page([]),
+    );
+    const gateway = open(login);
+    await gateway.range('/s/');
+    await gateway.range('/s/');
+    expect(asked.map(({ path, token }) => [path, token])).toEqual([
+      ['/v3/auth/authenticate', undefined],
+      ['/v3/kv/range', 't1'],
+      ['/v3/kv/range', 't1'],
+    ]);
+    expect(asked[0]?.body).toEqual({ name: 'patroni', password: 'secret' });
+  });
+
+  it('logs in again once when the token is not known, and no more', async () => {
+    const { asked, open } = await serve(({ path }) =>
+      path.endsWith('authenticate')
+        ? { status: 200, json: { token: 'old' } }
+        : refused(401, 16, 'etcdserver: invalid auth token'),
+    );
+    await expect(open(login).range('/s/')).rejects.toMatchObject({ ending: 'error' });
+    expect(asked.map(({ path }) => path.split('/').at(-1))).toEqual([
+      ...['authenticate', 'range', 'authenticate', 'range'],
+    ]);
+  });
+
+  it('goes on without a login that is not asked for', async () => {
+    const { asked, open } = await serve(({ path }) =>
+      path.endsWith('authenticate')
+        ? refused(400, 9, 'etcdserver: authentication is not enabled')
+        : page([]),
+    );
+    const gateway = open(login);
+    await gateway.range('/s/');
+    await gateway.range('/s/');
+    expect(asked).toHaveLength(3);
+    expect(asked[2]?.token).toBeUndefined();
+  });
+
+  it('says who was refused, and never the password', async () => {
+    const { open } = await serve(() =>
+      refused(400, 3, 'etcdserver: authentication failed, invalid user ID or password'),
+    );
+    const error: unknown = await open(login)
+      .range('/s/')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      ending: 'error',
+      message: 'etcd refused the login as user "patroni": wrong user name or password',
+    });
+    expect(JSON.stringify(error)).not.toContain('secret');
+  });
+
+  it('tells TLS from a server that is down', async () => {
+    const text = 'Client sent an HTTP request to an HTTPS server.\n';
+    const { open } = await serve(() => ({ status: 400, text }));
+    await expect(open().range('/s/')).rejects.toMatchObject({
+      ending: 'unreachable',
+      message: expect.stringContaining('it wants TLS, and is configured as http') as string,
+    });
+  });
+
+  it('asks again during an election', async () => {
+    const { open } = await serve((_, nth) =>
+      nth === 1 ? refused(503, 14, 'etcdserver: leader changed') : page([kv('/s/a', '1')]),
+    );
+    expect((await open().range('/s/')).kvs).toHaveLength(1);
+  });
+});

@@ -62,8 +62,13 @@ export function clusterNames(read: KeysRead, namespace: string): string[] {
   return [...names].sort(byCodePoint);
 }
 
-const KNOWN =
-  /^(initialize|config|leader|failover|sync|history|status|failsafe|optime\/leader|members\/[^/]*)$/;
+const KEYS = new Set(
+  'initialize config leader failover sync history status failsafe optime/leader'.split(' '),
+);
+
+function isClusterKey(name: string): boolean {
+  return KEYS.has(name) || (name.startsWith('members/') && !name.includes('/', 8));
+}
 
 interface KeyGroup {
   scope: string;
@@ -76,13 +81,17 @@ function groupKeys(read: KeysRead, namespace: string): Map<string, KeyGroup> {
   const groups = new Map<string, KeyGroup>();
   for (const kv of read.kvs) {
     if (!kv.key.startsWith(base)) continue;
-    const match = /^([^/]+)\/(?:(0|[1-9][0-9]*)\/)?(.*)$/s.exec(kv.key.slice(base.length));
-    const [, scope = '', groupText, name = ''] = match ?? [];
-    if (!match || !KNOWN.test(name)) continue;
-    const id = `${scope}/${groupText ?? ''}`;
+    const scopeEnd = kv.key.indexOf('/', base.length);
+    if (scopeEnd <= base.length) continue;
+    const below = kv.key.slice(scopeEnd + 1);
+    const groupText = /^(0|[1-9][0-9]*)\//.exec(below)?.[1] ?? '';
+    const name = groupText === '' ? below : below.slice(groupText.length + 1);
+    if (!isClusterKey(name)) continue;
+    const id = kv.key.slice(base.length, scopeEnd + 1) + groupText;
     let found = groups.get(id);
     if (!found) {
-      const group = groupText === undefined ? null : Number(groupText);
+      const scope = kv.key.slice(base.length, scopeEnd);
+      const group = groupText === '' ? null : Number(groupText);
       groups.set(id, (found = { scope, group, nodes: new Map() }));
     }
     found.nodes.set(name, kv);

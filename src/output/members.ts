@@ -221,14 +221,18 @@ function isObjectValue(value: Value | undefined): value is ObjectValue {
   return typeof value === 'object' && value !== null && !isList(value);
 }
 
+// Floats, integers beyond 2^53, and keys that JavaScript would put first.
+const PYTHON_DIFFERS = /[:[,]\s*-?(?:\d+[.eE]|\d{16})|"\d+"\s*:/;
+
 /** A field of the member's key as Python would see it, or as it was parsed when there is no text. */
 function valueOf(
   claimed: ClaimedMember,
   name: string,
   parsed: JsonObject | null,
 ): ObjectValue | null {
-  if (parsed === null) return null;
-  const exact = exactJson(claimed.member.text ?? '');
+  const text = claimed.member.text ?? '';
+  if (parsed === null || !PYTHON_DIFFERS.test(text)) return parsed;
+  const exact = exactJson(text);
   const value = exact instanceof Map ? (exact.get(name) as Value | undefined) : undefined;
   return isObjectValue(value) ? value : parsed;
 }

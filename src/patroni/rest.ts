@@ -192,7 +192,8 @@ function settled(socket: Socket, event: string, deadline: Deadline): Promise<Con
 
 function connectFailure(error: Error): { kind: SilenceKind; reason: string } {
   const code = codeOf(error);
-  if (isCertificateAlert(code)) {
+  // TLS 1.2 has no better word than handshake failure for a certificate that it misses.
+  if (isCertificateAlert(code) || code.endsWith('_ALERT_HANDSHAKE_FAILURE')) {
     return { kind: 'denied', reason: `the server refused our certificate (${code})` };
   }
   if (code.includes('CERT') || code.includes('SIGNATURE') || code.includes('CHAIN')) {
@@ -204,11 +205,9 @@ function connectFailure(error: Error): { kind: SilenceKind; reason: string } {
   return { kind: 'unreachable', reason: messageOf(error) };
 }
 
-/** TLS alerts by which a server turns a client certificate down. With TLS 1.3 they arrive after the handshake. */
+/** TLS alerts that say: I do not take your certificate. With TLS 1.3 they arrive after our side of the handshake. */
 function isCertificateAlert(code: string): boolean {
-  return /^ERR_SSL_(SSL|TLS)V\d+_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED|DECRYPT_ERROR)$/.test(
-    code,
-  );
+  return /^ERR_SSL_(SSL|TLS)V\d+_ALERT_(.*CERTIFICATE.*|UNKNOWN_CA)$/.test(code);
 }
 
 // ---------------------------------------------------------------- second step: the request
@@ -241,8 +240,8 @@ function ask(
       finish({ ok: false, sent: true, kind, reason: got + what });
     };
     const failed = (error: Error): void => {
-      const refused = isCertificateAlert(codeOf(error));
-      // The alert ends the handshake: no server reads a request behind it.
+      const refused = httpStatus === null && isCertificateAlert(codeOf(error));
+      // Such an alert ends the handshake: the server reads no request behind it.
       if (refused) finish({ ok: false, sent: false, ...connectFailure(error) });
       else if (codeOf(error).startsWith('HPE_')) fail('invalid', 'not an HTTP answer');
       else fail('unreachable', messageOf(error));
@@ -255,20 +254,26 @@ function ask(
     outgoing.on('response', (response) => {
       httpStatus = response.statusCode ?? 0;
       const status = httpStatus;
-      const chunks: Buffer[] = [];
-      let size = 0;
       response.on('error', failed);
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > MAX_BODY_BYTES) fail('invalid', `more than ${MAX_BODY_BYTES} bytes of answer`);
-        else chunks.push(chunk);
-      });
-      response.on('end', () => {
-        finish({ ok: true, status, body: Buffer.concat(chunks).toString('utf8') });
+      readBody(response, (body) => {
+        if (body !== null) finish({ ok: true, status, body });
+        else fail('invalid', `more than ${MAX_BODY_BYTES} bytes of answer`);
       });
     });
     outgoing.end(request.body ?? undefined);
   });
+}
+
+/** The whole body, or null as soon as it is too large. */
+function readBody(response: Http.IncomingMessage, done: (body: string | null) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    else done(null);
+  });
+  response.on('end', () => done(Buffer.concat(chunks).toString('utf8')));
 }
 
 // ---------------------------------------------------------------- small things

@@ -385,8 +385,13 @@ describe('TLS', () => {
     const server = secure({ ...MUTUAL, minVersion: version, maxVersion: version });
     const port = await listen(server);
     expect(await ask(`https://127.0.0.1:${port}`, CLIENT)).toMatchObject({ ok: true });
-    const without = await ask(`https://127.0.0.1:${port}`, { cacert: `${TLS}ca.crt` });
+    let requests = 0;
+    server.on('request', () => (requests += 1));
+    const none = { cacert: `${TLS}ca.crt` };
+    const without = await ask(`https://127.0.0.1:${port}`, none);
     expect(without).toMatchObject({ ok: false, kind: 'denied' });
+    expect(await post(`https://127.0.0.1:${port}`, none)).toMatchObject({ kind: 'not_sent' });
+    expect(requests).toBe(0);
   });
 
   test('a wrong passphrase and a missing file are told without the secret', async () => {

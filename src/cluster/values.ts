@@ -15,7 +15,8 @@ export function truthy(value: JsonValue | undefined): boolean {
 
 /** A switch: on, true, yes, 1 and their opposites in any case; null when it is none of them. */
 export function parseBool(value: JsonValue | undefined): boolean | null {
-  if (typeof value === 'object') return null;
+  if (typeof value === 'boolean') return value;
+  if (value === undefined || typeof value === 'object') return null;
   const text = String(value).toLowerCase();
   if (['on', 'true', 'yes', '1'].includes(text)) return true;
   if (['off', 'false', 'no', '0'].includes(text)) return false;
@@ -79,6 +80,7 @@ function sign(text: string | undefined): number {
  * '10s' or '1 MB'. null when it is none, or has a unit nobody asked for.
  */
 export function parseInteger(value: JsonValue | undefined, base?: Base): number | null {
+  if (Number.isSafeInteger(value)) return plusZero(value as number);
   if (typeof value !== 'number' && typeof value !== 'string') return null;
   const text = String(value).trim();
   let [number, rest] = leadingInteger(text);

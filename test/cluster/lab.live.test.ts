@@ -1,13 +1,16 @@
 /** The lab itself: what it promises to those who try their claims on it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { openCluster, startCluster, type Lab } from '../support/lab/cluster.js';
-import { down } from '../support/lab/down.js';
-import { labProcesses, runProgram } from '../support/lab/process.js';
+import { down, downOrphans } from '../support/lab/down.js';
+import { ownerOf, type Owner } from '../support/lab/lock.js';
+import { cleanEnv, labProcesses, runProgram } from '../support/lab/process.js';
 import { runPatronictl } from '../support/run.js';
-import { privateCluster, testOwner } from '../support/shared.js';
+import { privateCluster, sharedCluster, testOwner } from '../support/shared.js';
 
 const CLI = fileURLToPath(new URL('../support/lab/cli.ts', import.meta.url));
 
@@ -184,3 +187,48 @@ test('TLS everywhere, a password for REST, a standby cluster in the same etcd', 
     await lab.down();
   }
 });
+
+describe('nothing is left behind', () => {
+  test('a shared cluster is the same one for all who ask with the same options', async () => {
+    const first = await sharedCluster({ members: 1, loopWait: 1 });
+    const server = first.postmasterPid('pg1');
+    const second = await sharedCluster({ loopWait: 1, members: 1 });
+    expect(second.scope).toBe(first.scope);
+    expect(second.postmasterPid('pg1')).toBe(server);
+    expect(server).not.toBeNull();
+  });
+
+  test("a dead run's cluster is an orphan; a live one's is not", async () => {
+    const owner = await deadOwner();
+    const orphan = await startCluster(
+      { scope: `lab-orphan-${process.pid}`, members: 1 },
+      { owner },
+    );
+    const child = await sharedCluster({ members: 1, loopWait: 1 });
+    expect(await downOrphans()).toContain(orphan.scope);
+    expect(existsSync(orphan.root)).toBe(false);
+    expect(orphan.processes()).toEqual([]);
+    expect(existsSync(child.root)).toBe(true);
+  });
+
+  test('the reaper takes them down as soon as its starter is gone', async () => {
+    const owner = await deadOwner();
+    const lab = await startCluster({ scope: `lab-reaped-${process.pid}`, members: 1 }, { owner });
+    const reaper = fileURLToPath(new URL('../support/lab/reaper.ts', import.meta.url));
+    const args = ['--import', 'tsx', reaper, String(owner.pid), owner.startTime];
+    const cwd = fileURLToPath(new URL('../..', import.meta.url));
+    await runProgram(process.execPath, args, { env: cleanEnv('/nonexistent'), cwd });
+    expect(existsSync(lab.root)).toBe(false);
+    expect(lab.processes()).toEqual([]);
+  });
+});
+
+/** A process that has been, for clusters that nobody will miss. */
+async function deadOwner(): Promise<Owner> {
+  const child = spawn('sleep', ['60']);
+  await once(child, 'spawn');
+  const owner = ownerOf(child.pid ?? 0);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  return owner;
+}

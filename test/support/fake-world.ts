@@ -1,0 +1,92 @@
+/** A run of patctl without a network: memory DCS, and members that say what the test lets them say. */
+import { PassThrough } from 'node:stream';
+import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model.js';
+import { memoryDcs } from '../../src/dcs/memory.js';
+import { main } from '../../src/main.js';
+import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
+import { parseRestStatus } from '../../src/patroni/parse.js';
+import type { Postgres } from '../../src/postgres/postgres.js';
+import { goldenKeys, loadGolden } from '../fixtures/golden.js';
+
+export const UNREACHABLE: Reading<never> = {
+  ok: false,
+  kind: 'unreachable',
+  reason: 'connect ECONNREFUSED',
+};
+
+export interface FakeCluster {
+  /** Full key -> value. */
+  keys: Record<string, string>;
+  /** Answers of GET /patroni by member name; a member without one is unreachable. */
+  rest?: Record<string, Reading<RestStatus>>;
+  /** Answers over SQL by port; without an entry unreachable. Absent altogether: no login is known. */
+  sql?: Record<number, Reading<SqlStatus>>;
+  call?: Patroni['call'];
+}
+
+export interface FakeRun {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs `patctl ARGS` on a made-up cluster. */
+export async function runFake(
+  cluster: FakeCluster,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<FakeRun> {
+  let out = '';
+  let err = '';
+  const dcs = memoryDcs(cluster.keys);
+  const patroni: Patroni = {
+    status: ({ name }) => Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE),
+    call:
+      cluster.call ??
+      ((): Promise<CallOutcome> => Promise.resolve({ kind: 'not_sent', reason: 'no such fake' })),
+  };
+  const postgres: Postgres = {
+    hasLogin: cluster.sql !== undefined,
+    status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
+  };
+  const code = await main(
+    args,
+    {
+      io: {
+        out: (text) => (out += text),
+        err: (text) => (err += text),
+        stdin: new PassThrough(),
+        stderr: new PassThrough(),
+        stdinIsTty: false,
+        stdoutIsTty: false,
+        stderrIsTty: false,
+        outColor: false,
+        errColor: false,
+        columns: 80,
+      },
+      env: { HOME: '/nonexistent', PATRONI_SCOPE: 'demo', ...env },
+      platform: 'linux',
+      programName: 'patctl',
+      signal: new AbortController().signal,
+    },
+    {
+      dcs: () => Promise.resolve(dcs),
+      patroni: () => Promise.resolve(patroni),
+      postgres: () => Promise.resolve(postgres),
+    },
+  );
+  return { code, out, err };
+}
+
+/** A recorded cluster: its keys, and what its members answered at GET /patroni. */
+export function recorded(name: string): FakeCluster {
+  const golden = loadGolden(name);
+  const keys = Object.fromEntries(goldenKeys(golden).kvs.map(({ key, value }) => [key, value]));
+  const rest: Record<string, Reading<RestStatus>> = {};
+  for (const [member, paths] of Object.entries(golden.rest)) {
+    const answer = (paths as Record<string, { status?: number; body?: unknown }>)['/patroni'];
+    const value = parseRestStatus(answer?.status ?? 0, (answer?.body ?? null) as never);
+    rest[member] = value ? { ok: true, value, tookMs: 1 } : UNREACHABLE;
+  }
+  return { keys, rest };
+}

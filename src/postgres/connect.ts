@@ -2,14 +2,8 @@
 import { existsSync } from 'node:fs';
 import type { PgLogin } from '../config/config.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
-import {
-  orderLogins,
-  pgpassPath,
-  resolveLogins,
-  type Env,
-  type Login,
-  type LoginFlags,
-} from './logins.js';
+import type { LoginFlags } from '../tool.js';
+import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
 import type { PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';

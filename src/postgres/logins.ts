@@ -1,18 +1,12 @@
 /** Which logins are tried, in which order, with what libpq's variables and files add to them. */
 import type { PgLogin } from '../config/config.js';
+import type { LoginFlags } from '../tool.js';
 import { findPassword, readPgpass } from './pgpass.js';
 import type { PgTarget } from './postgres.js';
 import { readService, type Service } from './service.js';
 import type { SslSettings } from './ssl.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
-
-/** -U, -d and --password. */
-export interface LoginFlags {
-  username: string | undefined;
-  database: string | undefined;
-  password: string | undefined;
-}
 
 /** A login with everything filled in; password null when none is known (trust, peer and certificates need none). */
 export interface Login {

@@ -48,5 +48,14 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ['src/cluster/preflight/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^(?!\\./|\\.\\./([^/.]+|checks/say)\\.js$)', message: PURE }] },
+      ],
+    },
+  },
   { files: ['**/*.js', '**/*.cjs'], ...tseslint.configs.disableTypeChecked },
 );

@@ -1,5 +1,11 @@
 /** The plan of a switchover or failover: what would be asked of Patroni, and every check that speaks for or against it. */
-import type { Witnessed } from './model.js';
+import type { Snapshot, Witnessed } from './model.js';
+import { choose } from './preflight/auto.js';
+import { bad, contextOf, withCandidate, type Context } from './preflight/context.js';
+import { CANDIDATE_CHECKS, CHECKS } from './preflight/index.js';
+import { isKnown } from './preflight/leader.js';
+import { logicalHolders } from './preflight/logical.js';
+import { lossOf } from './preflight/votes.js';
 
 /** What the operator asked for. */
 export interface ChangeRequest {
@@ -62,4 +68,103 @@ export interface Plan {
   nothingToDo: boolean;
   dataLoss: { verdict: 'none' | 'possible' | 'unknown'; words: string };
   logical: LogicalHolder[];
+}
+
+/** Names of all checks, as --skip-check takes them; data_loss has a flag of its own. */
+export const CHECK_NAMES: readonly string[] = Object.keys(CHECKS);
+
+/** What is wrong with the names given to --skip-check, as one sentence; null when nothing is. */
+export function skipProblem(names: readonly string[]): string | null {
+  if (names.includes('data_loss'))
+    return 'data_loss is not skipped but accepted, with --allow-data-loss';
+  const wrong = names.filter((name) => !CHECK_NAMES.includes(name));
+  if (wrong.length === 0) return null;
+  return `there is no check ${wrong.join(', ')}; there are ${CHECK_NAMES.join(', ')}`;
+}
+
+/** Not knowing refuses too: it guards commits that were acknowledged. */
+const GUARDS = ['data_loss'];
+
+/** The checks for which a plan is refused. */
+export function refusals(plan: Pick<Plan, 'checks'>): PlanCheck[] {
+  return plan.checks.filter(
+    ({ name, result }) => result === 'refused' || (result === 'unknown' && GUARDS.includes(name)),
+  );
+}
+
+/**
+ * What would be asked of Patroni, and every check for or against it. `before` is an earlier reading, a second
+ * or so older: what stands still is seen only over two. Reads nothing but its arguments.
+ */
+export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRequest): Plan {
+  const wanted = request.candidate === 'auto' ? null : request.candidate;
+  const first = contextOf(now, before, request, wanted);
+  if (avoided(first)) return nothingToDo(first);
+  const choice =
+    request.candidate === 'auto' ? choose(first, Object.values(CANDIDATE_CHECKS)) : null;
+  const ctx = choice ? withCandidate(first, choice.candidate) : first;
+  const checks = Object.values(CHECKS)
+    .map((check) => check(ctx))
+    .filter((check) => check !== null)
+    .map((check) => skipped(check, request.skipChecks));
+  if (choice?.candidate === null) checks.push(nobodyEligible(ctx, choice.because));
+  if (choice === null && wanted === null && request.kind === 'failover') checks.push(unnamed());
+  const { verdict, words } = lossOf(ctx);
+  return {
+    ...subjectOf(ctx),
+    chosenBecause: choice?.candidate ? choice.because : null,
+    checks,
+    refused: refusals({ checks }).length > 0,
+    nothingToDo: false,
+    dataLoss: { verdict, words },
+    logical: logicalHolders(ctx),
+  };
+}
+
+function subjectOf({ request, cluster, candidate }: Context) {
+  return {
+    kind: request.kind,
+    cluster: cluster.scope,
+    group: cluster.group,
+    leader: cluster.leaderName,
+    candidate,
+    scheduledAt: request.scheduledAt,
+  };
+}
+
+/** --avoid names somebody who is known and does not lead, while somebody else does. */
+function avoided({ request, cluster, view }: Context): boolean {
+  const { avoid } = request;
+  if (avoid === null || cluster.leaderName === null || avoid === cluster.leaderName) return false;
+  return isKnown(cluster, avoid) && !view.primaries.some(({ name }) => name === avoid);
+}
+
+function nothingToDo(ctx: Context): Plan {
+  return {
+    ...subjectOf(ctx),
+    candidate: null,
+    chosenBecause: null,
+    checks: [],
+    refused: false,
+    nothingToDo: true,
+    dataLoss: { verdict: 'none', words: 'nothing is changed' },
+    logical: [],
+  };
+}
+
+/** --skip-check takes a check out of the decision; what it found is still said. */
+function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
+  const counts = check.result === 'refused' || check.result === 'unknown';
+  if (!counts || !names.includes(check.name) || check.name === 'data_loss') return check;
+  return { ...check, result: 'skipped' };
+}
+
+function nobodyEligible({ cluster }: Context, because: string): PlanCheck {
+  const next = `patctl quorum ${cluster.scope}, and patctl why-not MEMBER`;
+  return bad('candidate_exists', 'refused', because, [], next);
+}
+
+function unnamed(): PlanCheck {
+  const said = 'a failover goes to a named candidate only';
+  return bad('candidate_exists', 'refused', said, [], 'name one with --candidate, or auto');
 }

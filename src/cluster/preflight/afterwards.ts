@@ -1,0 +1,119 @@
+/** Can the others, and above all the old leader, follow the new one? */
+import type { SqlStatus, Witnessed } from '../model.js';
+import type { PlanCheck } from '../plan.js';
+import { slotName } from '../slots.js';
+import { truthy } from '../values.js';
+import { bad, dcs, ok, plural, sqlNotRead, type Context } from './context.js';
+
+function candidateSql({ one }: Context): SqlStatus | null {
+  return one?.sql.ok ? one.sql.value : null;
+}
+
+function isStandby({ candidate, one, cluster }: Context): boolean {
+  return one !== null && candidate !== cluster.leaderName;
+}
+
+/** Without a slot the old leader follows only as long as the WAL it needs has not been recycled. */
+export function slotsForOldLeader(ctx: Context): PlanCheck | null {
+  const name = 'slots_for_old_leader';
+  const { cluster, config, one, candidate } = ctx;
+  const old = cluster.members.find((member) => member.name === cluster.leaderName);
+  if (!isStandby(ctx) || !old) return null;
+  if (config && !config.useSlots)
+    return ok(name, 'use_slots is off', [dcs('/config', 'use_slots: false')]);
+  if (truthy(old.tags['nostream']))
+    return ok(name, `${old.name} is tagged nostream and has no slot`);
+  const sql = candidateSql(ctx);
+  if (sql === null) return sqlNotRead(name, one, `whether there is a slot for ${old.name}`);
+  const wanted = slotName(old.name);
+  const slot = sql.slots.find((s) => s.slotName === wanted);
+  const most = Number(sql.settings['max_replication_slots']?.value ?? NaN);
+  const evidence: Witnessed[] = [
+    {
+      witness: 'SQL',
+      subject: candidate ?? '',
+      said: `${slot ? `slot ${wanted} is there` : `no slot ${wanted}`}; ${sql.slots.length} slots of ${Number.isNaN(most) ? 'an unknown number' : most}`,
+    },
+  ];
+  if (slot && slot.restartLsn !== null)
+    return ok(name, `${candidate ?? ''} keeps a slot for ${old.name}`, evidence);
+  if (!slot && sql.slots.length >= most)
+    return bad(
+      name,
+      'warning',
+      `${candidate ?? ''} has no slot for ${old.name}, and no room for one`,
+      evidence,
+      'raise max_replication_slots, or drop slots nobody uses',
+    );
+  if (!slot)
+    return ok(name, `Patroni makes the slot for ${old.name} after the promotion`, evidence);
+  return bad(
+    name,
+    'warning',
+    `the slot for ${old.name} on ${candidate ?? ''} reserves no WAL yet`,
+    evidence,
+    'it does as soon as Patroni has advanced it; without it WAL may be recycled too early',
+  );
+}
+
+export function candidateWalsenders(ctx: Context): PlanCheck | null {
+  const name = 'candidate_walsenders';
+  const { cluster, one, candidate } = ctx;
+  if (!isStandby(ctx)) return null;
+  const sql = candidateSql(ctx);
+  if (sql === null) return sqlNotRead(name, one, 'how many walsenders are free');
+  const most = Number(sql.settings['max_wal_senders']?.value ?? NaN);
+  if (Number.isNaN(most)) return sqlNotRead(name, one, 'max_wal_senders');
+  const others = cluster.members.filter((member) => member.name !== candidate).length;
+  const members = cluster.members.map((member) => member.name.toLowerCase());
+  const strangers = sql.walsenders.filter(
+    (row) => !members.includes(row.applicationName.toLowerCase()),
+  ).length;
+  const evidence: Witnessed[] = [
+    {
+      witness: 'SQL',
+      subject: candidate ?? '',
+      said: `max_wal_senders ${most}, ${plural(strangers, 'client')} beside the members`,
+    },
+  ];
+  const free = most - strangers;
+  if (free >= others)
+    return ok(name, `${candidate ?? ''} has walsenders for all ${others} others`, evidence);
+  return bad(
+    name,
+    'warning',
+    `${candidate ?? ''} has ${plural(free, 'walsender')} for ${others} others`,
+    evidence,
+    'raise max_wal_senders (a restart), on the standbys first',
+  );
+}
+
+/** After a clean shutdown no rewind is needed; after anything else it decides over a new base backup. */
+export function oldLeaderRewind(ctx: Context): PlanCheck | null {
+  const name = 'old_leader_rewind';
+  const { config, leader, leaderSql, leaderState } = ctx;
+  if (leaderState === 'none' || leader === null) return null;
+  const next = `if it diverges ${leader.name} needs a new base backup: patctl reinit ${ctx.cluster.scope} ${leader.name}`;
+  if (config && !config.usePgRewind)
+    return bad(
+      name,
+      'warning',
+      'use_pg_rewind is off',
+      [dcs('/config', 'use_pg_rewind: false')],
+      next,
+    );
+  if (leaderSql === null) return sqlNotRead(name, leader, `whether ${leader.name} can be rewound`);
+  const hints = leaderSql.settings['wal_log_hints']?.value;
+  const checksums = leaderSql.settings['data_checksums']?.value;
+  const said = `wal_log_hints ${hints ?? 'not known'}, data_checksums ${checksums ?? 'not known'}`;
+  const evidence: Witnessed[] = [{ witness: 'SQL', subject: leader.name, said }];
+  if (hints === 'on' || checksums === 'on')
+    return ok(name, `${leader.name} can be rewound`, evidence);
+  return bad(
+    name,
+    'warning',
+    `${leader.name} cannot be rewound: neither wal_log_hints nor checksums`,
+    evidence,
+    next,
+  );
+}

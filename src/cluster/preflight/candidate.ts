@@ -1,0 +1,128 @@
+/** Is the candidate a member that Patroni would let promote? */
+import { roleSeen } from '../checks/say.js';
+import type { Witnessed } from '../model.js';
+import type { PlanCheck } from '../plan.js';
+import { bad, dcs, ok, type Context } from './context.js';
+
+export function candidateExists({ candidate, one, cluster }: Context): PlanCheck | null {
+  const name = 'candidate_exists';
+  if (candidate === null) return null;
+  const names = cluster.members.map((member) => member.name);
+  const evidence = [dcs('/members', names.join(', ') || 'none')];
+  if (one !== null) return ok(name, `${candidate} is a member`, evidence);
+  const close = names.find((other) => other.toLowerCase() === candidate.toLowerCase());
+  const next = close ? `did you mean ${close}?` : `members: ${names.join(', ')}`;
+  return bad(name, 'refused', `${candidate} is not a member of ${cluster.scope}`, evidence, next);
+}
+
+export function candidateNotLeader({ candidate, cluster, one }: Context): PlanCheck | null {
+  const name = 'candidate_not_leader';
+  if (candidate === null || one === null) return null;
+  if (candidate !== cluster.leaderName) return ok(name, `${candidate} is not the leader`);
+  const evidence = [dcs('/leader', `held by ${candidate}`)];
+  return bad(
+    name,
+    'refused',
+    `${candidate} is the leader already`,
+    evidence,
+    'nothing is to be done, or name another member',
+  );
+}
+
+/** The other members and the leader ask it over REST, as we do: who does not answer is not promoted. */
+export function candidateAnswers({ candidate, one, cluster }: Context): PlanCheck | null {
+  const name = 'candidate_answers';
+  if (one === null || candidate === null || candidate === cluster.leaderName) return null;
+  const { rest } = one;
+  if (!rest.ok) {
+    const evidence: Witnessed[] = [{ witness: 'REST', subject: candidate, said: rest.reason }];
+    switch (rest.kind) {
+      case 'off':
+        return bad(
+          name,
+          'unknown',
+          `${candidate} was not asked over REST`,
+          evidence,
+          'use --verify auto or rest',
+        );
+      case 'denied':
+      case 'invalid':
+        return bad(
+          name,
+          'unknown',
+          `${candidate} answers, but not us: ${rest.reason}`,
+          evidence,
+          'see the allowlist and certificates of its REST API',
+        );
+      case 'misidentified':
+      case 'no_address':
+      case 'unreachable':
+        return bad(
+          name,
+          'refused',
+          `${candidate} does not answer under its own name: ${rest.reason}`,
+          evidence,
+          `see whether Patroni runs on ${candidate}, or name another candidate`,
+        );
+    }
+  }
+  if (one.observed === 'primary')
+    return bad(
+      name,
+      'refused',
+      `${candidate} is out of recovery: a second primary`,
+      [roleSeen(one)],
+      'fence it, see patctl status',
+    );
+  if (one.observed === 'not running')
+    return bad(
+      name,
+      'refused',
+      `${candidate} does not run PostgreSQL: ${rest.value.state || 'no state'}`,
+      [roleSeen(one)],
+      `start it, or name another candidate`,
+    );
+  return ok(name, `${candidate} answers under its own name, as ${one.observed}`, [roleSeen(one)]);
+}
+
+export function candidateNofailover({ candidate, node, one, cluster }: Context): PlanCheck | null {
+  const name = 'candidate_nofailover';
+  if (candidate === null || node === null || candidate === cluster.leaderName) return null;
+  const tags = one?.member?.tags ?? {};
+  const evidence = [dcs(`/members/${candidate}`, `tags ${JSON.stringify(tags)}`)];
+  if (!node.nofailover) return ok(name, `${candidate} may be promoted by its tags`, evidence);
+  return bad(
+    name,
+    'refused',
+    `${candidate} is tagged nofailover, or has failover_priority 0`,
+    evidence,
+    'take the tag off in its configuration and reload, or name another candidate',
+  );
+}
+
+export function candidateWatchdog({ candidate, node, cluster }: Context): PlanCheck | null {
+  const name = 'candidate_watchdog';
+  if (candidate === null || node === null || candidate === cluster.leaderName) return null;
+  const evidence = (said: string): Witnessed[] => [{ witness: 'REST', subject: candidate, said }];
+  if (node.watchdogFailed === null)
+    return bad(
+      name,
+      'unknown',
+      `the watchdog of ${candidate} is not known`,
+      evidence('not read'),
+      'see candidate_answers',
+    );
+  if (node.watchdogFailed)
+    return bad(
+      name,
+      'refused',
+      `${candidate} requires a watchdog and has none`,
+      evidence('watchdog_failed: true'),
+      `mend the watchdog of ${candidate}, or name another candidate`,
+    );
+  return ok(
+    name,
+    `no watchdog stands in the way of ${candidate}`,
+    evidence('watchdog_failed is not set'),
+  );
+}

@@ -1,0 +1,176 @@
+/** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
+import { leaderKeySays, roleSeen } from '../checks/say.js';
+import type { PlanCheck } from '../plan.js';
+import { bad, dcs, ok, type Context } from './context.js';
+
+export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
+  const name = 'leader_named';
+  const { leader, avoid } = request;
+  const evidence = [leaderKeySays(cluster)];
+  if (avoid !== null && !isKnown(cluster, avoid)) {
+    const members = cluster.members.map((member) => member.name).join(', ');
+    return bad(
+      name,
+      'refused',
+      `${avoid}, which --avoid names, is unknown here`,
+      evidence,
+      `members: ${members}`,
+    );
+  }
+  if (leader === null) {
+    if (cluster.leaderName === null) return null;
+    return ok(name, `${cluster.leaderName} is the leader; nobody said who it should be`, evidence);
+  }
+  if (leader === cluster.leaderName)
+    return ok(name, `${leader} is the leader, as was said`, evidence);
+  const is = cluster.leaderName === null ? 'nobody is' : `${cluster.leaderName} is`;
+  const next = `name the leader there is, or leave --leader out`;
+  return bad(name, 'refused', `${leader} is not the leader, ${is}`, evidence, next);
+}
+
+/** Members, and those who were: `--avoid` on a node that has left is no slip of the pen. */
+export function isKnown(cluster: Context['cluster'], member: string): boolean {
+  const names = [
+    ...cluster.members.map(({ name }) => name),
+    ...(cluster.history ?? []).map(({ newLeader }) => newLeader),
+    cluster.leaderName,
+  ];
+  return names.includes(member);
+}
+
+export function leaderAlive(ctx: Context): PlanCheck {
+  const { cluster, leader, leaderState, action } = ctx;
+  const name = 'leader_alive';
+  const evidence = [leaderKeySays(cluster), ...(leader ? [roleSeen(leader)] : [])];
+  const who = cluster.leaderName ?? '';
+  switch (leaderState) {
+    case 'none':
+      return noLock(ctx);
+    case 'alive':
+      return ok(
+        name,
+        `${who} holds the lock and runs as ${leader?.observed ?? 'leader'}`,
+        evidence,
+      );
+    case 'unknown':
+      return bad(
+        name,
+        'unknown',
+        `whether ${who} lives is not known`,
+        evidence,
+        'ask with --verify auto, and see why it was not heard',
+      );
+    case 'silent':
+    case 'down': {
+      const state = leaderState === 'silent' ? 'its Patroni does not answer' : downWords(ctx);
+      const said = `${who} holds the lock, but ${state}`;
+      if (action === 'switchover')
+        return bad(
+          name,
+          'refused',
+          said,
+          evidence,
+          'see to that node; when its lock has expired the cluster fails over by itself, or fail over to a named candidate',
+        );
+      return bad(
+        name,
+        'warning',
+        said,
+        evidence,
+        `nothing happens before the lock expires (ttl ${ctx.config?.ttlSeconds ?? 30} s)`,
+      );
+    }
+  }
+}
+
+function downWords({ leader }: Context): string {
+  if (leader === null) return 'it has no member key';
+  const state = leader.rest.ok ? leader.rest.value.state : '';
+  const named = state === '' || state === 'running' ? '' : ` (${state})`;
+  return `it is seen as ${leader.observed}${named}`;
+}
+
+function noLock({ cluster, view, action }: Context): PlanCheck {
+  const name = 'leader_alive';
+  const evidence = [leaderKeySays(cluster), ...view.primaries.map(roleSeen)];
+  const primary = view.primaries[0];
+  if (primary)
+    return bad(
+      name,
+      'refused',
+      `nobody holds the lock, but ${primary.name} runs as a primary`,
+      evidence,
+      'it may be in failsafe mode or about to take the lock: look at the DCS and at that node first',
+    );
+  if (action === 'switchover')
+    return bad(
+      name,
+      'refused',
+      'nobody is the leader, so nobody can step down',
+      evidence,
+      'use failover and name a candidate',
+    );
+  return ok(name, 'nobody holds the lock, and no primary was seen', evidence);
+}
+
+export function failoverPending({ cluster }: Context): PlanCheck {
+  const name = 'failover_pending';
+  const { failover } = cluster;
+  if (failover === null) return ok(name, 'no request is pending', [dcs('/failover', 'empty')]);
+  const from = failover.leader === null ? '' : ` from ${failover.leader}`;
+  const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
+  const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;
+  const what = failover.leader === null ? 'failover' : 'switchover';
+  const said = `a ${what}${from}${to}${at} is pending, and would be replaced silently`;
+  const flag =
+    failover.scheduledAt === null ? ' --stuck, once it is sure that nobody acts on it' : '';
+  return bad(
+    name,
+    'refused',
+    said,
+    [dcs('/failover', `${what}${from}${to}${at}`)],
+    `patctl flush ${cluster.scope} switchover${flag}`,
+  );
+}
+
+export function pausedNeedsCandidate({ config, candidate, cluster }: Context): PlanCheck | null {
+  const name = 'paused_needs_candidate';
+  if (!config?.pause) return null;
+  const evidence = [dcs('/config', 'pause: true')];
+  if (candidate !== null)
+    return ok(name, 'the cluster is paused, and a candidate is named', evidence);
+  return bad(
+    name,
+    'refused',
+    'the cluster is paused, and no candidate is named',
+    evidence,
+    `name one with --candidate, or patctl resume ${cluster.scope}`,
+  );
+}
+
+export function pausedNoSchedule({ config, request, cluster }: Context): PlanCheck | null {
+  if (!config?.pause || request.scheduledAt === null) return null;
+  const said = 'the cluster is paused, and nothing can be scheduled in it';
+  return bad(
+    'paused_no_schedule',
+    'refused',
+    said,
+    [dcs('/config', 'pause: true')],
+    `patctl resume ${cluster.scope}, or do it now`,
+  );
+}
+
+/** A schedule that lies in the past, or belongs to a failover, would be refused or dropped by Patroni. */
+export function schedule({ request, now }: Context): PlanCheck | null {
+  const { scheduledAt } = request;
+  const name = 'schedule';
+  if (scheduledAt === null) return null;
+  const refused = (said: string, next: string) => bad(name, 'refused', said, [], next);
+  if (request.kind === 'failover')
+    return refused('a failover cannot be scheduled', 'leave the schedule out, or use switchover');
+  const at = Date.parse(scheduledAt);
+  if (Number.isNaN(at)) return refused(`${scheduledAt} is no time`, 'give ISO 8601 with an offset');
+  const inMs = at - Date.parse(now.takenAt);
+  if (inMs <= 0) return refused(`${scheduledAt} has passed`, 'give a time to come');
+  return ok(name, `at ${scheduledAt}; the candidate is looked at again only then`);
+}

@@ -1,0 +1,187 @@
+/** Does the candidate have what the leader wrote, and will it get the rest? */
+import { rowSeen } from '../checks/say.js';
+import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
+import type { Witnessed } from '../model.js';
+import type { PlanCheck } from '../plan.js';
+import type { MemberView } from '../roles.js';
+import { bad, dcs, ok, plural, seconds, type Context } from './context.js';
+import { stoodStill } from './standstill.js';
+
+/** The named member, unless it is none, or leads already. */
+function standby({ candidate, one, cluster }: Context): MemberView | null {
+  return candidate === cluster.leaderName ? null : one;
+}
+
+/** Nothing is streamed where nobody leads. */
+function follows(ctx: Context): boolean {
+  return ctx.leaderState !== 'none';
+}
+
+export function candidateStreams(ctx: Context): PlanCheck | null {
+  const name = 'candidate_streams';
+  const one = standby(ctx);
+  if (one === null || !follows(ctx)) return null;
+  const who = one.name;
+  const from = ctx.cluster.leaderName ?? 'the leader';
+  const evidence = [rowSeen(one, ctx.view)];
+  const streams = ctx.node?.streamsFromLeader ?? null;
+  if (streams === null)
+    return bad(
+      name,
+      'unknown',
+      `whether ${who} streams from ${from} is not known`,
+      evidence,
+      `see why ${from} was not heard`,
+    );
+  if (!streams) {
+    const upstream = one.row && one.row.upstream !== from ? `, but from ${one.row.upstream}` : '';
+    const state =
+      one.row?.upstream === from
+        ? ` (its walsender is in state ${one.row.state ?? 'unknown'})`
+        : '';
+    return bad(
+      name,
+      'refused',
+      `${who} does not stream from ${from}${upstream}${state}`,
+      evidence,
+      `the shutdown of ${from} will not wait for it: see patctl status, or name another candidate`,
+    );
+  }
+  const still = stoodStill(ctx, one.row?.pid ?? null);
+  const silence = notReplied(ctx, one);
+  if (still !== null || silence !== null)
+    return bad(
+      name,
+      'refused',
+      `${who} streams from ${from}, but ${still ?? silence ?? ''}`,
+      evidence,
+      'its WAL receiver or its disk stands still: look at that node, try again, or name another candidate',
+    );
+  return ok(name, `${who} streams from ${from}`, evidence);
+}
+
+/** A walsender asks for a reply when half of wal_sender_timeout has gone by. */
+function notReplied({ leaderSql }: Context, { row }: MemberView): string | null {
+  const timeoutMs = Number(leaderSql?.settings['wal_sender_timeout']?.value ?? 0);
+  const ageMs = row?.replyAgeMs ?? null;
+  if (ageMs === null || timeoutMs <= 0 || ageMs < timeoutMs / 2 + 5000) return null;
+  return `has not replied for ${seconds(ageMs)}`;
+}
+
+export function candidateLag(ctx: Context): PlanCheck | null {
+  const name = 'candidate_lag';
+  const one = standby(ctx);
+  if (one === null) return null;
+  const most = ctx.input.maximumLagOnFailoverBytes;
+  const mine = ctx.node?.walPosition ?? null;
+  const against = reference(ctx);
+  const next = `wait until it has caught up, or raise maximum_lag_on_failover (${most})`;
+  if (mine === null || against === null) {
+    const whose = mine === null ? one.name : 'the leader';
+    return bad(
+      name,
+      'unknown',
+      `the lag of ${one.name} is not known: no WAL position of ${whose}`,
+      [],
+      'ask with --verify auto',
+    );
+  }
+  const lag = lagBytes(against.lsn, mine);
+  const evidence = [
+    against.seen,
+    { witness: one.witness ?? 'REST', subject: one.name, said: `at ${formatLsn(mine)}` },
+  ];
+  const said = `${one.name} is ${plural(lag, 'byte')} behind ${against.what}, of ${most} allowed`;
+  return lag > most ? bad(name, 'refused', said, evidence, next) : ok(name, said, evidence);
+}
+
+/** The leader's own position; where it does not tell, what it last wrote into the DCS. */
+function reference({
+  leader,
+  input,
+  view,
+}: Context): { lsn: Lsn; what: string; seen: Witnessed } | null {
+  if (leader?.position) {
+    const seen: Witnessed = {
+      witness: leader.witness ?? 'REST',
+      subject: leader.name,
+      said: `at ${formatLsn(leader.position)}`,
+    };
+    return { lsn: leader.position, what: leader.name, seen };
+  }
+  if (input.optime === null || view.snapshot.verify === 'off') return null;
+  const seen = dcs('/status', `optime ${formatLsn(input.optime)}`);
+  return { lsn: input.optime, what: 'what the leader last wrote into the DCS', seen };
+}
+
+export function candidateTimeline(ctx: Context): PlanCheck | null {
+  const name = 'candidate_timeline';
+  const one = standby(ctx);
+  if (one === null) return null;
+  const mine = one.timeline;
+  const theirs = ctx.leader?.timeline ?? ctx.input.clusterTimeline;
+  const evidence: Witnessed[] = [
+    { witness: one.witness ?? 'REST', subject: one.name, said: `timeline ${mine ?? 'not known'}` },
+    ctx.leader?.timeline
+      ? {
+          witness: ctx.leader.witness ?? 'REST',
+          subject: ctx.leader.name,
+          said: `timeline ${ctx.leader.timeline}`,
+        }
+      : dcs('/history', `timeline ${ctx.input.clusterTimeline ?? 'not known'}`),
+  ];
+  if (mine === null || theirs === null)
+    return bad(
+      name,
+      'unknown',
+      `the timeline of ${mine === null ? one.name : 'the cluster'} is not known`,
+      evidence,
+      'ask with --verify auto',
+    );
+  if (mine === theirs)
+    return ok(name, `${one.name} is on timeline ${mine}, the cluster's own`, evidence);
+  const how = mine < theirs ? 'behind' : 'beyond';
+  return bad(
+    name,
+    'refused',
+    `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
+    evidence,
+    `it has not followed the last promotion: see its log; patctl reinit ${ctx.cluster.scope} ${one.name} if it cannot`,
+  );
+}
+
+/** Promotion ends a pause of the replay, but has to replay what has gathered before anybody can write. */
+export function replayPaused(ctx: Context): PlanCheck | null {
+  const name = 'replay_paused';
+  const one = standby(ctx);
+  if (one === null) return null;
+  const paused = one.sql.ok
+    ? one.sql.value.replayPaused
+    : one.rest.ok
+      ? one.rest.value.replayPaused
+      : null;
+  const witness = one.sql.ok ? ('SQL' as const) : ('REST' as const);
+  const evidence: Witnessed[] = [
+    { witness, subject: one.name, said: `replay paused: ${paused ?? 'not known'}` },
+  ];
+  if (paused === null)
+    return bad(
+      name,
+      'unknown',
+      `whether ${one.name} replays is not known`,
+      evidence,
+      'ask with --verify auto',
+    );
+  if (!paused) return ok(name, `${one.name} replays`, evidence);
+  const backlog =
+    one.position !== null && one.replayed !== null ? lagBytes(one.position, one.replayed) : null;
+  const far = backlog === null || backlog > ctx.input.maximumLagOnFailoverBytes;
+  const said = `replay is paused on ${one.name}, ${backlog === null ? 'an unknown number of bytes' : plural(backlog, 'byte')} wait to be replayed`;
+  return bad(
+    name,
+    far ? 'refused' : 'warning',
+    said,
+    evidence,
+    `select pg_wal_replay_resume() on ${one.name}`,
+  );
+}

@@ -1,0 +1,126 @@
+/** What else a clean shutdown of the leader waits for, or cuts off. */
+import type { Witnessed } from '../model.js';
+import type { PlanCheck } from '../plan.js';
+import { sameName } from '../roles.js';
+import { bad, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
+import { stands, unconfirmedBytes } from './standstill.js';
+
+const LONG_TRANSACTION_MS = 60_000;
+
+/** Nobody has to be shut down where nobody leads. */
+function stepsDown({ leaderState }: Context): boolean {
+  return leaderState !== 'none';
+}
+
+function leaderSaid({ leader }: Context, said: string): Witnessed {
+  return { witness: 'SQL', subject: leader?.name ?? '', said };
+}
+
+/** Physical clients hold the shutdown too, until wal_sender_timeout: a frozen standby, a stopped pg_receivewal. */
+export function physicalWalsenders(ctx: Context): PlanCheck | null {
+  const name = 'physical_walsenders';
+  if (!stepsDown(ctx)) return null;
+  if (ctx.leaderSql === null) return sqlNotRead(name, ctx.leader, 'whether every standby confirms');
+  const rows = ctx.leaderSql.walsenders.filter(
+    (row) =>
+      row.slotType !== 'logical' &&
+      row.state !== 'backup' &&
+      !isCandidate(ctx, row.applicationName),
+  );
+  const still = rows.filter((row) => stands(ctx, row) === true);
+  if (still.length === 0)
+    return ok(name, `no other standby stands still (${plural(rows.length, 'other')} connected)`);
+  const evidence = still.map((row) =>
+    leaderSaid(
+      ctx,
+      `${row.applicationName} pid ${row.pid}: ${plural(unconfirmedBytes(row) ?? 0, 'byte')} unconfirmed`,
+    ),
+  );
+  const names = still.map((row) => row.applicationName).join(', ');
+  return bad(
+    name,
+    'warning',
+    `${names} confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout`,
+    evidence,
+    'look at that node first',
+  );
+}
+
+function isCandidate({ candidate }: Context, applicationName: string): boolean {
+  return candidate !== null && sameName(candidate, applicationName);
+}
+
+/** A shutdown waits until everything is archived; PostgreSQL gives up only after several failures. */
+export function archiving(ctx: Context): PlanCheck | null {
+  const name = 'archiving';
+  if (!stepsDown(ctx)) return null;
+  const sql = ctx.leaderSql;
+  if (sql === null) return sqlNotRead(name, ctx.leader, 'whether archiving works');
+  const mode = sql.settings['archive_mode']?.value;
+  if (mode === undefined || mode === 'off')
+    return mode === 'off'
+      ? ok(name, 'archiving is off', [leaderSaid(ctx, 'archive_mode off')])
+      : sqlNotRead(name, ctx.leader, 'whether archiving is on');
+  const { archiver } = sql;
+  const failed = archiver?.lastFailedAgeMs ?? null;
+  const archived = archiver?.lastArchivedAgeMs ?? null;
+  const isFailing = failed !== null && (archived === null || failed < archived);
+  if (!isFailing) {
+    const last =
+      archived === null ? 'nothing was archived yet' : `last done ${seconds(archived)} ago`;
+    return ok(name, `archiving does not fail, ${last}`, [
+      leaderSaid(ctx, `archive_mode ${mode}, ${last}`),
+    ]);
+  }
+  const evidence = [
+    leaderSaid(ctx, `${archiver?.failedCount ?? 0} failures, the last ${seconds(failed)} ago`),
+  ];
+  return bad(
+    name,
+    'warning',
+    `archiving fails on ${ctx.leader?.name ?? ''}, and a shutdown waits for it`,
+    evidence,
+    'see archive_command and its target; WAL that is not archived stays on the old leader',
+  );
+}
+
+/** A fast shutdown ends every session: what was not committed is rolled back. */
+export function longTransaction(ctx: Context): PlanCheck | null {
+  const name = 'long_transaction';
+  if (!stepsDown(ctx)) return null;
+  if (ctx.leaderSql === null)
+    return sqlNotRead(name, ctx.leader, 'whether a long transaction runs');
+  const age = ctx.leaderSql.oldestXactAgeMs;
+  const evidence = [
+    leaderSaid(ctx, age === null ? 'no transaction' : `oldest transaction ${seconds(age)}`),
+  ];
+  if (age === null || age < LONG_TRANSACTION_MS)
+    return ok(name, 'no long transaction would be cut off', evidence);
+  return bad(
+    name,
+    'warning',
+    `a transaction has been open for ${seconds(age)} and would be rolled back`,
+    evidence,
+    'wait for it, or let it be rolled back',
+  );
+}
+
+export function baseBackup(ctx: Context): PlanCheck | null {
+  const name = 'base_backup';
+  if (!stepsDown(ctx)) return null;
+  const overRest = ctx.view.leaderRows?.filter(({ state }) => state === 'backup').length ?? null;
+  const running = ctx.leaderSql?.baseBackupsRunning ?? overRest;
+  if (running === null) return sqlNotRead(name, ctx.leader, 'whether a base backup runs');
+  const witness = ctx.leaderSql ? ('SQL' as const) : ('REST' as const);
+  const evidence: Witnessed[] = [
+    { witness, subject: ctx.leader?.name ?? '', said: `base backups running: ${running}` },
+  ];
+  if (running === 0) return ok(name, 'no base backup runs on the leader', evidence);
+  return bad(
+    name,
+    'warning',
+    `${plural(running, 'base backup')} on the leader would be cut off`,
+    evidence,
+    'wait for it, or start it again afterwards',
+  );
+}

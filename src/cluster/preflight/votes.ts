@@ -1,0 +1,266 @@
+/** Sync state, votes and what may be lost: the arithmetic is in quorum.ts, stepdown.ts and loss.ts. */
+import { rowSeen, syncKeySays } from '../checks/say.js';
+import { formatLsn } from '../lsn.js';
+import { dataLossVerdict, type LossVerdict } from '../loss.js';
+import type { Witnessed } from '../model.js';
+import type { Plan, PlanCheck } from '../plan.js';
+import { race, type RaceResult } from '../quorum.js';
+import { leaderGate, type GateResult } from '../stepdown.js';
+import { listed, quorumActive, syncActive, votingSet } from '../votes.js';
+import type { VoteInput } from '../votes.js';
+import { bad, dcs, ok, type Context } from './context.js';
+
+/** `refused` or, where the operator accepts that commits may be lost, `warning`. */
+function unlessAccepted({ request }: Context): 'refused' | 'warning' {
+  return request.allowDataLoss ? 'warning' : 'refused';
+}
+
+export function candidateSync(ctx: Context): PlanCheck | null {
+  const { one, candidate, cluster, input, action } = ctx;
+  const name = 'candidate_sync';
+  if (one === null || candidate === null || candidate === cluster.leaderName) return null;
+  if (input.mode === 'off' || input.standbyCluster) return null;
+  const evidence = [syncKeySays(cluster), rowSeen(one, ctx.view)];
+  if (!syncActive(input)) {
+    const said = `synchronous mode is ${input.mode}, but /sync is empty: nobody is known to have every commit`;
+    if (action === 'switchover' && input.mode === 'quorum')
+      return bad(name, 'warning', said, evidence, 'see patctl status');
+    return bad(
+      name,
+      unlessAccepted(ctx),
+      said,
+      evidence,
+      'wait until Patroni has written /sync; see patctl status',
+    );
+  }
+  if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
+  if (ctx.leaderState === 'none')
+    return ok(name, `${candidate} is in /sync; nobody leads, so nobody streams`, evidence);
+  return trulySync(ctx, evidence);
+}
+
+function notListed(ctx: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'candidate_sync';
+  const names = ctx.input.voters.join(', ') || 'none';
+  const said = `${ctx.candidate ?? ''} is asynchronous: /sync names ${names}`;
+  if (ctx.action === 'switchover')
+    return bad(
+      name,
+      'refused',
+      said,
+      evidence,
+      'Patroni switches over to members in /sync only: name one of them, or use failover',
+    );
+  const next = ctx.request.allowDataLoss
+    ? 'accepted by --allow-data-loss'
+    : 'name a member in /sync, or give --allow-data-loss';
+  return bad(name, unlessAccepted(ctx), said, evidence, next);
+}
+
+function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'candidate_sync';
+  const { one } = ctx;
+  const who = ctx.candidate ?? '';
+  const state = one?.syncState ?? 'unknown';
+  if (state === 'sync' || state === 'quorum')
+    return ok(name, `${who} is in /sync, and ${state} by pg_stat_replication`, evidence);
+  if (state === 'unknown' || state === '')
+    return bad(
+      name,
+      'unknown',
+      `${who} is in /sync; what PostgreSQL says of it is not known`,
+      evidence,
+      'ask with --verify auto',
+    );
+  const said = `/sync says that ${who} is synchronous, pg_stat_replication says ${state}`;
+  return bad(
+    name,
+    unlessAccepted(ctx),
+    said,
+    evidence,
+    'do not count on it having every commit: see synchronous_standby_names on the leader',
+  );
+}
+
+/** Patroni 4.0.5 wants the votes of all from the one member that is named (patroni#3307). */
+export function bug405(ctx: Context): PlanCheck | null {
+  const { input, candidate, action, cluster, leaderState } = ctx;
+  const name = 'patroni_405_quorum';
+  if (!quorumActive(input) || candidate === null || leaderState === 'none') return null;
+  const version = input.leaderVersion;
+  const who = cluster.leaderName ?? '';
+  const evidence = [
+    dcs(`/members/${who}`, `version ${version ?? 'not known'}`),
+    syncKeySays(cluster),
+  ];
+  if (version === null)
+    return bad(
+      name,
+      'unknown',
+      `the Patroni version of ${who} is not known`,
+      evidence,
+      '4.0.5 refuses every named candidate in quorum mode',
+    );
+  const gate = leaderGate(input, { candidate, action });
+  if (!gate.refusedByBug405)
+    return ok(
+      name,
+      `Patroni ${version} on ${who} takes a named candidate in quorum mode`,
+      evidence,
+    );
+  const said = `${who} runs Patroni 4.0.5, which refuses every named candidate in quorum mode (patroni#3307)`;
+  return bad(
+    name,
+    'refused',
+    said,
+    evidence,
+    'name no candidate; or upgrade Patroni; or set synchronous_mode to on for the moment',
+  );
+}
+
+/** Will the leader let itself be demoted; or, with nobody leading, would the candidate win by itself? */
+export function votes(ctx: Context): PlanCheck | null {
+  if (ctx.candidate !== null && ctx.one === null) return null;
+  if (ctx.leaderState === 'none') return withoutLeader(ctx);
+  const gate = gateOf(ctx);
+  const name = 'votes';
+  const evidence: Witnessed[] = gate.members.map((m) => ({
+    witness: 'REST',
+    subject: m.name,
+    said: m.why,
+  }));
+  if (quorumActive(ctx.input)) evidence.unshift(syncKeySays(ctx.cluster));
+  const who = ctx.cluster.leaderName ?? '';
+  const count = `${gate.healthy.length} healthy of ${gate.needed} needed`;
+  const why = gate.reasons.join('; ');
+  if (gate.passes === 'yes')
+    return ok(name, `${who} may step down: ${count} (${gate.healthy.join(', ')})`, evidence);
+  if (gate.passes === 'unknown')
+    return bad(
+      name,
+      'unknown',
+      `whether ${who} lets itself be demoted is not known: ${why}`,
+      evidence,
+      'ask with --verify auto',
+    );
+  const next =
+    gate.needed > 1
+      ? 'bring the members back that are missing, or name a candidate, which needs no votes'
+      : 'see patctl quorum, and patctl why-not MEMBER';
+  return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
+}
+
+/** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */
+export function gateOf({ input, candidate, action }: Context): GateResult {
+  return leaderGate({ ...input, leaderVersion: null }, { candidate, action });
+}
+
+function withoutLeader(ctx: Context): PlanCheck | null {
+  const name = 'votes';
+  const result = race(ctx.input).find((r) => r.name === ctx.candidate);
+  if (!result) return null;
+  const evidence = raceEvidence(ctx, result);
+  const count = result.needed > 0 ? `, with ${result.counted} of ${result.needed} votes` : '';
+  if (result.mayWin === 'yes')
+    return ok(name, `${result.name} would win the race by itself${count}`, evidence);
+  const said = `${result.name} would not surely win the race${count}: ${result.reasons.join('; ')}`;
+  return bad(
+    name,
+    'warning',
+    said,
+    evidence,
+    'Patroni counts no votes for a named candidate: data_loss says what that may cost',
+  );
+}
+
+function raceEvidence({ input, cluster }: Context, result: RaceResult): Witnessed[] {
+  const seen = input.nodes.flatMap((n): Witnessed[] =>
+    n.walPosition === null
+      ? []
+      : [{ witness: 'REST', subject: n.name, said: `at ${formatLsn(n.walPosition)}` }],
+  );
+  return result.needed > 0 ? [syncKeySays(cluster), ...seen] : seen;
+}
+
+/** May a commit be lost that a client was told is durable? */
+export function dataLoss(ctx: Context): PlanCheck | null {
+  if (ctx.candidate !== null && ctx.one === null) return null;
+  const name = 'data_loss';
+  const { verdict, words, because } = lossOf(ctx);
+  const evidence: Witnessed[] = ctx.input.mode === 'off' ? [] : [syncKeySays(ctx.cluster)];
+  if (verdict === 'none') return ok(name, `${words}: ${because}`, evidence);
+  const accepted = ctx.request.allowDataLoss;
+  const next = accepted
+    ? 'accepted by --allow-data-loss'
+    : 'choose another candidate (patctl quorum shows who has what), or accept it with --allow-data-loss';
+  if (verdict === 'possible')
+    return bad(name, unlessAccepted(ctx), `${words}: ${because}`, evidence, next);
+  return bad(
+    name,
+    accepted ? 'warning' : 'unknown',
+    `whether acknowledged commits may be lost is ${words}`,
+    evidence,
+    next,
+  );
+}
+
+export interface LossWords {
+  verdict: Plan['dataLoss']['verdict'];
+  words: string;
+  because: string;
+}
+
+/** The verdict for the leader as it is: alive and about to be shut down cleanly, or gone. */
+export function lossOf(ctx: Context): LossWords {
+  const { leaderState, cluster } = ctx;
+  const who = cluster.leaderName ?? 'the leader';
+  if (leaderState === 'alive') return wordsOf(verdictFor(ctx, true));
+  if (leaderState === 'silent' && !ctx.input.standbyCluster)
+    return wordsOf({
+      loss: 'possible',
+      because: `${who} is a primary that nobody can tell to stop, and goes on acknowledging`,
+    });
+  if (leaderState === 'down' || leaderState === 'none') {
+    const gone = verdictFor(ctx, false);
+    const heard = leaderState === 'down' && gone.loss === 'none' ? stillStreams(ctx) : null;
+    if (heard === null) return wordsOf(gone);
+    return wordsOf({
+      loss: 'unknown',
+      because: `${heard} still streams: ${who} may be alive unheard`,
+    });
+  }
+  const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
+  if (both[0].loss === both[1].loss) return wordsOf(both[1]);
+  return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
+}
+
+function stillStreams({ input, leader }: Context): string | null {
+  if (leader?.rest.ok) return null;
+  return input.nodes.find((n) => n.streams === true && n.primary !== true)?.name ?? null;
+}
+
+function verdictFor({ input, candidate }: Context, leaderAlive: boolean): LossVerdict {
+  return dataLossVerdict(input, candidate, { leaderAlive });
+}
+
+function wordsOf({ loss, because }: Pick<LossVerdict, 'loss' | 'because'>): LossWords {
+  const words = {
+    none: 'no acknowledged commit can be lost',
+    possible: 'acknowledged commits may be lost',
+    unknown: `unknown, because ${because}`,
+  }[loss];
+  return { verdict: loss, words, because };
+}
+
+/**
+ * The positions as a clean shutdown leaves them: whoever streams from the leader has everything. Under load
+ * the members are read at different moments, and whoever was read first would seem to be behind.
+ */
+export function levelled(input: VoteInput): VoteInput {
+  const level = input.nodes.find((n) => n.name === input.leader)?.walPosition ?? null;
+  if (level === null) return input;
+  const nodes = input.nodes.map((n) =>
+    n.streamsFromLeader === true ? { ...n, walPosition: level } : n,
+  );
+  return { ...input, nodes };
+}

@@ -4,10 +4,17 @@ import { ENDINGS, ToolError, exitCode, type Ending } from './errors.js';
 import type { Io } from './output/io.js';
 import { plain } from './output/text.js';
 import { buildProgram } from './program.js';
+import type { Tool } from './tool.js';
 import { makeTool, type World } from './world.js';
 
-export async function main(argv: readonly string[], world: World): Promise<number> {
-  const { tool, close } = makeTool(world);
+/** One run. `witnesses` stands in for the real ones in tests. */
+export async function main(
+  argv: readonly string[],
+  world: World,
+  witnesses: Partial<Pick<Tool, 'dcs' | 'patroni' | 'postgres' | 'clock'>> = {},
+): Promise<number> {
+  const { tool: real, close } = makeTool(world);
+  const tool: Tool = { ...real, ...witnesses };
   let ending: Ending = 'ok';
   let code: number | null = null;
   try {

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import { recorded, runFake, UNREACHABLE } from '../support/fake-world.js';
+
+interface Row {
+  Member: string;
+  Role: string;
+  'Sync State'?: string;
+  Verdict: string;
+}
+
+async function rows(cluster: ReturnType<typeof recorded>, ...args: string[]): Promise<Row[]> {
+  const run = await runFake(cluster, ['list', '-f', 'json', ...args]);
+  return JSON.parse(run.out) as Row[];
+}
+
+const brief = (list: Row[]) =>
+  list.map((row) => `${row.Member} ${row.Role}/${row['Sync State'] ?? ''}/${row.Verdict}`);
+
+describe('list on recorded clusters, REST as the witness', () => {
+  test('a healthy cluster in synchronous mode is ok throughout', async () => {
+    expect(brief(await rows(recorded('on')))).toEqual([
+      'pg1 Sync Standby/sync/ok',
+      'pg2 Leader//ok',
+      'pg3 Replica/async/ok',
+    ]);
+  });
+
+  test('quorum standbys are quorum for PostgreSQL too', async () => {
+    const roles = brief(await rows(recorded('quorum')));
+    expect(roles.filter((row) => row.includes('Quorum Standby/quorum/ok'))).toHaveLength(2);
+  });
+
+  test('a /sync edited by hand is a mismatch, and --strict makes it exit 4', async () => {
+    const cluster = recorded('on');
+    cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
+    expect(brief(await rows(cluster))).toEqual([
+      'pg1 Replica/sync/sync_unclaimed',
+      'pg2 Leader//ok',
+      'pg3 Sync Standby/async/sync_role_mismatch',
+    ]);
+    expect((await runFake(cluster, ['list', '--strict'])).code).toBe(4);
+    expect((await runFake(recorded('on'), ['list', '--strict'])).code).toBe(0);
+  });
+
+  test('the false role is marked in the table, and the line below names both sides', async () => {
+    const cluster = recorded('on');
+    cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
+    const { out, err, code } = await runFake(cluster, ['list']);
+    expect(code).toBe(0);
+    expect(err).toBe('');
+    expect(out).toContain('| pg3    | 127.0.0.1:6435 | Sync Standby ! |');
+    expect(out).toContain(
+      'CRITICAL: the DCS says pg3 is synchronous, PostgreSQL on pg2 says async [sync_role_mismatch]\n' +
+        '  DCS /sync: leader pg2, standbys pg3, quorum 0; REST pg2 pg_stat_replication: pg3 is streaming, sync_state async\n',
+    );
+  });
+
+  test('a leader key held by a replica while the primary lives on', async () => {
+    const cluster = recorded('on');
+    cluster.keys['/service/demo/leader'] = 'pg3';
+    const verdicts = brief(await rows(cluster));
+    expect(verdicts[1]).toBe('pg2 Replica//primary_without_lock, sync_leader_stale');
+    expect(verdicts[2]).toContain('lock_without_primary');
+  });
+
+  test('dead members are shown with the reason, not thrown', async () => {
+    const cluster = { ...recorded('on'), rest: {} };
+    expect(brief(await rows(cluster))).toEqual([
+      'pg1 Sync Standby/unknown/member_unreachable',
+      'pg2 Leader//leader_unreachable',
+      'pg3 Replica/unknown/member_unreachable',
+    ]);
+  });
+
+  test('a member that answers under another name does not count', async () => {
+    const cluster = recorded('on');
+    cluster.rest = {
+      ...cluster.rest,
+      pg3: { ok: false, kind: 'misidentified', reason: 'pg1 of demo answered' },
+    };
+    expect(brief(await rows(cluster))[2]).toBe('pg3 Replica/async/member_misidentified');
+  });
+
+  test('--verify off asks nobody and calls nothing ok', async () => {
+    expect(brief(await rows(recorded('on'), '--verify', 'off'))).toEqual([
+      'pg1 Sync Standby/unknown/unverified',
+      'pg2 Leader//unverified',
+      'pg3 Replica/unknown/unverified',
+    ]);
+  });
+
+  test('machine formats keep findings on stderr', async () => {
+    const cluster = { ...recorded('on'), rest: { pg1: UNREACHABLE } };
+    const { out, err } = await runFake(cluster, ['list', '-f', 'tsv']);
+    expect(out.split('\n')[0]).toBe(
+      'Cluster\tMember\tHost\tRole\tState\tTL\tReceive LSN\tReceive Lag\tReplay LSN\tReplay Lag\tSync State\tVerdict',
+    );
+    expect(err).toContain('[leader_unreachable]');
+  });
+
+  test('an unknown cluster among known ones: the known is printed, exit 1 names what exists', async () => {
+    const { out, err, code } = await runFake(recorded('on'), ['list', 'demo', 'demi']);
+    expect(code).toBe(1);
+    expect(out).toContain('+ Cluster: demo ');
+    expect(err).toBe('Error: no cluster "demi" in /service\nclusters in /service: demo\n');
+  });
+
+  test('with -f json the error is one JSON object', async () => {
+    const { out, err, code } = await runFake(recorded('on'), ['status', 'demi', '-f', 'json']);
+    expect([out, code]).toEqual(['', 1]);
+    expect(JSON.parse(err)).toEqual({
+      error: {
+        code: 'unknown_cluster',
+        exit: 1,
+        message: 'no cluster "demi" in /service',
+        hint: 'clusters in /service: demo',
+        evidence: [],
+      },
+    });
+  });
+
+  test.each(['{', 'null', '[]', '7', '', '{"conn_url":5,"tags":"x","state":{}}'])(
+    'a broken member key %j never ends in a stack trace',
+    async (value) => {
+      const cluster = recorded('on');
+      cluster.keys['/service/demo/members/pg1'] = value;
+      cluster.keys['/service/demo/members/Ünï-名\u001b[31m'] = value;
+      for (const command of ['list', 'topology', 'status']) {
+        const { code, out, err } = await runFake(cluster, [command]);
+        expect(code).toBe(0);
+        expect(err).not.toContain('fault in patctl');
+        expect(out).toContain('pg1');
+        expect(out).not.toContain('\u001b');
+      }
+    },
+  );
+});
+
+describe('topology', () => {
+  test('takes the tree from who streams, and says where replicatefrom says otherwise', async () => {
+    const cluster = recorded('on');
+    const key = '/service/demo/members/pg3';
+    const member = JSON.parse(cluster.keys[key] ?? '') as Record<string, unknown>;
+    cluster.keys[key] = JSON.stringify({ ...member, tags: { replicatefrom: 'pg1' } });
+    const { out } = await runFake(cluster, ['topology']);
+    expect(out).toContain('| pg2 ');
+    expect(out).toContain('| + pg3  |');
+    expect(out).toContain('pg3 streams from pg2, it should from pg1 [wrong_upstream]');
+  });
+});

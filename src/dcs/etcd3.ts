@@ -1,4 +1,5 @@
 /** etcd over gRPC: everything Dcs promises. Importing this file loads gRPC, so import it when first needed. */
+import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
 import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } from './dcs.js';
 import { findDeleted } from './deleted.js';
@@ -18,6 +19,8 @@ export function openEtcd3(
   walk: Walk = walkEndpoints(settings.endpoints),
 ): Dcs {
   const closing = new AbortController();
+  // Every call in flight listens, and there may be many: that is no leak to warn of.
+  setMaxListeners(0, closing.signal);
   const etcd: Etcd = { settings, walk, grpc: openGrpc(settings), closing: closing.signal };
   return {
     async range(prefix, options = {}) {

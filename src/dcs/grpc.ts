@@ -1,7 +1,7 @@
 /**
- * The one place that knows the etcd3 package. It is used for its protocol and its connections only: its
- * retries, circuit breakers, logins and watch manager are replaced (docs/decisions), because they send
- * writes twice, forget the cause of a failure and outlive their deadlines.
+ * The one place that runs the etcd3 package. It is used for its protocol and its connections only: its
+ * retries, circuit breakers, logins and watch manager are replaced, because they send writes twice, forget
+ * the cause of a failure and outlive their deadlines.
  */
 import { createPrivateKey } from 'node:crypto';
 import { noop } from 'cockatiel';

@@ -56,6 +56,7 @@ describe('with a password', () => {
     'credentials are no obstacle while nobody asks for them (%s)',
     async (_, open) => {
       const dcs = open(settingsFor(etcd.endpoints, login));
+      expect((await dcs.range(DEMO)).kvs[0]?.value).toBe('a');
       expect((await dcs.txn([], [{ op: 'put', key: `${DEMO}x`, value: '1' }])).done).toBe(true);
       await dcs.close();
     },

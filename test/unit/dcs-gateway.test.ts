@@ -1,4 +1,5 @@
 import http from 'node:http';
+import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/dcs/dcs.js';
 import { openGateway } from '../../src/dcs/gateway.js';
@@ -122,6 +123,17 @@ describe('openGateway', () => {
   ])('hands over to gRPC: %s', async (_, reply) => {
     const { open } = await serve(() => reply);
     await expect(open().range('/s/')).rejects.toMatchObject({ name: 'GatewayRefused' });
+  });
+
+  it('hands over to gRPC when no HTTP/1.1 is spoken', async () => {
+    const server = net.createServer((socket) => socket.end('\0\0\u0012\u0004 settings'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { open } = await serve(() => page([]));
+    const { port } = server.address() as net.AddressInfo;
+    const endpoints: Endpoint[] = [{ protocol: 'http', host: '127.0.0.1', port }];
+    const reading = open({ endpoints }).range('/s/');
+    await expect(reading).rejects.toMatchObject({ name: 'GatewayRefused' });
+    server.close();
   });
 
   it('hands over to gRPC only with a certificate that could help', async () => {

@@ -1,7 +1,4 @@
 /** Runs patctl, and the real patronictl, as a person does: a program with arguments, streams and an exit code. */
-import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Lab } from './lab/cluster.js';
 import { cleanEnv, runProgram, type ProgramResult } from './lab/process.js';
@@ -19,12 +16,8 @@ export type RunResult = ProgramResult;
 
 const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
 
-/** An empty home: no ~/.pgpass, no ~/.config of whoever runs the tests. */
-function emptyHome(): string {
-  const home = join(tmpdir(), `patctl-test-home-${process.getuid?.() ?? 0}`);
-  mkdirSync(home, { recursive: true });
-  return home;
-}
+/** No home at all: no ~/.pgpass, no ~/.config of whoever runs the tests. A test may name one in `env`. */
+const NO_HOME = '/nonexistent';
 
 /** The built program (`npm run build`), in a clean environment. */
 export async function runPatctl(args: string[], options: RunOptions = {}): Promise<RunResult> {
@@ -45,5 +38,5 @@ async function runClean(
   args: string[],
   { env, ...rest }: RunOptions,
 ): Promise<RunResult> {
-  return await runProgram(command, args, { ...rest, env: cleanEnv(emptyHome(), env) });
+  return await runProgram(command, args, { ...rest, env: cleanEnv(NO_HOME, env) });
 }

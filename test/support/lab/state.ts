@@ -49,7 +49,7 @@ export interface ClusterOptions {
   restAuth: boolean;
   tls: boolean;
   loopWait: number;
-  /** More of the dynamic configuration, e.g. `{ primary_stop_timeout: 10 }`. */
+  /** Top-level keys added to the dynamic configuration, e.g. `{ primary_stop_timeout: 10 }`; not `postgresql`. */
   dcs: Record<string, unknown>;
   /** More PostgreSQL parameters in the dynamic configuration. */
   parameters: Record<string, string | number | boolean>;

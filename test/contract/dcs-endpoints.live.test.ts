@@ -1,7 +1,7 @@
 /** Real etcd that is dead, frozen, without majority, or loses answers. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Dcs, DcsSettings, WatchEvent } from '../../src/dcs/dcs.js';
 import { openEtcd3 } from '../../src/dcs/etcd3.js';
 import { openDcs } from '../../src/dcs/open.js';
@@ -217,6 +217,16 @@ describe('a write whose answer is lost', () => {
 });
 
 describe('a watch', () => {
+  const running: EtcdCluster[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((etcd) => etcd.stop()));
+  });
+  async function started(size: number): Promise<EtcdCluster> {
+    const etcd = await startEtcd(size);
+    running.push(etcd);
+    return etcd;
+  }
+
   /** Collects events in the background; `until` resolves once one matches. */
   function collect(dcs: Dcs, afterRevision: string) {
     const events: WatchEvent[] = [];
@@ -241,7 +251,7 @@ describe('a watch', () => {
     event.type === 'put' && event.kv.value === value;
 
   it('survives the death of its server and loses nothing', async () => {
-    const etcd = await startEtcd(1);
+    const etcd = await started(1);
     const dcs = openDcs(settingsFor(etcd.endpoints, { timeoutMs: 1000 }));
     const watch = collect(dcs, '1');
     await etcd.ctl('put', `${DEMO}leader`, 'a');
@@ -252,13 +262,12 @@ describe('a watch', () => {
     await watch.until(putOf('b'));
     await watch.end();
     await dcs.close();
-    await etcd.stop();
     const kinds = watch.events.map((event) => (event.type === 'put' ? event.kv.value : event.type));
     expect(kinds).toEqual(['a', 'resync', 'b']);
   });
 
   it('moves away from a frozen server', async () => {
-    const etcd = await startEtcd(3);
+    const etcd = await started(3);
     const dcs = openDcs(settingsFor(etcd.endpoints, { timeoutMs: 2000 }));
     const watch = collect(dcs, '1');
     await etcd.ctl('put', `${DEMO}leader`, 'a');
@@ -272,13 +281,12 @@ describe('a watch', () => {
     await watch.end();
     node(etcd, 0).thaw();
     await Promise.all([dcs.close(), others.close()]);
-    await etcd.stop();
     expect(watch.events.map(({ type }) => type)).toContain('resync');
     expect(ms).toBeLessThan(10_000);
   });
 
   it('stays on a healthy server that has nothing to say', async () => {
-    const etcd = await startEtcd(1);
+    const etcd = await started(1);
     const dcs = openDcs(settingsFor(etcd.endpoints));
     const watch = collect(dcs, '1');
     await etcd.ctl('put', `${DEMO}leader`, 'a');
@@ -287,7 +295,6 @@ describe('a watch', () => {
     await new Promise((resolve) => setTimeout(resolve, 7000));
     await watch.end();
     await dcs.close();
-    await etcd.stop();
     expect(watch.events.map(({ type }) => type)).toEqual(['put']);
   });
 });
@@ -349,8 +356,9 @@ describe('the process', () => {
       process.on('exit', () => console.log('exit', performance.now()));
     `;
     const flags = ['--import', 'tsx', '--input-type=module', '-e', script];
-    const { stdout } = await promisify(execFile)(process.execPath, flags, { timeout: 20_000 });
-    await etcd.stop();
+    const { stdout } = await promisify(execFile)(process.execPath, flags, {
+      timeout: 20_000,
+    }).finally(() => etcd.stop());
     const [closed, exit] = stdout.split('\n').map((line) => Number(line.split(' ')[1]));
     expect((exit ?? 1e9) - (closed ?? 0)).toBeLessThan(500);
   });

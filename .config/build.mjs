@@ -18,7 +18,11 @@ const result = await build({
   // import() of Node's own modules becomes require(): a vm.Script has no import callback.
   supported: { 'dynamic-import': false },
   external: ['pg-native'],
-  define: { PATCTL_VERSION: JSON.stringify(version) },
+  define: {
+    PATCTL_VERSION: JSON.stringify(version),
+    // pg makes a Response to look for Cloudflare, which loads all of Node's fetch.
+    Response: 'undefined',
+  },
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',

@@ -2,6 +2,9 @@
 import { main } from './main.js';
 import type { Io } from './output/io.js';
 
+// grpc-js sets a TLS server name for IP addresses; the notice about it is nothing for an operator.
+process.noDeprecation = true;
+
 const interrupt = new AbortController();
 let signals = 0;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {

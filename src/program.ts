@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { configCommand } from './commands/config.js';
 import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
+import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { statusCommand } from './commands/status.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import type { Ending } from './errors.js';
@@ -48,7 +49,14 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     .exitOverride()
     .action(() => tool.io.out(program.helpInformation() + exitCodesHelp()));
   program.hook('preAction', (_, command) => takeGlobals(tool, program.opts(), command.opts()));
-  for (const make of [listCommand, topologyCommand, statusCommand, configCommand]) {
+  for (const make of [
+    listCommand,
+    topologyCommand,
+    statusCommand,
+    pauseCommand,
+    resumeCommand,
+    configCommand,
+  ]) {
     const command = make(tool, finish).copyInheritedSettings(program);
     for (const sub of command.commands) sub.copyInheritedSettings(program);
     program.addCommand(command);

@@ -1,11 +1,12 @@
 /** A run of patctl without a network: memory DCS, and members that say what the test lets them say. */
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model.js';
-import { memoryDcs } from '../../src/dcs/memory.js';
+import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse.js';
 import type { Postgres } from '../../src/postgres/postgres.js';
+import type { Clock } from '../../src/tool.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
 
 export const UNREACHABLE: Reading<never> = {
@@ -22,6 +23,27 @@ export interface FakeCluster {
   /** Answers over SQL by port; without an entry unreachable. Absent altogether: no login is known. */
   sql?: Record<number, Reading<SqlStatus>>;
   call?: Patroni['call'];
+  /** Instead of `rest`, when what a member says changes. */
+  status?: Patroni['status'];
+  /** Instead of a DCS made of `keys`, when the test has to look at it or change it. */
+  dcs?: MemoryDcs;
+  /** Instead of the real one. */
+  clock?: Clock;
+  /** Typed at the questions, a line each: there is a terminal. */
+  answers?: readonly string[];
+}
+
+/** A clock on which waiting takes no time; `onWait` is told what time it has become. */
+export function quickClock(onWait: (nowMs: number) => void = () => undefined): Clock {
+  let nowMs = Date.parse('2026-11-21T08:00:00Z');
+  return {
+    nowMs: () => nowMs,
+    wait: (ms) => {
+      nowMs += ms;
+      onWait(nowMs);
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+  };
 }
 
 export interface FakeRun {
@@ -38,9 +60,12 @@ export async function runFake(
 ): Promise<FakeRun> {
   let out = '';
   let err = '';
-  const dcs = memoryDcs(cluster.keys);
+  const dcs = cluster.dcs ?? memoryDcs(cluster.keys);
+  const tty = cluster.answers !== undefined;
+  const stdin = new PassThrough();
+  stdin.end(cluster.answers?.map((line) => `${line}\n`).join('') ?? '');
   const patroni: Patroni = {
-    status: ({ name }) => Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE),
+    status: cluster.status ?? (({ name }) => Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE)),
     call:
       cluster.call ??
       ((): Promise<CallOutcome> => Promise.resolve({ kind: 'not_sent', reason: 'no such fake' })),
@@ -48,6 +73,7 @@ export async function runFake(
   const postgres: Postgres = {
     hasLogin: cluster.sql !== undefined,
     status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
+    terminateLogical: () => Promise.resolve(UNREACHABLE),
   };
   const code = await main(
     args,
@@ -55,11 +81,11 @@ export async function runFake(
       io: {
         out: (text) => (out += text),
         err: (text) => (err += text),
-        stdin: new PassThrough(),
+        stdin,
         stderr: new PassThrough(),
-        stdinIsTty: false,
+        stdinIsTty: tty,
         stdoutIsTty: false,
-        stderrIsTty: false,
+        stderrIsTty: tty,
         outColor: false,
         errColor: false,
         columns: 80,
@@ -73,6 +99,7 @@ export async function runFake(
       dcs: () => Promise.resolve(dcs),
       patroni: () => Promise.resolve(patroni),
       postgres: () => Promise.resolve(postgres),
+      ...(cluster.clock ? { clock: cluster.clock } : {}),
     },
   );
   return { code, out, err };

@@ -1,0 +1,202 @@
+/** `patctl pause` and `resume`: Patroni's maintenance mode, asked for once and seen to be taken. */
+import { Command } from 'commander';
+import { leaderFirst } from '../cluster/members-select.js';
+import type { Cluster } from '../cluster/model.js';
+import { ToolError, type Ending } from '../errors.js';
+import { readCluster, reread } from '../operate/clusters.js';
+import { answerWords, askMember, bodyText } from '../operate/request.js';
+import { until } from '../operate/wait.js';
+import type { CallOutcome } from '../patroni/patroni.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+
+interface PauseOptions {
+  group?: number;
+  wait?: boolean;
+  idempotent?: boolean;
+  deadline?: number;
+}
+
+/** Two loops for everybody to see it, and some time to write the member key. */
+const ACKNOWLEDGE_LOOPS = 2;
+const SPARE_MS = 5000;
+const LOOK_MS = 300;
+
+export function pauseCommand(tool: Tool, finish: Finish): Command {
+  return toggleCommand(tool, finish, true).description('Disable auto failover');
+}
+
+export function resumeCommand(tool: Tool, finish: Finish): Command {
+  return toggleCommand(tool, finish, false).description('Resume auto failover');
+}
+
+function toggleCommand(tool: Tool, finish: Finish, paused: boolean): Command {
+  const done = paused ? 'applied' : 'cleared';
+  return new Command(paused ? 'pause' : 'resume')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('-w, --wait', `Wait until pause is ${done} on all nodes`)
+    .option(
+      '--idempotent',
+      `Exit 0 when the cluster is ${paused ? 'paused' : 'not paused'} already`,
+    )
+    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
+    .action(async (cluster: string | undefined, options: PauseOptions) =>
+      finish(await toggle(tool, cluster, paused, options)),
+    );
+}
+
+async function toggle(
+  tool: Tool,
+  name: string | undefined,
+  paused: boolean,
+  options: PauseOptions,
+): Promise<Ending> {
+  const scope = await scopeOrDefault(tool, name);
+  const { group } = await tool.config();
+  const cluster = await readCluster(tool, scope, options.group ?? group);
+  const waits: Wait = { cluster, paused, atMs: tool.clock.nowMs() + limitMs(cluster, options) };
+  if ((cluster.config?.pause ?? false) === paused) {
+    const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
+    if (!options.idempotent) throw new ToolError('error', already, { code: 'already_so' });
+    tool.io.out(`${already}\n`);
+    if (options.wait) await acknowledged(tool, waits);
+    return 'ok';
+  }
+  await request(tool, waits);
+  if (options.wait) {
+    const verb = paused ? 'pause' : 'resume';
+    tool.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
+    await acknowledged(tool, waits);
+  }
+  tool.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
+  return 'ok';
+}
+
+interface Wait {
+  cluster: Cluster;
+  paused: boolean;
+  atMs: number;
+}
+
+function limitMs(cluster: Cluster, { deadline }: PauseOptions): number {
+  const loops = ACKNOWLEDGE_LOOPS * (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  return deadline ?? loops + SPARE_MS;
+}
+
+/** Asks the leader, and the next member only when it surely was not sent. Returns once it is in the DCS. */
+async function request(tool: Tool, wait: Wait): Promise<void> {
+  const { cluster, paused } = wait;
+  const verb = paused ? 'pause' : 'resume';
+  const silent: { member: string; reason: string }[] = [];
+  for (const member of leaderFirst(cluster)) {
+    const outcome = await askMember(tool, cluster.scope, member, {
+      method: 'PATCH',
+      path: '/config',
+      body: { pause: paused || null },
+      timeoutMs: Math.max(tool.flags.timeoutMs, SPARE_MS),
+    });
+    if (outcome.kind === 'not_sent') {
+      silent.push({ member: member.name, reason: outcome.reason });
+      tool.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
+      continue;
+    }
+    if (outcome.kind === 'answered' && outcome.answer.status === 200) return;
+    return await notAccepted(tool, wait, verb, member.name, outcome);
+  }
+  throw new ToolError('unreachable', 'Can not find accessible cluster member', {
+    code: 'no_member_answers',
+    hint: `no member's REST API answered; the ${verb} was not sent`,
+    evidence: silent.map(({ member, reason }) => ({
+      witness: 'REST',
+      subject: member,
+      said: reason,
+    })),
+  });
+}
+
+/** 4xx and 503 say that nothing was written; after anything else the DCS tells. */
+async function notAccepted(
+  tool: Tool,
+  wait: Wait,
+  verb: string,
+  member: string,
+  outcome: CallOutcome,
+): Promise<void> {
+  const words = answerWords(outcome);
+  const refused =
+    outcome.kind === 'answered' && (outcome.answer.status < 500 || outcome.answer.status === 503);
+  if (!refused && (await seenInDcs(tool, wait))) return;
+  if (outcome.kind === 'answered') tool.io.out(`Failed: ${verb} cluster management ${words}\n`);
+  const evidence = [{ witness: 'REST', subject: member, said: words }];
+  if (refused) {
+    throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
+      code: `${verb}_refused`,
+      evidence,
+    });
+  }
+  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and is not in the DCS`, {
+    code: `${verb}_unconfirmed`,
+    evidence,
+    hint: `look at show-config before trying again`,
+  });
+}
+
+async function seenInDcs(tool: Tool, { cluster, paused, atMs }: Wait): Promise<boolean> {
+  const goesOn = `the request was sent and may take effect`;
+  const seen = await until(tool, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await reread(tool, cluster);
+    return now && (now.config?.pause ?? false) === paused ? true : null;
+  });
+  return seen ?? false;
+}
+
+/** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
+async function acknowledged(tool: Tool, { cluster, paused, atMs }: Wait): Promise<void> {
+  let missing: string[] = [];
+  const done = await until(
+    tool,
+    { atMs, everyMs: LOOK_MS, goesOn: `the ${paused ? 'pause' : 'resume'} is in the DCS` },
+    async () => {
+      const now = await reread(tool, cluster);
+      if (now === null) return null;
+      missing = now.members
+        .filter((member) => member.apiUrl !== null && member.pause !== paused)
+        .map((member) => member.name);
+      return missing.length === 0 ? true : null;
+    },
+  );
+  if (done) return;
+  if (missing.length === 0) {
+    throw new ToolError('unconfirmed', 'the DCS could not be read until the deadline', {
+      code: 'not_acknowledged',
+    });
+  }
+  const names = missing.join(', ');
+  const waited = cluster.config?.loopWaitSeconds ?? 10;
+  if (tool.flags.compat) {
+    tool.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
+  }
+  throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
+    code: 'not_acknowledged',
+    hint: `the ${paused ? 'pause' : 'resume'} is in the DCS; a member takes it when its Patroni runs its loop`,
+    evidence: await silence(tool, cluster, missing),
+  });
+}
+
+/** What the missing ones say at all. */
+async function silence(tool: Tool, cluster: Cluster, names: readonly string[]) {
+  const patroni = await tool.patroni();
+  const { scope } = cluster;
+  return Promise.all(
+    names.map(async (name) => {
+      const apiUrl = cluster.members.find((member) => member.name === name)?.apiUrl ?? '';
+      const reading = await patroni.status({ apiUrl, name, scope }, tool.flags.timeoutMs);
+      const said = reading.ok
+        ? `answers, and is ${reading.value.pause ? 'paused' : 'not paused'}`
+        : reading.reason;
+      return { witness: 'REST', subject: name, said };
+    }),
+  );
+}

@@ -1,0 +1,70 @@
+/** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
+import type { JsonValue, Member } from '../cluster/model.js';
+import { ToolError } from '../errors.js';
+import { oneLine } from '../output/text.js';
+import type { CallOutcome } from '../patroni/patroni.js';
+import type { Tool } from '../tool.js';
+
+export interface MemberRequest {
+  method: 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  body: JsonValue | null;
+  timeoutMs: number;
+}
+
+/**
+ * A Patroni that is frozen or gone would keep the request, or us, waiting: it is asked for its status
+ * first. ToolError `interrupted` says whether the request had been sent.
+ */
+export async function askMember(
+  tool: Tool,
+  scope: string,
+  member: Member,
+  request: MemberRequest,
+): Promise<CallOutcome> {
+  const { apiUrl, name } = member;
+  if (apiUrl === null) return { kind: 'not_sent', reason: 'its DCS key has no api_url' };
+  const patroni = await tool.patroni();
+  const alive = await patroni.status({ apiUrl, name, scope }, tool.flags.timeoutMs);
+  if (!alive.ok && (alive.kind === 'unreachable' || alive.kind === 'misidentified')) {
+    return { kind: 'not_sent', reason: alive.reason };
+  }
+  const { method, path, body, timeoutMs } = request;
+  if (tool.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
+  const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
+  const outcome = await untilAborted(answer, tool.signal);
+  if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
+  return outcome;
+}
+
+function interrupted(what: string): ToolError {
+  return new ToolError('interrupted', `interrupted: ${what}`);
+}
+
+/** Null when the signal comes first; the promise goes on unheard. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    promise.catch(() => undefined);
+  }
+}
+
+/** A body that is a text, as patronictl prints it between brackets. */
+export function bodyText(outcome: CallOutcome): string {
+  return outcome.kind === 'answered' ? oneLine(outcome.answer.body) : oneLine(outcome.reason);
+}
+
+/** `status code=503, (text)`, or why there is no answer. */
+export function answerWords(outcome: CallOutcome): string {
+  if (outcome.kind === 'not_sent') return `not sent: ${bodyText(outcome)}`;
+  if (outcome.kind === 'lost') return `the answer was lost: ${bodyText(outcome)}`;
+  return `status code=${outcome.answer.status}, (${bodyText(outcome)})`;
+}

@@ -1,0 +1,19 @@
+/** Looking again until something is so, with a limit. */
+import { ToolError } from '../errors.js';
+import type { Tool } from '../tool.js';
+
+/** What `look` found, or null at the limit. ToolError `interrupted` with `goesOn` at SIGINT. */
+export async function until<T>(
+  tool: Tool,
+  limit: { atMs: number; everyMs: number; goesOn: string },
+  look: () => Promise<T | null>,
+): Promise<T | null> {
+  for (;;) {
+    const found = await look();
+    if (found !== null) return found;
+    if (tool.signal.aborted) throw new ToolError('interrupted', `interrupted: ${limit.goesOn}`);
+    const leftMs = limit.atMs - tool.clock.nowMs();
+    if (leftMs <= 0) return null;
+    await tool.clock.wait(Math.min(limit.everyMs, leftMs), tool.signal);
+  }
+}

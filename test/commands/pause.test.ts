@@ -1,0 +1,189 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { JsonValue } from '../../src/cluster/model.js';
+import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import type { CallOutcome } from '../../src/patroni/patroni.js';
+import {
+  quickClock,
+  recorded,
+  runFake,
+  UNREACHABLE,
+  type FakeCluster,
+} from '../support/fake-world.js';
+
+const CONFIG = '/service/demo/config';
+
+interface Sent {
+  to: string;
+  method: string;
+  path: string;
+  body: JsonValue;
+}
+
+let cluster: FakeCluster & { dcs: MemoryDcs };
+let sent: Sent[];
+
+/** Names by REST address, as the recorded keys have them. */
+function nameAt(apiUrl: string): string {
+  const found = Object.entries(cluster.keys).find(([, value]) => value.includes(apiUrl));
+  return found?.[0].split('/').at(-1) ?? '?';
+}
+
+function set(key: string, change: (value: Record<string, unknown>) => void, keys = cluster): void {
+  const value = JSON.parse(keys.keys[key] ?? '{}') as Record<string, unknown>;
+  change(value);
+  keys.keys[key] = JSON.stringify(value);
+  keys.dcs.put(key, keys.keys[key]);
+}
+
+const setPause = (paused: boolean) =>
+  set(CONFIG, (value) => {
+    if (paused) value['pause'] = true;
+    else delete value['pause'];
+  });
+const acknowledge = (name: string, paused: boolean) =>
+  set(`/service/demo/members/${name}`, (value) => {
+    if (paused) value['pause'] = true;
+    else delete value['pause'];
+  });
+
+const answer = (status: number, body = ''): CallOutcome => ({
+  kind: 'answered',
+  answer: { status, body, json: null },
+});
+
+/** Everybody answers; the first PATCH is carried out, and these members take it in their next loop. */
+function obey(acknowledging: readonly string[], outcome: CallOutcome = answer(200)): void {
+  cluster.call = (method, apiUrl, path, body) => {
+    sent.push({ to: nameAt(apiUrl), method, path, body });
+    const paused = (body as { pause: true | null }).pause === true;
+    setPause(paused);
+    cluster.clock = quickClock();
+    for (const name of acknowledging) acknowledge(name, paused);
+    return Promise.resolve(outcome);
+  };
+}
+
+beforeEach(() => {
+  const { keys, rest } = recorded('on');
+  cluster = { keys, rest: rest ?? {}, dcs: memoryDcs(keys), clock: quickClock() };
+  sent = [];
+  obey(['pg1', 'pg2', 'pg3']);
+});
+
+describe('pause', () => {
+  test('asks the leader once, in the words of patronictl', async () => {
+    const run = await runFake(cluster, ['pause']);
+    expect(run).toEqual({ code: 0, out: 'Success: cluster management is paused\n', err: '' });
+    expect(sent).toEqual([{ to: 'pg2', method: 'PATCH', path: '/config', body: { pause: true } }]);
+  });
+
+  test('resume sends null', async () => {
+    setPause(true);
+    const run = await runFake(cluster, ['resume', 'demo']);
+    expect(run).toEqual({ code: 0, out: 'Success: cluster management is resumed\n', err: '' });
+    expect(sent.map(({ body }) => body)).toEqual([{ pause: null }]);
+  });
+
+  test.each([
+    ['pause', true, 'Cluster is already paused'],
+    ['resume', false, 'Cluster is not paused'],
+  ] as const)(
+    '%s when it is so already: exit 1, or 0 when that is fine',
+    async (verb, paused, words) => {
+      if (paused) setPause(true);
+      expect(await runFake(cluster, [verb])).toEqual({
+        code: 1,
+        out: '',
+        err: `Error: ${words}\n`,
+      });
+      const fine = await runFake(cluster, [verb, '--idempotent']);
+      expect(fine).toEqual({ code: 0, out: `${words}\n`, err: '' });
+      expect(sent).toEqual([]);
+    },
+  );
+
+  test('the next member is asked when the leader does not answer', async () => {
+    cluster.rest = { ...cluster.rest, pg2: UNREACHABLE };
+    const run = await runFake(cluster, ['pause']);
+    expect(run.code).toBe(0);
+    expect(run.err).toBe('Member pg2 is not accessible: connect ECONNREFUSED\n');
+    expect(sent.map(({ to }) => to)).toEqual(['pg1']);
+  });
+
+  test('nobody answers: exit 3, nothing sent, everybody named', async () => {
+    cluster.rest = {};
+    const run = await runFake(cluster, ['pause']);
+    expect(run.code).toBe(3);
+    expect(run.out).toBe('');
+    expect(run.err).toContain('Can not find accessible cluster member');
+    for (const name of ['pg1', 'pg2', 'pg3']) expect(run.err).toContain(`REST ${name}: `);
+    expect(sent).toEqual([]);
+  });
+
+  test.each([401, 403, 409, 503])('HTTP %i is exit 1, and nobody else is asked', async (status) => {
+    cluster.call = (method, apiUrl, path, body) => {
+      sent.push({ to: nameAt(apiUrl), method, path, body });
+      return Promise.resolve(answer(status, 'no'));
+    };
+    const run = await runFake(cluster, ['pause']);
+    expect(run.code).toBe(1);
+    expect(run.out).toBe(`Failed: pause cluster management status code=${status}, (no)\n`);
+    expect(sent).toHaveLength(1);
+  });
+
+  test.each<[string, CallOutcome]>([
+    ['HTTP 500', answer(500)],
+    ['a lost answer', { kind: 'lost', reason: 'socket hang up' }],
+  ])('%s: the DCS tells how it ended', async (_, outcome) => {
+    obey(['pg1'], outcome);
+    expect((await runFake(cluster, ['pause'])).code).toBe(0);
+    cluster.call = () => Promise.resolve(outcome);
+    setPause(false);
+    const run = await runFake(cluster, ['pause']);
+    expect(run.code).toBe(5);
+    expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+  });
+});
+
+describe('pause --wait', () => {
+  test('ends when everybody has acknowledged', async () => {
+    const run = await runFake(cluster, ['pause', '--wait']);
+    expect(run).toEqual({
+      code: 0,
+      out:
+        "'pause' request sent, waiting until it is recognized by all nodes\n" +
+        'Success: cluster management is paused\n',
+      err: '',
+    });
+  });
+
+  test('names who does not, with what that member says, and never says Success', async () => {
+    obey(['pg1', 'pg2']);
+    cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
+    const run = await runFake(cluster, ['pause', '-w']);
+    expect(run.code).toBe(5);
+    expect(run.out).toBe("'pause' request sent, waiting until it is recognized by all nodes\n");
+    expect(run.err).toContain('Error: not acknowledged by pg3\n  REST pg3: connect ECONNREFUSED\n');
+  });
+
+  test('a member whose key is gone is not waited for', async () => {
+    obey(['pg1', 'pg2']);
+    cluster.dcs.remove('/service/demo/members/pg3');
+    expect((await runFake(cluster, ['pause', '--wait'])).code).toBe(0);
+  });
+
+  test('--idempotent waits too', async () => {
+    setPause(true);
+    acknowledge('pg1', true);
+    const run = await runFake(cluster, ['pause', '--idempotent', '--wait', '--deadline', '2s']);
+    expect(run.code).toBe(5);
+    expect(run.err).toContain('not acknowledged by pg2, pg3');
+  });
+
+  test('resume waits until nobody is paused', async () => {
+    setPause(true);
+    for (const name of ['pg1', 'pg2', 'pg3']) acknowledge(name, true);
+    obey(['pg1', 'pg3']);
+    expect((await runFake(cluster, ['resume', '--wait'])).err).toContain('not acknowledged by pg2');
+  });
+});

@@ -1,10 +1,12 @@
 /** The commander program: global options and the list of commands. */
 import { Command, Option } from 'commander';
 import { configCommand } from './commands/config.js';
+import { failoverCommand } from './commands/failover.js';
 import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { statusCommand } from './commands/status.js';
+import { switchoverCommand } from './commands/switchover.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import type { Ending } from './errors.js';
 import type { Tool } from './tool.js';
@@ -53,6 +55,8 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     listCommand,
     topologyCommand,
     statusCommand,
+    switchoverCommand,
+    failoverCommand,
     pauseCommand,
     resumeCommand,
     configCommand,

@@ -13,6 +13,92 @@ export async function askPassword(tool: Tool, message: string, instead: string):
   return answer;
 }
 
+/** Questions as patronictl asks them, so that what was written for its prompts goes on working. */
+export interface Asker {
+  /** `text [fallback]: `; an empty answer is the fallback, without one the question comes again. */
+  text(question: string, fallback: string | null): Promise<string>;
+  /** `question [y/N]: ` */
+  confirm(question: string): Promise<boolean>;
+  close(): void;
+}
+
+/**
+ * Plain lines on the terminal as it is: prompt toolkits redraw what they print, and an `expect` script
+ * waits for the very text. Nothing typed ahead is lost between two questions.
+ */
+export function openAsker(tool: Tool): Asker {
+  let lines: LineSource | null = null;
+  const ask = async (prompt: string): Promise<string> => {
+    needTerminal(tool, `"${prompt.trim()}"`, 'answer it by an option, or give --force');
+    lines ??= await readLines(tool);
+    tool.io.err(prompt);
+    return lines.next();
+  };
+  return {
+    text: async (question, fallback) => {
+      for (;;) {
+        const answer = await ask(`${question}${fallback === null ? '' : ` [${fallback}]`}: `);
+        if (answer !== '') return answer;
+        if (fallback !== null) return fallback;
+      }
+    },
+    confirm: async (question) => {
+      for (;;) {
+        const answer = (await ask(`${question} [y/N]: `)).toLowerCase().trim();
+        if (answer === 'y' || answer === 'yes') return true;
+        if (answer === 'n' || answer === 'no' || answer === '') return false;
+        tool.io.err('Error: invalid input\n');
+      }
+    },
+    close: () => lines?.close(),
+  };
+}
+
+interface LineSource {
+  next(): Promise<string>;
+  close(): void;
+}
+
+async function readLines(tool: Tool): Promise<LineSource> {
+  const { createInterface } = await import('node:readline');
+  const reader = createInterface({ input: tool.io.stdin, terminal: false });
+  const typed: string[] = [];
+  let ended = false;
+  let wake: () => void = () => undefined;
+  reader.on('line', (line) => {
+    typed.push(line);
+    wake();
+  });
+  const end = (): void => {
+    ended = true;
+    wake();
+  };
+  reader.on('close', end);
+  tool.signal.addEventListener('abort', end, { once: true });
+  return {
+    next: async () => {
+      while (typed.length === 0 && !ended) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const line = typed.shift();
+      if (line !== undefined && !tool.signal.aborted) return line;
+      tool.io.err('\n');
+      if (tool.signal.aborted) throw interrupted();
+      throw new ToolError('error', 'Aborted! The input ended at a question; nothing was sent');
+    },
+    close: () => {
+      tool.signal.removeEventListener('abort', end);
+      reader.close();
+    },
+  };
+}
+
+function interrupted(): ToolError {
+  return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
+}
+
 function needTerminal(tool: Tool, what: string, instead: string): void {
   if (tool.io.stdinIsTty && tool.io.stderrIsTty) return;
   throw new ToolError('usage', `${what} has to be asked for, and this is no terminal`, {
@@ -31,7 +117,7 @@ async function orInterrupted<T>(answer: PromiseLike<T>): Promise<T> {
     return await answer;
   } catch (error) {
     if (error instanceof Error && error.name === 'ExitPromptError') {
-      throw new ToolError('interrupted', 'interrupted at a question; nothing was sent');
+      throw interrupted();
     }
     throw error;
   }

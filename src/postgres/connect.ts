@@ -4,10 +4,11 @@ import type { PgLogin } from '../config/config.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
 import type { LoginFlags } from '../tool.js';
 import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
-import type { PgTarget, Postgres } from './postgres.js';
+import type { LogicalTarget, PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './status.js';
+import { endedPids, terminateSql } from './terminate.js';
 
 /** What comes next after an attempt that led to nothing. */
 interface Refusal {
@@ -40,7 +41,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     const startedMs = performance.now();
     const refusals: string[] = [];
     for (const login of await resolveLogins(ordered, env, home, target)) {
-      const attempt = await tryLogin(login, target, deadline);
+      const attempt = await tryLogin(login, target, STATUS_SQL, deadline);
       const blind = attempt.ok ? blindRole(attempt.document) : null;
       if (attempt.ok && blind === null) {
         const value = statusOf(attempt.document, login.origin);
@@ -58,16 +59,41 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     return { ok: false, kind: 'denied', reason };
   }
 
-  return { hasLogin: ordered.length > 0, status };
+  async function terminateLogical(
+    target: PgTarget,
+    walsenders: readonly LogicalTarget[],
+    timeoutMs: number,
+  ): Promise<Reading<number[]>> {
+    const startedMs = performance.now();
+    const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
+    const refusals: string[] = [];
+    for (const login of await resolveLogins(ordered, env, home, target)) {
+      const attempt = await tryLogin(login, target, terminateSql(walsenders), deadline);
+      if (attempt.ok) {
+        const tookMs = performance.now() - startedMs;
+        return { ok: true, value: endedPids(attempt.document), tookMs };
+      }
+      refusals.push(`${login.origin}: ${attempt.reason}`);
+      if (attempt.next === 'stop') break;
+    }
+    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is known' };
+  }
+
+  return { hasLogin: ordered.length > 0, status, terminateLogical };
 }
 
 /** One login over the transports of its sslmode. */
-async function tryLogin(login: Login, target: PgTarget, deadline: Deadline): Promise<Attempt> {
+async function tryLogin(
+  login: Login,
+  target: PgTarget,
+  sql: string,
+  deadline: Deadline,
+): Promise<Attempt> {
   const transports = transportsOf(login.ssl.mode, target.host);
   if (!transports) return refused('login', 'denied', `there is no sslmode "${login.ssl.mode}"`);
   let last: Refusal = refused('login', 'denied', 'no transport');
   for (const transport of transports) {
-    const attempt = await trySession(login, transport, target, deadline);
+    const attempt = await trySession(login, transport, target, sql, deadline);
     if (attempt.ok || attempt.next !== 'transport') return attempt;
     last = attempt;
   }
@@ -78,6 +104,7 @@ async function trySession(
   login: Login,
   transport: Transport,
   target: PgTarget,
+  sql: string,
   deadline: Deadline,
 ): Promise<Attempt> {
   let ssl: Awaited<ReturnType<typeof tlsOptions>> | false;
@@ -88,7 +115,7 @@ async function trySession(
   }
   for (let again = true; ; again = false) {
     try {
-      return { ok: true, document: await queryOnce(target, login, ssl, STATUS_SQL, deadline) };
+      return { ok: true, document: await queryOnce(target, login, ssl, sql, deadline) };
     } catch (error) {
       // 55000: it was promoted or began its recovery while it was read. Once more tells what it is now.
       if (again && codeOf(error) === '55000') continue;

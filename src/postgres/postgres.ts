@@ -6,9 +6,24 @@ export interface PgTarget {
   port: number;
 }
 
+/** A walsender as it was listed; its pid may belong to somebody else by now. */
+export interface LogicalTarget {
+  pid: number;
+  slotName: string;
+}
+
 export interface Postgres {
   /** True when some login is known at all (flags, PG* variables, pgpass, service or Patroni's file). */
   readonly hasLogin: boolean;
   /** Everything one PostgreSQL says of itself, in one read-only session. Never throws. */
   status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>>;
+  /**
+   * Ends those of the listed walsenders that still serve their logical slot, and nothing else; gives the
+   * pids that were ended. Needs a superuser, or pg_signal_backend for clients that are none. Never throws.
+   */
+  terminateLogical(
+    target: PgTarget,
+    walsenders: readonly LogicalTarget[],
+    timeoutMs: number,
+  ): Promise<Reading<number[]>>;
 }

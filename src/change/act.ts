@@ -1,0 +1,219 @@
+/** Sends the one request and sees it through: at once, or for later. */
+import { type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
+import type { Cluster, Snapshot } from '../cluster/model.js';
+import { planOf } from '../cluster/plan.js';
+import { sameName, viewOf } from '../cluster/roles.js';
+import { ToolError } from '../errors.js';
+import { readSnapshot } from '../snapshot.js';
+import { holdersText, nextStep, reasons } from './advice.js';
+import { follow, readKeys, type Followed } from './follow.js';
+import type { Change } from './perform.js';
+import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './request.js';
+import { resultLines, stampedLine, topologyText, type Conclusion } from './report.js';
+import { utcText, type Scheduled } from './schedule.js';
+import { terminateLogical } from './terminate.js';
+
+/** Patroni looks for the outcome max(10, loop_wait) * 2 times, a second apart; then it answers. */
+const PATRONI_GIVES_UP_MS = 20_000;
+const MARGIN_MS = 5000;
+
+/** Asks Patroni once and follows the change to its end. */
+export async function act(change: Change, now: Snapshot, first: Snapshot): Promise<Conclusion> {
+  const { tool, options, reading, request, story, report } = change;
+  const { plan } = story;
+  if (request.terminateLogical) await terminateLogical(tool, now.cluster, plan, report);
+  const { read, cluster } = await readKeys(tool, reading.scope, reading.group);
+  if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
+  if (tool.signal.aborted) throw notSentYet(plan);
+  const goal = goalOf(now, cluster, change);
+  const limitMs = Math.max(PATRONI_GIVES_UP_MS, 2000 * (cluster.config?.loopWaitSeconds ?? 10));
+  const followed = await follow(
+    tool,
+    {
+      scope: reading.scope,
+      group: reading.group,
+      goal,
+      members: cluster.members.map(({ name }) => name),
+      base: read,
+      timeoutMs: options.timeout,
+    },
+    () =>
+      options.via === 'dcs'
+        ? sendOverDcs(tool, cluster, plan)
+        : sendOverRest(tool, cluster, plan, Math.min(options.timeout, limitMs + MARGIN_MS)),
+    {
+      step: ({ name, atMs, member, said }) => report({ step: name, atMs, member, said }),
+      holding: (stoppingMs) =>
+        report({
+          step: 'holding',
+          atMs: tool.clock.nowMs(),
+          member: plan.leader,
+          said: holdersText(plan, stoppingMs),
+        }),
+    },
+  );
+  story.sent = followed.sent;
+  story.progress = followed.progress;
+  return concluded(change, followed, first);
+}
+
+function movedAway(cluster: Cluster, leader: string | null): ToolError {
+  const who = cluster.leaderName ?? 'nobody';
+  return new ToolError('error', `the leader is ${who} now; nothing was sent`, {
+    code: 'changed_meanwhile',
+    evidence: [{ witness: 'DCS', subject: 'leader', said: `was ${leader ?? 'nobody'}, is ${who}` }],
+    hint: 'run it again to see the plan as it is now',
+  });
+}
+
+/** What has to be so again: whoever led or streamed before streams afterwards. */
+function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Goal {
+  const { plan } = story;
+  const view = viewOf(now);
+  const streamed = view.members.filter(({ name, member, row, departed }) => {
+    if (departed || member === null || name === plan.leader) return false;
+    return row === null ? member.replicationState === 'streaming' : row.state === 'streaming';
+  });
+  const leader = view.leader === null ? [] : [view.leader.name];
+  const members = [...leader, ...streamed.map(({ name }) => name)];
+  const { config, sync } = cluster;
+  const synchronous = config !== null && config.syncMode !== 'off' && !config.standbyCluster;
+  const standbys = synchronous && sync?.leader ? sync.standbys : [];
+  const live = standbys.filter((name) => members.some((member) => sameName(member, name)));
+  const waitFor: WaitFor = options.wait === false ? 'accepted' : options.wait;
+  return {
+    kind: plan.kind,
+    leader: plan.leader,
+    candidate: plan.candidate,
+    members,
+    // Nobody can be synchronous to itself: with the old leader gone there is one less to choose from.
+    syncStandbys: Math.min(live.length, Math.max(0, members.length - 1)),
+    standbyCluster: (config?.standbyCluster ?? null) !== null,
+    failoverRevision: cluster.failoverRevision,
+    waitFor,
+  };
+}
+
+// ---------------------------------------------------------------- how it ended
+
+async function concluded(
+  change: Change,
+  { verdict, progress, sent }: Followed,
+  first: Snapshot,
+): Promise<Conclusion> {
+  const { plan } = change.story;
+  if (verdict === null) return stoppedWaiting(change, progress);
+  const { ending, code, words } = verdict;
+  const conclusion: Conclusion = { ending, code, message: words };
+  const hint = nextStep(code, plan);
+  if (hint !== undefined) conclusion.hint = hint;
+  if (ending === 'error' || ending === 'failed') {
+    const why = await whyNot(change, first);
+    if (why.length > 0) conclusion.evidence = why;
+  }
+  await print(change, conclusion, sent);
+  return conclusion;
+}
+
+function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
+  const { kind, cluster } = story.plan;
+  const last = progress.steps.at(-1);
+  const state = last ? `; last seen: ${last.said}` : '';
+  return {
+    ending: 'interrupted',
+    code: 'stopped_waiting',
+    message: `stopped waiting; the ${kind} was sent and goes on by itself${state}`,
+    hint: `look with: patctl status ${cluster}`,
+  };
+}
+
+/** Asks the members what speaks against it: Patroni gives no reason. */
+async function whyNot({ tool, reading, request, story }: Change, first: Snapshot) {
+  try {
+    const now = await readSnapshot(tool, reading);
+    return reasons(planOf(now, first, { ...request, candidate: story.plan.candidate }));
+  } catch (error) {
+    if (error instanceof ToolError) return [];
+    throw error;
+  }
+}
+
+/** patronictl's lines: the answer with its time, and the table as it is now; below them what was measured. */
+async function print(change: Change, conclusion: Conclusion, sent: Sent | null): Promise<void> {
+  const { tool, options, reading, citus, story } = change;
+  if (options.format === 'json') return;
+  const { ending, message } = conclusion;
+  const moved = ending === 'ok' || ending === 'diverted';
+  if (!moved) {
+    if (tool.flags.compat) tool.io.out(failedLine(change, message, sent));
+    return;
+  }
+  tool.io.out(stampedLine(tool.clock.nowMs(), message));
+  const { cluster } = await readKeys(tool, reading.scope, reading.group);
+  tool.io.out(topologyText(cluster, { group: reading.group, citus }));
+  if (!tool.flags.compat) tool.io.out(resultLines(story));
+}
+
+function failedLine({ story }: Change, message: string, sent: Sent | null): string {
+  const title = story.plan.kind === 'switchover' ? 'Switchover' : 'Failover';
+  const answer = sent?.answer;
+  if (answer?.kind !== 'answered') return `${title} failed, details: ${message}\n`;
+  return `${title} failed, details: ${answer.status}, ${answer.text}\n`;
+}
+
+// ---------------------------------------------------------------- for later
+
+/** Leaves the request for its time, and reads back what Patroni has made of it. */
+export async function schedule(
+  change: Change,
+  before: Cluster,
+  when: Scheduled,
+): Promise<Conclusion> {
+  const { tool, options, reading, citus, story } = change;
+  const { plan } = story;
+  const sent =
+    options.via === 'dcs'
+      ? await sendOverDcs(tool, before, plan)
+      : await sendOverRest(tool, before, plan, tool.flags.timeoutMs + MARGIN_MS);
+  story.sent = sent;
+  story.progress = null;
+  const { answer } = sent;
+  if (answer.kind === 'answered' && answer.status >= 400 && answer.status < 500) {
+    const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
+    const code = answer.status === 401 ? 'rest_login_wanted' : 'request_refused';
+    const hint = nextStep(code, plan) ?? '';
+    if (options.format === 'pretty' && tool.flags.compat) tool.io.out(`${message}\n`);
+    return { ending: 'error', code, message, hint };
+  }
+  const { cluster } = await readKeys(tool, reading.scope, reading.group);
+  if (!stands(cluster, change, when)) return notSeen(change, sent);
+  const message = `Switchover scheduled`;
+  if (options.format === 'pretty') {
+    tool.io.out(stampedLine(tool.clock.nowMs(), message));
+    tool.io.out(topologyText(cluster, { group: reading.group, citus }));
+  }
+  return { ending: 'ok', code: 'scheduled', message: `${message} at ${utcText(when.atMs)}` };
+}
+
+function stands({ failover }: Cluster, { story }: Change, { atMs }: Scheduled): boolean {
+  const { plan } = story;
+  if (failover === null || failover.scheduledAt === null) return false;
+  const sameTime = Math.abs(Date.parse(failover.scheduledAt) - atMs) < 1000;
+  return sameTime && failover.candidate === plan.candidate && failover.leader === plan.leader;
+}
+
+function notSeen({ story }: Change, { answer }: Sent): Conclusion {
+  const said =
+    answer.kind === 'lost'
+      ? `the answer was lost: ${answer.reason}`
+      : `Patroni said ${answer.status}: ${answer.text}`;
+  return {
+    ending: 'unconfirmed',
+    code: 'schedule_not_seen',
+    message: `the schedule was sent and does not stand in /failover; ${said}`,
+    evidence: [
+      { witness: 'request', subject: 'sent', said: JSON.stringify(requestBody(story.plan)) },
+    ],
+    hint: `look with: patctl status ${story.plan.cluster}`,
+  };
+}

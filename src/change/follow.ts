@@ -1,0 +1,272 @@
+/** Watches a change until its outcome is seen, the time is over, or the operator has had enough. */
+import type { Cluster, Member, Reading, RestStatus, SqlStatus } from '../cluster/model.js';
+import {
+  advance,
+  atDeadline,
+  begin,
+  stepOf,
+  verdictOf,
+  type Goal,
+  type Progress,
+  type Sighting,
+  type Step,
+  type Verdict,
+} from '../cluster/outcome.js';
+import { clusterPrefix, parseCluster } from '../cluster/parse.js';
+import type { KeyValue, RangeRead } from '../dcs/dcs.js';
+import { ToolError } from '../errors.js';
+import type { Tool } from '../tool.js';
+import type { Sent } from './request.js';
+
+/** What is told while it goes on. */
+export interface Listener {
+  step(step: Step, progress: Progress): void;
+  /** The old leader has been stopping for so long, and again every few seconds. */
+  holding(stoppingMs: number): void;
+}
+
+export interface Followed {
+  progress: Progress;
+  /** Null: interrupted. */
+  verdict: Extract<Verdict, { done: true }> | null;
+  sent: Sent | null;
+}
+
+export interface FollowOptions {
+  scope: string;
+  group: number | null;
+  goal: Goal;
+  /** Names of everybody who can be asked. */
+  members: string[];
+  /** The keys right before the request: the watch begins there. */
+  base: RangeRead;
+  timeoutMs: number;
+}
+
+/** A member's answer is awaited no longer than this; the next question comes soon. */
+const CALL_MS = 1500;
+const REREAD_MS = 2000;
+/** When the watch is lost, reading has to do. */
+const REREAD_BLIND_MS = 500;
+const HOLDING_MS = 5000;
+
+const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };
+
+/** Sends by calling `send` once everything watches. What `send` throws ends it: then nothing was sent. */
+export async function follow(
+  tool: Tool,
+  options: FollowOptions,
+  send: () => Promise<Sent>,
+  listener: Listener,
+): Promise<Followed> {
+  const startedMs = tool.clock.nowMs();
+  const over = new AbortController();
+  const signal = AbortSignal.any([tool.signal, over.signal]);
+  let progress = begin(options.goal);
+  let sent: Sent | null = null;
+  const failures: Error[] = [];
+
+  const see = (sighting: Sighting): void => {
+    if (signal.aborted) return;
+    const told = new Set(progress.steps);
+    progress = advance(progress, sighting);
+    for (const step of progress.steps) if (!told.has(step)) listener.step(step, progress);
+    if (verdictOf(progress).done) over.abort();
+  };
+  const fail = (error: unknown): void => {
+    failures.push(error instanceof Error ? error : new Error('the request failed'));
+    over.abort();
+  };
+  const ask = async (): Promise<void> => {
+    try {
+      sent = await untilAborted(send(), signal);
+      if (sent) see({ type: 'answer', atMs: tool.clock.nowMs(), answer: sent.answer });
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const deadline = tool.clock.wait(options.timeoutMs, signal).then(() => over.abort());
+  const current = () => progress;
+  await Promise.all([
+    ask(),
+    deadline,
+    watchKeys(tool, options, signal, see),
+    ...options.members.map((name) => watchMember(tool, name, current, options, signal, see)),
+    watchHolding(tool, current, signal, listener),
+  ]);
+  const [failure] = failures;
+  if (failure) throw failure;
+  if (!verdictOf(progress).done && tool.signal.aborted) return { progress, verdict: null, sent };
+  return { progress, verdict: atDeadline(progress, tool.clock.nowMs() - startedMs), sent };
+}
+
+/** Null when the signal comes first; the promise goes on unheard. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    promise.catch(() => undefined);
+  }
+}
+
+// ---------------------------------------------------------------- the DCS
+
+type See = (sighting: Sighting) => void;
+
+/** The keys as they change, by watch; read anew now and then, for a watch may be cut off. */
+async function watchKeys(
+  tool: Tool,
+  { scope, group, base }: FollowOptions,
+  signal: AbortSignal,
+  see: See,
+): Promise<void> {
+  const { namespace } = await tool.config();
+  const prefix = clusterPrefix(namespace, scope, group);
+  const dcs = await tool.dcs();
+  let keys = new Map(base.kvs.map((kv) => [kv.key, kv]));
+  let revision = base.revision;
+  let blind = false;
+
+  const show = (): void => {
+    const cluster = parseCluster(scope, group, { revision, kvs: [...keys.values()] }, prefix);
+    see({ type: 'dcs', atMs: tool.clock.nowMs(), cluster });
+  };
+  const reread = async (): Promise<void> => {
+    const read = await untilAborted(dcs.range(prefix), signal);
+    if (read === null || BigInt(read.revision) < BigInt(revision)) return;
+    keys = new Map(read.kvs.map((kv) => [kv.key, kv]));
+    revision = read.revision;
+    show();
+  };
+  const rereading = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await tool.clock.wait(blind ? REREAD_BLIND_MS : REREAD_MS, signal);
+      // An etcd that does not answer is waited for: the deadline is the limit.
+      if (!isOver(signal)) await reread().catch(() => undefined);
+    }
+  };
+  const watching = async (): Promise<void> => {
+    try {
+      for await (const event of dcs.watch(prefix, base.revision, signal)) {
+        if (event.type === 'resync') {
+          await reread().catch(() => undefined);
+          continue;
+        }
+        if (BigInt(event.revision) < BigInt(revision)) continue;
+        revision = event.revision;
+        take(keys, event.type === 'put' ? event.kv : event.key);
+        show();
+      }
+    } catch {
+      blind = true;
+    }
+  };
+  show();
+  await Promise.all([rereading(), watching()]);
+}
+
+function take(keys: Map<string, KeyValue>, change: KeyValue | string): void {
+  if (typeof change === 'string') keys.delete(change);
+  else keys.set(change.key, change);
+}
+
+// ---------------------------------------------------------------- the members
+
+/** Asks one member again and again, the more often the more depends on it. */
+async function watchMember(
+  tool: Tool,
+  name: string,
+  current: () => Progress,
+  { scope }: FollowOptions,
+  signal: AbortSignal,
+  see: See,
+): Promise<void> {
+  let restAnswers = true;
+  while (!signal.aborted) {
+    const member = current().cluster?.members.find((one) => one.name === name);
+    if (member) {
+      const leads = name === current().newLeader;
+      const asking: Promise<[Reading<RestStatus>, Reading<SqlStatus>]> = Promise.all([
+        askRest(tool, scope, member),
+        leads || !restAnswers ? askSql(tool, member) : NOT_ASKED,
+      ]);
+      const said = await untilAborted(asking, signal);
+      if (said === null) return;
+      const [rest, sql] = said;
+      restAnswers = rest.ok;
+      see({ type: 'member', atMs: tool.clock.nowMs(), name, rest, sql });
+    }
+    await tool.clock.wait(intervalMs(name, current()), signal);
+  }
+}
+
+function intervalMs(name: string, progress: Progress): number {
+  const { newLeader, goal } = progress;
+  const writable = stepOf(progress, 'writable') !== null;
+  if (!writable && (name === newLeader || name === goal.candidate)) return 100;
+  if (newLeader === null && name === goal.leader) return 150;
+  return 300;
+}
+
+async function askRest(
+  tool: Tool,
+  scope: string,
+  { name, apiUrl }: Member,
+): Promise<Reading<RestStatus>> {
+  if (apiUrl === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no api_url' };
+  }
+  return (await tool.patroni()).status({ apiUrl, name, scope }, CALL_MS);
+}
+
+async function askSql(tool: Tool, { host, port }: Member): Promise<Reading<SqlStatus>> {
+  const postgres = await tool.postgres();
+  if (!postgres.hasLogin || host === null || port === null) return NOT_ASKED;
+  return postgres.status({ host, port }, CALL_MS);
+}
+
+async function watchHolding(
+  tool: Tool,
+  current: () => Progress,
+  signal: AbortSignal,
+  listener: Listener,
+): Promise<void> {
+  let toldMs = 0;
+  while (!signal.aborted) {
+    await tool.clock.wait(500, signal);
+    const stopping = stepOf(current(), 'stopping');
+    if (isOver(signal) || stopping === null || stepOf(current(), 'released')) continue;
+    const sinceMs = tool.clock.nowMs() - stopping.atMs;
+    if (sinceMs - toldMs < HOLDING_MS) continue;
+    toldMs = sinceMs;
+    listener.holding(sinceMs);
+  }
+}
+
+/** A function, for the compiler remembers a check of `aborted` across an await. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** The keys of one cluster as they are now. */
+export async function readKeys(
+  tool: Tool,
+  scope: string,
+  group: number | null,
+): Promise<{ read: RangeRead; cluster: Cluster }> {
+  const { namespace } = await tool.config();
+  const prefix = clusterPrefix(namespace, scope, group);
+  const read = await (await tool.dcs()).range(prefix);
+  const cluster = parseCluster(scope, group, read, prefix);
+  if (cluster.members.length === 0 && cluster.config === null) {
+    throw new ToolError('error', `no cluster "${scope}"`, { code: 'unknown_cluster' });
+  }
+  return { read, cluster };
+}

@@ -1,0 +1,215 @@
+/** switchover and failover from the command line to the ending: read, plan, ask, look again, act, prove. */
+import { planDifferences } from '../cluster/plandiff.js';
+import { planOf, refusals, type ChangeRequest, type Plan } from '../cluster/plan.js';
+import type { Snapshot } from '../cluster/model.js';
+import { scopeOrDefault, witnesses } from '../commands/options.js';
+import { ToolError, type Ending } from '../errors.js';
+import { openAsker, type Asker } from '../output/ask.js';
+import { planText } from '../output/plan.js';
+import { progressReporter } from '../output/progress.js';
+import { readSnapshot, type SnapshotRequest } from '../snapshot.js';
+import type { Tool } from '../tool.js';
+import { act, schedule } from './act.js';
+import type { ChangeOptions } from './options.js';
+import { completeWanted, consent, localZone } from './prompts.js';
+import { orThrow, printDocument, topologyText, type Conclusion, type Story } from './report.js';
+import { localText, parseSchedule, utcText, type Scheduled } from './schedule.js';
+
+/** Two readings this far apart show what moves and what stands still. */
+const APART_MS = 1000;
+
+/** One change on its way: everything the later steps need. */
+export interface Change {
+  tool: Tool;
+  options: ChangeOptions;
+  reading: SnapshotRequest;
+  citus: boolean;
+  request: ChangeRequest;
+  story: Story;
+  report: ReturnType<typeof progressReporter>;
+}
+
+/** Does it and says how it ended; every ending but ok is thrown. */
+export async function changeLeader(
+  tool: Tool,
+  kind: ChangeRequest['kind'],
+  name: string | undefined,
+  options: ChangeOptions,
+): Promise<Ending> {
+  const quiet = options.force === true || options.yes === true;
+  const asks = !quiet && options.dryRun !== true;
+  if (asks) needConsent(tool, kind);
+  const asker = asks ? openAsker(tool) : null;
+  try {
+    return await changeWith(tool, kind, name, options, asker);
+  } finally {
+    asker?.close();
+  }
+}
+
+/** Without a terminal nothing can be asked: say so before anything is read. */
+function needConsent(tool: Tool, kind: string): void {
+  if (tool.io.stdinIsTty && tool.io.stderrIsTty) return;
+  throw new ToolError('usage', `${kind} has to be confirmed, and this is no terminal`, {
+    code: 'no_terminal',
+    hint: 'give --force (every check still counts), or --dry-run to see the plan only',
+  });
+}
+
+async function changeWith(
+  tool: Tool,
+  kind: ChangeRequest['kind'],
+  name: string | undefined,
+  options: ChangeOptions,
+  asker: Asker | null,
+): Promise<Ending> {
+  const { reading, citus } = await whatToRead(tool, name, options);
+  const prints = options.format === 'pretty';
+  const first = await readSnapshot(tool, reading);
+  const firstAtMs = tool.clock.nowMs();
+  const topology = { group: reading.group, citus };
+  if (prints && options.dryRun !== true) {
+    tool.io.out(`Current cluster topology\n${topologyText(first.cluster, topology)}`);
+  }
+  const { request, when } = await requestOf(tool, kind, first, options, asker);
+
+  await tool.clock.wait(Math.max(0, APART_MS - (tool.clock.nowMs() - firstAtMs)), tool.signal);
+  const second = await readSnapshot(tool, reading);
+  const shown = planOf(second, first, request);
+  const startedMs = tool.clock.nowMs();
+  // With -f json stderr is one JSON object or nothing, unless progress is wanted there too.
+  const quiet = tool.flags.compat || options.format === 'json';
+  const style = options.progress ?? (quiet ? 'none' : 'text');
+  const change: Change = {
+    tool,
+    options,
+    reading,
+    citus,
+    request,
+    story: { plan: shown, dryRun: options.dryRun === true, startedMs, sent: null, progress: null },
+    report: progressReporter(tool, style, startedMs),
+  };
+  await showPlan(change, when);
+  if (shown.nothingToDo) return conclude(change, nothingToDo(request, shown));
+  if (shown.refused) return conclude(change, refused(shown));
+  if (change.story.dryRun) return conclude(change, wouldGo(shown));
+  if (asker) {
+    const at = when && localText(when.atMs, when.zone ?? localZone());
+    await consent(request, second.cluster, shown.candidate, at, asker);
+  }
+
+  const third = await readSnapshot(tool, reading);
+  // Whom auto chose has been shown: it is not chosen anew, only looked at again.
+  const settled = { ...request, candidate: shown.candidate };
+  const plan = planOf(third, first, settled);
+  change.story.plan = { ...plan, chosenBecause: shown.chosenBecause };
+  const differences = planDifferences(shown, plan);
+  if (differences.length > 0) return conclude(change, differs(plan, differences));
+  if (plan.refused) return conclude(change, refused(plan));
+  const conclusion = when
+    ? await schedule(change, third.cluster, when)
+    : await act(change, third, first);
+  return conclude(change, conclusion);
+}
+
+async function whatToRead(
+  tool: Tool,
+  name: string | undefined,
+  options: ChangeOptions,
+): Promise<{ reading: SnapshotRequest; citus: boolean }> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, name);
+  const config = await tool.config();
+  const group = options.group ?? config.group;
+  return { reading: { scope, group, ...asked }, citus: group !== null };
+}
+
+async function requestOf(
+  tool: Tool,
+  kind: ChangeRequest['kind'],
+  { cluster }: Snapshot,
+  options: ChangeOptions,
+  asker: Asker | null,
+): Promise<{ request: ChangeRequest; when: Scheduled | null }> {
+  const nowMs = tool.clock.nowMs();
+  const given = {
+    leader: options.leader ?? options.primary ?? null,
+    candidate: options.candidate ?? null,
+    scheduled: options.scheduled ?? null,
+    avoid: options.avoid ?? null,
+  };
+  const wanted = await completeWanted(kind, cluster, given, asker, nowMs);
+  const when = parseSchedule(wanted.scheduled ?? 'now', {
+    nowMs: tool.clock.nowMs(),
+    localZone: localZone(),
+    naiveIsLocal: tool.flags.compat,
+  });
+  if (when && cluster.config?.pause) {
+    throw new ToolError('error', "Can't schedule switchover in the paused state", {
+      code: 'paused',
+      hint: `patctl resume ${cluster.scope}, or switch over now`,
+    });
+  }
+  const request: ChangeRequest = {
+    kind,
+    leader: wanted.leader,
+    candidate: wanted.candidate,
+    avoid: given.avoid,
+    scheduledAt: when && new Date(when.atMs).toISOString(),
+    allowDataLoss: options.allowDataLoss === true,
+    skipChecks: options.skipCheck ?? [],
+    terminateLogical: options.terminateLogical === true,
+  };
+  return { request, when };
+}
+
+/** The plan is what is decided on; only with --dry-run is it the result. */
+async function showPlan(change: Change, when: Scheduled | null): Promise<void> {
+  const { tool, options, story } = change;
+  const { io, flags } = tool;
+  if (options.format === 'json') return;
+  if (story.dryRun) return io.out(await planText(story.plan, io.outColor));
+  if (flags.compat) return;
+  io.err(await planText(story.plan, io.errColor));
+  if (!when) return;
+  const zone = when.zone ?? localZone();
+  io.err(`Scheduled for ${localText(when.atMs, zone)} (${zone}), that is ${utcText(when.atMs)}\n`);
+}
+
+function nothingToDo({ avoid }: ChangeRequest, plan: Plan): Conclusion {
+  const message = `${avoid ?? ''} does not lead ${plan.cluster}: nothing to do`;
+  return { ending: 'ok', code: 'nothing_to_do', message };
+}
+
+function wouldGo({ kind }: Plan): Conclusion {
+  return { ending: 'ok', code: 'would_go', message: `the ${kind} would be asked for` };
+}
+
+function refused(plan: Plan): Conclusion {
+  const against = refusals(plan);
+  const names = against.map(({ name }) => name).join(', ');
+  return {
+    ending: 'error',
+    code: 'refused',
+    message: `the ${plan.kind} is refused by ${names}; nothing was sent`,
+    evidence: against.map(({ name, said }) => ({ witness: 'check', subject: name, said })),
+    hint: against.map(({ name, next }) => `${name}: ${next ?? `--skip-check ${name}`}`).join('\n'),
+  };
+}
+
+function differs(plan: Plan, differences: string[]): Conclusion {
+  return {
+    ending: 'error',
+    code: 'changed_meanwhile',
+    message: `the cluster has changed since the plan was shown; nothing was sent`,
+    evidence: differences.map((said) => ({ witness: 'plan', subject: plan.cluster, said })),
+    hint: 'run it again to see the plan as it is now',
+  };
+}
+
+function conclude(change: Change, conclusion: Conclusion): Ending {
+  const { tool, options, story } = change;
+  if (options.format === 'json') printDocument(tool, conclusion, story);
+  else if (conclusion.code === 'nothing_to_do') tool.io.out(`${conclusion.message}\n`);
+  return orThrow(conclusion);
+}

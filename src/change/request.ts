@@ -1,0 +1,138 @@
+/** The one request of a change: over Patroni's REST API, or, when asked for, into the DCS. */
+import type { Cluster, JsonObject, Member } from '../cluster/model.js';
+import type { Answer } from '../cluster/outcome.js';
+import { clusterPrefix } from '../cluster/parse.js';
+import type { Plan } from '../cluster/plan.js';
+import { ToolError } from '../errors.js';
+import { oneLine } from '../output/text.js';
+import type { RestAnswer } from '../patroni/patroni.js';
+import type { Tool } from '../tool.js';
+
+/** What the answer is to the question, and who gave it; the path of a request that was really sent. */
+export interface Sent {
+  /** A member's name, or `DCS`. */
+  to: string;
+  answer: Answer;
+}
+
+/** The body of the POST; also what is written to /failover. */
+export function requestBody(plan: Plan): JsonObject {
+  const body: JsonObject = {};
+  if (plan.kind === 'switchover' && plan.leader !== null) body['leader'] = plan.leader;
+  if (plan.candidate !== null) body['candidate'] = plan.candidate;
+  if (plan.scheduledAt !== null) body['scheduled_at'] = offsetForm(plan.scheduledAt);
+  return body;
+}
+
+/** Patroni before 4 reads the offset, not every one reads Z. */
+function offsetForm(iso: string): string {
+  return iso.replace(/(\.\d+)?Z$/, '+00:00');
+}
+
+/**
+ * Sends the request to the leader, or without one to the first member that can be connected to, the
+ * candidate before the others. Sent at most once: only what surely was not sent is tried at the next.
+ * ToolError `unreachable` when nobody could be connected to.
+ */
+export async function sendOverRest(
+  tool: Tool,
+  cluster: Cluster,
+  plan: Plan,
+  timeoutMs: number,
+): Promise<Sent> {
+  const patroni = await tool.patroni();
+  const reasons: { member: string; reason: string }[] = [];
+  for (const { name, apiUrl } of targets(cluster, plan)) {
+    if (apiUrl === null) {
+      reasons.push({ member: name, reason: 'its DCS key has no api_url' });
+      continue;
+    }
+    // A Patroni that is frozen or gone would keep the request, or us, waiting: it is not asked at all.
+    const target = { apiUrl, name, scope: cluster.scope };
+    const alive = await patroni.status(target, tool.flags.timeoutMs);
+    if (!alive.ok && (alive.kind === 'unreachable' || alive.kind === 'misidentified')) {
+      reasons.push({ member: name, reason: alive.reason });
+      continue;
+    }
+    if (tool.signal.aborted) throw notSentYet(plan);
+    const body = requestBody(plan);
+    let outcome = await patroni.call('POST', apiUrl, `/${plan.kind}`, body, timeoutMs);
+    if (outcome.kind === 'answered' && isTooOld(plan, outcome.answer)) {
+      outcome = await patroni.call('POST', apiUrl, '/failover', body, timeoutMs);
+    }
+    if (outcome.kind === 'not_sent') reasons.push({ member: name, reason: outcome.reason });
+    else if (outcome.kind === 'lost') return { to: name, answer: outcome };
+    else {
+      const { status, body: text } = outcome.answer;
+      return { to: name, answer: { kind: 'answered', status, text: oneLine(text).trim() } };
+    }
+  }
+  throw unreachable(plan, reasons);
+}
+
+/** Patroni before 1.2 has no /switchover and says so; nothing was done. */
+function isTooOld(plan: Plan, { status, body }: RestAnswer): boolean {
+  return (
+    plan.kind === 'switchover' &&
+    status === 501 &&
+    body.includes('Server does not support this operation')
+  );
+}
+
+function targets(cluster: Cluster, plan: Plan): Member[] {
+  const named = (name: string | null) => cluster.members.filter((one) => one.name === name);
+  if (plan.leader !== null) return named(plan.leader);
+  const others = cluster.members.filter((one) => one.name !== plan.candidate);
+  return [...named(plan.candidate), ...others];
+}
+
+export function notSentYet(plan: Plan): ToolError {
+  return new ToolError('interrupted', `interrupted; the ${plan.kind} was not sent`);
+}
+
+function unreachable(plan: Plan, reasons: { member: string; reason: string }[]): ToolError {
+  const whose = plan.leader === null ? "no member's" : `${plan.leader}'s`;
+  const what = plan.leader === null ? 'answers' : 'does not answer';
+  return new ToolError('unreachable', `${whose} REST API ${what}; nothing was sent`, {
+    code: 'rest_unreachable',
+    evidence: reasons.map(({ member, reason }) => ({
+      witness: 'REST',
+      subject: member,
+      said: reason,
+    })),
+    hint:
+      '--via dcs writes the request into the DCS instead; it is carried out only if ' +
+      (plan.leader === null
+        ? 'the candidate is alive'
+        : `${plan.leader}'s Patroni is alive and merely cannot be reached from here`),
+  });
+}
+
+/** Writes the request to /failover, only if it is as it was read and empty. */
+export async function sendOverDcs(tool: Tool, cluster: Cluster, plan: Plan): Promise<Sent> {
+  if (cluster.failover !== null) throw pending(plan);
+  const { namespace } = await tool.config();
+  const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
+  const { candidate, ...body } = requestBody(plan);
+  const value = JSON.stringify(candidate === undefined ? body : { ...body, member: candidate });
+  if (tool.signal.aborted) throw notSentYet(plan);
+  const dcs = await tool.dcs();
+  try {
+    const written = await dcs.txn(
+      [{ key, modRevision: cluster.failoverRevision }],
+      [{ op: 'put', key, value }],
+    );
+    if (!written.done) throw pending(plan);
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.ending !== 'unconfirmed') throw error;
+    return { to: 'DCS', answer: { kind: 'lost', reason: error.message } };
+  }
+  return { to: 'DCS', answer: { kind: 'answered', status: 202, text: 'written to /failover' } };
+}
+
+function pending(plan: Plan): ToolError {
+  return new ToolError('error', `another request stands in /failover; nothing was written`, {
+    code: 'request_pending',
+    hint: `look with: patctl status ${plan.cluster}; clear it with: patctl flush ${plan.cluster} switchover --stuck`,
+  });
+}

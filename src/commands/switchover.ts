@@ -1,0 +1,27 @@
+/** `patctl switchover`: another member leads, with nothing lost and the outcome proven. */
+import { Command, Option } from 'commander';
+import { addChangeOptions, type ChangeOptions } from '../change/options.js';
+import { ToolError } from '../errors.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+
+export function switchoverCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('switchover')
+    .description('Switch over to a replica, and see it done')
+    .option('--leader <member>', 'The current leader; also --primary')
+    .addOption(new Option('--primary <member>').hideHelp())
+    .option(
+      '--avoid <member>',
+      'Move the leadership off this member; nothing when it does not lead',
+    )
+    .option('--scheduled <time>', 'ISO 8601 with offset or zone, +30m, or now');
+  return addChangeOptions(command).action(
+    async (cluster: string | undefined, options: ChangeOptions) => {
+      if (options.avoid !== undefined && (options.leader ?? options.primary) !== undefined) {
+        throw new ToolError('usage', '--avoid and --leader exclude each other');
+      }
+      const { changeLeader } = await import('../change/perform.js');
+      finish(await changeLeader(tool, 'switchover', cluster, options));
+    },
+  );
+}

@@ -107,8 +107,8 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
     .map((check) => check(ctx))
     .filter((check) => check !== null)
     .map((check) => skipped(check, request.skipChecks));
-  if (choice?.candidate === null) checks.push(nobodyEligible(ctx, choice.because));
-  if (choice === null && wanted === null && request.kind === 'failover') checks.push(unnamed());
+  const nobody = choice?.candidate === null ? nobodyEligible(ctx, choice.because) : unnamed(ctx);
+  if (nobody !== null) checks.unshift(nobody);
   const { verdict, words } = lossOf(ctx);
   return {
     ...subjectOf(ctx),
@@ -164,7 +164,8 @@ function nobodyEligible({ cluster }: Context, because: string): PlanCheck {
   return bad('candidate_exists', 'refused', because, [], next);
 }
 
-function unnamed(): PlanCheck {
+function unnamed({ request, candidate }: Context): PlanCheck | null {
+  if (request.kind !== 'failover' || candidate !== null) return null;
   const said = 'a failover goes to a named candidate only';
   return bad('candidate_exists', 'refused', said, [], 'name one with --candidate, or auto');
 }

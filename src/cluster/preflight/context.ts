@@ -85,6 +85,11 @@ export function leaderStateOf({ snapshot, leader }: View): LeaderState {
   return rest.kind === 'denied' || rest.kind === 'invalid' ? 'unknown' : 'silent';
 }
 
+/** No PostgreSQL leads: nobody streams, and nobody is to be shut down. */
+export function isGone({ leaderState }: Context): boolean {
+  return leaderState === 'none' || leaderState === 'down';
+}
+
 export function ok(name: string, said: string, evidence: Witnessed[] = []): PlanCheck {
   return { name, result: 'ok', said, evidence, next: null };
 }

@@ -2,7 +2,7 @@
 import { lagBytes, type Lsn } from '../lsn.js';
 import type { Walsender, Witnessed } from '../model.js';
 import type { LogicalHolder, PlanCheck } from '../plan.js';
-import { bad, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
+import { bad, isGone, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
 import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './standstill.js';
 
 /**
@@ -47,7 +47,7 @@ function behind(written: Lsn | null, row: Walsender): number | null {
 
 export function logicalWalsenders(ctx: Context): PlanCheck | null {
   const name = 'logical_walsenders';
-  if (ctx.leaderState === 'none' || ctx.leader === null) return null;
+  if (isGone(ctx) || ctx.leader === null) return null;
   if (ctx.leaderSql === null) return overRest(ctx);
   const rows = logicalRows(ctx);
   if (rows.length === 0) return ok(name, `no logical client is connected to ${ctx.leader.name}`);
@@ -64,14 +64,14 @@ export function logicalWalsenders(ctx: Context): PlanCheck | null {
       `${plural(rows.length, 'logical client')} will be waited for, and confirm`,
       evidence,
     );
-  const said = `${names(waiting)} did not confirm between two readings, nor say anything: the shutdown waits for it`;
-  return bad(
-    name,
-    'warning',
-    said,
-    evidence,
-    'plan again in 10 s: a client that goes on confirming nothing holds the shutdown for ever',
-  );
+  const next =
+    'plan again in 10 s: a client that goes on confirming nothing holds the shutdown for ever';
+  if (ctx.before === null) {
+    const said = `${names(waiting)} has something to confirm; one reading does not tell whether it does`;
+    return bad(name, 'unknown', said, evidence, next);
+  }
+  const said = `${names(waiting)} neither confirmed nor said anything between two readings`;
+  return bad(name, 'warning', said, evidence, next);
 }
 
 function stuckOnes(ctx: Context, stuck: LogicalHolder[], evidence: Witnessed[]): PlanCheck {

@@ -4,7 +4,7 @@ import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
-import { bad, dcs, ok, plural, seconds, type Context } from './context.js';
+import { bad, dcs, isGone, ok, plural, seconds, type Context } from './context.js';
 import { stoodStill } from './standstill.js';
 
 /** The named member, unless it is none, or leads already. */
@@ -12,15 +12,10 @@ function standby({ candidate, one, cluster }: Context): MemberView | null {
   return candidate === cluster.leaderName ? null : one;
 }
 
-/** Nothing is streamed where nobody leads. */
-function follows(ctx: Context): boolean {
-  return ctx.leaderState !== 'none';
-}
-
 export function candidateStreams(ctx: Context): PlanCheck | null {
   const name = 'candidate_streams';
   const one = standby(ctx);
-  if (one === null || !follows(ctx)) return null;
+  if (one === null || isGone(ctx)) return null;
   const who = one.name;
   const from = ctx.cluster.leaderName ?? 'the leader';
   const evidence = [rowSeen(one, ctx.view)];
@@ -141,9 +136,11 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
   if (mine === theirs)
     return ok(name, `${one.name} is on timeline ${mine}, the cluster's own`, evidence);
   const how = mine < theirs ? 'behind' : 'beyond';
+  // Without a stream the timeline comes from the control file, which trails until the next restartpoint.
+  const isSure = !isGone(ctx) || mine > theirs || ctx.input.checkTimeline;
   return bad(
     name,
-    'refused',
+    isSure ? 'refused' : 'warning',
     `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
     evidence,
     `it has not followed the last promotion: see its log; patctl reinit ${ctx.cluster.scope} ${one.name} if it cannot`,

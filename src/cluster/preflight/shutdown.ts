@@ -2,14 +2,14 @@
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { sameName } from '../roles.js';
-import { bad, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
+import { bad, isGone, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
 import { stands, unconfirmedBytes } from './standstill.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 
-/** Nobody has to be shut down where nobody leads. */
-function stepsDown({ leaderState }: Context): boolean {
-  return leaderState !== 'none';
+/** Nobody is shut down where nobody leads, or where the leader is down already. */
+function stepsDown(ctx: Context): boolean {
+  return !isGone(ctx);
 }
 
 function leaderSaid({ leader }: Context, said: string): Witnessed {

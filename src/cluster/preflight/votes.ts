@@ -8,7 +8,7 @@ import { race, type RaceResult } from '../quorum.js';
 import { leaderGate, type GateResult } from '../stepdown.js';
 import { listed, quorumActive, syncActive, votingSet } from '../votes.js';
 import type { VoteInput } from '../votes.js';
-import { bad, dcs, ok, type Context } from './context.js';
+import { bad, dcs, isGone, ok, type Context } from './context.js';
 
 /** `refused` or, where the operator accepts that commits may be lost, `warning`. */
 function unlessAccepted({ request }: Context): 'refused' | 'warning' {
@@ -34,7 +34,7 @@ export function candidateSync(ctx: Context): PlanCheck | null {
     );
   }
   if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
-  if (ctx.leaderState === 'none')
+  if (isGone(ctx))
     return ok(name, `${candidate} is in /sync; nobody leads, so nobody streams`, evidence);
   return trulySync(ctx, evidence);
 }
@@ -121,7 +121,7 @@ export function bug405(ctx: Context): PlanCheck | null {
 /** Will the leader let itself be demoted; or, with nobody leading, would the candidate win by itself? */
 export function votes(ctx: Context): PlanCheck | null {
   if (ctx.candidate !== null && ctx.one === null) return null;
-  if (ctx.leaderState === 'none') return withoutLeader(ctx);
+  if (isGone(ctx) || ctx.leaderState === 'silent') return withoutLeader(ctx);
   const gate = gateOf(ctx);
   const name = 'votes';
   const evidence: Witnessed[] = gate.members.map((m) => ({
@@ -214,7 +214,7 @@ export interface LossWords {
 export function lossOf(ctx: Context): LossWords {
   const { leaderState, cluster } = ctx;
   const who = cluster.leaderName ?? 'the leader';
-  if (leaderState === 'alive') return wordsOf(verdictFor(ctx, true));
+  if (leaderState === 'alive') return unnamedLoss(ctx) ?? wordsOf(verdictFor(ctx, true));
   if (leaderState === 'silent' && !ctx.input.standbyCluster)
     return wordsOf({
       loss: 'possible',
@@ -232,6 +232,15 @@ export function lossOf(ctx: Context): LossWords {
   const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
   if (both[0].loss === both[1].loss) return wordsOf(both[1]);
   return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
+}
+
+/** With nobody named the race decides, however the leader's gate may be passed. */
+function unnamedLoss({ candidate, input }: Context): LossWords | null {
+  if (candidate !== null || input.standbyCluster || !syncActive(input)) return null;
+  const because = quorumActive(input)
+    ? 'whoever wins has a quorum of votes'
+    : 'whoever wins is in /sync';
+  return wordsOf({ loss: 'none', because });
 }
 
 function stillStreams({ input, leader }: Context): string | null {

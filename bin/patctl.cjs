@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 'use strict';
 // Starts the built program. V8's compiled code is kept between runs, which halves the start-up; whatever
-// is wrong with that cache (another owner, another version, unreadable), the program starts without it.
-const crypto = require('node:crypto');
+// is wrong with that cache (another owner, another build, unreadable), the program starts without it.
 const fs = require('node:fs');
 const path = require('node:path');
 const vm = require('node:vm');
 
-const bundle = path.join(__dirname, '..', 'dist', 'bundle', 'patctl.cjs');
+const bundle = path.join(__dirname, '..', 'dist', 'bundle');
 
 /** A folder that only this user may write: cached code is executed. Null when there is none. */
 function privateFolder() {
@@ -24,6 +23,12 @@ function privateFolder() {
   }
 }
 
+/** Names the build and the Node that a cache is for. */
+function cacheKey() {
+  const build = fs.readFileSync(path.join(bundle, 'build-id'), 'utf8').slice(0, 16);
+  return `${build}-${process.version}-${process.arch}`;
+}
+
 function readCache(file) {
   try {
     const stat = fs.lstatSync(file);
@@ -34,34 +39,55 @@ function readCache(file) {
   }
 }
 
-function writeCache(folder, file, script) {
-  const temporary = `${file}.${process.pid}`;
+function writeCache(folder, key, name, script) {
   try {
     for (const old of fs.readdirSync(folder)) {
-      if (old.startsWith('code-')) fs.unlinkSync(path.join(folder, old));
+      if (old.startsWith('code-') && !old.includes(key)) fs.unlinkSync(path.join(folder, old));
     }
+    const temporary = path.join(folder, `code-${key}-${name}.${process.pid}`);
     fs.writeFileSync(temporary, script.createCachedData(), { mode: 0o600, flag: 'wx' });
-    fs.renameSync(temporary, file);
+    fs.renameSync(temporary, path.join(folder, `code-${key}-${name}`));
   } catch {
     // A cache that cannot be written costs speed, nothing else.
   }
 }
 
-function start() {
-  const source = fs.readFileSync(bundle, 'utf8');
-  const folder = privateFolder();
-  const key = crypto.createHash('sha1').update(source).update(process.version + process.arch);
-  const file = folder && path.join(folder, `code-${key.digest('hex')}`);
-  const cachedData = file ? readCache(file) : undefined;
-  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
-    filename: bundle,
-    cachedData,
-  });
-  if (file && (cachedData === undefined || script.cachedDataRejected)) {
-    process.once('exit', () => writeCache(folder, file, script));
+/** Compiles all of a file at once when its code will be kept: what a first run skips, a later one needs. */
+function compile(source, options, keep) {
+  if (!keep) return new vm.Script(source, options);
+  const v8 = require('node:v8');
+  v8.setFlagsFromString('--no-lazy');
+  try {
+    return new vm.Script(source, options);
+  } finally {
+    v8.setFlagsFromString('--lazy');
   }
-  const module = { exports: {} };
-  script.runInThisContext()(module.exports, require, module, bundle, path.dirname(bundle));
 }
 
-start();
+const folder = privateFolder();
+const key = folder && cacheKey();
+const loaded = new Map();
+
+/** require() of the bundle's own files, with their code cache. */
+function load(name) {
+  const before = loaded.get(name);
+  if (before) return before.exports;
+  const filename = path.join(bundle, name);
+  const source = fs.readFileSync(filename, 'latin1');
+  const cachedData = folder ? readCache(path.join(folder, `code-${key}-${name}`)) : undefined;
+  const script = compile(
+    `(function (exports, require, module, __filename, __dirname) {${source}\n})`,
+    { filename, cachedData },
+    folder && cachedData === undefined,
+  );
+  if (folder && (cachedData === undefined || script.cachedDataRejected)) {
+    writeCache(folder, key, name, script);
+  }
+  const module = { exports: {} };
+  loaded.set(name, module);
+  const requireFrom = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id));
+  script.runInThisContext()(module.exports, requireFrom, module, filename, bundle);
+  return module.exports;
+}
+
+load('patctl.cjs');

@@ -131,14 +131,14 @@ async function requestOf(
   options: ChangeOptions,
   asker: Asker | null,
 ): Promise<{ request: ChangeRequest; when: Scheduled | null }> {
-  const nowMs = tool.clock.nowMs();
+  const asked = { nowMs: tool.clock.nowMs(), compat: tool.flags.compat };
   const given = {
     leader: options.leader ?? options.primary ?? null,
     candidate: options.candidate ?? null,
     scheduled: options.scheduled ?? null,
     avoid: options.avoid ?? null,
   };
-  const wanted = await completeWanted(kind, cluster, given, asker, nowMs);
+  const wanted = await completeWanted(kind, cluster, given, asker, asked);
   const when = parseSchedule(wanted.scheduled ?? 'now', {
     nowMs: tool.clock.nowMs(),
     localZone: localZone(),

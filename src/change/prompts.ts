@@ -19,7 +19,7 @@ export async function completeWanted(
   cluster: Cluster,
   given: Wanted & { avoid: string | null },
   asker: Asker | null,
-  nowMs: number,
+  when: { nowMs: number; compat: boolean },
 ): Promise<Wanted> {
   const { scope, leaderName } = cluster;
   let { leader, candidate, scheduled } = given;
@@ -45,7 +45,7 @@ export async function completeWanted(
   }
   if (candidate !== null && candidate !== 'auto') checkCandidate(cluster, candidate);
   if (kind === 'switchover' && scheduled === null && asker) {
-    scheduled = await asker.text(whenQuestion(nowMs), 'now');
+    scheduled = await asker.text(whenQuestion(when.nowMs, when.compat), 'now');
   }
   return { leader, candidate, scheduled };
 }
@@ -69,8 +69,10 @@ function checkCandidate({ members, leaderName, scope }: Cluster, candidate: stri
   throw refusal('unknown_member', words, `members: ${members.map(({ name }) => name).join(', ')}`);
 }
 
-function whenQuestion(nowMs: number): string {
-  const nextHour = localText(nowMs + 3_600_000, localZone()).slice(0, 16);
+/** patronictl's example has no zone; one that is wanted has to be shown. */
+function whenQuestion(nowMs: number, compat: boolean): string {
+  const local = localText(nowMs + 3_600_000, localZone());
+  const nextHour = local.slice(0, 16) + (compat ? '' : local.slice(19));
   return `When should the switchover take place (e.g. ${nextHour} ) `;
 }
 

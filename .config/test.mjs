@@ -15,6 +15,7 @@ step('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
 step('types', bin('tsc'), ['-p', '.']);
 step('lint', bin('eslint'), ['-c', '.config/eslint.config.js', '.']);
 step('unused code', bin('knip'), ['-c', '.config/knip.json']);
+step('schemas', process.execPath, ['.config/schemas.mjs', '--check']);
 step('package', bin('publint'), ['--strict']);
 tier('fast');
 if (!onlyFast) {

@@ -1,11 +1,20 @@
 /** `patctl config show`: the effective configuration, with the source of every value. */
 import { Command, Option } from 'commander';
+import type { SourcedValue } from '../config/config.js';
 import { configRows } from '../config/show.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
 
 interface ShowOptions {
   format: 'pretty' | 'json';
+}
+
+/** `patctl config show -f json` */
+export interface ConfigDocument {
+  schemaVersion: 1;
+  /** Secrets are masked. */
+  settings: SourcedValue[];
+  warnings: string[];
 }
 
 export function configCommand(tool: Tool, finish: Finish): Command {
@@ -31,7 +40,7 @@ async function show(tool: Tool, format: ShowOptions['format']): Promise<void> {
   const config = await tool.config();
   const rows = configRows(config);
   if (format === 'json') {
-    const document = { schemaVersion: 1, settings: rows, warnings: config.warnings };
+    const document: ConfigDocument = { schemaVersion: 1, settings: rows, warnings: config.warnings };
     return tool.io.out(`${JSON.stringify(document, null, 2)}\n`);
   }
   const { grid } = await import('../output/grid.js');

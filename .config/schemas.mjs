@@ -1,0 +1,32 @@
+// Writes docs/schemas/NAME.json from the TypeScript types of patctl's own documents, or with --check
+// fails when what stands there is another. `npm run schemas`.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createGenerator } from 'ts-json-schema-generator';
+
+const root = path.join(import.meta.dirname, '..');
+
+/** document -> where its type stands */
+const DOCUMENTS = {
+  'config-show': ['src/commands/config.ts', 'ConfigDocument'],
+  status: ['src/cluster/status.ts', 'StatusDocument'],
+};
+
+const check = process.argv.includes('--check');
+mkdirSync(path.join(root, 'docs/schemas'), { recursive: true });
+for (const [name, [file, type]] of Object.entries(DOCUMENTS)) {
+  const schema = createGenerator({
+    path: path.join(root, file),
+    type,
+    tsconfig: path.join(root, 'tsconfig.json'),
+    skipTypeCheck: true,
+    additionalProperties: true,
+  }).createSchema(type);
+  const text = `${JSON.stringify({ $id: `patctl/${name}`, ...schema }, null, 2)}\n`;
+  const target = path.join(root, `docs/schemas/${name}.json`);
+  if (!check) writeFileSync(target, text);
+  else if (readFileSync(target, 'utf8') !== text) {
+    console.error(`docs/schemas/${name}.json is not what ${file} says: run npm run schemas`);
+    process.exitCode = 1;
+  }
+}

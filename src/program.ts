@@ -1,12 +1,17 @@
 /** The commander program: global options and the list of commands. */
 import { Command, Option } from 'commander';
 import { configCommand } from './commands/config.js';
+import { dsnCommand } from './commands/dsn.js';
 import { failoverCommand } from './commands/failover.js';
+import { historyCommand } from './commands/history.js';
+import { flushCommand } from './commands/flush.js';
 import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
+import { showConfigCommand } from './commands/show-config.js';
 import { statusCommand } from './commands/status.js';
 import { switchoverCommand } from './commands/switchover.js';
+import { versionCommand } from './commands/version.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import type { Ending } from './errors.js';
 import type { Tool } from './tool.js';
@@ -57,8 +62,13 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     statusCommand,
     switchoverCommand,
     failoverCommand,
+    flushCommand,
     pauseCommand,
     resumeCommand,
+    historyCommand,
+    showConfigCommand,
+    versionCommand,
+    dsnCommand,
     configCommand,
   ]) {
     const command = make(tool, finish).copyInheritedSettings(program);

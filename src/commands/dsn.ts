@@ -1,0 +1,80 @@
+/** `patctl dsn`: where to connect to, for scripts that do so themselves. */
+import { Command, Option } from 'commander';
+import {
+  membersOfRole,
+  ROLE_FILTERS,
+  type RoleFilter,
+  type Selected,
+} from '../cluster/members-select.js';
+import type { Cluster } from '../cluster/model.js';
+import { ToolError, type Ending } from '../errors.js';
+import { readClusters } from '../operate/clusters.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount, scopeOrDefault } from './options.js';
+
+export interface WhichMember {
+  role?: RoleFilter;
+  member?: string;
+}
+
+export function dsnCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('dsn')
+    .description("Print the host and port of a member; the leader's when nothing is said")
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount);
+  return addWhichMember(command).action(
+    async (cluster: string | undefined, options: WhichMember & { group?: number }) =>
+      finish(await dsn(tool, cluster, options)),
+  );
+}
+
+/** -r and -m, as dsn and query take them. */
+export function addWhichMember(command: Command): Command {
+  return command
+    .addOption(new Option('-r, --role <role>', 'Any member with this role').choices(ROLE_FILTERS))
+    .addOption(new Option('-m, --member <name>', 'This member').conflicts('role'));
+}
+
+async function dsn(
+  tool: Tool,
+  name: string | undefined,
+  options: WhichMember & { group?: number },
+): Promise<Ending> {
+  const scope = await scopeOrDefault(tool, name);
+  const clusters = await readClusters(tool, scope, options.group ?? null);
+  const [first] = suitableMembers(clusters, options);
+  if (!first) throw noSuchMember(clusters, options);
+  const { host, port, name: found } = first.member;
+  if (host === null || port === null) {
+    throw new ToolError('error', `the DCS key of ${found} has no readable conn_url`, {
+      code: 'no_address',
+    });
+  }
+  tool.io.out(`host=${host} port=${port}\n`);
+  return 'ok';
+}
+
+/** Who is meant, best first: by name, by role, or the leader. */
+export function suitableMembers(
+  clusters: readonly Cluster[],
+  { role, member }: WhichMember,
+): Selected[] {
+  if (member === undefined) return membersOfRole(clusters, role ?? 'leader');
+  return membersOfRole(clusters, 'any').filter((one) => one.member.name === member);
+}
+
+/** The error that names who there is. */
+export function noSuchMember(
+  clusters: readonly Cluster[],
+  { role, member }: WhichMember,
+): ToolError {
+  const wanted = member === undefined ? `with the role ${role ?? 'leader'}` : `named "${member}"`;
+  const all = membersOfRole(clusters, 'any').map(({ cluster, member: { name } }) =>
+    name === cluster.leaderName ? `${name} (leader)` : name,
+  );
+  return new ToolError('error', `Can not find a suitable member: there is none ${wanted}`, {
+    code: 'no_suitable_member',
+    hint: all.length === 0 ? 'the DCS knows no member' : `members: ${all.join(', ')}`,
+  });
+}

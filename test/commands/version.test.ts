@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { loadGolden } from '../fixtures/golden.js';
+import { recorded, runFake, UNREACHABLE } from '../support/fake-world.js';
+
+describe('version', () => {
+  test.each(['on', 'creating-failed', 'no-leader', 'quorum'])(
+    'prints what patronictl printed: %s',
+    async (name) => {
+      const { runs } = loadGolden(name);
+      for (const key of ['version', 'version-cluster']) {
+        const args = runs[key]?.cmd.split(' ').slice(1) ?? [];
+        const ours = await runFake(recorded(name), ['--compat', ...args]);
+        expect([ours.out, ours.err, ours.code]).toEqual([runs[key]?.out, '', 0]);
+      }
+    },
+  );
+
+  test('a member that does not answer is named, exit 3, the others are printed', async () => {
+    const cluster = recorded('on');
+    cluster.rest = { ...cluster.rest, pg2: UNREACHABLE };
+    const { out, err, code } = await runFake(cluster, ['version', 'demo']);
+    expect(code).toBe(3);
+    expect(out.split('\n').slice(1)).toEqual([
+      '',
+      'pg1: Patroni 4.1.4 PostgreSQL 15.18',
+      'pg2: failed to get version: connect ECONNREFUSED',
+      'pg3: Patroni 4.1.4 PostgreSQL 15.18',
+      '',
+    ]);
+    expect(err).toBe('Error: the version of pg2 is not known\n  REST pg2: connect ECONNREFUSED\n');
+  });
+
+  test('only the named members are asked', async () => {
+    const cluster = recorded('on');
+    cluster.rest = { ...cluster.rest, pg2: UNREACHABLE };
+    const { out, code } = await runFake(cluster, ['version', 'demo', 'pg3', 'pg1']);
+    expect([out.split('\n').slice(2), code]).toEqual([
+      ['pg1: Patroni 4.1.4 PostgreSQL 15.18', 'pg3: Patroni 4.1.4 PostgreSQL 15.18', ''],
+      0,
+    ]);
+  });
+
+  test('one wrong name among good ones is an error before anybody is asked', async () => {
+    const { out, err, code } = await runFake(recorded('on'), ['version', 'demo', 'pg1', 'pg9']);
+    expect(code).toBe(1);
+    expect(out.split('\n')).toHaveLength(2);
+    expect(err).toContain('pg9 is not a member of cluster');
+  });
+
+  test('an unknown cluster is an error that names the known ones', async () => {
+    const { err, code } = await runFake(recorded('on'), ['version', 'demi']);
+    expect(code).toBe(1);
+    expect(err).toContain('clusters in /service: demo');
+  });
+});

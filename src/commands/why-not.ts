@@ -1,0 +1,67 @@
+/** `patctl why-not`: what would keep one member from being promoted. */
+import { Command, Option } from 'commander';
+import type { Snapshot } from '../cluster/model.js';
+import { whyNot } from '../cluster/preflight/why-not.js';
+import { ToolError, type Ending } from '../errors.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import {
+  addWitnessOptions,
+  parseCount,
+  scopeOrDefault,
+  witnesses,
+  type WitnessOptions,
+} from './options.js';
+
+interface WhyNotOptions extends WitnessOptions {
+  group?: number;
+  format: 'pretty' | 'json';
+}
+
+export function whyNotCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('why-not')
+    .description("Patroni's own checks of one member: 0 if it could be promoted, 1 if not")
+    .argument('<member>')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(
+      new Option('-f, --format <format>', 'Output format')
+        .choices(['pretty', 'json'])
+        .default('pretty'),
+    );
+  return addWitnessOptions(command).action(
+    async (member: string, cluster: string | undefined, options: WhyNotOptions) =>
+      finish(await answer(tool, member, cluster, options)),
+  );
+}
+
+async function answer(
+  tool: Tool,
+  member: string,
+  cluster: string | undefined,
+  options: WhyNotOptions,
+): Promise<Ending> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, cluster);
+  const { group } = await tool.config();
+  const { readSnapshot } = await import('../snapshot.js');
+  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  mustExist(snapshot, member);
+  const document = whyNot(snapshot, member);
+  const { whyNotText } = await import('../output/quorum.js');
+  tool.io.out(
+    options.format === 'json'
+      ? `${JSON.stringify(document, null, 2)}\n`
+      : await whyNotText(document),
+  );
+  return document.could === 'yes' ? 'ok' : 'error';
+}
+
+function mustExist({ cluster }: Snapshot, member: string): void {
+  const names = cluster.members.map(({ name }) => name);
+  if (names.includes(member)) return;
+  throw new ToolError('error', `${member} is not a member of ${cluster.scope}`, {
+    code: 'unknown_member',
+    hint: `members: ${names.join(', ') || 'none'}`,
+  });
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { quorumDocument, survivalWords } from '../../src/cluster/preflight/quorum-report.js';
+import { whyNot } from '../../src/cluster/preflight/why-not.js';
+import { AT, DEAD, healthy, unverified, type World } from './plan-support.js';
+
+function words(world: World): string {
+  return survivalWords(world.snapshot);
+}
+
+function kill(world: World, name: string): World {
+  world.readings(name).rest = DEAD;
+  world.readings(name).sql = DEAD;
+  return world;
+}
+
+describe('survivalWords', () => {
+  test.each([
+    ['off', 'asynchronous, no votes; survives losing the leader and 1 member more'],
+    ['on', 'synchronous pg2; survives losing the leader and 0 members more'],
+    ['quorum', 'quorum 1 of voters pg2,pg3; survives losing the leader and 0 voters more'],
+  ] as const)('mode %s', (mode, wanted) => {
+    expect(words(healthy(mode))).toBe(wanted);
+  });
+
+  test('quorum 0: one voter may be lost besides', () => {
+    const sync = '{"leader":"pg1","sync_standby":"pg2,pg3","quorum":0}';
+    expect(words(healthy('quorum', { keys: { sync } }))).toBe(
+      'quorum 0 of voters pg2,pg3; survives losing the leader and 1 voter more',
+    );
+  });
+
+  test('a voter lost: nobody can take over', () => {
+    expect(words(kill(healthy('quorum'), 'pg3'))).toBe(
+      'quorum 1 of voters pg2,pg3; nobody can take over if the leader is lost',
+    );
+  });
+
+  test('what is not known is not promised', () => {
+    expect(words(unverified(healthy('quorum')))).toBe(
+      'quorum 1 of voters pg2,pg3; whether anybody can take over if the leader is lost is not known',
+    );
+  });
+
+  test('an empty /sync and a standby cluster say so', () => {
+    const sync = '{"leader":null,"sync_standby":null}';
+    expect(words(healthy('on', { keys: { sync } }))).toMatch(
+      /^synchronous mode on, but \/sync is empty; /,
+    );
+    const standby = { config: { standby_cluster: { host: 'x' } } };
+    expect(words(healthy('on', standby))).toMatch(/^standby cluster, no votes; /);
+  });
+
+  test('nobody leads', () => {
+    const world = healthy('quorum');
+    world.snapshot.cluster.leaderName = null;
+    kill(world, 'pg1');
+    expect(words(world)).toBe('quorum 1 of voters pg2,pg3; survives losing 0 voters more');
+  });
+});
+
+describe('quorumDocument', () => {
+  test('a lagging voter votes for the one ahead, and would itself lose commits', () => {
+    const world = healthy('quorum');
+    world.rest('pg3').receivedLocation = world.rest('pg3').replayedLocation = AT - 64n;
+    const { members } = quorumDocument(world.snapshot);
+    const brief = members.map((m) => [m.name, m.mayWin, m.counted, m.dataLoss.verdict, m.reasons]);
+    expect(brief).toEqual([
+      ['pg2', 'yes', 2, 'none', []],
+      ['pg3', 'no', 1, 'possible', ['pg2 is ahead at 0/5000000', 'has 1 of 2 votes']],
+    ]);
+  });
+
+  test('4.0.5: the gate of a named candidate shows the bug', () => {
+    const { gate } = quorumDocument(healthy('quorum', { version: '4.0.5' }).snapshot);
+    expect(gate?.unnamed.refusedByBug405).toBe(false);
+    expect(gate?.named.map((one) => [one.passes, one.refusedByBug405])).toEqual([
+      ['no', true],
+      ['no', true],
+    ]);
+  });
+});
+
+describe('whyNot', () => {
+  test('a member behind in the race could still be switched to, for the shutdown waits', () => {
+    const world = healthy('quorum');
+    world.rest('pg3').receivedLocation = world.rest('pg3').replayedLocation = AT - 64n;
+    const answer = whyNot(world.snapshot, 'pg3');
+    expect([answer.could, answer.switchover?.could, answer.race?.could]).toEqual([
+      'yes',
+      'yes',
+      'no',
+    ]);
+  });
+
+  test('a leader that is down leaves the race', () => {
+    const answer = whyNot(kill(healthy('quorum'), 'pg1').snapshot, 'pg3');
+    expect([answer.leaderState, answer.switchover, answer.could]).toEqual(['down', null, 'yes']);
+  });
+
+  test('a frozen member would not, by either way', () => {
+    const answer = whyNot(kill(healthy('quorum'), 'pg3').snapshot, 'pg3');
+    expect([answer.switchover?.could, answer.race?.could]).toEqual(['no', 'no']);
+    const refused = answer.switchover?.steps.filter((step) => step.result === 'refused');
+    expect(refused?.map(({ check }) => check)).toEqual(['candidate_answers', 'votes', 'data_loss']);
+  });
+});

@@ -9,7 +9,9 @@ import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { showConfigCommand } from './commands/show-config.js';
+import { quorumCommand } from './commands/quorum.js';
 import { statusCommand } from './commands/status.js';
+import { whyNotCommand } from './commands/why-not.js';
 import { switchoverCommand } from './commands/switchover.js';
 import { versionCommand } from './commands/version.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
@@ -60,6 +62,8 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     listCommand,
     topologyCommand,
     statusCommand,
+    quorumCommand,
+    whyNotCommand,
     switchoverCommand,
     failoverCommand,
     flushCommand,

@@ -11,6 +11,7 @@ import { listCompat, timestampText } from '../output/compat.js';
 import { findingLines } from '../output/findings.js';
 import { memberTable, type ListEntry, type MemberRow } from '../output/members.js';
 import { FORMATS, isTable, render, type Column, type Format } from '../output/render.js';
+import { pythonText } from '../output/value.js';
 import type { Finish } from '../program.js';
 import type { SnapshotRequest } from '../snapshot.js';
 import type { Tool } from '../tool.js';
@@ -146,11 +147,12 @@ async function readAll(
   const { readFleet, readSettled } = await import('../snapshot.js');
   if (everything) {
     const fleet = await readFleet(tool, asked);
-    const scopes = [...new Set(fleet.map(({ cluster }) => cluster.scope))];
-    const found = scopes.map((scope) => ({
-      scope,
-      snapshots: fleet.filter(({ cluster }) => cluster.scope === scope),
-    }));
+    const byScope = new Map<string, Snapshot[]>();
+    for (const snapshot of fleet) {
+      const { scope } = snapshot.cluster;
+      byScope.set(scope, [...(byScope.get(scope) ?? []), snapshot]);
+    }
+    const found = [...byScope].map(([scope, snapshots]) => ({ scope, snapshots }));
     return { found, error: null };
   }
   let error: ToolError | null = null;
@@ -294,15 +296,38 @@ async function prettyTables(tables: OneTable[], format: Format, color: boolean):
   return (await Promise.all(parts)).join('');
 }
 
-/** Several clusters as one document: every column that any of them has, in patronictl's order. */
-function merged(tables: OneTable[]): [Column<Row>[], Row[]] {
-  const [widest] = [...tables].sort((a, b) => b.columns.length - a.columns.length);
-  const missing = tables.flatMap(({ columns }) => columns);
-  const columns = [...(widest?.columns ?? [])];
-  for (const column of missing) {
-    if (!columns.some(({ key }) => key === column.key)) columns.splice(-TRUTH.length, 0, column);
-  }
-  return [columns, tables.flatMap(({ rows }) => rows)];
+/** Several clusters as one document: every column that any of them has, each row by its own cluster's. */
+function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
+  const own = tables.map(({ columns }) => new Map(columns.map((column) => [column.key, column])));
+  const widest = Math.max(...tables.map(({ columns }) => columns.length));
+  const columns = new Map(
+    tables.find((table) => table.columns.length === widest)?.columns.map(keyed),
+  );
+  for (const more of own)
+    for (const [key, column] of more) if (!columns.has(key)) columns.set(key, column);
+  const last = new Set(TRUTH.map(({ key }) => key));
+  const order = [...columns.values()].sort((x, y) => +last.has(x.key) - +last.has(y.key));
+  return [
+    order.map(({ key, omit = [] }) => ({
+      key,
+      omit,
+      value: ({ row, by }) => by.get(key)?.value(row),
+      text: ({ row, by }, format) => {
+        const column = by.get(key);
+        return column?.text ? column.text(row, format) : pythonText(column?.value(row) ?? '');
+      },
+    })),
+    tables.flatMap(({ rows }, at) => rows.map((row) => ({ row, by: own[at] ?? new Map() }))),
+  ];
+}
+
+interface MergedRow {
+  row: Row;
+  by: ReadonlyMap<string, Column<Row>>;
+}
+
+function keyed(column: Column<Row>): [string, Column<Row>] {
+  return [column.key, column];
 }
 
 /** Machine formats have no room for findings: they go to stderr. */

@@ -1,6 +1,6 @@
 /** main(argv, world) -> exit code; every error becomes an ending here. */
 import { CommanderError } from 'commander';
-import { ENDINGS, ToolError, exitCode, type Ending } from './errors.js';
+import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Io } from './output/io.js';
 import { plain } from './output/text.js';
 import { buildProgram } from './program.js';
@@ -15,15 +15,13 @@ export async function main(
 ): Promise<number> {
   const { tool: real, close } = makeTool(world);
   const tool: Tool = { ...real, ...witnesses };
-  let ending: Ending = 'ok';
-  let code: number | null = null;
+  let exit = 0;
   try {
     const program = buildProgram(tool, (how) => {
-      if (typeof how === 'number') code = how;
-      else ending = how;
+      exit = typeof how === 'number' ? how : exitCode(how);
     });
     await program.parseAsync(argv, { from: 'user' });
-    return code ?? exitCode(ending);
+    return exit;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ENDINGS.usage.exit;
     if (world.signal.aborted && !(error instanceof ToolError)) {

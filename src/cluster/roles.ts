@@ -154,18 +154,12 @@ function upstreamsOf(member: Member | null, cluster: Cluster): string[] {
   return names.length > 0 ? names : [''];
 }
 
+/** What pg_stat_replication.sync_state may say. */
+const SYNC_STATES = ['sync', 'quorum', 'potential', 'async'] as const;
+
 function syncStateOf(row: StreamRow | null, upstreamsWereRead: boolean): SyncState {
-  switch (row?.syncState) {
-    case 'sync':
-    case 'quorum':
-    case 'potential':
-    case 'async':
-      return row.syncState;
-    case undefined:
-      return upstreamsWereRead ? 'absent' : 'unknown';
-    default:
-      return 'unknown';
-  }
+  if (row === null) return upstreamsWereRead ? 'absent' : 'unknown';
+  return SYNC_STATES.find((state) => state === row.syncState) ?? 'unknown';
 }
 
 /** The walsender rows that one node shows; null when no witness of it could read them. */

@@ -1,0 +1,174 @@
+/** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
+import { findings } from '../cluster/checks/index.js';
+import { treeLabel } from '../cluster/claimed.js';
+import type { Finding, Snapshot } from '../cluster/model.js';
+import { viewOf, type MemberView, type View } from '../cluster/roles.js';
+import { observedTree } from '../cluster/topology.js';
+import { verdictOf } from '../cluster/verdict.js';
+import { findingLines } from './findings.js';
+import { memberTable, type ListEntry, type MemberRow } from './members.js';
+import { isTable, render, type Column, type Format, type TextFormat } from './render.js';
+import { pythonText } from './value.js';
+
+export interface Shape {
+  format: Format;
+  extended: boolean;
+  citus: boolean;
+  group: number | null;
+}
+
+/** A member as listed; `listed` is null for one that has left the DCS. */
+export interface Row {
+  listed: MemberRow | null;
+  view: MemberView;
+  label: string;
+  verdict: string;
+  /** Its role is not what the DCS claims. */
+  marked: boolean;
+}
+
+export interface OneTable {
+  title: string;
+  columns: Column<Row>[];
+  rows: Row[];
+  notes: string[];
+  found: Finding[];
+}
+
+/** What patronictl's table is made of. */
+export function entryOf(scope: string, snapshots: Snapshot[]): ListEntry {
+  return { scope, clusters: snapshots.map(({ cluster }) => cluster) };
+}
+
+/** One cluster's table, its rows in the order of the format, with what was found. */
+export function tableOf(scope: string, snapshots: Snapshot[], shape: Shape): OneTable {
+  const table = memberTable(entryOf(scope, snapshots), { ...shape, lost: 'keep' });
+  const views = snapshots.map(viewOf);
+  const judged = views.map((view) => ({ view, found: findings(view) }));
+  const rows = judged.flatMap(({ view, found }) =>
+    inOrder(view, shape.format).map(({ item, label }): Row => {
+      const listed = table.rows.find(
+        ({ cluster, claimed }) => cluster === view.snapshot.cluster && claimed.name === item.name,
+      );
+      const verdict = verdictOf(item, view, found);
+      const marked = found.some(
+        ({ code, members }) => ROLE.has(code) && members.includes(item.name),
+      );
+      return {
+        listed: item.departed ? null : (listed ?? null),
+        view: item,
+        label,
+        verdict,
+        marked,
+      };
+    }),
+  );
+  return {
+    title: table.title,
+    columns: [...table.columns.map((column) => widen(column, scope)), ...TRUTH],
+    rows,
+    notes: table.notes,
+    found: judged.flatMap(({ found }) => found),
+  };
+}
+
+/** Findings that make the printed role a false one. */
+const ROLE = new Set([
+  'two_primaries',
+  'primary_without_lock',
+  'lock_without_primary',
+  'sync_role_mismatch',
+  'sync_leader_stale',
+  'sync_unclaimed',
+]);
+
+function inOrder(view: View, format: Format): { item: MemberView; label: string }[] {
+  if (format !== 'topology') return view.members.map((item) => ({ item, label: item.name }));
+  return observedTree(view).map(({ item, depth }) => ({
+    item,
+    label: treeLabel(item.name, depth),
+  }));
+}
+
+const TRUTH: Column<Row>[] = [
+  { key: 'Sync State', value: ({ view }) => view.syncState || undefined },
+  { key: 'Verdict', value: ({ verdict }) => verdict },
+];
+
+/** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
+function widen(column: Column<MemberRow>, scope: string): Column<Row> {
+  const { key, header = key, align = 'l', omit = [] } = column;
+  const value = (row: Row) => {
+    if (key === 'Member') return row.label;
+    return row.listed ? column.value(row.listed) : departedCell(key, row, scope);
+  };
+  const text = (row: Row, format: TextFormat): string => {
+    if (row.listed && column.text) return column.text(row.listed, format);
+    const mark = key === 'Role' && row.marked && isTable(format) ? ' !' : '';
+    return pythonText(value(row) ?? '') + mark;
+  };
+  return { key, header, align, omit, value, text };
+}
+
+function departedCell(key: string, { view }: Row, scope: string): string | number | undefined {
+  const { departed } = view;
+  if (key === 'Cluster') return scope;
+  if (key === 'Host' && departed?.host) return `${departed.host}:${departed.port ?? '?'}`;
+  if (key === 'Role') return 'Departed';
+  if (key === 'State') return view.observed;
+  if (key === 'TL') return view.timeline ?? undefined;
+  return undefined;
+}
+
+/** All tables in one format; machine formats are one document. */
+export async function listingText(
+  tables: OneTable[],
+  format: Format,
+  color: boolean,
+): Promise<string> {
+  if (isTable(format)) return prettyTables(tables, format, color);
+  return render(format, '', ...merged(tables));
+}
+
+async function prettyTables(tables: OneTable[], format: Format, color: boolean): Promise<string> {
+  const parts = tables.map(async ({ title, columns, rows, notes, found }) => {
+    const table = render(format, title, columns, rows);
+    const lines = await findingLines(found, { verbose: false, color });
+    return table + notes.map((note) => `${note}\n`).join('') + lines;
+  });
+  return (await Promise.all(parts)).join('');
+}
+
+/** Several clusters as one document: every column that any of them has, each row by its own cluster's. */
+function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
+  const own = tables.map(({ columns }) => new Map(columns.map((column) => [column.key, column])));
+  const widest = Math.max(...tables.map(({ columns }) => columns.length));
+  const columns = new Map(
+    tables.find((table) => table.columns.length === widest)?.columns.map(keyed),
+  );
+  for (const more of own)
+    for (const [key, column] of more) if (!columns.has(key)) columns.set(key, column);
+  const last = new Set(TRUTH.map(({ key }) => key));
+  const order = [...columns.values()].sort((x, y) => +last.has(x.key) - +last.has(y.key));
+  return [
+    order.map(({ key, omit = [] }) => ({
+      key,
+      omit,
+      value: ({ row, by }) => by.get(key)?.value(row),
+      text: ({ row, by }, format) => {
+        const column = by.get(key);
+        return column?.text ? column.text(row, format) : pythonText(column?.value(row) ?? '');
+      },
+    })),
+    tables.flatMap(({ rows }, at) => rows.map((row) => ({ row, by: own[at] ?? new Map() }))),
+  ];
+}
+
+interface MergedRow {
+  row: Row;
+  by: ReadonlyMap<string, Column<Row>>;
+}
+
+function keyed(column: Column<Row>): [string, Column<Row>] {
+  return [column.key, column];
+}

@@ -15,6 +15,7 @@ import { clusterNames, clusterPrefix, parseCluster, parseFleet } from './cluster
 import { needsSecondLook } from './cluster/checks/sync.js';
 import { viewOf } from './cluster/roles.js';
 import { slotName } from './cluster/slots.js';
+import type { DeletedKey } from './dcs/dcs.js';
 import { ToolError } from './errors.js';
 import type { Tool } from './tool.js';
 
@@ -36,8 +37,8 @@ export interface SnapshotRequest {
 
 /** How far back in /history a name still makes us look for its owner. */
 const RECENT_HISTORY = 3;
-/** Limit of replaying etcd's history for the address of a member that is gone. */
-const REPLAY_LIMIT_MS = 2000;
+/** Limit of searching etcd's history for the address of a member that is gone. */
+const PAST_LIMIT_MS = 1000;
 /** How many clusters of a namespace are asked at once. */
 const FLEET_PARALLEL = 16;
 
@@ -238,8 +239,13 @@ async function probe(
   return speaksPostgres(host, port, tool.flags.timeoutMs);
 }
 
+interface Missing {
+  slots: Set<string>;
+  names: Set<string>;
+}
+
 /** Slots and names that something still speaks of although no member's key bears them. */
-function missing(cluster: Cluster): { slots: Set<string>; names: Set<string> } {
+function missing(cluster: Cluster): Missing {
   const present = new Set(cluster.members.map((member) => member.name));
   const presentSlots = new Set([...present].map(slotName));
   const leaders = [
@@ -252,17 +258,27 @@ function missing(cluster: Cluster): { slots: Set<string>; names: Set<string> } {
   };
 }
 
+/** What of the missing is none of these members. */
+function stillMissing({ slots, names }: Missing, found: readonly string[]): string[] {
+  const foundSlots = new Set(found.map(slotName));
+  return [
+    ...[...names].filter((name) => !found.includes(name)),
+    ...[...slots].filter((slot) => !foundSlots.has(slot)).map((slot) => `slot ${slot}`),
+  ];
+}
+
 type DepartedAddress = Address & { origin: Departed['origin'] };
 
 async function departedAddresses(
   tool: Tool,
   cluster: Cluster,
 ): Promise<{ gone: DepartedAddress[]; problems: ParseProblem[] }> {
-  const { slots, names } = missing(cluster);
+  const wanted = missing(cluster);
+  const { slots, names } = wanted;
   const gone: DepartedAddress[] = [];
   const problems: ParseProblem[] = [];
   if (slots.size > 0 || names.size > 0) {
-    const { members, problem } = await deletedMembers(tool, cluster);
+    const { members, problem } = await deletedMembers(tool, cluster, wanted);
     if (problem !== null) problems.push({ key: 'members/', problem });
     for (const { name, apiUrl, host, port } of members) {
       if (!slots.has(slotName(name)) && !names.has(name)) continue;
@@ -278,26 +294,43 @@ async function departedAddresses(
 }
 
 /**
- * The last heartbeat of every member whose key was deleted or expired, as far back as etcd remembers.
- * A history that cannot be read is a problem to show, no reason to show nothing.
+ * The last heartbeat of members whose key was deleted or expired, until all that are wanted are found or
+ * etcd remembers no more. A history that cannot be read is a problem to show, no reason to show nothing.
  */
 async function deletedMembers(
   tool: Tool,
   cluster: Cluster,
+  wanted: Missing,
 ): Promise<{ members: Member[]; problem: string | null }> {
   const { namespace } = await tool.config();
   const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
+  const below = `${prefix}members/`;
+  const lacking = (found: readonly DeletedKey[]): string[] =>
+    stillMissing(
+      wanted,
+      found.map(({ key }) => key.slice(below.length)),
+    );
   try {
-    const deleted = await (await tool.dcs()).deletedKeys(`${prefix}members/`, REPLAY_LIMIT_MS);
-    const kvs = deleted.map(({ key, lastValue, deletedRevision }) => ({
+    const dcs = await tool.dcs();
+    const { keys, complete } = await dcs.deletedKeys(
+      below,
+      PAST_LIMIT_MS,
+      (found) => lacking(found).length === 0,
+    );
+    const kvs = keys.map(({ key, lastValue, deletedRevision }) => ({
       key,
       value: lastValue,
       modRevision: deletedRevision,
     }));
     const then = parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix);
-    return { members: then.members, problem: null };
+    return { members: then.members, problem: complete ? null : tooLong(lacking(keys)) };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     return { members: [], problem: `members that left could not be looked up: ${error.message}` };
   }
+}
+
+function tooLong(lacking: readonly string[]): string | null {
+  if (lacking.length === 0) return null;
+  return `etcd's history is too long to search all of it: no address was found for ${lacking.join(', ')}`;
 }

@@ -45,6 +45,20 @@ export interface DeletedKey {
   deletedRevision: string;
 }
 
+/** In key order. */
+export interface DeletedKeys {
+  keys: DeletedKey[];
+  /**
+   * All of etcd's history was looked at. When false (the time was over, or it was enough), keys that
+   * existed for a short while, long ago, may be missing, and one that came and went several times may
+   * bear an earlier value.
+   */
+  complete: boolean;
+}
+
+/** Says whether what was found by now will do. */
+export type Enough = (found: readonly DeletedKey[]) => boolean;
+
 /**
  * Errors of every call are ToolError: `unreachable` when no endpoint answered within the deadline,
  * `error` when etcd answered and refused (permission, wrong password), and, for txn only,
@@ -59,9 +73,10 @@ export interface Dcs {
   watch(prefix: string, afterRevision: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /**
    * Keys below `prefix` that were deleted, newest value of each, from etcd's own history, as far back as
-   * the last compaction; bounded in time by `limitMs`. Keys that exist again are left out.
+   * the last compaction; bounded in time by `limitMs`, and by `enough`, which is asked now and then. Keys
+   * that exist again are left out.
    */
-  deletedKeys(prefix: string, limitMs: number): Promise<DeletedKey[]>;
+  deletedKeys(prefix: string, limitMs: number, enough?: Enough): Promise<DeletedKeys>;
   /** Ends every connection and watch. Idempotent. */
   close(): Promise<void>;
 }

@@ -37,9 +37,9 @@ export function openEtcd3(
       checkPrefix(prefix);
       return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
-    deletedKeys(prefix, limitMs) {
+    deletedKeys(prefix, limitMs, enough) {
       checkPrefix(prefix);
-      return findDeleted(etcd, prefix, limitMs);
+      return findDeleted(etcd, prefix, limitMs, enough);
     },
     close() {
       closing.abort();

@@ -1,6 +1,15 @@
 /** A DCS in memory with etcd's semantics, for tests and for trying things out. Held to the same contract suite. */
 import { ToolError } from '../errors.js';
-import type { Compare, Dcs, DeletedKey, KeyValue, WatchEvent, WriteOp } from './dcs.js';
+import type {
+  Compare,
+  Dcs,
+  DeletedKey,
+  DeletedKeys,
+  Enough,
+  KeyValue,
+  WatchEvent,
+  WriteOp,
+} from './dcs.js';
 import { checkCompares, checkPrefix } from './keys.js';
 
 /**
@@ -106,10 +115,10 @@ export function memoryDcs(initial: Readonly<Record<string, string>> = {}): Memor
       checkPrefix(prefix);
       return follow(store, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
-    deletedKeys: async (prefix) => {
+    deletedKeys: async (prefix, _limitMs, enough) => {
       await enter(store, 'deletedKeys');
       checkPrefix(prefix);
-      return deletedBelow(store, prefix);
+      return deletedBelow(store, prefix, enough);
     },
     close: () => {
       closing.abort();
@@ -170,15 +179,19 @@ function below(store: Store, prefix: string): KeyValue[] {
     .map((kv) => ({ ...kv }));
 }
 
-function deletedBelow(store: Store, prefix: string): DeletedKey[] {
-  const deleted = new Map<string, DeletedKey>();
-  for (const { key, now, before, revision } of store.history) {
-    if (!key.startsWith(prefix)) continue;
-    deleted.delete(key);
+function deletedBelow(store: Store, prefix: string, enough: Enough = () => false): DeletedKeys {
+  const found = new Map<string, DeletedKey>();
+  const result = (complete: boolean): DeletedKeys => ({
+    keys: [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    complete,
+  });
+  for (const { key, now, before, revision } of [...store.history].reverse()) {
+    if (!key.startsWith(prefix) || store.keys.has(key) || found.has(key)) continue;
     if (now !== null || before === null) continue;
-    deleted.set(key, { key, lastValue: before.value, deletedRevision: revision.toString() });
+    found.set(key, { key, lastValue: before.value, deletedRevision: revision.toString() });
+    if (enough(result(false).keys)) return result(false);
   }
-  return [...deleted.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return result(true);
 }
 
 async function* follow(

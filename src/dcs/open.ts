@@ -41,7 +41,7 @@ export function openDcs(settings: DcsSettings): Dcs {
     range,
     watch,
     txn: async (compares, ops) => (await grpc()).txn(compares, ops),
-    deletedKeys: async (prefix, limitMs) => (await grpc()).deletedKeys(prefix, limitMs),
+    deletedKeys: async (...args) => (await grpc()).deletedKeys(...args),
     close: async () => (await overGrpc)?.close(),
   };
 }

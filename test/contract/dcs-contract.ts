@@ -1,6 +1,6 @@
 /** What every DCS does alike: run against memory in the fast tier and against real etcd in the live tier. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Dcs, WatchEvent } from '../../src/dcs/dcs.js';
+import type { Dcs, DeletedKeys, WatchEvent } from '../../src/dcs/dcs.js';
 
 /** One store, empty of keys below /service/, and the ways in which others change it. */
 export interface DcsUnderTest {
@@ -232,34 +232,69 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
     });
 
     describe('deletedKeys', () => {
+      const values = ({ keys }: DeletedKeys): string[][] =>
+        keys.map(({ key, lastValue }) => [key, lastValue]);
+
       it('finds keys that are gone with their last value, and leaves out those that are back', async () => {
         await test.put(`${DEMO}members/a`, 'old');
         await test.put(`${DEMO}members/a`, 'last');
         await test.put(`${DEMO}members/b`, 'b');
         await test.put(`${DEMO}leader`, 'a');
         await test.put('/service/demo2/leader', 'other');
+        const { revision: before } = await dcs.range(DEMO);
         await test.remove(`${DEMO}members/a`);
         await test.remove(`${DEMO}members/b`);
         await test.remove('/service/demo2/leader');
         await test.put(`${DEMO}members/b`, 'back');
         const deleted = await dcs.deletedKeys(DEMO, 5000);
-        expect(deleted.map(({ key, lastValue }) => [key, lastValue])).toEqual([
-          [`${DEMO}members/a`, 'last'],
-        ]);
-        expect(BigInt(deleted[0]?.deletedRevision ?? '0')).toBeLessThan(
-          BigInt((await dcs.range(DEMO)).revision),
-        );
+        expect(values(deleted)).toEqual([[`${DEMO}members/a`, 'last']]);
+        expect(deleted.keys[0]?.deletedRevision).toBe(String(BigInt(before) + 1n));
+        expect(deleted.complete).toBe(true);
       });
 
       it('finds nothing where nothing ever was', async () => {
-        expect(await dcs.deletedKeys('/service/never/', 5000)).toEqual([]);
+        const nothing = { keys: [], complete: true };
+        expect(await dcs.deletedKeys('/service/never/', 5000)).toEqual(nothing);
       });
 
       it('finds a cluster that is gone altogether', async () => {
         await test.put(`${DEMO}leader`, 'a');
         await test.remove(`${DEMO}leader`);
+        const { keys } = await dcs.deletedKeys(DEMO, 5000);
+        expect(keys.map(({ key }) => key)).toEqual([`${DEMO}leader`]);
+      });
+
+      it('gives the newest value of a key that came and went several times', async () => {
+        for (const value of ['first', 'second', 'third']) {
+          await test.put(`${DEMO}members/a`, value);
+          await test.put(`${DEMO}leader`, value);
+          await test.remove(`${DEMO}members/a`);
+          await test.put(`${DEMO}leader`, 'nobody');
+        }
         const deleted = await dcs.deletedKeys(DEMO, 5000);
-        expect(deleted.map(({ key }) => key)).toEqual([`${DEMO}leader`]);
+        expect(values(deleted)).toEqual([[`${DEMO}members/a`, 'third']]);
+      });
+
+      it('finds what existed for one revision only', async () => {
+        for (let i = 0; i < 10; i++) {
+          await test.put(`${DEMO}members/m${i}`, `${i}`);
+          await test.remove(`${DEMO}members/m${i}`);
+        }
+        const deleted = await dcs.deletedKeys(DEMO, 5000);
+        const all = Array.from({ length: 10 }, (_, i) => [`${DEMO}members/m${i}`, `${i}`]);
+        expect(values(deleted)).toEqual(all);
+        expect(deleted.complete).toBe(true);
+      });
+
+      it('ends when it is enough, and says that there may be more', async () => {
+        await test.put(`${DEMO}members/old`, 'old');
+        await test.remove(`${DEMO}members/old`);
+        for (let i = 0; i < 20; i++) await test.put(`${DEMO}leader`, 'a');
+        await test.put(`${DEMO}members/new`, 'new');
+        await test.remove(`${DEMO}members/new`);
+        const deleted = await dcs.deletedKeys(DEMO, 5000, (found) => found.length > 0);
+        expect(values(deleted)).toContainEqual([`${DEMO}members/new`, 'new']);
+        expect(deleted.complete).toBe(false);
       });
 
       it('takes compaction for the beginning of history', async () => {
@@ -269,9 +304,8 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         await test.compact((await dcs.range(DEMO)).revision);
         await test.remove(`${DEMO}late`);
         const deleted = await dcs.deletedKeys(DEMO, 5000);
-        expect(deleted.map(({ key, lastValue }) => [key, lastValue])).toEqual([
-          [`${DEMO}late`, '2'],
-        ]);
+        expect(values(deleted)).toEqual([[`${DEMO}late`, '2']]);
+        expect(deleted.complete).toBe(true);
       });
     });
 

@@ -1,0 +1,90 @@
+/** Looking for deleted keys in an etcd that was never compacted: 60,000 revisions, others' and our own. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Dcs } from '../../src/dcs/dcs.js';
+import { openEtcd3 } from '../../src/dcs/etcd3.js';
+import { settingsFor, startEtcd } from './etcd-process.js';
+import type { EtcdCluster } from './etcd-process.js';
+
+const MEMBERS = '/service/demo/members/';
+const NOISE = 30_000;
+const LIMIT_MS = 1000;
+/** What a busy machine may add: the limit is looked at between reads. */
+const SPARE_MS = 500;
+
+let etcd: EtcdCluster;
+let dcs: Dcs;
+
+/** Every other write is a heartbeat of a member that stays. */
+async function noise(count: number): Promise<void> {
+  const keys = [`${MEMBERS}stays`, '/service/other/leader'] as const;
+  for (let at = 0; at < count; at += 100) {
+    const writes = Array.from({ length: 100 }, (_, i) =>
+      dcs.txn([], [{ op: 'put', key: keys[i % 2 === 0 ? 0 : 1], value: `${at + i}` }]),
+    );
+    await Promise.all(writes);
+  }
+}
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+  dcs = openEtcd3(settingsFor(etcd.endpoints));
+  await etcd.put(`${MEMBERS}long-gone`, 'first');
+  await noise(NOISE / 2);
+  await etcd.remove(`${MEMBERS}long-gone`);
+  await etcd.put(`${MEMBERS}brief`, 'one revision only');
+  await etcd.remove(`${MEMBERS}brief`);
+  await etcd.put(`${MEMBERS}primary`, 'old');
+  await noise(NOISE / 2);
+  await etcd.put(`${MEMBERS}primary`, 'last');
+  await etcd.remove(`${MEMBERS}primary`);
+  await noise(NOISE);
+}, 120_000);
+
+afterAll(async () => {
+  await dcs.close();
+  await etcd.stop();
+});
+
+describe('60,000 revisions', () => {
+  it('finds a member that left 30,000 revisions ago, with its last value, in a fraction of the time', async () => {
+    const began = performance.now();
+    const { keys } = await dcs.deletedKeys(MEMBERS, LIMIT_MS, (found) =>
+      found.some(({ key }) => key === `${MEMBERS}primary`),
+    );
+    expect(performance.now() - began).toBeLessThan(LIMIT_MS / 2);
+    expect(keys).toContainEqual({
+      key: `${MEMBERS}primary`,
+      lastValue: 'last',
+      deletedRevision: expect.stringMatching(/^3000\d$/) as unknown,
+    });
+  });
+
+  it('finds one that left a moment ago at once', async () => {
+    await etcd.put(`${MEMBERS}new`, 'new');
+    await etcd.remove(`${MEMBERS}new`);
+    const began = performance.now();
+    const { keys } = await dcs.deletedKeys(MEMBERS, LIMIT_MS, (found) => found.length > 0);
+    expect(performance.now() - began).toBeLessThan(LIMIT_MS / 4);
+    expect(keys.map(({ key, lastValue }) => [key, lastValue])).toContainEqual([
+      `${MEMBERS}new`,
+      'new',
+    ]);
+  });
+
+  it('ends at the limit with what it has, and says that it has not seen everything', async () => {
+    const began = performance.now();
+    const { keys, complete } = await dcs.deletedKeys(MEMBERS, LIMIT_MS);
+    expect(performance.now() - began).toBeLessThan(LIMIT_MS + SPARE_MS);
+    expect(complete).toBe(false);
+    const names = keys.map(({ key }) => key.slice(MEMBERS.length));
+    expect(names).toEqual(expect.arrayContaining(['long-gone', 'primary']));
+  });
+
+  it('has seen everything that is left after a compaction', async () => {
+    const { revision } = await dcs.range(MEMBERS);
+    await etcd.ctl('compact', String(BigInt(revision) - 200n));
+    const { keys, complete } = await dcs.deletedKeys(MEMBERS, LIMIT_MS);
+    expect(complete).toBe(true);
+    expect(keys.map(({ key }) => key)).toEqual([`${MEMBERS}new`]);
+  });
+});

@@ -4,6 +4,11 @@ import { findings } from './checks/index.js';
 import { formatLsn, lagBytes, type Lsn } from './lsn.js';
 import type { Finding, JsonObject, ParseProblem, Snapshot, SyncMode, VerifyMode } from './model.js';
 import { viewOf, type MemberView, type ObservedRole, type SyncState, type View } from './roles.js';
+import { survivalWords } from './preflight/quorum-report.js';
+import { survivable } from './quorum.js';
+import { parseSyncNames } from './syncnames.js';
+import { voteInput } from './voteinput.js';
+import type { Outcome } from './votes.js';
 import { silence } from './checks/say.js';
 import { verdictOf } from './verdict.js';
 
@@ -86,6 +91,16 @@ export interface StatusDocument {
     key: { leader: string | null; standbys: string[]; quorum: number } | null;
     /** As in force on the leader; null when SQL did not read it. */
     synchronousStandbyNames: string | null;
+    /** How many standbys a commit waits for by that setting: 0 when it is empty, null when not known. */
+    numsync: number | null;
+  };
+  votes: {
+    /** Somebody can take over if the leader is lost. */
+    survivesLeaderLoss: Outcome;
+    /** How many members more may be lost after the leader, whichever they are; null when not known. */
+    moreLosses: number | null;
+    /** The same for people. */
+    words: string;
   };
   members: StatusMember[];
   replication: StatusStream[];
@@ -132,6 +147,7 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
       standbyCluster: (cluster.config?.standbyCluster ?? null) !== null,
     },
     sync: syncPart(view),
+    votes: votesPart(snapshot),
     members: members.map((one) => memberPart(one, view, found)),
     replication: streams(view),
     pending: {
@@ -166,13 +182,26 @@ function asked(readings: { ok: boolean; kind?: string }[]): { asked: number; ans
 function syncPart({ snapshot, leader }: View): StatusDocument['sync'] {
   const { config, sync } = snapshot.cluster;
   const settings = leader?.sql.ok ? leader.sql.value.settings : {};
+  const names = settings['synchronous_standby_names']?.value ?? null;
   return {
     mode: config?.syncMode ?? 'off',
     strict: config?.syncModeStrict ?? false,
     nodeCount: config?.syncNodeCount ?? 1,
     key: sync && { leader: sync.leader, standbys: sync.standbys, quorum: sync.quorum },
-    synchronousStandbyNames: settings['synchronous_standby_names']?.value ?? null,
+    synchronousStandbyNames: names,
+    numsync: numsyncOf(names),
   };
+}
+
+function numsyncOf(names: string | null): number | null {
+  if (names === null) return null;
+  if (names.trim() === '') return 0;
+  return parseSyncNames(names)?.num ?? null;
+}
+
+function votesPart(snapshot: Snapshot): StatusDocument['votes'] {
+  const { leaderLoss, more } = survivable(voteInput(snapshot));
+  return { survivesLeaderLoss: leaderLoss, moreLosses: more, words: survivalWords(snapshot) };
 }
 
 function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember {

@@ -88,6 +88,7 @@ function headLines(document: StatusDocument): string[] {
       (leader.lsn === null ? '' : `, timeline ${leader.timeline ?? '?'}, at ${leader.lsn}`),
     `Mode       ${modeWords(mode)}`,
     `Sync       ${syncWords(sync)}`,
+    `Votes      ${document.votes.words}`,
     `Pending    ${pendingWords(pending)}`,
     `Witnesses  DCS at revision ${document.dcsRevision}${document.serializable ? ' (without its majority)' : ''}` +
       `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}`,
@@ -115,7 +116,8 @@ function syncWords(sync: StatusDocument['sync']): string {
     ? `/sync leader ${key.leader ?? 'none'}, standbys ${key.standbys.join(',') || 'none'}` +
       (sync.mode === 'quorum' ? `, quorum ${key.quorum}` : '')
     : 'no /sync';
-  return `${sync.mode}${sync.strict ? ' (strict)' : ''}, ${said}; ${names}`;
+  const waits = sync.numsync === null ? '' : `, a commit waits for ${sync.numsync}`;
+  return `${sync.mode}${sync.strict ? ' (strict)' : ''}, ${said}; ${names}${waits}`;
 }
 
 function pendingWords({ failover, restarts }: StatusDocument['pending']): string {

@@ -3,6 +3,7 @@ import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/pl
 import type { ChangeRequest, Plan } from '../../src/cluster/plan.js';
 import { planDocument, planText, verdictLine } from '../../src/output/plan.js';
 import {
+  AT,
   DEAD,
   REQUEST,
   goldenSnapshot,
@@ -134,6 +135,7 @@ describe('what may be lost', () => {
     expect(refusedBy(found)).toEqual(['data_loss']);
     expect(result(found, 'candidate_answers')).toBe('unknown');
     expect(found.checks.filter((c) => c.result === 'ok').map((c) => c.name)).toEqual([
+      'dcs_readable',
       'leader_named',
       'failover_pending',
       'candidate_exists',
@@ -156,6 +158,22 @@ describe('what may be lost', () => {
     ]);
     for (const check of found.checks.filter(({ result: r }) => r !== 'ok'))
       expect(check.said).toMatch(/SQL of pg[12] was not read \(not asked\)$/);
+  });
+});
+
+describe('a standby cluster', () => {
+  test('its leader is in recovery, acknowledges nothing, and steps down like any other', () => {
+    const world = healthy('on', { config: { standby_cluster: { host: 'primary.example' } } });
+    Object.assign(world.sql('pg1'), { inRecovery: true, currentLsn: null, receiveLsn: AT });
+    Object.assign(world.rest('pg1'), { role: 'standby_leader', location: null });
+    Object.assign(world.rest('pg1'), { receivedLocation: AT, replayedLocation: AT });
+    for (const candidate of [null, 'pg3']) {
+      const found = plan(world, { candidate });
+      expect([found.refused, names(found)]).toEqual([false, []]);
+      expect(found.checks.find(({ name }) => name === 'leader_alive')?.said).toBe(
+        'pg1 holds the lock and runs as standby leader',
+      );
+    }
   });
 });
 
@@ -254,7 +272,9 @@ describe('skipping', () => {
 
   test('unknown names are told, with the known ones', () => {
     expect(skipProblem(['votes', 'candidate_lag'])).toBeNull();
-    expect(skipProblem(['vote'])).toMatch(/^there is no check vote; there are leader_named, /);
+    expect(skipProblem(['vote'])).toMatch(
+      /^there is no check vote; there are dcs_readable, leader_named, /,
+    );
   });
 });
 

@@ -59,6 +59,26 @@ const failoverKey = (value: string) => ({ keys: { failover: value } });
 
 const CASES: Case[] = [
   // leader
+  { check: 'dcs_readable', wants: 'ok', what: 'all read' },
+  {
+    check: 'dcs_readable',
+    wants: 'refused',
+    what: '/sync is broken, and would be taken for empty',
+    mode: 'on',
+    options: { keys: { sync: '{"leader' } },
+  },
+  {
+    check: 'dcs_readable',
+    wants: 'refused',
+    what: 'no /config, and synchronous mode would be taken for off',
+    edit: (w) => (w.snapshot.cluster.config = null),
+  },
+  {
+    check: 'dcs_readable',
+    wants: 'unknown',
+    what: 'a broken /history decides little',
+    options: { keys: { history: '[[' } },
+  },
   { check: 'leader_named', wants: 'ok', what: 'nobody was named' },
   { check: 'leader_named', wants: 'ok', what: 'the right one', request: { leader: 'pg1' } },
   { check: 'leader_named', wants: 'refused', what: 'another', request: { leader: 'pg2' } },
@@ -70,6 +90,12 @@ const CASES: Case[] = [
     edit: leaderKey(null),
   },
   { check: 'leader_alive', wants: 'ok', what: 'it answers' },
+  {
+    check: 'leader_alive',
+    wants: 'warning',
+    what: 'it answers, and is not the only primary',
+    edit: (w) => (w.sql('pg3').inRecovery = false),
+  },
   { check: 'leader_alive', wants: 'refused', what: 'it answers nobody', edit: dead('pg1') },
   {
     check: 'leader_alive',

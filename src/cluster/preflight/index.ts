@@ -9,6 +9,7 @@ import {
 import { candidateWalsenders, oldLeaderRewind, slotsForOldLeader } from './afterwards.js';
 import type { Check } from './context.js';
 import {
+  dcsReadable,
   failoverPending,
   leaderAlive,
   leaderNamed,
@@ -36,6 +37,7 @@ export const CANDIDATE_CHECKS: Record<string, Check> = {
 };
 
 export const CHECKS: Record<string, Check> = {
+  dcs_readable: dcsReadable,
   leader_named: leaderNamed,
   leader_alive: leaderAlive,
   failover_pending: failoverPending,

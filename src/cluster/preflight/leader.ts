@@ -1,5 +1,6 @@
 /** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
 import { leaderKeySays, roleSeen } from '../checks/say.js';
+import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { bad, dcs, ok, type Context } from './context.js';
 
@@ -38,6 +39,23 @@ export function isKnown(cluster: Context['cluster'], member: string): boolean {
   return names.includes(member);
 }
 
+/** What Patroni wrote and cannot be read would be taken for absent: synchronous mode for off, say. */
+export function dcsReadable({ cluster, config }: Context): PlanCheck {
+  const name = 'dcs_readable';
+  const { problems } = cluster;
+  const evidence = problems.map(({ key, problem }) => dcs(key, problem));
+  const next = 'see patctl status, and what wrote that key';
+  if (config === null) {
+    const said = 'there is no readable /config: whether synchronous mode is on is not known';
+    return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
+  }
+  if (problems.length === 0) return ok(name, 'every key of the cluster was read');
+  const decides = problems.filter(({ key }) => /\/(config|sync|failover|leader)$/.test(key));
+  const keys = problems.map(({ key }) => key).join(', ');
+  const result = decides.length > 0 ? 'refused' : 'unknown';
+  return bad(name, result, `unreadable in the DCS: ${keys}`, evidence, next);
+}
+
 export function leaderAlive(ctx: Context): PlanCheck {
   const { cluster, leader, leaderState, action } = ctx;
   const name = 'leader_alive';
@@ -47,11 +65,7 @@ export function leaderAlive(ctx: Context): PlanCheck {
     case 'none':
       return noLock(ctx);
     case 'alive':
-      return ok(
-        name,
-        `${who} holds the lock and runs as ${leader?.observed ?? 'leader'}`,
-        evidence,
-      );
+      return aloneAlive(ctx, evidence);
     case 'unknown':
       return bad(
         name,
@@ -81,6 +95,19 @@ export function leaderAlive(ctx: Context): PlanCheck {
       );
     }
   }
+}
+
+/** It lives; a second primary would go on beside whoever comes next. */
+function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'leader_alive';
+  const who = cluster.leaderName ?? '';
+  const others = view.primaries.filter((one) => one.name !== who);
+  if (others.length === 0)
+    return ok(name, `${who} holds the lock and runs as ${leader?.observed ?? 'leader'}`, evidence);
+  const names = others.map((one) => one.name).join(', ');
+  const seen = [...evidence, ...others.map(roleSeen)];
+  const said = `${who} holds the lock and lives, but ${names} runs as a primary too`;
+  return bad(name, 'warning', said, seen, 'fence the other one first: see patctl status');
 }
 
 function downWords({ leader }: Context): string {

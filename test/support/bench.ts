@@ -16,14 +16,17 @@ const ROUNDS = Number(process.argv[2] ?? 15);
 const FLEET_CLUSTERS = 1000;
 const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
 
-/** Runs one command and prints wall s, CPU s and peak KiB of it: the shell's own time would be in ours. */
+/** Runs one command and prints wall s, CPU s, peak KiB and exit code of it alone. */
 const METER = `
-import json, os, resource, subprocess, sys, time
+import json, os, sys, time
+null = os.open(os.devnull, os.O_RDWR)
 t = time.perf_counter()
-p = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ,
+                      file_actions=[(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)])
+_, status, usage = os.wait4(pid, 0)
 wall = time.perf_counter() - t
-u = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([wall, u.ru_utime + u.ru_stime, u.ru_maxrss, p.returncode]))
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps([wall, cpu, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
 `;
 
 interface Case {

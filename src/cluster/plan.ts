@@ -5,7 +5,7 @@ import { bad, contextOf, withCandidate, type Context } from './preflight/context
 import { CANDIDATE_CHECKS, CHECKS } from './preflight/index.js';
 import { isKnown } from './preflight/leader.js';
 import { logicalHolders } from './preflight/logical.js';
-import { lossOf } from './preflight/votes.js';
+import { lossOf } from './preflight/dataloss.js';
 
 /** What the operator asked for. */
 export interface ChangeRequest {

@@ -4,7 +4,7 @@ import type { CheckResult } from '../plan.js';
 import { race } from '../quorum.js';
 import { byCodePoint } from '../values.js';
 import { withCandidate, type Check, type Context } from './context.js';
-import { levelled, lossOf } from './votes.js';
+import { levelled, lossOf } from './dataloss.js';
 
 export interface Choice {
   candidate: string | null;

@@ -85,6 +85,11 @@ export function leaderStateOf({ snapshot, leader }: View): LeaderState {
   return rest.kind === 'denied' || rest.kind === 'invalid' ? 'unknown' : 'silent';
 }
 
+/** `refused` or, where the operator accepts that commits may be lost, `warning`. */
+export function unlessAccepted({ request }: Context): 'refused' | 'warning' {
+  return request.allowDataLoss ? 'warning' : 'refused';
+}
+
 /** No PostgreSQL leads: nobody streams, and nobody is to be shut down. */
 export function isGone({ leaderState }: Context): boolean {
   return leaderState === 'none' || leaderState === 'down';

@@ -8,6 +8,7 @@ import {
 } from './candidate.js';
 import { candidateWalsenders, oldLeaderRewind, slotsForOldLeader } from './afterwards.js';
 import type { Check } from './context.js';
+import { dataLoss } from './dataloss.js';
 import {
   dcsReadable,
   failoverPending,
@@ -20,7 +21,7 @@ import {
 import { logicalWalsenders } from './logical.js';
 import { candidateLag, candidateStreams, candidateTimeline, replayPaused } from './position.js';
 import { archiving, baseBackup, longTransaction, physicalWalsenders } from './shutdown.js';
-import { bug405, candidateSync, dataLoss, votes } from './votes.js';
+import { bug405, candidateSync, votes } from './votes.js';
 
 /** What decides whether one member may be the candidate; `auto` asks them of every member. */
 export const CANDIDATE_CHECKS: Record<string, Check> = {

@@ -1,7 +1,9 @@
 /** The commander program: global options and the list of commands. */
 import { Command, Option } from 'commander';
+import { checkCommand } from './commands/check.js';
 import { configCommand } from './commands/config.js';
 import { dsnCommand } from './commands/dsn.js';
+import { editConfigCommand } from './commands/edit-config.js';
 import { failoverCommand } from './commands/failover.js';
 import { historyCommand } from './commands/history.js';
 import { flushCommand } from './commands/flush.js';
@@ -9,6 +11,8 @@ import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { showConfigCommand } from './commands/show-config.js';
+import { reloadCommand } from './commands/reload.js';
+import { restartCommand } from './commands/restart.js';
 import { quorumCommand } from './commands/quorum.js';
 import { statusCommand } from './commands/status.js';
 import { whyNotCommand } from './commands/why-not.js';
@@ -62,6 +66,7 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     listCommand,
     topologyCommand,
     statusCommand,
+    checkCommand,
     quorumCommand,
     whyNotCommand,
     switchoverCommand,
@@ -69,8 +74,11 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     flushCommand,
     pauseCommand,
     resumeCommand,
+    restartCommand,
+    reloadCommand,
     historyCommand,
     showConfigCommand,
+    editConfigCommand,
     versionCommand,
     dsnCommand,
     configCommand,

@@ -91,7 +91,7 @@ async function request(tool: Tool, wait: Wait): Promise<void> {
   const verb = paused ? 'pause' : 'resume';
   const silent: { member: string; reason: string }[] = [];
   for (const member of leaderFirst(cluster)) {
-    const outcome = await askMember(tool, cluster.scope, member, {
+    const { outcome } = await askMember(tool, cluster.scope, member, {
       method: 'PATCH',
       path: '/config',
       body: { pause: paused || null },

@@ -1,5 +1,5 @@
 /** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
-import type { JsonValue, Member } from '../cluster/model.js';
+import type { JsonValue, Member, RestStatus } from '../cluster/model.js';
 import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { CallOutcome } from '../patroni/patroni.js';
@@ -12,6 +12,12 @@ export interface MemberRequest {
   timeoutMs: number;
 }
 
+export interface Asked {
+  outcome: CallOutcome;
+  /** What the member said of itself right before; null: it would not say. */
+  before: RestStatus | null;
+}
+
 /**
  * A Patroni that is frozen or gone would keep the request, or us, waiting: it is asked for its status
  * first. ToolError `interrupted` says whether the request had been sent.
@@ -21,20 +27,24 @@ export async function askMember(
   scope: string,
   member: Member,
   request: MemberRequest,
-): Promise<CallOutcome> {
+): Promise<Asked> {
   const { apiUrl, name } = member;
-  if (apiUrl === null) return { kind: 'not_sent', reason: 'its DCS key has no api_url' };
+  if (apiUrl === null) return notSent('its DCS key has no api_url');
   const patroni = await tool.patroni();
   const alive = await patroni.status({ apiUrl, name, scope }, tool.flags.timeoutMs);
   if (!alive.ok && (alive.kind === 'unreachable' || alive.kind === 'misidentified')) {
-    return { kind: 'not_sent', reason: alive.reason };
+    return notSent(alive.reason);
   }
   const { method, path, body, timeoutMs } = request;
   if (tool.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
   const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
   const outcome = await untilAborted(answer, tool.signal);
   if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
-  return outcome;
+  return { outcome, before: alive.ok ? alive.value : null };
+}
+
+function notSent(reason: string): Asked {
+  return { outcome: { kind: 'not_sent', reason }, before: null };
 }
 
 function interrupted(what: string): ToolError {

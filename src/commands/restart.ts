@@ -1,0 +1,251 @@
+/** `patctl restart`: PostgreSQL on some members, now or later, one after another or rolling. */
+import { Command, Option } from 'commander';
+import { leaderLast, planRolling } from '../cluster/rolling.js';
+import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/members-select.js';
+import type { Cluster, JsonObject } from '../cluster/model.js';
+import { ToolError, type Ending } from '../errors.js';
+import { chooseMembers, confirmAction, type Chosen } from '../operate/clusters.js';
+import { answerWords, askMember } from '../operate/request.js';
+import { restartMember } from '../operate/restart.js';
+import { conclude, type Outcome } from '../operate/results.js';
+import { openAsker, type Asker } from '../output/ask.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import type { Scheduled } from '../change/schedule.js';
+import { parseCount, parseDurationMs } from './options.js';
+
+interface RestartOptions {
+  group?: number;
+  role: RoleFilter;
+  any?: boolean;
+  scheduled?: string;
+  pgVersion?: string;
+  pending?: boolean;
+  timeout?: string;
+  force?: boolean;
+  yes?: boolean;
+  wait?: boolean;
+  deadline: number;
+  rolling?: boolean;
+  switchover?: boolean;
+  dryRun?: boolean;
+}
+
+/** Patroni's own limit for a primary to come up is 300 s; the shutdown before it has none. */
+const DEADLINE_MS = 360_000;
+
+export function restartCommand(tool: Tool, finish: Finish): Command {
+  return new Command('restart')
+    .description('Restart PostgreSQL on the members of a cluster')
+    .argument('<cluster>')
+    .argument('[members...]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(
+      new Option('-r, --role <role>', 'Restart only members with this role')
+        .choices(ROLE_FILTERS)
+        .default('any'),
+    )
+    .option('--any', 'Restart a single member only')
+    .option('--scheduled <time>', 'When: ISO 8601 with offset or zone, +30m, now')
+    .option('--pg-version <version>', 'Restart if PostgreSQL is older than this (e.g. 15.2)')
+    .option('--pending', 'Restart if pending')
+    .option('--timeout <time>', 'Fail over if a restart takes longer than this (for Patroni)')
+    .option('--force', 'Ask nothing')
+    .option('--yes', 'The same as --force')
+    .option('--wait', 'Wait until the member runs, and streams, with its new settings')
+    .option('--deadline <time>', 'Limit for each member (default 6m)', parseDurationMs, DEADLINE_MS)
+    .option('--rolling', 'Replicas first, one at a time, each caught up before the next')
+    .option('--switchover', 'With --rolling: move the leadership before the primary is restarted')
+    .option('--dry-run', 'With --rolling: show the plan and stop')
+    .action(async (cluster: string, members: string[], options: RestartOptions) => {
+      const asker = openAsker(tool);
+      try {
+        finish(await restart(tool, asker, cluster, members, options));
+      } finally {
+        asker.close();
+      }
+    });
+}
+
+async function restart(
+  tool: Tool,
+  asker: Asker,
+  scope: string,
+  names: string[],
+  options: RestartOptions,
+): Promise<Ending> {
+  checkOptions(options);
+  const force = options.force === true || options.yes === true || options.dryRun === true;
+  const { role, group = null } = options;
+  const choice = { scope, group, role, names, action: 'restart', force };
+  const chosen = await chooseMembers(tool, asker, choice);
+  const content: JsonObject = {};
+  const when = await askWhen(tool, asker, chosen, options, force);
+  let { members } = chosen;
+  if (options.pending) {
+    content['restart_pending'] = true;
+    if (!when) members = members.filter(({ member }) => member.pendingRestart);
+  }
+  if (options.any) members = pickOne(members);
+  if (!tool.flags.compat) members = leaderLast(members);
+  if (members.length === 0) {
+    tool.io.err('No member has a restart pending: nothing to do\n');
+    return 'ok';
+  }
+  if (options.rolling) return rolling(tool, asker, { members, content, options, force });
+
+  await confirm(asker, members, when, options, force);
+  const version = options.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
+  if (version !== '') content['postgres_version'] = checkVersion(version);
+  if (when) content['schedule'] = await offsetTime(when);
+  if (options.timeout !== undefined) content['timeout'] = options.timeout;
+
+  const outcomes: Outcome[] = [];
+  for (const one of members) {
+    if (when && force) await flushFirst(tool, one);
+    const { deadline: limitMs, wait = false } = options;
+    const request = { content, limitMs, wait, mayStayPending: false };
+    outcomes.push(await restartMember(tool, one, request));
+  }
+  return conclude('restart', outcomes);
+}
+
+const VERSION_QUESTION = 'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2) ';
+
+function checkOptions(options: RestartOptions): void {
+  const wrong = (words: string) => new ToolError('usage', words, { code: 'options' });
+  const { rolling, scheduled } = options;
+  if (!rolling && options.switchover) throw wrong('--switchover goes with --rolling');
+  if (!rolling && options.dryRun) throw wrong('--dry-run goes with --rolling');
+  if (rolling && scheduled !== undefined && scheduled !== 'now') {
+    throw wrong('--rolling cannot be scheduled: Patroni knows single restarts only');
+  }
+  if (rolling && options.any) throw wrong('--any restarts one member, --rolling all of them');
+  if (options.pgVersion !== undefined) checkVersion(options.pgVersion);
+}
+
+/** As Patroni reads it: X.Y.Z, or X.Y since 10. */
+function checkVersion(version: string): string {
+  const parts = version.split('.');
+  if (!parts.every((part) => /^\s*[0-9]+\s*$/.test(part))) {
+    throw badVersion(`Invalid PostgreSQL version: ${version}`);
+  }
+  const isWhole = parts.length === 3 || (parts.length === 2 && Number(parts[0]) >= 10);
+  if (isWhole) return version;
+  throw badVersion(`Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: ${version}`);
+}
+
+function badVersion(message: string): ToolError {
+  return new ToolError('usage', message, { code: 'pg_version' });
+}
+
+async function askWhen(
+  tool: Tool,
+  asker: Asker,
+  { clusters }: Chosen,
+  options: RestartOptions,
+  force: boolean,
+): Promise<Scheduled | null> {
+  const asks = options.scheduled === undefined && !force && !options.rolling;
+  if (!asks && options.scheduled === undefined) return null;
+  const { localText, parseSchedule, utcText } = await import('../change/schedule.js');
+  const { localZone } = await import('../change/prompts.js');
+  const nowMs = tool.clock.nowMs();
+  const zone = localZone();
+  const nextHour = localText(nowMs + 3_600_000, zone).slice(0, 16);
+  const question = `When should the restart take place (e.g. ${nextHour}) `;
+  const text = options.scheduled ?? (await asker.text(question, 'now'));
+  const rules = { nowMs, localZone: zone, naiveIsLocal: tool.flags.compat };
+  const when = parseSchedule(text, rules);
+  if (when === null) return null;
+  if (clusters.some(({ config }) => config?.pause)) {
+    throw new ToolError('error', "Can't schedule restart in the paused state", { code: 'paused' });
+  }
+  if (!tool.flags.compat) {
+    const local = localText(when.atMs, when.zone ?? zone);
+    tool.io.err(`Scheduled for ${local}, that is ${utcText(when.atMs)}\n`);
+  }
+  return when;
+}
+
+async function offsetTime(when: Scheduled): Promise<string> {
+  const { localText } = await import('../change/schedule.js');
+  const { localZone } = await import('../change/prompts.js');
+  return localText(when.atMs, when.zone ?? localZone());
+}
+
+function pickOne(members: Selected[]): Selected[] {
+  const chosen = members[Math.floor(Math.random() * members.length)];
+  return chosen ? [chosen] : [];
+}
+
+async function confirm(
+  asker: Asker,
+  members: Selected[],
+  when: Scheduled | null,
+  options: RestartOptions,
+  force: boolean,
+): Promise<void> {
+  if (force) return;
+  if (!when) return confirmAction(asker, 'restart', members, force);
+  const names = members.map(({ member }) => member.name).join(', ');
+  const at = (await offsetTime(when)).replace('T', ' ');
+  const question = options.pending
+    ? 'The nodes needing a restart will be identified at the scheduled time, and might be different ' +
+      'from the ones showing pending restart right now. Is this fine?'
+    : `Are you sure you want to schedule restart of members ${names} at ${at}?`;
+  if (await asker.confirm(question)) return;
+  throw new ToolError('error', 'Aborted scheduled restart', { code: 'declined' });
+}
+
+/** --force replaces a restart that is scheduled already, as patronictl does. */
+async function flushFirst(tool: Tool, { cluster, member }: Selected): Promise<void> {
+  if (!member.scheduledRestart) return;
+  const { outcome } = await askMember(tool, cluster.scope, member, {
+    method: 'DELETE',
+    path: '/restart',
+    body: null,
+    timeoutMs: tool.flags.timeoutMs,
+  });
+  if (outcome.kind === 'answered' && outcome.answer.status < 400) return;
+  const words = answerWords(outcome);
+  tool.io.out(`Failed: flush scheduled restart for member ${member.name}, ${words}\n`);
+}
+
+interface Rolling {
+  members: Selected[];
+  content: JsonObject;
+  options: RestartOptions;
+  force: boolean;
+}
+
+async function rolling(
+  tool: Tool,
+  asker: Asker,
+  { members, content, options, force }: Rolling,
+): Promise<Ending> {
+  const cluster = oneCluster(members);
+  const { restartRolling, rollingText } = await import('../operate/rolling.js');
+  const plan = planRolling(cluster, {
+    members: members.map(({ member }) => member.name),
+    switchover: options.switchover === true,
+  });
+  if (options.dryRun) tool.io.out(rollingText(plan));
+  else tool.io.err(rollingText(plan));
+  if (plan.refused !== null)
+    throw new ToolError('error', plan.refused, { code: 'rolling_refused' });
+  if (options.dryRun) return 'ok';
+  await confirmAction(asker, 'restart', members, force);
+  if (options.pgVersion !== undefined) content['postgres_version'] = options.pgVersion;
+  if (options.timeout !== undefined) content['timeout'] = options.timeout;
+  return restartRolling(tool, { cluster, plan, content, limitMs: options.deadline });
+}
+
+function oneCluster(members: readonly Selected[]): Cluster {
+  const clusters = [...new Set(members.map(({ cluster }) => cluster))];
+  const [only] = clusters;
+  if (only && clusters.length === 1) return only;
+  throw new ToolError('usage', '--rolling restarts one Citus group: name it with --group', {
+    code: 'group_wanted',
+  });
+}

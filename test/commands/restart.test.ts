@@ -1,0 +1,324 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CallOutcome } from '../../src/patroni/patroni.js';
+import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
+import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
+
+let fake: FakeMembers;
+const run = (...args: string[]): Promise<FakeRun> => runFake(fake.cluster, args);
+/** stdout below the table. */
+const below = ({ out }: FakeRun): string[] =>
+  out
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^[+|]/.test(line));
+const asked = () => fake.sent.map(({ to }) => to);
+
+beforeEach(() => {
+  fake = fakeMembers('on');
+});
+
+describe('restart', () => {
+  test('prints the table, then a line a member; the leader is last', async () => {
+    const done = await run('restart', 'demo', '--force');
+    expect(done.code).toBe(0);
+    expect(done.out.startsWith('+ Cluster: demo ')).toBe(true);
+    expect(below(done)).toEqual([
+      'Success: restart on member pg1',
+      'Success: restart on member pg3',
+      'Success: restart on member pg2',
+    ]);
+    expect(fake.sent[0]).toEqual({ to: 'pg1', request: 'POST /restart', body: {} });
+  });
+
+  test('--compat keeps the order of names', async () => {
+    await run('--compat', 'restart', 'demo', '--force');
+    expect(asked()).toEqual(['pg1', 'pg2', 'pg3']);
+  });
+
+  test('options go into the body', async () => {
+    const args = ['--pg-version', '15.2', '--timeout', '30', '--force'];
+    await run('restart', 'demo', 'pg3', ...args);
+    expect(fake.sent).toEqual([
+      { to: 'pg3', request: 'POST /restart', body: { postgres_version: '15.2', timeout: '30' } },
+    ]);
+  });
+
+  test('a mistyped name among good ones: nothing is done', async () => {
+    const done = await run('restart', 'demo', 'pg1', 'pg9', '--force');
+    expect([done.code, done.out]).toEqual([1, '']);
+    expect(done.err).toBe('Error: pg9 is not a member of cluster\nmembers: pg1, pg2, pg3\n');
+    expect(fake.sent).toEqual([]);
+  });
+
+  test('a role', async () => {
+    await run('restart', 'demo', '-r', 'replica', '--force');
+    expect(asked()).toEqual(['pg1', 'pg3']);
+    const wrong = await run('restart', 'demo', 'pg2', '-r', 'replica', '--force');
+    expect([wrong.code, wrong.err.split('\n')[0]]).toEqual([
+      1,
+      'Error: No replica among provided members',
+    ]);
+  });
+
+  test('--any restarts one', async () => {
+    await run('restart', 'demo', '--any', '--force');
+    expect(fake.sent).toHaveLength(1);
+  });
+
+  test('--pending only those that have one, and nothing when nobody has', async () => {
+    const none = await run('restart', 'demo', '--pending', '--force');
+    expect([none.code, none.err]).toEqual([0, 'No member has a restart pending: nothing to do\n']);
+    fake.set('members/pg3', (value) => (value['pending_restart'] = true));
+    await run('restart', 'demo', '--pending', '--force');
+    expect(fake.sent).toEqual([
+      { to: 'pg3', request: 'POST /restart', body: { restart_pending: true } },
+    ]);
+  });
+
+  test.each<[string, CallOutcome, number, string]>([
+    [
+      '503',
+      answer(503, 'reinitialize already in progress'),
+      1,
+      'status code=503, (reinitialize already in progress)',
+    ],
+    ['401', answer(401, 'no auth'), 1, 'status code=401, (no auth)'],
+    [
+      'still starting',
+      answer(503, 'postgres is still starting'),
+      4,
+      'status code=503, (postgres is still starting)',
+    ],
+    ['a proxy', answer(502, 'bad gateway'), 5, 'status code=502, (bad gateway)'],
+  ])('one member, %s', async (_, outcome, code, words) => {
+    fake.answers['pg1'] = outcome;
+    const done = await run('restart', 'demo', 'pg1', '--force', '--deadline', '2s');
+    expect(done.code).toBe(code);
+    expect(below(done)).toEqual([`Failed: restart for member pg1, ${words}`]);
+  });
+
+  test('409 has its own words', async () => {
+    fake.answers['pg1'] = answer(409, 'Another restart is already scheduled');
+    const done = await run('restart', 'demo', 'pg1', '--force');
+    expect([done.code, below(done)]).toEqual([
+      1,
+      ['Failed: another restart is already scheduled on member pg1'],
+    ]);
+  });
+
+  test('conditions that are not satisfied are what was asked for', async () => {
+    fake.answers['pg1'] = answer(503, 'restart conditions are not satisfied');
+    const done = await run('restart', 'demo', 'pg1', '--pg-version', '9.5.2', '--force');
+    expect([done.code, below(done)]).toEqual([
+      0,
+      ['Failed: restart for member pg1, status code=503, (restart conditions are not satisfied)'],
+    ]);
+  });
+
+  test('the worst of several wins, and every bad one is named', async () => {
+    fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
+    const done = await run('restart', 'demo', '--force');
+    expect(done.code).toBe(4);
+    expect(below(done)).toEqual([
+      'Success: restart on member pg1',
+      'Failed: restart for member pg3, not sent: connect ECONNREFUSED',
+      'Success: restart on member pg2',
+    ]);
+    expect(done.err).toBe(
+      'Error: restart failed on pg3 (done on 2 of 3)\n  member pg3: not sent: connect ECONNREFUSED\n',
+    );
+  });
+
+  test('nobody answers: exit 3, and nothing was sent', async () => {
+    fake.cluster.rest = {};
+    expect((await run('restart', 'demo', '--force')).code).toBe(3);
+    expect(fake.sent).toEqual([]);
+  });
+
+  test('a lost answer is not asked again: the postmaster tells', async () => {
+    fake.answers['pg1'] = lost;
+    const before = await run('restart', 'demo', 'pg1', '--force', '--deadline', '5s');
+    expect(before.code).toBe(5);
+    expect(below(before)[0]).toContain('Unconfirmed: restart for member pg1, the answer was lost');
+    expect(fake.sent).toHaveLength(1);
+    fake.onCall = (to) => restarted(to);
+    const seen = await run('restart', 'demo', 'pg1', '--force', '--deadline', '5s');
+    expect([seen.code, below(seen)]).toEqual([0, ['Success: restart on member pg1']]);
+  });
+});
+
+function restarted(name: string): void {
+  fake.says(name, (value) => {
+    (value['raw'] as Record<string, unknown>)['postmaster_start_time'] = 'later';
+  });
+}
+
+describe('restart --wait', () => {
+  test('is done when the member runs and streams again', async () => {
+    fake.onCall = restarted;
+    expect((await run('restart', 'demo', '--wait', '--force')).code).toBe(0);
+  });
+
+  test('a replica that does not stream is exit 4', async () => {
+    fake.onCall = (to) => {
+      restarted(to);
+      fake.says(to, (value) => (value['replicationState'] = 'in archive recovery'));
+    };
+    const done = await run('restart', 'demo', 'pg1', '--wait', '--force', '--deadline', '5s');
+    expect(done.code).toBe(4);
+    expect(below(done)).toEqual([
+      'Failed: restart for member pg1, restarted, but it in archive recovery',
+    ]);
+  });
+
+  test('a restart that stays pending is exit 4', async () => {
+    fake.onCall = (to) => {
+      restarted(to);
+      fake.says(to, (value) => (value['pendingRestart'] = true));
+    };
+    const done = await run('restart', 'demo', 'pg1', '--wait', '--force', '--deadline', '60s');
+    expect([done.code, done.err.includes('still has a restart pending')]).toEqual([4, true]);
+  });
+});
+
+describe('restart --scheduled', () => {
+  const at = '2026-11-21T10:00+02:00';
+
+  test('sends the time with its offset, and says it in UTC', async () => {
+    fake.answers['pg1'] = answer(202, 'Restart scheduled');
+    const wrong = await run(
+      'restart',
+      'demo',
+      'pg1',
+      '--scheduled',
+      '2026-11-21T07:00Z',
+      '--force',
+    );
+    expect([wrong.code, wrong.err.includes('is in the past')]).toEqual([2, true]);
+    const done = await run('restart', 'demo', 'pg1', '--scheduled', '2026-11-21T10:00Z', '--force');
+    expect([done.code, below(done)]).toEqual([0, ['Success: restart scheduled on member pg1']]);
+    expect(done.err).toContain('that is 2026-11-21T10:00:00Z');
+    const { schedule } = fake.sent[0]?.body as { schedule: string };
+    expect(new Date(schedule).toISOString()).toBe('2026-11-21T10:00:00.000Z');
+  });
+
+  test('--force takes the scheduled one away first', async () => {
+    fake.set('members/pg1', (value) => (value['scheduled_restart'] = { schedule: at }));
+    await run('restart', 'demo', 'pg1', '--scheduled', '+30m', '--force');
+    expect(fake.sent.map(({ request }) => request)).toEqual(['DELETE /restart', 'POST /restart']);
+  });
+
+  test('not in a paused cluster', async () => {
+    fake.set('config', (value) => (value['pause'] = true));
+    const done = await run('restart', 'demo', 'pg1', '--scheduled', '+30m', '--force');
+    expect([done.code, done.err]).toEqual([
+      1,
+      "Error: Can't schedule restart in the paused state\n",
+    ]);
+    expect(fake.sent).toEqual([]);
+  });
+});
+
+describe('questions', () => {
+  test('without a terminal none is asked: exit 2 names the way', async () => {
+    const done = await run('restart', 'demo');
+    expect([done.code, done.err.includes('--force')]).toEqual([2, true]);
+    expect(fake.sent).toEqual([]);
+  });
+
+  test("patronictl's, in its order", async () => {
+    fake.cluster.answers = ['', 'y', ''];
+    const done = await run('restart', 'demo', 'pg1', 'pg3');
+    expect(done.code).toBe(0);
+    const [when = '', sure, version] = done.err.split(/(?<=: )/);
+    expect(when).toMatch(
+      /^When should the restart take place \(e\.g\. 2026-11-21T\d\d:00\)  \[now\]: $/,
+    );
+    expect(sure).toBe('Are you sure you want to restart members pg1, pg3? [y/N]: ');
+    expect(version).toBe(
+      'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2)  []: ',
+    );
+  });
+
+  test('no is exit 1', async () => {
+    fake.cluster.answers = ['', 'n'];
+    const done = await run('restart', 'demo');
+    expect([done.code, done.err.endsWith('Error: Aborted restart\n')]).toEqual([1, true]);
+    expect(fake.sent).toEqual([]);
+  });
+});
+
+describe.each([
+  [['--pg-version', '10'], 'X.Y or X.Y.Z is accepted: 10'],
+  [['--pg-version', 'a.b'], 'Invalid PostgreSQL version: a.b'],
+  [['--switchover'], '--rolling'],
+  [['--rolling', '--scheduled', '+5m'], 'cannot be scheduled'],
+  [['--rolling', '--any'], '--any'],
+])('%j', (args, words) => {
+  test('is exit 2, and nothing is sent', async () => {
+    const done = await run('restart', 'demo', '--force', ...args);
+    expect([done.code, done.err.includes(words)]).toEqual([2, true]);
+    expect(fake.sent).toEqual([]);
+  });
+});
+
+describe('restart --rolling', () => {
+  beforeEach(() => {
+    fake.onCall = restarted;
+  });
+
+  test('asynchronous, synchronous, primary; the plan is on stderr', async () => {
+    const done = await run('restart', 'demo', '--rolling', '--force');
+    expect(done.code, done.err).toBe(0);
+    expect(asked()).toEqual(['pg3', 'pg1', 'pg2']);
+    expect(done.err).toContain('1. restart pg3 (replica)\n2. restart pg1 (synchronous standby)\n');
+  });
+
+  test('--dry-run prints the plan and sends nothing', async () => {
+    const done = await run('restart', 'demo', '--rolling', '--dry-run');
+    expect([done.code, below(done)]).toEqual([
+      0,
+      [
+        '1. restart pg3 (replica)',
+        '2. restart pg1 (synchronous standby)',
+        '3. restart pg2 (primary, in place)',
+      ],
+    ]);
+    expect(fake.sent).toEqual([]);
+  });
+
+  test('nothing is begun when one of them does not answer', async () => {
+    fake.cluster.rest = { ...fake.cluster.rest, pg1: UNREACHABLE };
+    const done = await run('restart', 'demo', '--rolling', '--force');
+    expect([done.code, fake.sent]).toEqual([1, []]);
+    expect(done.err).toContain('REST pg1: connect ECONNREFUSED');
+  });
+
+  test('stops at the first that does not come back, and says where it stands', async () => {
+    fake.onCall = (to) => {
+      restarted(to);
+      if (to === 'pg1') fake.says(to, (value) => (value['replicationState'] = null));
+    };
+    const done = await run('restart', 'demo', '--rolling', '--force', '--deadline', '5s');
+    expect(done.code).toBe(4);
+    expect(asked()).toEqual(['pg3', 'pg1']);
+    expect(done.err).toContain('done: restart pg3; not begun: restart pg2');
+  });
+
+  test('a replica that has not caught up holds the next one', async () => {
+    fake.onCall = (to) => {
+      restarted(to);
+      fake.says(to, (value) => (value['receivedLocation'] = 1n));
+    };
+    const done = await run('restart', 'demo', '--rolling', '--force', '--deadline', '5s');
+    expect([done.code, asked()]).toEqual([4, ['pg3']]);
+    expect(done.err).toContain('REST pg3: has not caught up');
+  });
+
+  test('a refusal before anything was done is exit 1', async () => {
+    fake.answers['pg3'] = answer(403, 'not you');
+    const done = await run('restart', 'demo', '--rolling', '--force');
+    expect([done.code, asked()]).toEqual([1, ['pg3']]);
+    expect(done.err).toContain('nothing was done before; not begun: restart pg1, restart pg2');
+  });
+});

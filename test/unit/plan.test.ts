@@ -128,6 +128,11 @@ describe('what may be lost', () => {
     expect(by(world, { candidate: 'pg3', allowDataLoss: true })).toContain('candidate_sync');
   });
 
+  test('a failover that names a leader is a switchover for Patroni, and for us', () => {
+    const named = { kind: 'failover', leader: 'pg1', candidate: 'pg3' } as const;
+    expect(by(healthy('on'), { ...named, allowDataLoss: true })).toContain('candidate_sync');
+  });
+
   test('without witnesses nothing is known, and that refuses', () => {
     const world = unverified(healthy('off'));
     const found = plan(world, { candidate: 'pg2' });
@@ -191,6 +196,20 @@ describe('auto', () => {
     const world = healthy('off', { tags: { pg3: { failover_priority: 5 } } });
     world.rest('pg3').receivedLocation = world.rest('pg3').replayedLocation = 0x4f80000n;
     expect(plan(world, { candidate: 'auto' }).candidate).toBe('pg2');
+  });
+
+  test('more votes win over the name, where bytes are too few to count', () => {
+    const world = leaderGone(healthy('quorum'));
+    world.rest('pg2').receivedLocation = world.rest('pg2').replayedLocation = AT - 64n;
+    const found = plan(world, { kind: 'failover', candidate: 'auto', allowDataLoss: true });
+    expect(found.candidate).toBe('pg3');
+    expect(found.chosenBecause).toMatch(/^2 of 2 votes, .*; best of 2 eligible$/);
+  });
+
+  test('what is known of goes before what is not', () => {
+    const world = healthy('off');
+    world.readings('pg2').rest = { ok: false, kind: 'denied', reason: 'allowlist' };
+    expect(plan(world, { candidate: 'auto' }).candidate).toBe('pg3');
   });
 
   test('only eligible ones: nofailover and asynchronous members are passed over', () => {

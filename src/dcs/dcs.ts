@@ -49,9 +49,10 @@ export interface DeletedKey {
 export interface DeletedKeys {
   keys: DeletedKey[];
   /**
-   * All of etcd's history was looked at. When false (the time was over, or it was enough), keys that
-   * existed for a short while, long ago, may be missing, and one that came and went several times may
-   * bear an earlier value.
+   * History was looked at back to its beginning; in a long one, all but what came and went between two
+   * writes below the prefix. When false (the time was over, or it was enough), keys that existed for a
+   * short while, long ago, may be missing, and one that came and went several times may bear an earlier
+   * value.
    */
   complete: boolean;
 }

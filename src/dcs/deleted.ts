@@ -17,18 +17,26 @@ const PARALLEL = 8;
 type Then = KeyValue[] | 'compacted' | 'late';
 
 interface Past {
-  prefix: string;
   head: bigint;
-  untilMs: number;
   /** Everything below the prefix, or one key. */
   at(revision: bigint, key?: string): Promise<Then>;
 }
 
+interface Search {
+  past: Past;
+  /** Keys that exist today. */
+  present: ReadonlySet<string>;
+  found: Map<string, DeletedKey>;
+  enough: Enough;
+  /** It is enough, or the time is over. */
+  over: boolean;
+}
+
 /**
  * See Dcs.deletedKeys. etcd answers at once what stood below a prefix at an old revision, so the past is
- * sampled, ever more densely (see `distances`), until every revision has been looked at. A watch that
- * replays history would meet the newest deletions last, 7000 revisions a second, and etcd takes no writes
- * while it gathers old events for a watch.
+ * looked at in samples, and at the same time step by step: samples find what lived for long, however long
+ * ago; steps find what left while others wrote much. A watch that replays history would need no such
+ * search, but it meets the newest deletions last, and tells its end only by falling silent.
  */
 export async function findDeleted(
   etcd: Etcd,
@@ -40,10 +48,9 @@ export async function findDeleted(
   const { endpoint, revision } = await findLive(etcd, prefix, {
     timeoutMs: Math.min(limitMs, etcd.settings.timeoutMs),
   });
-  const head = BigInt(revision);
   const at: Past['at'] = (then, key) => readAt(etcd, endpoint, prefix, untilMs, then, key);
   try {
-    return await search({ prefix, head, untilMs, at }, enough);
+    return await searchPast({ head: BigInt(revision), at }, enough);
   } catch (error) {
     if (!(error instanceof EndpointFailure)) throw error;
     const evidence = [endpointEvidence(endpoint, error.message)];
@@ -53,45 +60,77 @@ export async function findDeleted(
   }
 }
 
-async function search(past: Past, enough: Enough): Promise<DeletedKeys> {
-  const { head, untilMs } = past;
-  const found = new Map<string, DeletedKey>();
-  const result = (complete: boolean): DeletedKeys => ({ keys: inOrder(found), complete });
-  const now = await past.at(head);
-  if (typeof now === 'string') return result(false);
+async function searchPast(past: Past, enough: Enough): Promise<DeletedKeys> {
+  const now = await past.at(past.head);
+  if (typeof now === 'string') return { keys: [], complete: false };
   const present = new Set(now.map(({ key }) => key));
+  const search: Search = { past, present, found: new Map(), enough, over: false };
+  const complete = await Promise.all([inSamples(search), inSteps(search, now)]);
+  return { keys: inOrder(search.found), complete: complete.includes(true) };
+}
+
+/** Ever more densely (see `distances`), until every revision has been looked at: then true. */
+async function inSamples(search: Search): Promise<boolean> {
+  const { head } = search.past;
   // Revision 1 is the empty store; a compaction makes the past shorter.
   let oldest = Number(head) - 1;
   const samples = distances(() => oldest);
-  for (;;) {
+  while (!search.over) {
     const batch = take(samples, PARALLEL);
-    if (batch.length === 0) return result(true);
-    const revisions = batch.map((distance) => head - BigInt(distance));
-    const reads = await Promise.all(revisions.map((revision) => past.at(revision)));
-    for (const [i, then] of reads.entries()) {
-      if (then === 'compacted') oldest = Math.min(oldest, (batch[i] ?? oldest) - 1);
-      if (typeof then === 'string') continue;
-      const gone = then.filter(({ key }) => !present.has(key));
-      for (const kv of gone) await note(past, found, kv, revisions[i] ?? head);
+    if (batch.length === 0) {
+      search.over = true;
+      return true;
     }
-    if (enough(inOrder(found)) || Date.now() >= untilMs) return result(false);
+    const reads = await Promise.all(batch.map((distance) => look(search, head - BigInt(distance))));
+    for (const [i, distance] of batch.entries()) {
+      if (reads[i] === 'compacted') oldest = Math.min(oldest, distance - 1);
+    }
   }
+  return false;
+}
+
+/**
+ * From each write below the prefix that can be seen to the one before: others' writes cost no step, and
+ * only what came and went between two such writes is passed over. True when it came to the compaction.
+ */
+async function inSteps(search: Search, now: KeyValue[]): Promise<boolean> {
+  let then: Then = now;
+  while (!search.over && typeof then !== 'string') {
+    const newest = newestOf(then);
+    if (newest === 0n) return false;
+    // Between this write and the last look something may have been deleted.
+    await look(search, newest);
+    then = await look(search, newest - 1n);
+  }
+  return then === 'compacted';
+}
+
+function newestOf(kvs: readonly KeyValue[]): bigint {
+  const revisions = kvs.map(({ modRevision }) => BigInt(modRevision));
+  return revisions.reduce((a, b) => (a > b ? a : b), 0n);
+}
+
+/** What stood at a revision; keeps of it what is gone now. */
+async function look(search: Search, revision: bigint): Promise<Then> {
+  const { past, present, found, enough } = search;
+  const then = await past.at(revision);
+  if (then === 'late') search.over = true;
+  if (typeof then === 'string') return then;
+  const livedOn = (key: string, after: bigint): boolean =>
+    BigInt(found.get(key)?.deletedRevision ?? 0) > after;
+  for (const kv of then) {
+    if (present.has(kv.key) || livedOn(kv.key, revision)) continue;
+    const end = await endOf(past, kv, revision);
+    // Another look may have met it later meanwhile.
+    if (livedOn(kv.key, BigInt(end.deletedRevision))) continue;
+    found.set(kv.key, end);
+    if (enough(inOrder(found))) search.over = true;
+  }
+  return then;
 }
 
 function inOrder(found: ReadonlyMap<string, DeletedKey>): DeletedKey[] {
   return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-}
-
-/** Keeps what stood at `seenAt` and is gone now, unless it is known to have lived on. */
-async function note(
-  past: Past,
-  found: Map<string, DeletedKey>,
-  kv: KeyValue,
-  seenAt: bigint,
-): Promise<void> {
-  const known = found.get(kv.key);
-  if (known !== undefined && BigInt(known.deletedRevision) > seenAt) return;
-  found.set(kv.key, await endOf(past, kv, seenAt));
 }
 
 /** Halves the time between `seenAt` and today until only the deletion is left. */

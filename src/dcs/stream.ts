@@ -7,14 +7,11 @@ import type { EtcdError } from './refusal.js';
 
 /** What comes out of a stream; `ended` is the last. */
 export type StreamItem =
-  | { kind: 'message'; message: IWatchResponse }
-  | { kind: 'ended'; error: EtcdError }
-  /** Nothing came for as long as the reader wanted to wait. */
-  | { kind: 'quiet' };
+  { kind: 'message'; message: IWatchResponse } | { kind: 'ended'; error: EtcdError };
 
 export interface Messages {
-  /** The next message; `quiet` after `waitMs` without one. Only one reader at a time. */
-  next(waitMs?: number): Promise<StreamItem>;
+  /** The next message. Only one reader at a time. */
+  next(): Promise<StreamItem>;
   /** Ends the stream; what has arrived can still be read. */
   cancel(): void;
 }
@@ -46,23 +43,15 @@ export async function openMessages(
     },
   });
   return {
-    async next(waitMs) {
-      if (arrived.length === 0) await waitFor((ready) => (wake = ready), waitMs);
-      wake = undefined;
-      return arrived.shift() ?? { kind: 'quiet' };
+    async next() {
+      for (;;) {
+        const item = arrived.shift();
+        if (item !== undefined) return item;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
     },
     cancel: () => stream.cancel(),
   };
-}
-
-function waitFor(subscribe: (ready: () => void) => void, waitMs: number | undefined) {
-  return new Promise<void>((resolve) => {
-    const timer = waitMs === undefined ? undefined : setTimeout(resolve, waitMs);
-    subscribe(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 /** The watch begins before the oldest history that is left: its first revision, else null. */

@@ -96,8 +96,8 @@ async function* events(
   for (;;) {
     const item = await messages.next();
     if (signal.aborted) return;
-    if (item.kind !== 'message') {
-      if (!position.connectedBefore && item.kind === 'ended') throw neverConnected(item.error);
+    if (item.kind === 'ended') {
+      if (!position.connectedBefore) throw neverConnected(item.error);
       return;
     }
     const { message } = item;
@@ -141,12 +141,12 @@ function toEvent(event: IWatchResponse['events'][number]): WatchEvent {
 }
 
 /** Enums come as protobuf's names, which etcd3's types spell otherwise. */
-export function isPut({ type }: IWatchResponse['events'][number]): boolean {
+function isPut({ type }: IWatchResponse['events'][number]): boolean {
   return type.toUpperCase() === 'PUT';
 }
 
 /** The value before, or null when it was compacted. */
-export function previousValue(kv: { value: Buffer } | null | undefined): string | null {
+function previousValue(kv: { value: Buffer } | null | undefined): string | null {
   return kv?.value.toString('utf8') ?? null;
 }
 

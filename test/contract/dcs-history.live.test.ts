@@ -31,12 +31,19 @@ beforeAll(async () => {
   await etcd.put(`${MEMBERS}long-gone`, 'first');
   await noise(NOISE / 2);
   await etcd.remove(`${MEMBERS}long-gone`);
-  await etcd.put(`${MEMBERS}brief`, 'one revision only');
-  await etcd.remove(`${MEMBERS}brief`);
   await etcd.put(`${MEMBERS}primary`, 'old');
   await noise(NOISE / 2);
   await etcd.put(`${MEMBERS}primary`, 'last');
   await etcd.remove(`${MEMBERS}primary`);
+  for (const [name, value] of [
+    ['stays', '1'],
+    ['brief', 'brief'],
+    ['stays', '2'],
+  ]) {
+    await etcd.put(`/service/quiet/members/${name}`, value ?? '');
+  }
+  await etcd.remove('/service/quiet/members/brief');
+  await etcd.put('/service/quiet/members/stays', '3');
   await noise(NOISE);
 }, 120_000);
 
@@ -71,6 +78,12 @@ describe('60,000 revisions', () => {
     ]);
   });
 
+  it('finds one that was there only briefly before others wrote much', async () => {
+    const own = '/service/quiet/members/';
+    const { keys } = await dcs.deletedKeys(own, LIMIT_MS, (found) => found.length > 0);
+    expect(keys.map(({ key, lastValue }) => [key, lastValue])).toEqual([[`${own}brief`, 'brief']]);
+  });
+
   it('ends at the limit with what it has, and says that it has not seen everything', async () => {
     const began = performance.now();
     const { keys, complete } = await dcs.deletedKeys(MEMBERS, LIMIT_MS);
@@ -78,6 +91,15 @@ describe('60,000 revisions', () => {
     expect(complete).toBe(false);
     const names = keys.map(({ key }) => key.slice(MEMBERS.length));
     expect(names).toEqual(expect.arrayContaining(['long-gone', 'primary']));
+  });
+
+  it('comes to the beginning through the noise of others', async () => {
+    const own = '/service/quiet/members/';
+    const { keys } = await dcs.deletedKeys(own, LIMIT_MS, (found) => found.length > 0);
+    const lastRevision = BigInt(keys[0]?.deletedRevision ?? '0') - 1n;
+    await etcd.ctl('compact', String(lastRevision));
+    const deleted = await dcs.deletedKeys(own, LIMIT_MS);
+    expect(deleted).toEqual({ keys, complete: true });
   });
 
   it('has seen everything that is left after a compaction', async () => {

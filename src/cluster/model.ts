@@ -121,6 +121,8 @@ export interface Cluster {
   failoverRevision: string;
   /** null: key absent. */
   history: HistoryLine[] | null;
+  /** mod_revision of /history; null when absent. */
+  historyRevision?: string | null;
   failsafe: Record<string, string> | null;
   problems: ParseProblem[];
 }
@@ -254,6 +256,8 @@ export interface SqlStatus {
   timeline: number | null;
   /** pg_current_wal_lsn() when not in recovery, else null. */
   currentLsn: Lsn | null;
+  /** Where the last checkpoint's redo begins: WAL before it is kept for a reason, or gone. */
+  redoLsn?: Lsn | null;
   receiveLsn: Lsn | null;
   replayLsn: Lsn | null;
   replayPaused: boolean | null;
@@ -309,6 +313,25 @@ export interface Snapshot {
   serializable: boolean;
   /** An earlier reading of the same cluster, when one was taken to see what moves. */
   previous: Snapshot | null;
+  /** Below: what only `check` finds out, absent where it was not asked for. */
+  certificates?: SeenCertificate[];
+  /** Members whose REST API lets anybody change things. */
+  openRest?: string[];
+  /** Names that are expected to have a member key. */
+  expectedMembers?: string[];
+  /** When the pause was first seen, ISO 8601. */
+  pausedSince?: string;
+}
+
+/** A TLS certificate that a server showed. */
+export interface SeenCertificate {
+  what: 'etcd' | 'Patroni' | 'PostgreSQL';
+  /** host:port */
+  address: string;
+  member: string | null;
+  subject: string;
+  /** ISO 8601 UTC */
+  validTo: string;
 }
 
 // ---------------------------------------------------------------- what follows from them

@@ -124,6 +124,7 @@ function fromNodes(
     failover: read('failover', parseFailover),
     failoverRevision: nodes.get('failover')?.modRevision ?? '0',
     history: read('history', parseHistory),
+    historyRevision: nodes.get('history')?.modRevision ?? null,
     failsafe: read('failsafe', parseFailsafe),
     problems,
   };

@@ -18,6 +18,7 @@ select current_setting('server_version_num')::int as server_version,
        from pg_control_checkpoint()))::text
   else 'x' || left(pg_walfile_name(pg_current_wal_lsn()), 8) end as timeline,
   case when not in_recovery then pg_current_wal_lsn() end::text as current_lsn,
+  (select redo_lsn from pg_control_checkpoint())::text as redo_lsn,
   case when in_recovery then pg_last_wal_receive_lsn() end::text as receive_lsn,
   case when in_recovery then pg_last_wal_replay_lsn() end::text as replay_lsn,
   case when in_recovery then pg_is_wal_replay_paused() end as replay_paused,
@@ -32,6 +33,7 @@ export interface Recovery {
   inRecovery: boolean;
   timeline: number | null;
   currentLsn: Lsn | null;
+  redoLsn: Lsn | null;
   receiveLsn: Lsn | null;
   replayLsn: Lsn | null;
   replayPaused: boolean | null;
@@ -45,6 +47,7 @@ export function recoveryOf(row: Row): Recovery {
     inRecovery: row['in_recovery'] === true,
     timeline: timelineOf(textOf(row['timeline'])),
     currentLsn: lsnOf(row['current_lsn']),
+    redoLsn: lsnOf(row['redo_lsn']),
     receiveLsn: lsnOf(row['receive_lsn']),
     replayLsn: lsnOf(row['replay_lsn']),
     replayPaused: booleanOf(row['replay_paused']),

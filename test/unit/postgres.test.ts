@@ -191,6 +191,7 @@ describe('the document of rows', () => {
       inRecovery: false,
       timeline: 31,
       currentLsn: null,
+      redoLsn: null,
       receiveLsn: null,
       replayLsn: null,
       replayPaused: null,

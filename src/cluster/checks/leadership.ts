@@ -1,6 +1,7 @@
 /** Who leads: the key in the DCS against who is seen out of recovery. */
 import type { Finding } from '../model.js';
 import type { MemberView, View } from '../roles.js';
+import type { Limits } from './limits.js';
 import { leaderKeySays, list, roleSeen, silence } from './say.js';
 
 export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
@@ -154,36 +155,40 @@ export function failsafeActive({ members }: View): Finding[] {
   ];
 }
 
-export function memberSilent({ members, leader }: View): Finding[] {
-  return members.flatMap((view): Finding[] => {
-    const { name, member, rest, sql } = view;
-    if (!member) return [];
-    if (!rest.ok && rest.kind === 'misidentified') {
-      return [
-        {
-          code: 'member_misidentified',
-          severity: 'critical',
-          members: [name],
-          message: `the api_url of ${name} is answered by another: ${rest.reason}`,
-          evidence: [{ witness: 'REST', subject: name, said: rest.reason }],
-          next: `set restapi.connect_address of ${name} to an address that only it has`,
-        },
-      ];
-    }
-    const silent =
-      (!rest.ok && rest.kind === 'unreachable') ||
-      (rest.ok ? false : view.observed === 'unreachable');
-    if (!silent || view === leader) return [];
-    const alive = sql.ok ? ', though its PostgreSQL does' : '';
+/** An api_url at which another member, or another cluster, answers. */
+export function memberMisidentified({ members }: View): Finding[] {
+  return members.flatMap(({ name, member, rest }): Finding[] => {
+    if (!member || rest.ok || rest.kind !== 'misidentified') return [];
     return [
       {
-        code: 'member_unreachable',
-        severity: 'warning',
+        code: 'member_misidentified',
+        severity: 'critical',
         members: [name],
-        message: `${name} does not answer${alive}`,
-        evidence: [{ witness: 'REST', subject: name, said: silence(view) }],
-        next: `see whether Patroni runs on ${name}`,
+        message: `the api_url of ${name} is answered by another: ${rest.reason}`,
+        evidence: [{ witness: 'REST', subject: name, said: rest.reason }],
+        next: `set restapi.connect_address of ${name} to an address that only it has`,
       },
     ];
   });
+}
+
+/** A member key whose owner's Patroni does not answer; a leader that answers nobody is `leader_unreachable`. */
+export function memberUnreachable({ members, leader }: View, { minMembers }: Limits): Finding[] {
+  const here = members.filter(({ member }) => member !== null);
+  const answering = here.filter((one) => !isSilent(one)).length;
+  return here
+    .filter((one) => isSilent(one) && !(one === leader && one.observed === 'unreachable'))
+    .map((one) => ({
+      code: 'member_unreachable',
+      severity: answering < minMembers ? 'critical' : 'warning',
+      members: [one.name],
+      message: `${one.name} does not answer${one.sql.ok ? ', though its PostgreSQL does' : ''}`,
+      evidence: [{ witness: 'REST', subject: one.name, said: silence(one) }],
+      next: `see whether Patroni runs on ${one.name}`,
+    }));
+}
+
+function isSilent({ rest, observed }: MemberView): boolean {
+  if (rest.ok || rest.kind === 'misidentified') return false;
+  return rest.kind === 'unreachable' || observed === 'unreachable';
 }

@@ -1,26 +1,49 @@
-/** Who streams from whom. */
-import type { Finding } from '../model.js';
-import { sameName, type MemberView, type View } from '../roles.js';
-import { roleSeen, rowSeen } from './say.js';
+/** Who streams from whom, and how far behind. */
+import { formatLsn, lagBytes } from '../lsn.js';
+import type { Finding, Witnessed } from '../model.js';
+import { sameName, viewOf, type MemberView, type View } from '../roles.js';
+import { truthy } from '../values.js';
+import { maxLagBytes, readAtMs, sincePreviousMs, timestampMs, type Limits } from './limits.js';
+import { bytesText, durationText, leaderKeySays, roleSeen, rowSeen } from './say.js';
 
-export function notStreaming(view: View): Finding[] {
-  const { leader, members } = view;
+/** Running standbys other than the leader, in a cluster whose leader can be streamed from. */
+export function standbys({ leader, members }: View): MemberView[] {
   // Without a primary nobody can stream; that is another finding.
   if (leader?.observed !== 'primary' && leader?.observed !== 'standby leader') return [];
-  return members
-    .filter(({ observed }) => observed === 'replica')
-    .filter(({ name }) => name !== leader.name)
-    .filter(
-      ({ syncState, row }) => syncState === 'absent' || (row !== null && row.state !== 'streaming'),
-    )
+  return members.filter(
+    ({ member, observed, name }) =>
+      member !== null && observed === 'replica' && name !== leader.name,
+  );
+}
+
+/** Whether a standby has no WAL sender that feeds it; one that catches up is fed. */
+export function isUnfed({ syncState, row, member }: MemberView): boolean {
+  if (truthy(member?.tags['nostream'])) return false;
+  if (row === null) return syncState === 'absent';
+  return row.state !== 'streaming' && row.state !== 'catchup';
+}
+
+const SETTLING_MS = 60_000;
+
+export function notStreaming(view: View): Finding[] {
+  return standbys(view)
+    .filter(isUnfed)
     .map((one) => ({
       code: 'not_streaming',
-      severity: 'critical',
+      severity: isSettling(one, view) ? 'warning' : 'critical',
       members: [one.name],
       message: `${one.name} does not stream: ${one.row ? `its walsender is in state ${one.row.state ?? 'unknown'}` : 'no walsender bears its name'}`,
       evidence: [rowSeen(one, view), roleSeen(one)],
       next: `look at PostgreSQL's log on ${one.name}; if the WAL it needs is gone, patctl reinit`,
     }));
+}
+
+/** Within a minute of its own start, or of the leader's promotion. */
+function isSettling({ rest }: MemberView, view: View): boolean {
+  const startedMs = rest.ok ? timestampMs(rest.value.raw['postmaster_start_time']) : null;
+  const promotedMs = timestampMs(view.snapshot.cluster.history?.at(-1)?.timestamp);
+  const now = readAtMs(view);
+  return [startedMs, promotedMs].some((at) => at !== null && Math.abs(now - at) < SETTLING_MS);
 }
 
 /** The member from which it should stream: replicatefrom when that member exists, else the leader. */
@@ -44,6 +67,146 @@ export function wrongUpstream(view: View): Finding[] {
         message: `${one.name} streams from ${one.row.upstream}, it should from ${wanted}`,
         evidence: [rowSeen(one, view)],
         next: `look at primary_conninfo on ${one.name}`,
+      },
+    ];
+  });
+}
+
+export function catchingUp(view: View, limits: Limits): Finding[] {
+  const limit = maxLagBytes(view, limits);
+  return standbys(view)
+    .filter((one) => one.lagBytes !== null && one.lagBytes > limit && !isUnfed(one))
+    .map((one) => ({
+      code: 'catching_up',
+      severity: 'warning',
+      members: [one.name],
+      message: `${one.name} is ${bytesText(one.lagBytes)} behind the leader${pace(one, view)}`,
+      evidence: [positionSeen(view.leader, 'written'), positionSeen(one, 'received')].concat(
+        rowSeen(one, view),
+      ),
+      next: `wait for it: patctl wait --for caught-up=${one.name}; do not send reads there yet`,
+    }));
+}
+
+function positionSeen(one: MemberView | null, word: string): Witnessed {
+  const at = one?.position ?? null;
+  const said = at === null ? 'no position read' : `${word} up to ${formatLsn(at)}`;
+  return { witness: one?.witness ?? 'REST', subject: one?.name ?? 'leader', said };
+}
+
+/** `, gaining 12 MiB/s, about 40 s left`; '' without an earlier reading. */
+function pace(one: MemberView, view: View): string {
+  const elapsedMs = sincePreviousMs(view);
+  if (view.snapshot.previous === null || elapsedMs === null || elapsedMs <= 0) return '';
+  const before = viewOf(view.snapshot.previous).members.find(({ name }) => name === one.name);
+  const was = before?.lagBytes ?? null;
+  if (was === null || one.lagBytes === null) return '';
+  const perSecond = ((was - one.lagBytes) * 1000) / elapsedMs;
+  if (perSecond <= 0) return ', and is not getting closer';
+  const leftMs = (one.lagBytes / perSecond) * 1000;
+  return `, gaining ${bytesText(Math.round(perSecond))}/s, about ${durationText(leftMs)} left`;
+}
+
+export function replayPaused(view: View): Finding[] {
+  return view.members
+    .filter(({ member, observed }) => member !== null && observed === 'replica')
+    .flatMap((one): Finding[] => {
+      const bySql = one.sql.ok ? one.sql.value.replayPaused : null;
+      const byRest = one.rest.ok ? one.rest.value.replayPaused : null;
+      if (!(bySql ?? byRest)) return [];
+      return [
+        {
+          code: 'replay_paused',
+          severity: 'warning',
+          members: [one.name],
+          message: `${one.name} receives WAL and does not replay it: replay is paused, ${bytesText(one.replayLagBytes)} behind`,
+          evidence: [
+            {
+              witness: bySql === null ? 'REST' : 'SQL',
+              subject: one.name,
+              said: 'WAL replay is paused',
+            },
+            roleSeen(one),
+          ],
+          next: `SELECT pg_wal_replay_resume() on ${one.name}; Patroni does it within a loop where it runs`,
+        },
+      ];
+    });
+}
+
+export function replayBehind(view: View, limits: Limits): Finding[] {
+  const limit = maxLagBytes(view, limits);
+  return standbys(view).flatMap((one): Finding[] => {
+    const { position, replayed, sql } = one;
+    if (position === null || replayed === null) return [];
+    const behind = lagBytes(position, replayed);
+    const delayMs = sql.ok ? Number(sql.value.settings['recovery_min_apply_delay']?.value ?? 0) : 0;
+    const paused =
+      (sql.ok && sql.value.replayPaused) || (one.rest.ok && one.rest.value.replayPaused);
+    if (behind <= limit || delayMs > 0 || paused) return [];
+    return [
+      {
+        code: 'replay_behind',
+        severity: 'warning',
+        members: [one.name],
+        message: `${one.name} has received ${bytesText(behind)} more than it has replayed`,
+        evidence: [
+          {
+            witness: one.witness ?? 'REST',
+            subject: one.name,
+            said: `received ${formatLsn(position)}, replayed ${formatLsn(replayed)}`,
+          },
+        ],
+        next: `look for long queries on ${one.name} (max_standby_streaming_delay) and for its disk`,
+      },
+    ];
+  });
+}
+
+// ---------------------------------------------------------------- timelines
+
+export function timelineBehind(view: View): Finding[] {
+  const { leader } = view;
+  const current = leader?.timeline ?? null;
+  if (current === null || leader === null) return [];
+  return standbys(view)
+    .filter(({ timeline }) => timeline !== null && timeline < current)
+    .filter((one) => forkPoint(one, view) === null)
+    .map((one) => ({
+      code: 'timeline_behind',
+      severity: 'warning',
+      members: [one.name],
+      message: `${one.name} is on timeline ${one.timeline ?? '?'}, the leader ${leader.name} on ${current}`,
+      evidence: [roleSeen(leader), roleSeen(one)],
+      next: `see why ${one.name} does not follow the new timeline; patctl reinit ${one.name} makes it anew`,
+    }));
+}
+
+/** Where the leader's timeline left this member's, when the member went on beyond it. */
+function forkPoint(one: MemberView, { snapshot }: View): string | null {
+  const line = snapshot.cluster.history?.find(({ timeline }) => timeline === one.timeline);
+  const at = one.replayed ?? one.position;
+  if (!line || at === null || at <= line.lsn) return null;
+  return `the leader left timeline ${line.timeline} at ${formatLsn(line.lsn)}`;
+}
+
+export function timelineFork(view: View): Finding[] {
+  const { leader, snapshot } = view;
+  const current = leader?.timeline ?? null;
+  if (leader === null || current === null) return [];
+  return standbys(view).flatMap((one): Finding[] => {
+    if (one.timeline === null || one.timeline === current) return [];
+    const beyond = one.timeline > current;
+    const fork = beyond ? `the leader is on timeline ${current}` : forkPoint(one, view);
+    if (fork === null) return [];
+    return [
+      {
+        code: 'timeline_fork',
+        severity: 'critical',
+        members: [one.name],
+        message: `${one.name} has WAL that is not in the leader's history: ${fork}`,
+        evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader), roleSeen(one)],
+        next: `save what only ${one.name} has if it matters, then patctl reinit ${one.name} (or let pg_rewind do it)`,
       },
     ];
   });

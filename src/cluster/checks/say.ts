@@ -54,3 +54,27 @@ export function rowText(row: StreamRow): string {
 export function list(names: readonly string[]): string {
   return names.join(', ');
 }
+
+const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** Exact while few, then in binary units with one decimal. */
+export function bytesText(count: number | null): string {
+  if (count === null) return 'an unknown amount';
+  if (count < 10_000) return `${count} bytes`;
+  let size = count / 1024;
+  let unit = 0;
+  while (size >= 1024 && unit < UNITS.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${size.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+export function durationText(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 120) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800
+    ? `${Math.round(seconds / 3600)} h`
+    : `${Math.round(seconds / 86_400)} days`;
+}

@@ -2,6 +2,8 @@
 import { formatLsn } from '../lsn.js';
 import type { Cluster, Finding } from '../model.js';
 import { sameName, viewOf, type MemberView, type View } from '../roles.js';
+import { parseSyncNames } from '../syncnames.js';
+import { isObject } from '../values.js';
 import { list, rowSeen, rowText, syncKeySays } from './say.js';
 
 /** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
@@ -117,12 +119,20 @@ export function syncLeaderStale(view: View): Finding[] {
   ];
 }
 
+/** The setting in force on the leader comes from elsewhere than the file that Patroni writes. */
+function overridingFile({ leader }: View): { value: string; file: string } | null {
+  if (!leader?.sql.ok) return null;
+  const setting = leader.sql.value.settings['synchronous_standby_names'];
+  const file = setting?.sourcefile ?? null;
+  if (!setting || file === null || /(^|\/)postgresql\.conf$/.test(file)) return null;
+  return { value: setting.value, file };
+}
+
 export function syncNamesOverridden(view: View): Finding[] {
   const { cluster } = view.snapshot;
-  if (!syncIsActive(cluster) || !view.leader?.sql.ok) return [];
-  const setting = view.leader.sql.value.settings['synchronous_standby_names'];
-  const file = setting?.sourcefile ?? null;
-  if (!setting || file === null || /(^|\/)postgresql\.conf$/.test(file)) return [];
+  const override = overridingFile(view);
+  if (!syncIsActive(cluster) || !view.leader || !override) return namesInConfig(view);
+  const { value, file } = override;
   const how = file.endsWith('postgresql.auto.conf') ? 'ALTER SYSTEM' : file;
   return [
     {
@@ -134,11 +144,75 @@ export function syncNamesOverridden(view: View): Finding[] {
         {
           witness: 'SQL',
           subject: `${view.leader.name} pg_settings`,
-          said: `synchronous_standby_names = '${setting.value}' from ${file}`,
+          said: `synchronous_standby_names = '${value}' from ${file}`,
         },
         syncKeySays(cluster),
       ],
       next: 'ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();',
+    },
+  ];
+}
+
+/** Ignored by Patroni under synchronous_mode, obeyed without: nobody should have to know. */
+function namesInConfig({ snapshot }: View): Finding[] {
+  const postgresql = snapshot.cluster.config?.raw['postgresql'];
+  const parameters = isObject(postgresql) ? postgresql['parameters'] : null;
+  const value = isObject(parameters) ? parameters['synchronous_standby_names'] : undefined;
+  if (typeof value !== 'string' || value.trim() === '') return [];
+  const active = syncIsActive(snapshot.cluster);
+  return [
+    {
+      code: 'sync_names_overridden',
+      severity: 'warning',
+      members: [],
+      message:
+        `the dynamic configuration sets synchronous_standby_names to '${value}': ` +
+        (active
+          ? 'Patroni ignores it while synchronous_mode is on'
+          : 'PostgreSQL obeys it, and Patroni keeps no promise by it'),
+      evidence: [
+        {
+          witness: 'DCS',
+          subject: '/config',
+          said: `postgresql.parameters.synchronous_standby_names = '${value}'`,
+        },
+      ],
+      next: 'patctl edit-config: remove it, and set synchronous_mode if it is wanted',
+    },
+  ];
+}
+
+export function syncNamesDiffer(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { leader } = view;
+  const { sync } = cluster;
+  if (!syncIsActive(cluster) || !sync?.leader || !leader?.sql.ok || overridingFile(view)) return [];
+  const value = leader.sql.value.settings['synchronous_standby_names']?.value;
+  const names = value === undefined ? null : parseSyncNames(value);
+  // Without a standby, a placeholder or '*' is what strict mode waits on.
+  if (value === undefined || names === null || sync.standbys.length === 0) return [];
+  const quorum = cluster.config?.syncMode === 'quorum';
+  const wanted = quorum ? sync.standbys.length - sync.quorum : null;
+  const lower = (all: readonly string[]) => list(all.map((name) => name.toLowerCase()).sort());
+  const sameNames = lower(names.names) === lower(sync.standbys);
+  const sameNumber = wanted === null || names.num === wanted;
+  const sameMethod = names.method === (quorum ? 'any' : 'first');
+  if (sameNames && sameNumber && sameMethod) return [];
+  return [
+    {
+      code: 'sync_names_differ',
+      severity: 'warning',
+      members: [leader.name],
+      message: `PostgreSQL on ${leader.name} waits for '${value}', which is not what /sync promises`,
+      evidence: [
+        {
+          witness: 'SQL',
+          subject: `${leader.name} pg_settings`,
+          said: `synchronous_standby_names = '${value}'`,
+        },
+        syncKeySays(cluster),
+      ],
+      next: `see whether Patroni on ${leader.name} runs its loop, and reload its configuration`,
     },
   ];
 }

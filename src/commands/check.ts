@@ -1,0 +1,260 @@
+/** `patctl check`: whether a cluster is what it claims to be, for monitoring, CI and the first minute. */
+import { Command, Option } from 'commander';
+import {
+  checkDocument,
+  checkedCluster,
+  isTrouble,
+  isWanted,
+  overridden,
+  persisting,
+  type CheckedCluster,
+  type Overrides,
+} from '../cluster/checkdoc.js';
+import { CATALOGUE } from '../cluster/checks/catalogue.js';
+import { look, type Looked } from '../cluster/checks/index.js';
+import { DEFAULT_LIMITS, type Limits } from '../cluster/checks/limits.js';
+import { logicalLookMs } from '../cluster/checks/switchover.js';
+import type { Snapshot } from '../cluster/model.js';
+import { viewOf } from '../cluster/roles.js';
+import { ToolError } from '../errors.js';
+import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
+import { oneLine } from '../output/text.js';
+import type { Finish } from '../program.js';
+import type { SnapshotRequest } from '../snapshot.js';
+import type { Tool } from '../tool.js';
+import {
+  addWitnessOptions,
+  parseCount,
+  scopeOrDefault,
+  witnesses,
+  type WitnessOptions,
+} from './options.js';
+import { parseSize, parseTimeMs } from './units.js';
+
+interface CheckOptions extends WitnessOptions {
+  group?: number;
+  format: CheckFormat;
+  all?: boolean;
+  verbose?: boolean;
+  only?: string[];
+  ignore?: string[];
+  warn?: string[];
+  critical?: string[];
+  require?: string;
+  settle: number;
+  maxLag?: number;
+  maxPause?: number;
+  minMembers?: number;
+  maxCreating?: number;
+  maxSlotRetain?: number;
+  list?: boolean;
+  explain?: string;
+}
+
+export function checkCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('check')
+    .description(
+      'Say whether a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
+    )
+    .argument('[clusters...]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('--all', 'Every cluster of the namespace')
+    .addOption(
+      new Option('-f, --format <format>', 'Output format').choices(CHECK_FORMATS).default('pretty'),
+    )
+    .option('-v, --verbose', 'Name what could not be looked for')
+    .option('--only <code...>', 'Look for nothing else')
+    .option('--ignore <code...>', 'Do not look for this')
+    .option('--warn <code...>', 'Call this a warning')
+    .option('--critical <code...>', 'Call this critical')
+    .addOption(
+      new Option('--require <witness>', 'Exit 3 when this witness is missing').choices(['sql']),
+    )
+    .option(
+      '--settle <n>',
+      'Readings more, loop_wait apart, when something is found',
+      parseCount,
+      2,
+    )
+    .option('--max-lag <size>', 'Limit of catching_up (default maximum_lag_on_failover)', parseSize)
+    .option('--max-pause <time>', 'A longer pause is critical', parseTimeMs)
+    .option('--min-members <n>', 'Fewer members that answer are critical (default 1)', parseCount)
+    .option(
+      '--max-creating <time>',
+      'A replica may be created for so long (default 6h)',
+      parseTimeMs,
+    )
+    .option('--max-slot-retain <size>', 'WAL an unused slot may keep (default 1GiB)', parseSize)
+    .option('--list', 'Print the catalogue of findings')
+    .option('--explain <code>', 'Print what a finding means and what to do');
+  return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
+    if (options.list === true || options.explain !== undefined) {
+      await printCatalogue(tool, options);
+      return finish('ok');
+    }
+    finish(await check(tool, names, options));
+  });
+}
+
+async function check(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
+  const overrides = overridesOf(options);
+  try {
+    const clusters = await checkClusters(tool, names, options, overrides);
+    const document = checkDocument(clusters);
+    const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
+    const texts = { color: tool.io.outColor, verbose: options.verbose ?? false, codes };
+    tool.io.out(await checkText(options.format, document, texts));
+    return document.exit;
+  } catch (error) {
+    throw asUnknown(tool, error, options.format);
+  }
+}
+
+/** Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. */
+function asUnknown(tool: Tool, error: unknown, format: CheckFormat): unknown {
+  if (!(error instanceof ToolError) || error.ending === 'interrupted') return error;
+  if (format === 'nagios') tool.io.out(`PATCTL UNKNOWN - ${oneLine(error.message)}\n`);
+  if (error.ending === 'unreachable' || error.ending === 'usage') return error;
+  const { code, hint, evidence, message } = error;
+  const options = { code, evidence, cause: error, ...(hint === undefined ? {} : { hint }) };
+  return new ToolError('unreachable', message, options);
+}
+
+function overridesOf(options: CheckOptions): Overrides {
+  const { only = [], ignore = [], warn = [], critical = [] } = options;
+  const known = new Set(CATALOGUE.map(({ code }) => code));
+  const wrong = [...only, ...ignore, ...warn, ...critical].filter((code) => !known.has(code));
+  if (wrong.length > 0) {
+    throw new ToolError('usage', `there is no finding ${wrong.join(', ')}`, {
+      code: 'unknown_finding',
+      hint: 'patctl check --list names them all',
+    });
+  }
+  return { only, ignore, warn, critical, requireSql: options.require === 'sql' };
+}
+
+function limitsOf(options: CheckOptions): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    maxLagBytes: options.maxLag ?? DEFAULT_LIMITS.maxLagBytes,
+    maxPauseMs: options.maxPause ?? DEFAULT_LIMITS.maxPauseMs,
+    minMembers: options.minMembers ?? DEFAULT_LIMITS.minMembers,
+    maxCreatingMs: options.maxCreating ?? DEFAULT_LIMITS.maxCreatingMs,
+    maxSlotRetainBytes: options.maxSlotRetain ?? DEFAULT_LIMITS.maxSlotRetainBytes,
+  };
+}
+
+// ---------------------------------------------------------------- reading until it settles
+
+interface Rules {
+  limits: Limits;
+  overrides: Overrides;
+  settle: number;
+}
+
+/** Reads one cluster again. */
+type Again = () => Promise<Snapshot>;
+
+async function checkClusters(
+  tool: Tool,
+  names: string[],
+  options: CheckOptions,
+  overrides: Overrides,
+): Promise<CheckedCluster[]> {
+  const asked = await witnesses(tool, options);
+  const rules = { limits: limitsOf(options), overrides, settle: options.settle };
+  const { group } = await tool.config();
+  const first = await readAll(
+    tool,
+    names,
+    { group: options.group ?? group, all: options.all ?? false },
+    asked,
+  );
+  const { readSnapshot } = await import('../snapshot.js');
+  return Promise.all(
+    first.map((snapshot) => {
+      const { scope, group } = snapshot.cluster;
+      return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
+    }),
+  );
+}
+
+async function readAll(
+  tool: Tool,
+  names: string[],
+  { group, all }: { group: number | null; all: boolean },
+  asked: Omit<SnapshotRequest, 'scope' | 'group'>,
+): Promise<Snapshot[]> {
+  const { readFleet, readSettled } = await import('../snapshot.js');
+  if (all) return readFleet(tool, asked);
+  const scopes = names.length > 0 ? names : [await scopeOrDefault(tool, undefined)];
+  const read = await Promise.all(
+    scopes.map((scope) => readSettled(tool, { scope, group, ...asked })),
+  );
+  return read.flat();
+}
+
+/** A cluster in motion is no alarm: what is found has to be found in every reading. */
+async function settled(
+  tool: Tool,
+  first: Snapshot,
+  again: Again,
+  rules: Rules,
+): Promise<CheckedCluster> {
+  let snapshot = first;
+  const readings = [lookAt(first, rules)];
+  for (;;) {
+    const waitMs = nextWaitMs(snapshot, readings, rules);
+    if (waitMs === null) break;
+    await tool.clock.wait(waitMs, tool.signal);
+    if (tool.signal.aborted) throw new ToolError('interrupted', 'interrupted while reading again');
+    snapshot = { ...(await again()), previous: first };
+    readings.push(lookAt(snapshot, rules));
+  }
+  const { looked, transient } = persisting(readings);
+  return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
+}
+
+/** When to read again; null when it has settled. */
+function nextWaitMs(snapshot: Snapshot, readings: Looked[], rules: Rules): number | null {
+  if (rules.settle === 0) return null;
+  const { config } = snapshot.cluster;
+  const trouble = persisting(readings).looked.findings.some(isTrouble);
+  const more = trouble && readings.length <= rules.settle;
+  const loopMs = more ? (config?.loopWaitSeconds ?? 10) * 1000 : 0;
+  const logicalMs = isWanted('logical_walsender_stuck', rules.overrides)
+    ? (logicalLookMs(viewOf(snapshot)) ?? 0)
+    : 0;
+  return Math.max(loopMs, logicalMs) || null;
+}
+
+function lookAt(snapshot: Snapshot, { limits, overrides }: Rules): Looked {
+  const looked = look(viewOf(snapshot), limits, (code) => isWanted(code, overrides));
+  return overridden(looked, overrides);
+}
+
+async function printCatalogue(tool: Tool, { list, explain, format }: CheckOptions): Promise<void> {
+  const { pageText } = await import('../cluster/checks/pages.js');
+  if (explain !== undefined) {
+    const page = pageText(explain);
+    if (page === null) {
+      throw new ToolError('usage', `there is no finding ${explain}`, {
+        code: 'unknown_finding',
+        hint: 'patctl check --list names them all',
+      });
+    }
+    return tool.io.out(page);
+  }
+  if (!list) return;
+  const rows = CATALOGUE.map(({ code, group, severity, needs, title }) => ({
+    code,
+    group,
+    severity: [...severity],
+    needs,
+    title,
+  }));
+  if (format === 'json') return tool.io.out(`${JSON.stringify(rows, null, 2)}\n`);
+  const { grid } = await import('../output/grid.js');
+  const cells = rows.map((row) => [row.code, row.severity.join(', '), row.needs, row.title]);
+  tool.io.out(await grid(['Code', 'Severity', 'Needs', 'What'], cells));
+}

@@ -1,0 +1,295 @@
+/** A check's document in every format: for people, programs, CI and monitoring. */
+import type { CheckDocument, CheckedCluster } from '../cluster/checkdoc.js';
+import type { Finding } from '../cluster/model.js';
+import { findingLines } from './findings.js';
+import { oneLine } from './text.js';
+
+export const CHECK_FORMATS = [
+  'pretty',
+  'json',
+  'junit',
+  'tap',
+  'github',
+  'nagios',
+  'prometheus',
+] as const;
+export type CheckFormat = (typeof CHECK_FORMATS)[number];
+
+export interface CheckTexts {
+  color: boolean;
+  verbose: boolean;
+  /** Codes that were looked for, for the formats that list what passed. */
+  codes: readonly { code: string; title: string }[];
+}
+
+export async function checkText(
+  format: CheckFormat,
+  document: CheckDocument,
+  texts: CheckTexts,
+): Promise<string> {
+  switch (format) {
+    case 'pretty':
+      return pretty(document, texts);
+    case 'json':
+      return `${JSON.stringify(document, null, 2)}\n`;
+    case 'junit':
+      return junit(document, texts);
+    case 'tap':
+      return tap(document, texts);
+    case 'github':
+      return github(document);
+    case 'nagios':
+      return nagios(document);
+    case 'prometheus':
+      return prometheus(document, texts);
+  }
+}
+
+function title({ cluster, group }: CheckedCluster): string {
+  return oneLine(group === null ? cluster : `${cluster} group ${group}`);
+}
+
+function summary(one: CheckedCluster): string {
+  const replicas = one.members.filter(({ observedRole }) => observedRole === 'replica').length;
+  const about = `${one.leader === null ? 'no leader' : `${one.leader} leads`}, ${one.members.length} members, ${replicas} replicas`;
+  const counted = (['critical', 'unknown', 'warning', 'info'] as const)
+    .map((severity) => ({
+      severity,
+      n: one.findings.filter((f) => f.severity === severity).length,
+    }))
+    .filter(({ n }) => n > 0)
+    .map(({ severity, n }) => `${n} ${severity}`);
+  return oneLine(`${about}${counted.length === 0 ? ', nothing found' : `: ${counted.join(', ')}`}`);
+}
+
+// ---------------------------------------------------------------- people
+
+async function pretty(
+  { clusters }: CheckDocument,
+  { color, verbose }: CheckTexts,
+): Promise<string> {
+  const parts = clusters.map(async (one) => {
+    const lines = [`${one.status.toUpperCase()} ${title(one)}: ${summary(one)}\n`];
+    lines.push(await findingLines(one.findings, { verbose: true, color }));
+    for (const { finding, of } of one.consequences) {
+      lines.push(`  follows from ${of}: ${oneLine(finding.message)} [${finding.code}]\n`);
+    }
+    for (const finding of one.transient) {
+      lines.push(`  was transient: ${oneLine(finding.message)} [${finding.code}]\n`);
+    }
+    lines.push(unknownLine(one, verbose));
+    return lines.join('');
+  });
+  return (await Promise.all(parts)).join('\n');
+}
+
+/** What could not be looked for, on one line; with -v the codes too. */
+function unknownLine({ unknown }: CheckedCluster, verbose: boolean): string {
+  const [first] = unknown;
+  if (first === undefined) return '';
+  const why = [...new Set(unknown.map(({ reason }) => reason))].join('; ');
+  const codes = verbose ? `: ${unknown.map(({ code }) => code).join(', ')}` : '';
+  return `  not looked for: ${unknown.length} findings (${oneLine(why)})${codes}\n`;
+}
+
+// ---------------------------------------------------------------- CI
+
+function xml(text: string): string {
+  return oneLine(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+function details({ severity, evidence, next }: Finding): string[] {
+  const facts = evidence.map(({ witness, subject, said }) => `${witness} ${subject}: ${said}`);
+  return [`severity: ${severity}`, ...facts, `next: ${next}`].map(oneLine);
+}
+
+function junit({ clusters }: CheckDocument, { codes }: CheckTexts): string {
+  const suites = clusters.map((one) => {
+    const cases = codes.map(({ code }) => junitCase(one, code));
+    const failures = codes.filter(({ code }) => failing(one, code).length > 0).length;
+    const skipped = codes.filter(({ code }) => isSkipped(one, code)).length;
+    return `  <testsuite name="${xml(title(one))}" tests="${codes.length}" failures="${failures}" skipped="${skipped}" timestamp="${one.takenAt}">\n${cases.join('')}  </testsuite>\n`;
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="patctl check">\n${suites.join('')}</testsuites>\n`;
+}
+
+function failing(one: CheckedCluster, code: string): Finding[] {
+  return one.findings.filter((finding) => finding.code === code && finding.severity !== 'info');
+}
+
+function isSkipped(one: CheckedCluster, code: string): boolean {
+  return failing(one, code).length === 0 && one.unknown.some((unlooked) => unlooked.code === code);
+}
+
+function junitCase(one: CheckedCluster, code: string): string {
+  const head = `    <testcase classname="${xml(title(one))}" name="${code}"`;
+  const found = failing(one, code);
+  if (found.length > 0) {
+    const failures = found.map(
+      (finding) =>
+        `      <failure type="${finding.severity}" message="${xml(finding.message)}">${details(finding).map(xml).join('\n')}</failure>\n`,
+    );
+    return `${head}>\n${failures.join('')}    </testcase>\n`;
+  }
+  const reason = one.unknown.find((unlooked) => unlooked.code === code)?.reason;
+  if (reason === undefined) return `${head}/>\n`;
+  return `${head}>\n      <skipped message="${xml(reason)}"/>\n    </testcase>\n`;
+}
+
+/** TAP version 14: a finding is `not ok`, what could not be looked for is skipped. */
+function tap({ clusters }: CheckDocument, { codes }: CheckTexts): string {
+  const lines: string[] = [];
+  for (const one of clusters) {
+    for (const { code } of codes) {
+      const name = `${title(one)} ${code}`.replaceAll('#', '\\#');
+      const found = failing(one, code);
+      const skip = one.unknown.find((unlooked) => unlooked.code === code);
+      const number = () => lines.filter((line) => /^(not )?ok /.test(line)).length + 1;
+      if (found.length === 0) {
+        const reason = skip ? ` # SKIP ${oneLine(skip.reason)}` : '';
+        lines.push(`ok ${number()} - ${name}${reason}`);
+        continue;
+      }
+      for (const finding of found) {
+        lines.push(`not ok ${number()} - ${name}`, '  ---');
+        lines.push(`  message: ${JSON.stringify(oneLine(finding.message))}`);
+        lines.push(`  severity: ${finding.severity}`);
+        lines.push(`  evidence:`);
+        for (const fact of details(finding).slice(1)) lines.push(`    - ${JSON.stringify(fact)}`);
+        lines.push('  ...');
+      }
+    }
+  }
+  const count = lines.filter((line) => /^(not )?ok /.test(line)).length;
+  return ['TAP version 14', `1..${count}`, ...lines, ''].join('\n');
+}
+
+/** Annotations of GitHub's workflows: error, warning, notice. */
+function github({ clusters }: CheckDocument): string {
+  const level = {
+    critical: 'error',
+    unknown: 'error',
+    warning: 'warning',
+    info: 'notice',
+  } as const;
+  const lines = clusters.flatMap((one) =>
+    one.findings.map((finding) => {
+      const message = [finding.message, ...details(finding).slice(1)].map(oneLine).join('\n');
+      const heading = property(`${title(one)}: ${finding.code}`);
+      return `::${level[finding.severity]} title=${heading}::${message.replaceAll('%', '%25').replaceAll('\n', '%0A')}\n`;
+    }),
+  );
+  const closing = clusters.map(
+    (one) => `${one.status.toUpperCase()} ${title(one)}: ${summary(one)}\n`,
+  );
+  return [...lines, ...closing].join('');
+}
+
+function property(text: string): string {
+  return oneLine(text).replaceAll('%', '%25').replaceAll(':', '%3A').replaceAll(',', '%2C');
+}
+
+// ---------------------------------------------------------------- monitoring
+
+/** One line, then perfdata: bytes as B, counts without a unit. */
+function nagios({ clusters, status }: CheckDocument): string {
+  const words = clusters.map((one) => {
+    const [first] = one.findings;
+    const bad = one.findings.filter(({ severity }) => severity !== 'info');
+    const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : '';
+    const said =
+      first !== undefined && bad.length > 0
+        ? `${first.message} [${first.code}]${more}`
+        : summary(one);
+    return `${title(one)}: ${said}`;
+  });
+  const perfdata = clusters.flatMap((one) => perf(one, clusters.length > 1));
+  const text = words.join('; ').replaceAll('|', '/');
+  return `PATCTL ${status.toUpperCase()} - ${oneLine(text)} | ${perfdata.join(' ')}\n`;
+}
+
+function perf(one: CheckedCluster, several: boolean): string[] {
+  const label = (name: string) =>
+    `'${oneLine(`${several ? `${title(one)}_` : ''}${name}`).replaceAll(/['=|]/g, '_')}'`;
+  const count = (severity: Finding['severity']) =>
+    one.findings.filter((finding) => finding.severity === severity).length;
+  return [
+    `${label('members')}=${one.members.length};;;0`,
+    `${label('critical')}=${count('critical')};;;0`,
+    `${label('warning')}=${count('warning')};;;0`,
+    ...one.members
+      .filter(({ lagBytes, name }) => lagBytes !== null && name !== one.leader)
+      .map(({ name, lagBytes }) => `${label(`${name}_lag`)}=${lagBytes ?? 0}B;;;0`),
+  ];
+}
+
+/** For node_exporter's textfile collector. */
+function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string {
+  const metrics: { name: string; help: string; samples: string[] }[] = [
+    {
+      name: 'patctl_check_status',
+      help: '0 ok, 1 warning, 2 critical, 3 unknown',
+      samples: clusters.map((one) =>
+        sample(
+          'patctl_check_status',
+          one,
+          {},
+          { ok: 0, warning: 1, critical: 2, unknown: 3 }[one.status],
+        ),
+      ),
+    },
+    {
+      name: 'patctl_check_finding',
+      help: 'How many of this finding there are; NaN when it could not be looked for',
+      samples: clusters.flatMap((one) =>
+        codes.map(({ code }) => {
+          const found = one.findings.filter((finding) => finding.code === code);
+          const value = isSkipped(one, code) && found.length === 0 ? NaN : found.length;
+          const severity = found[0]?.severity ?? 'none';
+          return sample('patctl_check_finding', one, { code, severity }, value);
+        }),
+      ),
+    },
+    {
+      name: 'patctl_member_lag_bytes',
+      help: "Behind the leader's position of the same reading",
+      samples: clusters.flatMap((one) =>
+        one.members
+          .filter(({ lagBytes }) => lagBytes !== null)
+          .map(({ name, lagBytes }) =>
+            sample('patctl_member_lag_bytes', one, { member: name }, lagBytes ?? 0),
+          ),
+      ),
+    },
+    {
+      name: 'patctl_check_timestamp_seconds',
+      help: 'When the cluster was read',
+      samples: clusters.map((one) =>
+        sample('patctl_check_timestamp_seconds', one, {}, Date.parse(one.takenAt) / 1000),
+      ),
+    },
+  ];
+  return metrics
+    .map(
+      ({ name, help, samples }) =>
+        `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${samples.map((line) => `${line}\n`).join('')}`,
+    )
+    .join('');
+}
+
+function sample(
+  name: string,
+  { cluster, group }: CheckedCluster,
+  labels: Record<string, string>,
+  value: number,
+): string {
+  const all = { cluster, ...(group === null ? {} : { group: String(group) }), ...labels };
+  const text = Object.entries(all).map(
+    ([key, label]) => `${key}="${oneLine(label).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
+  );
+  return `${name}{${text.join(',')}} ${Number.isNaN(value) ? 'NaN' : value}`;
+}

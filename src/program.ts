@@ -11,6 +11,7 @@ import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { showConfigCommand } from './commands/show-config.js';
+import { reinitCommand } from './commands/reinit.js';
 import { reloadCommand } from './commands/reload.js';
 import { restartCommand } from './commands/restart.js';
 import { quorumCommand } from './commands/quorum.js';
@@ -76,6 +77,7 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     resumeCommand,
     restartCommand,
     reloadCommand,
+    reinitCommand,
     historyCommand,
     showConfigCommand,
     editConfigCommand,

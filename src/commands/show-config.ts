@@ -44,13 +44,8 @@ async function showConfig(
 
 /** The configuration, or the ToolError that says why there is none. */
 export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']> {
-  const { config, scope, problems } = cluster;
-  if (!config) {
-    throw new ToolError('error', `The config key does not exist in the cluster ${scope}`, {
-      code: 'no_config',
-      hint: 'Patroni writes it when it bootstraps the cluster: is one running?',
-    });
-  }
+  const { config, problems } = cluster;
+  if (!config) throw noConfig(cluster);
   const broken = problems.find(({ key }) => key.endsWith('/config'));
   if (broken) {
     throw new ToolError('error', `${broken.key} ${broken.problem}`, {
@@ -59,4 +54,11 @@ export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']>
     });
   }
   return config;
+}
+
+export function noConfig({ scope }: Cluster): ToolError {
+  return new ToolError('error', `The config key does not exist in the cluster ${scope}`, {
+    code: 'no_config',
+    hint: 'Patroni writes it when it bootstraps the cluster: is one running?',
+  });
 }

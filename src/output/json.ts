@@ -19,16 +19,25 @@ function jsonString(text: string): string {
   return `"${text.replace(/["\\]|[^\x20-\x7e]/g, escape)}"`;
 }
 
-/** json.dumps(value): `, ` and `: ` between, everything but ASCII escaped. */
-export function jsonDump(value: Value): string {
+interface Separators {
+  comma: string;
+  colon: string;
+}
+const SPACED: Separators = { comma: ', ', colon: ': ' };
+
+/** json.dumps(value): `, ` and `: ` between unless told otherwise, everything but ASCII escaped. */
+export function jsonDump(value: Value, between: Separators = SPACED): string {
   if (value === null) return 'null';
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'string') return jsonString(value);
   if (typeof value === 'number' || typeof value === 'bigint' || isPyFloat(value))
     return numberText(value, 'NaN', 'Infinity');
-  if (isList(value)) return `[${value.map(jsonDump).join(', ')}]`;
-  const members = entriesOf(value).map(([key, item]) => `${jsonString(key)}: ${jsonDump(item)}`);
-  return `{${members.join(', ')}}`;
+  const { comma, colon } = between;
+  if (isList(value)) return `[${value.map((item) => jsonDump(item, between)).join(comma)}]`;
+  const members = entriesOf(value).map(
+    ([key, item]) => `${jsonString(key)}${colon}${jsonDump(item, between)}`,
+  );
+  return `{${members.join(comma)}}`;
 }
 
 /**

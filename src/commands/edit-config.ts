@@ -1,0 +1,368 @@
+/** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did meanwhile. */
+import { Command, Option } from 'commander';
+import {
+  patched,
+  readPair,
+  rebased,
+  settingPair,
+  threeWay,
+  withValue,
+} from '../cluster/config-edit.js';
+import {
+  CHECK_CODES,
+  checkConfig,
+  newProblems,
+  restartSettings,
+  type ConfigProblem,
+} from '../cluster/config-check.js';
+import type { Cluster } from '../cluster/model.js';
+import {
+  currentOf,
+  documentJson,
+  documentOf,
+  documentText,
+  isEqual,
+  looksSame,
+  plainObject,
+  readDocument,
+  readYaml,
+  type Current,
+  type Document,
+} from '../edit/document.js';
+import { ToolError, type Ending } from '../errors.js';
+import { readCluster } from '../operate/clusters.js';
+import { oneLine } from '../output/text.js';
+import { pythonText, type Value } from '../output/value.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+import { noConfig, readableConfig } from './show-config.js';
+
+interface EditOptions {
+  group?: number;
+  quiet?: boolean;
+  set: string[];
+  pg: string[];
+  apply?: string;
+  replace?: string;
+  force?: boolean;
+  resume?: string;
+  check?: boolean;
+  dryRun?: boolean;
+  skipCheck: string[];
+  wait?: boolean;
+  deadline?: number;
+}
+
+/** Two loops for everybody to read it, and some time to answer. */
+const TAKE_LOOPS = 2;
+const SPARE_MS = 5000;
+
+const each = (value: string, before: string[]): string[] => [...before, value];
+
+export function editConfigCommand(tool: Tool, finish: Finish): Command {
+  return new Command('edit-config')
+    .description('Edit the configuration of the cluster')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('-q, --quiet', 'Do not show changes')
+    .option('-s, --set <key=value>', 'Set a value; null removes it; may be repeated', each, [])
+    .option('-p, --pg <name=value>', 'Set a setting of PostgreSQL; may be repeated', each, [])
+    .option('--apply <file>', 'Apply the changes in this YAML file; - is stdin')
+    .option('--replace <file>', 'Replace everything by this YAML file; - is stdin')
+    .addOption(new Option('--force', 'Do not ask for confirmation; checks are made all the same'))
+    .option('--resume <file>', 'Go on with an edit that was kept')
+    .option('--check', 'Check only: nothing is shown or written')
+    .option('--dry-run', 'Show and check the change, write nothing')
+    .addOption(
+      new Option('--skip-check <code>', 'Write in spite of this check; may be repeated')
+        .choices([...CHECK_CODES, 'all'])
+        .argParser(each)
+        .default([]),
+    )
+    .option('--wait', 'Wait until every member has taken it')
+    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
+    .action(async (cluster: string | undefined, options: EditOptions) =>
+      finish(await editConfig(tool, cluster, options)),
+    );
+}
+
+async function editConfig(
+  tool: Tool,
+  name: string | undefined,
+  options: EditOptions,
+): Promise<Ending> {
+  checkOptions(options);
+  const scope = await scopeOrDefault(tool, name);
+  const { group, namespace } = await tool.config();
+  const cluster = await readCluster(tool, scope, options.group ?? group);
+  // A configuration that cannot be read can be replaced, and nothing else.
+  if (options.replace === undefined) readableConfig(cluster);
+  const current = currentOf(cluster, namespace);
+  if (!current) throw noConfig(cluster);
+  const edit = await takeEdit(tool, options, scope, current);
+  const work = { cluster, current, edit };
+  const wrote = await carryOut(tool, options, work).catch(async (error: unknown) => {
+    throw edit.file === null ? error : await kept(error, edit.file);
+  });
+  if (options.dryRun && edit.file !== null) {
+    const { resumeHint } = await import('../edit/editor.js');
+    tool.io.err(`${resumeHint(edit.file)}\n`);
+  } else await edit.discard();
+  if (wrote && options.wait) await waited(tool, options, work);
+  return 'ok';
+}
+
+function checkOptions({ apply, replace, resume, set, pg }: EditOptions): void {
+  if (apply === '-' && replace === '-') {
+    throw new ToolError('usage', '--apply and --replace cannot both read stdin');
+  }
+  const named = apply ?? replace ?? set[0] ?? pg[0];
+  if (resume !== undefined && named !== undefined) {
+    throw new ToolError('usage', '--resume goes on in the editor: no other change can be named');
+  }
+}
+
+// ---------------------------------------------------------------- what is to be
+
+interface Edit {
+  document: Document;
+  /** What the difference shows: an editor's text as it was typed. */
+  text: string;
+  /** Where the editor's text lies; null without an editor. */
+  file: string | null;
+  discard: () => Promise<void>;
+}
+
+async function takeEdit(
+  tool: Tool,
+  options: EditOptions,
+  scope: string,
+  current: Current,
+): Promise<Edit> {
+  const { apply, replace, set, pg, resume, check } = options;
+  let document: Document | null = check ? current.document : null;
+  if (replace !== undefined) {
+    document = patched<Value>(new Map(), await fileDocument(tool, replace), looksSame);
+  }
+  if (apply !== undefined) {
+    const patch = await fileDocument(tool, apply);
+    document = patched(document ?? current.document, patch, looksSame);
+  }
+  for (const pair of [...set, ...pg.map(settingPair)]) {
+    document = await withPair(document ?? current.document, pair);
+  }
+  if (document) {
+    return { document, text: documentText(document), file: null, discard: () => Promise.resolve() };
+  }
+  return inEditor(tool, scope, current, resume);
+}
+
+async function withPair(document: Document, pair: string): Promise<Document> {
+  const read = readPair(pair);
+  if (!read) {
+    throw new ToolError('usage', 'Invalid parameter setting: KEY=VALUE is wanted', {
+      code: 'bad_pair',
+    });
+  }
+  const label = `the value of ${oneLine(read.path.join('.'))}`;
+  return withValue(document, read.path, await readYaml(read.value, label));
+}
+
+async function fileDocument(tool: Tool, file: string): Promise<Document> {
+  return readDocument(await fileText(tool, file), file === '-' ? 'stdin' : file);
+}
+
+async function fileText(tool: Tool, file: string): Promise<string> {
+  if (file === '-') {
+    const chunks: Buffer[] = [];
+    for await (const chunk of tool.io.stdin) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks).toString('utf8');
+  }
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    throw new ToolError('usage', `cannot read ${file}: ${code}`, { code: 'no_file', cause: error });
+  }
+}
+
+async function inEditor(
+  tool: Tool,
+  scope: string,
+  current: Current,
+  resume: string | undefined,
+): Promise<Edit> {
+  const { edit, discardEdit, resumeHint } = await import('../edit/editor.js');
+  const base = documentJson(current.document);
+  const text = resume === undefined ? current.text : await resumedText(resume, current);
+  const edited = await edit(tool, scope, { text, base });
+  if (resume !== undefined && resume !== edited.path) await discardEdit(resume);
+  try {
+    const document = await readDocument(edited.text, edited.path);
+    return { document, text: edited.text, file: edited.path, discard: edited.discard };
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ToolError('error', error.message, {
+      code: 'broken_edit',
+      hint: resumeHint(edited.path),
+    });
+  }
+}
+
+/** A kept edit on top of what the configuration has become since. */
+async function resumedText(file: string, current: Current): Promise<string> {
+  const { keptEdit } = await import('../edit/editor.js');
+  const { text, base } = await keptEdit(file);
+  const then = documentOf(base);
+  if (!then || isEqual(then, current.document)) return text;
+  const mine = await readDocument(text, file).catch(() => null);
+  const merged = mine && rebased(then, current.document, mine, looksSame);
+  if (merged) return documentText(merged);
+  throw new ToolError('error', 'the configuration was changed since this edit was begun', {
+    code: 'concurrent_change',
+    hint: `${file} is still there; begin anew with edit-config`,
+    evidence: mine ? threeWayEvidence(then, current.document, mine) : [],
+  });
+}
+
+async function kept(error: unknown, file: string): Promise<unknown> {
+  if (!(error instanceof ToolError)) return error;
+  const { resumeHint } = await import('../edit/editor.js');
+  const { ending, message, code, evidence, hint } = error;
+  const both = [hint, resumeHint(file)].filter((line) => line !== undefined).join('\n');
+  return new ToolError(ending, message, { code, evidence, hint: both, cause: error });
+}
+
+// ---------------------------------------------------------------- show, check, ask, write
+
+interface Work {
+  cluster: Cluster;
+  current: Current;
+  edit: Edit;
+}
+
+/** True when it was written. */
+async function carryOut(tool: Tool, options: EditOptions, work: Work): Promise<boolean> {
+  const { current, edit } = work;
+  const { quiet, force, check, dryRun, apply, replace } = options;
+  const { io } = tool;
+  const problems = judge(work);
+  if (check) {
+    for (const problem of problems) io.out(`${problemLine(problem)}\n`);
+    if (problems.length === 0) io.out('No problem found\n');
+    refuse(problems, options.skipCheck);
+    return false;
+  }
+  if (isEqual(current.document, edit.document)) {
+    if (!quiet) io.out('Not changed\n');
+    return false;
+  }
+  if (!quiet) {
+    const { diffText } = await import('../output/unified.js');
+    io.out(await diffText(current.text, edit.text, io.outColor));
+  }
+  for (const problem of problems) io.err(`${problemLine(problem)}\n`);
+  refuse(problems, options.skipCheck);
+  sayRestarts(tool, work);
+  if (dryRun) {
+    io.err('dry run: nothing was written\n');
+    return false;
+  }
+  if (!force) await consent(tool, apply === '-' || replace === '-');
+  await write(tool, work);
+  io.out('Configuration changed\n');
+  return true;
+}
+
+function judge({ current, edit }: Work): ConfigProblem[] {
+  const before = checkConfig(plainObject(current.document));
+  return newProblems(checkConfig(plainObject(edit.document)), before);
+}
+
+function problemLine({ level, code, message }: ConfigProblem): string {
+  return oneLine(`${level}: ${message} [${code}]`);
+}
+
+function refuse(problems: readonly ConfigProblem[], skipped: readonly string[]): void {
+  const errors = problems.filter(
+    ({ level, code }) => level === 'error' && !skipped.includes(code) && !skipped.includes('all'),
+  );
+  if (errors.length === 0) return;
+  const codes = [...new Set(errors.map(({ code }) => code))];
+  throw new ToolError('error', 'the configuration was checked and refused; nothing was written', {
+    code: 'config_refused',
+    hint: `correct it, or write it all the same with ${codes.map((code) => `--skip-check ${code}`).join(' ')}`,
+    evidence: errors.map(({ key, message }) => ({ witness: 'check', subject: key, said: message })),
+  });
+}
+
+function sayRestarts(tool: Tool, { cluster, current, edit }: Work): void {
+  const names = restartSettings(plainObject(current.document), plainObject(edit.document));
+  if (names.length === 0) return;
+  const members = cluster.members.map(({ name }) => name).join(', ');
+  tool.io.err(oneLine(`note: ${names.join(', ')}: takes a restart of ${members}`) + '\n');
+}
+
+async function consent(tool: Tool, stdinIsTaken: boolean): Promise<void> {
+  const { io, flags } = tool;
+  if (stdinIsTaken || !io.stdinIsTty || !io.stderrIsTty) {
+    if (flags.compat && stdinIsTaken) io.out('Use --force option to apply changes\n');
+    throw new ToolError('usage', 'nothing was written: it has to be confirmed', {
+      code: 'no_terminal',
+      hint: 'give --force to apply the changes without a question',
+    });
+  }
+  const { openAsker } = await import('../output/ask.js');
+  const asker = openAsker(tool);
+  try {
+    if (await asker.confirm('Apply these changes?')) return;
+  } finally {
+    asker.close();
+  }
+  throw new ToolError('error', 'declined; nothing was written', { code: 'declined' });
+}
+
+/** Once, and only if the key is still what was edited. */
+async function write(tool: Tool, { current, edit }: Work): Promise<void> {
+  const { key, modRevision, document } = current;
+  const dcs = await tool.dcs();
+  const value = documentJson(edit.document);
+  const outcome = await dcs.txn([{ key, modRevision }], [{ op: 'put', key, value }]);
+  if (outcome.done) return;
+  const theirs = documentOf(outcome.current.find((kv) => kv.key === key)?.value ?? '');
+  const evidence = theirs ? threeWayEvidence(document, theirs, edit.document) : [];
+  throw new ToolError('error', 'Config modification aborted due to concurrent changes', {
+    code: 'concurrent_change',
+    evidence,
+    hint: theirs
+      ? 'nothing was written; look at what was changed meanwhile and try again'
+      : 'the config key was taken away or made unreadable meanwhile; nothing was written',
+  });
+}
+
+/** Key by key: what it was, what it has become, what this edit wants. */
+function threeWayEvidence(base: Document, theirs: Document, mine: Document): ToolError['evidence'] {
+  const show = (value: Value | undefined) =>
+    value === undefined ? 'absent' : pythonText(value).slice(0, 200);
+  return threeWay(base, theirs, mine, looksSame).map((one) => {
+    const [was, other, own] = [one.base, one.theirs, one.mine].map((node) => show(node as Value));
+    const now = other === was ? '' : `, is now ${other ?? ''}`;
+    const wanted = own === was ? '' : `, this edit wants ${own ?? ''}`;
+    const clash = one.clash ? ' (clash)' : '';
+    return {
+      witness: 'DCS',
+      subject: one.path.join('.'),
+      said: `was ${was ?? ''}${now}${wanted}${clash}`,
+    };
+  });
+}
+
+async function waited(tool: Tool, options: EditOptions, { cluster, edit }: Work): Promise<void> {
+  const { waitTaken } = await import('../edit/taken.js');
+  const loops = TAKE_LOOPS * (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const limitMs = options.deadline ?? loops + SPARE_MS;
+  const names = await waitTaken(tool, cluster, plainObject(edit.document), limitMs);
+  tool.io.err(`taken by ${names.map(oneLine).join(', ')}\n`);
+}

@@ -1,0 +1,366 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { loadGolden } from '../fixtures/golden.js';
+import { quickClock, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
+
+const KEY = '/service/demo/config';
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'patctl-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+interface Stage extends FakeCluster {
+  dcs: MemoryDcs;
+}
+
+/** The recorded cluster `off`; `change` goes over its configuration. */
+function stage(change: Record<string, unknown> = {}): Stage {
+  const cluster = recorded('off');
+  const config = JSON.parse(cluster.keys[KEY] ?? '') as Record<string, unknown>;
+  const keys = { ...cluster.keys, [KEY]: JSON.stringify({ ...config, ...change }) };
+  return { ...cluster, keys, dcs: memoryDcs(keys) };
+}
+
+async function stored({ dcs }: Stage): Promise<string> {
+  const { kvs } = await dcs.range('/service/demo/');
+  return kvs.find(({ key }) => key === KEY)?.value ?? '';
+}
+
+async function storedObject(cluster: Stage): Promise<Record<string, unknown>> {
+  return JSON.parse(await stored(cluster)) as Record<string, unknown>;
+}
+
+const edit = (cluster: FakeCluster, ...args: string[]) =>
+  runFake(cluster, ['edit-config', ...args]);
+
+describe('what the recorded patronictl printed, in the order of the recording', () => {
+  const runs = loadGolden('write-off').runs;
+  const STEPS: [run: string, ...args: string[]][] = [
+    ['edit-s', '-s', 'maximum_lag_on_failover=3000000'],
+    ['edit-p', '-p', 'work_mem=6MB'],
+    ['edit-apply', '--apply', 'apply.yaml'],
+    ['edit-apply-unchanged', '--apply', 'apply.yaml'],
+    ['edit-s-null', '-s', 'maximum_lag_on_failover=null'],
+    ['edit-s-bad-loopwait', '-s', 'loop_wait=abc'],
+    ['edit-s-fix-loopwait', '-s', 'loop_wait=2'],
+    ['edit-s-ttl5', '-s', 'ttl=5'],
+    ['edit-s-ttl20', '-s', 'ttl=20'],
+    ['edit-p-nosuchguc', '-p', 'nosuchguc=1'],
+    ['edit-p-nosuchguc-null', '-p', 'nosuchguc=null'],
+    ['edit-p-badvalue', '-p', 'work_mem=banana'],
+    ['edit-p-work-null', '-p', 'work_mem=null'],
+    ['edit-p-pending', '-p', 'max_connections=50'],
+  ];
+
+  test('to the byte, and the configuration comes out where it began but for two settings', async () => {
+    const cluster = stage();
+    const apply = file(
+      'apply.yaml',
+      'maximum_lag_on_failover: 2000000\npostgresql:\n  parameters:\n    work_mem: 5MB\n',
+    );
+    for (const [name, ...args] of STEPS) {
+      const ours = await runFake(cluster, [
+        '--compat',
+        'edit-config',
+        ...args.map((arg) => (arg === 'apply.yaml' ? apply : arg)),
+        '--force',
+        '--skip-check',
+        'all',
+      ]);
+      expect([name, ours.out, ours.code]).toEqual([name, runs[name]?.out, runs[name]?.rc]);
+    }
+    const before = JSON.parse(recorded('off').keys[KEY] ?? '') as Record<string, unknown>;
+    delete before['maximum_lag_on_failover'];
+    const parameters = (before['postgresql'] as { parameters: Record<string, unknown> }).parameters;
+    parameters['max_connections'] = 50;
+    expect(await storedObject(cluster)).toEqual(before);
+  });
+});
+
+describe('edit-config', () => {
+  test('writes compact JSON with the order of the keys kept', async () => {
+    const keys = { [KEY]: '{"ttl": 30, "loop_wait": 10, "x": 1.0, "retry_timeout": 10}' };
+    const cluster: Stage = { keys, dcs: memoryDcs(keys) };
+    expect((await edit(cluster, '-s', 'ttl=40', '-s', 'pause=on', '--force')).code).toBe(0);
+    expect(await stored(cluster)).toBe(
+      '{"ttl":40,"loop_wait":10,"x":1.0,"retry_timeout":10,"pause":true}',
+    );
+  });
+
+  test('values are YAML, settings may hold dots, null takes away what it leaves empty', async () => {
+    const cluster = stage({ slots: { one: { type: 'physical' } } });
+    const args = ['-s', 'slots.one.type=null', '-p', 'auto_explain.log_min_duration=1s'];
+    const run = await edit(
+      cluster,
+      ...args,
+      '-s',
+      'ignore_slots=[{name: a, type: logical}]',
+      '--force',
+    );
+    expect(run.err).toBe('');
+    const config = await storedObject(cluster);
+    expect('slots' in config).toBe(false);
+    expect(config['ignore_slots']).toEqual([{ name: 'a', type: 'logical' }]);
+    expect(config['postgresql']).toMatchObject({
+      parameters: { 'auto_explain.log_min_duration': '1s' },
+    });
+  });
+
+  test('--replace leaves nothing of what was there', async () => {
+    const cluster = stage();
+    const run = await edit(
+      cluster,
+      '--replace',
+      file('r.yaml', 'ttl: 40\nloop_wait: 5\n'),
+      '--force',
+    );
+    expect(run.code).toBe(0);
+    expect(await stored(cluster)).toBe('{"ttl":40,"loop_wait":5}');
+  });
+
+  test('without a terminal and without --force nothing is written: exit 2 names --force', async () => {
+    const cluster = stage();
+    const before = await stored(cluster);
+    const { out, err, code } = await edit(cluster, '-s', 'ttl=40');
+    expect(code).toBe(2);
+    expect(out).toContain('+ttl: 40\n');
+    expect(err).toContain('--force');
+    expect(await stored(cluster)).toBe(before);
+  });
+
+  test('a question on a terminal: no is exit 1, yes writes', async () => {
+    const cluster = stage();
+    const no = await edit({ ...cluster, answers: ['n'] }, '-s', 'ttl=40');
+    expect([no.code, (await storedObject(cluster))['ttl']]).toEqual([1, 20]);
+    const yes = await edit({ ...cluster, answers: ['y'] }, '-s', 'ttl=40');
+    expect(yes.err).toContain('Apply these changes? [y/N]: ');
+    expect([yes.code, (await storedObject(cluster))['ttl']]).toEqual([0, 40]);
+  });
+
+  test('--dry-run shows and writes nothing, --quiet shows nothing', async () => {
+    const cluster = stage();
+    const dry = await edit(cluster, '-s', 'ttl=40', '--dry-run');
+    expect([dry.code, dry.err]).toEqual([0, 'dry run: nothing was written\n']);
+    expect(dry.out).toContain('+ttl: 40');
+    expect((await storedObject(cluster))['ttl']).toBe(20);
+    expect((await edit(cluster, '-q', '-s', 'ttl=40', '--force')).out).toBe(
+      'Configuration changed\n',
+    );
+    expect((await edit(cluster, '-q', '-s', 'ttl=40', '--force')).out).toBe('');
+    expect((await edit(cluster, '-s', 'ttl=40', '--force')).out).toBe('Not changed\n');
+  });
+
+  test('a slip of the pen is refused with the word that is meant; --skip-check writes it', async () => {
+    const cluster = stage();
+    const refused = await edit(cluster, '-s', 'loop_wiat=5', '--force');
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('loop_wiat is unknown to Patroni: is loop_wait meant?');
+    expect(refused.err).toContain('--skip-check unknown_key');
+    expect('loop_wiat' in (await storedObject(cluster))).toBe(false);
+    const all = await edit(cluster, '-s', 'loop_wiat=5', '--force', '--skip-check', 'unknown_key');
+    expect(all.code).toBe(0);
+    // What stands there already does not stop the next edit.
+    expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(0);
+  });
+
+  test('says which settings take a restart, and of whom', async () => {
+    const { err } = await edit(
+      stage(),
+      '-p',
+      'max_connections=60',
+      '-p',
+      'work_mem=1MB',
+      '--force',
+    );
+    expect(err).toBe('note: max_connections: takes a restart of pg1, pg2, pg3\n');
+  });
+
+  test('a concurrent change is shown three ways, and not overwritten', async () => {
+    const cluster = stage();
+    const { dcs } = cluster;
+    const range = dcs.range.bind(dcs);
+    dcs.range = async (prefix) => {
+      const read = await range(prefix);
+      const config = JSON.parse(await value(read.kvs)) as object;
+      dcs.put(KEY, JSON.stringify({ ...config, ttl: 60, loop_wait: 3 }));
+      return read;
+    };
+    const { code, err } = await edit(
+      cluster,
+      '-s',
+      'ttl=40',
+      '-s',
+      'check_timeline=true',
+      '--force',
+    );
+    dcs.range = range;
+    expect(code).toBe(1);
+    expect(err).toContain('Config modification aborted due to concurrent changes');
+    expect(err).toContain('DCS ttl: was 20, is now 60, this edit wants 40 (clash)');
+    expect(err).toContain('DCS loop_wait: was 2, is now 3\n');
+    expect(err).toContain('DCS check_timeline: was absent, this edit wants True\n');
+    expect((await storedObject(cluster))['ttl']).toBe(60);
+  });
+
+  const value = (kvs: { key: string; value: string }[]) =>
+    Promise.resolve(kvs.find(({ key }) => key === KEY)?.value ?? '{}');
+
+  test('one txn, and a lost answer is unconfirmed, not sent again', async () => {
+    const cluster = stage();
+    cluster.dcs.failNext('lost', 'txn');
+    expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(5);
+    expect(cluster.dcs.calls.filter((call) => call === 'txn')).toHaveLength(1);
+  });
+
+  test.each([
+    ['--check', '-s', 'ttl=5'],
+    ['--check', '-s', 'synchronous_mode=maybe'],
+    ['--check', '-p', 'max_connections=many'],
+  ])('%s %s %s finds it, exit 1, nothing written', async (...args) => {
+    const cluster = stage();
+    const { code, out } = await edit(cluster, ...args);
+    expect([code, out.startsWith('error: ')]).toEqual([1, true]);
+    expect(cluster.dcs.calls).not.toContain('txn');
+  });
+
+  test('--check of the configuration as it is', async () => {
+    const { code, out } = await edit(stage(), '--check');
+    expect([code, out]).toEqual([0, 'No problem found\n']);
+  });
+
+  test('a file that is no YAML, or no mapping, or not there', async () => {
+    const cluster = stage();
+    const broken = await edit(cluster, '--apply', file('b.yaml', 'a: [1\n'), '--force');
+    expect([broken.code, broken.err.includes('b.yaml:')]).toEqual([1, true]);
+    const list = await edit(cluster, '--apply', file('l.yaml', '- a\n'), '--force');
+    expect([list.code, list.err.includes('no mapping')]).toEqual([1, true]);
+    expect((await edit(cluster, '--apply', join(folder, 'none'), '--force')).code).toBe(2);
+    expect((await edit(cluster, '-s', 'ttl', '--force')).code).toBe(2);
+    expect((await edit(cluster, '--apply', '-', '--replace', '-', '--force')).code).toBe(2);
+    expect(cluster.dcs.calls).not.toContain('txn');
+  });
+
+  test('an unreadable configuration can be replaced, not edited', async () => {
+    const keys = { ...stage().keys, [KEY]: '{"ttl"' };
+    const cluster: Stage = { keys, dcs: memoryDcs(keys) };
+    expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(1);
+    expect((await edit(cluster, '--replace', file('n.yaml', 'ttl: 40'), '--force')).code).toBe(0);
+    expect(await stored(cluster)).toBe('{"ttl":40}');
+  });
+
+  test('without EDITOR, terminal or change: the ways to name one', async () => {
+    const { code, err } = await edit(stage());
+    expect(code).toBe(2);
+    expect(err).toContain('--set, --pg, --apply or --replace, or set EDITOR');
+  });
+});
+
+describe('edit-config in an editor', () => {
+  const inEditor = (cluster: FakeCluster, script: string, ...args: string[]) =>
+    runFake(cluster, ['edit-config', ...args], {
+      EDITOR: `sh ${file('editor.sh', `${script}\n`)}`,
+      PATH: process.env['PATH'] ?? '',
+    });
+  const keptFile = (err: string) => /--resume (\S+)/.exec(err)?.[1] ?? '';
+
+  test('what it leaves is applied, and the file is gone', async () => {
+    const cluster = stage();
+    const seen = join(folder, 'seen');
+    const run = await inEditor(
+      cluster,
+      `echo "$1" > ${seen}; sed -i 's/^ttl: 20/ttl: 40 # more/' "$1"`,
+      '--force',
+    );
+    expect([run.code, run.err]).toEqual([0, '']);
+    expect(run.out).toContain('-ttl: 20\n+ttl: 40 # more\n');
+    expect((await storedObject(cluster))['ttl']).toBe(40);
+    expect(existsSync(readFileSync(seen, 'utf8').trim())).toBe(false);
+  });
+
+  test('a broken edit is kept, says where, and can be gone on with', async () => {
+    const cluster = stage();
+    const broken = await inEditor(cluster, `echo 'ttl: [40' > "$1"`, '--force');
+    const path = keptFile(broken.err);
+    expect([broken.code, readFileSync(path, 'utf8')]).toEqual([1, 'ttl: [40\n']);
+    const again = await inEditor(cluster, `sed -i 's/\\[40/40/' "$1"`, '--force', '--resume', path);
+    expect(again.code).toBe(0);
+    expect(await stored(cluster)).toBe('{"ttl":40}');
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('an edit that is refused is kept; resumed, it meets what has changed since', async () => {
+    const cluster = stage();
+    const refused = await inEditor(cluster, `sed -i 's/^ttl: 20/ttl: 5/' "$1"`, '--force');
+    const path = keptFile(refused.err);
+    expect(refused.code).toBe(1);
+    expect((await edit(cluster, '-s', 'check_timeline=true', '--force')).code).toBe(0);
+    const again = await inEditor(
+      cluster,
+      `sed -i 's/^ttl: 5/ttl: 41/' "$1"`,
+      '--force',
+      '--resume',
+      path,
+    );
+    expect([again.code, again.err]).toEqual([0, '']);
+    expect(await storedObject(cluster)).toMatchObject({ ttl: 41, check_timeline: true });
+  });
+
+  test('resumed after somebody changed the same key: three ways, exit 1, still kept', async () => {
+    const cluster = stage();
+    const refused = await inEditor(cluster, `sed -i 's/^ttl: 20/ttl: 5/' "$1"`, '--force');
+    const path = keptFile(refused.err);
+    await edit(cluster, '-s', 'ttl=60', '--force');
+    const again = await inEditor(cluster, 'true', '--force', '--resume', path);
+    expect(again.code).toBe(1);
+    expect(again.err).toContain('DCS ttl: was 20, is now 60, this edit wants 5 (clash)');
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test('an editor that fails keeps the edit', async () => {
+    const { code, err } = await inEditor(stage(), 'exit 3', '--force');
+    expect([code, existsSync(keptFile(err))]).toEqual([1, true]);
+    expect(err).toContain('the editor ended with 3');
+  });
+
+  test('nothing edited is nothing changed', async () => {
+    const { code, out, err } = await inEditor(stage(), 'true');
+    expect([code, out, err]).toEqual([0, 'Not changed\n', '']);
+  });
+});
+
+describe('edit-config --wait', () => {
+  const answering = (cluster: Stage, slow: readonly string[]): FakeCluster => ({
+    ...cluster,
+    clock: quickClock(),
+    call: async (_, apiUrl) => {
+      const body = await stored(cluster);
+      if (slow.some((port) => apiUrl.includes(port))) return { kind: 'not_sent', reason: 'gone' };
+      return { kind: 'answered', answer: { status: 200, body, json: JSON.parse(body) as never } };
+    },
+  });
+
+  test('until everybody has it', async () => {
+    const run = await edit(answering(stage(), []), '-s', 'ttl=40', '--force', '--wait');
+    expect([run.code, run.err]).toEqual([0, 'taken by pg1, pg2, pg3\n']);
+  });
+
+  test('at the limit: exit 5 names who has not', async () => {
+    const cluster = stage();
+    const pg2 = /http:\/\/[^/]*/.exec(cluster.keys['/service/demo/members/pg2'] ?? '')?.[0] ?? '?';
+    const run = await edit(answering(cluster, [pg2]), '-s', 'ttl=40', '--force', '--wait');
+    expect(run.code).toBe(5);
+    expect(run.out).toContain('Configuration changed\n');
+    expect(run.err).toContain('not taken yet by pg2');
+    expect(run.err).toContain('REST pg2: gone');
+  });
+});

@@ -168,9 +168,9 @@ async function showPlan(change: Change, when: Scheduled | null): Promise<void> {
   const { tool, options, story } = change;
   const { io, flags } = tool;
   if (options.format === 'json') return;
-  if (story.dryRun) return io.out(await planText(story.plan, io.outColor));
+  if (story.dryRun) return io.out(await planText(story.plan, { color: io.outColor, all: true }));
   if (flags.compat) return;
-  io.err(await planText(story.plan, io.errColor));
+  io.err(await planText(story.plan, { color: io.errColor, all: false }));
   if (!when) return;
   const zone = when.zone ?? localZone();
   io.err(`Scheduled for ${localText(when.atMs, zone)} (${zone}), that is ${utcText(when.atMs)}\n`);

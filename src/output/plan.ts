@@ -14,14 +14,31 @@ export function planDocument(plan: Plan): PlanDocument {
   return { schemaVersion: 1, ...plan, refusedBy: refusals(plan).map(({ name }) => name) };
 }
 
-/** Every check with what it found, then the verdict, then what to do about what is not ok. */
-export async function planText(plan: Plan, color: boolean): Promise<string> {
+/** Checks that a plan shows although they are ok: they are what the decision rests on. */
+const ALWAYS_SHOWN = ['votes', 'data_loss'];
+
+/**
+ * The checks with what they found, then the verdict, then what to do about what is not ok. Without `all`
+ * the checks that are ok are only counted.
+ */
+export async function planText(
+  plan: Plan,
+  { color, all }: { color: boolean; all: boolean },
+): Promise<string> {
   if (plan.nothingToDo) return `${oneLine(verdictLine(plan))}\n`;
-  const rows = plan.checks.map(({ name, result, said }) => [name, result, said]);
+  const shown = plan.checks.filter(
+    ({ name, result }) => all || result !== 'ok' || ALWAYS_SHOWN.includes(name),
+  );
+  const rows = shown.map(({ name, result, said }) => [name, result, said]);
   const table = await grid(['Check', 'Result', 'Found'], rows);
-  const lines = [verdictLine(plan), ...nextLines(plan.checks)];
+  const others = plan.checks.length - shown.length;
+  const lines = [
+    ...(others > 0 ? [`  and ${others} more, all ok (--dry-run shows them)`] : []),
+    verdictLine(plan),
+    ...nextLines(plan.checks),
+  ];
   const painted = color ? await paint(table) : table;
-  return `${painted}\n${lines.map((line) => `${oneLine(line)}\n`).join('')}`;
+  return `${painted}${lines.map((line) => `${oneLine(line)}\n`).join('')}`;
 }
 
 /** The plan in one sentence: what would be done, or why it is refused, and what may be lost. */

@@ -2,7 +2,7 @@
 import { planDifferences } from '../cluster/plandiff.js';
 import { planOf, refusals, type ChangeRequest, type Plan } from '../cluster/plan.js';
 import type { Snapshot } from '../cluster/model.js';
-import { scopeOrDefault, witnesses } from '../commands/options.js';
+import { scopeOrDefault, witnesses, type WitnessOptions } from '../commands/options.js';
 import { ToolError, type Ending } from '../errors.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import { planText } from '../output/plan.js';
@@ -117,7 +117,10 @@ async function whatToRead(
   name: string | undefined,
   options: ChangeOptions,
 ): Promise<{ reading: SnapshotRequest; citus: boolean }> {
-  const asked = await witnesses(tool, options);
+  // --timeout is the whole waiting's here, never the limit of one call.
+  const limits: WitnessOptions = { ...options };
+  delete limits.timeout;
+  const asked = await witnesses(tool, limits);
   const scope = await scopeOrDefault(tool, name);
   const config = await tool.config();
   const group = options.group ?? config.group;

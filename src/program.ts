@@ -7,6 +7,9 @@ import { editConfigCommand } from './commands/edit-config.js';
 import { failoverCommand } from './commands/failover.js';
 import { historyCommand } from './commands/history.js';
 import { flushCommand } from './commands/flush.js';
+import { leaderCommand, membersCommand } from './commands/leader.js';
+import { readyCommand } from './commands/ready.js';
+import { waitCommand } from './commands/wait.js';
 import { listCommand, topologyCommand } from './commands/list.js';
 import { parseDurationMs } from './commands/options.js';
 import { pauseCommand, resumeCommand } from './commands/pause.js';
@@ -14,6 +17,7 @@ import { showConfigCommand } from './commands/show-config.js';
 import { reinitCommand } from './commands/reinit.js';
 import { reloadCommand } from './commands/reload.js';
 import { restartCommand } from './commands/restart.js';
+import { queryCommand } from './commands/query.js';
 import { quorumCommand } from './commands/quorum.js';
 import { statusCommand } from './commands/status.js';
 import { whyNotCommand } from './commands/why-not.js';
@@ -68,6 +72,10 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     topologyCommand,
     statusCommand,
     checkCommand,
+    waitCommand,
+    readyCommand,
+    leaderCommand,
+    membersCommand,
     quorumCommand,
     whyNotCommand,
     switchoverCommand,
@@ -83,6 +91,7 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     editConfigCommand,
     versionCommand,
     dsnCommand,
+    queryCommand,
     configCommand,
   ]) {
     const command = make(tool, finish).copyInheritedSettings(program);

@@ -1,0 +1,161 @@
+/** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
+import { bytesText } from './checks/say.js';
+import { isUnfed } from './checks/replication.js';
+import { sameName, type MemberView, type View } from './roles.js';
+
+export type Condition =
+  | { kind: 'leader'; name: string | null }
+  | { kind: 'healthy' }
+  | { kind: 'streaming'; count: number }
+  | { kind: 'caught-up'; member: string | null }
+  | { kind: 'sync'; count: number }
+  | { kind: 'paused' }
+  | { kind: 'resumed' }
+  | { kind: 'no-pending-restart' }
+  | { kind: 'gone'; member: string };
+
+export const CONDITIONS =
+  'leader[=NAME], healthy, streaming=N, caught-up[=MEMBER], sync=N, paused, resumed, no-pending-restart, gone=MEMBER';
+
+/** null when the text names no condition. */
+export function parseCondition(text: string): Condition | null {
+  const [kind = '', ...rest] = text.split('=');
+  const value = rest.length > 0 ? rest.join('=') : null;
+  const count = value !== null && /^[0-9]+$/.test(value) ? Number(value) : null;
+  switch (kind) {
+    case 'leader':
+      return value === '' ? null : { kind, name: value };
+    case 'caught-up':
+      return value === '' ? null : { kind, member: value };
+    case 'gone':
+      return value === null || value === '' ? null : { kind, member: value };
+    case 'streaming':
+    case 'sync':
+      return count === null ? null : { kind, count };
+    case 'healthy':
+    case 'paused':
+    case 'resumed':
+    case 'no-pending-restart':
+      return value === null ? { kind } : null;
+    default:
+      return null;
+  }
+}
+
+export interface LagLimit {
+  maxLagBytes: number;
+  mode: 'replay' | 'write';
+}
+
+/** What is still missing; null when the condition holds. */
+export function missing(condition: Condition, view: View, limit: LagLimit): string | null {
+  const { cluster } = view.snapshot;
+  switch (condition.kind) {
+    case 'leader':
+      return missingLeader(condition.name, view);
+    case 'healthy':
+      return missingHealth(view);
+    case 'streaming': {
+      const streaming = replicas(view).filter(isStreaming).length;
+      return streaming >= condition.count
+        ? null
+        : `${streaming} of ${condition.count} replicas stream`;
+    }
+    case 'caught-up':
+      return missingCaughtUp(condition.member, view, limit);
+    case 'sync': {
+      const sync = view.members.filter(isSync).length;
+      return sync >= condition.count ? null : `${sync} of ${condition.count} are synchronous`;
+    }
+    case 'paused':
+    case 'resumed':
+      return missingPause(condition.kind === 'paused', view);
+    case 'no-pending-restart': {
+      const waiting = cluster.members.filter(({ name, pendingRestart }) => {
+        const { rest } = view.members.find((one) => one.name === name) ?? {};
+        return rest?.ok ? rest.value.pendingRestart : pendingRestart;
+      });
+      return waiting.length === 0
+        ? null
+        : `${waiting.map(({ name }) => name).join(', ')} wait for a restart`;
+    }
+    case 'gone':
+      return cluster.members.some(({ name }) => name === condition.member)
+        ? `${condition.member} still has its member key`
+        : null;
+  }
+}
+
+function replicas({ members, snapshot }: View): MemberView[] {
+  return members.filter(({ member, name }) => member && name !== snapshot.cluster.leaderName);
+}
+
+function isStreaming({ observed, row, rest }: MemberView): boolean {
+  if (observed !== 'replica') return false;
+  return row?.state === 'streaming' || (rest.ok && rest.value.replicationState === 'streaming');
+}
+
+function isSync({ syncState }: MemberView): boolean {
+  return syncState === 'sync' || syncState === 'quorum';
+}
+
+function missingLeader(name: string | null, { leader, snapshot }: View): string | null {
+  const holder = snapshot.cluster.leaderName;
+  if (holder === null) return 'there is no leader';
+  if (name !== null && holder !== name) return `${holder} leads, not ${name}`;
+  if (leader?.observed === 'primary' || leader?.observed === 'standby leader') return null;
+  return `${holder} holds the leader key and is ${leader?.observed ?? 'no member'}`;
+}
+
+/** A leader that is one, and every other member fed and running. */
+function missingHealth(view: View): string | null {
+  const noLeader = missingLeader(null, view);
+  if (noLeader !== null) return noLeader;
+  const bad = replicas(view).filter(({ member, ...one }) => {
+    const isFed = isStreaming({ member, ...one }) && !isUnfed({ member, ...one });
+    return !isFed && member?.tags['nostream'] !== true;
+  });
+  if (bad.length > 0) return `${bad.map(({ name }) => name).join(', ')} do not stream`;
+  const { config } = view.snapshot.cluster;
+  const wantsSync = config && config.syncMode !== 'off' && config.standbyCluster === null;
+  if (wantsSync && replicas(view).length > 0 && !view.members.some(isSync)) {
+    return 'no standby is synchronous';
+  }
+  return null;
+}
+
+/** Bytes behind the leader's current position; null when either is not known. */
+export function behindBytes(one: MemberView, mode: LagLimit['mode']): number | null {
+  return mode === 'replay' ? one.replayLagBytes : one.lagBytes;
+}
+
+function missingCaughtUp(name: string | null, view: View, limit: LagLimit): string | null {
+  const noLeader = missingLeader(null, view);
+  if (noLeader !== null) return noLeader;
+  const wanted = view.members.filter((one) => one.member && (name === null || one.name === name));
+  if (name !== null && wanted.length === 0) return `${name} has no member key`;
+  const late = wanted
+    .filter((one) => !sameName(one.name, view.leader?.name ?? ''))
+    .flatMap((one) => missingReady(one, limit) ?? []);
+  return late.length === 0 ? null : late.join('; ');
+}
+
+/** Why a standby is not ready to be read; null when it streams and is within the limit. */
+export function missingReady(one: MemberView, { maxLagBytes, mode }: LagLimit): string | null {
+  if (one.observed !== 'replica') return `${one.name} is ${one.observed}`;
+  if (!isStreaming(one)) return `${one.name} does not stream`;
+  const behind = behindBytes(one, mode);
+  if (behind === null) return `how far ${one.name} is behind is not known`;
+  return behind <= maxLagBytes ? null : `${one.name} is ${bytesText(behind)} behind`;
+}
+
+function missingPause(wanted: boolean, { snapshot, members }: View): string | null {
+  const word = wanted ? 'paused' : 'resumed';
+  if ((snapshot.cluster.config?.pause ?? false) !== wanted) return `it is not ${word}`;
+  const late = members.filter(({ member, rest }) => {
+    if (!member) return false;
+    return (rest.ok ? rest.value.pause : member.pause) !== wanted;
+  });
+  if (late.length === 0) return null;
+  return `${late.map(({ name }) => name).join(', ')} have not acknowledged it`;
+}

@@ -1,0 +1,130 @@
+/** `patctl leader` and `patctl members`: answers of one line, for scripts. */
+import { Command, Option } from 'commander';
+import { viewOf, type MemberView, type View } from '../cluster/roles.js';
+import { roleSeen } from '../cluster/checks/say.js';
+import { ToolError, type Ending } from '../errors.js';
+import { oneLine } from '../output/text.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import {
+  addWitnessOptions,
+  parseCount,
+  scopeOrDefault,
+  witnesses,
+  type WitnessOptions,
+} from './options.js';
+
+interface LeaderOptions extends WitnessOptions {
+  group?: number;
+}
+
+const ROLES = ['any', 'leader', 'primary', 'replica', 'sync', 'standby-leader'] as const;
+
+interface MembersOptions extends LeaderOptions {
+  role: (typeof ROLES)[number];
+}
+
+export function leaderCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('leader')
+    .description(
+      'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
+    )
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount);
+  return addWitnessOptions(command).action(
+    async (cluster: string | undefined, options: LeaderOptions) =>
+      finish(await leader(tool, cluster, options)),
+  );
+}
+
+export function membersCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('members')
+    .description('Print the names of the members, one a line, by the role they are seen in')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(new Option('-r, --role <role>', 'Only these').choices(ROLES).default('any'));
+  return addWitnessOptions(command).action(
+    async (cluster: string | undefined, options: MembersOptions) =>
+      finish(await members(tool, cluster, options)),
+  );
+}
+
+async function readView(
+  tool: Tool,
+  cluster: string | undefined,
+  options: LeaderOptions,
+): Promise<View> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, cluster);
+  const { group } = await tool.config();
+  const { readSnapshot } = await import('../snapshot.js');
+  return viewOf(await readSnapshot(tool, { scope, group: options.group ?? group, ...asked }));
+}
+
+async function leader(
+  tool: Tool,
+  cluster: string | undefined,
+  options: LeaderOptions,
+): Promise<Ending> {
+  const view = await readView(tool, cluster, options);
+  const { leaderName } = view.snapshot.cluster;
+  if (leaderName === null) {
+    const primaries = view.primaries.map(({ name }) => name).join(', ');
+    throw new ToolError(
+      primaries === '' ? 'error' : 'failed',
+      primaries === ''
+        ? 'there is no leader'
+        : `nobody holds the leader key, and ${primaries} is a primary`,
+      { code: primaries === '' ? 'no_leader' : 'primary_without_lock' },
+    );
+  }
+  const unverified = view.snapshot.verify === 'off';
+  const observed = view.leader?.observed;
+  if (unverified || observed === 'primary' || observed === 'standby leader') {
+    const others = view.primaries.filter(({ name }) => name !== leaderName);
+    if (others.length > 0) throw falseClaim(view, `${others[0]?.name ?? ''} is a primary too`);
+    tool.io.out(`${oneLine(leaderName)}\n`);
+    return 'ok';
+  }
+  if (observed === 'unreachable' || observed === 'unknown') {
+    throw new ToolError('unreachable', `${leaderName} holds the leader key and does not answer`, {
+      code: 'leader_unreachable',
+    });
+  }
+  throw falseClaim(view, `${leaderName} holds the leader key and is ${observed ?? 'no member'}`);
+}
+
+function falseClaim(view: View, message: string): ToolError {
+  const seen = view.members.map(roleSeen);
+  return new ToolError('failed', message, { code: 'false_claim', evidence: seen });
+}
+
+async function members(
+  tool: Tool,
+  cluster: string | undefined,
+  options: MembersOptions,
+): Promise<Ending> {
+  const view = await readView(tool, cluster, options);
+  const names = view.members
+    .filter((one) => one.member !== null && hasRole(one, view, options.role))
+    .map(({ name }) => `${oneLine(name)}\n`);
+  tool.io.out(names.join(''));
+  return 'ok';
+}
+
+function hasRole(one: MemberView, view: View, role: MembersOptions['role']): boolean {
+  switch (role) {
+    case 'any':
+      return true;
+    case 'leader':
+      return one.name === view.snapshot.cluster.leaderName;
+    case 'primary':
+      return one.observed === 'primary';
+    case 'standby-leader':
+      return one.observed === 'standby leader';
+    case 'replica':
+      return one.observed === 'replica';
+    case 'sync':
+      return one.syncState === 'sync' || one.syncState === 'quorum';
+  }
+}

@@ -1,0 +1,137 @@
+/** `patctl ready`: whether a member may be read: it streams, and is close to the leader's current position. */
+import { Command, Option } from 'commander';
+import { missingReady, type LagLimit } from '../cluster/conditions.js';
+import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model.js';
+import { clusterPrefix, parseFleet } from '../cluster/parse.js';
+import { viewOf } from '../cluster/roles.js';
+import { ToolError, type Ending } from '../errors.js';
+import { oneLine } from '../output/text.js';
+import { parseRestStatus } from '../patroni/parse.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+import { parseSize } from './units.js';
+
+interface ReadyOptions extends LagLimit {
+  cluster?: string;
+  group?: number;
+  maxLag: number;
+  memberUrl?: string;
+  leaderUrl?: string;
+  timeout?: number;
+}
+
+export function readyCommand(tool: Tool, finish: Finish): Command {
+  return new Command('ready')
+    .description('Say whether a member may be read: exit 0 ready, 1 not ready, 3 cannot tell')
+    .argument('<member>')
+    .option('--cluster <name>', 'Cluster (default: the configured scope)')
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('--max-lag <size>', 'How far behind the leader is still ready', parseSize, 0)
+    .addOption(
+      new Option('--mode <mode>', 'Behind in what').choices(['replay', 'write']).default('replay'),
+    )
+    .option('--member-url <url>', "The member's REST API; with --leader-url no DCS is needed")
+    .option('--leader-url <url>', "The leader's REST API")
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .action(async (member: string, options: ReadyOptions) =>
+      finish(await ready(tool, member, options)),
+    );
+}
+
+async function ready(tool: Tool, member: string, options: ReadyOptions): Promise<Ending> {
+  if (options.timeout !== undefined) tool.flags.timeoutMs = options.timeout;
+  const limit = { maxLagBytes: options.maxLag, mode: options.mode };
+  const why =
+    options.memberUrl !== undefined && options.leaderUrl !== undefined
+      ? await byUrls(tool, member, options.memberUrl, options.leaderUrl, limit)
+      : await byDcs(tool, member, options, limit);
+  tool.io.out(why === null ? `${oneLine(member)} is ready\n` : `not ready: ${oneLine(why)}\n`);
+  return why === null ? 'ok' : 'error';
+}
+
+// ---------------------------------------------------------------- with the DCS
+
+async function byDcs(
+  tool: Tool,
+  name: string,
+  options: ReadyOptions,
+  limit: LagLimit,
+): Promise<string | null> {
+  const scope = await scopeOrDefault(tool, options.cluster);
+  const { namespace, group: configured } = await tool.config();
+  const group = options.group ?? configured;
+  const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
+  const cluster = parseFleet(read, namespace).find((one) =>
+    one.members.some((member) => member.name === name),
+  );
+  if (!cluster) return `${name} has no member key`;
+  if (cluster.leaderName === null) return 'there is no leader to compare with';
+  // Only the two that matter are asked.
+  const asked = await Promise.all(
+    cluster.members.map(async (member): Promise<MemberReadings> => {
+      const { name: of, apiUrl } = member;
+      const off: Reading<never> = { ok: false, kind: 'off', reason: 'not asked' };
+      if (apiUrl === null || (of !== name && of !== cluster.leaderName)) {
+        return { name: of, rest: off, sql: off };
+      }
+      const target = { apiUrl, name: of, scope: cluster.scope };
+      const rest = await (await tool.patroni()).status(target, tool.flags.timeoutMs);
+      return { name: of, rest, sql: off };
+    }),
+  );
+  const snapshot: Snapshot = {
+    cluster,
+    verify: 'rest',
+    takenAt: new Date(tool.clock.nowMs()).toISOString(),
+    members: asked,
+    departed: [],
+    serializable: false,
+    previous: null,
+  };
+  const view = viewOf(snapshot);
+  const leader = view.leader?.observed;
+  if (leader !== 'primary' && leader !== 'standby leader') {
+    return `the leader ${cluster.leaderName} is ${leader ?? 'no member'}`;
+  }
+  const one = view.members.find((candidate) => candidate.name === name);
+  if (!one) return `${name} has no member key`;
+  return one === view.leader ? null : missingReady(one, limit);
+}
+
+// ---------------------------------------------------------------- by two addresses
+
+async function byUrls(
+  tool: Tool,
+  name: string,
+  memberUrl: string,
+  leaderUrl: string,
+  { maxLagBytes, mode }: LagLimit,
+): Promise<string | null> {
+  const [member, leader] = await Promise.all([memberUrl, leaderUrl].map((url) => ask(tool, url)));
+  if (!member || !leader) return 'not asked';
+  if (member.name !== '' && member.name !== name) return `${memberUrl} is ${member.name}'s`;
+  if (member.scope !== leader.scope) {
+    return `${memberUrl} is of ${member.scope}, ${leaderUrl} of ${leader.scope}`;
+  }
+  if (member.location !== null && member.name === leader.name) return null;
+  if (member.replicationState !== 'streaming') {
+    return `${name} does not stream (${member.replicationState ?? member.state})`;
+  }
+  const at = mode === 'replay' ? member.replayedLocation : member.receivedLocation;
+  const current = leader.location ?? leader.receivedLocation ?? leader.replayedLocation;
+  if (at === null || current === null) return `how far ${name} is behind is not known`;
+  const behind = current > at ? Number(current - at) : 0;
+  return behind <= maxLagBytes ? null : `${name} is ${behind} bytes behind`;
+}
+
+async function ask(tool: Tool, url: string): Promise<RestStatus> {
+  const patroni = await tool.patroni();
+  const outcome = await patroni.call('GET', url, '/patroni', null, tool.flags.timeoutMs);
+  if (outcome.kind !== 'answered') {
+    throw new ToolError('unreachable', `${url} does not answer: ${outcome.reason}`);
+  }
+  const status = parseRestStatus(outcome.answer.status, outcome.answer.json);
+  if (status === null) throw new ToolError('unreachable', `${url} is not Patroni's REST API`);
+  return status;
+}

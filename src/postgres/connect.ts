@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import type { PgLogin } from '../config/config.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
 import type { LoginFlags } from '../tool.js';
+import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
 import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
-import type { LogicalTarget, PgTarget, Postgres } from './postgres.js';
+import type { PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './status.js';
@@ -59,19 +60,21 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     return { ok: false, kind: 'denied', reason };
   }
 
-  async function terminateLogical(
+  /** One statement with the first login that may. */
+  async function askOnce<T>(
     target: PgTarget,
-    walsenders: readonly LogicalTarget[],
+    sql: string,
+    read: (document: unknown) => T,
     timeoutMs: number,
-  ): Promise<Reading<number[]>> {
+  ): Promise<Reading<T>> {
     const startedMs = performance.now();
     const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
     const refusals: string[] = [];
     for (const login of await resolveLogins(ordered, env, home, target)) {
-      const attempt = await tryLogin(login, target, terminateSql(walsenders), deadline);
+      const attempt = await tryLogin(login, target, sql, deadline);
       if (attempt.ok) {
         const tookMs = performance.now() - startedMs;
-        return { ok: true, value: endedPids(attempt.document), tookMs };
+        return { ok: true, value: read(attempt.document), tookMs };
       }
       refusals.push(`${login.origin}: ${attempt.reason}`);
       if (attempt.next === 'stop') break;
@@ -79,7 +82,13 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is known' };
   }
 
-  return { hasLogin: ordered.length > 0, status, terminateLogical };
+  return {
+    hasLogin: ordered.length > 0,
+    status,
+    terminateLogical: (target, walsenders, timeoutMs) =>
+      askOnce(target, terminateSql(walsenders), endedPids, timeoutMs),
+    baseBackups: (target, timeoutMs) => askOnce(target, BASEBACKUP_SQL, baseBackupsOf, timeoutMs),
+  };
 }
 
 /** One login over the transports of its sslmode. */

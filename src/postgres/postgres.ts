@@ -12,6 +12,16 @@ export interface LogicalTarget {
   slotName: string;
 }
 
+/** A base backup that this server is sending to somebody. */
+export interface BaseBackup {
+  pid: number;
+  phase: string;
+  /** null: not estimated. */
+  totalBytes: number | null;
+  streamedBytes: number;
+  clientAddr: string | null;
+}
+
 export interface Postgres {
   /** True when some login is known at all (flags, PG* variables, pgpass, service or Patroni's file). */
   readonly hasLogin: boolean;
@@ -26,4 +36,6 @@ export interface Postgres {
     walsenders: readonly LogicalTarget[],
     timeoutMs: number,
   ): Promise<Reading<number[]>>;
+  /** The base backups that this server is sending (PostgreSQL 13 and later). Never throws. */
+  baseBackups(target: PgTarget, timeoutMs: number): Promise<Reading<BaseBackup[]>>;
 }

@@ -5,7 +5,7 @@ import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse.js';
-import type { Postgres } from '../../src/postgres/postgres.js';
+import type { BaseBackup, Postgres } from '../../src/postgres/postgres.js';
 import type { Clock } from '../../src/tool.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
 
@@ -22,6 +22,8 @@ export interface FakeCluster {
   rest?: Record<string, Reading<RestStatus>>;
   /** Answers over SQL by port; without an entry unreachable. Absent altogether: no login is known. */
   sql?: Record<number, Reading<SqlStatus>>;
+  /** What every server says of the base backups it sends. */
+  baseBackups?: Reading<BaseBackup[]>;
   call?: Patroni['call'];
   /** Instead of `rest`, when what a member says changes. */
   status?: Patroni['status'];
@@ -74,6 +76,7 @@ export async function runFake(
     hasLogin: cluster.sql !== undefined,
     status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
+    baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),
   };
   const code = await main(
     args,

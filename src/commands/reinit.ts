@@ -1,0 +1,216 @@
+/** `patctl reinit`: throws a replica's data away and has it copied anew, watched until it streams. */
+import { Command } from 'commander';
+import { beginReinit, seeReinit, type Reinit } from '../cluster/reinit.js';
+import type { Selected } from '../cluster/members-select.js';
+import type { RestStatus } from '../cluster/model.js';
+import { ToolError, type Ending } from '../errors.js';
+import { chooseMembers, confirmAction } from '../operate/clusters.js';
+import { copied, copyWords, type Copied } from '../operate/copying.js';
+import { answerWords, askMember, bodyText, type Asked } from '../operate/request.js';
+import { conclude, type Outcome } from '../operate/results.js';
+import { openAsker, type Asker } from '../output/ask.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount, parseDurationMs } from './options.js';
+import { bytes } from './status.js';
+
+interface ReinitOptions {
+  group?: number;
+  fromLeader?: boolean;
+  wait?: boolean;
+  force?: boolean;
+  yes?: boolean;
+  deadline: number;
+}
+
+/** A copy may take hours; what counts is that it goes on. */
+const DEADLINE_MS = 24 * 3_600_000;
+const STALL_MS = 300_000;
+const LOOK_MS = 300;
+const TELL_MS = 1000;
+
+export function reinitCommand(tool: Tool, finish: Finish): Command {
+  return new Command('reinit')
+    .description('Reinitialize replicas: their data is thrown away and copied anew')
+    .argument('<cluster>')
+    .argument('[members...]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('--from-leader', 'Get basebackup from leader')
+    .option('--wait', 'Wait until the members stream, showing how far the copy is')
+    .option('--force', 'Ask nothing; cancels a reinitialization that is running')
+    .option('--yes', 'The same as --force')
+    .option('--deadline <time>', 'Limit of --wait (default 24h)', parseDurationMs, DEADLINE_MS)
+    .action(async (cluster: string, members: string[], options: ReinitOptions) => {
+      const asker = openAsker(tool);
+      try {
+        finish(await reinit(tool, asker, cluster, members, options));
+      } finally {
+        asker.close();
+      }
+    });
+}
+
+async function reinit(
+  tool: Tool,
+  asker: Asker,
+  scope: string,
+  names: string[],
+  options: ReinitOptions,
+): Promise<Ending> {
+  const force = options.force === true || options.yes === true;
+  const { group = null } = options;
+  const choice = { scope, group, role: 'replica', names, action: 'reinitialize', force } as const;
+  const { members } = await chooseMembers(tool, asker, choice);
+  await confirmAction(asker, 'reinitialize', members, force);
+  const outcomes: Outcome[] = [];
+  const waiting: Waiting[] = [];
+  for (const one of members) {
+    const { outcome, before } = await request(tool, asker, one, options, force);
+    outcomes.push(outcome);
+    if (outcome.ending === 'ok') waiting.push(watchOf(one, before, tool.clock.nowMs()));
+  }
+  if (options.wait && waiting.length > 0) {
+    const seen = await waitAll(tool, waiting, options.deadline);
+    const rest = outcomes.filter(({ ending }) => ending !== 'ok');
+    return conclude('reinitialize', [...rest, ...seen]);
+  }
+  return conclude('reinitialize', outcomes);
+}
+
+/** Asked once; once more only when Patroni refused because one is running and the operator wants it cancelled. */
+async function request(
+  tool: Tool,
+  asker: Asker,
+  { cluster, member }: Selected,
+  { fromLeader = false }: ReinitOptions,
+  force: boolean,
+): Promise<{ outcome: Outcome; before: RestStatus | null }> {
+  const { name } = member;
+  let cancels = force;
+  for (;;) {
+    const asked = await askMember(tool, cluster.scope, member, {
+      method: 'POST',
+      path: '/reinitialize',
+      body: { force: cancels, from_leader: fromLeader },
+      // Cancelling a running copy takes its time.
+      timeoutMs: tool.flags.timeoutMs + CANCEL_MS,
+    });
+    const outcome = judge(name, asked);
+    const line = outcome.ending === 'ok' ? 'Success' : 'Failed';
+    const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
+    tool.io.out(`${line}: reinitialize for member ${name}${words}\n`);
+    const running = bodyText(asked.outcome).endsWith(' already in progress');
+    if (!running || cancels || outcome.ending !== 'error') return { outcome, before: asked.before };
+    if (!(await asker.confirm('Do you want to cancel it and reinitialize anyway?'))) {
+      return { outcome, before: asked.before };
+    }
+    cancels = true;
+  }
+}
+
+const CANCEL_MS = 30_000;
+
+function judge(member: string, { outcome }: Asked): Outcome {
+  const said = answerWords(outcome);
+  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
+  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const { status } = outcome.answer;
+  if (status < 400) return { member, ending: 'ok', said };
+  return { member, ending: status < 500 || status === 503 ? 'error' : 'unconfirmed', said };
+}
+
+// ---------------------------------------------------------------- --wait
+
+interface Waiting {
+  one: Selected;
+  state: Reinit;
+  samples: (Copied & { atMs: number })[];
+  toldMs: number;
+  toldWords: string;
+  /** Since when nothing has moved. */
+  stillMs: number;
+}
+
+function watchOf(one: Selected, before: RestStatus | null, nowMs: number): Waiting {
+  const state = beginReinit(before, nowMs);
+  return { one, state, samples: [], toldMs: 0, toldWords: '', stillMs: nowMs };
+}
+
+async function waitAll(tool: Tool, all: Waiting[], deadlineMs: number): Promise<Outcome[]> {
+  const names = all.map(({ one }) => one.member.name).join(', ');
+  tool.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
+  const atMs = tool.clock.nowMs() + deadlineMs;
+  return Promise.all(all.map((waiting) => waitOne(tool, waiting, atMs)));
+}
+
+async function waitOne(tool: Tool, waiting: Waiting, atMs: number): Promise<Outcome> {
+  const { name } = waiting.one.member;
+  for (;;) {
+    await look(tool, waiting);
+    const { phase, said } = waiting.state;
+    if (phase === 'done') {
+      tool.io.out(`Reinitialize is completed on: ${name}\n`);
+      return { member: name, ending: 'ok', said };
+    }
+    if (phase === 'failed') return { member: name, ending: 'failed', said };
+    if (tool.signal.aborted) {
+      throw new ToolError('interrupted', `interrupted: ${name} goes on being reinitialized`);
+    }
+    const nowMs = tool.clock.nowMs();
+    if (nowMs >= atMs)
+      return { member: name, ending: 'unconfirmed', said: `${said}; the time is over` };
+    if (nowMs - waiting.stillMs >= STALL_MS) {
+      const minutes = Math.round(STALL_MS / 60_000);
+      const words = `${said}; nothing has moved for ${minutes} minutes`;
+      return { member: name, ending: 'unconfirmed', said: words };
+    }
+    await tool.clock.wait(LOOK_MS, tool.signal);
+  }
+}
+
+async function look(tool: Tool, waiting: Waiting): Promise<void> {
+  const { cluster, member } = waiting.one;
+  const { apiUrl, name } = member;
+  const patroni = await tool.patroni();
+  const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+  const now = await patroni.status(target, tool.flags.timeoutMs);
+  const nowMs = tool.clock.nowMs();
+  if (now.ok) {
+    const loopWait = cluster.config?.loopWaitSeconds ?? 10;
+    const next = seeReinit(waiting.state, now.value, nowMs, loopWait);
+    if (next.said !== waiting.state.said) waiting.stillMs = nowMs;
+    waiting.state = next;
+    // A replica that replays WAL moves, though it says the same all the time.
+    if (next.phase === 'starting' && now.value.replayedLocation !== null) waiting.stillMs = nowMs;
+  }
+  if (waiting.state.phase === 'creating') await measure(tool, waiting);
+  tell(tool, waiting);
+}
+
+const SAMPLES = 20;
+
+async function measure(tool: Tool, waiting: Waiting): Promise<void> {
+  const { cluster, member } = waiting.one;
+  const atMs = tool.clock.nowMs();
+  const copy = await copied(tool, cluster, member);
+  if (copy === null) {
+    // Nobody can tell whether it moves: only the deadline counts.
+    waiting.stillMs = atMs;
+    return;
+  }
+  if (copy.bytes !== waiting.samples.at(-1)?.bytes) waiting.stillMs = atMs;
+  waiting.samples = [...waiting.samples.slice(-SAMPLES), { ...copy, atMs }];
+}
+
+function tell(tool: Tool, waiting: Waiting): void {
+  if (tool.flags.compat) return;
+  const { state, samples, one } = waiting;
+  const copy = state.phase === 'creating' ? copyWords(samples, bytes) : '';
+  const words = copy === '' ? state.said : `${state.said}: ${copy}`;
+  const nowMs = tool.clock.nowMs();
+  const soon = state.phase === 'creating' && waiting.toldWords.startsWith(state.said);
+  if (words === waiting.toldWords || (soon && nowMs - waiting.toldMs < TELL_MS)) return;
+  tool.io.err(`${one.member.name} ${words}\n`);
+  waiting.toldMs = nowMs;
+  waiting.toldWords = words;
+}

@@ -39,29 +39,26 @@ function readCache(file) {
   }
 }
 
-function writeCache(folder, key, name, script) {
+function writeCache(file, script) {
   try {
     for (const old of fs.readdirSync(folder)) {
       if (old.startsWith('code-') && !old.includes(key)) fs.unlinkSync(path.join(folder, old));
     }
-    const temporary = path.join(folder, `code-${key}-${name}.${process.pid}`);
+    const temporary = `${file}.${process.pid}`;
     fs.writeFileSync(temporary, script.createCachedData(), { mode: 0o600, flag: 'wx' });
-    fs.renameSync(temporary, path.join(folder, `code-${key}-${name}`));
+    fs.renameSync(temporary, file);
   } catch {
     // A cache that cannot be written costs speed, nothing else.
   }
 }
 
-/** Compiles all of a file at once when its code will be kept: what a first run skips, a later one needs. */
-function compile(source, options, keep) {
-  if (!keep) return new vm.Script(source, options);
-  const v8 = require('node:v8');
-  v8.setFlagsFromString('--no-lazy');
-  try {
-    return new vm.Script(source, options);
-  } finally {
-    v8.setFlagsFromString('--lazy');
-  }
+/**
+ * The word that is probably the command. Each command has its own cache of the main file: V8 keeps what
+ * a run has compiled, and what other commands need would only have to be read in vain.
+ */
+function commandWord() {
+  const words = process.argv.slice(2).filter((word) => /^[a-z][a-z-]{1,19}$/.test(word));
+  return words[0] ?? 'none';
 }
 
 const folder = privateFolder();
@@ -69,19 +66,22 @@ const key = folder && cacheKey();
 const loaded = new Map();
 
 /** require() of the bundle's own files, with their code cache. */
-function load(name) {
+function load(name, cacheName = name) {
   const before = loaded.get(name);
   if (before) return before.exports;
   const filename = path.join(bundle, name);
   const source = fs.readFileSync(filename, 'latin1');
-  const cachedData = folder ? readCache(path.join(folder, `code-${key}-${name}`)) : undefined;
-  const script = compile(
+  const file = folder && path.join(folder, `code-${key}-${cacheName}`);
+  const cachedData = file ? readCache(file) : undefined;
+  const script = new vm.Script(
     `(function (exports, require, module, __filename, __dirname) {${source}\n})`,
     { filename, cachedData },
-    folder && cachedData === undefined,
   );
-  if (folder && (cachedData === undefined || script.cachedDataRejected)) {
-    writeCache(folder, key, name, script);
+  if (file && (cachedData === undefined || script.cachedDataRejected)) {
+    // After the run, when all it needs is compiled; a run that failed is no example for others.
+    process.once('exit', (code) => {
+      if (code === 0) writeCache(file, script);
+    });
   }
   const module = { exports: {} };
   loaded.set(name, module);
@@ -90,4 +90,4 @@ function load(name) {
   return module.exports;
 }
 
-load('patctl.cjs');
+load('patctl.cjs', `${commandWord()}.cjs`);

@@ -1,7 +1,18 @@
 /** What a run loads before it knows what it is asked for: the build's own account of it. */
-import { readFileSync } from 'node:fs';
-import { beforeAll, expect, test } from 'vitest';
 import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -71,4 +82,59 @@ test('Node modules that cost start-up are not loaded at start-up', () => {
   );
   expect(external).not.toContain('node:https');
   expect(external).not.toContain('node:tls');
+});
+
+describe('the code cache', () => {
+  let home: string;
+  const folder = () => join(home, 'patctl');
+  const help = (...args: string[]) =>
+    execFileSync(process.execPath, ['bin/patctl.cjs', ...args, '--help'], {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'] ?? '', XDG_CACHE_HOME: home },
+      encoding: 'utf8',
+    });
+  const cached = () => readdirSync(folder()).map((name) => name.replace(/^.*-/, ''));
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'patctl-cache-'));
+  });
+  afterEach(() => {
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  test('is one file a command, for this user alone', () => {
+    help();
+    help('list');
+    expect(cached().sort()).toEqual(['list.cjs', 'none.cjs']);
+    for (const name of readdirSync(folder())) {
+      expect(statSync(join(folder(), name)).mode & 0o777).toBe(0o600);
+    }
+    expect(help('list')).toContain('patctl list');
+  });
+
+  test('in a folder that others may write is neither read nor written', () => {
+    mkdirSync(folder());
+    chmodSync(folder(), 0o777);
+    expect(help()).toContain('Exit codes:');
+    expect(cached()).toEqual([]);
+  });
+
+  test('that is broken is ignored and replaced', () => {
+    help();
+    const [file = ''] = readdirSync(folder());
+    writeFileSync(join(folder(), file), 'nonsense', { mode: 0o600 });
+    expect(help()).toContain('Exit codes:');
+    expect(readFileSync(join(folder(), file)).length).toBeGreaterThan(10_000);
+  });
+
+  test('of a run that failed is not kept', () => {
+    expect(() =>
+      execFileSync(process.execPath, ['bin/patctl.cjs', 'nonsense'], {
+        cwd: ROOT,
+        env: { XDG_CACHE_HOME: home },
+        stdio: 'ignore',
+      }),
+    ).toThrow();
+    expect(cached()).toEqual([]);
+  });
 });

@@ -16,6 +16,7 @@ import { pauseCommand, resumeCommand } from './commands/pause.js';
 import { showConfigCommand } from './commands/show-config.js';
 import { reinitCommand } from './commands/reinit.js';
 import { reloadCommand } from './commands/reload.js';
+import { removeCommand } from './commands/remove.js';
 import { restartCommand } from './commands/restart.js';
 import { queryCommand } from './commands/query.js';
 import { quorumCommand } from './commands/quorum.js';
@@ -86,6 +87,7 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     restartCommand,
     reloadCommand,
     reinitCommand,
+    removeCommand,
     historyCommand,
     showConfigCommand,
     editConfigCommand,

@@ -1,0 +1,127 @@
+/** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
+import { Command, Option } from 'commander';
+import type { Cluster } from '../cluster/model.js';
+import { clusterPrefix, parseCluster, parseFleet } from '../cluster/parse.js';
+import { ToolError, type Ending } from '../errors.js';
+import { membersTable } from '../operate/clusters.js';
+import { openAsker, type Asker } from '../output/ask.js';
+import { FORMATS, isTable, type Format } from '../output/render.js';
+import { oneLine } from '../output/text.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { parseCount } from './options.js';
+
+interface RemoveOptions {
+  group?: number;
+  format: Format;
+  confirmName?: string;
+  confirmLeader?: string;
+  yes?: boolean;
+}
+
+const AWARE = 'Yes I am aware';
+/** Members that live write their keys again in their next loop. */
+const COMES_BACK_MS = 1000;
+
+export function removeCommand(tool: Tool, finish: Finish): Command {
+  return new Command('remove')
+    .description('Remove a cluster from the DCS')
+    .argument('<cluster>')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(
+      new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
+    )
+    .option('--confirm-name <cluster>', 'Answers the first question: the name once more')
+    .option('--yes', 'Answers the second question: I am aware that everything is removed')
+    .option('--confirm-leader <member>', 'Answers the third question: the present leader')
+    .action(async (cluster: string, options: RemoveOptions) => {
+      const asker = openAsker(tool);
+      try {
+        finish(await remove(tool, asker, cluster, options));
+      } finally {
+        asker.close();
+      }
+    });
+}
+
+async function remove(
+  tool: Tool,
+  asker: Asker,
+  scope: string,
+  options: RemoveOptions,
+): Promise<Ending> {
+  const { namespace, group: configured } = await tool.config();
+  const group = options.group ?? null;
+  const prefix = clusterPrefix(namespace, scope, group);
+  const dcs = await tool.dcs();
+  const read = await dcs.range(prefix);
+  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
+  if (clusters.length === 0) {
+    const { unknownCluster } = await import('../snapshot.js');
+    throw await unknownCluster(tool, scope, group);
+  }
+  const grouped = clusters.some((one) => one.group !== null);
+  if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
+  const cluster = parseCluster(scope, group, read, prefix);
+  tool.io.out(await membersTable(tool, scope, [cluster], group, options.format));
+
+  await askAll(asker, cluster, options);
+
+  const { removeKeys, sortKeys } = await import('../operate/remove.js');
+  const removed = await removeKeys(tool, prefix, read.kvs);
+  const { foreign } = sortKeys(prefix, read.kvs);
+  if (foreign.length > 0) {
+    tool.io.err(`left alone, for they are not Patroni's: ${foreign.map(oneLine).join(', ')}\n`);
+  }
+  if (!tool.flags.compat && isTable(options.format)) {
+    tool.io.out(`Success: ${removed} keys of ${scope} removed\n`);
+  }
+  await sayWhoLives(tool, prefix, cluster);
+  return 'ok';
+}
+
+function groupWanted(clusters: readonly Cluster[]): ToolError {
+  const groups = clusters.flatMap(({ group }) => (group === null ? [] : [group]));
+  return new ToolError('error', 'For Citus clusters the --group must me specified', {
+    code: 'group_wanted',
+    hint: `groups: ${groups.join(', ')}`,
+  });
+}
+
+/** patronictl's three questions; each has an option that answers it. */
+async function askAll(asker: Asker, cluster: Cluster, options: RemoveOptions): Promise<void> {
+  const { scope, leaderName } = cluster;
+  const name =
+    options.confirmName ?? (await asker.text('Please confirm the cluster name to remove', null));
+  if (name !== scope) throw refused('Cluster names specified do not match');
+  if (!options.yes) {
+    const question = `You are about to remove all information in DCS for ${scope}, please type: "${AWARE}"`;
+    const typed = await asker.text(question, null);
+    if (typed !== AWARE) throw refused(`You did not exactly type "${AWARE}"`);
+  }
+  if (leaderName === null) return;
+  const leader =
+    options.confirmLeader ??
+    (await asker.text(
+      'This cluster currently is healthy. Please specify the leader name to continue',
+      null,
+    ));
+  if (leader === leaderName) return;
+  throw refused('You did not specify the current leader of the cluster');
+}
+
+function refused(message: string): ToolError {
+  return new ToolError('error', message, { code: 'declined', hint: 'nothing was removed' });
+}
+
+/** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
+async function sayWhoLives(tool: Tool, prefix: string, cluster: Cluster): Promise<void> {
+  if (tool.flags.compat || cluster.leaderName === null) return;
+  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  await tool.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, tool.signal);
+  const read = await (await tool.dcs()).range(prefix);
+  const back = parseCluster(cluster.scope, cluster.group, read, prefix).members;
+  if (back.length === 0) return;
+  const names = back.map(({ name }) => name).join(', ');
+  tool.io.err(`warning: ${names} still runs and has written its keys again: stop Patroni first\n`);
+}

@@ -20,6 +20,7 @@ import { removeCommand } from './commands/remove.js';
 import { restartCommand } from './commands/restart.js';
 import { queryCommand } from './commands/query.js';
 import { quorumCommand } from './commands/quorum.js';
+import { snapshotCommand } from './commands/snapshot.js';
 import { statusCommand } from './commands/status.js';
 import { whyNotCommand } from './commands/why-not.js';
 import { switchoverCommand } from './commands/switchover.js';
@@ -75,6 +76,7 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     checkCommand,
     waitCommand,
     readyCommand,
+    snapshotCommand,
     leaderCommand,
     membersCommand,
     quorumCommand,

@@ -25,6 +25,7 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
+  drained: () => drained(process.stdout),
   err: (text) => void process.stderr.write(text),
   stdin: process.stdin,
   stderr: process.stderr,

@@ -29,6 +29,7 @@ import {
   type Current,
   type Document,
 } from '../edit/document.js';
+import { inputText } from '../edit/input.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readCluster } from '../operate/clusters.js';
 import { oneLine } from '../output/text.js';
@@ -170,22 +171,7 @@ async function withPair(document: Document, pair: string): Promise<Document> {
 }
 
 async function fileDocument(tool: Tool, file: string): Promise<Document> {
-  return readDocument(await fileText(tool, file), file === '-' ? 'stdin' : file);
-}
-
-async function fileText(tool: Tool, file: string): Promise<string> {
-  if (file === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of tool.io.stdin) chunks.push(Buffer.from(chunk));
-    return Buffer.concat(chunks).toString('utf8');
-  }
-  const { readFile } = await import('node:fs/promises');
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new ToolError('usage', `cannot read ${file}: ${code}`, { code: 'no_file', cause: error });
-  }
+  return readDocument(await inputText(tool, file), file === '-' ? 'stdin' : file);
 }
 
 async function inEditor(

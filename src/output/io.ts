@@ -2,6 +2,8 @@
 export interface Io {
   /** The result, and nothing else. */
   out(text: string): void;
+  /** Resolves when stdout has taken what was written; absent: it takes everything at once. */
+  drained?(): Promise<void>;
   /** Progress, warnings, prompts, errors. */
   err(text: string): void;
   readonly stdin: NodeJS.ReadableStream;

@@ -1,0 +1,265 @@
+/** `patctl query`: SQL on the member that has the role, followed there when -W asks again and again. */
+import { Command, Option } from 'commander';
+import type { Selected } from '../cluster/members-select.js';
+import { ToolError, type Ending } from '../errors.js';
+import { readClusters } from '../operate/clusters.js';
+import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
+import { oneLine } from '../output/text.js';
+import type { RowSink, Session } from '../postgres/query.js';
+import type { Finish } from '../program.js';
+import type { Tool } from '../tool.js';
+import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
+import { parseCount, parseDurationMs, parseSeconds, scopeOrDefault } from './options.js';
+
+interface QueryOptions extends WhichMember {
+  group?: number;
+  format: RowFormat;
+  file?: string;
+  command?: string;
+  username?: string;
+  dbname?: string;
+  password?: boolean;
+  delimiter?: string;
+  W?: boolean;
+  watch?: number;
+  deadline?: number;
+}
+
+const WATCH_SECONDS = 2;
+/** Rows are written in pieces of this size. */
+const PIECE_CHARS = 65_536;
+
+export function queryCommand(tool: Tool, finish: Finish): Command {
+  const command = new Command('query')
+    .description('Query a member, the leader when nothing is said')
+    .argument('[cluster]')
+    .option('--group <number>', 'Citus group', parseCount)
+    .addOption(new Option('--format <format>', 'Output format').choices(ROW_FORMATS).default('tsv'))
+    .option('-f, --file <file>', 'Execute the SQL in this file; - is stdin')
+    .addOption(new Option('-c, --command <sql>', 'Execute this SQL').conflicts('file'))
+    .option('-U, --username <name>', 'Database user')
+    .option('-d, --dbname <name>', 'Database')
+    .option('--password', 'Ask for the database password')
+    .option('--delimiter <text>', 'Between columns: a tab in tsv, a comma in csv by default')
+    .option('-W', `Query again every ${WATCH_SECONDS} seconds`)
+    .option('-w, --watch <seconds>', 'Query again every X seconds', parseSeconds)
+    .option('--deadline <time>', 'Cancel the statement at this limit', parseDurationMs);
+  return addWhichMember(command).action(
+    async (cluster: string | undefined, options: QueryOptions) =>
+      finish(await query(tool, cluster, options)),
+  );
+}
+
+async function query(tool: Tool, name: string | undefined, options: QueryOptions): Promise<Ending> {
+  const scope = await scopeOrDefault(tool, name);
+  const sql = await sqlText(tool, options);
+  await takeLogin(tool, options);
+  const state: State = { tool, scope, options, sql, open: null };
+  try {
+    const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
+    if (seconds === null) await once(state);
+    else await again(state, seconds * 1000);
+    return 'ok';
+  } finally {
+    state.open?.session.close();
+  }
+}
+
+async function sqlText(tool: Tool, { file, command }: QueryOptions): Promise<string> {
+  if (command !== undefined) return command;
+  if (file === undefined) {
+    throw new ToolError('usage', 'You need to specify either --command or --file');
+  }
+  const { inputText } = await import('../edit/input.js');
+  return inputText(tool, file);
+}
+
+async function takeLogin(tool: Tool, { username, dbname, password }: QueryOptions): Promise<void> {
+  const { login } = tool.flags;
+  Object.assign(login, { username, database: dbname });
+  if (!password) return;
+  const { askPassword } = await import('../output/ask.js');
+  const instead = 'set PGPASSWORD or PGPASSFILE instead of --password';
+  login.password = await askPassword(tool, 'Password', instead);
+}
+
+interface Open {
+  member: string;
+  session: Session;
+}
+
+interface State {
+  tool: Tool;
+  scope: string;
+  options: QueryOptions;
+  sql: string;
+  /** Kept from one round to the next while its member has the role. */
+  open: Open | null;
+}
+
+/** Until the signal; a round that fails is told, and the next one looks for the role anew. */
+async function again(state: State, everyMs: number): Promise<void> {
+  const { clock, signal, io } = state.tool;
+  while (!signal.aborted) {
+    const startedMs = clock.nowMs();
+    try {
+      await once(state);
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      if (isAborted(signal)) return;
+      const at = new Date(clock.nowMs()).toISOString();
+      io.err(`${at} ${oneLine(error.message)}\n`);
+    }
+    await clock.wait(Math.max(0, everyMs - (clock.nowMs() - startedMs)), signal);
+  }
+}
+
+/** Apart, for the compiler takes an abort for impossible where it was looked for before. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
+
+async function once(state: State): Promise<void> {
+  const { tool, options, sql } = state;
+  const open = await sessionFor(state);
+  const { LostError, SqlError, withoutStatement } = await import('../postgres/query.js');
+  const writer = await rowsOut(tool, options);
+  const limits = { signal: tool.signal, deadlineMs: options.deadline ?? null };
+  try {
+    const ran = await open.session.run(sql, writer.sink, limits);
+    writer.end(ran.hasRows);
+    if (!ran.hasRows && ran.command !== '') tool.io.err(`${oneLine(ran.command)}\n`);
+  } catch (error) {
+    writer.flush();
+    if (tool.signal.aborted) {
+      throw new ToolError('interrupted', 'interrupted; the statement was cancelled', {
+        cause: error,
+      });
+    }
+    if (error instanceof SqlError) {
+      const { sqlstate, position } = error;
+      const at = position === null ? '' : ` (at character ${position})`;
+      const words = withoutStatement(error.message, sql);
+      throw new ToolError(
+        'error',
+        `ERROR, SQLSTATE: ${sqlstate}: ${words}${at}, on ${open.member}`,
+        {
+          code: 'sql_error',
+        },
+      );
+    }
+    if (!(error instanceof LostError)) throw error;
+    throw new ToolError('unconfirmed', `the answer of ${open.member} was lost`, {
+      code: 'answer_lost',
+      hint: 'the statement was sent; whether it was carried out is not known',
+      evidence: [{ witness: 'SQL', subject: open.member, said: error.message }],
+    });
+  }
+}
+
+// ---------------------------------------------------------------- where to
+
+/** The kept session while its member still has the role, else a new one with the first that lets us in. */
+async function sessionFor(state: State): Promise<Open> {
+  const { tool, scope, options } = state;
+  const clusters = await readClusters(tool, scope, options.group ?? null);
+  const candidates = suitableMembers(clusters, options);
+  if (candidates.length === 0) throw noSuchMember(clusters, options);
+  const known = state.open;
+  if (known?.session.alive && candidates.some(({ member }) => member.name === known.member)) {
+    if (await hasRole(known.session, options, tool.flags.timeoutMs).catch(() => false))
+      return known;
+  }
+  known?.session.close();
+  state.open = null;
+  return (state.open = await openFirst(tool, options, candidates));
+}
+
+async function openFirst(
+  tool: Tool,
+  options: QueryOptions,
+  candidates: readonly Selected[],
+): Promise<Open> {
+  const { openSession, SqlError } = await import('../postgres/query.js');
+  const refused: { member: string; said: string; answered: boolean }[] = [];
+  for (const { member } of candidates) {
+    const { name, host, port } = member;
+    const no = (said: string, answered: boolean) => refused.push({ member: name, said, answered });
+    if (host === null || port === null) {
+      no('its DCS key has no readable conn_url', false);
+      continue;
+    }
+    const { timeoutMs, login } = tool.flags;
+    try {
+      const session = await openSession({ host, port }, login, tool.env, timeoutMs);
+      if (await hasRole(session, options, timeoutMs)) return { member: name, session };
+      session.close();
+      no(`is no ${options.role ?? 'leader'} by pg_is_in_recovery()`, true);
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      const state = error instanceof SqlError ? ` (SQLSTATE ${error.sqlstate})` : '';
+      no(words + state, error instanceof SqlError);
+    }
+  }
+  const wanted =
+    options.member === undefined ? `role ${options.role ?? 'leader'}` : `member ${options.member}`;
+  const ending = refused.some(({ answered }) => answered) ? 'error' : 'unreachable';
+  throw new ToolError(ending, `No connection to ${wanted} is available`, {
+    code: 'no_connection',
+    hint: 'log in with -U, --password, PGUSER, PGPASSWORD or ~/.pgpass',
+    evidence: refused.map(({ member, said }) => ({ witness: 'SQL', subject: member, said })),
+  });
+}
+
+/** Leader and any are the DCS's word, and a member is who it is; the other roles are PostgreSQL's too. */
+async function hasRole(
+  session: Session,
+  { role }: QueryOptions,
+  timeoutMs: number,
+): Promise<boolean> {
+  if (role === undefined || role === 'any' || role === 'leader') return true;
+  return (await session.inRecovery(timeoutMs)) === (role !== 'primary');
+}
+
+// ---------------------------------------------------------------- what comes out
+
+interface RowsOut {
+  sink: RowSink;
+  flush(): void;
+  end(hasRows: boolean): void;
+}
+
+async function rowsOut(tool: Tool, { format, delimiter }: QueryOptions): Promise<RowsOut> {
+  const { io } = tool;
+  const { valueOf } = await import('../postgres/values.js');
+  const writer = rowWriter(format, {
+    delimiter: delimiter ?? (format === 'csv' ? ',' : '\t'),
+    harmless: io.stdoutIsTty,
+  });
+  let pending = '';
+  const flush = (): void => {
+    if (pending !== '') io.out(pending);
+    pending = '';
+  };
+  let types: number[] = [];
+  return {
+    sink: {
+      start: (fields) => {
+        types = fields.map(({ typeOid }) => typeOid);
+        pending += writer.start(fields.map(({ name }) => name));
+      },
+      row: (texts) => {
+        pending += writer.row(
+          texts.map((text, at) => valueOf(types[at] ?? 0, text)),
+          texts,
+        );
+        if (pending.length < PIECE_CHARS) return undefined;
+        flush();
+        return io.drained?.();
+      },
+    },
+    flush,
+    end: (hasRows) => {
+      if (hasRows) pending += writer.end();
+      flush();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Rows of a query in every format, written as they come. */
+import { plain } from './text.js';
+import { jsonDump } from './json.js';
+import { prettyTable } from './pretty.js';
+import { pythonText, type Value } from './value.js';
+import { yamlDump } from './yaml.js';
+
+export const ROW_FORMATS = ['tsv', 'pretty', 'json', 'yaml', 'yml', 'csv'] as const;
+export type RowFormat = (typeof ROW_FORMATS)[number];
+
+/** Text for the head, each row and the end. Only `pretty` keeps the rows: it has to know how wide they are. */
+export interface RowWriter {
+  start(columns: readonly string[]): string;
+  row(values: readonly Value[], texts: readonly (string | null)[]): string;
+  end(): string;
+}
+
+export interface RowOptions {
+  delimiter: string;
+  /** The text goes to a terminal: escapes are taken out. */
+  harmless: boolean;
+}
+
+export function rowWriter(format: RowFormat, options: RowOptions): RowWriter {
+  switch (format) {
+    case 'tsv':
+      return tsvWriter(options);
+    case 'csv':
+      return csvWriter(options);
+    case 'json':
+      return recordWriter('[', ', ', ']\n', '[]\n', jsonDump);
+    case 'yaml':
+    case 'yml':
+      return recordWriter('', '', '\n', '[]\n\n', (record) => yamlDump([record]));
+    case 'pretty':
+      return tableWriter(options);
+  }
+}
+
+function tsvWriter({ delimiter, harmless }: RowOptions): RowWriter {
+  const line = (cells: readonly string[]): string => `${clean(cells.join(delimiter), harmless)}\n`;
+  return { start: line, row: (values) => line(values.map(pythonText)), end: () => '' };
+}
+
+/** As RFC 4180 has it; nothing between two commas is null, "" is the empty text. */
+function csvWriter({ delimiter, harmless }: RowOptions): RowWriter {
+  const cell = (text: string | null): string => {
+    if (text === null) return '';
+    const quote = text === '' || /["\r\n]/.test(text) || text.includes(delimiter);
+    return quote ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const line = (cells: readonly (string | null)[]): string =>
+    `${clean(cells.map(cell).join(delimiter), harmless)}\n`;
+  return { start: line, row: (_, texts) => line(texts), end: () => '' };
+}
+
+function recordWriter(
+  open: string,
+  between: string,
+  close: string,
+  none: string,
+  dump: (record: Value) => string,
+): RowWriter {
+  let columns: readonly string[] = [];
+  let count = 0;
+  return {
+    start: (names) => {
+      columns = names;
+      return '';
+    },
+    row: (values) => {
+      const record = new Map(columns.map((name, at) => [name, values[at] ?? null]));
+      return (count++ === 0 ? open : between) + dump(record);
+    },
+    end: () => (count === 0 ? none : close),
+  };
+}
+
+function tableWriter({ harmless }: RowOptions): RowWriter {
+  let columns: readonly string[] = [];
+  const rows: string[][] = [];
+  return {
+    start: (names) => {
+      columns = names;
+      return '';
+    },
+    row: (values) => {
+      rows.push(values.map((value) => clean(pythonText(value), harmless)));
+      return '';
+    },
+    end: () =>
+      `${prettyTable(
+        columns.map((name) => ({ header: clean(name, harmless) })),
+        rows,
+      )}\n`,
+  };
+}
+
+function clean(text: string, harmless: boolean): string {
+  return harmless ? plain(text) : text;
+}

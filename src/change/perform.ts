@@ -106,10 +106,21 @@ async function changeWith(
   const differences = planDifferences(shown, plan);
   if (differences.length > 0) return conclude(change, differs(plan, differences));
   if (plan.refused) return conclude(change, refused(plan));
-  const conclusion = when
-    ? await schedule(change, third.cluster, when)
-    : await act(change, third, first);
+  const conclusion = await concluded(() =>
+    when ? schedule(change, third.cluster, when) : act(change, third, first),
+  );
   return conclude(change, conclusion);
+}
+
+/** A failure on the way is told like every other ending: the document has the plan all the same. */
+async function concluded(run: () => Promise<Conclusion>): Promise<Conclusion> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    const { ending, code, message, hint, evidence } = error;
+    return { ending, code, message, evidence, ...(hint === undefined ? {} : { hint }) };
+  }
 }
 
 async function whatToRead(

@@ -27,16 +27,19 @@ const DAY_MS = 86_400_000;
 export function parseSchedule(text: string, rules: ScheduleRules): Scheduled | null {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed.toLowerCase() === 'now') return null;
-  const delay = DELAY.exec(trimmed);
-  if (delay) return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null };
-  const match = TIME.exec(trimmed);
-  if (!match) throw unreadable(text);
-  const wallMs = wallTime(match, text);
-  const when = inZone(wallMs, (match[8] ?? '').trim(), text, rules);
+  const when = instant(trimmed, rules);
   if (when.atMs <= rules.nowMs) {
     throw wrong('schedule_in_past', `${text} is in the past`, `it is ${utcText(rules.nowMs)} now`);
   }
   return when;
+}
+
+function instant(text: string, rules: ScheduleRules): Scheduled {
+  const delay = DELAY.exec(text);
+  if (delay) return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null };
+  const match = TIME.exec(text);
+  if (!match) throw unreadable(text);
+  return inZone(wallTime(match, text), (match[8] ?? '').trim(), text, rules);
 }
 
 function delayMs(text: string): number {

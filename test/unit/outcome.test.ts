@@ -1,0 +1,284 @@
+/** What a series of sightings means: each ending by the sightings that lead to it. */
+import { describe, expect, test } from 'vitest';
+import type { Cluster, Reading, RestStatus, SqlStatus } from '../../src/cluster/model.js';
+import {
+  advance,
+  atDeadline,
+  begin,
+  measured,
+  verdictOf,
+  type Answer,
+  type Goal,
+  type Progress,
+  type Sighting,
+} from '../../src/cluster/outcome.js';
+import { parseCluster } from '../../src/cluster/parse.js';
+
+const PREFIX = '/service/demo/';
+const OFF: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };
+
+const GOAL: Goal = {
+  kind: 'switchover',
+  leader: 'pg1',
+  candidate: null,
+  members: ['pg1', 'pg2', 'pg3'],
+  syncStandbys: 0,
+  standbyCluster: false,
+  failoverRevision: '10',
+  waitFor: 'healthy',
+};
+
+interface Keys {
+  leader: string | null;
+  /** undefined: as before the request. */
+  failover?: string;
+  sync?: string;
+}
+
+let clock = 0;
+const tick = () => (clock += 100);
+
+function cluster({ leader, failover, sync }: Keys): Cluster {
+  const kv = (key: string, value: string, modRevision: string) => ({
+    key: PREFIX + key,
+    value,
+    modRevision,
+  });
+  const kvs = [
+    ...['pg1', 'pg2', 'pg3'].map((name) => kv(`members/${name}`, '{"role":"replica"}', '5')),
+    kv('failover', failover ?? '{}', failover === undefined ? '10' : '11'),
+    ...(leader === null ? [] : [kv('leader', leader, '6')]),
+    ...(sync === undefined ? [] : [kv('sync', sync, '7')]),
+  ];
+  return parseCluster('demo', null, { revision: '20', kvs }, PREFIX);
+}
+
+const dcs = (keys: Keys): Sighting => ({ type: 'dcs', atMs: tick(), cluster: cluster(keys) });
+const answered = (status: number, text: string): Sighting => ({
+  type: 'answer',
+  atMs: tick(),
+  answer: { kind: 'answered', status, text },
+});
+const lost: Answer = { kind: 'lost', reason: 'socket hang up' };
+
+interface Said {
+  state?: string;
+  role?: string;
+  timeline?: number;
+  primary?: boolean;
+  streamsTo?: string[];
+  syncState?: string;
+}
+
+/** GET /patroni of a member; null: no answer. */
+function member(name: string, said: Said | null): Sighting {
+  if (said === null) {
+    const rest = { ok: false, kind: 'unreachable', reason: 'refused' } as const;
+    return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+  }
+  const { state = 'running', role = 'replica', timeline = 1, primary = false } = said;
+  const value = {
+    name,
+    state,
+    role,
+    timeline,
+    location: primary ? 100n : null,
+    replayedLocation: primary ? null : 100n,
+    replication: (said.streamsTo ?? []).map((applicationName) => ({
+      applicationName,
+      state: 'streaming',
+      syncState: said.syncState ?? 'async',
+    })),
+  } as unknown as RestStatus;
+  const rest: Reading<RestStatus> = { ok: true, value, tookMs: 1 };
+  return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+}
+
+const sees = (goal: Partial<Goal>, ...sightings: Sighting[]): Progress =>
+  sightings.reduce(advance, begin({ ...GOAL, ...goal }));
+const names = (progress: Progress) => progress.steps.map(({ name }) => name);
+
+const REQUEST = '{"leader":"pg1"}';
+const leads = (name: string, ...to: string[]) =>
+  member(name, { role: 'primary', primary: true, timeline: 2, streamsTo: to });
+
+const MOVED: Sighting[] = [
+  dcs({ leader: 'pg1', failover: REQUEST }),
+  member('pg1', { state: 'stopping', role: 'primary' }),
+  dcs({ leader: null, failover: REQUEST }),
+  dcs({ leader: 'pg2', failover: REQUEST }),
+  dcs({ leader: 'pg2', failover: '{}' }),
+];
+
+describe('a change that goes well', () => {
+  test('has all its steps, in order, and is done when everybody streams', () => {
+    const almost = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 2 }));
+    expect(verdictOf(almost)).toEqual({ done: false });
+    const done = advance(almost, member('pg3', { timeline: 2 }));
+    expect(names(done)).toEqual([
+      'accepted',
+      'stopping',
+      'released',
+      'locked',
+      'writable',
+      'rejoined',
+      'streaming',
+    ]);
+    expect(verdictOf(done)).toEqual({
+      done: true,
+      ending: 'ok',
+      code: 'done',
+      words: 'Successfully switched over to "pg2"',
+    });
+  });
+
+  test('is measured from the loss of the lock, and from the beginning of the shutdown', () => {
+    const timed = [...MOVED, leads('pg2')].map((sighting, at) => ({ ...sighting, atMs: at * 100 }));
+    expect(measured(sees({ waitFor: 'writable' }, ...timed))).toEqual({
+      newLeader: 'pg2',
+      timeline: 2,
+      writeOutageMs: 300,
+      writesStoppedMs: 400,
+    });
+  });
+
+  test.each([
+    ['accepted', 1],
+    ['leader', 4],
+    ['writable', 6],
+  ] as const)('--wait %s needs %d sightings', (waitFor, count) => {
+    const all = [...MOVED, leads('pg2')];
+    const verdicts = all.map((_, at) => verdictOf(sees({ waitFor }, ...all.slice(0, at + 1))).done);
+    expect(verdicts.indexOf(true)).toBe(count - 1);
+  });
+
+  test('an old timeline is no proof, and neither is a member without a walsender row', () => {
+    const old = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 1 }));
+    expect(verdictOf(advance(old, member('pg3', { timeline: 2 }))).done).toBe(false);
+    const rowless = sees({}, ...MOVED, leads('pg2', 'pg1'), member('pg1', { timeline: 2 }));
+    expect(verdictOf(advance(rowless, member('pg3', { timeline: 2 }))).done).toBe(false);
+  });
+
+  test('a promotion that goes on is not yet writable', () => {
+    const promoting = member('pg2', { role: 'replica', timeline: 1 });
+    expect(names(sees({}, ...MOVED, promoting))).not.toContain('writable');
+  });
+
+  test('in synchronous mode /sync and the rows have to say so too', () => {
+    const sync = { leader: 'pg2', sync_standby: 'pg1', quorum: 0 };
+    const before = [
+      ...MOVED,
+      leads('pg2', 'pg1', 'pg3'),
+      member('pg1', { timeline: 2 }),
+      member('pg3', { timeline: 2 }),
+    ];
+    const key = dcs({ leader: 'pg2', failover: '{}', sync: JSON.stringify(sync) });
+    const claimed = sees({ syncStandbys: 1 }, ...before, key);
+    expect(verdictOf(claimed).done).toBe(false);
+    const row = { role: 'primary', primary: true, timeline: 2, syncState: 'sync' };
+    const true_ = advance(claimed, member('pg2', { ...row, streamsTo: ['pg1', 'pg3'] }));
+    expect(names(true_).at(-1)).toBe('sync_restored');
+    expect(verdictOf(true_)).toMatchObject({ done: true, ending: 'ok' });
+  });
+
+  test('a lost answer, 503 and 504 change nothing about what is seen', () => {
+    for (const answer of [lost, { kind: 'answered', status: 503, text: 'x' } as const]) {
+      const sighting: Sighting = { type: 'answer', atMs: tick(), answer };
+      const done = sees({ waitFor: 'writable' }, sighting, ...MOVED, leads('pg2'));
+      expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
+    }
+  });
+
+  test('a failover without a leader', () => {
+    const goal = { kind: 'failover', leader: null, candidate: 'pg2', waitFor: 'writable' } as const;
+    const done = sees(goal, dcs({ leader: 'pg2', failover: '{}' }), leads('pg2'));
+    expect(verdictOf(done)).toMatchObject({ words: 'Successfully failed over to "pg2"' });
+    expect(measured(done).writeOutageMs).toBeNull();
+  });
+});
+
+describe('other endings', () => {
+  test('another winner than the named one', () => {
+    const goal = { candidate: 'pg3', waitFor: 'writable' } as const;
+    expect(verdictOf(sees(goal, ...MOVED, leads('pg2')))).toEqual({
+      done: true,
+      ending: 'diverted',
+      code: 'diverted',
+      words: 'Switched over to "pg2" instead of "pg3"',
+    });
+  });
+
+  test('a winner after a winner has to be proven anew', () => {
+    const twice = sees({ waitFor: 'healthy' }, ...MOVED, leads('pg2'), dcs({ leader: 'pg3' }));
+    expect(names(twice).slice(-1)).toEqual(['locked']);
+    expect(twice.newLeader).toBe('pg3');
+    expect(names(twice)).not.toContain('writable');
+  });
+
+  test.each([400, 401, 403, 412, 422, 501])('HTTP %d is a refusal before anything', (status) => {
+    const verdict = verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(status, 'no')));
+    expect(verdict).toMatchObject({
+      done: true,
+      ending: 'error',
+      words: `Switchover failed, details: ${status}, no`,
+    });
+  });
+
+  test('dropped while the leader went on leading: nothing changed', () => {
+    const dropped = sees(
+      {},
+      dcs({ leader: 'pg1', failover: REQUEST }),
+      dcs({ leader: 'pg1', failover: '{}' }),
+      answered(503, 'Switchover failed'),
+    );
+    expect(verdictOf(dropped)).toMatchObject({ ending: 'error', code: 'dropped_by_patroni' });
+  });
+
+  test('dropped after the leader had begun to stop, or had let go: it failed', () => {
+    const [request, stopping, released] = MOVED as [Sighting, Sighting, Sighting];
+    const back = dcs({ leader: 'pg1', failover: '{}' });
+    expect(verdictOf(sees({}, request, stopping, back))).toMatchObject({ ending: 'failed' });
+    expect(verdictOf(sees({}, request, released, back))).toMatchObject({ code: 'retaken' });
+  });
+
+  test('what Patroni calls failed is not believed before the DCS shows it', () => {
+    const open = sees({}, dcs({ leader: 'pg1', failover: REQUEST }), answered(503, 'failed'));
+    expect(verdictOf(open)).toEqual({ done: false });
+    const released = sees({}, ...MOVED.slice(0, 3), answered(503, 'Switchover failed'));
+    expect(verdictOf(released)).toEqual({ done: false });
+  });
+});
+
+describe('when the time is over', () => {
+  const end = (...sightings: Sighting[]) => {
+    const { ending, code, words } = atDeadline(sees({}, ...sightings), 120_000);
+    return { ending, code, words };
+  };
+
+  test.each<[string, string, Sighting[]]>([
+    ['no_trace', 'unconfirmed', [dcs({ leader: 'pg1' })]],
+    ['still_pending', 'unconfirmed', [dcs({ leader: 'pg1', failover: REQUEST })]],
+    ['still_stopping', 'unconfirmed', MOVED.slice(0, 2)],
+    ['no_leader', 'unconfirmed', MOVED.slice(0, 3)],
+    ['not_writable', 'unconfirmed', MOVED],
+    ['not_writable', 'failed', [...MOVED, member('pg2', { timeline: 1 })]],
+    ['not_healthy', 'failed', [...MOVED, leads('pg2', 'pg3'), member('pg3', { timeline: 2 })]],
+  ])('%s is %s', (code, ending, sightings) => {
+    expect(end(...sightings)).toMatchObject({ code, ending });
+  });
+
+  test('who has not rejoined is named', () => {
+    const { words } = end(...MOVED, leads('pg2', 'pg3'), member('pg3', { timeline: 2 }));
+    expect(words).toBe('pg2 leads, but pg1 did not stream from it within 120 s');
+  });
+
+  test('a lost answer is said with its reason', () => {
+    const { words } = end({ type: 'answer', atMs: 1, answer: lost }, dcs({ leader: 'pg1' }));
+    expect(words).toContain('socket hang up');
+  });
+
+  test('diverted stays diverted', () => {
+    const progress = sees({ candidate: 'pg3' }, ...MOVED, leads('pg2'));
+    expect(atDeadline(progress, 5000)).toMatchObject({ ending: 'diverted' });
+  });
+});

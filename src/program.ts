@@ -25,6 +25,8 @@ import { statusCommand } from './commands/status.js';
 import { whyNotCommand } from './commands/why-not.js';
 import { switchoverCommand } from './commands/switchover.js';
 import { versionCommand } from './commands/version.js';
+import { demoteClusterCommand } from './commands/demote-cluster.js';
+import { promoteClusterCommand } from './commands/promote-cluster.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import type { Ending } from './errors.js';
 import type { Tool } from './tool.js';
@@ -90,6 +92,8 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     reloadCommand,
     reinitCommand,
     removeCommand,
+    demoteClusterCommand,
+    promoteClusterCommand,
     historyCommand,
     showConfigCommand,
     editConfigCommand,

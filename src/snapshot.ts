@@ -49,8 +49,13 @@ const OFF: Reading<never> = { ok: false, kind: 'off', reason: 'not asked' };
  * (unknown_cluster) when the DCS holds nothing of it.
  */
 export async function readSnapshots(tool: Tool, request: SnapshotRequest): Promise<Snapshot[]> {
-  const { namespace } = await tool.config();
   const { scope, group, serializable } = request;
+  const recorded = await readRecorded(tool);
+  if (recorded) {
+    const { chosen } = await import('./recording.js');
+    return chosen(recorded, scope, group);
+  }
+  const { namespace } = await tool.config();
   const dcs = await tool.dcs();
   const read = await dcs.range(clusterPrefix(namespace, scope, group), { serializable });
   const clusters = parseFleet(read, namespace);
@@ -63,6 +68,8 @@ export async function readFleet(
   tool: Tool,
   request: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<Snapshot[]> {
+  const recorded = await readRecorded(tool);
+  if (recorded) return recorded;
   const { namespace } = await tool.config();
   const { serializable } = request;
   const read = await (await tool.dcs()).range(`${namespace}/`, { serializable });
@@ -75,12 +82,22 @@ export async function readFleet(
   return snapshots;
 }
 
+/** What --snapshot FILE holds; null when the cluster itself is to be asked. */
+async function readRecorded(tool: Tool): Promise<Snapshot[] | null> {
+  const { recording } = tool.flags;
+  if (recording === undefined) return null;
+  const { readRecording } = await import('./recording.js');
+  return readRecording(recording);
+}
+
 /** How long a stalled synchronous standby is watched before it is called one. */
 const STALL_LOOK_MS = 1000;
 
 /** `readSnapshots`, and once more when only a second look can tell a stall from a moment's lag. */
 export async function readSettled(tool: Tool, request: SnapshotRequest): Promise<Snapshot[]> {
   const first = await readSnapshots(tool, request);
+  // A recording does not move; it has its own earlier reading where one was taken.
+  if (tool.flags.recording !== undefined) return first;
   if (!first.some((snapshot) => needsSecondLook(viewOf(snapshot)))) return first;
   await tool.clock.wait(STALL_LOOK_MS, tool.signal);
   const second = await readSnapshots(tool, request);

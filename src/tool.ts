@@ -19,6 +19,8 @@ export interface GlobalFlags {
   timeoutMs: number;
   /** -U, -d and --password of the commands that ask PostgreSQL. */
   login: LoginFlags;
+  /** --snapshot FILE: a recording is read, and nobody is asked. */
+  recording?: string | undefined;
 }
 
 export interface LoginFlags {

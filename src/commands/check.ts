@@ -162,7 +162,8 @@ async function checkClusters(
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
   const asked = await witnesses(tool, options);
-  const rules = { limits: limitsOf(options), overrides, settle: options.settle };
+  const settle = options.snapshot === undefined ? options.settle : 0;
+  const rules = { limits: limitsOf(options), overrides, settle };
   const { group } = await tool.config();
   const first = await readAll(
     tool,

@@ -152,7 +152,9 @@ async function readAll(
   const found = await Promise.all(
     names.map(async (scope): Promise<Found> => {
       try {
-        return { scope, snapshots: await readSettled(tool, { scope, group, ...asked }) };
+        const snapshots = await readSettled(tool, { scope, group, ...asked });
+        // A recording says itself what it is of.
+        return { scope: scope === '' ? (snapshots[0]?.cluster.scope ?? '') : scope, snapshots };
       } catch (problem) {
         if (!(problem instanceof ToolError) || problem.code !== 'unknown_cluster') throw problem;
         error ??= problem;

@@ -49,6 +49,7 @@ export interface WitnessOptions {
   username?: string;
   dbname?: string;
   password?: boolean;
+  snapshot?: string;
 }
 
 export function addWitnessOptions(command: Command): Command {
@@ -63,7 +64,8 @@ export function addWitnessOptions(command: Command): Command {
     .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
-    .option('--password', 'Ask for the database password');
+    .option('--password', 'Ask for the database password')
+    .option('--snapshot <file>', 'Look at a recording (patctl snapshot) instead; asks nobody');
 }
 
 /** Carries the witness options into the tool, asking for the password when that was wanted. */
@@ -74,6 +76,7 @@ export async function witnesses(
   if (options.timeout !== undefined) tool.flags.timeoutMs = options.timeout;
   tool.flags.login.username = options.username;
   tool.flags.login.database = options.dbname;
+  tool.flags.recording = options.snapshot;
   if (options.password) {
     const { askPassword } = await import('../output/ask.js');
     tool.flags.login.password = await askPassword(
@@ -92,6 +95,8 @@ export async function witnesses(
 /** The cluster that is named, or the configured scope; ToolError `usage` when neither is there. */
 export async function scopeOrDefault(tool: Tool, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
+  // A recording knows what it is of.
+  if (tool.flags.recording !== undefined) return '';
   const { scope } = await tool.config();
   if (scope !== null) return scope;
   throw new ToolError('usage', 'no cluster is named, and the configuration has no scope', {

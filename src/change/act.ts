@@ -4,6 +4,7 @@ import type { Cluster, Snapshot } from '../cluster/model.js';
 import { planOf } from '../cluster/plan.js';
 import { sameName, viewOf } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
+import { until } from '../operate/wait.js';
 import { readSnapshot } from '../snapshot.js';
 import { holdersText, nextStep, reasons } from './advice.js';
 import { follow, readKeys, type Followed } from './follow.js';
@@ -16,6 +17,9 @@ import { terminateLogical } from './terminate.js';
 /** Patroni looks for the outcome max(10, loop_wait) * 2 times, a second apart; then it answers. */
 const PATRONI_GIVES_UP_MS = 20_000;
 const MARGIN_MS = 5000;
+/** A schedule is written before it is answered. */
+const READ_BACK_MS = 5000;
+const LOOK_MS = 200;
 
 /** Asks Patroni once and follows the change to its end. */
 export async function act(change: Change, now: Snapshot, first: Snapshot): Promise<Conclusion> {
@@ -149,9 +153,19 @@ async function print(change: Change, conclusion: Conclusion, sent: Sent | null):
     return;
   }
   tool.io.out(stampedLine(tool.clock.nowMs(), message));
-  const { cluster } = await readKeys(tool, reading.scope, reading.group);
-  tool.io.out(topologyText(cluster, { group: reading.group, citus }));
+  // What was done is done: an etcd that is away just now changes nothing about the ending.
+  const cluster = (await clusterNow(change)) ?? story.progress?.cluster ?? null;
+  if (cluster) tool.io.out(topologyText(cluster, { group: reading.group, citus }));
   if (!tool.flags.compat) tool.io.out(resultLines(story));
+}
+
+async function clusterNow({ tool, reading }: Change): Promise<Cluster | null> {
+  try {
+    return (await readKeys(tool, reading.scope, reading.group)).cluster;
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
 }
 
 function failedLine({ story }: Change, message: string, sent: Sent | null): string {
@@ -185,8 +199,16 @@ export async function schedule(
     if (options.format === 'pretty' && tool.flags.compat) tool.io.out(`${message}\n`);
     return { ending: 'error', code, message, hint };
   }
-  const { cluster } = await readKeys(tool, reading.scope, reading.group);
-  if (!stands(cluster, change, when)) return notSeen(change, sent);
+  const limit = {
+    atMs: tool.clock.nowMs() + READ_BACK_MS,
+    everyMs: LOOK_MS,
+    goesOn: 'the schedule was sent',
+  };
+  const cluster = await until(tool, limit, async () => {
+    const now = await clusterNow(change);
+    return now !== null && stands(now, change, when) ? now : null;
+  });
+  if (cluster === null) return notSeen(change, sent);
   const message = `Switchover scheduled`;
   if (options.format === 'pretty') {
     tool.io.out(stampedLine(tool.clock.nowMs(), message));

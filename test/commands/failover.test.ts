@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { answered, changeWorld, PREFIX, runIn } from './change-world.js';
+
+test('wants a candidate, in patronictl words', async () => {
+  const world = changeWorld();
+  const run = await runIn(world, ['failover', '--force']);
+  expect(run.code).toBe(1);
+  expect(run.err).toContain('Failover could be performed only to a specific candidate');
+  expect(world.sent).toEqual([]);
+});
+
+test('with a leader: asked of the leader, at /failover, with the candidate only', async () => {
+  const world = changeWorld();
+  const [candidate = ''] = world.replicas;
+  const run = await runIn(world, ['failover', '--force', '--candidate', candidate]);
+  expect(run.code).toBe(0);
+  expect(world.sent).toMatchObject([{ path: '/failover', body: { candidate } }]);
+  expect(run.out).toContain(`Successfully failed over to "${candidate}"`);
+});
+
+test('without a leader: the candidate is asked first, others only when it surely was not', async () => {
+  const world = changeWorld('no-leader');
+  const [candidate = '', other = ''] = world.replicas;
+  world.dcs.remove(`${PREFIX}leader`);
+  world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
+  const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
+  const run = await runIn(world, args);
+  expect([run.code, run.err]).toEqual([3, expect.stringContaining('no member')]);
+  expect(world.sent.length).toBeGreaterThan(1);
+  expect(other).not.toBe('');
+
+  world.sent.length = 0;
+  world.answer = () => ({ kind: 'lost', reason: 'reset' });
+  const lost = await runIn(world, [...args, '--timeout', '5']);
+  expect([lost.code, world.sent.length]).toEqual([5, 1]);
+});
+
+test('to an asynchronous member patronictl asks once more', async () => {
+  const world = changeWorld('on');
+  const sync = JSON.parse(
+    (await world.dcs.range(PREFIX)).kvs.find(({ key }) => key.endsWith('/sync'))?.value ?? '{}',
+  ) as { sync_standby: string };
+  const async = world.replicas.find((name) => name !== sync.sync_standby) ?? '';
+  const args = ['failover', '--candidate', async, '--allow-data-loss'];
+  const run = await runIn(world, args, { typed: ['n'] });
+  expect(run.code).toBe(1);
+  expect(run.err).toContain(
+    `Are you sure you want to failover to the asynchronous node ${async}? [y/N]: `,
+  );
+  expect(world.sent).toEqual([]);
+  expect(answered(200, '').kind).toBe('answered');
+});

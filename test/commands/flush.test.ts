@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { answered, changeWorld, PREFIX, runIn } from './change-world.js';
+
+const SCHEDULED = '{"leader":"pg1","scheduled_at":"2099-01-01T09:00:00+00:00"}';
+
+describe('flush switchover', () => {
+  test('nothing is pending: said as patronictl says it', async () => {
+    const run = await runIn(changeWorld(), ['flush', 'demo', 'switchover']);
+    expect([run.code, run.out]).toEqual([0, 'No pending scheduled switchover\n']);
+  });
+
+  test('a schedule is deleted over REST, once, and seen to be gone', async () => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+    world.answer = () => {
+      world.dcs.put(`${PREFIX}failover`, '{}');
+      return answered(200, 'scheduled switchover deleted');
+    };
+    const run = await runIn(world, ['flush', 'demo', 'switchover']);
+    expect([run.code, run.out]).toEqual([0, 'Success: scheduled switchover deleted\n']);
+    expect(world.sent).toMatchObject([{ method: 'DELETE', path: '/switchover' }]);
+  });
+
+  test('an answer without its effect is exit 5', async () => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+    world.answer = () => answered(200, 'scheduled switchover deleted');
+    expect((await runIn(world, ['flush', 'demo', 'switchover'])).code).toBe(5);
+  });
+
+  test('who cannot be asked is passed over; nobody at all is exit 3, and nothing written', async () => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+    world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
+    const run = await runIn(world, ['flush', 'demo', 'switchover']);
+    expect([run.code, world.sent.length]).toEqual([3, 3]);
+    expect(run.err).toContain('--via dcs');
+    expect(await world.failoverKey()).toBe(SCHEDULED);
+    expect((await runIn(world, ['flush', 'demo', 'switchover', '--via', 'dcs'])).code).toBe(0);
+    expect(await world.failoverKey()).toBe('{}');
+  });
+
+  test('409 and 401 are failures with exit 1', async () => {
+    for (const status of [401, 409]) {
+      const world = changeWorld();
+      world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+      world.answer = () => answered(status, 'no');
+      const run = await runIn(world, ['flush', 'demo', 'switchover']);
+      expect(run.code).toBe(1);
+      expect(run.out).toContain(`status_code=${status}, (no)`);
+    }
+  });
+
+  test('a left-over request is cleared with --stuck only, if it is still the same', async () => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, '{"leader":"pg9"}');
+    const without = await runIn(world, ['flush', 'demo', 'switchover']);
+    expect(without.code).toBe(0);
+    expect(without.err).toContain('--stuck');
+    const asked = await runIn(world, ['flush', 'demo', 'switchover', '--stuck'], {
+      typed: ['y'],
+      onErr: () => world.dcs.put(`${PREFIX}failover`, '{"leader":"pg8"}'),
+    });
+    expect(asked.code).toBe(1);
+    expect(await world.failoverKey()).toBe('{"leader":"pg8"}');
+    const forced = await runIn(world, ['flush', 'demo', 'switchover', '--stuck', '--force']);
+    expect(forced.code).toBe(0);
+    expect(await world.failoverKey()).toBe('{}');
+  });
+});
+
+describe('flush restart', () => {
+  test('members without a schedule are said, others asked', async () => {
+    const world = changeWorld('scheduled-restart');
+    world.answer = () => answered(200, 'scheduled restart deleted');
+    const run = await runIn(world, ['flush', 'demo', 'restart', '--force']);
+    expect(run.code).toBe(0);
+    expect(run.out).toMatch(/^Success: flush scheduled restart for member pg\d$/m);
+    expect(run.out).toMatch(/^No scheduled restart for member pg\d$/m);
+    expect(world.sent).toMatchObject([{ method: 'DELETE', path: '/restart' }]);
+  });
+
+  test('a refusal is exit 1; a name that is none, too', async () => {
+    const world = changeWorld('scheduled-restart');
+    world.answer = () => answered(404, 'no restarts are scheduled');
+    expect((await runIn(world, ['flush', 'demo', 'restart', '--force'])).code).toBe(1);
+    expect((await runIn(world, ['flush', 'demo', 'pg9', 'restart', '--force'])).code).toBe(1);
+  });
+
+  test('what is neither restart nor switchover is a usage error', async () => {
+    expect((await runIn(changeWorld(), ['flush', 'demo', 'everything'])).code).toBe(2);
+    expect((await runIn(changeWorld(), ['flush', 'demo', 'restart'])).code).toBe(2);
+  });
+});

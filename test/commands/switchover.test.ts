@@ -1,0 +1,387 @@
+import { describe, expect, test } from 'vitest';
+import type { ChangeDocument } from '../../src/change/report.js';
+import { UNREACHABLE } from '../support/fake-world.js';
+import { answered, breathe, changeWorld, PREFIX, promote, runIn } from './change-world.js';
+
+const document = (out: string) => JSON.parse(out) as ChangeDocument;
+
+describe('a switchover', () => {
+  test('asks once, follows it, and says in patronictl words that it is done', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover', '--force']);
+    const [winner = ''] = world.replicas;
+    expect(run.code).toBe(0);
+    expect(world.sent).toMatchObject([
+      { method: 'POST', path: '/switchover', body: { leader: world.leader } },
+    ]);
+    expect(run.out).toMatch(/^Current cluster topology\n\+ Cluster: demo /);
+    expect(run.out).toMatch(
+      new RegExp(
+        `^\\d{4}-\\d\\d-\\d\\d [\\d:]{8}\\.\\d{5} Successfully switched over to "${winner}"$`,
+        'm',
+      ),
+    );
+    expect(run.out).toMatch(/^New leader {4}pg\d, timeline \d+$/m);
+    expect(run.out).toMatch(/^Write outage {2}[\d.]+ s from the loss of the lock/m);
+    for (const step of ['gave up the leader lock', 'accepts writes', 'every replica streams']) {
+      expect(run.err).toContain(step);
+    }
+  });
+
+  test('-f json is one document, and stderr stays empty', async () => {
+    const world = changeWorld();
+    const [, named = ''] = world.replicas;
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json', '--candidate', named]);
+    expect([run.code, run.err]).toEqual([0, '']);
+    expect(document(run.out)).toMatchObject({
+      schemaVersion: 1,
+      command: 'switchover',
+      ending: 'ok',
+      exit: 0,
+      plan: { candidate: named, refusedBy: [] },
+      sent: { to: world.leader, status: 200, lost: null },
+      result: { oldLeader: world.leader, newLeader: named },
+    });
+    expect(world.sent[0]?.body).toEqual({ leader: world.leader, candidate: named });
+  });
+
+  test('--compat prints what patronictl prints, and nothing more', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['--compat', 'switchover', '--force']);
+    const lines = run.out.split('\n').filter((line) => !/^[+|]/.test(line));
+    expect(lines).toEqual([
+      'Current cluster topology',
+      expect.stringMatching(/ Successfully switched over to "pg\d"$/),
+      '',
+    ]);
+    expect(run.err).toBe('');
+  });
+
+  test('--progress json tells the steps as lines', async () => {
+    const run = await runIn(changeWorld(), [
+      ...['switchover', '--force', '-f', 'json'],
+      ...['--progress', 'json'],
+    ]);
+    const events = run.err
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(events[0]).toMatchObject({ step: 'accepted' });
+    expect(events.at(-1)).toMatchObject({ step: 'streaming' });
+  });
+
+  test('--no-wait leaves when it is accepted', async () => {
+    const world = changeWorld();
+    world.answer = async () => {
+      world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);
+      await new Promise(() => undefined);
+      return answered(200, 'never');
+    };
+    const run = await runIn(world, ['switchover', '--force', '--no-wait']);
+    expect([run.code, world.sent.length]).toEqual([0, 1]);
+  });
+});
+
+describe('nothing is sent', () => {
+  test('with --dry-run, whatever the plan says', async () => {
+    const world = changeWorld();
+    const go = await runIn(world, ['switchover', '--dry-run']);
+    expect(go.code).toBe(0);
+    expect(go.out).toContain('Would switch over demo');
+    const no = await runIn(world, ['switchover', '--dry-run', '--leader', world.leader]);
+    expect(no.code).toBe(0);
+    expect(world.sent).toEqual([]);
+  });
+
+  test('without a terminal and without --force: the flag is named', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover']);
+    expect([run.code, run.out]).toEqual([2, '']);
+    expect(run.err).toContain('--force');
+    expect(world.dcs.calls).toEqual([]);
+  });
+
+  test.each([
+    [['--leader', 'pg9'], 'Member pg9 is not the leader of cluster demo'],
+    [
+      ['--candidate', 'pg9'],
+      'Member pg9 does not exist in cluster demo or is tagged as nofailover',
+    ],
+  ])('for names that cannot be: %j', async (args, words) => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover', '--force', ...args]);
+    expect(run.code).toBe(1);
+    expect(run.err).toContain(words);
+    expect(world.sent).toEqual([]);
+  });
+
+  test('when the plan is refused; --force is no answer to a check', async () => {
+    const world = changeWorld();
+    const [frozen = ''] = world.replicas;
+    world.rest[frozen] = UNREACHABLE;
+    const args = ['switchover', '--force', '-f', 'json', '--candidate', frozen];
+    const run = await runIn(world, args);
+    expect(run.code).toBe(1);
+    expect(document(run.out)).toMatchObject({ code: 'refused', sent: null });
+    expect(document(run.out).plan.refusedBy).toContain('candidate_answers');
+    expect(JSON.parse(run.err)).toMatchObject({ error: { code: 'refused', exit: 1 } });
+    expect(world.sent).toEqual([]);
+  });
+
+  test('when --avoid names somebody who does not lead: a success', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover', '--force', '--avoid', world.replicas[0] ?? '']);
+    expect(run.code).toBe(0);
+    expect(run.out).toContain('nothing to do');
+    expect(world.sent).toEqual([]);
+  });
+
+  test('when the cluster changes while the question stands', async () => {
+    const world = changeWorld();
+    const [candidate = '', other = ''] = world.replicas;
+    const run = await runIn(world, ['switchover'], {
+      typed: ['', candidate, '', 'y'],
+      onErr: (text) => {
+        if (!text.includes('demoting')) return;
+        world.dcs.put(`${PREFIX}leader`, other);
+        promote(world.rest, world.leader, other);
+      },
+    });
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('the cluster has changed since the plan was shown');
+    expect(run.err).toContain(`leader: was ${world.leader}, is ${other}`);
+    expect(world.sent).toEqual([]);
+  });
+
+  test("when the leader's REST API is silent: exit 3, and --via dcs is named", async () => {
+    const world = changeWorld();
+    world.answer = () => ({ kind: 'not_sent', reason: 'connection refused' });
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json']);
+    expect(run.code).toBe(3);
+    expect(run.err).toContain('--via dcs');
+    expect(document(run.out)).toMatchObject({ ending: 'unreachable', sent: null });
+    expect(await world.failoverKey()).toBe('{}');
+  });
+});
+
+describe('questions are those of patronictl', () => {
+  test('in its order, with its defaults', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover'], { typed: ['', '', '', 'y'] });
+    const prompts = [
+      `Primary [${world.leader}]: `,
+      `Candidate ['${world.replicas.join("', '")}'] []: `,
+      ') [now]: ',
+      `Are you sure you want to switchover cluster demo, demoting current leader ${world.leader}? [y/N]: `,
+    ];
+    const found = prompts.map((prompt) => run.err.indexOf(prompt.replace(') [', ')  [')));
+    expect(found.every((at) => at >= 0)).toBe(true);
+    expect([...found].sort((a, b) => a - b)).toEqual(found);
+    expect(run.code).toBe(0);
+  });
+
+  test('flags answer them; no is exit 1', async () => {
+    const world = changeWorld();
+    const [candidate = ''] = world.replicas;
+    const flags = ['--primary', world.leader, '--candidate', candidate, '--scheduled', 'now'];
+    const run = await runIn(world, ['switchover', ...flags], { typed: ['n'] });
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('Error: Aborting switchover');
+    expect(run.err).not.toContain('Candidate [');
+    expect(world.sent).toEqual([]);
+  });
+
+  test('what is neither yes nor no is asked again; an end of input is no', async () => {
+    const world = changeWorld();
+    const run = await runIn(world, ['switchover'], { typed: ['', '', '', 'perhaps'] });
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('Error: invalid input');
+    expect(run.err).toContain('Aborted!');
+    expect(world.sent).toEqual([]);
+  });
+});
+
+describe('other endings', () => {
+  test.each([
+    [412, 'refused_by_patroni'],
+    [401, 'rest_login_wanted'],
+    [403, 'rest_forbidden'],
+    [400, 'request_refused'],
+  ])('HTTP %d is exit 1 with its own code', async (status, code) => {
+    const world = changeWorld();
+    world.answer = () => answered(status, 'no');
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json']);
+    expect(run.code).toBe(1);
+    expect(document(run.out)).toMatchObject({ code, sent: { status } });
+    expect(world.sent).toHaveLength(1);
+  });
+
+  test('--compat says a refusal as patronictl does, and exits 1 all the same', async () => {
+    const world = changeWorld();
+    world.answer = () => answered(412, 'no good candidates');
+    const run = await runIn(world, ['--compat', 'switchover', '--force']);
+    expect(run.out).toContain('Switchover failed, details: 412, no good candidates\n');
+    expect(run.code).toBe(1);
+  });
+
+  test('dropped after it was accepted: exit 1, with what the members say against it', async () => {
+    const world = changeWorld();
+    const [candidate = ''] = world.replicas;
+    world.answer = async () => {
+      world.rest[candidate] = UNREACHABLE;
+      world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);
+      await breathe();
+      world.dcs.put(`${PREFIX}failover`, '{}');
+      return answered(503, 'Switchover failed');
+    };
+    const args = ['switchover', '--force', '-f', 'json', '--candidate', candidate];
+    const run = await runIn(world, args);
+    expect(run.code).toBe(1);
+    const { code, evidence } = document(run.out);
+    expect(code).toBe('dropped_by_patroni');
+    expect(evidence.map(({ subject }) => subject)).toContain('candidate_answers');
+  });
+
+  test.each([
+    ['lost', { kind: 'lost', reason: 'socket hang up' }],
+    ['503 status unknown', answered(503, 'Switchover status unknown')],
+    ['502', answered(502, 'bad gateway')],
+    ['504', answered(504, 'timeout')],
+  ] as const)('%s, but carried out: exit 0 and one request', async (_, outcome) => {
+    const world = changeWorld();
+    world.answer = async () => {
+      await world.switchTo(world.replicas[0] ?? '');
+      return outcome;
+    };
+    const run = await runIn(world, ['switchover', '--force']);
+    expect([run.code, world.sent.length]).toEqual([0, 1]);
+  });
+
+  test('lost, and nothing seen: exit 5, one request, no write', async () => {
+    const world = changeWorld();
+    world.answer = () => ({ kind: 'lost', reason: 'socket hang up' });
+    const args = ['switchover', '--force', '-f', 'json', '--timeout', '20'];
+    const run = await runIn(world, args);
+    expect(run.code).toBe(5);
+    expect(document(run.out)).toMatchObject({ code: 'no_trace', sent: { lost: 'socket hang up' } });
+    expect(world.sent).toHaveLength(1);
+    expect(world.dcs.calls).not.toContain('txn');
+  });
+
+  test('another winner is exit 6', async () => {
+    const world = changeWorld();
+    const [winner = '', named = ''] = world.replicas;
+    world.answer = async () => {
+      await world.switchTo(winner);
+      return answered(200, `Switched over to "${winner}" instead of "${named}"`);
+    };
+    const run = await runIn(world, ['switchover', '--force', '--candidate', named]);
+    expect(run.code).toBe(6);
+    expect(run.out).toContain(`Switched over to "${winner}" instead of "${named}"`);
+  });
+
+  test('the watch is lost and etcd is away for a while: read again until it is seen', async () => {
+    const world = changeWorld();
+    world.answer = async () => {
+      world.dcs.failNext('unreachable', 'range');
+      world.dcs.disconnect();
+      await world.switchTo(world.replicas[0] ?? '');
+      return answered(200, 'done');
+    };
+    expect((await runIn(world, ['switchover', '--force'])).code).toBe(0);
+  });
+
+  test('SIGINT while waiting: 130, and the operation is left alone', async () => {
+    const world = changeWorld();
+    const interrupt = new AbortController();
+    world.answer = async () => {
+      world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);
+      return await new Promise(() => undefined);
+    };
+    const run = await runIn(world, ['switchover', '--force'], {
+      signal: interrupt.signal,
+      onErr: (text) => {
+        if (text.includes('stands in /failover')) interrupt.abort();
+      },
+    });
+    expect(run.code).toBe(130);
+    expect(run.err).toContain('was sent and goes on by itself');
+    expect(run.err).toContain('patctl status demo');
+    expect(await world.failoverKey()).toContain(world.leader);
+  });
+});
+
+describe('--via dcs', () => {
+  test('writes under a compare, and follows it', async () => {
+    const world = changeWorld();
+    const run = runIn(world, ['switchover', '--force', '--via', 'dcs']);
+    while (!world.dcs.calls.includes('txn')) await breathe();
+    await breathe();
+    expect(await world.failoverKey()).toBe(`{"leader":"${world.leader}"}`);
+    await world.switchTo(world.replicas[0] ?? '');
+    expect((await run).code).toBe(0);
+    expect(world.sent).toEqual([]);
+  });
+
+  test('not over a request that stands there', async () => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, '{"leader":"x"}');
+    const skip = ['--skip-check', 'failover_pending'];
+    const run = await runIn(world, ['switchover', '--force', '--via', 'dcs', ...skip]);
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('--stuck');
+    expect(await world.failoverKey()).toBe('{"leader":"x"}');
+  });
+});
+
+describe('--scheduled', () => {
+  const later = (world: ReturnType<typeof changeWorld>) => (request: { body: unknown }) => {
+    world.dcs.put(`${PREFIX}failover`, JSON.stringify(request.body));
+    return answered(202, 'Switchover scheduled');
+  };
+
+  test('is sent with an offset, and read back', async () => {
+    const world = changeWorld();
+    world.answer = later(world);
+    const run = await runIn(world, [
+      'switchover',
+      '--force',
+      '--scheduled',
+      '2099-01-01T10:00+01:00',
+    ]);
+    expect(run.code).toBe(0);
+    expect(world.sent[0]?.body).toEqual({
+      leader: world.leader,
+      scheduled_at: '2099-01-01T09:00:00+00:00',
+    });
+    expect(run.out).toContain('Switchover scheduled at: 2099-01-01T09:00:00+00:00');
+    expect(run.err).toContain('2099-01-01T09:00:00Z');
+  });
+
+  test('an answer that does not stand in the DCS is not believed', async () => {
+    const world = changeWorld();
+    world.answer = () => answered(202, 'Switchover scheduled');
+    const run = await runIn(world, ['switchover', '--force', '--scheduled', '+30m']);
+    expect(run.code).toBe(5);
+  });
+
+  test('a lost answer that does stand there is', async () => {
+    const world = changeWorld();
+    world.answer = (request) => {
+      later(world)(request);
+      return { kind: 'lost', reason: 'reset' };
+    };
+    const run = await runIn(world, ['switchover', '--force', '--scheduled', '+30m']);
+    expect([run.code, world.sent.length]).toEqual([0, 1]);
+  });
+
+  test('in a paused cluster, and in the past, nothing is sent', async () => {
+    const paused = changeWorld('paused');
+    const run = await runIn(paused, ['switchover', '--force', '--scheduled', '+30m']);
+    expect(run.code).toBe(1);
+    expect(run.err).toContain("Can't schedule switchover in the paused state");
+    const past = ['switchover', '--force', '--scheduled', '2020-01-01T00:00Z'];
+    expect((await runIn(changeWorld(), past)).code).toBe(2);
+    expect(paused.sent).toEqual([]);
+  });
+});

@@ -1,0 +1,245 @@
+/** `check` as monitoring sees it: all of stdout and the exit code, on recorded clusters. */
+import { describe, expect, test } from 'vitest';
+import type { CheckDocument } from '../../src/cluster/checkdoc.js';
+import { memoryDcs } from '../../src/dcs/memory.js';
+import {
+  quickClock,
+  recorded,
+  runFake,
+  UNREACHABLE,
+  type FakeCluster,
+} from '../support/fake-world.js';
+
+async function check(cluster: FakeCluster, ...args: string[]) {
+  const run = await runFake({ clock: quickClock(), ...cluster }, ['check', '-f', 'json', ...args]);
+  const document = JSON.parse(run.out) as CheckDocument;
+  const [one] = document.clusters;
+  if (!one) throw new Error('no cluster was checked');
+  const trouble = one.findings.filter(({ severity }) => severity !== 'info');
+  const found = trouble.map(({ code, severity, members }) =>
+    [code, severity, ...members].join(' '),
+  );
+  return { code: run.code, found, one, document };
+}
+
+/** The hand-edited /sync of the golden cluster `on`. */
+function mismatched(): FakeCluster {
+  const cluster = recorded('on');
+  cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
+  return cluster;
+}
+
+describe('what is found', () => {
+  test.each(['off', 'on', 'quorum', 'tags'])('nothing in %s', async (name) => {
+    expect(await check(recorded(name))).toMatchObject({ code: 0, found: [] });
+  });
+
+  test.each([
+    ['paused', 1, ['paused warning']],
+    ['no-leader', 2, ['no_leader critical']],
+  ])('%s', async (name, code, found) => {
+    const checked = await check(recorded(name));
+    expect(checked.found).toEqual(expect.arrayContaining(found));
+    expect(checked.code).toBe(code);
+  });
+
+  test('a restart that is pending is a warning with both values', async () => {
+    const { found, one, code } = await check(recorded('pending-restart'));
+    expect(code).toBe(1);
+    expect(found.every((line) => line.startsWith('pending_restart warning'))).toBe(true);
+    expect(found.length).toBeGreaterThan(0);
+    expect(one.findings[0]?.message).toMatch(/\w+ .+ -> .+/);
+  });
+
+  test('a key that Patroni does not know is named, with the one that is meant', async () => {
+    const cluster = recorded('off');
+    const config = JSON.parse(cluster.keys['/service/demo/config'] ?? '{}') as object;
+    cluster.keys['/service/demo/config'] = JSON.stringify({ ...config, loop_wiat: 3, ttl: 5 });
+    const { found, one } = await check(cluster);
+    expect(found.sort()).toEqual(['config_timing warning', 'config_unknown_key warning']);
+    expect(one.findings.map(({ message }) => message).join()).toContain('loop_wait is meant?');
+  });
+
+  test('Patroni 4.0.5 in quorum mode', async () => {
+    const cluster = recorded('quorum');
+    const key = '/service/demo/members/pg1';
+    const member = JSON.parse(cluster.keys[key] ?? '{}') as object;
+    cluster.keys[key] = JSON.stringify({ ...member, version: '4.0.5' });
+    expect((await check(cluster)).found).toEqual(['patroni_bug_quorum_switchover warning pg1']);
+  });
+
+  test('with both quorum standbys gone nobody could win the vote', async () => {
+    const cluster = recorded('quorum');
+    const leader = cluster.keys['/service/demo/leader'] ?? '';
+    cluster.rest = Object.fromEntries(
+      Object.entries(cluster.rest ?? {}).filter(([name]) => name === leader),
+    );
+    const { found } = await check(cluster);
+    expect(found).toContain('quorum_lost critical');
+  });
+});
+
+describe('causes and consequences', () => {
+  test('a leader that answers nobody is not told again as a member that does not answer', async () => {
+    const cluster = recorded('off');
+    const leader = cluster.keys['/service/demo/leader'] ?? '';
+    cluster.rest = { ...cluster.rest, [leader]: UNREACHABLE };
+    const { found } = await check(cluster);
+    expect(found).toContain(`leader_unreachable warning ${leader}`);
+    expect(found.filter((line) => line.startsWith('member_unreachable'))).toEqual([]);
+  });
+
+  test('too few members that answer are critical', async () => {
+    const cluster = { ...recorded('off') };
+    cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
+    expect((await check(cluster, '--only', 'member_unreachable')).found).toEqual([
+      'member_unreachable warning pg3',
+    ]);
+    const strict = await check(cluster, '--only', 'member_unreachable', '--min-members', '3');
+    expect(strict.found).toEqual(['member_unreachable critical pg3']);
+  });
+});
+
+describe('settling', () => {
+  test('what persists is read three times, and reported', async () => {
+    const { found, one, code } = await check(mismatched());
+    expect(code).toBe(2);
+    expect(found).toContain('sync_role_mismatch critical pg3');
+    expect(one.readings).toBe(3);
+  });
+
+  test('what is gone at the second look is transient, and no alarm', async () => {
+    const good = recorded('on');
+    const dcs = memoryDcs(mismatched().keys);
+    const clock = quickClock(() => {
+      dcs.put('/service/demo/sync', good.keys['/service/demo/sync'] ?? '');
+    });
+    const { found, one, code } = await check({ ...good, dcs, clock });
+    expect({ found, code, readings: one.readings }).toEqual({ found: [], code: 0, readings: 2 });
+    expect(one.transient.map((finding) => finding.code)).toContain('sync_role_mismatch');
+  });
+
+  test('--settle 0 reads once, and so does a healthy cluster', async () => {
+    expect((await check(mismatched(), '--settle', '0')).one.readings).toBe(1);
+    expect((await check(recorded('on'))).one.readings).toBe(1);
+  });
+});
+
+describe('what the user makes of it', () => {
+  test('--ignore, --warn, --critical and --only', async () => {
+    const all = ['sync_role_mismatch', 'sync_unclaimed'];
+    expect((await check(mismatched(), '--ignore', ...all)).found).toEqual([]);
+    const warned = await check(mismatched(), '--warn', 'sync_role_mismatch');
+    expect(warned.code).toBe(1);
+    const raised = await check(mismatched(), '--only', 'sync_unclaimed', '--critical', ...all);
+    expect(raised).toMatchObject({ code: 2, found: ['sync_unclaimed critical pg1'] });
+  });
+
+  test('a code that does not exist is refused', async () => {
+    const run = await runFake(recorded('on'), ['check', '--ignore', 'nonsense']);
+    expect(run.code).toBe(2);
+    expect(run.err).toContain('nonsense');
+  });
+
+  test('what needs a login is unknown, and counts with --require sql only', async () => {
+    const { one, code } = await check(recorded('on'));
+    expect(code).toBe(0);
+    expect(one.unknown).toContainEqual({
+      code: 'slot_missing',
+      needs: 'SQL on the leader',
+      members: ['pg2'],
+      reason: 'no database login',
+    });
+    expect((await check(recorded('on'), '--require', 'sql')).code).toBe(3);
+  });
+});
+
+describe('formats', () => {
+  const out = async (cluster: FakeCluster, format: string) => {
+    const run = await runFake({ clock: quickClock(), ...cluster }, ['check', '-f', format]);
+    return run.out;
+  };
+
+  test('nagios: one line with perfdata, units on bytes only', async () => {
+    const text = await out(recorded('on'), 'nagios');
+    expect(text).toMatch(/^PATCTL OK - demo: pg2 leads, 3 members, 2 replicas.*\n$/);
+    expect(text.split(' | ')[1]).toMatch(
+      /^'members'=3;;;0 'critical'=0;;;0 'warning'=0;;;0 'pg1_lag'=\d+B;;;0 'pg3_lag'=\d+B;;;0\n$/,
+    );
+    expect(await out(mismatched(), 'nagios')).toMatch(
+      /^PATCTL CRITICAL - demo: the DCS says pg3 .*\[sync_role_mismatch\]/,
+    );
+  });
+
+  test('nagios says unknown and exits 3 when the DCS does not answer', async () => {
+    const dcs = memoryDcs({});
+    dcs.failNext('unreachable');
+    const run = await runFake({ keys: {}, dcs }, ['check', '-f', 'nagios']);
+    expect(run.code).toBe(3);
+    expect(run.out).toMatch(/^PATCTL UNKNOWN - .+\n$/);
+  });
+
+  test('an unknown cluster is unknown to monitoring', async () => {
+    expect((await runFake(recorded('on'), ['check', 'nosuch'])).code).toBe(3);
+  });
+
+  test('junit counts failures and skips what could not be looked for', async () => {
+    const text = await out(mismatched(), 'junit');
+    const [, failures] = /failures="(\d+)"/.exec(text) ?? [];
+    expect(Number(failures)).toBe((text.match(/<testcase[^>]*>\n {6}<failure/g) ?? []).length);
+    expect(text).toContain('name="sync_role_mismatch">\n      <failure type="critical"');
+    expect(text).toContain('name="slot_missing">\n      <skipped message="no database login"/>');
+    expect(text).not.toMatch(/message="[^"]*[<>][^"]*"/);
+  });
+
+  test('tap numbers every line and plans as many', async () => {
+    const lines = (await out(mismatched(), 'tap')).split('\n');
+    const points = lines.filter((line) => /^(not )?ok /.test(line));
+    expect(lines.slice(0, 2)).toEqual(['TAP version 14', `1..${points.length}`]);
+    points.forEach((line, at) => expect(line).toMatch(new RegExp(`^(not )?ok ${at + 1} - `)));
+    expect(points.some((line) => /^not ok \d+ - demo sync_role_mismatch$/.test(line))).toBe(true);
+  });
+
+  test('github annotates, with line feeds and colons escaped', async () => {
+    const text = await out(mismatched(), 'github');
+    expect(text).toMatch(/^::error title=demo%3A sync_role_mismatch::the DCS says pg3[^\n]*%0A/);
+  });
+
+  test('prometheus tells status, findings and lag', async () => {
+    const text = await out(mismatched(), 'prometheus');
+    expect(text).toContain('patctl_check_status{cluster="demo"} 2\n');
+    expect(text).toContain(
+      'patctl_check_finding{cluster="demo",code="sync_role_mismatch",severity="critical"} 1\n',
+    );
+    expect(text).toContain('code="slot_missing",severity="none"} NaN\n');
+    expect(text).toMatch(/patctl_member_lag_bytes\{cluster="demo",member="pg1"\} \d+\n/);
+  });
+
+  test('pretty says what could not be looked for on one line', async () => {
+    const text = await out(recorded('on'), 'pretty');
+    expect(text).toMatch(/^OK demo: pg2 leads/);
+    expect(text).toMatch(/\n {2}not looked for: \d+ findings \(no database login.*\)\n$/);
+  });
+});
+
+describe('a recording', () => {
+  test('is checked without asking anybody', async () => {
+    const { mkdtempSync, rmSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    const file = `${folder}/one.json.gz`;
+    try {
+      expect((await runFake(mismatched(), ['snapshot', '-o', file])).code).toBe(0);
+      const dcs = memoryDcs({});
+      const nobody = { keys: {}, dcs };
+      const { found, code } = await check(nobody, '--snapshot', file);
+      expect(code).toBe(2);
+      expect(found).toContain('sync_role_mismatch critical pg3');
+      const list = await runFake(nobody, ['list', '--snapshot', file]);
+      expect(list.out).toMatch(/^\+ Cluster: demo /);
+      expect(dcs.calls).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

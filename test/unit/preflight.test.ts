@@ -627,6 +627,26 @@ const CASES: Case[] = [
   },
   {
     check: 'logical_walsenders',
+    wants: 'refused',
+    what: 'it was frozen before it confirmed anything: its slot tells how far it was',
+    edit: (w) => {
+      const silent = { flushLsn: null, writeLsn: null, replyAgeMs: 50_000 };
+      w.sql('pg1').walsenders.push(logical(0n, silent));
+      w.sql('pg1').slots.push({
+        slotName: 'cdc_slot',
+        slotType: 'logical',
+        database: 'postgres',
+        active: true,
+        activePid: 777,
+        restartLsn: AT - 500n,
+        confirmedFlushLsn: AT - 500n,
+        walStatus: 'reserved',
+      });
+    },
+    before: () => undefined,
+  },
+  {
+    check: 'logical_walsenders',
     wants: 'warning',
     what: 'primary_stop_timeout ends it in synchronous mode',
     mode: 'on',

@@ -23,8 +23,15 @@ export function isStuck(ctx: Context, row: Walsender): boolean {
   return silent || age < elapsed || elapsed >= STATUS_INTERVAL_MS;
 }
 
+/** A client that has never confirmed anything reports no position: then its slot tells how far it was. */
 export function logicalRows({ leaderSql }: Context): Walsender[] {
-  return (leaderSql?.walsenders ?? []).filter(({ slotType }) => slotType === 'logical');
+  const slots = leaderSql?.slots ?? [];
+  const rows = (leaderSql?.walsenders ?? []).filter(({ slotType }) => slotType === 'logical');
+  return rows.map((row) => {
+    if (confirmedLsn(row) !== null) return row;
+    const slot = slots.find(({ slotName }) => slotName === row.slotName);
+    return { ...row, flushLsn: slot?.confirmedFlushLsn ?? null };
+  });
 }
 
 export function logicalHolders(ctx: Context): LogicalHolder[] {

@@ -29,7 +29,7 @@ export function nextStep(code: string, plan: Plan): string | undefined {
 }
 
 /** The commands that free a shutdown from its logical clients, on the host: no login is possible any more. */
-export function holdersAdvice(plan: Plan): string | null {
+function holdersAdvice(plan: Plan): string | null {
   if (plan.logical.length === 0) return null;
   const pids = plan.logical.map(({ pid }) => pid).join(' ');
   return `on the host of ${plan.leader ?? 'the leader'}: kill -TERM ${pids}`;

@@ -57,7 +57,7 @@ export interface Story {
   progress: Progress | null;
 }
 
-export function changeDocument(conclusion: Conclusion, story: Story): ChangeDocument {
+function changeDocument(conclusion: Conclusion, story: Story): ChangeDocument {
   const { ending, code, message, hint, evidence } = conclusion;
   const { plan, dryRun, startedMs, sent, progress } = story;
   const answer = sent?.answer;

@@ -78,7 +78,9 @@ function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Go
     if (departed || member === null || name === plan.leader) return false;
     return row === null ? member.replicationState === 'streaming' : row.state === 'streaming';
   });
-  const leader = view.leader === null ? [] : [view.leader.name];
+  // A leader that is down comes back when somebody brings it back: a failover does not wait for that.
+  const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
+  const leader = view.leader && lives ? [view.leader.name] : [];
   const members = [...leader, ...streamed.map(({ name }) => name)];
   const { config, sync } = cluster;
   const synchronous = config !== null && config.syncMode !== 'off' && !config.standbyCluster;

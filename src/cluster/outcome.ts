@@ -161,12 +161,12 @@ function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
   if (lock === goal.leader) {
     if (stepOf(now, 'released') && lock !== null) now.retaken = true;
     now.newLeader = null;
-  } else if (lock !== null && lock !== now.newLeader) {
+  } else if (lock !== now.newLeader) {
     now.newLeader = lock;
-    // Another winner after a winner: what was seen of the first proves nothing for the second.
+    // Another winner after a winner, or none: what was seen of the first proves nothing any more.
     now.steps = now.steps.filter((step) => !PROOFS.includes(step.name));
     now.timeline = null;
-    add(now, 'locked', atMs, lock, `${lock} holds the leader lock`);
+    if (lock !== null) add(now, 'locked', atMs, lock, `${lock} holds the leader lock`);
   }
 }
 

@@ -215,6 +215,12 @@ describe('other endings', () => {
     expect(names(twice)).not.toContain('writable');
   });
 
+  test('a winner that loses the lock again has won nothing', () => {
+    const gone = sees({ waitFor: 'healthy' }, ...MOVED, leads('pg2'), dcs({ leader: null }));
+    expect(gone.newLeader).toBeNull();
+    expect(atDeadline(gone, 1000)).toMatchObject({ ending: 'unconfirmed', code: 'no_leader' });
+  });
+
   test.each([400, 401, 403, 412, 422, 501])('HTTP %d is a refusal before anything', (status) => {
     const verdict = verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(status, 'no')));
     expect(verdict).toMatchObject({

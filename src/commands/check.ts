@@ -14,6 +14,13 @@ import { CATALOGUE } from '../cluster/checks/catalogue.js';
 import { look, type Looked } from '../cluster/checks/index.js';
 import { DEFAULT_LIMITS, type Limits } from '../cluster/checks/limits.js';
 import { logicalLookMs } from '../cluster/checks/switchover.js';
+import {
+  expectationFailed,
+  expectationOf,
+  expectedMembers,
+  parseExpectation,
+  type Expectation,
+} from '../cluster/expect.js';
 import type { Snapshot } from '../cluster/model.js';
 import { viewOf } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
@@ -49,6 +56,8 @@ interface CheckOptions extends WitnessOptions {
   maxSlotRetain?: number;
   list?: boolean;
   explain?: string;
+  expect?: string;
+  writeExpect?: boolean;
 }
 
 export function checkCommand(tool: Tool, finish: Finish): Command {
@@ -85,11 +94,17 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
       parseTimeMs,
     )
     .option('--max-slot-retain <size>', 'WAL an unused slot may keep (default 1GiB)', parseSize)
+    .option('--expect <file>', 'YAML of what the cluster has to be; see docs/findings.md')
+    .option('--write-expect', 'Print such a file, made from the cluster as it stands')
     .option('--list', 'Print the catalogue of findings')
     .option('--explain <code>', 'Print what a finding means and what to do');
   return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
     if (options.list === true || options.explain !== undefined) {
       await printCatalogue(tool, options);
+      return finish('ok');
+    }
+    if (options.writeExpect === true) {
+      await writeExpect(tool, names, options);
       return finish('ok');
     }
     finish(await check(tool, names, options));
@@ -150,6 +165,7 @@ interface Rules {
   limits: Limits;
   overrides: Overrides;
   settle: number;
+  expectation: Expectation | null;
 }
 
 /** Reads one cluster again. */
@@ -162,8 +178,9 @@ async function checkClusters(
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
   const asked = await witnesses(tool, options);
+  const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
-  const rules = { limits: limitsOf(options), overrides, settle };
+  const rules = { limits: limitsOf(options), overrides, settle, expectation };
   const { group } = await tool.config();
   const first = await readAll(
     tool,
@@ -229,9 +246,41 @@ function nextWaitMs(snapshot: Snapshot, readings: Looked[], rules: Rules): numbe
   return Math.max(loopMs, logicalMs) || null;
 }
 
-function lookAt(snapshot: Snapshot, { limits, overrides }: Rules): Looked {
-  const looked = look(viewOf(snapshot), limits, (code) => isWanted(code, overrides));
-  return overridden(looked, overrides);
+function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): Looked {
+  const wanted = (code: string) => isWanted(code, overrides);
+  if (expectation === null) return overridden(look(viewOf(snapshot), limits, wanted), overrides);
+  const view = viewOf({ ...snapshot, expectedMembers: expectedMembers(expectation) });
+  const looked = look(view, limits, wanted);
+  const failed = wanted('expectation_failed') ? expectationFailed(view, expectation) : [];
+  return overridden({ ...looked, findings: [...looked.findings, ...failed] }, overrides);
+}
+
+async function readExpect(file: string): Promise<Expectation> {
+  const [{ readFile }, { parse }] = await Promise.all([import('node:fs/promises'), import('yaml')]);
+  let problem: string;
+  try {
+    const read = parseExpectation(parse(await readFile(file, 'utf8')));
+    if (read.ok) return read.expectation;
+    problem = read.problem;
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  throw new ToolError('usage', `${file} cannot be read: ${problem}`, {
+    code: 'expectation_unreadable',
+    hint: 'patctl check --write-expect prints one to start from',
+  });
+}
+
+async function writeExpect(tool: Tool, names: string[], options: CheckOptions): Promise<void> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, names[0]);
+  const { group } = await tool.config();
+  const [{ readSnapshot }, { stringify }] = await Promise.all([
+    import('../snapshot.js'),
+    import('yaml'),
+  ]);
+  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  tool.io.out(stringify(expectationOf(viewOf(snapshot))));
 }
 
 async function printCatalogue(tool: Tool, { list, explain, format }: CheckOptions): Promise<void> {

@@ -222,6 +222,61 @@ describe('formats', () => {
   });
 });
 
+describe('expectations', () => {
+  const withFile = async (text: string, then: (file: string) => Promise<void>) => {
+    const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    try {
+      writeFileSync(`${folder}/expect.yml`, text);
+      await then(`${folder}/expect.yml`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  test('what --write-expect prints holds for the same cluster', async () => {
+    const written = await runFake(recorded('tags'), ['check', '--write-expect']);
+    expect(written.out).toContain('members:\n');
+    await withFile(written.out, async (file) => {
+      expect(await check(recorded('tags'), '--expect', file)).toMatchObject({ code: 0, found: [] });
+    });
+  });
+
+  test('every difference is told with what was wanted and what is seen', async () => {
+    const text =
+      'members: [pg1, pg2, pg4]\nleader: pg1\nsyncMode: quorum\nsyncStandbys: 2\n' +
+      'postgresVersion: 99\npaused: true\nparameters: {no_such: 1}\n';
+    await withFile(text, async (file) => {
+      const { code, one } = await check(recorded('on'), '--expect', file);
+      expect(code).toBe(2);
+      const messages = one.findings
+        .filter((finding) => finding.severity === 'critical')
+        .map(({ message }) => message)
+        .sort();
+      expect(messages).toEqual([
+        expect.stringMatching(/^PostgreSQL on pg1: 99 is expected, 15\.\d+ is seen$/) as string,
+        expect.stringMatching(/^PostgreSQL on pg2: 99/) as string,
+        expect.stringMatching(/^PostgreSQL on pg3: 99/) as string,
+        'leader: pg1 is expected, pg2 is seen',
+        'parameter no_such: 1 is expected, nothing is seen',
+        'pause: true is expected, false is seen',
+        'pg4 is expected and has no member key',
+        'synchronous standbys: 2 is expected, 1 is seen',
+        'synchronous_mode: quorum is expected, on is seen',
+      ]);
+    });
+  });
+
+  test('a file with a word that means nothing is refused', async () => {
+    await withFile('leeder: pg1\n', async (file) => {
+      const run = await runFake(recorded('on'), ['check', '--expect', file]);
+      expect(run.err).toContain('leeder is no expectation');
+      expect(run.code).toBe(2);
+    });
+  });
+});
+
 describe('a recording', () => {
   test('is checked without asking anybody', async () => {
     const { mkdtempSync, rmSync } = await import('node:fs');

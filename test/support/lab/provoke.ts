@@ -11,7 +11,7 @@ export interface Provoked {
   /** The member that it is about. */
   member: string;
   /** Takes the trouble away again. */
-  undo(): Promise<void>;
+  undo: () => Promise<void>;
 }
 
 export interface Story {
@@ -194,9 +194,14 @@ async function notReady(lab: Lab): Promise<Provoked> {
 async function twoPrimaries(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
   await lab.kill(leader);
-  await eventually('another member leads', 60_000, async () => {
+  await eventually('another member leads, and the others follow', 60_000, async () => {
     const now = await lab.leader();
-    return now !== null && now !== leader;
+    if (now === null || now === leader) return false;
+    const rows = await lab.psql(
+      now,
+      "SELECT state FROM pg_stat_replication WHERE state = 'streaming'",
+    );
+    return rows.split('\n').filter((row) => row !== '').length === lab.members.length - 2;
   });
   const undo = async () => {
     await lab.start(leader);

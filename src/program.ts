@@ -1,6 +1,7 @@
 /** The commander program: global options and the list of commands. */
 import { Command, Option } from 'commander';
 import { checkCommand } from './commands/check.js';
+import { completionCommand } from './commands/completion.js';
 import { configCommand } from './commands/config.js';
 import { dsnCommand } from './commands/dsn.js';
 import { editConfigCommand } from './commands/edit-config.js';
@@ -28,6 +29,7 @@ import { versionCommand } from './commands/version.js';
 import { demoteClusterCommand } from './commands/demote-cluster.js';
 import { promoteClusterCommand } from './commands/promote-cluster.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
+import { withHelp } from './commands/help.js';
 import type { Ending } from './errors.js';
 import type { Tool } from './tool.js';
 import { VERSION } from './version.js';
@@ -101,10 +103,11 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
     dsnCommand,
     queryCommand,
     configCommand,
+    completionCommand,
   ]) {
     const command = make(tool, finish).copyInheritedSettings(program);
     for (const sub of command.commands) sub.copyInheritedSettings(program);
-    program.addCommand(command);
+    program.addCommand(withHelp(command));
   }
   return program;
 }

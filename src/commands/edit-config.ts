@@ -47,6 +47,7 @@ interface EditOptions {
   apply?: string;
   replace?: string;
   force?: boolean;
+  yes?: boolean;
   resume?: string;
   check?: boolean;
   dryRun?: boolean;
@@ -72,6 +73,7 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
     .option('--apply <file>', 'Apply the changes in this YAML file; - is stdin')
     .option('--replace <file>', 'Replace everything by this YAML file; - is stdin')
     .addOption(new Option('--force', 'Do not ask for confirmation; checks are made all the same'))
+    .option('--yes', 'The same as --force')
     .option('--resume <file>', 'Go on with an edit that was kept')
     .option('--check', 'Check only: nothing is shown or written')
     .option('--dry-run', 'Show and check the change, write nothing')
@@ -232,7 +234,8 @@ interface Work {
 /** True when it was written. */
 async function carryOut(tool: Tool, options: EditOptions, work: Work): Promise<boolean> {
   const { current, edit } = work;
-  const { quiet, force, check, dryRun, apply, replace } = options;
+  const { quiet, check, dryRun, apply, replace } = options;
+  const force = options.force ?? options.yes ?? false;
   const { io } = tool;
   const problems = judge(work);
   if (check) {

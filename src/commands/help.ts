@@ -1,0 +1,184 @@
+/** What `--help` says of a command besides its options: examples, and how it can end. */
+import type { Command } from 'commander';
+import { ENDINGS, type Ending } from '../errors.js';
+
+export interface CommandHelp {
+  /** Command line and what it is for. */
+  examples: [line: string, meaning: string][];
+  /** The endings of the one table that it can have; a text where it has codes of its own. */
+  ends: readonly Ending[] | string;
+}
+
+const LOOKS: readonly Ending[] = ['ok', 'error', 'usage', 'unreachable'];
+const STRICT: readonly Ending[] = [...LOOKS, 'failed'];
+const CHANGES: readonly Ending[] = [...LOOKS, 'failed', 'unconfirmed', 'interrupted'];
+const SWITCHES: readonly Ending[] = [...LOOKS, 'failed', 'unconfirmed', 'diverted', 'interrupted'];
+
+const HELP: Record<string, CommandHelp> = {
+  list: {
+    examples: [
+      ['patctl list', 'the configured cluster, every claim checked'],
+      ['patctl list demo -e -f json', 'with tags and pending restarts, for a program'],
+      ['patctl list --all --strict', 'every cluster; exit 4 when a claim is false'],
+      ['patctl --compat list', 'byte for byte what patronictl prints'],
+    ],
+    ends: STRICT,
+  },
+  topology: { examples: [['patctl topology demo', 'who really streams from whom']], ends: STRICT },
+  status: {
+    examples: [['patctl status demo -f json', 'everything that is known, as one document']],
+    ends: STRICT,
+  },
+  check: {
+    examples: [
+      ['patctl check demo', 'for a monitoring system'],
+      ['patctl check --list', 'the findings that it knows'],
+    ],
+    ends: 'The codes of monitoring systems: 0 ok, 1 warning, 2 critical, 3 unknown.',
+  },
+  wait: {
+    examples: [['patctl wait demo --for healthy', 'until nothing is wrong with it']],
+    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+  },
+  ready: { examples: [['patctl ready pg2 --max-lag 1MB', 'may it be read from?']], ends: LOOKS },
+  snapshot: {
+    examples: [['patctl snapshot demo -o demo.json', 'what every witness said, to look at later']],
+    ends: LOOKS,
+  },
+  leader: {
+    examples: [['patctl leader demo', 'its name, if it is a primary']],
+    ends: STRICT,
+  },
+  members: { examples: [['patctl members demo -r replica', 'names, a line each']], ends: STRICT },
+  quorum: {
+    examples: [['patctl quorum demo', 'the votes, and how many members may be lost']],
+    ends: LOOKS,
+  },
+  'why-not': {
+    examples: [['patctl why-not pg3 demo', 'what keeps it from becoming the leader']],
+    ends: LOOKS,
+  },
+  switchover: {
+    examples: [
+      ['patctl switchover demo --candidate pg2', 'shows the plan, asks, proves the outcome'],
+      ['patctl switchover demo --candidate pg2 --dry-run', 'only the plan'],
+      ['patctl switchover demo --force --scheduled 2027-01-31T03:00+01:00', 'at a set time'],
+    ],
+    ends: SWITCHES,
+  },
+  failover: {
+    examples: [['patctl failover demo --candidate pg2', 'when there is no healthy leader']],
+    ends: SWITCHES,
+  },
+  flush: {
+    examples: [
+      ['patctl flush demo switchover --force', 'take a scheduled switchover away'],
+      ['patctl flush demo pg2 restart --force', 'take a scheduled restart away'],
+    ],
+    ends: CHANGES,
+  },
+  pause: {
+    examples: [['patctl pause demo --wait --idempotent', 'maintenance mode, acknowledged by all']],
+    ends: CHANGES,
+  },
+  resume: { examples: [['patctl resume demo --wait', 'back, acknowledged by all']], ends: CHANGES },
+  restart: {
+    examples: [
+      ['patctl restart demo pg2 --wait', 'one member, until it runs and streams'],
+      ['patctl restart demo --rolling --pending', 'all that need it, one at a time'],
+      ['patctl restart demo --rolling --dry-run', 'only the plan'],
+    ],
+    ends: CHANGES,
+  },
+  reload: {
+    examples: [['patctl reload demo --force --wait', 'until the settings are taken']],
+    ends: CHANGES,
+  },
+  reinit: {
+    examples: [['patctl reinit demo pg3 --wait', 'a new copy, until it streams']],
+    ends: CHANGES,
+  },
+  remove: {
+    examples: [
+      ['patctl remove demo', 'asks for the name, for the consequences, for the leader'],
+      ['patctl remove demo --confirm-name demo --confirm-leader pg1 --yes', 'without questions'],
+    ],
+    ends: CHANGES,
+  },
+  'demote-cluster': {
+    examples: [['patctl demote-cluster demo --host db.elsewhere --port 5432', 'make it a standby']],
+    ends: CHANGES,
+  },
+  'promote-cluster': {
+    examples: [['patctl promote-cluster demo', 'let it stand alone again']],
+    ends: CHANGES,
+  },
+  history: {
+    examples: [['patctl history demo -f json', 'typed rows, null where nothing is known']],
+    ends: LOOKS,
+  },
+  'show-config': { examples: [['patctl show-config demo', 'YAML, keys sorted']], ends: LOOKS },
+  'edit-config': {
+    examples: [
+      ['patctl edit-config demo', 'in $EDITOR, with the difference to confirm'],
+      ['patctl edit-config demo -s ttl=30 -p work_mem=8MB --force --wait', 'until all have it'],
+      ['patctl edit-config demo -s pause=null --dry-run', 'null removes; nothing is written'],
+      ['patctl edit-config demo --replace all.yaml --check', 'would it be taken?'],
+    ],
+    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+  },
+  version: {
+    examples: [['patctl version demo', "every member's Patroni and PostgreSQL"]],
+    ends: LOOKS,
+  },
+  dsn: {
+    examples: [['psql "$(patctl dsn demo -r replica)"', 'connect to a replica']],
+    ends: LOOKS,
+  },
+  query: {
+    examples: [
+      ['patctl query demo -U postgres -c "select now()"', 'on the leader'],
+      ['patctl query demo -r replica -W -c "select pg_last_wal_replay_lsn()"', 'again and again'],
+      ['patctl query demo -f report.sql --format csv', 'large results are streamed'],
+    ],
+    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+  },
+  completion: {
+    examples: [
+      ['source <(patctl completion bash)', 'for this shell'],
+      ['patctl completion zsh > ~/.zsh/_patctl', 'where zsh looks for it'],
+      ['patctl completion fish > ~/.config/fish/completions/patctl.fish', 'for fish'],
+    ],
+    ends: ['ok', 'usage'],
+  },
+  config: {
+    examples: [['patctl config show', 'where each value comes from; secrets are masked']],
+    ends: ['ok', 'error', 'usage'],
+  },
+};
+
+/** Examples and endings of a command; none for one that is not in the table. */
+export function helpOf(name: string): CommandHelp | null {
+  return Object.hasOwn(HELP, name) ? (HELP[name] ?? null) : null;
+}
+
+/** Puts them below the options of the command, and of the commands below it. */
+export function withHelp(command: Command): Command {
+  const help = helpOf(command.name());
+  if (help)
+    for (const one of [command, ...command.commands]) one.addHelpText('after', () => text(help));
+  return command;
+}
+
+function text({ examples, ends }: CommandHelp): string {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}  # ${meaning}`);
+  return `\nExamples:\n${lines.join('\n')}\n\nExit codes:\n${endLines(ends).join('\n')}\n`;
+}
+
+function endLines(ends: CommandHelp['ends']): string[] {
+  if (typeof ends === 'string') return [`  ${ends}`];
+  return ends.map(
+    (name) => `  ${String(ENDINGS[name].exit).padStart(3)}  ${ENDINGS[name].meaning}`,
+  );
+}

@@ -1,0 +1,104 @@
+/** docs/commands.md is what the program says of itself. `vitest -u` writes it anew. */
+import type { Command } from 'commander';
+import { format } from 'prettier';
+import { describe, expect, test } from 'vitest';
+import { helpOf } from '../../src/commands/help.js';
+import { ENDINGS } from '../../src/errors.js';
+import { buildProgram } from '../../src/program.js';
+import type { Tool } from '../../src/tool.js';
+
+function program(): Command {
+  const io = { columns: 100, out: () => undefined, err: () => undefined };
+  return buildProgram({ io, flags: {} } as unknown as Tool, () => undefined);
+}
+
+/** The commands a person can give: one with commands below it is only their beginning. */
+function named(root: Command): { path: string; command: Command }[] {
+  return root.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [{ path: command.name(), command }]
+      : command.commands.map((sub) => ({ path: `${command.name()} ${sub.name()}`, command: sub })),
+  );
+}
+
+const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/</g, '\\<');
+
+function optionRows(command: Command): string {
+  const rows = command.options
+    .filter((option) => !option.hidden)
+    .map(({ flags, description, argChoices, defaultValue }) => {
+      const choices = argChoices ? `; one of ${argChoices.join(', ')}` : '';
+      const given: unknown = defaultValue;
+      const shown =
+        typeof given === 'string' || typeof given === 'number' ? `; default ${given}` : '';
+      return `| \`${flags.replace(/\|/g, '\\|')}\` | ${cell(description + choices + shown)} |`;
+    });
+  return rows.length === 0 ? '' : `| option | meaning |\n|---|---|\n${rows.join('\n')}\n`;
+}
+
+function chapter({ path, command }: { path: string; command: Command }): string {
+  const help = helpOf(path.split(' ')[0] ?? '');
+  const ends =
+    typeof help?.ends === 'string'
+      ? help.ends
+      : `Exit codes: ${(help?.ends ?? []).map((name) => `${ENDINGS[name].exit} ${name}`).join(', ')}.`;
+  const width = Math.max(0, ...(help?.examples ?? []).map(([line]) => line.length));
+  const examples = (help?.examples ?? [])
+    .map(([line, meaning]) => `${line.padEnd(width)}  # ${meaning}`)
+    .join('\n');
+  return [
+    `## ${path}`,
+    `${command.description().replace(/</g, '\\<')}.`.replace(/\.\.$/, '.'),
+    `\`\`\`\npatctl ${path} ${command.usage()}\n\`\`\``,
+    optionRows(command),
+    ends,
+    examples === '' ? '' : `\`\`\`sh\n${examples}\n\`\`\``,
+  ].join('\n\n');
+}
+
+function document(root: Command): Promise<string> {
+  const head = [
+    '# Commands',
+    'Written by `test/unit/docs-commands.test.ts` from what the program says of itself. What differs from ' +
+      'patronictl on purpose is in [deviations.md](deviations.md), what the exit codes mean in ' +
+      '[exit-codes.md](exit-codes.md).',
+    'These come before the command:',
+    optionRows(root),
+  ];
+  const text = [...head, ...named(root).map(chapter)].join('\n\n');
+  return format(text, { parser: 'markdown', printWidth: 100, singleQuote: true });
+}
+
+test('docs/commands.md says what the program says', async () => {
+  await expect(await document(program())).toMatchFileSnapshot('../../docs/commands.md');
+});
+
+describe('--help of every command has examples and exit codes', () => {
+  test.each(named(program()).map(({ path }) => path))('%s', (path) => {
+    const help = helpOf(path.split(' ')[0] ?? '');
+    expect(help?.examples.length).toBeGreaterThan(0);
+    expect(help?.ends.length).toBeGreaterThan(0);
+  });
+
+  const lines = named(program()).flatMap(({ path }) =>
+    (helpOf(path.split(' ')[0] ?? '')?.examples ?? []).map(([line]) => line),
+  );
+  test.each([...new Set(lines)])('%s is understood', async (line) => {
+    const root = program();
+    let ran = 0;
+    for (const { command } of named(root)) {
+      command.action(() => {
+        ran += 1;
+      });
+    }
+    const words =
+      (/\$\(patctl ([^)]*)\)/.exec(line) ??
+        /<\(patctl ([^)]*)\)/.exec(line) ??
+        /patctl ([^>]*)/.exec(line))?.[1]?.match(/"[^"]*"|\S+/g) ?? [];
+    await root.parseAsync(
+      words.map((word) => word.replace(/"/g, '')),
+      { from: 'user' },
+    );
+    expect(ran).toBe(1);
+  });
+});

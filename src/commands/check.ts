@@ -190,11 +190,23 @@ async function checkClusters(
   );
   const { readSnapshot } = await import('../snapshot.js');
   return Promise.all(
-    first.map((snapshot) => {
+    first.map(async (read) => {
+      const snapshot = await withCertificates(tool, read, overrides);
       const { scope, group } = snapshot.cluster;
       return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
     }),
   );
+}
+
+async function withCertificates(
+  tool: Tool,
+  snapshot: Snapshot,
+  overrides: Overrides,
+): Promise<Snapshot> {
+  const recorded = tool.flags.recording !== undefined || snapshot.verify === 'off';
+  if (recorded || !isWanted('cert_expiring', overrides)) return snapshot;
+  const { seenCertificates } = await import('../certificates.js');
+  return { ...snapshot, certificates: await seenCertificates(tool, snapshot) };
 }
 
 async function readAll(
@@ -226,7 +238,9 @@ async function settled(
     if (waitMs === null) break;
     await tool.clock.wait(waitMs, tool.signal);
     if (tool.signal.aborted) throw new ToolError('interrupted', 'interrupted while reading again');
-    snapshot = { ...(await again()), previous: first };
+    // Certificates do not change between two readings.
+    const { certificates = null } = first;
+    snapshot = { ...(await again()), previous: first, ...(certificates && { certificates }) };
     readings.push(lookAt(snapshot, rules));
   }
   const { looked, transient } = persisting(readings);

@@ -1,0 +1,319 @@
+/** Findings that no recorded cluster shows, by value. */
+import { readFileSync } from 'node:fs';
+import { createServer as createTcp, type AddressInfo, type Server } from 'node:net';
+import { createServer as createTls, createSecureContext, TLSSocket } from 'node:tls';
+import { afterEach, describe, expect, test } from 'vitest';
+import { seenCertificates } from '../../src/certificates.js';
+import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/checks/limits.js';
+import type { Snapshot, SqlStatus } from '../../src/cluster/model.js';
+import { parseCluster } from '../../src/cluster/parse.js';
+import { viewOf } from '../../src/cluster/roles.js';
+import { parseSize, parseTimeMs } from '../../src/commands/units.js';
+import type { Tool } from '../../src/tool.js';
+
+const TAKEN = '2026-11-21T08:00:00.000Z';
+
+interface Made {
+  config?: object;
+  keys?: Record<string, object | string>;
+  /** SQL of pg1 (leader) and pg2. */
+  sql?: Record<string, Partial<SqlStatus>>;
+  extra?: Partial<Snapshot>;
+}
+
+/** Two members, pg1 leading on timeline 3 at 1000 MB, asked over SQL. */
+function snapshot({ config = {}, keys = {}, sql = {}, extra = {} }: Made = {}): Snapshot {
+  const all: Record<string, object | string> = {
+    config: { ttl: 30, loop_wait: 10, retry_timeout: 10, ...config },
+    leader: 'pg1',
+    'members/pg1': { role: 'primary', state: 'running', timeline: 3, version: '4.1.4' },
+    'members/pg2': { role: 'replica', state: 'running', timeline: 3, version: '4.1.4' },
+    ...keys,
+  };
+  const kvs = Object.entries(all).map(([key, value], at) => ({
+    key: `/service/demo/${key}`,
+    value: typeof value === 'string' ? value : JSON.stringify(value),
+    modRevision: String(at + 1),
+  }));
+  const cluster = parseCluster('demo', null, { revision: '99', kvs }, '/service/demo/');
+  const base = { serverVersion: 150000, walsenders: [], slots: [], settings: {}, archiver: null };
+  const primary = { ...base, inRecovery: false, currentLsn: 1000n * MB, timeline: 3 };
+  const standby = {
+    ...base,
+    inRecovery: true,
+    currentLsn: null,
+    timeline: 3,
+    receiveLsn: 999n * MB,
+  };
+  const values = { pg1: primary, pg2: { ...standby, replayLsn: 999n * MB, walReceiver: null } };
+  const members = Object.entries(values).map(([name, value]) => ({
+    name,
+    rest: { ok: false, kind: 'off', reason: 'not asked' } as const,
+    sql: {
+      ok: true,
+      value: { ...value, ...sql[name] } as unknown as SqlStatus,
+      tookMs: 1,
+    } as const,
+  }));
+  const about = { verify: 'sql', takenAt: TAKEN, serializable: false } as const;
+  return { cluster, members, ...about, departed: [], previous: null, ...extra };
+}
+
+const MB = 1_048_576n;
+
+/** `CODE severity` of one check. */
+function found(code: string, made: Made, limits: Partial<Limits> = {}): string[] {
+  const check = CATALOGUE.find((one) => one.code === code);
+  const all = check?.find(viewOf(snapshot(made)), { ...DEFAULT_LIMITS, ...limits }) ?? [];
+  return all.map((finding) => `${finding.severity} ${finding.members.join()}`.trim());
+}
+
+const streaming = {
+  pid: 7,
+  applicationName: 'pg2',
+  state: 'streaming',
+  syncState: 'async',
+  slotType: 'physical',
+};
+const fed = { walsenders: [streaming] } as unknown as Partial<SqlStatus>;
+const slot = (facts: object) => ({
+  slots: [
+    { slotName: 'pg2', slotType: 'physical', active: false, walStatus: 'reserved', ...facts },
+  ],
+});
+
+describe('slots', () => {
+  test('lost: begins beyond what a member that nobody feeds has', () => {
+    const lost = slot({ restartLsn: 1000n * MB }) as unknown as Partial<SqlStatus>;
+    expect(found('slot_lost', { sql: { pg1: lost } })).toEqual(['critical pg2']);
+    expect(found('slot_lost', { sql: { pg1: { ...lost, ...fed } } })).toEqual([]);
+    const kept = slot({ restartLsn: 998n * MB }) as unknown as Partial<SqlStatus>;
+    expect(found('slot_lost', { sql: { pg1: kept } })).toEqual([]);
+  });
+
+  test('lost, as /status tells where no login does', () => {
+    const made = snapshot({ keys: { status: { optime: 1, slots: { pg2: Number(1000n * MB) } } } });
+    const rest = (value: object) => ({ ok: true, value: { raw: {}, ...value }, tookMs: 1 });
+    made.members = [
+      { name: 'pg1', rest: rest({ location: 1000n * MB, replication: null }), sql: OFF },
+      { name: 'pg2', rest: rest({ location: null, receivedLocation: 900n * MB }), sql: OFF },
+    ] as unknown as Snapshot['members'];
+    const check = CATALOGUE.find(({ code }) => code === 'slot_lost');
+    expect(check?.find(viewOf(made), DEFAULT_LIMITS).map(({ members }) => members)).toEqual([
+      ['pg2'],
+    ]);
+  });
+
+  test('missing, unless use_slots is off or the member takes none', () => {
+    expect(found('slot_missing', { sql: { pg1: fed } })).toEqual(['critical pg2']);
+    const off = { postgresql: { use_slots: false } };
+    expect(found('slot_missing', { sql: { pg1: fed }, config: off })).toEqual([]);
+    const nostream = {
+      'members/pg2': { role: 'replica', state: 'running', tags: { nostream: true } },
+    };
+    expect(found('slot_missing', { sql: { pg1: fed }, keys: nostream })).toEqual([]);
+  });
+
+  test('inactive: counted from the limit on, half of max_slot_wal_keep_size by default', () => {
+    const keeps = slot({ restartLsn: 900n * MB }) as unknown as Partial<SqlStatus>;
+    const code = 'slot_inactive_retains_wal';
+    expect(found(code, { sql: { pg1: keeps } })).toEqual([]);
+    expect(found(code, { sql: { pg1: keeps } }, { maxSlotRetainBytes: Number(99n * MB) })).toEqual([
+      'warning pg1',
+    ]);
+    const small = { settings: { max_slot_wal_keep_size: { value: '150' } } };
+    const made = { sql: { pg1: { ...keeps, ...small } as unknown as Partial<SqlStatus> } };
+    expect(found(code, made)).toEqual(['warning pg1']);
+  });
+
+  test('WAL is gone when it is older than redo, wal_keep_size and every slot', () => {
+    const settings = { wal_keep_size: { value: '50' } };
+    const gone = { redoLsn: 1000n * MB, settings } as unknown as Partial<SqlStatus>;
+    const behind = { receiveLsn: 900n * MB, replayLsn: 900n * MB };
+    expect(found('wal_gone', { sql: { pg1: gone, pg2: behind } })).toEqual(['critical pg2']);
+    expect(found('wal_gone', { sql: { pg1: gone, pg2: { receiveLsn: 960n * MB } } })).toEqual([]);
+    const restores = { ...behind, settings: { restore_command: { value: 'set' } } };
+    const sql = { pg1: gone, pg2: restores as unknown as Partial<SqlStatus> };
+    expect(found('wal_gone', { sql })).toEqual([]);
+  });
+});
+
+const OFF = { ok: false, kind: 'off', reason: 'not asked' } as const;
+
+describe('timelines', () => {
+  const history = [
+    [2, Number(500n * MB), 'no recovery target', '2026-11-20T08:00:00+00:00', 'pg1'],
+  ];
+  const on2 = (replayLsn: bigint) => ({ pg2: { timeline: 2, replayLsn } });
+
+  test('behind while its WAL is in the history of the leader, forked beyond it', () => {
+    const keys = { history };
+    expect(found('timeline_behind', { keys, sql: on2(500n * MB) })).toEqual(['warning pg2']);
+    expect(found('timeline_fork', { keys, sql: on2(500n * MB) })).toEqual([]);
+    expect(found('timeline_behind', { keys, sql: on2(501n * MB) })).toEqual([]);
+    expect(found('timeline_fork', { keys, sql: on2(501n * MB) })).toEqual(['critical pg2']);
+    expect(found('timeline_fork', { sql: { pg2: { timeline: 4 } } })).toEqual(['critical pg2']);
+  });
+});
+
+describe('logical clients', () => {
+  const client = (facts: object) => ({
+    pid: 9,
+    applicationName: 'cdc',
+    slotName: 'cdc',
+    slotType: 'logical',
+    sentLsn: 1000n * MB,
+    flushLsn: 990n * MB,
+    replyAgeMs: 100,
+    backendStart: '2026-11-21 07:00:00+00',
+    ...facts,
+  });
+  const made = (facts: object, before?: object): Made => {
+    const sql = (of: object) => ({
+      pg1: { walsenders: [client(of)] } as unknown as Partial<SqlStatus>,
+    });
+    const takenAt = '2026-11-21T07:59:40.000Z';
+    const previous = before ? snapshot({ sql: sql(before), extra: { takenAt } }) : null;
+    return { sql: sql(facts), extra: { previous } };
+  };
+  const stuck = (facts: object, before?: object) =>
+    found('logical_walsender_stuck', made(facts, before));
+
+  test('one reading tells who never confirmed and who is silent, and accuses nobody else', () => {
+    expect(stuck({})).toEqual([]);
+    expect(stuck({ flushLsn: null })).toEqual([]);
+    const never = { flushLsn: null, sentLsn: 1000n * MB };
+    const slots = [{ slotName: 'cdc', slotType: 'logical', confirmedFlushLsn: 990n * MB }];
+    const sql = { pg1: { walsenders: [client(never)], slots } as unknown as Partial<SqlStatus> };
+    expect(found('logical_walsender_stuck', { sql })).toEqual(['critical pg1']);
+    expect(stuck({ replyAgeMs: 31_000 })).toEqual(['critical pg1']);
+    expect(stuck({ replyAgeMs: 29_000 })).toEqual([]);
+  });
+
+  test('two readings tell who confirms nothing', () => {
+    expect(stuck({}, {})).toEqual(['critical pg1']);
+    expect(stuck({ flushLsn: 995n * MB }, {})).toEqual([]);
+    expect(stuck({ flushLsn: 1000n * MB }, { flushLsn: 1000n * MB })).toEqual([]);
+  });
+
+  test('primary_stop_timeout in synchronous mode makes it a warning', () => {
+    const guarded = {
+      ...made({}, {}),
+      config: { synchronous_mode: true, primary_stop_timeout: 10 },
+    };
+    expect(found('logical_walsender_stuck', guarded)).toEqual(['warning pg1']);
+    const useless = { ...made({}, {}), config: { primary_stop_timeout: 10 } };
+    expect(found('logical_walsender_stuck', useless)).toEqual(['critical pg1']);
+  });
+});
+
+describe('operations', () => {
+  test('a pause is as old as the last line of history, if it came before that', () => {
+    const history = [[1, 1, 'x', '2026-11-21T06:00:00+00:00', 'pg1']];
+    const made = { config: { pause: true }, keys: { history } };
+    expect(found('paused', made)).toEqual(['warning']);
+    expect(found('paused_too_long', made, { maxPauseMs: 3_600_000 })).toEqual(['critical']);
+    expect(found('paused_too_long', made, { maxPauseMs: 3 * 3_600_000 })).toEqual([]);
+    expect(found('paused_too_long', { config: { pause: true } }, { maxPauseMs: 1 })).toEqual([]);
+  });
+
+  test('a schedule whose time has passed is a warning', () => {
+    const at = (scheduled_at: string) => ({ keys: { failover: { leader: 'pg1', scheduled_at } } });
+    expect(found('scheduled_action', at('2026-11-21T09:00:00+00:00'))).toEqual(['info']);
+    expect(found('scheduled_action', at('2026-11-21T07:00:00+00:00'))).toEqual(['warning']);
+    expect(found('stale_failover_key', at('2026-11-21T09:00:00+00:00'))).toEqual([]);
+    const unscheduled = { keys: { failover: { leader: 'pg1', member: 'pg2' } } };
+    expect(found('stale_failover_key', unscheduled)).toEqual(['warning pg1,pg2']);
+  });
+
+  test('certificates: 21 days and 3', () => {
+    const cert = (validTo: string) => ({
+      extra: {
+        certificates: [
+          { what: 'Patroni' as const, address: 'a:1', member: 'pg1', subject: 'a', validTo },
+        ],
+      },
+    });
+    expect(found('cert_expiring', cert('2027-01-01T00:00:00Z'))).toEqual([]);
+    expect(found('cert_expiring', cert('2026-12-10T00:00:00Z'))).toEqual(['warning pg1']);
+    expect(found('cert_expiring', cert('2026-11-23T00:00:00Z'))).toEqual(['critical pg1']);
+    expect(found('cert_expiring', cert('2026-11-01T00:00:00Z'))).toEqual(['critical pg1']);
+  });
+
+  test('drift compares in units, and leaves alone what waits for a restart', () => {
+    const parameters = { wal_keep_size: '1GB', max_connections: 50, wal_log_hints: true };
+    const config = { postgresql: { parameters } };
+    const settings = (max_connections: object) => ({
+      pg2: {
+        settings: {
+          wal_keep_size: { value: '1024' },
+          wal_log_hints: { value: 'on' },
+          max_connections,
+        },
+      } as unknown as Partial<SqlStatus>,
+    });
+    expect(found('config_drift', { config, sql: settings({ value: '100' }) })).toEqual([
+      'info pg2',
+    ]);
+    const pending = settings({ value: '100', pendingRestart: true });
+    expect(found('config_drift', { config, sql: pending })).toEqual([]);
+  });
+});
+
+describe('certificates met on the way', () => {
+  const servers: Server[] = [];
+  afterEach(() => servers.splice(0).forEach((server) => server.close()));
+  const fixture = (name: string) =>
+    readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
+  const pem = { cert: fixture('server.crt'), key: fixture('server.key') };
+
+  async function portOf(server: Server): Promise<number> {
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  test('of https and of PostgreSQL, which is asked for TLS first', async () => {
+    const https = await portOf(createTls(pem));
+    const postgres = await portOf(
+      createTcp((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => {
+          socket.write('S');
+          const secureContext = createSecureContext(pem);
+          new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => undefined);
+        });
+      }),
+    );
+    const made = snapshot();
+    const [pg1] = made.cluster.members;
+    const [readings] = made.members;
+    if (!pg1 || !readings) throw new Error('no member');
+    Object.assign(pg1, { apiUrl: `https://127.0.0.1:${https}/patroni` });
+    Object.assign(pg1, { host: '127.0.0.1', port: postgres });
+    readings.rest = { ok: true, value: {} as never, tookMs: 1 };
+    const tool = { config: () => Promise.resolve({ etcd: null }), flags: { timeoutMs: 2000 } };
+    const seen = await seenCertificates(tool as unknown as Tool, made);
+    expect(seen).toEqual([
+      { ...SERVER, what: 'Patroni', address: `127.0.0.1:${https}` },
+      { ...SERVER, what: 'PostgreSQL', address: `127.0.0.1:${postgres}` },
+    ]);
+  });
+});
+
+const SERVER = { member: 'pg1', subject: 'localhost', validTo: '2126-10-28T07:29:03.000Z' };
+
+test.each([
+  ['16MB', 16_000_000],
+  ['16MiB', 16_777_216],
+  ['0', 0],
+  ['1.5GiB', 1_610_612_736],
+])('the size %s is %d bytes', (text, bytes) => expect(parseSize(text)).toBe(bytes));
+
+test('sizes and times without sense are refused', () => {
+  for (const text of ['', '16mb', '-1', '1 XB', 'MB']) expect(() => parseSize(text)).toThrow();
+  for (const text of ['', '5y', '-1s', 'h']) expect(() => parseTimeMs(text)).toThrow();
+  expect(parseTimeMs('90')).toBe(90_000);
+  expect(parseTimeMs('2d')).toBe(172_800_000);
+});

@@ -56,6 +56,8 @@ export function selectMembers(
   clusters: readonly Cluster[],
   role: RoleFilter,
   names: readonly string[],
+  /** How the role is written in patronictl's message. */
+  shown: string = role,
 ): Selection {
   const candidates = membersOfRole(clusters, role);
   const scope = clusters[0]?.scope ?? '';
@@ -71,7 +73,7 @@ export function selectMembers(
   const all = new Set(clusters.flatMap(({ members }) => members.map(({ name }) => name)));
   const hint = ofRole(clusters, role);
   if (names.every((name) => !known.has(name))) {
-    return wrong('no_such_member', `No ${role} among provided members`, hint);
+    return wrong('no_such_member', `No ${shown} among provided members`, hint);
   }
   const words = strangers.map((name) =>
     all.has(name) ? `${name} is no ${role}` : `${name} is not a member of cluster`,

@@ -89,7 +89,7 @@ async function restart(
   if (options.any) members = pickOne(members);
   if (!tool.flags.compat) members = leaderLast(members);
   if (members.length === 0) {
-    tool.io.err('No member has a restart pending: nothing to do\n');
+    if (!tool.flags.compat) tool.io.err('No member has a restart pending: nothing to do\n');
     return 'ok';
   }
   if (options.rolling) return rolling(tool, asker, { members, content, options, force });

@@ -84,9 +84,9 @@ export interface Chosen {
  * it asks when none is, and with --force nobody is meant.
  */
 export async function chooseMembers(tool: Tool, asker: Asker, choice: Choice): Promise<Chosen> {
-  const { scope, group, role, action } = choice;
+  const { scope, group, action } = choice;
   const clusters = await readClusters(tool, scope, group);
-  const everybody = select(clusters, role, choice.names);
+  const everybody = select(clusters, choice, choice.names);
   tool.io.out(await membersTable(tool, scope, clusters, group));
   const mustName = action === 'reinitialize' && choice.names.length === 0;
   if (!mustName) return { clusters, members: everybody };
@@ -101,15 +101,17 @@ export async function chooseMembers(tool: Tool, asker: Asker, choice: Choice): P
       hint: `members: ${known}`,
     });
   }
-  return { clusters, members: select(clusters, role, [name]) };
+  return { clusters, members: select(clusters, choice, [name]) };
 }
 
 function select(
   clusters: readonly Cluster[],
-  role: RoleFilter,
+  { role, action }: Choice,
   names: readonly string[],
 ): Selected[] {
-  const selection = selectMembers(clusters, role, names);
+  // patronictl writes an option's value in Python's quotes, and its own constant without.
+  const shown = action === 'reinitialize' ? role : `'${role}'`;
+  const selection = selectMembers(clusters, role, names, shown);
   if (selection.ok) return selection.members;
   const { words, code, hint } = selection;
   throw new ToolError('error', words, { code, hint });

@@ -56,7 +56,7 @@ describe('restart', () => {
     const wrong = await run('restart', 'demo', 'pg2', '-r', 'replica', '--force');
     expect([wrong.code, wrong.err.split('\n')[0]]).toEqual([
       1,
-      'Error: No replica among provided members',
+      "Error: No 'replica' among provided members",
     ]);
   });
 

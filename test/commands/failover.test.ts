@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { answered, changeWorld, PREFIX, runIn } from './change-world.js';
+import { changeWorld, PREFIX, runIn } from './change-world.js';
 
 test('wants a candidate, in patronictl words', async () => {
   const world = changeWorld();
@@ -20,14 +20,13 @@ test('with a leader: asked of the leader, at /failover, with the candidate only'
 
 test('without a leader: the candidate is asked first, others only when it surely was not', async () => {
   const world = changeWorld('no-leader');
-  const [candidate = '', other = ''] = world.replicas;
+  const [candidate = ''] = world.replicas;
   world.dcs.remove(`${PREFIX}leader`);
   world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
   const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
   const run = await runIn(world, args);
   expect([run.code, run.err]).toEqual([3, expect.stringContaining('no member')]);
   expect(world.sent.length).toBeGreaterThan(1);
-  expect(other).not.toBe('');
 
   world.sent.length = 0;
   world.answer = () => ({ kind: 'lost', reason: 'reset' });
@@ -48,5 +47,4 @@ test('to an asynchronous member patronictl asks once more', async () => {
     `Are you sure you want to failover to the asynchronous node ${async}? [y/N]: `,
   );
   expect(world.sent).toEqual([]);
-  expect(answered(200, '').kind).toBe('answered');
 });

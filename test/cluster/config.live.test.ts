@@ -144,23 +144,54 @@ describe('query', () => {
     expect([run.code, run.out, run.err]).toEqual([0, '', 'SET\n']);
   });
 
+  /** `query -w` running beside the test; ends with SIGINT, and gives its exit code. */
+  function watching(role: string, sql: string) {
+    const program = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+    const args = ['-c', lab.config, 'query', '-w', '0.3', '-r', role, '-c', sql];
+    const child = spawn(process.execPath, [program, ...args], {
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...AS_SUPERUSER.env },
+    });
+    const seen = { out: '', err: '' };
+    child.stdout.on('data', (data: Buffer) => (seen.out += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (seen.err += data.toString()));
+    const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const numbers = () => seen.out.match(/^[0-9]+$/gm) ?? [];
+    const stop = () => {
+      child.kill('SIGINT');
+      return closed;
+    };
+    return { numbers, stop };
+  }
+
   test('-w reuses one connection', async () => {
-    const child = spawn(
-      process.execPath,
-      [
-        fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url)),
-        ...['-c', lab.config, 'query', '-w', '0.2', '-c', 'select pg_backend_pid()'],
-      ],
-      { env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...AS_SUPERUSER.env } },
-    );
-    let out = '';
-    child.stdout.on('data', (data: Buffer) => (out += data.toString()));
-    const closed = new Promise((resolve) => child.once('close', resolve));
-    await eventually('three rounds', 10_000, () => out.split('\n').length > 6);
-    child.kill('SIGINT');
-    expect(await closed).toBe(0);
-    expect(new Set(out.match(/^[0-9]+$/gm)).size).toBe(1);
+    const watch = watching('leader', 'select pg_backend_pid()');
+    await eventually('four rounds', 10_000, () => watch.numbers().length >= 4);
+    expect(await watch.stop()).toBe(0);
+    expect(new Set(watch.numbers()).size).toBe(1);
   });
+
+  test('-w follows the role when it moves', async () => {
+    const leader = await lab.leader();
+    const port = (name: string | null) =>
+      String(lab.members.find((one) => one.name === name)?.port);
+    const watch = watching('primary', 'select inet_server_port()');
+    await eventually('the first rounds', 10_000, () => watch.numbers().at(-1) === port(leader));
+    const candidate = leader === 'pg2' ? 'pg3' : 'pg2';
+    const moved = await runPatronictl(lab, ['switchover', '--force', '--candidate', candidate]);
+    expect(moved.code, moved.out).toBe(0);
+    await eventually(
+      'the new primary answers',
+      20_000,
+      () => watch.numbers().at(-1) === port(candidate),
+    );
+    expect(await watch.stop()).toBe(0);
+    expect(new Set(watch.numbers())).toEqual(new Set([port(leader), port(candidate)]));
+    await eventually('everybody streams again', 30_000, async () => {
+      const list = await runPatronictl(lab, ['list', '-f', 'json']);
+      const rows = JSON.parse(list.out) as { State: string }[];
+      return rows.filter(({ State }) => State === 'streaming').length === 2;
+    });
+  }, 60_000);
 
   test('a large result in constant memory', async () => {
     const peak = async (rows: number): Promise<number> => {

@@ -58,6 +58,7 @@ interface CheckOptions extends WitnessOptions {
   explain?: string;
   expect?: string;
   writeExpect?: boolean;
+  probeRest?: boolean;
 }
 
 export function checkCommand(tool: Tool, finish: Finish): Command {
@@ -94,6 +95,7 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
       parseTimeMs,
     )
     .option('--max-slot-retain <size>', 'WAL an unused slot may keep (default 1GiB)', parseSize)
+    .option('--probe-rest', 'Try whether anybody may change things over REST (changes nothing)')
     .option('--expect <file>', 'YAML of what the cluster has to be; see docs/findings.md')
     .option('--write-expect', 'Print such a file, made from the cluster as it stands')
     .option('--list', 'Print the catalogue of findings')
@@ -148,14 +150,29 @@ function overridesOf(options: CheckOptions): Overrides {
   return { only, ignore, warn, critical, requireSql: options.require === 'sql' };
 }
 
-function limitsOf(options: CheckOptions): Limits {
+/** Flags, then the configuration file (`patctl.check`), then the defaults. */
+async function limitsOf(tool: Tool, options: CheckOptions): Promise<Limits> {
+  const { checkLimits = {} } = await tool.config();
+  const from = (name: string, parse: (text: string) => number): number | undefined => {
+    const found = checkLimits[name];
+    if (found === undefined) return undefined;
+    try {
+      return parse(found.value);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ToolError('usage', `${found.from}: patctl.check.${name}: ${why}`);
+    }
+  };
+  const defaults = DEFAULT_LIMITS;
   return {
-    ...DEFAULT_LIMITS,
-    maxLagBytes: options.maxLag ?? DEFAULT_LIMITS.maxLagBytes,
-    maxPauseMs: options.maxPause ?? DEFAULT_LIMITS.maxPauseMs,
-    minMembers: options.minMembers ?? DEFAULT_LIMITS.minMembers,
-    maxCreatingMs: options.maxCreating ?? DEFAULT_LIMITS.maxCreatingMs,
-    maxSlotRetainBytes: options.maxSlotRetain ?? DEFAULT_LIMITS.maxSlotRetainBytes,
+    ...defaults,
+    maxLagBytes: options.maxLag ?? from('max_lag', parseSize) ?? defaults.maxLagBytes,
+    maxPauseMs: options.maxPause ?? from('max_pause', parseTimeMs) ?? defaults.maxPauseMs,
+    minMembers: options.minMembers ?? from('min_members', parseCount) ?? defaults.minMembers,
+    maxCreatingMs:
+      options.maxCreating ?? from('max_creating', parseTimeMs) ?? defaults.maxCreatingMs,
+    maxSlotRetainBytes:
+      options.maxSlotRetain ?? from('max_slot_retain', parseSize) ?? defaults.maxSlotRetainBytes,
   };
 }
 
@@ -180,7 +197,7 @@ async function checkClusters(
   const asked = await witnesses(tool, options);
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
-  const rules = { limits: limitsOf(options), overrides, settle, expectation };
+  const rules = { limits: await limitsOf(tool, options), overrides, settle, expectation };
   const { group } = await tool.config();
   const first = await readAll(
     tool,
@@ -191,7 +208,8 @@ async function checkClusters(
   const { readSnapshot } = await import('../snapshot.js');
   return Promise.all(
     first.map(async (read) => {
-      const snapshot = await withCertificates(tool, read, overrides);
+      const seen = await withCertificates(tool, read, overrides);
+      const snapshot = options.probeRest === true ? await withOpenRest(tool, seen) : seen;
       const { scope, group } = snapshot.cluster;
       return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
     }),
@@ -207,6 +225,26 @@ async function withCertificates(
   if (recorded || !isWanted('cert_expiring', overrides)) return snapshot;
   const { seenCertificates } = await import('../certificates.js');
   return { ...snapshot, certificates: await seenCertificates(tool, snapshot) };
+}
+
+/** Members that refuse a PATCH without content for its content, not for who sends it. */
+async function withOpenRest(tool: Tool, snapshot: Snapshot): Promise<Snapshot> {
+  const { rest } = await tool.config();
+  // With credentials of our own nothing is learnt about those who have none.
+  if (rest.username !== null || rest.certfile !== null || tool.flags.recording !== undefined) {
+    return snapshot;
+  }
+  const patroni = await tool.patroni();
+  const open = await Promise.all(
+    snapshot.cluster.members.map(async ({ name, apiUrl }) => {
+      if (apiUrl === null) return [];
+      const { timeoutMs } = tool.flags;
+      const outcome = await patroni.call('PATCH', apiUrl, '/config', null, timeoutMs);
+      const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
+      return status === 400 || status === 411 ? [name] : [];
+    }),
+  );
+  return { ...snapshot, openRest: open.flat() };
 }
 
 async function readAll(
@@ -238,9 +276,10 @@ async function settled(
     if (waitMs === null) break;
     await tool.clock.wait(waitMs, tool.signal);
     if (tool.signal.aborted) throw new ToolError('interrupted', 'interrupted while reading again');
-    // Certificates do not change between two readings.
-    const { certificates = null } = first;
-    snapshot = { ...(await again()), previous: first, ...(certificates && { certificates }) };
+    // These do not change between two readings.
+    const { certificates = null, openRest = null } = first;
+    const found = { ...(certificates && { certificates }), ...(openRest && { openRest }) };
+    snapshot = { ...(await again()), previous: first, ...found };
     readings.push(lookAt(snapshot, rules));
   }
   const { looked, transient } = persisting(readings);

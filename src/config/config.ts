@@ -58,6 +58,8 @@ export interface Config {
   rest: RestSettings;
   /** In the order in which they are tried. */
   logins: PgLogin[];
+  /** Limits of `patctl check` out of the file (`patctl.check.max_lag` and so on), as written. */
+  checkLimits?: Record<string, { value: string; from: string }>;
   sources: SourcedValue[];
   /** Things worth a warning on stderr, e.g. a key that patctl ignores. */
   warnings: string[];

@@ -55,6 +55,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     etcd: etcd.settings,
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
+    ...checkLimits(reader),
     sources: [
       {
         key: 'config_file',
@@ -66,6 +67,21 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     ],
     warnings: warnings.map(printable),
   };
+}
+
+/** Names of the limits below `patctl.check`. */
+const CHECK_LIMITS = [
+  'max_lag',
+  'max_pause',
+  'min_members',
+  'max_creating',
+  'max_slot_retain',
+] as const;
+
+function checkLimits(reader: Reader): Pick<Config, 'checkLimits'> {
+  const found = CHECK_LIMITS.map((name) => [name, reader.text(`patctl.check.${name}`)] as const);
+  const given = found.flatMap(([name, read]) => (read ? [[name, read] as const] : []));
+  return given.length === 0 ? {} : { checkLimits: Object.fromEntries(given) };
 }
 
 /** The log level that patronictl would take, by the same three variables. */

@@ -135,6 +135,36 @@ describe('what the user makes of it', () => {
     expect(raised).toMatchObject({ code: 2, found: ['sync_unclaimed critical pg1'] });
   });
 
+  test('limits come from the configuration file where no flag gives them', async () => {
+    const cluster = { ...recorded('off') };
+    cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
+    const env = { PATRONI_CONFIGURATION: 'scope: demo\npatctl: {check: {min_members: 3}}\n' };
+    const args = ['check', '--only', 'member_unreachable', '--settle', '0'];
+    expect((await runFake(cluster, args, env)).code).toBe(2);
+    expect((await runFake(cluster, [...args, '--min-members', '2'], env)).code).toBe(1);
+    const wrong = { PATRONI_CONFIGURATION: 'scope: demo\npatctl: {check: {max_lag: 16mb}}\n' };
+    const refused = await runFake(cluster, args, wrong);
+    expect(refused.err).toContain('patctl.check.max_lag');
+    expect(refused.code).toBe(2);
+  });
+
+  test('--probe-rest tells an open API by what it refuses', async () => {
+    const answered = (status: number) => () =>
+      Promise.resolve({ kind: 'answered', answer: { status, body: '', json: null } } as const);
+    const open = await check({ ...recorded('off'), call: answered(411) }, '--probe-rest');
+    expect(open.code).toBe(0);
+    expect(open.one.findings.map((finding) => finding.code)).toContain('rest_unprotected');
+    const closed = await check({ ...recorded('off'), call: answered(401) }, '--probe-rest');
+    expect(closed.one.findings.map((finding) => finding.code)).not.toContain('rest_unprotected');
+    const asked: string[] = [];
+    const call: FakeCluster['call'] = (method) => {
+      asked.push(method);
+      return Promise.resolve({ kind: 'not_sent', reason: '' });
+    };
+    await check({ ...recorded('off'), call });
+    expect(asked).toEqual([]);
+  });
+
   test('a code that does not exist is refused', async () => {
     const run = await runFake(recorded('on'), ['check', '--ignore', 'nonsense']);
     expect(run.code).toBe(2);

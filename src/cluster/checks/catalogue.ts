@@ -21,7 +21,13 @@ export type Group =
 
 /** Whose word a finding needs: without it the finding is unknown, not absent. */
 export type Need =
-  'DCS' | 'REST or SQL' | 'REST' | 'SQL on the leader' | 'SQL on every member' | 'TLS';
+  | 'DCS'
+  | 'REST or SQL'
+  | 'REST'
+  | 'SQL on the leader'
+  | 'SQL on every member'
+  | 'TLS'
+  | '--probe-rest';
 
 export interface Check {
   code: string;
@@ -515,7 +521,7 @@ const OPERATIONS: Check[] = [
     code: 'rest_unprotected',
     group: 'Operations',
     severity: ['info'],
-    needs: 'REST',
+    needs: '--probe-rest',
     title: 'anybody may change the cluster over REST',
     find: settings.restUnprotected,
   },

@@ -90,6 +90,10 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
       return silentOnes([view.leader].filter(({ sql }) => !sql.ok));
     case 'SQL on every member':
       return silentOnes(here.filter(({ sql }) => !sql.ok));
+    case '--probe-rest':
+      return view.snapshot.openRest === undefined
+        ? { members: [], reason: 'not tried without --probe-rest' }
+        : null;
     case 'TLS':
       return view.snapshot.certificates === undefined
         ? { members: [], reason: 'certificates were not looked at' }

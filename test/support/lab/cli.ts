@@ -5,6 +5,7 @@ import { SetupError } from '../setup.js';
 import { LabError, openCluster, startCluster, type Lab } from './cluster.js';
 import { down, downOrphans } from './down.js';
 import { labProcesses, type LabProcess } from './process.js';
+import { provoke, STORIES } from './provoke.js';
 import { listScopes, rootOf, type ClusterOptions, type Tags } from './state.js';
 
 const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
@@ -27,6 +28,7 @@ const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
             kill leaves PostgreSQL running; --postgres takes the postmaster instead of Patroni
   logs    MEMBER or etcdN
   psql    MEMBER -c SQL
+  provoke STORY   a trouble on a cluster of its own (scope STORY); without a name: the stories
 
 All take --scope (default demo).
 `;
@@ -69,6 +71,7 @@ async function main(args: string[]): Promise<void> {
   if (verb === undefined || rest.length > 0) throw new UsageError('one verb, and one name at most');
   if (verb === 'up') return await up(values);
   if (verb === 'down') return await takeDown(values);
+  if (verb === 'provoke') return await tell(name, values);
   const lab = await openCluster(values.scope);
   if (lab === null) throw new LabError(`there is no cluster ${values.scope}; start it with: up`);
   if (verb === 'status') return status(lab);
@@ -92,6 +95,27 @@ async function takeDown(values: Values): Promise<void> {
     await down(scope);
     say(`${scope} is gone`);
   }
+}
+
+/** The cluster stays in its trouble until `down`. */
+async function tell(name: string | undefined, values: Values): Promise<void> {
+  const found = Object.entries(STORIES).find(([story]) => story === name);
+  if (found === undefined) {
+    if (name !== undefined) throw new UsageError(`no story ${name}`);
+    for (const [story, { about }] of Object.entries(STORIES)) {
+      process.stdout.write(`${story.padEnd(18)} ${about}\n`);
+    }
+    return;
+  }
+  const [story, { about, options }] = found;
+  const scope = values.scope === OPTIONS.scope.default ? story : values.scope;
+  const lab = await startCluster({ ...options, scope }, { owner: null, progress: say });
+  say(`${story}: ${about}`);
+  const { member } = await provoke(lab, story);
+  say(
+    `it is about ${member}; look with: patctl -c ${lab.config} check; end with: down --scope ${scope}`,
+  );
+  print(lab);
 }
 
 function status(lab: Lab): void {

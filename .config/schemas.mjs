@@ -8,6 +8,10 @@ const root = path.join(import.meta.dirname, '..');
 
 /** document -> where its type stands */
 const DOCUMENTS = {
+  change: ['src/change/report.ts', 'ChangeDocument'],
+  check: ['src/cluster/checkdoc.ts', 'CheckDocument'],
+  quorum: ['src/cluster/preflight/quorum-report.ts', 'QuorumDocument'],
+  'why-not': ['src/cluster/preflight/why-not.ts', 'WhyNotDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
   status: ['src/cluster/status.ts', 'StatusDocument'],
 };

@@ -1,0 +1,34 @@
+/** The recordings that are shipped show what they are named after, to somebody without a network. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import type { CheckDocument } from '../../src/cluster/checkdoc.js';
+import { runFake } from '../support/fake-world.js';
+
+const FOLDER = new URL('../../docs/examples/', import.meta.url);
+
+const SHOWS: Record<string, string> = {
+  'lost-slot.json.gz': 'slot_lost',
+  'sync-mismatch.json.gz': 'sync_role_mismatch',
+  'two-primaries.json.gz': 'two_primaries',
+};
+
+test('every recording is accounted for', () => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json.gz'));
+  expect(files.sort()).toEqual(Object.keys(SHOWS).sort());
+});
+
+test.each(Object.entries(SHOWS))('%s shows %s, and no secret', async (name, code) => {
+  const file = new URL(name, FOLDER).pathname;
+  const nobody = { keys: {} };
+  const run = await runFake(nobody, ['check', '-f', 'json', '--snapshot', file]);
+  const [one] = (JSON.parse(run.out) as CheckDocument).clusters;
+  const critical = one?.findings.filter(({ severity }) => severity === 'critical');
+  expect(critical?.map((finding) => finding.code)).toEqual([code]);
+  expect(run.code).toBe(2);
+  for (const command of ['list', 'topology', 'status', 'quorum']) {
+    const shown = await runFake(nobody, [command, '--snapshot', file]);
+    expect({ command, code: shown.code, err: shown.err }).toEqual({ command, code: 0, err: '' });
+  }
+  expect(gunzipSync(readFileSync(file)).toString()).not.toMatch(/lab-secret|:\/\/[^/"]*@/);
+});

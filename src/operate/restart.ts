@@ -18,6 +18,9 @@ export interface RestartRequest {
   mayStayPending: boolean;
 }
 
+/** The conditions were the operator's own (--pending, --pg-version): not to restart is what was asked for. */
+const NOT_WANTED = 'restart conditions are not satisfied';
+
 const LOOK_MS = 500;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */
 const PENDING_STAYS_MS = 10_000;
@@ -37,10 +40,12 @@ export async function restartMember(
     timeoutMs: request.limitMs,
   });
   const answered = judge(name, outcome);
-  if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait)) {
+  const skipped = answered.said === NOT_WANTED;
+  if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
     if (!('schedule' in request.content)) {
       const back = await waitBack(tool, { cluster, member }, before, { ...request, atMs });
-      const seen = settle(answered, back);
+      const known = before !== null && startTimeOf(before) !== null;
+      const seen = settle(answered, back, known);
       tool.io.out(`${lineOf(name, outcome, seen)}\n`);
       return seen;
     }
@@ -57,8 +62,7 @@ function judge(member: string, outcome: CallOutcome): Outcome {
   const { status } = outcome.answer;
   const text = bodyText(outcome);
   if (status === 200 || status === 202) return { member, ending: 'ok', said: text };
-  // The conditions were the operator's own (--pending, --pg-version): not to restart is what was asked for.
-  if (text === 'restart conditions are not satisfied') return { member, ending: 'ok', said: text };
+  if (text === NOT_WANTED) return { member, ending: 'ok', said: text };
   if (text === 'restart failed' || text === 'postgres is still starting') {
     return { member, ending: 'failed', said };
   }
@@ -88,12 +92,14 @@ interface Back {
   restarted: boolean;
 }
 
-function settle(answered: Outcome, { missing, restarted }: Back): Outcome {
+/** `known`: since when it had been running before. Without that a lost answer cannot be made up for. */
+function settle(answered: Outcome, { missing, restarted }: Back, known: boolean): Outcome {
   const { member } = answered;
-  if (missing === null) return { member, ending: 'ok', said: 'restarted' };
-  if (answered.ending === 'unconfirmed' && !restarted) {
-    return { ...answered, said: `${answered.said}; it ${missing}` };
+  if (answered.ending === 'unconfirmed' && !(known && restarted)) {
+    const now = missing === null ? 'runs, perhaps as before' : missing;
+    return { ...answered, said: `${answered.said}; it ${now}` };
   }
+  if (missing === null) return { member, ending: 'ok', said: 'restarted' };
   return { member, ending: 'failed', said: `restarted, but it ${missing}` };
 }
 

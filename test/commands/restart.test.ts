@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
-import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
+import { quickClock, runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 
 let fake: FakeMembers;
 const run = (...args: string[]): Promise<FakeRun> => runFake(fake.cluster, args);
@@ -115,6 +115,18 @@ describe('restart', () => {
     ]);
   });
 
+  test('and are not waited for', async () => {
+    fake.answers['pg3'] = answer(503, 'restart conditions are not satisfied');
+    fake.onCall = (to) => {
+      if (to !== 'pg3') restarted(to);
+    };
+    fake.cluster.clock = quickClock();
+    const startedMs = fake.cluster.clock.nowMs();
+    const done = await run('restart', 'demo', '--rolling', '--pg-version', '9.5.2', '--force');
+    expect([done.code, asked()]).toEqual([0, ['pg3', 'pg1', 'pg2']]);
+    expect(fake.cluster.clock.nowMs() - startedMs).toBeLessThan(5000);
+  });
+
   test('the worst of several wins, and every bad one is named', async () => {
     fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
     const done = await run('restart', 'demo', '--force');
@@ -145,6 +157,14 @@ describe('restart', () => {
     const seen = await run('restart', 'demo', 'pg1', '--force', '--deadline', '5s');
     expect([seen.code, below(seen)]).toEqual([0, ['Success: restart on member pg1']]);
   });
+});
+
+test('a lost answer stays unconfirmed when nobody knows since when it had been running', async () => {
+  fake.says('pg1', (value) => (value['raw'] = {}));
+  fake.answers['pg1'] = lost;
+  fake.onCall = restarted;
+  const done = await run('restart', 'demo', 'pg1', '--force', '--deadline', '5s');
+  expect([done.code, done.err.includes('it runs, perhaps as before')]).toEqual([5, true]);
 });
 
 function restarted(name: string): void {

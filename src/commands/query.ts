@@ -204,7 +204,9 @@ async function openFirst(
   const ending = refused.some(({ answered }) => answered) ? 'error' : 'unreachable';
   throw new ToolError(ending, `No connection to ${wanted} is available`, {
     code: 'no_connection',
-    hint: 'log in with -U, --password, PGUSER, PGPASSWORD or ~/.pgpass',
+    ...(ending === 'error' && {
+      hint: 'log in with -U, --password, PGUSER, PGPASSWORD or ~/.pgpass',
+    }),
     evidence: refused.map(({ member, said }) => ({ witness: 'SQL', subject: member, said })),
   });
 }

@@ -1,5 +1,5 @@
 /** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did meanwhile. */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   patched,
   readPair,
@@ -42,8 +42,8 @@ import { noConfig, readableConfig } from './show-config.js';
 interface EditOptions {
   group?: number;
   quiet?: boolean;
-  set: string[];
-  pg: string[];
+  set?: string[];
+  pg?: string[];
   apply?: string;
   replace?: string;
   force?: boolean;
@@ -51,7 +51,7 @@ interface EditOptions {
   resume?: string;
   check?: boolean;
   dryRun?: boolean;
-  skipCheck: string[];
+  skipCheck?: string[];
   wait?: boolean;
   deadline?: number;
 }
@@ -60,7 +60,15 @@ interface EditOptions {
 const TAKE_LOOPS = 2;
 const SPARE_MS = 5000;
 
-const each = (value: string, before: string[]): string[] => [...before, value];
+const each = (value: string, before: string[] = []): string[] => [...before, value];
+
+const SKIPPABLE: readonly string[] = [...CHECK_CODES, 'all'];
+
+/** commander forgets its choices where values are gathered. */
+function eachCode(value: string, before: string[] = []): string[] {
+  if (SKIPPABLE.includes(value)) return [...before, value];
+  throw new InvalidArgumentError(`Allowed choices are ${SKIPPABLE.join(', ')}.`);
+}
 
 export function editConfigCommand(tool: Tool, finish: Finish): Command {
   return new Command('edit-config')
@@ -68,8 +76,8 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .option('-q, --quiet', 'Do not show changes')
-    .option('-s, --set <key=value>', 'Set a value; null removes it; may be repeated', each, [])
-    .option('-p, --pg <name=value>', 'Set a setting of PostgreSQL; may be repeated', each, [])
+    .option('-s, --set <key=value>', 'Set a value; null removes it; may be repeated', each)
+    .option('-p, --pg <name=value>', 'Set a setting of PostgreSQL; may be repeated', each)
     .option('--apply <file>', 'Apply the changes in this YAML file; - is stdin')
     .option('--replace <file>', 'Replace everything by this YAML file; - is stdin')
     .addOption(new Option('--force', 'Do not ask for confirmation; checks are made all the same'))
@@ -79,9 +87,8 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
     .option('--dry-run', 'Show and check the change, write nothing')
     .addOption(
       new Option('--skip-check <code>', 'Write in spite of this check; may be repeated')
-        .choices([...CHECK_CODES, 'all'])
-        .argParser(each)
-        .default([]),
+        .choices(SKIPPABLE)
+        .argParser(eachCode),
     )
     .option('--wait', 'Wait until every member has taken it')
     .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
@@ -120,7 +127,7 @@ function checkOptions({ apply, replace, resume, set, pg }: EditOptions): void {
   if (apply === '-' && replace === '-') {
     throw new ToolError('usage', '--apply and --replace cannot both read stdin');
   }
-  const named = apply ?? replace ?? set[0] ?? pg[0];
+  const named = apply ?? replace ?? set?.[0] ?? pg?.[0];
   if (resume !== undefined && named !== undefined) {
     throw new ToolError('usage', '--resume goes on in the editor: no other change can be named');
   }
@@ -143,7 +150,7 @@ async function takeEdit(
   scope: string,
   current: Current,
 ): Promise<Edit> {
-  const { apply, replace, set, pg, resume, check } = options;
+  const { apply, replace, set = [], pg = [], resume, check } = options;
   let document: Document | null = check ? current.document : null;
   if (replace !== undefined) {
     document = patched<Value>(new Map(), await fileDocument(tool, replace), looksSame);
@@ -274,7 +281,7 @@ function problemLine({ level, code, message }: ConfigProblem): string {
   return oneLine(`${level}: ${message} [${code}]`);
 }
 
-function refuse(problems: readonly ConfigProblem[], skipped: readonly string[]): void {
+function refuse(problems: readonly ConfigProblem[], skipped: readonly string[] = []): void {
   const errors = problems.filter(
     ({ level, code }) => level === 'error' && !skipped.includes(code) && !skipped.includes('all'),
   );

@@ -25,7 +25,7 @@ export async function edit(
   ]);
   const editor = await editorCommand(tool);
   // mkdtemp's folders are closed to others: a configuration may hold passwords.
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'patctl-edit-'));
+  const folder = await mkdtemp(path.join(tool.env['TMPDIR'] ?? os.tmpdir(), 'patctl-edit-'));
   const file = path.join(folder, `${scope.replace(/[^\w.-]/g, '_')}-config.yaml`);
   await writeFile(file, start.text, { mode: 0o600 });
   await writeFile(`${file}${BASE}`, start.base, { mode: 0o600 });

@@ -169,6 +169,8 @@ describe('edit-config', () => {
     expect('loop_wiat' in (await storedObject(cluster))).toBe(false);
     const all = await edit(cluster, '-s', 'loop_wiat=5', '--force', '--skip-check', 'unknown_key');
     expect(all.code).toBe(0);
+    const wrong = await edit(cluster, '-s', 'loop_wiat=6', '--force', '--skip-check', 'typos');
+    expect([wrong.code, wrong.err.includes('Allowed choices are')]).toEqual([2, true]);
     // What stands there already does not stop the next edit.
     expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(0);
   });
@@ -270,6 +272,7 @@ describe('edit-config in an editor', () => {
     runFake(cluster, ['edit-config', ...args], {
       EDITOR: `sh ${file('editor.sh', `${script}\n`)}`,
       PATH: process.env['PATH'] ?? '',
+      TMPDIR: folder,
     });
   const keptFile = (err: string) => /--resume (\S+)/.exec(err)?.[1] ?? '';
 

@@ -23,7 +23,6 @@ const HEAVY = {
   pg: 'pg.cjs',
   inquirer: 'inquirer.cjs',
   yaml: 'yaml.cjs',
-  diff: 'diff.cjs',
 };
 
 const apart = {

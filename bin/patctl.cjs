@@ -14,7 +14,10 @@ function privateFolder() {
   if (!base || !path.isAbsolute(base) || !process.getuid) return null;
   const folder = path.join(base, 'patctl');
   try {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Not recursive: a home that does not exist is not ours to make.
+    for (const each of [base, folder]) {
+      if (!fs.existsSync(each)) fs.mkdirSync(each, { mode: 0o700 });
+    }
     const stat = fs.lstatSync(folder);
     const ours = stat.isDirectory() && stat.uid === process.getuid() && (stat.mode & 0o077) === 0;
     return ours ? folder : null;

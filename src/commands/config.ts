@@ -40,7 +40,11 @@ async function show(tool: Tool, format: ShowOptions['format']): Promise<void> {
   const config = await tool.config();
   const rows = configRows(config);
   if (format === 'json') {
-    const document: ConfigDocument = { schemaVersion: 1, settings: rows, warnings: config.warnings };
+    const document: ConfigDocument = {
+      schemaVersion: 1,
+      settings: rows,
+      warnings: config.warnings,
+    };
     return tool.io.out(`${JSON.stringify(document, null, 2)}\n`);
   }
   const { grid } = await import('../output/grid.js');

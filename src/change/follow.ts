@@ -15,6 +15,7 @@ import {
 import { clusterPrefix, parseCluster } from '../cluster/parse.js';
 import type { KeyValue, RangeRead } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
+import { untilAborted } from '../operate/wait.js';
 import type { Tool } from '../tool.js';
 import type { Sent } from './request.js';
 
@@ -98,22 +99,6 @@ export async function follow(
   if (failure) throw failure;
   if (!verdictOf(progress).done && tool.signal.aborted) return { progress, verdict: null, sent };
   return { progress, verdict: atDeadline(progress, tool.clock.nowMs() - startedMs), sent };
-}
-
-/** Null when the signal comes first; the promise goes on unheard. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<null>((resolve) => {
-    stop = () => resolve(null);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    promise.catch(() => undefined);
-  }
 }
 
 // ---------------------------------------------------------------- the DCS

@@ -4,6 +4,7 @@ import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
+import { untilAborted } from './wait.js';
 
 export interface MemberRequest {
   method: 'POST' | 'PATCH' | 'DELETE';
@@ -49,22 +50,6 @@ function notSent(reason: string): Asked {
 
 function interrupted(what: string): ToolError {
   return new ToolError('interrupted', `interrupted: ${what}`);
-}
-
-/** Null when the signal comes first; the promise goes on unheard. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<null>((resolve) => {
-    stop = () => resolve(null);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-    promise.catch(() => undefined);
-  }
 }
 
 /** A body that is a text, as patronictl prints it between brackets. */

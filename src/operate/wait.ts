@@ -1,4 +1,4 @@
-/** Looking again until something is so, with a limit. */
+/** Waiting with a limit: until something is so, or until the operator has had enough. */
 import { ToolError } from '../errors.js';
 import type { Tool } from '../tool.js';
 
@@ -15,5 +15,21 @@ export async function until<T>(
     const leftMs = limit.atMs - tool.clock.nowMs();
     if (leftMs <= 0) return null;
     await tool.clock.wait(Math.min(limit.everyMs, leftMs), tool.signal);
+  }
+}
+
+/** Null when the signal comes first; the promise goes on unheard. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    promise.catch(() => undefined);
   }
 }

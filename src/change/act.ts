@@ -1,7 +1,7 @@
 /** Sends the one request and sees it through: at once, or for later. */
 import { type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
 import type { Cluster, Snapshot } from '../cluster/model.js';
-import { planOf } from '../cluster/plan.js';
+import { planOf, type Plan } from '../cluster/plan.js';
 import { sameName, viewOf } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
 import { until } from '../operate/wait.js';
@@ -10,8 +10,9 @@ import { holdersText, nextStep, reasons } from './advice.js';
 import { follow, readKeys, type Followed } from './follow.js';
 import type { Change } from './perform.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './request.js';
+import { localZone } from './prompts.js';
 import { resultLines, stampedLine, topologyText, type Conclusion } from './report.js';
-import { utcText, type Scheduled } from './schedule.js';
+import { statedText, utcText, type Scheduled } from './schedule.js';
 import { terminateLogical } from './terminate.js';
 
 /** Patroni looks for the outcome max(10, loop_wait) * 2 times, a second apart; then it answers. */
@@ -186,7 +187,8 @@ export async function schedule(
   when: Scheduled,
 ): Promise<Conclusion> {
   const { tool, options, reading, citus, story } = change;
-  const { plan } = story;
+  // Patroni keeps the offset as it is sent, and every list shows it.
+  const plan = { ...story.plan, scheduledAt: statedText(when, localZone()) };
   const sent =
     options.via === 'dcs'
       ? await sendOverDcs(tool, before, plan)
@@ -210,7 +212,7 @@ export async function schedule(
     const now = await clusterNow(change);
     return now !== null && stands(now, change, when) ? now : null;
   });
-  if (cluster === null) return notSeen(change, sent);
+  if (cluster === null) return notSeen(plan, sent);
   const message = `Switchover scheduled`;
   if (options.format === 'pretty') {
     tool.io.out(stampedLine(tool.clock.nowMs(), message));
@@ -226,7 +228,7 @@ function stands({ failover }: Cluster, { story }: Change, { atMs }: Scheduled): 
   return sameTime && failover.candidate === plan.candidate && failover.leader === plan.leader;
 }
 
-function notSeen({ story }: Change, { answer }: Sent): Conclusion {
+function notSeen(plan: Plan, { answer }: Sent): Conclusion {
   const said =
     answer.kind === 'lost'
       ? `the answer was lost: ${answer.reason}`
@@ -235,9 +237,7 @@ function notSeen({ story }: Change, { answer }: Sent): Conclusion {
     ending: 'unconfirmed',
     code: 'schedule_not_seen',
     message: `the schedule was sent and does not stand in /failover; ${said}`,
-    evidence: [
-      { witness: 'request', subject: 'sent', said: JSON.stringify(requestBody(story.plan)) },
-    ],
-    hint: `look with: patctl status ${story.plan.cluster}`,
+    evidence: [{ witness: 'request', subject: 'sent', said: JSON.stringify(requestBody(plan)) }],
+    hint: `look with: patctl status ${plan.cluster}`,
   };
 }

@@ -13,7 +13,7 @@ import { act, schedule } from './act.js';
 import type { ChangeOptions } from './options.js';
 import { completeWanted, consent, localZone } from './prompts.js';
 import { orThrow, printDocument, topologyText, type Conclusion, type Story } from './report.js';
-import { localText, parseSchedule, utcText, type Scheduled } from './schedule.js';
+import { localText, parseSchedule, statedText, utcText, type Scheduled } from './schedule.js';
 
 /** Two readings this far apart show what moves and what stands still. */
 const APART_MS = 1000;
@@ -94,7 +94,7 @@ async function changeWith(
   if (shown.refused) return conclude(change, refused(shown));
   if (change.story.dryRun) return conclude(change, wouldGo(shown));
   if (asker) {
-    const at = when && localText(when.atMs, when.zone ?? localZone());
+    const at = when && statedText(when, localZone());
     await consent(request, second.cluster, shown.candidate, at, asker);
   }
 

@@ -6,6 +6,8 @@ export interface Scheduled {
   atMs: number;
   /** The zone that was named; null when an offset or a delay was. */
   zone: string | null;
+  /** The offset that was named; null when a zone or a delay was. */
+  offsetMs: number | null;
 }
 
 export interface ScheduleRules {
@@ -36,7 +38,9 @@ export function parseSchedule(text: string, rules: ScheduleRules): Scheduled | n
 
 function instant(text: string, rules: ScheduleRules): Scheduled {
   const delay = DELAY.exec(text);
-  if (delay) return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null };
+  if (delay) {
+    return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null, offsetMs: null };
+  }
   const match = TIME.exec(text);
   if (!match) throw unreadable(text);
   return inZone(wallTime(match, text), (match[8] ?? '').trim(), text, rules);
@@ -68,11 +72,12 @@ function wallTime(match: RegExpExecArray, text: string): number {
 }
 
 function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules): Scheduled {
-  if (/^(z|utc|gmt)$/i.test(rest)) return { atMs: wallMs, zone: null };
+  if (/^(z|utc|gmt)$/i.test(rest)) return { atMs: wallMs, zone: null, offsetMs: 0 };
   const offset = OFFSET.exec(rest);
   if (offset) {
     const minutes = Number(offset[2]) * 60 + Number(offset[3] ?? 0);
-    return { atMs: wallMs - (offset[1] === '-' ? -1 : 1) * minutes * 60_000, zone: null };
+    const aheadMs = (offset[1] === '-' ? -1 : 1) * minutes * 60_000;
+    return { atMs: wallMs - aheadMs, zone: null, offsetMs: aheadMs };
   }
   if (rest === '') {
     if (rules.naiveIsLocal) return instantIn(rules.localZone, wallMs, text);
@@ -103,7 +108,7 @@ function instantIn(zone: string, wallMs: number, text: string): Scheduled {
     const hint = `say ${localText(first, zone)} or ${localText(second, zone)}`;
     throw wrong('schedule_twice', `${text} comes twice: the clocks of ${zone} go back`, hint);
   }
-  return { atMs: first, zone };
+  return { atMs: first, zone, offsetMs: null };
 }
 
 function isZone(name: string): boolean {
@@ -140,9 +145,17 @@ function offsetMs(zone: string, atMs: number): number {
   return shown - Math.floor(atMs / 1000) * 1000;
 }
 
+/** As it was said, as patronictl repeats it: in the offset or the zone that was named, else in `localZone`. */
+export function statedText({ atMs, zone, offsetMs }: Scheduled, localZone: string): string {
+  return offsetMs === null ? localText(atMs, zone ?? localZone) : withOffset(atMs, offsetMs);
+}
+
 /** 2026-11-21T10:00:00+01:00 */
 export function localText(atMs: number, zone: string): string {
-  const offset = offsetMs(zone, atMs);
+  return withOffset(atMs, offsetMs(zone, atMs));
+}
+
+function withOffset(atMs: number, offset: number): string {
   const wall = new Date(atMs + offset).toISOString().slice(0, 19);
   const minutes = Math.abs(offset) / 60_000;
   const two = (value: number) => String(Math.trunc(value)).padStart(2, '0');

@@ -340,7 +340,7 @@ describe('--scheduled', () => {
     return answered(202, 'Switchover scheduled');
   };
 
-  test('is sent with an offset, and read back', async () => {
+  test('is sent with the offset that was named, and read back', async () => {
     const world = changeWorld();
     world.answer = later(world);
     const run = await runIn(world, [
@@ -352,9 +352,9 @@ describe('--scheduled', () => {
     expect(run.code).toBe(0);
     expect(world.sent[0]?.body).toEqual({
       leader: world.leader,
-      scheduled_at: '2099-01-01T09:00:00+00:00',
+      scheduled_at: '2099-01-01T10:00:00+01:00',
     });
-    expect(run.out).toContain('Switchover scheduled at: 2099-01-01T09:00:00+00:00');
+    expect(run.out).toContain('Switchover scheduled at: 2099-01-01T10:00:00+01:00');
     expect(run.err).toContain('2099-01-01T09:00:00Z');
   });
 

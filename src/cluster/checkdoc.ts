@@ -52,14 +52,6 @@ export interface Overrides {
   requireSql: boolean;
 }
 
-export const NO_OVERRIDES: Overrides = {
-  only: [],
-  ignore: [],
-  warn: [],
-  critical: [],
-  requireSql: false,
-};
-
 export function isWanted(code: string, { only, ignore }: Overrides): boolean {
   return (only.length === 0 || only.includes(code)) && !ignore.includes(code);
 }

@@ -39,6 +39,8 @@ export interface SnapshotRequest {
 const RECENT_HISTORY = 3;
 /** Limit of searching etcd's history for the address of a member that is gone. */
 const PAST_LIMIT_MS = 1000;
+/** The same when nothing names the one that may be gone: it is no more than a suspicion. */
+const UNNAMED_LIMIT_MS = 250;
 /** How many clusters of a namespace are asked at once. */
 const FLEET_PARALLEL = 16;
 
@@ -259,20 +261,35 @@ async function probe(
 interface Missing {
   slots: Set<string>;
   names: Set<string>;
+  /** Somebody has led whom nothing names: /history tells only who led after a promotion. */
+  unnamedLeader: boolean;
 }
 
 /** Slots and names that something still speaks of although no member's key bears them. */
 function missing(cluster: Cluster): Missing {
   const present = new Set(cluster.members.map((member) => member.name));
   const presentSlots = new Set([...present].map(slotName));
-  const leaders = [
-    cluster.leaderName,
-    ...(cluster.history ?? []).slice(-RECENT_HISTORY).map((line) => line.newLeader),
-  ];
+  const recent = (cluster.history ?? []).slice(-RECENT_HISTORY);
+  const leaders = [cluster.leaderName, ...recent.map((line) => line.newLeader)];
   return {
     slots: new Set(cluster.status?.retainSlots.filter((slot) => !presentSlots.has(slot))),
     names: new Set(leaders.filter((name) => name !== null && !present.has(name)) as string[]),
+    unnamedLeader:
+      recent.some((line) => line.newLeader === null) ||
+      (recent.length < RECENT_HISTORY && hasChangedLeader(cluster)),
   };
+}
+
+/** A new timeline comes with a promotion, whether or not /history is there to tell of it. */
+function hasChangedLeader({ history, members }: Cluster): boolean {
+  return (history ?? []).length > 0 || members.some(({ timeline }) => (timeline ?? 1) > 1);
+}
+
+const LEADING = ['primary', 'master', 'standby_leader'];
+
+/** Whether a member that is gone is one of those that are looked for. */
+function isMissing({ slots, names, unnamedLeader }: Missing, { name, role }: Member): boolean {
+  return slots.has(slotName(name)) || names.has(name) || (unnamedLeader && LEADING.includes(role));
 }
 
 /** What of the missing is none of these members. */
@@ -291,14 +308,13 @@ async function departedAddresses(
   cluster: Cluster,
 ): Promise<{ gone: DepartedAddress[]; problems: ParseProblem[] }> {
   const wanted = missing(cluster);
-  const { slots, names } = wanted;
   const gone: DepartedAddress[] = [];
   const problems: ParseProblem[] = [];
-  if (slots.size > 0 || names.size > 0) {
+  if (wanted.slots.size > 0 || wanted.names.size > 0 || wanted.unnamedLeader) {
     const { members, problem } = await deletedMembers(tool, cluster, wanted);
     if (problem !== null) problems.push({ key: 'members/', problem });
-    for (const { name, apiUrl, host, port } of members) {
-      if (!slots.has(slotName(name)) && !names.has(name)) continue;
+    for (const member of members.filter((one) => isMissing(wanted, one))) {
+      const { name, apiUrl, host, port } = member;
       gone.push({ name, scope: cluster.scope, apiUrl, host, port, origin: 'dcs history' });
     }
   }
@@ -327,22 +343,28 @@ async function deletedMembers(
       wanted,
       found.map(({ key }) => key.slice(below.length)),
     );
-  try {
-    const dcs = await tool.dcs();
-    const { keys, complete } = await dcs.deletedKeys(
-      below,
-      PAST_LIMIT_MS,
-      (found) => lacking(found).length === 0,
-    );
+  const membersOf = (keys: readonly DeletedKey[]): Member[] => {
     const kvs = keys.map(({ key, lastValue, deletedRevision }) => ({
       key,
       value: lastValue,
       modRevision: deletedRevision,
     }));
-    const then = parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix);
-    return { members: then.members, problem: complete ? null : tooLong(lacking(keys)) };
+    return parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix).members;
+  };
+  const isNamed = wanted.slots.size > 0 || wanted.names.size > 0;
+  try {
+    const dcs = await tool.dcs();
+    const { keys, complete } = await dcs.deletedKeys(
+      below,
+      isNamed ? PAST_LIMIT_MS : UNNAMED_LIMIT_MS,
+      (found) =>
+        lacking(found).length === 0 &&
+        (isNamed || membersOf(found).some((one) => isMissing(wanted, one))),
+    );
+    return { members: membersOf(keys), problem: complete ? null : tooLong(lacking(keys)) };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
+    if (!isNamed) return { members: [], problem: null };
     return { members: [], problem: `members that left could not be looked up: ${error.message}` };
   }
 }

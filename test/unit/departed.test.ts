@@ -44,3 +44,66 @@ describe('a leader without a member key', () => {
     expect(asked).toContain('http://127.0.0.9:8008/patroni');
   });
 });
+
+describe('a former leader that nothing names', () => {
+  const deleted = (name: string, role: string) => ({
+    key: `/service/demo/members/${name}`,
+    lastValue: JSON.stringify({ role, api_url: `http://${name}:8008/patroni` }),
+    deletedRevision: '7',
+  });
+  const past = { keys: [deleted('pg8', 'replica'), deleted('pg9', 'primary')], complete: false };
+
+  /** Which of them were asked, and how often etcd's history was. */
+  async function look(history: unknown[] | null): Promise<{ asked: string[]; searches: number }> {
+    const keys = { ...recorded('off').keys };
+    delete keys['/service/demo/history'];
+    if (history) keys['/service/demo/history'] = JSON.stringify(history);
+    const asked: string[] = [];
+    let searches = 0;
+    const deletedKeys: Dcs['deletedKeys'] = (_prefix, _limitMs, enough) => {
+      searches += 1;
+      // A replica that went away later does not end the search.
+      expect(enough?.(past.keys.slice(0, 1))).toBe(false);
+      expect(enough?.(past.keys)).toBe(true);
+      return Promise.resolve(past);
+    };
+    const status: FakeCluster['status'] = ({ name }) => {
+      asked.push(name);
+      return Promise.resolve(UNREACHABLE);
+    };
+    const dcs = { ...memoryDcs(keys), deletedKeys };
+    const { out } = await runFake({ keys, dcs, status }, ['status']);
+    expect(out).not.toContain('too long');
+    return { asked: asked.filter((name) => ['pg8', 'pg9'].includes(name)), searches };
+  }
+
+  const line = (timeline: number, ...newLeader: string[]) => [
+    timeline,
+    83886080,
+    'no recovery target specified',
+    '2026-11-21T08:00:00+00:00',
+    ...newLeader,
+  ];
+
+  it('is looked for after the first promotion, which names only who came', async () => {
+    expect(await look([line(1, 'pg2')])).toEqual({ asked: ['pg9'], searches: 1 });
+  });
+
+  it('is looked for when /history tells no names', async () => {
+    const history = [line(1), line(2), line(3)];
+    expect(await look(history)).toEqual({ asked: ['pg9'], searches: 1 });
+  });
+
+  it('is not looked for when the recent leaders are all there', async () => {
+    const history = [line(1, 'pg1'), line(2, 'pg2'), line(3, 'pg1')];
+    expect(await look(history)).toEqual({ asked: [], searches: 0 });
+  });
+
+  it('is looked for without /history only on a later timeline than the first', async () => {
+    const { asked } = await look(null);
+    const timelines = Object.entries(recorded('off').keys).flatMap(([key, value]) =>
+      key.includes('/members/') ? [(JSON.parse(value) as { timeline?: number }).timeline ?? 1] : [],
+    );
+    expect(asked).toEqual(Math.max(...timelines) > 1 ? ['pg9'] : []);
+  });
+});

@@ -81,7 +81,8 @@ export function addChangeOptions(command: Command): Command {
     .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
-    .option('--password', 'Ask for the database password');
+    .option('--password', 'Ask for the database password')
+    .option('--snapshot <file>', 'With --dry-run: plan on a recording (patctl snapshot)');
 }
 
 function collectCheck(name: string, before: string[] = []): string[] {

@@ -36,6 +36,11 @@ export async function changeLeader(
   name: string | undefined,
   options: ChangeOptions,
 ): Promise<Ending> {
+  if (options.snapshot !== undefined && options.dryRun !== true) {
+    throw new ToolError('usage', '--snapshot goes with --dry-run: a recording cannot be changed', {
+      code: 'recording',
+    });
+  }
   const quiet = options.force === true || options.yes === true;
   const asks = !quiet && options.dryRun !== true;
   if (asks) needConsent(tool, kind);
@@ -73,9 +78,8 @@ async function changeWith(
   }
   const { request, when } = await requestOf(tool, kind, first, options, asker);
 
-  await tool.clock.wait(Math.max(0, APART_MS - (tool.clock.nowMs() - firstAtMs)), tool.signal);
-  const second = await readSnapshot(tool, reading);
-  const shown = planOf(second, first, request);
+  const { second, before } = await secondLook(tool, reading, first, firstAtMs);
+  const shown = planOf(second, before, request);
   const startedMs = tool.clock.nowMs();
   // With -f json stderr is one JSON object or nothing, unless progress is wanted there too.
   const quiet = tool.flags.compat || options.format === 'json';
@@ -110,6 +114,18 @@ async function changeWith(
     when ? schedule(change, third.cluster, when) : act(change, third, first),
   );
   return conclude(change, conclusion);
+}
+
+/** What stands still is told by two readings; a recording has its own earlier one, where one was taken. */
+async function secondLook(
+  tool: Tool,
+  reading: SnapshotRequest,
+  first: Snapshot,
+  firstAtMs: number,
+): Promise<{ second: Snapshot; before: Snapshot | null }> {
+  if (tool.flags.recording !== undefined) return { second: first, before: first.previous };
+  await tool.clock.wait(Math.max(0, APART_MS - (tool.clock.nowMs() - firstAtMs)), tool.signal);
+  return { second: await readSnapshot(tool, reading), before: first };
 }
 
 /** A failure on the way is told like every other ending: the document has the plan all the same. */

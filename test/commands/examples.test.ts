@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import type { ChangeDocument } from '../../src/change/report.js';
 import type { CheckDocument } from '../../src/cluster/checkdoc.js';
 import { runFake } from '../support/fake-world.js';
 
@@ -31,4 +32,20 @@ test.each(Object.entries(SHOWS))('%s shows %s, and no secret', async (name, code
     expect({ command, code: shown.code, err: shown.err }).toEqual({ command, code: 0, err: '' });
   }
   expect(gunzipSync(readFileSync(file)).toString()).not.toMatch(/lab-secret|:\/\/[^/"]*@/);
+});
+
+test('a change of leader can be planned on a recording, and only planned', async () => {
+  const file = new URL('sync-mismatch.json.gz', FOLDER).pathname;
+  const nobody = { keys: {} };
+  for (const command of ['switchover', 'failover']) {
+    const args = [command, '--candidate', 'pg2', '--snapshot', file];
+    const real = await runFake(nobody, [...args, '--force']);
+    expect({ command, code: real.code, out: real.out }).toEqual({ command, code: 2, out: '' });
+    const dry = await runFake(nobody, [...args, '--dry-run', '-f', 'json']);
+    expect(dry.code).toBe(1);
+    const { code: how, dryRun, sent, plan } = JSON.parse(dry.out) as ChangeDocument;
+    expect({ how, dryRun, sent }).toEqual({ how: 'refused', dryRun: true, sent: null });
+    expect(plan).toMatchObject({ kind: command, cluster: 'ex-sync-mismatch', candidate: 'pg2' });
+    expect(plan.refusedBy).toContain('data_loss');
+  }
 });

@@ -1,10 +1,11 @@
 /** `check` on real clusters: silent on healthy ones, and right about each of the troubles it was made for. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ChangeDocument } from '../../src/change/report.js';
 import type { CheckDocument } from '../../src/cluster/checkdoc.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
-import { provoke } from '../support/lab/provoke.js';
-import { runPatctl } from '../support/run.js';
+import { provoke, STORIES } from '../support/lab/provoke.js';
+import { runPatctl, runPatronictl } from '../support/run.js';
 import { privateCluster } from '../support/shared.js';
 
 interface Checked {
@@ -32,7 +33,8 @@ async function expectHealthy(lab: Lab): Promise<void> {
 describe.each(['off', 'quorum'] as const)('a healthy cluster, synchronous_mode %s', (sync) => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await privateCluster({ sync });
+    // Without slots that outlive their members nothing names the first leader once it is gone.
+    lab = await privateCluster({ sync, dcs: { member_slots_ttl: 0 } });
   });
   afterAll(() => lab.down());
 
@@ -177,5 +179,64 @@ describe('troubles', () => {
       expect(first).toMatch(/^(slot_lost critical|not_streaming (critical|warning)) pg\d$/);
       expect(first).toContain(member);
     });
+  });
+});
+
+describe('Patroni 4.0.5 in quorum mode', () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await privateCluster(STORIES['quorum-switchover'].options);
+  });
+  afterAll(() => lab.down());
+
+  test('quorum-switchover: a warning, and a plan that is refused, before Patroni refuses it', async () => {
+    const bug = 'patroni_bug_quorum_switchover warning pg1,pg2,pg3';
+    const warned = async () => {
+      const { found, code } = await check(lab, '--settle', '0');
+      expect({ found, code }).toEqual({ found: [bug], code: 1 });
+    };
+    await warned();
+    // Asks Patroni itself, and sees it refused.
+    const { member } = await provoke(lab, 'quorum-switchover');
+    await warned();
+    const candidate = member === 'pg1' ? 'pg2' : 'pg1';
+    const args = ['switchover', '--dry-run', '-f', 'json', '--candidate', candidate];
+    const dry = await runPatctl(['-c', lab.config, ...args]);
+    expect(dry.code).toBe(1);
+    expect((JSON.parse(dry.out) as ChangeDocument).plan.refusedBy).toEqual(['patroni_405_quorum']);
+  });
+});
+
+describe('Patroni 3.2.2, a standby cluster with synchronous_mode', () => {
+  let source: Lab;
+  let lab: Lab;
+  beforeAll(async () => {
+    const { sync, members, patroni } = STORIES['stale-sync'].options;
+    const options = { sync, members, patroni };
+    source = await privateCluster(options);
+    lab = await privateCluster({ ...options, standbyOf: source.scope });
+  });
+  // Its standby cluster goes with it.
+  afterAll(() => source.down());
+
+  test('stale-sync: patronictl says Sync Standby, PostgreSQL says async', async () => {
+    const listed = async () => (await runPatronictl(lab, ['list'])).out;
+    await expectHealthy(lab);
+    expect(await listed()).not.toContain('Sync Standby');
+    const { member, undo } = await provoke(lab, 'stale-sync');
+    try {
+      expect(await listed()).toMatch(new RegExp(`\\| ${member} .*\\| Sync Standby`));
+      const { found, code } = await check(lab, '--settle', '0');
+      expect({ found, code }).toEqual({
+        found: [`sync_role_mismatch critical ${member}`],
+        code: 2,
+      });
+      const ours = await runPatctl(['-c', lab.config, 'list']);
+      expect(ours.out).toMatch(new RegExp(`\\| ${member} .*Replica !.*async .*sync_role_mismatch`));
+      expect(ours.out).not.toContain('Sync Standby');
+    } finally {
+      await undo();
+    }
+    await expectHealthy(lab);
   });
 });

@@ -109,11 +109,18 @@ async function tell(name: string | undefined, values: Values): Promise<void> {
   }
   const [story, { about, options }] = found;
   const scope = values.scope === OPTIONS.scope.default ? story : values.scope;
+  // Taking the source down takes its standby cluster down too.
+  let toEnd = scope;
+  if ('standbyOf' in options) {
+    const { standbyOf, ...source } = options;
+    await startCluster({ ...source, scope: standbyOf }, { owner: null, progress: say });
+    toEnd = standbyOf;
+  }
   const lab = await startCluster({ ...options, scope }, { owner: null, progress: say });
   say(`${story}: ${about}`);
   const { member } = await provoke(lab, story);
   say(
-    `it is about ${member}; look with: patctl -c ${lab.config} check; end with: down --scope ${scope}`,
+    `it is about ${member}; look with: patctl -c ${lab.config} check; end with: down --scope ${toEnd}`,
   );
   print(lab);
 }

@@ -23,6 +23,9 @@ export interface Story {
   provoke(lab: Lab): Promise<Provoked>;
 }
 
+/** The cluster that the standby cluster of stale-sync follows; it has to be there. */
+const STALE_SYNC_SOURCE = 'stale-source';
+
 export const STORIES = {
   'sync-mismatch': {
     about: '/sync claims a standby that PostgreSQL calls async, the leader being frozen',
@@ -37,7 +40,12 @@ export const STORIES = {
   'quorum-switchover': {
     about: 'Patroni 4.0.5 in quorum mode refuses a switchover to a named candidate',
     options: { sync: 'quorum', patroni: '4.0.5' },
-    provoke: async (lab) => ({ member: await leaderOf(lab), undo: () => Promise.resolve() }),
+    provoke: quorumSwitchover,
+  },
+  'stale-sync': {
+    about: 'a /sync left in a standby cluster: patronictl 3.2.2 calls its replica a Sync Standby',
+    options: { sync: 'on', members: 2, patroni: '3.2.2', standbyOf: STALE_SYNC_SOURCE },
+    provoke: staleSync,
   },
   'logical-blocker': {
     about: 'a logical client that never confirms would hold a demotion for ever',
@@ -75,6 +83,29 @@ async function asyncReplica(lab: Lab): Promise<string> {
   const found = others.findLast((name) => !sync.includes(`"sync_standby":"${name}"`));
   if (found === undefined) throw new Error(`${lab.scope} has no asynchronous replica`);
   return found;
+}
+
+/** Asks for what this Patroni refuses; nothing is changed by that. */
+async function quorumSwitchover(lab: Lab): Promise<Provoked> {
+  const leader = await leaderOf(lab);
+  const candidate = lab.members.find(({ name }) => name !== leader)?.name;
+  const body = { leader, candidate };
+  const { status } = await lab.rest(leader, '/switchover', { method: 'POST', body });
+  if (status !== 503) throw new Error(`the switchover was answered with ${status}, not with 503`);
+  await lab.waitHealthy();
+  return { member: leader, undo: () => Promise.resolve() };
+}
+
+/** What a demoted cluster leaves behind: a standby leader does not clean /sync up. */
+async function staleSync(lab: Lab): Promise<Provoked> {
+  const leader = await leaderOf(lab);
+  const replica = await asyncReplica(lab);
+  await lab.dcsPut('sync', JSON.stringify({ leader, sync_standby: replica }));
+  const undo = async () => {
+    await lab.dcsPut('sync', JSON.stringify({ leader: null, sync_standby: null }));
+    await lab.waitHealthy();
+  };
+  return { member: replica, undo };
 }
 
 async function syncMismatch(lab: Lab): Promise<Provoked> {

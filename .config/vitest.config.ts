@@ -17,8 +17,10 @@ export default defineConfig({
           name: 'live',
           include: ['test/**/*.live.test.ts'],
           testTimeout: 120_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
+          // A hook may have to wait for its turn with a shared cluster.
+          hookTimeout: 400_000,
+          // Most of a live test is waiting: two files fit on two cores.
+          maxWorkers: 2,
           globalSetup: ['test/support/global-setup.ts'],
           sequence: { groupOrder: 1 },
         },

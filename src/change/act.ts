@@ -75,12 +75,14 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
 function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Goal {
   const { plan } = story;
   const view = viewOf(now);
-  const streamed = view.members.filter(({ name, member, row, departed }) => {
-    if (departed || member === null || name === plan.leader) return false;
-    return row === null ? member.replicationState === 'streaming' : row.state === 'streaming';
-  });
   // A leader that is down comes back when somebody brings it back: a failover does not wait for that.
   const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
+  const streamed = view.members.filter(({ name, member, row, departed, observed }) => {
+    if (departed || member === null || name === plan.leader) return false;
+    // From a leader that is gone nobody streams: whoever stands by streams from the next one.
+    if (!lives) return observed === 'replica';
+    return row === null ? member.replicationState === 'streaming' : row.state === 'streaming';
+  });
   const leader = view.leader && lives ? [view.leader.name] : [];
   const members = [...leader, ...streamed.map(({ name }) => name)];
   const { config, sync } = cluster;

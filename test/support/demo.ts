@@ -8,7 +8,15 @@ const lab = await startCluster(
   { owner: ownerOf(process.pid), progress: (line) => console.error(`lab: ${line}`) },
 );
 try {
-  for (const args of [['list'], ['status'], ['topology']]) {
+  const commands = [
+    ['list'],
+    ['status'],
+    ['topology'],
+    ['quorum'],
+    ['switchover', '--candidate', 'pg2', '--force'],
+    ['check'],
+  ];
+  for (const args of commands) {
     console.log(`\n$ patctl ${args.join(' ')}`);
     const { code, out, err } = await runPatctl(['-c', lab.config, ...args]);
     process.stdout.write(out + err);

@@ -23,7 +23,11 @@ export async function main(
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : ENDINGS.usage.exit;
+    if (error instanceof CommanderError) {
+      const { exitCode: exit } = error;
+      // Commander's own code is 1; `check` has set another.
+      return exit === 1 ? ENDINGS.usage.exit : exit;
+    }
     if (world.signal.aborted && !(error instanceof ToolError)) {
       return report(tool.io, new ToolError('interrupted', 'interrupted'), tool.flags.jsonErrors);
     }

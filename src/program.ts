@@ -1,5 +1,6 @@
 /** The commander program: global options and the list of commands. */
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import { CHECK_EXITS } from './cluster/checkdoc.js';
 import { checkCommand } from './commands/check.js';
 import { completionCommand } from './commands/completion.js';
 import { configCommand } from './commands/config.js';
@@ -107,9 +108,15 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
   ]) {
     const command = make(tool, finish).copyInheritedSettings(program);
     for (const sub of command.commands) sub.copyInheritedSettings(program);
+    if (command.name() === 'check') command.exitOverride(unknownToMonitoring);
     program.addCommand(withHelp(command));
   }
   return program;
+}
+
+/** A command line that `check` cannot read is no critical cluster, which is what 2 means there. */
+function unknownToMonitoring({ exitCode, code, message }: CommanderError): never {
+  throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
 }
 
 function takeGlobals(tool: Tool, global: GlobalOptions, local: Record<string, unknown>): void {

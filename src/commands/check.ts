@@ -114,8 +114,8 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function check(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
-  const overrides = overridesOf(options);
   try {
+    const overrides = overridesOf(options);
     const clusters = await checkClusters(tool, names, options, overrides);
     const document = checkDocument(clusters);
     const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
@@ -127,11 +127,14 @@ async function check(tool: Tool, names: string[], options: CheckOptions): Promis
   }
 }
 
-/** Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. */
+/**
+ * Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. A wrong
+ * command line too: elsewhere that is 2, which here would wake somebody up for a cluster that nobody saw.
+ */
 function asUnknown(tool: Tool, error: unknown, format: CheckFormat): unknown {
   if (!(error instanceof ToolError) || error.ending === 'interrupted') return error;
   if (format === 'nagios') tool.io.out(`PATCTL UNKNOWN - ${oneLine(error.message)}\n`);
-  if (error.ending === 'unreachable' || error.ending === 'usage') return error;
+  if (error.ending === 'unreachable') return error;
   const { code, hint, evidence, message } = error;
   const options = { code, evidence, cause: error, ...(hint === undefined ? {} : { hint }) };
   return new ToolError('unreachable', message, options);

@@ -145,7 +145,7 @@ describe('what the user makes of it', () => {
     const wrong = { PATRONI_CONFIGURATION: 'scope: demo\npatctl: {check: {max_lag: 16mb}}\n' };
     const refused = await runFake(cluster, args, wrong);
     expect(refused.err).toContain('patctl.check.max_lag');
-    expect(refused.code).toBe(2);
+    expect(refused.code).toBe(3);
   });
 
   test('--probe-rest tells an open API by what it refuses', async () => {
@@ -167,8 +167,18 @@ describe('what the user makes of it', () => {
 
   test('a code that does not exist is refused', async () => {
     const run = await runFake(recorded('on'), ['check', '--ignore', 'nonsense']);
-    expect(run.code).toBe(2);
+    expect(run.code).toBe(3);
     expect(run.err).toContain('nonsense');
+  });
+
+  test.each([
+    ['check', 3],
+    ['list', 2],
+  ])('a command line that %s cannot read ends with %i', async (command, code) => {
+    for (const args of [['--nonsense'], ['--timeout', 'soon'], ['-f', 'nonsense']]) {
+      expect((await runFake(recorded('on'), [command, ...args])).code).toBe(code);
+    }
+    expect((await runFake(recorded('on'), [command, '--help'])).code).toBe(0);
   });
 
   test('what needs a login is unknown, and counts with --require sql only', async () => {
@@ -302,7 +312,7 @@ describe('expectations', () => {
     await withFile('leeder: pg1\n', async (file) => {
       const run = await runFake(recorded('on'), ['check', '--expect', file]);
       expect(run.err).toContain('leeder is no expectation');
-      expect(run.code).toBe(2);
+      expect(run.code).toBe(3);
     });
   });
 });

@@ -65,6 +65,7 @@ async function remove(
   const cluster = parseCluster(scope, group, read, prefix);
   tool.io.out(await membersTable(tool, scope, [cluster], group, options.format));
 
+  needAnswers(tool, cluster, options);
   await askAll(asker, cluster, options);
 
   const { removeKeys, sortKeys } = await import('../operate/remove.js');
@@ -85,6 +86,23 @@ function groupWanted(clusters: readonly Cluster[]): ToolError {
   return new ToolError('error', 'For Citus clusters the --group must me specified', {
     code: 'group_wanted',
     hint: `groups: ${groups.join(', ')}`,
+  });
+}
+
+/** Without a terminal nothing is asked: the error names the options that answer the questions. */
+function needAnswers(tool: Tool, { leaderName }: Cluster, options: RemoveOptions): void {
+  if (tool.io.stdinIsTty && tool.io.stderrIsTty) return;
+  const missing = [
+    ...(options.confirmName === undefined ? ['--confirm-name CLUSTER'] : []),
+    ...(options.yes ? [] : ['--yes']),
+    ...(leaderName !== null && options.confirmLeader === undefined
+      ? ['--confirm-leader MEMBER']
+      : []),
+  ];
+  if (missing.length === 0) return;
+  throw new ToolError('usage', 'remove has to be confirmed, and this is no terminal', {
+    code: 'no_terminal',
+    hint: `give ${missing.join(' ')}`,
   });
 }
 

@@ -169,9 +169,9 @@ async function askWhen(
 }
 
 async function offsetTime(when: Scheduled): Promise<string> {
-  const { localText } = await import('../change/schedule.js');
+  const { statedText } = await import('../change/schedule.js');
   const { localZone } = await import('../change/prompts.js');
-  return localText(when.atMs, when.zone ?? localZone());
+  return statedText(when, localZone());
 }
 
 function pickOne(members: Selected[]): Selected[] {

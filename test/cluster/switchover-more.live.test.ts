@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import { cleanEnv } from '../support/lab/process.js';
-import { runPatctl, runPatronictl } from '../support/run.js';
+import { runPatctl } from '../support/run.js';
 import { privateCluster } from '../support/shared.js';
 
 const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
@@ -232,16 +232,13 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
 
   test.each([
     { args: ['switchover'], answers: ['', 'OTHER', '', 'y'] },
-    { args: ['failover'], answers: ['OTHER', 'y'] },
-    { args: ['switchover', '--force'], answers: [] },
+    { args: ['failover', '--force', '--candidate', 'OTHER'], answers: [] },
   ])('$args done: the same words, the same move', async ({ args, answers }) => {
     // patronictl moves the leadership from pg1 to pg2, patctl back from pg2 to pg1.
-    const move = async (command: string[], to: string) => {
+    const move = async (program: typeof ours, to: string) => {
       await lab.waitHealthy();
-      const screen = await onTerminal(
-        command,
-        answers.map((answer) => (answer === 'OTHER' ? to : answer)),
-      );
+      const towards = (words: string[]) => words.map((word) => (word === 'OTHER' ? to : word));
+      const screen = await onTerminal(program(lab, towards(args)), towards(answers));
       const history = JSON.parse((await lab.dcsGet('history')) ?? '[]') as unknown[][];
       return {
         ...screen,
@@ -250,8 +247,8 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
         history,
       };
     };
-    const their = await move(theirs(lab, args), 'pg2');
-    const our = await move(ours(lab, args), 'pg1');
+    const their = await move(theirs, 'pg2');
+    const our = await move(ours, 'pg1');
     expect([their.leader, our.leader, our.code, their.code]).toEqual(['pg2', 'pg1', 0, 0]);
     expect(mirrored(lab, our.said)).toBe(their.said);
     expect(our.said).toContain('STAMP Successfully ');
@@ -274,10 +271,9 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
       members: { name: string; observedRole: string }[];
     };
     expect(members.filter((m) => m.observedRole === 'primary').map((m) => m.name)).toEqual([now]);
-    const list = await runPatronictl(lab, ['list', '-f', 'json']);
-    expect((await runPatctl(['-c', lab.config, '--compat', 'list', '-f', 'json'])).out).toBe(
-      list.out,
-    );
+    const { out } = await runPatctl(['-c', lab.config, 'list', '-f', 'json']);
+    const list = JSON.parse(out) as { Member: string; Role: string }[];
+    expect(list.filter(({ Role }) => Role === 'Leader').map(({ Member }) => Member)).toEqual([now]);
     expect(now).not.toBe(leader);
   });
 
@@ -337,7 +333,6 @@ describe('four members, quorum, two nodes', () => {
     const at = new Date(Date.now() + 3_600_000).toISOString();
     await lab.dcsPut('failover', JSON.stringify({ leader, scheduled_at: at }));
     await expectRefused(lab, 'failover_pending', 'switchover', '--candidate', candidate);
-    await expectRefused(lab, 'failover_pending', 'failover', '--candidate', candidate);
     await lab.dcsPut('failover', '{}');
   });
 

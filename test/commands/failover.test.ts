@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { changeWorld, PREFIX, runIn } from './change-world.js';
+import { answered, changeWorld, PREFIX, promote, runIn } from './change-world.js';
 
 test('wants a candidate, in patronictl words', async () => {
   const world = changeWorld();
@@ -32,6 +32,26 @@ test('without a leader: the candidate is asked first, others only when it surely
   world.answer = () => ({ kind: 'lost', reason: 'reset' });
   const lost = await runIn(world, [...args, '--timeout', '5']);
   expect([lost.code, world.sent.length]).toEqual([5, 1]);
+});
+
+test('without a leader: it is not done before those who stand by stream from the new one', async () => {
+  const world = changeWorld('no-leader');
+  const [candidate = '', other = ''] = world.replicas.filter((name) => world.rest[name]?.ok);
+  const reached = world.rest[candidate];
+  world.dcs.remove(`${PREFIX}leader`);
+  world.answer = () => {
+    world.dcs.put(`${PREFIX}leader`, candidate);
+    promote(world.rest, other, candidate);
+    const now = world.rest[candidate];
+    if (!now?.ok) throw new Error('nobody to promote');
+    const location = reached?.ok ? reached.value.receivedLocation : null;
+    world.rest[candidate] = { ...now, value: { ...now.value, location, replication: [] } };
+    return answered(200, `Successfully failed over to "${candidate}"`);
+  };
+  const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
+  const run = await runIn(world, [...args, '--timeout', '1']);
+  expect(run.err).toContain(`${candidate} leads, but ${other} did not stream from it`);
+  expect(run.code).toBe(4);
 });
 
 test('to an asynchronous member patronictl asks once more', async () => {

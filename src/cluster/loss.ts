@@ -131,7 +131,7 @@ function count(input: VoteInput, me: VoteNode): LossVerdict {
   const held = has.filter((h) => h === 'yes').length;
   const possible = has.filter((h) => h !== 'no').length;
   const outcome = enough(held, possible, needed);
-  const evidence = `${me.name} surely has what ${held} of the ${needed} members needed have`;
+  const evidence = `${me.name} surely has all that ${held} of the voting members have, ${needed} are needed`;
   const unsafe = outcome === 'no' ? null : looseAcknowledgement(input, me);
   if (outcome === 'no') return verdict('possible', evidence, held, needed);
   if (unsafe !== null) return verdict('possible', unsafe, held, needed);

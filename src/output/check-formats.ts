@@ -89,7 +89,7 @@ function unknownLine({ unknown }: CheckedCluster, verbose: boolean): string {
   if (first === undefined) return '';
   const why = [...new Set(unknown.map(({ reason }) => reason))].join('; ');
   const codes = verbose ? `: ${unknown.map(({ code }) => code).join(', ')}` : '';
-  return `  not looked for: ${unknown.length} findings (${oneLine(why)})${codes}\n`;
+  return `  not looked for: ${unknown.length} finding(s) (${oneLine(why)})${codes}\n`;
 }
 
 // ---------------------------------------------------------------- CI

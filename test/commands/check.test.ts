@@ -258,7 +258,7 @@ describe('formats', () => {
   test('pretty says what could not be looked for on one line', async () => {
     const text = await out(recorded('on'), 'pretty');
     expect(text).toMatch(/^OK demo: pg2 leads/);
-    expect(text).toMatch(/\n {2}not looked for: \d+ findings \(no database login.*\)\n$/);
+    expect(text).toMatch(/\n {2}not looked for: \d+ finding\(s\) \(no database login.*\)\n$/);
   });
 });
 

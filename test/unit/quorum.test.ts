@@ -289,7 +289,7 @@ describe('can a commit be lost', () => {
     expect(
       dataLossVerdict(with3({ reachable: null, walPosition: null }), 'pg2', GONE).sentence,
     ).toBe(
-      'unknown, because pg2 surely has what 1 of the 2 members needed have, and positions or timelines are not known',
+      'unknown, because pg2 surely has all that 1 of the voting members have, 2 are needed, and positions or timelines are not known',
     );
   });
   test('a primary somewhere, listed, departed or only streamed from, spoils every promise', () => {

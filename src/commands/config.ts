@@ -1,9 +1,10 @@
 /** `patctl config show`: the effective configuration, with the source of every value. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { SourcedValue } from '../config/config.js';
 import { configRows } from '../config/show.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
+import { prettyOrJson } from './options.js';
 
 interface ShowOptions {
   format: 'pretty' | 'json';
@@ -24,11 +25,7 @@ export function configCommand(tool: Tool, finish: Finish): Command {
     .description(
       'Print the effective configuration, with the source of every value; secrets are masked',
     )
-    .addOption(
-      new Option('-f, --format <format>', 'Output format')
-        .choices(['pretty', 'json'])
-        .default('pretty'),
-    )
+    .addOption(prettyOrJson())
     .action(async ({ format }: ShowOptions) => {
       await show(tool, format);
       finish('ok');

@@ -6,13 +6,7 @@ import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
-import {
-  addWitnessOptions,
-  parseCount,
-  scopeOrDefault,
-  witnesses,
-  type WitnessOptions,
-} from './options.js';
+import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from './options.js';
 
 interface LeaderOptions extends WitnessOptions {
   group?: number;
@@ -54,11 +48,7 @@ async function readView(
   cluster: string | undefined,
   options: LeaderOptions,
 ): Promise<View> {
-  const asked = await witnesses(tool, options);
-  const scope = await scopeOrDefault(tool, cluster);
-  const { group } = await tool.config();
-  const { readSnapshot } = await import('../snapshot.js');
-  return viewOf(await readSnapshot(tool, { scope, group: options.group ?? group, ...asked }));
+  return viewOf(await readOne(tool, cluster, options));
 }
 
 async function leader(

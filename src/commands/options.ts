@@ -1,6 +1,6 @@
 /** Options that several commands share, and how their values are read. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { VerifyMode } from '../cluster/model.js';
+import type { Snapshot, VerifyMode } from '../cluster/model.js';
 import { ToolError } from '../errors.js';
 import type { HostPort, SnapshotRequest } from '../snapshot.js';
 import type { Tool } from '../tool.js';
@@ -90,6 +90,26 @@ export async function witnesses(
     serializable: options.serializable ?? false,
     also: options.also ?? [],
   };
+}
+
+/** The snapshot of the one cluster that is named or configured, asked as the options say. */
+export async function readOne(
+  tool: Tool,
+  cluster: string | undefined,
+  options: WitnessOptions & { group?: number },
+): Promise<Snapshot> {
+  const asked = await witnesses(tool, options);
+  const scope = await scopeOrDefault(tool, cluster);
+  const { group } = await tool.config();
+  const { readSnapshot } = await import('../snapshot.js');
+  return readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+}
+
+/** -f of the commands that print a document of patctl's own. */
+export function prettyOrJson(): Option {
+  return new Option('-f, --format <format>', 'Output format')
+    .choices(['pretty', 'json'])
+    .default('pretty');
 }
 
 /** The cluster that is named, or the configured scope; ToolError `usage` when neither is there. */

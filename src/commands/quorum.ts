@@ -1,13 +1,13 @@
 /** `patctl quorum`: the vote table of one cluster, and how many losses it survives. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { quorumDocument } from '../cluster/preflight/quorum-report.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
 import {
   addWitnessOptions,
   parseCount,
-  scopeOrDefault,
-  witnesses,
+  prettyOrJson,
+  readOne,
   type WitnessOptions,
 } from './options.js';
 
@@ -21,11 +21,7 @@ export function quorumCommand(tool: Tool, finish: Finish): Command {
     .description('Who would take over with which votes, and how many losses are survived')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .addOption(
-      new Option('-f, --format <format>', 'Output format')
-        .choices(['pretty', 'json'])
-        .default('pretty'),
-    );
+    .addOption(prettyOrJson());
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: QuorumOptions) => {
       await quorum(tool, cluster, options);
@@ -39,11 +35,7 @@ async function quorum(
   cluster: string | undefined,
   options: QuorumOptions,
 ): Promise<void> {
-  const asked = await witnesses(tool, options);
-  const scope = await scopeOrDefault(tool, cluster);
-  const { group } = await tool.config();
-  const { readSnapshot } = await import('../snapshot.js');
-  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  const snapshot = await readOne(tool, cluster, options);
   const document = quorumDocument(snapshot);
   const { quorumText } = await import('../output/quorum.js');
   tool.io.out(

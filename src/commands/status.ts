@@ -1,5 +1,5 @@
 /** `patctl status`: the whole truth about one cluster on one screen. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { statusDocument, type StatusDocument, type StatusMember } from '../cluster/status.js';
 import { isMismatch } from '../cluster/verdict.js';
 import type { Ending } from '../errors.js';
@@ -8,8 +8,8 @@ import type { Tool } from '../tool.js';
 import {
   addWitnessOptions,
   parseCount,
-  scopeOrDefault,
-  witnesses,
+  prettyOrJson,
+  readOne,
   type WitnessOptions,
 } from './options.js';
 
@@ -24,11 +24,7 @@ export function statusCommand(tool: Tool, finish: Finish): Command {
     .description('The whole truth about one cluster on one screen')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .addOption(
-      new Option('-f, --format <format>', 'Output format')
-        .choices(['pretty', 'json'])
-        .default('pretty'),
-    )
+    .addOption(prettyOrJson())
     .option('--strict', 'Exit 4 when a claim is found to be false');
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: StatusOptions) =>
@@ -41,11 +37,7 @@ async function status(
   cluster: string | undefined,
   options: StatusOptions,
 ): Promise<Ending> {
-  const asked = await witnesses(tool, options);
-  const scope = await scopeOrDefault(tool, cluster);
-  const { group } = await tool.config();
-  const { readSnapshot } = await import('../snapshot.js');
-  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  const snapshot = await readOne(tool, cluster, options);
   const document = statusDocument(snapshot);
   tool.io.out(
     options.format === 'json'

@@ -1,5 +1,5 @@
 /** `patctl why-not`: what would keep one member from being promoted. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Snapshot } from '../cluster/model.js';
 import { whyNot } from '../cluster/preflight/why-not.js';
 import { ToolError, type Ending } from '../errors.js';
@@ -8,8 +8,8 @@ import type { Tool } from '../tool.js';
 import {
   addWitnessOptions,
   parseCount,
-  scopeOrDefault,
-  witnesses,
+  prettyOrJson,
+  readOne,
   type WitnessOptions,
 } from './options.js';
 
@@ -24,11 +24,7 @@ export function whyNotCommand(tool: Tool, finish: Finish): Command {
     .argument('<member>')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .addOption(
-      new Option('-f, --format <format>', 'Output format')
-        .choices(['pretty', 'json'])
-        .default('pretty'),
-    );
+    .addOption(prettyOrJson());
   return addWitnessOptions(command).action(
     async (member: string, cluster: string | undefined, options: WhyNotOptions) =>
       finish(await answer(tool, member, cluster, options)),
@@ -41,11 +37,7 @@ async function answer(
   cluster: string | undefined,
   options: WhyNotOptions,
 ): Promise<Ending> {
-  const asked = await witnesses(tool, options);
-  const scope = await scopeOrDefault(tool, cluster);
-  const { group } = await tool.config();
-  const { readSnapshot } = await import('../snapshot.js');
-  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  const snapshot = await readOne(tool, cluster, options);
   mustExist(snapshot, member);
   const document = whyNot(snapshot, member);
   const { whyNotText } = await import('../output/quorum.js');

@@ -17,9 +17,13 @@ export async function main(
   const tool: Tool = { ...real, ...witnesses };
   let exit = 0;
   try {
-    const program = buildProgram(tool, (how) => {
-      exit = typeof how === 'number' ? how : exitCode(how);
-    });
+    const program = buildProgram(
+      tool,
+      (how) => {
+        exit = typeof how === 'number' ? how : exitCode(how);
+      },
+      argv,
+    );
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {

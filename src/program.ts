@@ -31,7 +31,9 @@ import { demoteClusterCommand } from './commands/demote-cluster.js';
 import { promoteClusterCommand } from './commands/promote-cluster.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import { withHelp } from './commands/help.js';
+import { nearest } from './cluster/config-check.js';
 import type { Ending } from './errors.js';
+import { oneLine } from './output/text.js';
 import type { Tool } from './tool.js';
 import { VERSION } from './version.js';
 
@@ -49,7 +51,51 @@ interface GlobalOptions {
   timeout?: number;
 }
 
-export function buildProgram(tool: Tool, finish: Finish): Command {
+/** In the order of `--help`. */
+const COMMANDS: readonly [string, (tool: Tool, finish: Finish) => Command][] = [
+  ['list', listCommand],
+  ['topology', topologyCommand],
+  ['status', statusCommand],
+  ['check', checkCommand],
+  ['wait', waitCommand],
+  ['ready', readyCommand],
+  ['snapshot', snapshotCommand],
+  ['leader', leaderCommand],
+  ['members', membersCommand],
+  ['quorum', quorumCommand],
+  ['why-not', whyNotCommand],
+  ['switchover', switchoverCommand],
+  ['failover', failoverCommand],
+  ['flush', flushCommand],
+  ['pause', pauseCommand],
+  ['resume', resumeCommand],
+  ['restart', restartCommand],
+  ['reload', reloadCommand],
+  ['reinit', reinitCommand],
+  ['remove', removeCommand],
+  ['demote-cluster', demoteClusterCommand],
+  ['promote-cluster', promoteClusterCommand],
+  ['history', historyCommand],
+  ['show-config', showConfigCommand],
+  ['edit-config', editConfigCommand],
+  ['version', versionCommand],
+  ['dsn', dsnCommand],
+  ['query', queryCommand],
+  ['config', configCommand],
+  ['completion', completionCommand],
+];
+
+/**
+ * The commands that the words of the command line may mean: making every option of every command costs
+ * more than a small command itself. Without any, and for what lists commands, it is all of them.
+ */
+function wanted(words: readonly string[]): typeof COMMANDS {
+  const named = COMMANDS.filter(([name]) => words.includes(name));
+  return named.length === 0 || words.includes('completion') ? COMMANDS : named;
+}
+
+/** The program for a command line of these words; with none, every command is there. */
+export function buildProgram(tool: Tool, finish: Finish, words: readonly string[] = []): Command {
   const program = new Command('patctl')
     .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
     .version(VERSION, '--version')
@@ -72,46 +118,27 @@ export function buildProgram(tool: Tool, finish: Finish): Command {
       getErrHasColors: () => tool.io.errColor,
     })
     .exitOverride()
-    .action(() => tool.io.out(program.helpInformation() + exitCodesHelp()));
+    .allowExcessArguments()
+    .action(() => {
+      const [word] = program.args;
+      if (word !== undefined) unknownCommand(program, word);
+      tool.io.out(program.helpInformation() + exitCodesHelp());
+    });
   program.hook('preAction', (_, command) => takeGlobals(tool, program.opts(), command.opts()));
-  for (const make of [
-    listCommand,
-    topologyCommand,
-    statusCommand,
-    checkCommand,
-    waitCommand,
-    readyCommand,
-    snapshotCommand,
-    leaderCommand,
-    membersCommand,
-    quorumCommand,
-    whyNotCommand,
-    switchoverCommand,
-    failoverCommand,
-    flushCommand,
-    pauseCommand,
-    resumeCommand,
-    restartCommand,
-    reloadCommand,
-    reinitCommand,
-    removeCommand,
-    demoteClusterCommand,
-    promoteClusterCommand,
-    historyCommand,
-    showConfigCommand,
-    editConfigCommand,
-    versionCommand,
-    dsnCommand,
-    queryCommand,
-    configCommand,
-    completionCommand,
-  ]) {
+  for (const [, make] of wanted(words)) {
     const command = make(tool, finish).copyInheritedSettings(program);
     for (const sub of command.commands) sub.copyInheritedSettings(program);
     if (command.name() === 'check') command.exitOverride(unknownToMonitoring);
     program.addCommand(withHelp(command));
   }
   return program;
+}
+
+function unknownCommand(program: Command, word: string): never {
+  const known = program.commands.map((command) => command.name());
+  const meant = nearest(word, known);
+  const hint = meant === null ? '' : `\nDid you mean ${meant}?`;
+  program.error(`error: unknown command '${oneLine(word)}'${hint}`);
 }
 
 /** A command line that `check` cannot read is no critical cluster, which is what 2 means there. */

@@ -3,9 +3,12 @@
  * The reaper is a program of its own that notices the end of this one by the end of its input.
  */
 import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { downOrphans, downOwnedBy } from './lab/down.js';
 import { ownerOf } from './lab/lock.js';
+import { LAB_FOLDER, removeLabFolderIfEmpty } from './lab/state.js';
 
 export default async function setup(): Promise<() => Promise<void>> {
   await downOrphans();
@@ -26,6 +29,16 @@ export default async function setup(): Promise<() => Promise<void>> {
   reaper.unref();
   return async () => {
     await downOwnedBy(owner);
+    forgetTurns(owner.pid);
     reaper.stdin.end();
   };
+}
+
+/** Workers that were ended could not give back their turn at a shared cluster. */
+function forgetTurns(pid: number): void {
+  for (const name of existsSync(LAB_FOLDER) ? readdirSync(LAB_FOLDER) : []) {
+    const isOurs = name.startsWith(`shared-${pid}-`) && name.endsWith('.turn');
+    if (isOurs) rmSync(join(LAB_FOLDER, name), { force: true });
+  }
+  removeLabFolderIfEmpty();
 }

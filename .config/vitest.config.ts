@@ -10,6 +10,8 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{unit,commands,contract}/**/*.test.ts'],
           exclude: ['test/**/*.live.test.ts'],
+          // Otherwise vitest leaves one of two cores idle.
+          maxWorkers: 2,
         },
       },
       {

@@ -4,10 +4,8 @@ import { findings } from './checks/index.js';
 import { formatLsn, lagBytes, type Lsn } from './lsn.js';
 import type { Finding, JsonObject, ParseProblem, Snapshot, SyncMode, VerifyMode } from './model.js';
 import { viewOf, type MemberView, type ObservedRole, type SyncState, type View } from './roles.js';
-import { survivalWords } from './preflight/quorum-report.js';
-import { survivable } from './quorum.js';
+import { survival } from './preflight/quorum-report.js';
 import { parseSyncNames } from './syncnames.js';
-import { voteInput } from './voteinput.js';
 import type { Outcome } from './votes.js';
 import { silence } from './checks/say.js';
 import { verdictOf } from './verdict.js';
@@ -200,8 +198,8 @@ function numsyncOf(names: string | null): number | null {
 }
 
 function votesPart(snapshot: Snapshot): StatusDocument['votes'] {
-  const { leaderLoss, more } = survivable(voteInput(snapshot));
-  return { survivesLeaderLoss: leaderLoss, moreLosses: more, words: survivalWords(snapshot) };
+  const { survives, words } = survival(snapshot);
+  return { survivesLeaderLoss: survives.leaderLoss, moreLosses: survives.more, words };
 }
 
 function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember {

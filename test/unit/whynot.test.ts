@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { quorumDocument, survivalWords } from '../../src/cluster/preflight/quorum-report.js';
+import { quorumDocument, survival } from '../../src/cluster/preflight/quorum-report.js';
 import { whyNot } from '../../src/cluster/preflight/why-not.js';
 import { AT, DEAD, healthy, unverified, type World } from './plan-support.js';
 
 function words(world: World): string {
-  return survivalWords(world.snapshot);
+  return survival(world.snapshot).words;
 }
 
 function kill(world: World, name: string): World {
@@ -13,7 +13,7 @@ function kill(world: World, name: string): World {
   return world;
 }
 
-describe('survivalWords', () => {
+describe('survival in words', () => {
   test.each([
     ['off', 'asynchronous, no votes; survives losing the leader and 1 member more'],
     ['on', 'synchronous pg2; survives losing the leader and 0 members more'],

@@ -109,10 +109,11 @@ function gateView(input: VoteInput, candidate: string | null): GateView {
   return { candidate, passes, healthy, needed, members, reasons, refusedByBug405 };
 }
 
-/** One line for `status`: how the votes stand and what more may be lost. */
-export function survivalWords(snapshot: Snapshot): string {
+/** For `status`: what more may be lost, and one line that says so and how the votes stand. */
+export function survival(snapshot: Snapshot): { survives: Survivable; words: string } {
   const input = voteInput(snapshot);
-  return `${votersInWords(input)}; ${survivesInWords(input)}`;
+  const survives = survivable(input);
+  return { survives, words: `${votersInWords(input)}; ${survivesInWords(input, survives)}` };
 }
 
 function votersInWords(input: VoteInput): string {
@@ -123,8 +124,7 @@ function votersInWords(input: VoteInput): string {
   return quorumActive(input) ? `quorum ${input.quorum} of voters ${names}` : `synchronous ${names}`;
 }
 
-function survivesInWords(input: VoteInput): string {
-  const { leaderLoss, atLeast, atMost } = survivable(input);
+function survivesInWords(input: VoteInput, { leaderLoss, atLeast, atMost }: Survivable): string {
   const lost = input.leader === null ? 'with nobody leading' : 'if the leader is lost';
   if (leaderLoss === 'no') return `nobody can take over ${lost}`;
   if (leaderLoss === 'unknown') return `whether anybody can take over ${lost} is not known`;

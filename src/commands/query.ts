@@ -105,8 +105,8 @@ async function again(state: State, everyMs: number): Promise<void> {
     try {
       await once(state);
     } catch (error) {
-      if (!(error instanceof ToolError)) throw error;
       if (isAborted(signal)) return;
+      if (!(error instanceof ToolError)) throw error;
       const at = new Date(clock.nowMs()).toISOString();
       io.err(`${at} ${oneLine(error.message)}\n`);
     }

@@ -16,7 +16,7 @@ const CHANGED = ' <';
  * tried again: a watch is there to see the cluster through an outage.
  */
 export async function watchScreen(
-  tool: Tool,
+  tool: Pick<Tool, 'io' | 'clock' | 'signal'>,
   everyMs: number,
   read: () => Promise<string>,
 ): Promise<void> {
@@ -26,7 +26,10 @@ export async function watchScreen(
   try {
     while (!signal.aborted) {
       const startedMs = clock.nowMs();
-      const lines = (await orError(read)).replace(/\n+$/, '').split('\n');
+      const text = await orError(read, signal);
+      // Ctrl-C in the middle of a round is how a watch ends; what was half read is not drawn.
+      if (text === null) break;
+      const lines = text.replace(/\n+$/, '').split('\n');
       if (io.stdoutIsTty) io.out(frame(lines, before));
       else io.out(`${lines.join('\n')}\n`);
       before = lines;
@@ -46,10 +49,12 @@ export function frame(lines: readonly string[], before: readonly string[] | null
   return HOME + drawn.join('') + CLEAR_BELOW;
 }
 
-async function orError(read: () => Promise<string>): Promise<string> {
+async function orError(read: () => Promise<string>, signal: AbortSignal): Promise<string | null> {
   try {
-    return await read();
+    const text = await read();
+    return signal.aborted ? null : text;
   } catch (error) {
+    if (signal.aborted) return null;
     if (error instanceof ToolError && error.ending === 'unreachable')
       return `Error: ${error.message}\n`;
     throw error;

@@ -1,8 +1,48 @@
-import { expect, test } from 'vitest';
-import { frame } from '../../src/output/watch.js';
+import { describe, expect, test } from 'vitest';
+import { ToolError } from '../../src/errors.js';
+import type { Io } from '../../src/output/io.js';
+import { frame, watchScreen } from '../../src/output/watch.js';
+import { quickClock } from '../support/fake-world.js';
 
 test('a frame overwrites in place and marks the lines that changed', () => {
   const first = frame(['a', 'b'], null);
   expect(first).toBe('\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J');
   expect(frame(['a', 'c', 'd'], ['a', 'b'])).toBe('\x1b[Ha\x1b[K\nc <\x1b[K\nd <\x1b[K\n\x1b[J');
+});
+
+describe('a watch', () => {
+  const rounds = async (read: (round: number, interrupt: AbortController) => Promise<string>) => {
+    const interrupt = new AbortController();
+    let screen = '';
+    let round = 0;
+    const io = { stdoutIsTty: true, out: (text: string) => (screen += text) } as unknown as Io;
+    const tool = { io, clock: quickClock(), signal: interrupt.signal };
+    await watchScreen(tool, 1000, () => read((round += 1), interrupt));
+    return screen;
+  };
+  const drawn = (line: string, mark = '') => `\x1b[H${line}${mark}\x1b[K\n\x1b[J`;
+
+  test('that is interrupted in the middle of a round ends, and gives the cursor back', async () => {
+    for (const cut of [new Error('aborted'), new ToolError('unreachable', 'nobody answers')]) {
+      const screen = await rounds((round, interrupt) => {
+        if (round === 1) return Promise.resolve('one');
+        interrupt.abort();
+        return Promise.reject(cut);
+      });
+      expect(screen).toBe(`\x1b[?25l\x1b[2J${drawn('one')}\x1b[?25h`);
+    }
+  });
+
+  test('shows what could not be read and goes on; what it does not know ends it', async () => {
+    const screen = await rounds((round, interrupt) => {
+      if (round === 1) return Promise.reject(new ToolError('unreachable', 'etcd is away'));
+      if (round === 2) return Promise.resolve('back');
+      interrupt.abort();
+      return Promise.resolve('half');
+    });
+    expect(screen).toBe(
+      `\x1b[?25l\x1b[2J${drawn('Error: etcd is away')}${drawn('back', ' <')}\x1b[?25h`,
+    );
+    await expect(rounds(() => Promise.reject(new Error('a bug')))).rejects.toThrow('a bug');
+  });
 });

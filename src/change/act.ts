@@ -2,7 +2,8 @@
 import { type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
 import type { Cluster, Snapshot } from '../cluster/model.js';
 import { planOf, type Plan } from '../cluster/plan.js';
-import { sameName, viewOf } from '../cluster/roles.js';
+import { streamsFromRemote } from '../cluster/preflight/leader.js';
+import { sameName, viewOf, type View } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
 import { until } from '../operate/wait.js';
 import { readSnapshot } from '../snapshot.js';
@@ -21,6 +22,8 @@ const MARGIN_MS = 5000;
 /** A schedule is written before it is answered. */
 const READ_BACK_MS = 5000;
 const LOOK_MS = 200;
+/** How long the closing table waits for keys that say what has been proven: members write theirs now and then. */
+const TABLE_WAITS_MS = 3000;
 
 /** Asks Patroni once and follows the change to its end. */
 export async function act(change: Change, now: Snapshot, first: Snapshot): Promise<Conclusion> {
@@ -98,9 +101,17 @@ function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Go
     // Nobody can be synchronous to itself: with the old leader gone there is one less to choose from.
     syncStandbys: Math.min(live.length, Math.max(0, members.length - 1)),
     standbyCluster: (config?.standbyCluster ?? null) !== null,
+    remote: followsRemote(view, cluster),
     failoverRevision: cluster.failoverRevision,
     waitFor,
   };
+}
+
+/** Whether a standby leader has a remote to stream from: it did, or nobody leads who could tell. */
+function followsRemote({ leader }: View, { config }: Cluster): boolean {
+  if (!config?.standbyCluster) return false;
+  const streams = leader && streamsFromRemote(leader);
+  return streams ?? Boolean(config.standbyCluster['host']);
 }
 
 // ---------------------------------------------------------------- how it ended
@@ -159,9 +170,28 @@ async function print(change: Change, conclusion: Conclusion, sent: Sent | null):
   }
   tool.io.out(stampedLine(tool.clock.nowMs(), message));
   // What was done is done: an etcd that is away just now changes nothing about the ending.
-  const cluster = (await clusterNow(change)) ?? story.progress?.cluster ?? null;
+  const cluster = (await clusterProven(change)) ?? story.progress?.cluster ?? null;
   if (cluster) tool.io.out(topologyText(cluster, { group: reading.group, citus }));
   if (!tool.flags.compat) tool.io.out(resultLines(story));
+}
+
+/** The keys as they are, or a moment later: a table that calls a proven member stopped would alarm for nothing. */
+async function clusterProven(change: Change): Promise<Cluster | null> {
+  const { tool, story } = change;
+  const goal = story.progress?.goal;
+  let last = await clusterNow(change);
+  if (tool.flags.compat || goal?.waitFor !== 'healthy') return last;
+  const untilMs = tool.clock.nowMs() + TABLE_WAITS_MS;
+  while (last && !saysProven(last, goal) && tool.clock.nowMs() < untilMs && !tool.signal.aborted) {
+    await tool.clock.wait(LOOK_MS, tool.signal);
+    last = (await clusterNow(change)) ?? last;
+  }
+  return last;
+}
+
+function saysProven({ members }: Cluster, goal: Goal): boolean {
+  const proven = members.filter(({ name }) => goal.members.some((one) => sameName(one, name)));
+  return proven.every(({ state }) => state === 'running' || state === 'streaming');
 }
 
 async function clusterNow({ tool, reading }: Change): Promise<Cluster | null> {

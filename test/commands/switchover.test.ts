@@ -57,6 +57,37 @@ describe('a switchover', () => {
     expect(run.err).toBe('');
   });
 
+  test('the closing table waits for keys that say what was proven, but not for ever', async () => {
+    const stateInTable = async (writesLate: boolean, ...args: string[]) => {
+      const world = changeWorld();
+      const key = `${PREFIX}members/${world.leader}`;
+      const kv = (await world.dcs.range(PREFIX)).kvs.find((one) => one.key === key);
+      const member = JSON.parse(kv?.value ?? '') as object;
+      const [winner = ''] = world.replicas;
+      world.answer = async () => {
+        world.dcs.put(key, JSON.stringify({ ...member, state: 'stopped' }));
+        await world.switchTo(winner);
+        return answered(200, `Successfully switched over to "${winner}"`);
+      };
+      const range = world.dcs.range.bind(world.dcs);
+      let proven = false;
+      world.dcs.range = async (...asked) => {
+        const read = await range(...asked);
+        // The first table that could be printed is read; only then does the member write.
+        if (proven && writesLate)
+          world.dcs.put(key, JSON.stringify({ ...member, state: 'running' }));
+        return read;
+      };
+      const onErr = (text: string) => (proven ||= text.includes('every replica streams'));
+      const run = await runIn(world, [...args, 'switchover', '--force'], { onErr });
+      const row = run.out.split('\n').findLast((line) => line.startsWith(`| ${world.leader} `));
+      return [run.code, row?.split('|')[4]?.trim()];
+    };
+    expect(await stateInTable(true)).toEqual([0, 'running']);
+    expect(await stateInTable(false)).toEqual([0, 'stopped']);
+    expect(await stateInTable(false, '--compat')).toEqual([0, 'stopped']);
+  });
+
   test('--progress json tells the steps as lines', async () => {
     const run = await runIn(changeWorld(), [
       ...['switchover', '--force', '-f', 'json'],

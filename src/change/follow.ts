@@ -4,6 +4,7 @@ import {
   advance,
   atDeadline,
   begin,
+  leadsSince,
   stepOf,
   verdictOf,
   type Goal,
@@ -194,8 +195,7 @@ async function watchMember(
 
 function intervalMs(name: string, progress: Progress): number {
   const { newLeader, goal } = progress;
-  const writable = stepOf(progress, 'writable') !== null;
-  if (!writable && (name === newLeader || name === goal.candidate)) return 100;
+  if (leadsSince(progress) === null && (name === newLeader || name === goal.candidate)) return 100;
   if (newLeader === null && name === goal.leader) return 150;
   return 300;
 }

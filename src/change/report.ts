@@ -42,9 +42,9 @@ export interface ChangeDocument {
     oldLeader: string | null;
     newLeader: string | null;
     timeline: number | null;
-    /** From the loss of the lock to the first writable answer. */
+    /** From the loss of the lock to the first writable answer; null in a standby cluster, which takes no writes. */
     writeOutageMs: number | null;
-    /** From the first sign of the old leader's shutdown to the first writable answer. */
+    /** From the first sign of the old leader's shutdown to the first writable answer; null in a standby cluster. */
     writesStoppedMs: number | null;
   } | null;
 }

@@ -24,6 +24,8 @@ export interface Goal {
   /** Standbys that /sync named before; 0 when synchronous mode was not active. */
   syncStandbys: number;
   standbyCluster: boolean;
+  /** A standby cluster's leader streamed from its remote before: the next one has to do so too. */
+  remote: boolean;
   /** mod_revision of /failover before the request. */
   failoverRevision: string;
   waitFor: WaitFor;
@@ -50,6 +52,7 @@ export type StepName =
   | 'released'
   | 'locked'
   | 'writable'
+  | 'standby_leader'
   | 'rejoined'
   | 'streaming'
   | 'sync_restored';
@@ -170,7 +173,19 @@ function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
   }
 }
 
-const PROOFS: StepName[] = ['locked', 'writable', 'rejoined', 'streaming', 'sync_restored'];
+const PROOFS: StepName[] = [
+  'locked',
+  'writable',
+  'standby_leader',
+  'rejoined',
+  'streaming',
+  'sync_restored',
+];
+
+/** The new leader was seen to lead: a primary accepts writes, a standby leader follows its remote. */
+export function leadsSince(progress: Progress): Step | null {
+  return stepOf(progress, progress.goal.standbyCluster ? 'standby_leader' : 'writable');
+}
 
 function takeOldLeader(now: Progress, atMs: number): void {
   const { leader } = now.goal;
@@ -180,18 +195,19 @@ function takeOldLeader(now: Progress, atMs: number): void {
   add(now, 'stopping', atMs, leader, `${leader} is ${rest.value.state}`);
 }
 
-/** Everything that has to be proven of the new leader, in order: nothing counts before it is writable. */
+/** Everything that has to be proven of the new leader, in order: nothing counts before it leads. */
 function takeNewLeader(now: Progress, atMs: number): void {
   const { goal, newLeader, cluster } = now;
   if (newLeader === null || cluster === null) return;
-  const leads = leading(now.seen.get(newLeader), goal.standbyCluster);
+  const seen = now.seen.get(newLeader);
+  const leads = goal.standbyCluster ? standbyLeading(now, seen) : leading(seen);
   if (leads !== null) {
     now.timeline = leads.timeline ?? now.timeline;
-    const what = goal.standbyCluster ? 'is the standby leader' : 'accepts writes';
     const on = leads.timeline === null ? '' : ` on timeline ${leads.timeline}`;
-    add(now, 'writable', atMs, newLeader, `${newLeader} ${what}${on} (${leads.witness})`);
+    const said = `${newLeader} ${leads.what}${on} (${leads.witness})`;
+    add(now, goal.standbyCluster ? 'standby_leader' : 'writable', atMs, newLeader, said);
   }
-  if (stepOf(now, 'writable') === null) return;
+  if (leadsSince(now) === null) return;
   if (goal.leader !== null && goal.members.includes(goal.leader)) {
     if (streams(now, goal.leader)) {
       add(now, 'rejoined', atMs, goal.leader, `${goal.leader} streams from ${newLeader}`);
@@ -210,19 +226,44 @@ function takeNewLeader(now: Progress, atMs: number): void {
   }
 }
 
-function leading(
-  seen: Seen | undefined,
-  standbyCluster: boolean,
-): { timeline: number | null; witness: 'SQL' | 'REST' } | null {
+interface Leads {
+  timeline: number | null;
+  what: string;
+  witness: 'SQL' | 'REST';
+}
+
+function leading(seen: Seen | undefined): Leads | null {
   if (seen === undefined) return null;
   const { rest, sql } = seen;
-  if (standbyCluster) {
-    const leads = rest.ok && rest.value.role === 'standby_leader' && rest.value.state === 'running';
-    return leads ? { timeline: rest.value.timeline, witness: 'REST' } : null;
+  const what = 'accepts writes';
+  if (sql.ok) {
+    return sql.value.inRecovery ? null : { timeline: sql.value.timeline, what, witness: 'SQL' };
   }
-  if (sql.ok) return sql.value.inRecovery ? null : { timeline: sql.value.timeline, witness: 'SQL' };
   if (!rest.ok || rest.value.state !== 'running' || rest.value.location === null) return null;
-  return { timeline: rest.value.timeline, witness: 'REST' };
+  return { timeline: rest.value.timeline, what, witness: 'REST' };
+}
+
+/** Only Patroni knows that it is one; from whom it streams PostgreSQL says best. */
+function standbyLeading({ goal, cluster }: Progress, seen: Seen | undefined): Leads | null {
+  if (seen === undefined) return null;
+  const { rest, sql } = seen;
+  if (!rest.ok || rest.value.role !== 'standby_leader' || rest.value.state !== 'running')
+    return null;
+  const { timeline } = rest.value;
+  const is = 'is the standby leader';
+  if (!goal.remote) return { timeline, what: is, witness: 'REST' };
+  if (!sql.ok) {
+    if (rest.value.replicationState !== 'streaming') return null;
+    return { timeline, what: `${is} and streams`, witness: 'REST' };
+  }
+  const { walReceiver } = sql.value;
+  if (walReceiver?.status !== 'streaming') return null;
+  const { senderHost, senderPort } = walReceiver;
+  // Its receiver may still be the one that followed the old leader.
+  const isMember = cluster?.members.some((m) => m.host === senderHost && m.port === senderPort);
+  if (isMember) return null;
+  const what = `${is} and streams from ${senderHost ?? '?'}:${senderPort ?? '?'}`;
+  return { timeline, what, witness: 'SQL' };
 }
 
 /** Members that streamed before and do not yet stream on the new leader's timeline. */
@@ -320,7 +361,7 @@ function reached(progress: Progress): boolean {
     case 'leader':
       return has('locked');
     case 'writable':
-      return has('writable');
+      return leadsSince(progress) !== null;
     case 'healthy':
       return has('streaming') && (progress.goal.syncStandbys === 0 || has('sync_restored'));
   }
@@ -348,10 +389,12 @@ export function atDeadline(progress: Progress, waitedMs: number): Extract<Verdic
   if (outcome.done && outcome.ending === 'diverted') {
     return { ...outcome, words: `${outcome.words}; ${unproven(progress)} ${within}` };
   }
-  const silent = !stepOf(progress, 'writable') && !answers(progress.seen.get(newLeader));
+  const leads = leadsSince(progress) !== null;
+  const silent = !leads && !answers(progress.seen.get(newLeader));
   const what = unproven(progress);
   const ending = silent ? 'unconfirmed' : 'failed';
-  const code = stepOf(progress, 'writable') ? 'not_healthy' : 'not_writable';
+  const notYet = progress.goal.standbyCluster ? 'not_following' : 'not_writable';
+  const code = leads ? 'not_healthy' : notYet;
   const words = `${newLeader} leads, but ${what} ${within}`;
   return { done: true, ending, code, words };
 }
@@ -362,8 +405,13 @@ function answers(seen: Seen | undefined): boolean {
 
 /** What has not been seen of the level that was waited for. */
 export function unproven(progress: Progress): string {
-  const { newLeader } = progress;
-  if (!stepOf(progress, 'writable')) return `${newLeader ?? 'nobody'} did not accept writes`;
+  const { goal, newLeader } = progress;
+  if (leadsSince(progress) === null) {
+    const who = newLeader ?? 'nobody';
+    if (!goal.standbyCluster) return `${who} did not accept writes`;
+    const how = goal.remote ? ' that streams from the remote' : '';
+    return `${who} was not seen as a standby leader${how}`;
+  }
   const missing = notStreaming(progress);
   if (missing.length > 0) return `${missing.join(', ')} did not stream from it`;
   return 'synchronous replication was not restored';
@@ -400,7 +448,7 @@ function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done:
 // ---------------------------------------------------------------- what was measured
 
 export interface Measured {
-  /** From the loss of the lock to the first answer of the new leader out of recovery. */
+  /** From the loss of the lock to the first answer of the new leader out of recovery; none in a standby cluster. */
   writeOutageMs: number | null;
   /** From the first sign of the old leader's shutdown to the same moment. */
   writesStoppedMs: number | null;

@@ -24,6 +24,7 @@ const GOAL: Goal = {
   members: ['pg1', 'pg2', 'pg3'],
   syncStandbys: 0,
   standbyCluster: false,
+  remote: false,
   failoverRevision: '10',
   waitFor: 'healthy',
 };
@@ -45,7 +46,10 @@ function cluster({ leader, failover, sync }: Keys): Cluster {
     modRevision,
   });
   const kvs = [
-    ...['pg1', 'pg2', 'pg3'].map((name) => kv(`members/${name}`, '{"role":"replica"}', '5')),
+    ...['pg1', 'pg2', 'pg3'].map((name) => {
+      const conn = `postgres://${name}.example:5432/postgres`;
+      return kv(`members/${name}`, `{"role":"replica","conn_url":"${conn}"}`, '5');
+    }),
     kv('failover', failover ?? '{}', failover === undefined ? '10' : '11'),
     ...(leader === null ? [] : [kv('leader', leader, '6')]),
     ...(sync === undefined ? [] : [kv('sync', sync, '7')]),
@@ -252,6 +256,67 @@ describe('other endings', () => {
     expect(verdictOf(open)).toEqual({ done: false });
     const released = sees({}, ...MOVED.slice(0, 3), answered(503, 'Switchover failed'));
     expect(verdictOf(released)).toEqual({ done: false });
+  });
+});
+
+describe('a standby cluster', () => {
+  const goal = { standbyCluster: true, remote: true };
+  const follows = (name: string, replicationState: string | null, ...to: string[]): Sighting => {
+    const seen = member(name, { role: 'standby_leader', streamsTo: to });
+    if (seen.type === 'member' && seen.rest.ok)
+      Object.assign(seen.rest.value, { replicationState });
+    return seen;
+  };
+  const receivesFrom = (seen: Sighting, senderHost: string): Sighting => {
+    const walReceiver = { status: 'streaming', senderHost, senderPort: 5432 };
+    const value = { inRecovery: true, timeline: 1, walReceiver, walsenders: [] };
+    const sql = { ok: true, value, tookMs: 1 } as unknown as Reading<SqlStatus>;
+    return { ...seen, sql } as Sighting;
+  };
+
+  test('the new leader has to stream from the remote; nobody is asked to take writes', () => {
+    const idle = sees(goal, ...MOVED, follows('pg2', null, 'pg1', 'pg3'));
+    expect(names(idle)).not.toContain('standby_leader');
+    const done = sees(
+      goal,
+      ...MOVED,
+      follows('pg2', 'streaming', 'pg1', 'pg3'),
+      member('pg1', {}),
+      member('pg3', {}),
+    );
+    expect(names(done).slice(-4)).toEqual(['locked', 'standby_leader', 'rejoined', 'streaming']);
+    expect(done.steps.at(-3)?.said).toBe(
+      'pg2 is the standby leader and streams on timeline 1 (REST)',
+    );
+    expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
+    expect(measured(done)).toMatchObject({ writeOutageMs: null, writesStoppedMs: null });
+  });
+
+  test('SQL says from whom; a receiver that follows a member still is no proof', () => {
+    const still = sees(goal, ...MOVED, receivesFrom(follows('pg2', 'streaming'), 'pg1.example'));
+    expect(names(still)).not.toContain('standby_leader');
+    const now = advance(still, receivesFrom(follows('pg2', 'streaming'), 'remote.example'));
+    expect(now.steps.at(-1)?.said).toBe(
+      'pg2 is the standby leader and streams from remote.example:5432 on timeline 1 (SQL)',
+    );
+  });
+
+  test('where it did not stream before, leading is enough; a primary is none of it', () => {
+    const cut = sees({ ...goal, remote: false }, ...MOVED, follows('pg2', null));
+    expect(names(cut)).toContain('standby_leader');
+    expect(names(sees(goal, ...MOVED, leads('pg2')))).not.toContain('standby_leader');
+  });
+
+  test.each([
+    [
+      true,
+      'pg2 leads, but pg2 was not seen as a standby leader that streams from the remote within 120 s',
+    ],
+    [false, 'pg2 leads, but pg2 was not seen as a standby leader within 120 s'],
+  ])('when the time is over (remote: %s)', (remote, words) => {
+    const seen = member('pg2', { role: remote ? 'standby_leader' : 'replica' });
+    const late = atDeadline(sees({ ...goal, remote }, ...MOVED, seen), 120_000);
+    expect(late).toMatchObject({ ending: 'failed', code: 'not_following', words });
   });
 });
 

@@ -58,9 +58,9 @@ describe('a healthy cluster', () => {
     expect([failover.refused, names(failover)]).toEqual([false, []]);
   });
 
-  test('a named candidate gets every check but those of pauses and schedules', () => {
+  test('a named candidate gets every check but those of pauses, schedules and standby clusters', () => {
     const found = plan(healthy('quorum'), { candidate: 'pg2' }).checks.map(({ name }) => name);
-    const others = ['paused_needs_candidate', 'paused_no_schedule', 'schedule'];
+    const others = ['remote_streams', 'paused_needs_candidate', 'paused_no_schedule', 'schedule'];
     expect(found).toEqual(CHECK_NAMES.filter((name) => !others.includes(name)));
   });
 
@@ -172,6 +172,7 @@ describe('a standby cluster', () => {
     Object.assign(world.sql('pg1'), { inRecovery: true, currentLsn: null, receiveLsn: AT });
     Object.assign(world.rest('pg1'), { role: 'standby_leader', location: null });
     Object.assign(world.rest('pg1'), { receivedLocation: AT, replayedLocation: AT });
+    world.sql('pg1').walReceiver = world.sql('pg2').walReceiver;
     for (const candidate of [null, 'pg3']) {
       const found = plan(world, { candidate });
       expect([found.refused, names(found)]).toEqual([false, []]);

@@ -55,6 +55,13 @@ const syncState = (name: string, state: string) => (world: World) => {
   for (const row of world.sql('pg1').walsenders)
     if (row.applicationName === name) row.syncState = state;
 };
+const standbyLeader = (streams: boolean) => (world: World) => {
+  world.readings('pg1').sql = OFF;
+  const replicationState = streams ? 'streaming' : null;
+  const facts = { role: 'standby_leader', location: null, receivedLocation: AT, replicationState };
+  Object.assign(world.rest('pg1'), facts);
+};
+const REMOTE = { config: { standby_cluster: { host: 'x', port: 5433 } } };
 const failoverKey = (value: string) => ({ keys: { failover: value } });
 
 const CASES: Case[] = [
@@ -90,6 +97,32 @@ const CASES: Case[] = [
     edit: leaderKey(null),
   },
   { check: 'leader_alive', wants: 'ok', what: 'it answers' },
+  {
+    check: 'remote_streams',
+    wants: '-',
+    what: 'not a standby cluster',
+  },
+  {
+    check: 'remote_streams',
+    wants: 'ok',
+    what: 'the standby leader streams from its remote',
+    options: REMOTE,
+    edit: standbyLeader(true),
+  },
+  {
+    check: 'remote_streams',
+    wants: 'warning',
+    what: 'it does not, and the next one may not either',
+    options: REMOTE,
+    edit: standbyLeader(false),
+  },
+  {
+    check: 'remote_streams',
+    wants: 'ok',
+    what: 'it reads an archive',
+    options: { config: { standby_cluster: { restore_command: 'cp' } } },
+    edit: standbyLeader(false),
+  },
   {
     check: 'leader_alive',
     wants: 'warning',

@@ -16,6 +16,7 @@ import {
   leaderNamed,
   pausedNeedsCandidate,
   pausedNoSchedule,
+  remoteStreams,
   schedule,
 } from './leader.js';
 import { logicalWalsenders } from './logical.js';
@@ -41,6 +42,7 @@ export const CHECKS: Record<string, Check> = {
   dcs_readable: dcsReadable,
   leader_named: leaderNamed,
   leader_alive: leaderAlive,
+  remote_streams: remoteStreams,
   failover_pending: failoverPending,
   paused_needs_candidate: pausedNeedsCandidate,
   paused_no_schedule: pausedNoSchedule,

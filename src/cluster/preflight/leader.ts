@@ -2,6 +2,7 @@
 import { leaderKeySays, roleSeen } from '../checks/say.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
+import type { MemberView } from '../roles.js';
 import { bad, dcs, ok, type Context } from './context.js';
 
 export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
@@ -108,6 +109,32 @@ function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): 
   const seen = [...evidence, ...others.map(roleSeen)];
   const said = `${who} holds the lock and lives, but ${names} runs as a primary too`;
   return bad(name, 'warning', said, seen, 'fence the other one first: see patctl status');
+}
+
+/** A standby leader streams from its remote; null when nobody could say. */
+export function streamsFromRemote({ sql, rest }: MemberView): boolean | null {
+  if (sql.ok) return sql.value.walReceiver?.status === 'streaming';
+  return rest.ok ? rest.value.replicationState === 'streaming' : null;
+}
+
+/** In a standby cluster: the next standby leader gets everything from the same remote. */
+export function remoteStreams(ctx: Context): PlanCheck | null {
+  const { config, leader, leaderState } = ctx;
+  const name = 'remote_streams';
+  if (!config?.standbyCluster || leader === null || leaderState !== 'alive') return null;
+  const { host, port, restore_command: archive } = config.standbyCluster;
+  const where = [host, port].filter((part) => typeof part === 'string' || typeof part === 'number');
+  const remote = where.length > 0 ? `the remote ${where.join(':')}` : 'the remote';
+  const evidence = [dcs('/config', `standby_cluster of ${where.join(':') || 'an archive'}`)];
+  const streams = streamsFromRemote(leader);
+  if (streams === true) return ok(name, `${leader.name} streams from ${remote}`, evidence);
+  if (!host && archive) return ok(name, `${leader.name} reads an archive`, evidence);
+  if (streams === null) {
+    const said = `whether ${leader.name} streams from ${remote} is not known`;
+    return bad(name, 'unknown', said, evidence, 'ask with --verify auto');
+  }
+  const said = `${leader.name} does not stream from ${remote}: nor may the next one`;
+  return bad(name, 'warning', said, evidence, `see the remote, and the log of ${leader.name}`);
 }
 
 function downWords({ leader }: Context): string {

@@ -62,9 +62,10 @@ function race<T>(
     const said = new Map<Endpoint, string>(order.map((endpoint) => [endpoint, 'no answer']));
     const stop = new AbortController();
     const shareMs = Math.min(HEDGE_MS, timeoutMs / (order.length + 1));
-    let waiting = [...order];
-    let running = 0;
-    let again = false;
+    const waiting = [...order];
+    const resting = new Map<Endpoint, NodeJS.Timeout>();
+    /** Attempts that run, and those that come again in a moment. */
+    let open = 0;
     let timer: NodeJS.Timeout | undefined;
     const deadline = setTimeout(() => {
       finish(() => reject(unreachable(said, timeoutMs, true)));
@@ -75,6 +76,7 @@ function race<T>(
     function finish(settle: () => void): void {
       clearTimeout(timer);
       clearTimeout(deadline);
+      for (const rest of resting.values()) clearTimeout(rest);
       signal?.removeEventListener('abort', cancel);
       settle();
       stop.abort();
@@ -82,31 +84,40 @@ function race<T>(
 
     function lost(endpoint: Endpoint, error: unknown): void {
       if (stop.signal.aborted) return;
-      running -= 1;
+      open -= 1;
       if (!(error instanceof EndpointFailure)) {
         finish(() => reject(error instanceof Error ? error : new Error(String(error))));
         return;
       }
       said.set(endpoint, error.message);
-      again ||= error.passing;
+      // Whatever the others do: while one is frozen, these have to elect.
+      if (error.passing) again(endpoint);
       next();
+    }
+
+    function again(endpoint: Endpoint): void {
+      open += 1;
+      resting.set(
+        endpoint,
+        setTimeout(() => ask(endpoint), AGAIN_MS),
+      );
+    }
+
+    function ask(endpoint: Endpoint): void {
+      attempt(endpoint, stop.signal).then(
+        (value) => finish(() => resolve({ endpoint, value })),
+        (error: unknown) => lost(endpoint, error),
+      );
     }
 
     function next(): void {
       clearTimeout(timer);
       const endpoint = waiting.shift();
       if (endpoint !== undefined) {
-        running += 1;
-        attempt(endpoint, stop.signal).then(
-          (value) => finish(() => resolve({ endpoint, value })),
-          (error: unknown) => lost(endpoint, error),
-        );
+        open += 1;
+        ask(endpoint);
         if (waiting.length > 0) timer = setTimeout(next, shareMs);
-      } else if (running === 0 && again) {
-        again = false;
-        waiting = [...order];
-        timer = setTimeout(next, AGAIN_MS);
-      } else if (running === 0) {
+      } else if (open === 0) {
         finish(() => reject(unreachable(said, timeoutMs, false)));
       }
     }

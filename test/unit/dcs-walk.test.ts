@@ -85,6 +85,32 @@ describe('walkEndpoints', () => {
     expect([value, asked]).toEqual(['leader', 2]);
   });
 
+  it('asks again those whom it passes, also while another is silent', async () => {
+    const asked: string[] = [];
+    const { value } = await walkEndpoints(all).first(5000, ({ host }, signal) => {
+      asked.push(host);
+      if (host === 'a') return silent(signal);
+      const elected = asked.filter((name) => name === 'b').length > 1;
+      return elected
+        ? Promise.resolve(host)
+        : Promise.reject(new EndpointFailure('etcdserver: leader changed', true));
+    });
+    expect([value, asked.slice(0, 4)]).toEqual(['b', ['a', 'b', 'c', 'b']]);
+  });
+
+  it('does not ask again who is only down', async () => {
+    const asked: string[] = [];
+    const walking = walkEndpoints(all).first(500, ({ host }) => {
+      asked.push(host);
+      return Promise.reject(new EndpointFailure('etcdserver: no leader', host === 'b'));
+    });
+    await expect(walking).rejects.toThrow('etcd did not answer within 0.5 s');
+    expect([asked.slice(0, 4), asked.filter((host) => host !== 'b')]).toEqual([
+      ['a', 'b', 'c', 'b'],
+      ['a', 'c'],
+    ]);
+  });
+
   it('ends at a refusal, because every endpoint would refuse', async () => {
     const asked: string[] = [];
     const walking = walkEndpoints(all).first(1000, ({ host }) => {

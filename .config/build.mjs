@@ -1,6 +1,7 @@
-// Builds dist/bundle/: patctl.cjs, and one file for each heavy package, loaded when first used. Separate
-// files keep start-up small: what a run does not need is neither read nor deserialised.
-import { build } from 'esbuild';
+// Builds dist/bundle/: patctl.cjs is what every run needs, commands.cjs the rest of our own code, and each heavy
+// package is a file of its own. Separate files keep start-up small: what a run does not need is neither read
+// nor deserialised.
+import { build, transform } from 'esbuild';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -34,17 +35,33 @@ const apart = {
   },
 };
 
+/** commander runs no programs for us; loading the module that could takes a tenth of its start-up. */
+const noPrograms = {
+  name: 'commander without child_process',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]commander[\\/]/.test(importer)
+        ? { path: 'child_process', namespace: 'none' }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'module.exports = {}' }));
+  },
+};
+
 // Built aside and put in place at the end: a test may be running the one that is there.
 const building = path.join(root, `dist/building-${process.pid}`);
+const commonJs = {
+  format: 'cjs',
+  target: 'node20.19',
+  // import() becomes require(): a vm.Script has no import callback.
+  supported: { 'dynamic-import': false },
+};
 const common = {
   absWorkingDir: root,
   bundle: true,
   minify: true,
   platform: 'node',
-  format: 'cjs',
-  target: 'node20.19',
-  // import() of Node's own modules becomes require(): a vm.Script has no import callback.
-  supported: { 'dynamic-import': false },
+  ...commonJs,
   external: ['pg-native'],
   define: {
     PATCTL_VERSION: JSON.stringify(version),
@@ -57,9 +74,14 @@ const common = {
 };
 const main = build({
   ...common,
-  entryPoints: ['src/run.ts'],
-  outfile: path.join(building, 'bundle/patctl.cjs'),
-  plugins: [apart],
+  // Only to ES modules does esbuild split; `partOf` makes them what the loader takes.
+  format: 'esm',
+  supported: {},
+  splitting: true,
+  entryPoints: { run: 'src/run.ts' },
+  outdir: path.join(building, 'parts'),
+  write: false,
+  plugins: [apart, noPrograms],
 });
 const heavy = Object.entries(HEAVY).map(([name, file]) =>
   build({
@@ -69,7 +91,9 @@ const heavy = Object.entries(HEAVY).map(([name, file]) =>
     outExtension: { '.js': '.cjs' },
   }),
 );
-const metas = (await Promise.all([main, ...heavy])).map(({ metafile }) => metafile);
+const built = await Promise.all([main, ...heavy]);
+const metas = built.map(({ metafile }) => metafile);
+await writeOwn(built[0]);
 const inputs = Object.assign({}, ...metas.map((meta) => meta.inputs));
 writeFileSync(
   path.join(building, 'meta.json'),
@@ -104,6 +128,50 @@ for (const name of ['bundle', 'proto', 'meta.json', 'THIRD-PARTY.txt']) {
   renameSync(path.join(building, name), path.join(root, 'dist', name));
 }
 rmSync(building, { recursive: true });
+
+/**
+ * Our own code is made of parts, each run when it is first required. Those that run.js imports are the whole of
+ * a start-up; all others are in the second file.
+ */
+async function writeOwn({ outputFiles, metafile }) {
+  const outputs = new Map(
+    Object.entries(metafile.outputs).map(([file, output]) => [path.basename(file), output]),
+  );
+  const first = new Set();
+  const add = (name) => {
+    if (first.has(name) || !outputs.has(name)) return;
+    first.add(name);
+    for (const { kind, path: file } of outputs.get(name).imports) {
+      if (kind === 'import-statement') add(path.basename(file));
+    }
+  };
+  add('run.js');
+  const parts = await Promise.all(outputFiles.map(partOf));
+  const some = (isFirst) =>
+    `{${parts.filter(({ name }) => first.has(name) === isFirst).map(({ text }) => text)}}`;
+  const file = (name, text) => writeFileSync(path.join(building, 'bundle', name), text);
+  file(
+    'patctl.cjs',
+    `const first=${some(true)},others='./commands.cjs',made={};${part}part('./run.js');`,
+  );
+  file('commands.cjs', `module.exports=${some(false)}`);
+}
+
+async function partOf({ path: file, text }) {
+  const name = path.basename(file);
+  const { code } = await transform(text, { ...commonJs, platform: 'node', minify: true });
+  return { name, text: `"./${name}"(exports,require,module){${code}}` };
+}
+
+/** require() of the parts; goes into patctl.cjs as it is written here. */
+function part(id) {
+  if (!/^\.\/.*\.js$/.test(id)) return require(id);
+  if (!made[id]) {
+    made[id] = { exports: {} };
+    (first[id] ?? require(others)[id])(made[id].exports, part, made[id]);
+  }
+  return made[id].exports;
+}
 
 function packagesOf(files) {
   const names = Object.keys(files).map(

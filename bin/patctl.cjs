@@ -56,8 +56,8 @@ function writeCache(file, script) {
 }
 
 /**
- * The word that is probably the command. Each command has its own cache of the main file: V8 keeps what
- * a run has compiled, and what other commands need would only have to be read in vain.
+ * The word that is probably the command. Each command has its own cache of our own code: V8 keeps what a run
+ * has compiled, and what other commands need would only have to be read in vain.
  */
 function commandWord() {
   const words = process.argv.slice(2).filter((word) => /^[a-z][a-z-]{1,19}$/.test(word));
@@ -68,13 +68,16 @@ const folder = privateFolder();
 const key = folder && cacheKey();
 const loaded = new Map();
 
+const OURS = ['patctl.cjs', 'commands.cjs'];
+
 /** require() of the bundle's own files, with their code cache. */
-function load(name, cacheName = name) {
+function load(name) {
   const before = loaded.get(name);
   if (before) return before.exports;
   const filename = path.join(bundle, name);
   const source = fs.readFileSync(filename, 'latin1');
-  const file = folder && path.join(folder, `code-${key}-${cacheName}`);
+  const cache = OURS.includes(name) ? `${commandWord()}.${name}` : name;
+  const file = folder && path.join(folder, `code-${key}-${cache}`);
   const cachedData = file ? readCache(file) : undefined;
   const script = new vm.Script(
     `(function (exports, require, module, __filename, __dirname) {${source}\n})`,
@@ -93,4 +96,4 @@ function load(name, cacheName = name) {
   return module.exports;
 }
 
-load('patctl.cjs', `${commandWord()}.cjs`);
+load('patctl.cjs');

@@ -17,7 +17,7 @@ export async function main(
   const tool: Tool = { ...real, ...witnesses };
   let exit = 0;
   try {
-    const program = buildProgram(
+    const program = await buildProgram(
       tool,
       (how) => {
         exit = typeof how === 'number' ? how : exitCode(how);

@@ -1,37 +1,9 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
-import { CHECK_EXITS } from './cluster/checkdoc.js';
-import { checkCommand } from './commands/check.js';
-import { completionCommand } from './commands/completion.js';
-import { configCommand } from './commands/config.js';
-import { dsnCommand } from './commands/dsn.js';
-import { editConfigCommand } from './commands/edit-config.js';
-import { failoverCommand } from './commands/failover.js';
-import { historyCommand } from './commands/history.js';
-import { flushCommand } from './commands/flush.js';
-import { leaderCommand, membersCommand } from './commands/leader.js';
-import { readyCommand } from './commands/ready.js';
-import { waitCommand } from './commands/wait.js';
-import { listCommand, topologyCommand } from './commands/list.js';
+import { COMMANDS, nameOf, type Listed } from './commands/index.js';
 import { parseDurationMs } from './commands/options.js';
-import { pauseCommand, resumeCommand } from './commands/pause.js';
-import { showConfigCommand } from './commands/show-config.js';
-import { reinitCommand } from './commands/reinit.js';
-import { reloadCommand } from './commands/reload.js';
-import { removeCommand } from './commands/remove.js';
-import { restartCommand } from './commands/restart.js';
-import { queryCommand } from './commands/query.js';
-import { quorumCommand } from './commands/quorum.js';
-import { snapshotCommand } from './commands/snapshot.js';
-import { statusCommand } from './commands/status.js';
-import { whyNotCommand } from './commands/why-not.js';
-import { switchoverCommand } from './commands/switchover.js';
-import { versionCommand } from './commands/version.js';
-import { demoteClusterCommand } from './commands/demote-cluster.js';
-import { promoteClusterCommand } from './commands/promote-cluster.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import { withHelp } from './commands/help.js';
-import { nearest } from './cluster/config-check.js';
 import type { Ending } from './errors.js';
 import { oneLine } from './output/text.js';
 import type { Tool } from './tool.js';
@@ -51,51 +23,15 @@ interface GlobalOptions {
   timeout?: number;
 }
 
-/** In the order of `--help`. */
-const COMMANDS: readonly [string, (tool: Tool, finish: Finish) => Command][] = [
-  ['list', listCommand],
-  ['topology', topologyCommand],
-  ['status', statusCommand],
-  ['check', checkCommand],
-  ['wait', waitCommand],
-  ['ready', readyCommand],
-  ['snapshot', snapshotCommand],
-  ['leader', leaderCommand],
-  ['members', membersCommand],
-  ['quorum', quorumCommand],
-  ['why-not', whyNotCommand],
-  ['switchover', switchoverCommand],
-  ['failover', failoverCommand],
-  ['flush', flushCommand],
-  ['pause', pauseCommand],
-  ['resume', resumeCommand],
-  ['restart', restartCommand],
-  ['reload', reloadCommand],
-  ['reinit', reinitCommand],
-  ['remove', removeCommand],
-  ['demote-cluster', demoteClusterCommand],
-  ['promote-cluster', promoteClusterCommand],
-  ['history', historyCommand],
-  ['show-config', showConfigCommand],
-  ['edit-config', editConfigCommand],
-  ['version', versionCommand],
-  ['dsn', dsnCommand],
-  ['query', queryCommand],
-  ['config', configCommand],
-  ['completion', completionCommand],
-];
-
 /**
- * The commands that the words of the command line may mean: making every option of every command costs
- * more than a small command itself. Without any, and for what lists commands, it is all of them.
+ * The program for a command line of these words; with null, every command is there. Where the words name no
+ * command none is loaded: each is a line of `--help`.
  */
-function wanted(words: readonly string[]): typeof COMMANDS {
-  const named = COMMANDS.filter(([name]) => words.includes(name));
-  return named.length === 0 || words.includes('completion') ? COMMANDS : named;
-}
-
-/** The program for a command line of these words; with none, every command is there. */
-export function buildProgram(tool: Tool, finish: Finish, words: readonly string[] = []): Command {
+export async function buildProgram(
+  tool: Tool,
+  finish: Finish,
+  words: readonly string[] | null = null,
+): Promise<Command> {
   const program = new Command('patctl')
     .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
     .version(VERSION, '--version')
@@ -119,31 +55,51 @@ export function buildProgram(tool: Tool, finish: Finish, words: readonly string[
     })
     .exitOverride()
     .allowExcessArguments()
-    .action(() => {
+    .action(async () => {
       const [word] = program.args;
-      if (word !== undefined) unknownCommand(program, word);
+      if (word !== undefined) await unknownCommand(program, word);
       tool.io.out(program.helpInformation() + exitCodesHelp());
     });
   program.hook('preAction', (_, command) => takeGlobals(tool, program.opts(), command.opts()));
-  for (const [, make] of wanted(words)) {
-    const command = make(tool, finish).copyInheritedSettings(program);
-    for (const sub of command.commands) sub.copyInheritedSettings(program);
-    if (command.name() === 'check') command.exitOverride(unknownToMonitoring);
-    program.addCommand(withHelp(command));
-  }
+  const named = words === null ? COMMANDS : wanted(words);
+  for (const one of named) program.addCommand(await loaded(one, program, tool, finish));
+  if (named.length === 0) for (const one of COMMANDS) program.addCommand(unloaded(one));
+  // What is not loaded has no options to tell of.
+  const usage = new Map(COMMANDS.map((one) => [nameOf(one), one.usage]));
+  program.configureHelp({ subcommandTerm: (command) => usage.get(command.name()) ?? '' });
   return program;
 }
 
-function unknownCommand(program: Command, word: string): never {
+/** The commands that the words of the command line may mean; all of them where it completes others. */
+function wanted(words: readonly string[]): readonly Listed[] {
+  if (words.includes('completion')) return COMMANDS;
+  return COMMANDS.filter((one) => words.includes(nameOf(one)));
+}
+
+async function loaded(one: Listed, program: Command, tool: Tool, finish: Finish): Promise<Command> {
+  const make = await one.load();
+  const command = make(tool, finish).copyInheritedSettings(program);
+  for (const sub of command.commands) sub.copyInheritedSettings(program);
+  if (command.name() === 'check') {
+    const { CHECK_EXITS } = await import('./cluster/checkdoc.js');
+    // A command line that it cannot read is no critical cluster, which is what 2 means there.
+    command.exitOverride(({ exitCode, code, message }) => {
+      throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
+    });
+  }
+  return withHelp(command);
+}
+
+function unloaded(one: Listed): Command {
+  return new Command(nameOf(one)).description(one.summary);
+}
+
+async function unknownCommand(program: Command, word: string): Promise<never> {
+  const { nearest } = await import('./cluster/config-check.js');
   const known = program.commands.map((command) => command.name());
   const meant = nearest(word, known);
   const hint = meant === null ? '' : `\nDid you mean ${meant}?`;
   program.error(`error: unknown command '${oneLine(word)}'${hint}`);
-}
-
-/** A command line that `check` cannot read is no critical cluster, which is what 2 means there. */
-function unknownToMonitoring({ exitCode, code, message }: CommanderError): never {
-  throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
 }
 
 function takeGlobals(tool: Tool, global: GlobalOptions, local: Record<string, unknown>): void {

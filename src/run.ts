@@ -27,9 +27,14 @@ const io: Io = {
   out: (text) => void process.stdout.write(text),
   drained: () => drained(process.stdout),
   err: (text) => void process.stderr.write(text),
-  stdin: process.stdin,
+  // Node opens stdin when it is looked at, which most commands never do.
+  get stdin() {
+    return process.stdin;
+  },
+  get stdinIsTty() {
+    return process.stdin.isTTY;
+  },
   stderr: process.stderr,
-  stdinIsTty: process.stdin.isTTY,
   stdoutIsTty: process.stdout.isTTY,
   stderrIsTty: process.stderr.isTTY,
   outColor: process.stdout.isTTY,

@@ -53,15 +53,11 @@ export function makeTool(world: World): { tool: Tool; close: () => Promise<void>
     login: { username: undefined, database: undefined, password: undefined },
   };
   const wantsColor = () => flags.color && !env['NO_COLOR'];
-  const io: Io = {
-    ...world.io,
-    get outColor() {
-      return world.io.outColor && wantsColor();
-    },
-    get errColor() {
-      return world.io.errColor && wantsColor();
-    },
-  };
+  // Not a copy: that would open stdin, which costs start-up.
+  const io = Object.create(world.io, {
+    outColor: { get: () => world.io.outColor && wantsColor() },
+    errColor: { get: () => world.io.errColor && wantsColor() },
+  }) as Io;
 
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;

@@ -110,7 +110,9 @@ async function readTree(
 }
 
 async function nodeFiles(): Promise<ConfigFiles> {
-  const { readFile, readdir } = await import('node:fs/promises');
+  // Not node:fs/promises, which costs start-up.
+  const [fs, { promisify }] = await Promise.all([import('node:fs'), import('node:util')]);
+  const [readFile, readdir] = [promisify(fs.readFile), promisify(fs.readdir)];
   return { readFile: (path) => readFile(path, 'utf8'), readdir: (path) => readdir(path) };
 }
 

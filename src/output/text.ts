@@ -11,7 +11,7 @@ export function plain(text: string): string {
   return text
     .replace(ESCAPES, '')
     .replace(CONTROLS, '')
-    .replace(/\p{Cs}/gu, '\ufffd');
+    .replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
 /** `plain` on one line: a name that holds a line feed must not look like two lines. */

@@ -18,8 +18,10 @@ const WIDE =
   '20000-2fffd 30000-3fffd';
 
 const ASCII = /^[\x20-\x7e]*$/;
-const ZERO = /^[\p{Mn}\p{Me}\p{Mc}\p{Cf}\p{Zl}\p{Zp}\u1160-\u11ff\ud7b0-\ud7ff\u3164\uffa0]$/u;
-const PICTOGRAPH = /^\p{Extended_Pictographic}$/u;
+// Functions, for making these tables of Unicode costs start-up, and most names are ASCII.
+const takesNoRoom = (char: string): boolean =>
+  /^[\p{Mn}\p{Me}\p{Mc}\p{Cf}\p{Zl}\p{Zp}\u1160-\u11ff\ud7b0-\ud7ff\u3164\uffa0]$/u.test(char);
+const isPictograph = (char: string): boolean => /^\p{Extended_Pictographic}$/u.test(char);
 const REGIONAL = /^[\u{1f1e6}-\u{1f1ff}]$/u;
 const SKIN_TONE = /^[\u{1f3fb}-\u{1f3ff}]$/u;
 const JOINER = '\u200d';
@@ -44,10 +46,10 @@ export function displayWidth(text: string): number {
   for (const char of text) {
     let own = charWidth(char);
     // Joined emoji, a skin tone and the second half of a flag take no room of their own.
-    if (last === JOINER && PICTOGRAPH.test(char)) own = 0;
-    if (SKIN_TONE.test(char) && PICTOGRAPH.test(last)) own = 0;
+    if (last === JOINER && isPictograph(char)) own = 0;
+    if (SKIN_TONE.test(char) && isPictograph(last)) own = 0;
     if (REGIONAL.test(char) && REGIONAL.test(last) && lastWidth === 2) own = 0;
-    if (char === EMOJI_STYLE && lastWidth === 1 && PICTOGRAPH.test(last)) own = 1;
+    if (char === EMOJI_STYLE && lastWidth === 1 && isPictograph(last)) own = 1;
     width += own;
     lastWidth = own;
     last = char;
@@ -58,6 +60,6 @@ export function displayWidth(text: string): number {
 function charWidth(char: string): number {
   const code = char.codePointAt(0) ?? 0;
   if (code < 0x300) return 1;
-  if (ZERO.test(char)) return 0;
+  if (takesNoRoom(char)) return 0;
   return isWide(code) ? 2 : 1;
 }

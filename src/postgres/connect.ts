@@ -25,6 +25,9 @@ const OTHER_LOGIN = ['28P01', '28000', '3D000', '42501', '53300'];
 
 const NO_FLAGS: LoginFlags = { username: undefined, database: undefined, password: undefined };
 
+/** A certificate or a key that TLS needs cannot be used. */
+class TlsFileError extends Error {}
+
 /** PostgreSQL with the logins of flags, environment and configuration, in this order. Connects when asked. */
 export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS): Postgres {
   const home = env['HOME'] ?? '';
@@ -101,8 +104,9 @@ async function tryLogin(
   const transports = transportsOf(login.ssl.mode, target.host);
   if (!transports) return refused('login', 'denied', `there is no sslmode "${login.ssl.mode}"`);
   let last: Refusal = refused('login', 'denied', 'no transport');
-  for (const transport of transports) {
-    const attempt = await trySession(login, transport, target, sql, deadline);
+  for (const [at, transport] of transports.entries()) {
+    const orPlain = transports[at + 1] === 'plain';
+    const attempt = await trySession(login, { transport, orPlain }, target, sql, deadline);
     if (attempt.ok || attempt.next !== 'transport') return attempt;
     last = attempt;
   }
@@ -111,21 +115,21 @@ async function tryLogin(
 
 async function trySession(
   login: Login,
-  transport: Transport,
+  { transport, orPlain }: { transport: Transport; orPlain: boolean },
   target: PgTarget,
   sql: string,
   deadline: Deadline,
 ): Promise<Attempt> {
-  let ssl: Awaited<ReturnType<typeof tlsOptions>> | false;
-  try {
-    ssl = transport === 'tls' && (await tlsOptions(login.ssl));
-  } catch (error) {
-    return refused('transport', 'denied', messageOf(error));
-  }
+  const options = () =>
+    tlsOptions(login.ssl).catch((error: unknown) => {
+      throw new TlsFileError(messageOf(error));
+    });
+  const secure = transport === 'tls' ? { options, orPlain } : null;
   for (let again = true; ; again = false) {
     try {
-      return { ok: true, document: await queryOnce(target, login, ssl, sql, deadline) };
+      return { ok: true, document: await queryOnce(target, login, secure, sql, deadline) };
     } catch (error) {
+      if (error instanceof TlsFileError) return refused('transport', 'denied', error.message);
       // 55000: it was promoted or began its recovery while it was read. Once more tells what it is now.
       if (again && codeOf(error) === '55000') continue;
       return refusalOf(error, login, transport);

@@ -1,4 +1,5 @@
 /** One session with one PostgreSQL: connect, one statement, gone. Rejects with pg's or the socket's error. */
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Login } from './logins.js';
 import type { PgTarget } from './postgres.js';
@@ -9,34 +10,29 @@ export interface Deadline {
   endsAtMs: number;
 }
 
+const CLOSED = 'the server closed the connection';
+
 /** How long a server gets to close a session that has said good-bye. */
 const CLOSING_MS = 500;
 
-/** The value of column `status` of the statement's one row. */
+/** How TLS is made, and whether the session may go on without where the server has none. */
+export interface Secure {
+  options(): Promise<ConnectionOptions>;
+  orPlain: boolean;
+}
+
+/** The value of column `status` of the statement's one row. `secure` null: without asking for TLS. */
 export async function queryOnce(
   target: PgTarget,
   login: Login,
-  ssl: ConnectionOptions | false,
+  secure: Secure | null,
   sql: string,
   deadline: Deadline,
 ): Promise<unknown> {
-  const [{ default: pg }, net] = await Promise.all([import('pg'), import('node:net')]);
+  const net = await import('node:net');
   const leftMs = Math.max(1, Math.floor(deadline.endsAtMs - performance.now()));
   const socket = new net.Socket();
-  const client = new pg.Client({
-    host: target.host,
-    port: target.port,
-    user: login.user,
-    database: login.database,
-    // A function, for without a password pg would go and look for one itself.
-    password: () => passwordOf(login),
-    ssl,
-    stream: () => socket,
-    application_name: 'patctl',
-    options: sessionOptions(leftMs),
-  });
-  // A backend that is terminated would otherwise end the process.
-  client.on('error', () => undefined);
+  socket.on('error', () => undefined);
   // pg's own limits cover connecting and asking apart; this one covers both, and takes the socket away.
   let expire: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
@@ -45,23 +41,95 @@ export async function queryOnce(
       reject(new Error(`no answer within ${deadline.timeoutMs} ms`));
     }, leftMs);
   });
+  let client: Client | undefined;
+  const connected = async (): Promise<Client> => {
+    // The server makes its process while pg is loaded.
+    const [ssl, { default: pg }] = await Promise.all([reach(socket, target, secure), import('pg')]);
+    // pg would wait for what a socket that is gone can no longer tell.
+    if (socket.destroyed) throw new Error(CLOSED);
+    client = new pg.Client(settingsOf(target, login, ssl, socket, leftMs));
+    // A backend that is terminated would otherwise end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
   try {
-    return await Promise.race([ask(client, sql), expired]);
+    return await Promise.race([connected().then((made) => ask(made, sql)), expired]);
   } finally {
     clearTimeout(expire);
     // Not awaited: the answer is here, and the limit lets the process end all the same.
-    client.end().catch(() => undefined);
-    setTimeout(() => socket.destroy(), CLOSING_MS).unref();
+    client?.end().catch(() => undefined);
+    setTimeout(() => socket.destroy(), client ? CLOSING_MS : 0).unref();
   }
+}
+
+/** Asks a server for TLS; it answers with one letter. */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+
+/**
+ * Connects, and asks for TLS where that is wanted: what it is to be made with, or false. pg would want a new
+ * connection, and PostgreSQL a new process, for a server that has none.
+ */
+async function reach(
+  socket: Socket,
+  { host, port }: PgTarget,
+  secure: Secure | null,
+): Promise<ConnectionOptions | false> {
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject).once('connect', resolve);
+    if (host.startsWith('/')) socket.connect(`${host}/.s.PGSQL.${port}`);
+    else socket.connect(port, host);
+  });
+  if (secure === null) return false;
+  const said = await new Promise<Buffer>((resolve, reject) => {
+    socket.once('error', reject).once('data', resolve);
+    socket.once('close', () => reject(new Error(CLOSED)));
+    socket.write(SSL_REQUEST);
+  });
+  // More than one letter did not come from a server that waits for a handshake.
+  const letter = said.toString('latin1');
+  if (letter === 'S') return secure.options();
+  if (letter !== 'N') throw new Error('no answer to the question for an SSL connection');
+  if (!secure.orPlain) throw new Error('the server does not support SSL');
+  return false;
 }
 
 interface Client {
   connect(): Promise<unknown>;
+  end(): Promise<void>;
+  on(event: 'error', listener: () => void): unknown;
   query(sql: string): Promise<{ rows: unknown[] }>;
 }
 
+function settingsOf(
+  target: PgTarget,
+  login: Login,
+  ssl: ConnectionOptions | false,
+  socket: Socket,
+  leftMs: number,
+) {
+  // pg connects what it is given, and waits for that; this is connected.
+  socket.connect = () => {
+    queueMicrotask(() => socket.emit('connect'));
+    return socket;
+  };
+  return {
+    host: target.host,
+    port: target.port,
+    user: login.user,
+    database: login.database,
+    // A function, for without a password pg would go and look for one itself.
+    password: () => passwordOf(login),
+    ssl,
+    // The server has answered whether it has TLS.
+    sslnegotiation: ssl ? ('direct' as const) : ('postgres' as const),
+    stream: () => socket,
+    application_name: 'patctl',
+    options: sessionOptions(leftMs),
+  };
+}
+
 async function ask(client: Client, sql: string): Promise<unknown> {
-  await client.connect();
   const { rows } = await client.query(sql);
   return (rows[0] as { status: unknown } | undefined)?.status;
 }

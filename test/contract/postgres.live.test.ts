@@ -398,7 +398,7 @@ describe('who may ask', () => {
     const sql = 'create table public.mine ()';
     const deadline = { timeoutMs: 5000, endsAtMs: performance.now() + 5000 };
     const target = { host: '127.0.0.1', port: primaryPort };
-    await expect(queryOnce(target, us, false, sql, deadline)).rejects.toThrow('read-only');
+    await expect(queryOnce(target, us, null, sql, deadline)).rejects.toThrow('read-only');
   });
 });
 

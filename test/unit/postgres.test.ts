@@ -146,6 +146,17 @@ describe('TLS is negotiated as sslmode says', () => {
     expect(reading).toMatchObject({ ok: false, kind: 'denied' });
   });
 
+  test('a server without TLS is asked on the same connection: a new one is a new process to it', async () => {
+    await packets('prefer');
+    expect(sockets.size).toBe(1);
+  });
+
+  test('what comes with the answer before the handshake is not taken', async () => {
+    const port = await listen((packet) => (isSslRequest(packet) ? Buffer.from('S\0') : null));
+    const reading = await ask(port, 2000, [login({ sslmode: 'require' })]);
+    expect(reading).toMatchObject({ ok: false, kind: 'denied' });
+  });
+
   test('require without TLS on the server says so', async () => {
     const { reading } = await packets('require');
     const reason = 'superuser: the server has no TLS, and sslmode require wants it';

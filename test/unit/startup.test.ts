@@ -54,6 +54,21 @@ test('start-up loads commander and nothing else that is not ours', () => {
   expect(packagesIn(eager('src/run.ts'))).toEqual(['commander']);
 });
 
+test('start-up loads no command and nothing of what commands do', () => {
+  const ours = [...eager('src/run.ts')].filter((file) => file.startsWith('src/'));
+  expect(ours).toContain('src/commands/index.ts');
+  expect(ours.filter((file) => /^src\/(cluster|dcs|config|patroni|postgres)\//.test(file))).toEqual(
+    [],
+  );
+  expect(ours).not.toContain('src/commands/list.ts');
+});
+
+test('commander brings no child_process', () => {
+  const first = readFileSync(`${ROOT}/dist/bundle/patctl.cjs`, 'utf8');
+  expect(first).toContain('node:events');
+  expect(first).not.toContain('node:child_process');
+});
+
 /** Files of the bundle that are loaded with it. */
 function eagerFiles(from: string): string[] {
   return [...eager(from)].filter((file) => file.endsWith('.cjs')).sort();
@@ -102,10 +117,10 @@ describe('the code cache', () => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  test('is one file a command, for this user alone', () => {
+  test('is of its own for each command, for this user alone', () => {
     help();
     help('list');
-    expect(cached().sort()).toEqual(['list.cjs', 'none.cjs']);
+    expect(cached().sort()).toEqual(['list.commands.cjs', 'list.patctl.cjs', 'none.patctl.cjs']);
     for (const name of readdirSync(folder())) {
       expect(statSync(join(folder(), name)).mode & 0o777).toBe(0o600);
     }

@@ -1,14 +1,13 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
 import { clusterNames, clusterPrefix, parseFleet } from '../cluster/parse.js';
+import type { RangeRead } from '../dcs/dcs.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
-
-const SHELLS = ['bash', 'zsh', 'fish'] as const;
-type Shell = (typeof SHELLS)[number];
+import { FILES, SCRIPTS, SHELLS, type Shell } from './completion-scripts.js';
 
 /** Nobody waits longer for a Tab. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 500;
 
 export function completionCommand(tool: Tool, finish: Finish): Command {
   const command = new Command('completion')
@@ -24,45 +23,64 @@ export function completionCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function complete(tool: Tool, root: Command, words: string[]): Promise<void> {
-  const typed = words.at(-1) ?? '';
-  const { wanted, globals } = wantedAt(root, words);
+  const home = tool.env['HOME'] ?? '';
+  const { wanted, typed, before, globals } = wantedAt(root, words.map(plainWord));
   const { flags } = tool;
-  Object.assign(flags, { configFile: globals['configFile'] ?? flags.configFile });
+  const file = globals['configFile']?.replace(/^~(?=\/)/, home);
+  Object.assign(flags, { configFile: file ?? flags.configFile });
   Object.assign(flags, { dcsUrl: globals['dcsUrl'] ?? globals['dcs'] ?? flags.dcsUrl });
   flags.timeoutMs = PATIENCE_MS;
+  if (wanted.kind === 'files') return tool.io.out(`${FILES}\n`);
   // A name that a shell would take to pieces is no use as a completion.
   const found = (await candidates(tool, wanted))
     .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/-]+$/.test(word))
-    .map((word) => `${word}\n`);
+    .map((word) => `${before}${word}\n`);
   tool.io.out(found.join(''));
+}
+
+/** bash and zsh hand a word on as it was typed, with quotes and backslashes. */
+function plainWord(word: string): string {
+  return word.replace(/\\(.)|["']/g, '$1');
 }
 
 /** What can stand at the cursor. */
 type Wanted =
   | { kind: 'words'; words: readonly string[] }
+  | { kind: 'files' }
   | { kind: 'clusters' }
-  | { kind: 'members'; cluster: string | null };
+  | { kind: 'members'; cluster: string | null; orWords: readonly string[] };
 
 interface At {
   wanted: Wanted;
+  /** What is to be completed, and what stands before it in the same word: `--role=`. */
+  typed: string;
+  before: string;
   /** Global options that were typed; they tell where the names are. */
   globals: Record<string, string>;
 }
 
 /** Pure: from the words before the cursor and the program's own description. */
 export function wantedAt(root: Command, words: readonly string[]): At {
-  const before = words.slice(0, -1);
-  const typed = words.at(-1) ?? '';
+  const last = words.at(-1) ?? '';
   const globals: Record<string, string> = {};
   let command = root;
   let given: string[] = [];
   let pending: Option | undefined;
-  for (const word of before) {
+  const optionOf = (word: string): Option | undefined =>
+    command.options.find(({ short, long }) => short === word || long === word);
+  const take = (option: Option, value: string): void => {
+    if (command === root) globals[option.attributeName()] = value;
+  };
+  for (const word of words.slice(0, -1)) {
+    const [, name, value] = WITH_VALUE.exec(word) ?? [];
     if (pending) {
-      if (command === root) globals[pending.attributeName()] = word;
+      take(pending, word);
       pending = undefined;
+    } else if (name !== undefined && value !== undefined) {
+      const option = optionOf(name);
+      if (option) take(option, value);
     } else if (word.startsWith('-') && word !== '-') {
-      const option = command.options.find(({ short, long }) => short === word || long === word);
+      const option = optionOf(word);
       if (option?.required) pending = option;
     } else {
       const below = command.commands.find((one) => one.name() === word);
@@ -70,9 +88,17 @@ export function wantedAt(root: Command, words: readonly string[]): At {
       else given = [...given, word];
     }
   }
-  const wanted = pending ? valueOf(pending, command, given) : wordAt(command, typed, given);
-  return { wanted, globals };
+  if (pending)
+    return { wanted: valueOf(pending, command, given), typed: last, before: '', globals };
+  const [, name = '', value] = WITH_VALUE.exec(last) ?? [];
+  const option = value === undefined ? undefined : optionOf(name);
+  if (option && value !== undefined) {
+    return { wanted: valueOf(option, command, given), typed: value, before: `${name}=`, globals };
+  }
+  return { wanted: wordAt(command, last, given), typed: last, before: '', globals };
 }
+
+const WITH_VALUE = /^(--[^=]+)=(.*)$/;
 
 const MEMBER_OPTIONS = [
   '--member',
@@ -87,7 +113,8 @@ const CLUSTER_OPTIONS = ['--confirm-name', '--cluster'];
 function valueOf(option: Option, command: Command, given: readonly string[]): Wanted {
   if (option.argChoices) return { kind: 'words', words: option.argChoices };
   const long = option.long ?? '';
-  if (MEMBER_OPTIONS.includes(long)) return { kind: 'members', cluster: clusterIn(command, given) };
+  if (option.flags.includes('<file>')) return { kind: 'files' };
+  if (MEMBER_OPTIONS.includes(long)) return membersOf(command, given);
   if (CLUSTER_OPTIONS.includes(long)) return { kind: 'clusters' };
   return { kind: 'words', words: [] };
 }
@@ -105,8 +132,18 @@ function wordAt(command: Command, typed: string, given: readonly string[]): Want
   const argument = known[given.length] ?? (last?.variadic ? last : undefined);
   const name = argument?.name() ?? '';
   if (name.startsWith('cluster')) return { kind: 'clusters' };
-  if (name.startsWith('member')) return { kind: 'members', cluster: clusterIn(command, given) };
+  if (name.startsWith('member')) return membersOf(command, given);
+  // flush CLUSTER [MEMBERS…] restart|switchover
+  if (name === 'rest') return membersOf(command, given, ['restart', 'switchover']);
   return { kind: 'words', words: argument?.argChoices ?? [] };
+}
+
+function membersOf(
+  command: Command,
+  given: readonly string[],
+  orWords: readonly string[] = [],
+): Wanted {
+  return { kind: 'members', cluster: clusterIn(command, given), orWords };
 }
 
 /** The cluster that has been typed; null: the configured one. */
@@ -117,48 +154,35 @@ function clusterIn(command: Command, given: readonly string[]): string | null {
 
 /** Silent when nothing answers: an error would only stand in the line that is being typed. */
 async function candidates(tool: Tool, wanted: Wanted): Promise<readonly string[]> {
-  if (wanted.kind === 'words') return wanted.words;
-  try {
-    const { namespace, scope } = await tool.config();
-    const dcs = await tool.dcs();
-    if (wanted.kind === 'clusters') {
-      return clusterNames(await dcs.range(clusterPrefix(namespace, '', null)), namespace);
+  switch (wanted.kind) {
+    case 'words':
+      return wanted.words;
+    case 'files':
+      return [];
+    case 'clusters':
+      return (await live(tool, '', clusterNames)) ?? [];
+    case 'members': {
+      const scope = wanted.cluster ?? undefined;
+      const names = await live(tool, scope, (read, namespace) =>
+        parseFleet(read, namespace).flatMap(({ members }) => members.map(({ name }) => name)),
+      );
+      return [...(names ?? []), ...wanted.orWords];
     }
-    const cluster = wanted.cluster ?? scope;
-    if (cluster === null) return [];
-    const read = await dcs.range(clusterPrefix(namespace, cluster, null));
-    return parseFleet(read, namespace).flatMap(({ members }) => members.map(({ name }) => name));
-  } catch {
-    return [];
   }
 }
 
-const SCRIPTS: Record<Shell, string> = {
-  bash: `# bash completion of patctl: source <(patctl completion bash)
-_patctl() {
-  local word
-  COMPREPLY=()
-  while IFS= read -r word; do
-    COMPREPLY+=("$word")
-  done < <("$1" completion bash -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+/** What the DCS has below this scope, the configured one when it is undefined; null: it does not answer. */
+async function live<T>(
+  tool: Tool,
+  named: string | undefined,
+  find: (read: RangeRead, namespace: string) => T,
+): Promise<T | null> {
+  try {
+    const { namespace, scope } = await tool.config();
+    const wanted = named ?? scope;
+    if (wanted === null) return null;
+    return find(await (await tool.dcs()).range(clusterPrefix(namespace, wanted, null)), namespace);
+  } catch {
+    return null;
+  }
 }
-complete -o default -F _patctl patctl
-`,
-  zsh: `#compdef patctl
-# zsh completion of patctl: patctl completion zsh > a file _patctl in $fpath, or source it
-_patctl() {
-  local -a found
-  found=(\${(f)"$(patctl completion zsh -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
-  if (( \${#found} )); then compadd -a found; else _files; fi
-}
-if [[ \${funcstack[1]} == _patctl ]]; then _patctl "$@"; else compdef _patctl patctl; fi
-`,
-  fish: `# fish completion of patctl: patctl completion fish > ~/.config/fish/completions/patctl.fish
-function __patctl_complete
-    set -l words (commandline -opc)
-    set -l current (commandline -ct)
-    patctl completion fish -- $words[2..-1] "$current" 2>/dev/null
-end
-complete -c patctl -a '(__patctl_complete)'
-`,
-};

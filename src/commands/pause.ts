@@ -116,6 +116,9 @@ async function request(tool: Tool, wait: Wait): Promise<void> {
   });
 }
 
+const CONFLICT_HINT =
+  'Patroni could not write it: somebody else wrote at that moment, or its etcd is slow. Try again.';
+
 /** 4xx and 503 say that nothing was written; after anything else the DCS tells. */
 async function notAccepted(
   tool: Tool,
@@ -134,6 +137,7 @@ async function notAccepted(
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
       code: `${verb}_refused`,
       evidence,
+      ...(outcome.answer.status === 409 ? { hint: CONFLICT_HINT } : {}),
     });
   }
   throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and is not in the DCS`, {

@@ -140,8 +140,12 @@ function unreachable(
   const message = late
     ? `etcd did not answer within ${seconds} s (${detail})`
     : `etcd is not reachable (${detail || 'no endpoint is configured'})`;
-  return new ToolError('unreachable', message, { evidence });
+  return new ToolError('unreachable', message, { evidence, ...(late ? { hint: LATE_HINT } : {}) });
 }
+
+const LATE_HINT =
+  'It may be electing a leader or be overloaded: try again, or with a longer --timeout. ' +
+  'list, status and check read what one etcd has, however old, with --serializable.';
 
 export function endpointEvidence(endpoint: Endpoint, said: string): Evidence {
   return { witness: 'etcd', subject: hostPort(endpoint), said };

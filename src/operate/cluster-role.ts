@@ -7,6 +7,7 @@ import type { CallOutcome } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
 import { membersTable, readCluster, reread } from './clusters.js';
 import { answerWords, askMember } from './request.js';
+import { look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
 import { until } from './wait.js';
 
 export interface RoleChange {
@@ -42,11 +43,12 @@ export async function changeClusterRole(
     throw new ToolError('error', `Aborted cluster ${verb}ion`, { code: 'declined' });
   }
   const atMs = tool.clock.nowMs() + change.limitMs;
-  const streamed = await streaming(tool, cluster);
+  const streamed = await streamingNow(tool, cluster);
   await send(tool, cluster, leader, change, atMs);
   const now = await reached(tool, cluster, leader, change, atMs);
-  await stream(tool, now, change, streamed, atMs);
-  tool.io.out(`${stamp(tool)} cluster is successfully ${verb}ed\n${await table(now)}`);
+  await settled(tool, now, (led) => wantedOf(led, leader, change, streamed), change, atMs);
+  const then = (await reread(tool, now)) ?? now;
+  tool.io.out(`${stamp(tool)} cluster is successfully ${verb}ed\n${await table(then)}`);
   return 'ok';
 }
 
@@ -160,55 +162,65 @@ function stateWords(cluster: Cluster, oldLeader: string, change: RoleChange): st
 
 // ---------------------------------------------------------------- what it does not wait for
 
-/** Members that stream now: they have to afterwards. */
-async function streaming(tool: Tool, cluster: Cluster): Promise<string[]> {
-  const all = await Promise.all(cluster.members.map((one) => streamState(tool, cluster, one)));
-  return cluster.members.filter((_, at) => all[at] === 'streaming').map(({ name }) => name);
-}
-
-async function streamState(tool: Tool, { scope }: Cluster, member: Member): Promise<string> {
-  const { apiUrl, name } = member;
-  if (apiUrl === null) return 'has no api_url';
-  const reading = await (
-    await tool.patroni()
-  ).status({ apiUrl, name, scope }, tool.flags.timeoutMs);
-  if (!reading.ok) return reading.reason;
-  const { location, replicationState, state } = reading.value;
-  return location === null ? (replicationState ?? state) : 'primary';
-}
-
-/** A standby leader streams from the address it was given; who streamed before streams again. */
-async function stream(
-  tool: Tool,
+/** Who has to do what, once the cluster has its new role. */
+function wantedOf(
   cluster: Cluster,
+  oldLeader: Member,
   { standby }: RoleChange,
   streamed: readonly string[],
+): Wanted[] {
+  const follow = [...streamed, ...(standby === null ? [] : [oldLeader.name])];
+  return cluster.members.flatMap((member): Wanted[] => {
+    if (member.name !== cluster.leaderName) {
+      const follows = follow.includes(member.name) && member.tags['nostream'] !== true;
+      return follows ? [{ member, does: 'streams', source: null }] : [];
+    }
+    if (standby === null) return [{ member, does: 'accepts writes', source: null }];
+    const source = sourceOf(standby);
+    return source === null ? [] : [{ member, does: 'streams', source }];
+  });
+}
+
+/** Waits until a standby leader streams from the address it was given, and everybody else from it. */
+async function settled(
+  tool: Tool,
+  cluster: Cluster,
+  wantedIn: (cluster: Cluster) => Wanted[],
+  { standby }: RoleChange,
   atMs: number,
 ): Promise<void> {
-  const byArchive = standby !== null && !('host' in standby) && !('port' in standby);
-  const wanted = cluster.members.filter(({ name }) =>
-    name === cluster.leaderName ? !byArchive : streamed.includes(name),
-  );
-  let missing: { name: string; said: string }[] = [];
+  let missing: Lacking[] = [];
+  let told = '';
+  const say = (words: string) => {
+    if (!tool.flags.compat && words !== told) tool.io.err(`${stamp(tool)} ${words}\n`);
+    told = words;
+  };
   const goesOn = 'the change is in the DCS';
   const done = await until(tool, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
-    const said = await Promise.all(wanted.map((one) => streamState(tool, cluster, one)));
-    missing = wanted.flatMap(({ name }, at) => {
-      const expected = standby === null && name === cluster.leaderName ? 'primary' : 'streaming';
-      const state = said[at] ?? '';
-      return state === expected ? [] : [{ name, said: state }];
-    });
-    return missing.length === 0 ? true : null;
+    // Whoever was there has to come back; who leads may still change.
+    const leaderName = (await reread(tool, cluster))?.leaderName ?? cluster.leaderName;
+    const wanted = wantedIn({ ...cluster, leaderName });
+    const seen = await Promise.all(wanted.map((one) => look(tool, cluster, one)));
+    missing = seen.flatMap(({ lacking }) => lacking ?? []);
+    if (missing.length === 0) return seen.map(({ done }) => done);
+    say(
+      `waiting: ${missing.map(({ name, what, said }) => `${name} ${what} (${said})`).join(', ')}`,
+    );
+    return null;
   });
-  if (done) return;
-  const names = missing.map(({ name }) => name).join(', ');
+  if (done) {
+    done.forEach(say);
+    return;
+  }
+  const lacks = missing.map(({ name, what }) => `${name} ${what}`).join(', ');
   const what = standby === null ? 'promoted' : 'demoted';
-  throw new ToolError('failed', `the cluster is ${what}, but ${names} does not stream`, {
+  throw new ToolError('failed', `the cluster is ${what}, but ${lacks}`, {
     code: 'not_streaming',
     evidence: missing.map(({ name, said }) => ({ witness: 'REST', subject: name, said })),
     hint:
       standby === null
         ? 'look at the logs of these members'
-        : 'are host, port, slot and pg_hba.conf of the remote node right?',
+        : 'are host, port, slot and pg_hba.conf of the remote node right, and is it of the same ' +
+          'system identifier? The change stays in the configuration: promote-cluster takes it back',
   });
 }

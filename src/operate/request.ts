@@ -52,9 +52,12 @@ function interrupted(what: string): ToolError {
   return new ToolError('interrupted', `interrupted: ${what}`);
 }
 
-/** A body that is a text, as patronictl prints it between brackets. */
+/** A body that is a text, as patronictl prints it between brackets; of an error page only its message. */
 export function bodyText(outcome: CallOutcome): string {
-  return outcome.kind === 'answered' ? oneLine(outcome.answer.body) : oneLine(outcome.reason);
+  if (outcome.kind !== 'answered') return oneLine(outcome.reason);
+  const { body } = outcome.answer;
+  const page = /^\s*<!DOCTYPE HTML/i.test(body) ? /<p>Message: (.*?)\.?<\/p>/.exec(body) : null;
+  return oneLine(page?.[1] ?? body);
 }
 
 /** `status code=503, (text)`, or why there is no answer. */

@@ -1,11 +1,18 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { recorded, runFake } from '../support/fake-world.js';
+import { recorded, runFake, type FakeCluster } from '../support/fake-world.js';
 
-async function at(...words: string[]): Promise<string[]> {
+function world(): FakeCluster {
   const cluster = recorded('on');
   cluster.keys['/service/other/members/x1'] = '{}';
   cluster.keys['/service/other/members/$(reboot)'] = '{}';
-  const { out, err, code } = await runFake(cluster, ['completion', 'bash', '--', ...words]);
+  return cluster;
+}
+
+async function at(...words: string[]): Promise<string[]> {
+  const { out, err, code } = await runFake(world(), ['completion', 'bash', '--', ...words]);
   expect([err, code]).toEqual(['', 0]);
   return out.split('\n').filter((word) => word !== '');
 }
@@ -40,7 +47,22 @@ describe('completion', () => {
     [['version', 'other', ''], ['x1']],
     [['switchover', 'other', '--candidate', ''], ['x1']],
     [['edit-config', '--dr'], ['--dry-run']],
-    [['edit-config', '--apply', ''], []],
+    [
+      ['dsn', '--role=st'],
+      ['--role=standby-leader', '--role=standby'],
+    ],
+    [['switchover', 'other', '--candidate='], ['--candidate=x1']],
+    [['list', '--nonsense=x'], []],
+    [['edit-config', '--apply', ''], [':files']],
+    [['-c', ''], [':files']],
+    [['--config-file='], [':files']],
+    [['query', '-c', ''], []],
+    [
+      ['flush', 'other', 'x1', ''],
+      ['x1', 'restart', 'switchover'],
+    ],
+    [['flush', 'demo', 'r'], ['restart']],
+    [['list', '"o'], ['other']],
     [['config', ''], ['show']],
     [
       ['completion', ''],
@@ -62,10 +84,29 @@ describe('completion', () => {
     expect([out, err, code]).toEqual(['', '', 0]);
   });
 
+  test('the cluster is looked for where the line says it is, also with quotes, ~ and =', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'patctl-completion-'));
+    try {
+      writeFileSync(join(home, 'other file.yml'), 'scope: other\n');
+      for (const typed of [
+        ['-c', '~/other\\ file.yml'],
+        ['--config-file="~/other file.yml"'],
+        ["--config-file=~/'other file.yml'"],
+      ]) {
+        const words = ['completion', 'bash', '--', ...typed, 'dsn', '-m', ''];
+        const env = { HOME: home, PATRONI_SCOPE: '' };
+        const { out } = await runFake(world(), words, env);
+        expect([typed, out]).toEqual([typed, 'x1\n']);
+      }
+    } finally {
+      rmSync(home, { recursive: true });
+    }
+  });
+
   test.each(['bash', 'zsh', 'fish'])('the script for %s asks patctl', async (shell) => {
     const { out, code } = await runFake(recorded('on'), ['completion', shell]);
     expect(code).toBe(0);
-    expect(out).toContain(`completion ${shell} -- `);
+    expect(out).toContain(` completion ${shell} -- `);
   });
 
   test('another shell is exit 2', async () => {

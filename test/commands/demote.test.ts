@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { SqlStatus, WalReceiver } from '../../src/cluster/model.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
 import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 
@@ -43,6 +44,60 @@ describe('demote-cluster', () => {
     const done = await run(...DEMOTE);
     expect([done.code, done.out.includes('successfully')]).toEqual([4, false]);
     expect(done.err).toContain('the cluster is demoted, but pg2 does not stream');
+  });
+
+  /** What pg2's PostgreSQL says to somebody who may log in there. */
+  function sees(walReceiver: Partial<WalReceiver> | null): void {
+    const text = fake.cluster.keys['/service/demo/members/pg2'] ?? '';
+    const { port } = new URL((JSON.parse(text) as { conn_url: string }).conn_url);
+    const value = { walReceiver } as SqlStatus;
+    fake.cluster.sql = { [Number(port)]: { ok: true, value, tookMs: 1 } };
+  }
+
+  test('says from whom it streams, when PostgreSQL may be asked', async () => {
+    sees({ status: 'streaming', senderHost: 'far', senderPort: 5433 });
+    const done = await run(...DEMOTE);
+    expect([done.code, done.err.includes(' pg2 streams from far:5433\n')]).toEqual([0, true]);
+  });
+
+  test('and that nobody can tell, when it may not', async () => {
+    const done = await run(...DEMOTE);
+    expect(done.code).toBe(0);
+    expect(done.err).toContain(
+      ' pg2 streams; from whom is not seen without a login to its PostgreSQL\n',
+    );
+  });
+
+  test.each([
+    [{ status: 'streaming', senderHost: 'far', senderPort: 5432 }, 'streams from far:5432'],
+    [{ status: 'streaming', senderHost: 'near', senderPort: 5433 }, 'streams from near:5433'],
+    [{ status: 'waiting', senderHost: 'far', senderPort: 5433 }, 'the WAL receiver is waiting'],
+    [null, 'PostgreSQL has no WAL receiver'],
+  ])('a standby leader that streams from somebody else is exit 4: %j', async (receiver, said) => {
+    sees(receiver);
+    const done = await run(...DEMOTE);
+    expect([done.code, done.out.includes('successfully')]).toEqual([4, false]);
+    expect(done.err).toContain(
+      `Error: the cluster is demoted, but pg2 does not stream from far:5433\n  REST pg2: ${said}\n`,
+    );
+    expect(done.err).toContain(`waiting: pg2 does not stream from far:5433 (${said})\n`);
+  });
+
+  test('who led before has to stream too', async () => {
+    fake.onCall = () => {
+      fake.set('config', (value) => (value['standby_cluster'] = { host: 'far', port: 5433 }));
+      fake.set('members/pg1', (value) => Object.assign(value, { role: 'standby_leader' }));
+      fake.cluster.dcs.put('/service/demo/leader', 'pg1');
+      fake.says('pg2', (value) => {
+        value['location'] = null;
+        value['replicationState'] = null;
+      });
+    };
+    const done = await run(...DEMOTE);
+    expect(done.code).toBe(4);
+    expect(done.err).toContain(
+      'but pg2 does not stream\n  REST pg2: it runs and receives no WAL\n',
+    );
   });
 
   test('with an archive only it need not stream', async () => {

@@ -120,6 +120,18 @@ describe('pause', () => {
     expect(sent).toEqual([]);
   });
 
+  test('a page that Patroni answers is only its message', async () => {
+    const page = `<!DOCTYPE HTML>\n<html><body>\n<h1>Error response</h1>\n<p>Error code: 409</p>
+      <p>Message: Conflict.</p>\n<p>Error code explanation: 409 - Request conflict.</p></body></html>`;
+    cluster.call = () => Promise.resolve(answer(409, page));
+    const done = await runFake(cluster, ['pause']);
+    expect([done.code, done.out]).toEqual([
+      1,
+      'Failed: pause cluster management status code=409, (Conflict)\n',
+    ]);
+    expect(done.err).toContain('Try again');
+  });
+
   test.each([401, 403, 409, 503])('HTTP %i is exit 1, and nobody else is asked', async (status) => {
     cluster.call = (method, apiUrl, path, body) => {
       sent.push({ to: nameAt(apiUrl), method, path, body });

@@ -1,0 +1,101 @@
+/** After a cluster has changed its role: who has to stream, from whom, and who does not yet. */
+import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../cluster/model.js';
+import { oneLine } from '../output/text.js';
+import type { Tool } from '../tool.js';
+
+/** Where a standby cluster's leader streams from, as it was asked for. */
+export interface Source {
+  /** Empty: not given, it is found over a socket. */
+  hosts: string[];
+  port: number;
+}
+
+/** What one member has to do; null in `source`: whoever leads. */
+export interface Wanted {
+  member: Member;
+  does: 'accepts writes' | 'streams';
+  source: Source | null;
+}
+
+export interface Lacking {
+  name: string;
+  /** `does not stream from far:5432` */
+  what: string;
+  /** What it does instead. */
+  said: string;
+}
+
+const POSTGRES_PORT = 5432;
+
+/** null: WAL comes from an archive only. */
+export function sourceOf(standby: JsonObject): Source | null {
+  const { host, port } = standby;
+  if (host === undefined && port === undefined) return null;
+  return {
+    hosts: typeof host === 'string' ? host.split(',').map((one) => one.trim()) : [],
+    port: typeof port === 'number' ? port : POSTGRES_PORT,
+  };
+}
+
+export function sourceWords({ hosts, port }: Source): string {
+  return oneLine(`${hosts.join(',')}:${port}`);
+}
+
+/** Members that stream now. */
+export async function streamingNow(tool: Tool, cluster: Cluster): Promise<string[]> {
+  const all = await Promise.all(cluster.members.map((one) => roleSeen(tool, cluster, one)));
+  return cluster.members.filter((_, at) => all[at] === 'streaming').map(({ name }) => name);
+}
+
+/** `primary`, `streaming`, another state, or why it does not answer: PostgreSQL as its Patroni sees it. */
+async function roleSeen(tool: Tool, { scope }: Cluster, member: Member): Promise<string> {
+  const { apiUrl, name } = member;
+  if (apiUrl === null) return 'has no api_url';
+  const patroni = await tool.patroni();
+  const reading = await patroni.status({ apiUrl, name, scope }, tool.flags.timeoutMs);
+  if (!reading.ok) return reading.reason;
+  const { location, replicationState, state } = reading.value;
+  if (location !== null) return 'primary';
+  return replicationState ?? (state === 'running' ? 'it runs and receives no WAL' : `is ${state}`);
+}
+
+/** What this member still lacks, or null and what was seen, in words. */
+export async function look(
+  tool: Tool,
+  cluster: Cluster,
+  { member, does, source }: Wanted,
+): Promise<{ lacking: Lacking | null; done: string }> {
+  const { name } = member;
+  const from = source === null ? '' : ` from ${sourceWords(source)}`;
+  const what = does === 'streams' ? `does not stream${from}` : 'does not accept writes';
+  const lacks = (said: string) => ({ lacking: { name, what, said }, done: '' });
+  const seen = await roleSeen(tool, cluster, member);
+  if (seen !== (does === 'streams' ? 'streaming' : 'primary')) return lacks(seen);
+  const done = `${name} ${does}${from}`;
+  if (source === null) return { lacking: null, done };
+  // A replica that has just become the standby leader may still stream from the former leader.
+  const sql = await sqlStatus(tool, member);
+  if (!sql?.ok) {
+    const unseen = `${name} streams; from whom is not seen without a login to its PostgreSQL`;
+    return { lacking: null, done: unseen };
+  }
+  const other = otherSender(sql.value, source);
+  return other === null ? { lacking: null, done } : lacks(other);
+}
+
+async function sqlStatus(tool: Tool, member: Member): Promise<Reading<SqlStatus> | null> {
+  const postgres = await tool.postgres();
+  const { host, port } = member;
+  if (!postgres.hasLogin || host === null || port === null) return null;
+  return postgres.status({ host, port }, tool.flags.timeoutMs);
+}
+
+/** Whom it streams from instead of the one that was asked for; null: that one. */
+export function otherSender({ walReceiver }: SqlStatus, { hosts, port }: Source): string | null {
+  if (walReceiver === null) return 'PostgreSQL has no WAL receiver';
+  const { status, senderHost, senderPort } = walReceiver;
+  if (status !== 'streaming') return `the WAL receiver is ${status ?? 'unknown'}`;
+  const isHost = hosts.length === 0 || senderHost === null || hosts.includes(senderHost);
+  if (isHost && (senderPort === null || senderPort === port)) return null;
+  return `streams from ${senderHost ?? '?'}:${senderPort ?? '?'}`;
+}

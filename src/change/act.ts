@@ -7,7 +7,7 @@ import { sameName, viewOf, type View } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
 import { until } from '../operate/wait.js';
 import { readSnapshot } from '../snapshot.js';
-import { holdersText, nextStep, reasons } from './advice.js';
+import { holdersText, nextStep, planArgument, reasons } from './advice.js';
 import { follow, readKeys, type Followed } from './follow.js';
 import type { Change } from './perform.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './request.js';
@@ -136,14 +136,14 @@ async function concluded(
 }
 
 function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
-  const { kind, cluster } = story.plan;
+  const { plan } = story;
   const last = progress.steps.at(-1);
   const state = last ? `; last seen: ${last.said}` : '';
   return {
     ending: 'interrupted',
     code: 'stopped_waiting',
-    message: `stopped waiting; the ${kind} was sent and goes on by itself${state}`,
-    hint: `look with: patctl status ${cluster}`,
+    message: `stopped waiting; the ${plan.kind} was sent and goes on by itself${state}`,
+    hint: `look with: patctl status ${planArgument(plan)}`,
   };
 }
 
@@ -244,7 +244,13 @@ export async function schedule(
     const now = await clusterNow(change);
     return now !== null && stands(now, change, when) ? now : null;
   });
-  if (cluster === null) return notSeen(plan, sent);
+  if (cluster === null) {
+    const answered = answer.kind === 'answered' && answer.status >= 400;
+    if (options.format === 'pretty' && tool.flags.compat && answered) {
+      tool.io.out(failedLine(change, '', sent));
+    }
+    return notSeen(plan, sent);
+  }
   const message = `Switchover scheduled`;
   if (options.format === 'pretty') {
     tool.io.out(stampedLine(tool.clock.nowMs(), message));
@@ -270,6 +276,6 @@ function notSeen(plan: Plan, { answer }: Sent): Conclusion {
     code: 'schedule_not_seen',
     message: `the schedule was sent and does not stand in /failover; ${said}`,
     evidence: [{ witness: 'request', subject: 'sent', said: JSON.stringify(requestBody(plan)) }],
-    hint: `look with: patctl status ${plan.cluster}`,
+    hint: `look with: patctl status ${planArgument(plan)}`,
   };
 }

@@ -1,10 +1,17 @@
 /** What to do next, and why Patroni said no: the words behind a verdict. */
 import type { Plan } from '../cluster/plan.js';
+import { argumentOf } from '../cluster/preflight/context.js';
 import type { Evidence } from '../errors.js';
+
+/** The cluster of a plan as a command to be typed names it. */
+export function planArgument({ cluster, group }: Plan): string {
+  return argumentOf({ scope: cluster, group });
+}
 
 /** The next step for the operator; undefined when there is nothing to say. */
 export function nextStep(code: string, plan: Plan): string | undefined {
-  const { cluster, kind } = plan;
+  const { kind } = plan;
+  const cluster = planArgument(plan);
   const look = `look with: patctl status ${cluster}`;
   switch (code) {
     case 'done':

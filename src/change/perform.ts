@@ -1,4 +1,5 @@
 /** switchover and failover from the command line to the ending: read, plan, ask, look again, act, prove. */
+import { argumentOf } from '../cluster/preflight/context.js';
 import { planDifferences } from '../cluster/plandiff.js';
 import { planOf, refusals, type ChangeRequest, type Plan } from '../cluster/plan.js';
 import type { Snapshot } from '../cluster/model.js';
@@ -68,12 +69,11 @@ async function changeWith(
   options: ChangeOptions,
   asker: Asker | null,
 ): Promise<Ending> {
-  const { reading, citus } = await whatToRead(tool, name, options);
-  const prints = options.format === 'pretty';
+  const { reading, citus, shown: isShown } = await whatToRead(tool, name, options, asker);
   const first = await readSnapshot(tool, reading);
   const firstAtMs = tool.clock.nowMs();
   const topology = { group: reading.group, citus };
-  if (prints && options.dryRun !== true) {
+  if (!isShown && showsTopology(options)) {
     tool.io.out(`Current cluster topology\n${topologyText(first.cluster, topology)}`);
   }
   const { request, when } = await requestOf(tool, kind, first, options, asker);
@@ -139,19 +139,53 @@ async function concluded(run: () => Promise<Conclusion>): Promise<Conclusion> {
   }
 }
 
+interface WhatToRead {
+  reading: SnapshotRequest;
+  citus: boolean;
+  /** The topology has been shown already, of every group. */
+  shown: boolean;
+}
+
 async function whatToRead(
   tool: Tool,
   name: string | undefined,
   options: ChangeOptions,
-): Promise<{ reading: SnapshotRequest; citus: boolean }> {
+  asker: Asker | null,
+): Promise<WhatToRead> {
   // --timeout is the whole waiting's here, never the limit of one call.
   const limits: WitnessOptions = { ...options };
   delete limits.timeout;
   const asked = await witnesses(tool, limits);
   const scope = await scopeOrDefault(tool, name);
-  const config = await tool.config();
-  const group = options.group ?? config.group;
-  return { reading: { scope, group, ...asked }, citus: group !== null };
+  const isOpen = options.group === undefined && tool.flags.recording === undefined;
+  const shown = isOpen && (await tool.config()).group !== null;
+  const group = shown ? await askGroup(tool, scope, options, asker) : (options.group ?? null);
+  return { reading: { scope, group, ...asked }, citus: group !== null, shown };
+}
+
+/** As patronictl: the group of the configuration says where this machine belongs, not who is meant. */
+async function askGroup(
+  tool: Tool,
+  scope: string,
+  options: ChangeOptions,
+  asker: Asker | null,
+): Promise<number> {
+  const { groupWanted, membersTable, readClusters } = await import('../operate/clusters.js');
+  const clusters = await readClusters(tool, scope, null);
+  if (showsTopology(options)) {
+    const table = await membersTable(tool, scope, clusters, null);
+    tool.io.out(`Current cluster topology\n${table}`);
+  }
+  if (asker === null) throw groupWanted(clusters);
+  for (;;) {
+    const answer = await asker.text('Citus group', null);
+    if (/^\s*[-+]?\d+\s*$/.test(answer)) return Number(answer);
+    tool.io.err(`Error: '${answer}' is not a valid integer.\n`);
+  }
+}
+
+function showsTopology({ format, dryRun }: ChangeOptions): boolean {
+  return format === 'pretty' && dryRun !== true;
 }
 
 async function requestOf(
@@ -177,7 +211,7 @@ async function requestOf(
   if (when && cluster.config?.pause) {
     throw new ToolError('error', "Can't schedule switchover in the paused state", {
       code: 'paused',
-      hint: `patctl resume ${cluster.scope}, or switch over now`,
+      hint: `patctl resume ${argumentOf(cluster)}, or switch over now`,
     });
   }
   const request: ChangeRequest = {

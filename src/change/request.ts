@@ -7,6 +7,7 @@ import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { RestAnswer } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
+import { planArgument } from './advice.js';
 
 /** What the answer is to the question, and who gave it; the path of a request that was really sent. */
 export interface Sent {
@@ -15,11 +16,11 @@ export interface Sent {
   answer: Answer;
 }
 
-/** The body of the POST; also what is written to /failover. */
+/** The body of the POST, key by key as patronictl sends it: a candidate that is Patroni's choice is null. */
 export function requestBody(plan: Plan): JsonObject {
   const body: JsonObject = {};
   if (plan.kind === 'switchover' && plan.leader !== null) body['leader'] = plan.leader;
-  if (plan.candidate !== null) body['candidate'] = plan.candidate;
+  body['candidate'] = plan.candidate;
   if (plan.scheduledAt !== null) body['scheduled_at'] = offsetForm(plan.scheduledAt);
   return body;
 }
@@ -114,7 +115,7 @@ export async function sendOverDcs(tool: Tool, cluster: Cluster, plan: Plan): Pro
   const { namespace } = await tool.config();
   const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
   const { candidate, ...body } = requestBody(plan);
-  const value = JSON.stringify(candidate === undefined ? body : { ...body, member: candidate });
+  const value = JSON.stringify(candidate === null ? body : { ...body, member: candidate });
   if (tool.signal.aborted) throw notSentYet(plan);
   const dcs = await tool.dcs();
   try {
@@ -133,6 +134,6 @@ export async function sendOverDcs(tool: Tool, cluster: Cluster, plan: Plan): Pro
 function pending(plan: Plan): ToolError {
   return new ToolError('error', `another request stands in /failover; nothing was written`, {
     code: 'request_pending',
-    hint: `look with: patctl status ${plan.cluster}; clear it with: patctl flush ${plan.cluster} switchover --stuck`,
+    hint: `look with: patctl status ${planArgument(plan)}; clear it with: patctl flush ${planArgument(plan)} switchover --stuck`,
   });
 }

@@ -258,12 +258,12 @@ function standbyLeading({ goal, cluster }: Progress, seen: Seen | undefined): Le
   }
   const { walReceiver } = sql.value;
   if (walReceiver?.status !== 'streaming') return null;
-  const { senderHost, senderPort } = walReceiver;
+  const { senderHost, senderPort, receivedTimeline } = walReceiver;
   // Its receiver may still be the one that followed the old leader.
   const isMember = cluster?.members.some((m) => m.host === senderHost && m.port === senderPort);
   if (isMember) return null;
   const what = `${is} and streams from ${senderHost ?? '?'}:${senderPort ?? '?'}`;
-  return { timeline, what, witness: 'SQL' };
+  return { timeline: receivedTimeline ?? timeline, what, witness: 'SQL' };
 }
 
 /** Members that streamed before and do not yet stream on the new leader's timeline. */

@@ -1,7 +1,7 @@
 /** The plan of a switchover or failover: what would be asked of Patroni, and every check that speaks for or against it. */
 import type { Snapshot, Witnessed } from './model.js';
 import { choose } from './preflight/auto.js';
-import { bad, contextOf, withCandidate, type Context } from './preflight/context.js';
+import { argumentOf, bad, contextOf, withCandidate, type Context } from './preflight/context.js';
 import { CANDIDATE_CHECKS, CHECKS } from './preflight/index.js';
 import { isKnown } from './preflight/leader.js';
 import { logicalHolders } from './preflight/logical.js';
@@ -160,7 +160,7 @@ function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
 }
 
 function nobodyEligible({ cluster }: Context, because: string): PlanCheck {
-  const next = `patctl quorum ${cluster.scope}, and patctl why-not MEMBER`;
+  const next = `patctl quorum ${argumentOf(cluster)}, and patctl why-not MEMBER`;
   return bad('candidate_exists', 'refused', because, [], next);
 }
 

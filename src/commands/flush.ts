@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { leaderFirst, ROLE_FILTERS, type RoleFilter } from '../cluster/members-select.js';
 import type { Cluster, FailoverKey } from '../cluster/model.js';
 import { clusterPrefix } from '../cluster/parse.js';
+import { argumentOf } from '../cluster/preflight/context.js';
 import { ToolError, type Ending } from '../errors.js';
 import { chooseMembers, confirmAction, readCluster, reread } from '../operate/clusters.js';
 import { conclude, type Outcome } from '../operate/results.js';
@@ -79,8 +80,7 @@ async function flushRestarts(
   options: FlushOptions,
   asker: Asker,
 ): Promise<Ending> {
-  const { group: configured } = await tool.config();
-  const group = options.group ?? configured;
+  const group = options.group ?? null;
   const force = options.force === true;
   needTerminal(tool, force, 'flush');
   const choice = { scope, group, role: options.role, names, action: 'flush', force };
@@ -128,8 +128,9 @@ async function flushSwitchover(
   options: FlushOptions,
   asker: Asker,
 ): Promise<Ending> {
-  const { group } = await tool.config();
-  const cluster = await readCluster(tool, scope, options.group ?? group);
+  // As patronictl: with Citus, and no group named, the coordinator's.
+  const coordinator = (await tool.config()).group === null ? null : 0;
+  const cluster = await readCluster(tool, scope, options.group ?? coordinator);
   const pending = cluster.failover;
   if (pending === null) return nothingPending(tool);
   if (pending.scheduledAt === null) {
@@ -175,7 +176,7 @@ async function deleteSchedule(tool: Tool, cluster: Cluster): Promise<Ending> {
         ? `Failed: ${bodyText(answer)}\n`
         : `Failed: member=${member.name}, status_code=${status}, (${bodyText(answer)})\n`,
     );
-    if (status === 404 || status === 409) break;
+    if (status === 404) break;
   }
   const answered = said.some(({ answer }) => answer.kind === 'answered');
   throw new ToolError(
@@ -191,7 +192,7 @@ async function deleteSchedule(tool: Tool, cluster: Cluster): Promise<Ending> {
         said: answerWords(answer),
       })),
       hint: answered
-        ? `look with: patctl status ${cluster.scope}`
+        ? `look with: patctl status ${argumentOf(cluster)}`
         : '--via dcs clears it in the DCS, under a compare of its revision',
     },
   );
@@ -212,7 +213,7 @@ async function seenGone(tool: Tool, cluster: Cluster, said: string): Promise<End
   if (gone) return 'ok';
   throw new ToolError('unconfirmed', `the schedule still stands in /failover; ${said}`, {
     code: 'flush_not_seen',
-    hint: `look with: patctl status ${cluster.scope}`,
+    hint: `look with: patctl status ${argumentOf(cluster)}`,
   });
 }
 
@@ -243,7 +244,7 @@ async function clearInDcs(tool: Tool, cluster: Cluster, done: string): Promise<E
   if (!written.done) {
     throw new ToolError('error', 'the request has changed meanwhile; nothing was written', {
       code: 'changed_meanwhile',
-      hint: `look with: patctl status ${cluster.scope}`,
+      hint: `look with: patctl status ${argumentOf(cluster)}`,
     });
   }
   tool.io.out(`Success: ${done}\n`);

@@ -30,7 +30,12 @@ export async function readCluster(
   const clusters = await readClusters(tool, scope, group);
   const [only] = clusters;
   if (clusters.length === 1 && only) return only;
-  throw new ToolError('error', 'For Citus clusters the --group must me specified', {
+  throw groupWanted(clusters);
+}
+
+/** patronictl's words, and which groups there are. */
+export function groupWanted(clusters: readonly Cluster[]): ToolError {
+  return new ToolError('error', 'For Citus clusters the --group must me specified', {
     code: 'group_wanted',
     hint: `groups: ${clusters.map((one) => one.group ?? 'none').join(', ')}`,
   });

@@ -3,7 +3,7 @@ import type { SqlStatus, Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { slotName } from '../slots.js';
 import { truthy } from '../values.js';
-import { bad, dcs, ok, plural, sqlNotRead, type Context } from './context.js';
+import { argumentOf, bad, dcs, ok, plural, sqlNotRead, type Context } from './context.js';
 
 function candidateSql({ one }: Context): SqlStatus | null {
   return one?.sql.ok ? one.sql.value : null;
@@ -93,7 +93,7 @@ export function oldLeaderRewind(ctx: Context): PlanCheck | null {
   const name = 'old_leader_rewind';
   const { config, leader, leaderSql, leaderState } = ctx;
   if (leaderState === 'none' || leader === null) return null;
-  const next = `if it diverges ${leader.name} needs a new base backup: patctl reinit ${ctx.cluster.scope} ${leader.name}`;
+  const next = `if it diverges ${leader.name} needs a new base backup: patctl reinit ${argumentOf(ctx.cluster)} ${leader.name}`;
   if (config && !config.usePgRewind)
     return bad(
       name,

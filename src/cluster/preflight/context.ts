@@ -139,6 +139,11 @@ function whySilent(one: MemberView | null): { why: string; next: string } {
   return { why: one.sql.reason, next: 'see why the database login does not work there' };
 }
 
+/** The cluster as a command to be typed names it. */
+export function argumentOf({ scope, group }: Pick<Cluster, 'scope' | 'group'>): string {
+  return group === null ? scope : `${scope} --group ${group}`;
+}
+
 /** '1 byte', '2 bytes'; names things of which there may be one. */
 export function plural(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -3,7 +3,7 @@ import { leaderKeySays, roleSeen } from '../checks/say.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
-import { bad, dcs, ok, type Context } from './context.js';
+import { argumentOf, bad, dcs, ok, type Context } from './context.js';
 
 export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
   const name = 'leader_named';
@@ -183,7 +183,7 @@ export function failoverPending({ cluster }: Context): PlanCheck {
     'refused',
     said,
     [dcs('/failover', `${what}${from}${to}${at}`)],
-    `patctl flush ${cluster.scope} switchover${flag}`,
+    `patctl flush ${argumentOf(cluster)} switchover${flag}`,
   );
 }
 
@@ -198,7 +198,7 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: Context): P
     'refused',
     'the cluster is paused, and no candidate is named',
     evidence,
-    `name one with --candidate, or patctl resume ${cluster.scope}`,
+    `name one with --candidate, or patctl resume ${argumentOf(cluster)}`,
   );
 }
 
@@ -210,7 +210,7 @@ export function pausedNoSchedule({ config, request, cluster }: Context): PlanChe
     'refused',
     said,
     [dcs('/config', 'pause: true')],
-    `patctl resume ${cluster.scope}, or do it now`,
+    `patctl resume ${argumentOf(cluster)}, or do it now`,
   );
 }
 

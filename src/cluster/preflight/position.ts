@@ -4,7 +4,7 @@ import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
-import { bad, dcs, isGone, ok, plural, seconds, type Context } from './context.js';
+import { argumentOf, bad, dcs, isGone, ok, plural, seconds, type Context } from './context.js';
 import { stoodStill } from './standstill.js';
 
 /** The named member, unless it is none, or leads already. */
@@ -143,7 +143,7 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
     isSure ? 'refused' : 'warning',
     `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
     evidence,
-    `it has not followed the last promotion: see its log; patctl reinit ${ctx.cluster.scope} ${one.name} if it cannot`,
+    `it has not followed the last promotion: see its log; patctl reinit ${argumentOf(ctx.cluster)} ${one.name} if it cannot`,
   );
 }
 

@@ -6,35 +6,55 @@ export interface TableColumn {
   align?: 'l' | 'r' | 'c';
 }
 
+type Cells = readonly string[];
+
 /** The table without a line feed at its end. Cells of several lines get a rule below every row. */
 export function prettyTable(
   columns: readonly TableColumn[],
-  rows: readonly (readonly string[])[],
+  rows: readonly Cells[],
   options: { title?: string } = {},
 ): string {
-  const cells = rows.map((row) => columns.map((_, i) => (row[i] ?? '').split('\n')));
-  const widths = columns.map(({ header }, i) =>
-    Math.max(displayWidth(header), ...cells.flatMap((row) => (row[i] ?? []).map(displayWidth))),
-  );
+  const { top, row, bottom } = tableFor(columns, rows);
+  return [top(options.title ?? ''), ...rows.map(row), ...bottom].join('\n');
+}
+
+/** How a table is drawn: its first three lines, one row, and the last line where there is one of its own. */
+export interface DrawnTable {
+  top: (title: string) => string;
+  row: (cells: Cells) => string;
+  bottom: string[];
+}
+
+/** Columns as wide as these rows want them; wider cells of others stand out. */
+export function tableFor(columns: readonly TableColumn[], rows: readonly Cells[]): DrawnTable {
+  const widths = columns.map(({ header }) => displayWidth(header));
+  let ruled = false;
+  // A loop: so many rows do not fit into the arguments of a call.
+  for (const cells of rows) {
+    for (const at of columns.keys()) {
+      const lines = (cells[at] ?? '').split('\n');
+      ruled ||= lines.length > 1;
+      for (const text of lines) widths[at] = Math.max(widths[at] ?? 0, displayWidth(text));
+    }
+  }
   const rule = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+`;
-  const line = (texts: readonly string[]): string =>
+  const line = (texts: Cells): string =>
     `|${columns
       .map(({ align = 'l' }, i) => ` ${justify(texts[i] ?? '', widths[i] ?? 0, align)} |`)
       .join('')}`;
-
-  const ruled = cells.some((row) => row.some((lines) => lines.length > 1));
-  const body = cells.flatMap((row) => {
-    const height = Math.max(1, ...row.map((lines) => lines.length));
-    const lines = Array.from({ length: height }, (_, y) => line(row.map((cell) => cell[y] ?? '')));
-    return ruled ? [...lines, rule] : lines;
-  });
-  return [
-    withTitle(rule, options.title ?? ''),
-    line(columns.map(({ header }) => header)),
-    rule,
-    ...body,
-    ...(ruled ? [] : [rule]),
-  ].join('\n');
+  const head = line(columns.map(({ header }) => header));
+  return {
+    top: (title) => [withTitle(rule, title), head, rule].join('\n'),
+    row: (cells) => {
+      const parts = columns.map((_, at) => (cells[at] ?? '').split('\n'));
+      const height = Math.max(1, ...parts.map((lines) => lines.length));
+      const lines = Array.from({ length: height }, (_, y) =>
+        line(parts.map((part) => part[y] ?? '')),
+      );
+      return [...lines, ...(ruled ? [rule] : [])].join('\n');
+    },
+    bottom: ruled ? [] : [rule],
+  };
 }
 
 function withTitle(rule: string, title: string): string {

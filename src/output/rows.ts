@@ -1,14 +1,14 @@
 /** Rows of a query in every format, written as they come. */
 import { plain } from './text.js';
 import { jsonDump } from './json.js';
-import { prettyTable } from './pretty.js';
+import { tableFor, type DrawnTable, type TableColumn } from './pretty.js';
 import { pythonText, type Value } from './value.js';
 import { yamlDump } from './yaml.js';
 
 export const ROW_FORMATS = ['tsv', 'pretty', 'json', 'yaml', 'yml', 'csv'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
-/** Text for the head, each row and the end. Only `pretty` keeps the rows: it has to know how wide they are. */
+/** Text for the head, each row and the end. Only `pretty` keeps rows, up to a limit: it has to know how wide they are. */
 export interface RowWriter {
   start(columns: readonly string[]): string;
   row(values: readonly Value[], texts: readonly (string | null)[]): string;
@@ -76,23 +76,36 @@ function recordWriter(
   };
 }
 
+/** So much text is kept to measure it; a longer table goes on with the columns as wide as they are by then. */
+const MEASURED_CHARS = 8 * 1024 * 1024;
+
 function tableWriter({ harmless }: RowOptions): RowWriter {
-  let columns: readonly string[] = [];
-  const rows: string[][] = [];
+  let columns: TableColumn[] = [];
+  let kept: string[][] = [];
+  let keptChars = 0;
+  let table: DrawnTable | null = null;
+  const begin = (): string => {
+    table = tableFor(columns, kept);
+    const text = [table.top(''), ...kept.map(table.row)].join('\n');
+    kept = [];
+    return `${text}\n`;
+  };
   return {
     start: (names) => {
-      columns = names;
+      columns = names.map((name) => ({ header: clean(name, harmless) }));
       return '';
     },
     row: (values) => {
-      rows.push(values.map((value) => clean(pythonText(value), harmless)));
-      return '';
+      const cells = values.map((value) => clean(pythonText(value), harmless));
+      if (table) return `${table.row(cells)}\n`;
+      kept.push(cells);
+      keptChars += cells.reduce((total, cell) => total + cell.length, 0);
+      return keptChars < MEASURED_CHARS ? '' : begin();
     },
-    end: () =>
-      `${prettyTable(
-        columns.map((name) => ({ header: clean(name, harmless) })),
-        rows,
-      )}\n`,
+    end: () => {
+      const rest = table ? '' : begin();
+      return rest + (table?.bottom ?? []).map((line) => `${line}\n`).join('');
+    },
   };
 }
 

@@ -138,6 +138,24 @@ describe('rowWriter', () => {
     expect(write('csv', [['a,b', 'c;d']], { delimiter: ';' })).toBe('a;b\na,b;"c;d"\n');
   });
 
+  test('a table of very many rows is drawn', () => {
+    const rows = Array.from({ length: 200_000 }, (_, at) => [String(at), 'x']);
+    const lines = write('pretty', rows).split('\n');
+    expect(lines.slice(-4)).toEqual(['| 199998 | x |', '| 199999 | x |', '+--------+---+', '']);
+  });
+
+  test('a table too long to be measured goes on as wide as it is by then, and keeps nothing', () => {
+    const writer = rowWriter('pretty', { delimiter: '\t', harmless: false });
+    writer.start(['a', 'b']);
+    const wide = 'x'.repeat(1024);
+    const texts = Array.from({ length: 10_000 }, () => writer.row([wide, 1], []));
+    const first = texts.findIndex((text) => text !== '');
+    expect([first, texts[first]?.split('\n').length]).toEqual([8184, 3 + 8185 + 1]);
+    expect(texts[first + 1]).toBe(`| ${wide} | 1 |\n`);
+    expect(writer.row(['y', 22], [])).toBe(`| ${'y'.padEnd(1024)} | 22 |\n`);
+    expect(writer.end()).toBe(`+${'-'.repeat(1026)}+---+\n`);
+  });
+
   test('terminal escapes stay away from a terminal only', () => {
     expect(write('tsv', [['\u001b[31mred', 'x']], { harmless: true })).toBe('a\tb\nred\tx\n');
     expect(write('tsv', [['\u001b[31mred', 'x']])).toContain('\u001b[31m');

@@ -7,7 +7,7 @@ import type { Tool } from '../tool.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from './completion-scripts.js';
 
 /** Nobody waits longer for a Tab. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 800;
 
 export function completionCommand(tool: Tool, finish: Finish): Command {
   const command = new Command('completion')

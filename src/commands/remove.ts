@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Cluster } from '../cluster/model.js';
 import { clusterPrefix, parseCluster, parseFleet } from '../cluster/parse.js';
+import type { RangeRead } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { membersTable } from '../operate/clusters.js';
 import { openAsker, type Asker } from '../output/ask.js';
@@ -137,9 +138,22 @@ async function sayWhoLives(tool: Tool, prefix: string, cluster: Cluster): Promis
   if (tool.flags.compat || cluster.leaderName === null) return;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
   await tool.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, tool.signal);
-  const read = await (await tool.dcs()).range(prefix);
+  const read = await readAgain(tool, prefix);
+  if (read === null) return;
   const back = parseCluster(cluster.scope, cluster.group, read, prefix).members;
   if (back.length === 0) return;
   const names = back.map(({ name }) => name).join(', ');
   tool.io.err(`warning: ${names} still runs and has written its keys again: stop Patroni first\n`);
+}
+
+/** It is removed, whether or not it can be looked at afterwards: null, and said. */
+async function readAgain(tool: Tool, prefix: string): Promise<RangeRead | null> {
+  try {
+    return await (await tool.dcs()).range(prefix);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    const what = 'whether members still run and write their keys again could not be seen';
+    tool.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
+    return null;
+  }
 }

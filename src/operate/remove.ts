@@ -60,11 +60,25 @@ export async function removeKeys(
   let deleted = 0;
   for (const part of parts) {
     const ops = part.map((key): WriteOp => ({ op: 'delete', key }));
-    const outcome = await dcs.txn(guards, ops);
+    const outcome = await dcs.txn(guards, ops).catch((error: unknown) => {
+      throw halfWay(error, deleted, own.length);
+    });
     if (!outcome.done) throw changed(prefix, guards, outcome.current, deleted, own.length);
     deleted += part.length;
   }
   return deleted;
+}
+
+/** A later transaction that could not be sent: the ones before it were. */
+function halfWay(error: unknown, deleted: number, total: number): unknown {
+  if (!(error instanceof ToolError) || deleted === 0) return error;
+  if (error.ending !== 'unreachable' && error.ending !== 'error') return error;
+  return new ToolError('failed', `${deleted} of ${total} keys were removed; ${error.message}`, {
+    code: 'removed_half_way',
+    evidence: error.evidence,
+    hint: 'run it again to remove the rest',
+    cause: error,
+  });
 }
 
 function changed(

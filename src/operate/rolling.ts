@@ -59,7 +59,7 @@ export async function restartRolling(tool: Tool, order: RollingOrder): Promise<E
       else await restartOne(tool, order, step, baseline, say);
       if (step.kind === 'restart') restarted.add(step.member);
     } catch (error) {
-      if (error instanceof ToolError) throw stopped(error, plan, at);
+      if (error instanceof ToolError) throw stopped(error, order, at);
       throw error;
     }
   }
@@ -78,7 +78,8 @@ function memberOf(step: RollingStep): string | null {
 }
 
 /** The failure, with where it stands. What comes after a step that was done has changed something. */
-function stopped(error: ToolError, { steps }: RollingPlan, at: number): ToolError {
+function stopped(error: ToolError, order: RollingOrder, at: number): ToolError {
+  const { steps } = order.plan;
   const done = steps.slice(0, at).map(stepWords);
   const left = steps.slice(at + 1).map(stepWords);
   const where = [
@@ -89,9 +90,25 @@ function stopped(error: ToolError, { steps }: RollingPlan, at: number): ToolErro
   return new ToolError(changed ? 'failed' : error.ending, `${error.message}; stopped there`, {
     code: 'rolling_stopped',
     evidence: error.evidence,
-    hint: [where, error.hint].filter((line) => line !== undefined).join('\n'),
+    hint: [where, error.hint, goOn(order, at)].filter((line) => line !== undefined).join('\n'),
     cause: error,
   });
+}
+
+/** The command for what is left, the step that failed included; who is done is not restarted again. */
+function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
+  const left = plan.steps.slice(at);
+  const names = [...new Set(left.map(memberOf).filter((name) => name !== null))];
+  const pending = content['restart_pending'] === true;
+  const words = [
+    `patctl restart ${cluster.scope}`,
+    ...(pending ? [] : names),
+    '--rolling',
+    ...(pending ? ['--pending'] : []),
+    ...(left.some(({ kind }) => kind === 'switchover') ? ['--switchover'] : []),
+    ...(cluster.group === null ? [] : [`--group ${cluster.group}`]),
+  ];
+  return `once it is repaired, go on with: ${words.join(' ')}`;
 }
 
 // ---------------------------------------------------------------- before the first step

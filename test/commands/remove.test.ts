@@ -177,3 +177,31 @@ test('more keys than one transaction takes: the guards go with the last one', ()
   expect(parts.map((part) => part.length)).toEqual([74, 128]);
   expect(parts[1]?.slice(-2)).toEqual(['/s/demo/config', '/s/demo/leader']);
 });
+
+test('an etcd that is silent when it is done changes nothing of that: exit 0, and it is said', async () => {
+  const { dcs } = cluster;
+  const txn = dcs.txn.bind(dcs);
+  dcs.txn = async (...args) => {
+    const outcome = await txn(...args);
+    dcs.failNext('unreachable', 'range');
+    return outcome;
+  };
+  const done = await run('demo', ...SURE);
+  expect(done.code, done.err).toBe(0);
+  expect(done.err).toContain('warning: whether members still run');
+});
+
+test('an etcd that goes away between two transactions is exit 4: part of it is gone', async () => {
+  for (let at = 0; at < 130; at += 1) cluster.dcs.put(`/service/demo/members/x${at}`, '{}');
+  const { dcs } = cluster;
+  const txn = dcs.txn.bind(dcs);
+  dcs.txn = async (...args) => {
+    const outcome = await txn(...args);
+    dcs.failNext('unreachable', 'txn');
+    return outcome;
+  };
+  const done = await run('demo', ...SURE);
+  expect(done.code).toBe(4);
+  expect(done.err).toMatch(/Error: \d+ of \d+ keys were removed; /);
+  expect(await left()).toContain('/service/demo/leader');
+});

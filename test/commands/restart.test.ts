@@ -322,7 +322,10 @@ describe('restart --rolling', () => {
     const done = await run('restart', 'demo', '--rolling', '--force', '--deadline', '5s');
     expect(done.code).toBe(4);
     expect(asked()).toEqual(['pg3', 'pg1']);
-    expect(done.err).toContain('done: restart pg3; not begun: restart pg2');
+    expect(done.err).toContain(
+      'done: restart pg3; not begun: restart pg2\n' +
+        'once it is repaired, go on with: patctl restart demo pg1 pg2 --rolling\n',
+    );
   });
 
   test('a replica that has not caught up holds the next one', async () => {
@@ -340,5 +343,6 @@ describe('restart --rolling', () => {
     const done = await run('restart', 'demo', '--rolling', '--force');
     expect([done.code, asked()]).toEqual([1, ['pg3']]);
     expect(done.err).toContain('nothing was done before; not begun: restart pg1, restart pg2');
+    expect(done.err).toContain('go on with: patctl restart demo pg3 pg1 pg2 --rolling\n');
   });
 });

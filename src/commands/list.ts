@@ -5,7 +5,7 @@ import { isMismatch } from '../cluster/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
 import { listCompat, timestampText } from '../output/compat.js';
 import { findingLines } from '../output/findings.js';
-import { entryOf, listingText, tableOf } from '../output/listing.js';
+import { entryOf, listingText, tablesOf } from '../output/listing.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import type { Finish } from '../program.js';
 import type { SnapshotRequest } from '../snapshot.js';
@@ -117,7 +117,7 @@ async function listOnce(
     return { text: listCompat(entries, { ...shape, timestamp: stamp }), ending: 'ok', error };
   }
   const head = stamp ? `${timestampText(stamp)}\n` : '';
-  const tables = found.map(({ scope, snapshots }) => tableOf(scope, snapshots, shape));
+  const tables = tablesOf(found, shape);
   const all = tables.flatMap((table) => table.found);
   const text = await listingText(tables, options.format, tool.io.outColor);
   if (!isTable(options.format)) await warn(tool, all);

@@ -211,34 +211,66 @@ async function readAll(
   prefix: string,
   serializable: boolean,
 ): Promise<RangeRead> {
-  const kvs: KeyValue[] = [];
-  let revision = '0';
-  let key = prefix;
-  let restarts = 0;
-  for (;;) {
-    const answer = await authorized(session, post, '/kv/range', prefix, {
-      key: toBase64(key),
-      range_end: toBase64(endOfPrefix(prefix)),
-      limit: PAGE_KEYS,
-      ...(serializable ? { serializable } : {}),
-      ...(revision === '0' ? {} : { revision }),
-    });
-    if (!answer.ok) {
-      // Compaction overtook the pages: begin again at today's revision.
-      if (!isCompacted(answer.error) || ++restarts > 3)
-        throw refused(session, answer.error, prefix);
-      kvs.length = 0;
-      revision = '0';
-      key = prefix;
-      continue;
-    }
-    const { json } = answer;
-    if (revision === '0') revision = headerRevision(json);
-    for (const raw of Array.isArray(json['kvs']) ? json['kvs'] : []) kvs.push(toKeyValue(raw));
-    const last = kvs.at(-1);
-    if (json['more'] !== true || last === undefined) return { revision, kvs };
-    key = keyAfter(last.key);
+  const page = async (key: string, revision: string): Promise<Page | EtcdError> =>
+    pageOf(
+      await authorized(session, post, '/kv/range', prefix, {
+        key,
+        range_end: toBase64(endOfPrefix(prefix)),
+        limit: PAGE_KEYS,
+        ...(serializable ? { serializable } : {}),
+        ...(revision === '0' ? {} : { revision }),
+      }),
+    );
+  for (let restarts = 0; ; restarts += 1) {
+    const read = await readPages(page, toBase64(prefix));
+    if ('revision' in read) return read;
+    // Compaction overtook the pages: begin again at today's revision.
+    if (!isCompacted(read) || restarts === 3) throw refused(session, read, prefix);
   }
+}
+
+interface Page {
+  revision: string;
+  raw: unknown[];
+  /** Where the next page begins, in base64; null when this is the last one. */
+  next: string | null;
+}
+
+/** The pages of one revision, or why etcd refuses one. etcd makes the next while we decode the one before. */
+async function readPages(
+  page: (key: string, revision: string) => Promise<Page | EtcdError>,
+  from: string,
+): Promise<RangeRead | EtcdError> {
+  const decode = decoder();
+  const kvs: KeyValue[] = [];
+  let read = await page(from, '0');
+  let revision = '0';
+  while ('raw' in read) {
+    const { raw, next } = read;
+    if (revision === '0') revision = read.revision;
+    const coming = next === null ? null : page(next, revision);
+    if (coming !== null) await sent(coming);
+    for (const one of raw) kvs.push(toKeyValue(one, decode));
+    if (coming === null) return { revision, kvs };
+    read = await coming;
+  }
+  return read;
+}
+
+/** Lets a request go out; how it ends is told to who awaits it later. */
+async function sent(request: Promise<unknown>): Promise<void> {
+  request.catch(() => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function pageOf(answer: Answer): Page | EtcdError {
+  if (!answer.ok) return answer.error;
+  const { json } = answer;
+  const raw: unknown[] = Array.isArray(json['kvs']) ? json['kvs'] : [];
+  const last = raw.at(-1);
+  const hasMore = json['more'] === true && isObject(last);
+  const next = hasMore ? toBase64(keyAfter(decoder()(last['key']))) : null;
+  return { revision: headerRevision(json), raw, next };
 }
 
 /** One call with a token where a login is configured; logs in again once when the token is no longer valid. */
@@ -281,11 +313,11 @@ function headerRevision(json: Json): string {
   return (isObject(header) ? str(header['revision']) : '') || '0';
 }
 
-function toKeyValue(raw: unknown): KeyValue {
+function toKeyValue(raw: unknown, decode: Decode): KeyValue {
   const kv = isObject(raw) ? raw : {};
   return {
-    key: fromBase64(kv['key']),
-    value: fromBase64(kv['value']),
+    key: decode(kv['key']),
+    value: decode(kv['value']),
     createRevision: str(kv['create_revision']) || '0',
     modRevision: str(kv['mod_revision']) || '0',
     lease: str(kv['lease']) || null,
@@ -296,6 +328,15 @@ function toBase64(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
 }
 
-function fromBase64(text: unknown): string {
-  return typeof text === 'string' ? Buffer.from(text, 'base64').toString('utf8') : '';
+/** The text that base64 holds; '' for a field that is left out. */
+type Decode = (base64: unknown) => string;
+
+/** One buffer for all: a namespace has thousands of keys. */
+function decoder(): Decode {
+  let buffer = Buffer.alloc(4096);
+  return (base64) => {
+    if (typeof base64 !== 'string') return '';
+    if (buffer.length < base64.length) buffer = Buffer.alloc(base64.length * 2);
+    return buffer.toString('utf8', 0, buffer.write(base64, 'base64'));
+  };
 }

@@ -34,10 +34,13 @@ export function jsonDump(value: Value, between: Separators = SPACED): string {
     return numberText(value, 'NaN', 'Infinity');
   const { comma, colon } = between;
   if (isList(value)) return `[${value.map((item) => jsonDump(item, between)).join(comma)}]`;
-  const members = entriesOf(value).map(
-    ([key, item]) => `${jsonString(key)}${colon}${jsonDump(item, between)}`,
-  );
-  return `{${members.join(comma)}}`;
+  // Not entriesOf: a listing of many clusters is made of many small Maps.
+  const entries = value instanceof Map ? (value as ReadonlyMap<string, Value>) : entriesOf(value);
+  let members = '';
+  for (const [key, item] of entries) {
+    members += `${members && comma}${jsonString(key)}${colon}${jsonDump(item, between)}`;
+  }
+  return `{${members}}`;
 }
 
 /**

@@ -6,7 +6,7 @@ import { viewOf, type MemberView, type View } from '../cluster/roles.js';
 import { observedTree } from '../cluster/topology.js';
 import { verdictOf } from '../cluster/verdict.js';
 import { findingLines } from './findings.js';
-import { memberTable, type ListEntry, type MemberRow } from './members.js';
+import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './members.js';
 import { isTable, render, type Column, type Format, type TextFormat } from './render.js';
 import { pythonText } from './value.js';
 
@@ -19,6 +19,7 @@ export interface Shape {
 
 /** A member as listed; `listed` is null for one that has left the DCS. */
 export interface Row {
+  scope: string;
   listed: MemberRow | null;
   view: MemberView;
   label: string;
@@ -40,9 +41,29 @@ export function entryOf(scope: string, snapshots: Snapshot[]): ListEntry {
   return { scope, clusters: snapshots.map(({ cluster }) => cluster) };
 }
 
+/** A table a cluster. Clusters whose members have the same to say share their columns. */
+export function tablesOf(
+  found: readonly { scope: string; snapshots: Snapshot[] }[],
+  shape: Shape,
+): OneTable[] {
+  const made = new Map<string, Column<MemberRow>[]>();
+  const wide = new Map<Column<MemberRow>[], Column<Row>[]>();
+  return found.map(({ scope, snapshots }) => {
+    const entry = entryOf(scope, snapshots);
+    const table = memberTable(entry, { ...shape, lost: 'keep', made });
+    const columns = wide.get(table.columns) ?? [...table.columns.map(widen), ...TRUTH];
+    wide.set(table.columns, columns);
+    return { ...tableOf(scope, snapshots, shape, table), columns };
+  });
+}
+
 /** One cluster's table, its rows in the order of the format, with what was found. */
-export function tableOf(scope: string, snapshots: Snapshot[], shape: Shape): OneTable {
-  const table = memberTable(entryOf(scope, snapshots), { ...shape, lost: 'keep' });
+function tableOf(
+  scope: string,
+  snapshots: Snapshot[],
+  shape: Shape,
+  table: MemberTable,
+): Omit<OneTable, 'columns'> {
   const views = snapshots.map(viewOf);
   const judged = views.map((view) => ({ view, found: findings(view) }));
   const rows = judged.flatMap(({ view, found }) =>
@@ -55,6 +76,7 @@ export function tableOf(scope: string, snapshots: Snapshot[], shape: Shape): One
         ({ code, members }) => ROLE.has(code) && members.includes(item.name),
       );
       return {
+        scope,
         listed: item.departed ? null : (listed ?? null),
         view: item,
         label,
@@ -65,7 +87,6 @@ export function tableOf(scope: string, snapshots: Snapshot[], shape: Shape): One
   );
   return {
     title: table.title,
-    columns: [...table.columns.map((column) => widen(column, scope)), ...TRUTH],
     rows,
     notes: table.notes,
     found: judged.flatMap(({ found }) => found),
@@ -96,11 +117,11 @@ const TRUTH: Column<Row>[] = [
 ];
 
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
-function widen(column: Column<MemberRow>, scope: string): Column<Row> {
+function widen(column: Column<MemberRow>): Column<Row> {
   const { key, header = key, align = 'l', omit = [] } = column;
   const value = (row: Row) => {
     if (key === 'Member') return row.label;
-    return row.listed ? column.value(row.listed) : departedCell(key, row, scope);
+    return row.listed ? column.value(row.listed) : departedCell(key, row);
   };
   const text = (row: Row, format: TextFormat): string => {
     if (row.listed && column.text) return column.text(row.listed, format);
@@ -110,7 +131,7 @@ function widen(column: Column<MemberRow>, scope: string): Column<Row> {
   return { key, header, align, omit, value, text };
 }
 
-function departedCell(key: string, { view }: Row, scope: string): string | number | undefined {
+function departedCell(key: string, { view, scope }: Row): string | number | undefined {
   const { departed } = view;
   if (key === 'Cluster') return scope;
   if (key === 'Host' && departed?.host) return `${departed.host}:${departed.port ?? '?'}`;
@@ -141,12 +162,13 @@ async function prettyTables(tables: OneTable[], format: Format, color: boolean):
 
 /** Several clusters as one document: every column that any of them has, each row by its own cluster's. */
 function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
-  const own = tables.map(({ columns }) => new Map(columns.map((column) => [column.key, column])));
-  const widest = Math.max(...tables.map(({ columns }) => columns.length));
-  const columns = new Map(
-    tables.find((table) => table.columns.length === widest)?.columns.map(keyed),
+  const sets = new Set(tables.map(({ columns }) => columns));
+  const own = new Map(
+    [...sets].map((columns) => [columns, new Map(columns.map((column) => [column.key, column]))]),
   );
-  for (const more of own)
+  const widest = Math.max(...[...sets].map((columns) => columns.length));
+  const columns = new Map([...sets].find(({ length }) => length === widest)?.map(keyed));
+  for (const more of own.values())
     for (const [key, column] of more) if (!columns.has(key)) columns.set(key, column);
   const last = new Set(TRUTH.map(({ key }) => key));
   const order = [...columns.values()].sort((x, y) => +last.has(x.key) - +last.has(y.key));
@@ -160,7 +182,10 @@ function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
         return column?.text ? column.text(row, format) : pythonText(column?.value(row) ?? '');
       },
     })),
-    tables.flatMap(({ rows }, at) => rows.map((row) => ({ row, by: own[at] ?? new Map() }))),
+    tables.flatMap(({ rows, columns }) => {
+      const by = own.get(columns) ?? new Map<string, Column<Row>>();
+      return rows.map((row) => ({ row, by }));
+    }),
   ];
 }
 

@@ -33,6 +33,8 @@ export interface MemberTableOptions {
   group?: number | null;
   /** What becomes of members in a circle of `replicatefrom`; patronictl drops them. */
   lost?: 'drop' | 'keep';
+  /** Columns made for tables before this one: a thousand clusters have the same. */
+  made?: Map<string, Column<MemberRow>[]>;
 }
 
 export interface MemberRow {
@@ -96,6 +98,17 @@ function rowsOf(scope: string, cluster: Cluster, options: MemberTableOptions): M
 
 const TABLES: readonly Format[] = ['pretty', 'topology'];
 
+/** What a table's columns depend on. */
+interface Shown {
+  citus: boolean;
+  skipGroup: boolean;
+  ports: boolean;
+  pending: boolean;
+  reason: boolean;
+  scheduled: boolean;
+  tags: boolean;
+}
+
 function memberColumns(
   clusters: readonly Cluster[],
   options: MemberTableOptions & { skipGroup: boolean },
@@ -105,36 +118,51 @@ function memberColumns(
     options.extended === true || members.some(has);
   const full = (object: JsonObject | null): boolean =>
     object !== null && Object.keys(object).length > 0;
+  const shown: Shown = {
+    citus: isCitus(options),
+    skipGroup: options.skipGroup,
+    ports: needPorts(members),
+    pending: some((member) => member.pendingRestart),
+    reason: some((member) => full(member.pendingRestartReason)),
+    scheduled: some((member) => full(member.scheduledRestart)),
+    tags: some((member) => full(member.tags)),
+  };
+  const which = Object.values(shown).join();
+  const made = options.made?.get(which) ?? columnsOf(shown);
+  options.made?.set(which, made);
+  return made;
+}
 
-  const columns: Column<MemberRow>[] = [
+function columnsOf(shown: Shown): Column<MemberRow>[] {
+  return [
     { key: 'Cluster', value: (row) => row.scope, omit: TABLES },
-    ...(isCitus(options) ? [groupColumn(options.skipGroup)] : []),
+    ...(shown.citus ? [groupColumn(shown.skipGroup)] : []),
     { key: 'Member', value: (row) => row.label },
-    { key: 'Host', value: hostCell(members) },
+    { key: 'Host', value: (row) => hostText(row.claimed, shown.ports) },
     { key: 'Role', value: (row) => roleTitle(row.claimed.role) },
     { key: 'State', value: (row) => row.claimed.state || undefined },
     { key: 'TL', align: 'r', value: (row) => row.claimed.timeline ?? undefined },
     ...positionColumns(),
+    ...(shown.pending ? [PENDING] : []),
+    ...(shown.reason ? [REASON] : []),
+    ...(shown.scheduled ? [SCHEDULED] : []),
+    ...(shown.tags ? [TAGS] : []),
   ];
-  if (some((member) => member.pendingRestart)) columns.push(PENDING);
-  if (some((member) => full(member.pendingRestartReason))) columns.push(REASON);
-  if (some((member) => full(member.scheduledRestart))) columns.push(SCHEDULED);
-  if (some((member) => full(member.tags))) columns.push(TAGS);
-  return columns;
 }
 
 function groupColumn(inTitle: boolean): Column<MemberRow> {
   return { key: 'Group', align: 'r', value: (row) => row.group, omit: inTitle ? TABLES : [] };
 }
 
-/** host, or host:port when somebody uses another port than 5432 or two share a host. */
-function hostCell(members: readonly ClaimedMember[]): (row: MemberRow) => Cell {
+/** Somebody uses another port than 5432, or two share a host. */
+function needPorts(members: readonly ClaimedMember[]): boolean {
   const oddPort = members.some(({ port }) => port !== null && port !== 5432);
-  const shared = new Set(members.map(({ host }) => host)).size < members.length;
-  return ({ claimed: { host, port } }) => {
-    if (host === null) return undefined;
-    return (oddPort || shared) && port ? `${host}:${port}` : host;
-  };
+  return oddPort || new Set(members.map(({ host }) => host)).size < members.length;
+}
+
+function hostText({ host, port }: ClaimedMember, withPort: boolean): Cell {
+  if (host === null) return undefined;
+  return withPort && port ? `${host}:${port}` : host;
 }
 
 function positionColumns(): Column<MemberRow>[] {

@@ -1,4 +1,4 @@
-/** Who would become leader if the leader vanished now, and how many losses a cluster survives. */
+/** Who would become leader if the leader vanished now. */
 import { formatLsn } from './lsn.js';
 import {
   allOf,
@@ -67,7 +67,7 @@ function raceOf(input: VoteInput, me: VoteNode): RaceResult {
 }
 
 /** What a member asks of itself before it asks anybody [Ha.is_healthiest_node]. */
-function ownFindings(input: VoteInput, me: VoteNode): Finding[] {
+export function ownFindings(input: VoteInput, me: VoteNode): Finding[] {
   const limit = limitation(me);
   const findings: Finding[] = [];
   if (limit) findings.push({ holds: limit.certain ? 'no' : 'unknown', reason: limit.reason });
@@ -101,7 +101,7 @@ function timelineFinding(input: VoteInput, me: VoteNode): Finding {
 }
 
 /** Whom a racing member asks: everybody else, in synchronous modes only V and sync.leader. */
-function polled(input: VoteInput, me: VoteNode): VoteNode[] {
+export function polled(input: VoteInput, me: VoteNode): VoteNode[] {
   if (me.primary === true) return [];
   const voting = votingSet(input);
   const wanted = (o: VoteNode): boolean =>
@@ -110,7 +110,7 @@ function polled(input: VoteInput, me: VoteNode): VoteNode[] {
 }
 
 /** Whether `other` lets `me` go first; members that may not promote are not asked for it. */
-function rival(input: VoteInput, me: VoteNode, other: VoteNode): Finding {
+export function rival(input: VoteInput, me: VoteNode, other: VoteNode): Finding {
   const limit = limitation(other);
   if (limit?.certain) return { holds: 'yes', reason: '' };
   const given = yields(input, me, other);
@@ -150,7 +150,8 @@ function votesFinding(
   return { holds: enough(counted, possible, needed), reason };
 }
 
-function votesFor(input: VoteInput, me: VoteNode): Vote[] {
+/** What each member of V and sync.leader says to it, its own vote among them if it is one. */
+export function votesFor(input: VoteInput, me: VoteNode): Vote[] {
   const voting = votingSet(input);
   const others = voting.filter((name) => !sameName(name, me.name));
   const own: Vote = { name: me.name, voted: 'yes', why: 'its own vote' };
@@ -172,64 +173,4 @@ function voteOf(input: VoteInput, me: VoteNode, name: string): Vote {
     return { name, voted: 'no', why: `is ahead at ${formatLsn(other.walPosition)}` };
   if (limit) return { name, voted: 'unknown', why: limit.reason };
   return { name, voted: 'yes', why: `is not ahead, at ${formatLsn(other.walPosition)}` };
-}
-
-/** How many members more may be lost at once, whichever they are, after the leader. */
-export interface Survivable {
-  /** Somebody can take over if the leader alone is lost. */
-  leaderLoss: Outcome;
-  /** null when only the bounds below are known, or the leader's loss is not survived. */
-  more: number | null;
-  atLeast: number;
-  atMost: number;
-  sentence: string;
-}
-
-/** What the cluster survives: the leader's loss and so many more, counted over every choice of the lost. */
-export function survivable(input: VoteInput): Survivable {
-  const leaderLoss = takeover(input);
-  const losable = input.nodes
-    .filter((n) => n.name !== input.leader && limitation(n)?.certain !== true)
-    .map((n) => n.name);
-  let atLeast = 0;
-  let atMost = 0;
-  for (let k = 1; k < losable.length; k++) {
-    const outcomes = combinations(losable, k).map((lost) => takeover(without(input, lost)));
-    const all = allOf(outcomes);
-    if (all === 'no') break;
-    atMost = k;
-    if (all === 'yes' && atLeast === k - 1) atLeast = k;
-  }
-  const survives = leaderLoss === 'yes';
-  if (!survives) atLeast = 0;
-  if (leaderLoss === 'no') atMost = 0;
-  const more = survives && atLeast === atMost ? atLeast : null;
-  return { leaderLoss, more, atLeast, atMost, sentence: sentence(leaderLoss, atLeast, atMost) };
-}
-
-function sentence(leaderLoss: Outcome, atLeast: number, atMost: number): string {
-  if (leaderLoss === 'no') return 'nobody can take over if the leader is lost';
-  if (leaderLoss === 'unknown')
-    return 'whether anybody can take over if the leader is lost is not known';
-  const number = atLeast === atMost ? String(atLeast) : `${atLeast} to ${atMost}`;
-  return `the cluster survives losing the leader and ${number} more`;
-}
-
-function takeover(input: VoteInput): Outcome {
-  const outcomes = race(input).map((r) => r.mayWin);
-  if (outcomes.includes('yes')) return 'yes';
-  return outcomes.includes('unknown') ? 'unknown' : 'no';
-}
-
-function without(input: VoteInput, lost: string[]): VoteInput {
-  const gone = (node: VoteNode): VoteNode =>
-    lost.includes(node.name) ? { ...node, reachable: false } : node;
-  return { ...input, nodes: input.nodes.map(gone) };
-}
-
-function combinations(names: string[], k: number): string[][] {
-  if (k === 0) return [[]];
-  return names.flatMap((name, i) =>
-    combinations(names.slice(i + 1), k - 1).map((rest) => [name, ...rest]),
-  );
 }

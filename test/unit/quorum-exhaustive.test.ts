@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { dataLossVerdict } from '../../src/cluster/loss.js';
-import { race, survivable } from '../../src/cluster/quorum.js';
+import { race } from '../../src/cluster/quorum.js';
 import { leaderGate } from '../../src/cluster/stepdown.js';
+import { survivable } from '../../src/cluster/survive.js';
 import type { VoteInput, VoteNode } from '../../src/cluster/votes.js';
 import { everyCluster, leaderStepsDown, someWorldLoses, winsRace } from './quorum-model.js';
 import type { ModelCluster, ModelNode } from './quorum-model.js';

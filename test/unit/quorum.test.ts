@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { dataLossVerdict } from '../../src/cluster/loss.js';
-import { race, survivable } from '../../src/cluster/quorum.js';
+import { race } from '../../src/cluster/quorum.js';
 import { apiPrecheck, leaderGate } from '../../src/cluster/stepdown.js';
+import { survivable } from '../../src/cluster/survive.js';
 import { parseSyncNames } from '../../src/cluster/syncnames.js';
 import type { VoteInput, VoteNode } from '../../src/cluster/votes.js';
 

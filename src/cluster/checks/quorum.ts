@@ -1,7 +1,8 @@
 /** Who could take over if the leader were lost now, by the vote arithmetic. */
 import type { Finding, Witnessed } from '../model.js';
-import { race, survivable, type RaceResult } from '../quorum.js';
+import { race, type RaceResult } from '../quorum.js';
 import type { View } from '../roles.js';
+import { survivable } from '../survive.js';
 import { voteInput } from '../voteinput.js';
 import { quorumActive, voterNames, type VoteInput } from '../votes.js';
 import { list, syncKeySays } from './say.js';

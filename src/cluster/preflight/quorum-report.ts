@@ -1,9 +1,10 @@
 /** `patctl quorum`: who would take over, with which votes, and what the cluster survives. */
 import { dataLossVerdict, type Loss } from '../loss.js';
 import type { Snapshot, SyncMode } from '../model.js';
-import { race, survivable, type Survivable, type Vote } from '../quorum.js';
+import { race, type Vote } from '../quorum.js';
 import { viewOf } from '../roles.js';
 import { leaderGate, type GateMember, type GateResult } from '../stepdown.js';
+import { survivable, type Survivable } from '../survive.js';
 import { voteInput } from '../voteinput.js';
 import { quorumActive, syncActive, voterNames, type Outcome, type VoteInput } from '../votes.js';
 import { leaderStateOf, plural, type LeaderState } from './context.js';

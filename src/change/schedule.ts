@@ -147,7 +147,12 @@ function offsetMs(zone: string, atMs: number): number {
 
 /** As it was said, as patronictl repeats it: in the offset or the zone that was named, else in `localZone`. */
 export function statedText({ atMs, zone, offsetMs }: Scheduled, localZone: string): string {
-  return offsetMs === null ? localText(atMs, zone ?? localZone) : withOffset(atMs, offsetMs);
+  const text = offsetMs === null ? localText(atMs, zone ?? localZone) : withOffset(atMs, offsetMs);
+  const millis = atMs % 1000;
+  const isDelay = zone === null && offsetMs === null;
+  if (isDelay || millis === 0) return text;
+  // Python's isoformat has six digits or none.
+  return `${text.slice(0, 19)}.${String(millis).padStart(3, '0')}000${text.slice(19)}`;
 }
 
 /** 2026-11-21T10:00:00+01:00 */

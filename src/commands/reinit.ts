@@ -77,7 +77,7 @@ async function reinit(
   return conclude('reinitialize', outcomes);
 }
 
-/** Asked once; once more only when Patroni refused because one is running and the operator wants it cancelled. */
+/** Asked once; again only when Patroni refused because one is running, and each time the operator wants it cancelled. */
 async function request(
   tool: Tool,
   asker: Asker,
@@ -100,7 +100,7 @@ async function request(
     const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
     tool.io.out(`${line}: reinitialize for member ${name}${words}\n`);
     const running = bodyText(asked.outcome).endsWith(' already in progress');
-    if (!running || cancels || outcome.ending !== 'error') return { outcome, before: asked.before };
+    if (!running || force || outcome.ending !== 'error') return { outcome, before: asked.before };
     if (!(await asker.confirm('Do you want to cancel it and reinitialize anyway?'))) {
       return { outcome, before: asked.before };
     }

@@ -2,16 +2,24 @@
 import { ToolError } from '../errors.js';
 import type { Tool } from '../tool.js';
 
-/** A password, typed unseen. ToolError `usage` names `instead` when there is no terminal. */
+/** A password, typed unseen after `message: `. ToolError `usage` names `instead` when there is no terminal. */
 export async function askPassword(tool: Tool, message: string, instead: string): Promise<string> {
   needTerminal(tool, message, instead);
   const { default: inquirer } = await import('inquirer');
   const prompt = inquirer.createPromptModule(streams(tool));
   const { answer } = await orInterrupted(
-    prompt<{ answer: string }>([{ type: 'password', name: 'answer', message }]),
+    prompt<{ answer: string }>([
+      { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
+    ]),
   );
   return answer;
 }
+
+/** What was written for patronictl's prompt waits for the colon, and the toolkit has other ideas. */
+const PLAIN = {
+  prefix: '',
+  style: { message: (text: string) => `${text}:`, maskedText: '' },
+};
 
 /** Questions as patronictl asks them, so that what was written for its prompts goes on working. */
 export interface Asker {

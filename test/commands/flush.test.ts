@@ -48,6 +48,8 @@ describe('flush switchover', () => {
       const run = await runIn(world, ['flush', 'demo', 'switchover']);
       expect(run.code).toBe(1);
       expect(run.out).toContain(`status_code=${status}, (no)`);
+      // The next one may see what the one before did not: each is asked once.
+      expect([world.sent.length, new Set(world.sent.map(({ to }) => to)).size]).toEqual([3, 3]);
     }
   });
 

@@ -67,6 +67,15 @@ test('one that runs already is cancelled only when that is wanted', async () => 
   ]);
 });
 
+test('one that would not be cancelled is asked about again, with --force never', async () => {
+  fake.answers['pg3'] = answer(503, 'reinitialize already in progress');
+  fake.cluster.answers = ['y', 'y', 'y', 'n'];
+  const left = await run('demo', 'pg3');
+  expect([left.code, fake.sent.length]).toEqual([1, 3]);
+  const forced = await run('demo', 'pg3', '--force');
+  expect([forced.code, fake.sent.length]).toEqual([1, 4]);
+});
+
 test.each([
   [answer(503, 'Cluster has no leader, can not reinitialize'), 1],
   [answer(401), 1],

@@ -383,6 +383,7 @@ describe('--scheduled', () => {
     expect(run.code).toBe(0);
     expect(world.sent[0]?.body).toEqual({
       leader: world.leader,
+      candidate: null,
       scheduled_at: '2099-01-01T10:00:00+01:00',
     });
     expect(run.out).toContain('Switchover scheduled at: 2099-01-01T10:00:00+01:00');
@@ -394,6 +395,18 @@ describe('--scheduled', () => {
     world.answer = () => answered(202, 'Switchover scheduled');
     const run = await runIn(world, ['switchover', '--force', '--scheduled', '+30m']);
     expect(run.code).toBe(5);
+  });
+
+  test('an error that does not stand there either is told in the words of patronictl', async () => {
+    const world = changeWorld();
+    world.answer = () => answered(500, 'no');
+    const args = ['switchover', '--force', '--scheduled', '+30m'];
+    const run = await runIn(world, ['--compat', ...args]);
+    expect([run.code, run.out.split('\n').at(-2)]).toEqual([
+      5,
+      'Switchover failed, details: 500, no',
+    ]);
+    expect((await runIn(world, args)).out).not.toContain('failed');
   });
 
   test('a lost answer that does stand there is', async () => {

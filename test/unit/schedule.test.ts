@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { localText, parseSchedule, utcText } from '../../src/change/schedule.js';
+import { localText, parseSchedule, statedText, utcText } from '../../src/change/schedule.js';
 import { ToolError } from '../../src/errors.js';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
@@ -19,6 +19,16 @@ function refusal(text: string, rules = RULES): { ending: string; code: string; h
   }
   throw new Error(`${text} was taken`);
 }
+
+test.each([
+  ['2026-11-21T10:00:30.25+01:00', '2026-11-21T10:00:30.250000+01:00'],
+  ['2026-11-21T10:00:30.5 Europe/Lisbon', '2026-11-21T10:00:30.500000+00:00'],
+  ['2026-11-21T10:00Z', '2026-11-21T10:00:00+00:00'],
+  ['+30m', '2026-03-01T13:30:00+01:00'],
+])('%s is repeated as Python writes it', (text, said) => {
+  const when = parseSchedule(text, { ...RULES, nowMs: NOW + 7 });
+  expect(when && statedText(when, 'Europe/Berlin')).toBe(said);
+});
 
 describe('times that are understood', () => {
   test.each([

@@ -33,6 +33,8 @@ export interface SnapshotRequest {
   serializable: boolean;
   /** PostgreSQL servers to ask besides the members (--also HOST:PORT). */
   also: HostPort[];
+  /** How long etcd's history is searched for a former leader that nothing names; default: a moment. */
+  searchMs?: number;
 }
 
 /** How far back in /history a name still makes us look for its owner. */
@@ -120,12 +122,12 @@ export async function readSnapshot(tool: Tool, request: SnapshotRequest): Promis
   });
 }
 
-type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also'>;
+type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also' | 'searchMs'>;
 
 async function witnessCluster(
   tool: Tool,
   cluster: Cluster,
-  { verify, serializable, also }: Witnesses,
+  { verify, serializable, also, searchMs = UNNAMED_LIMIT_MS }: Witnesses,
 ): Promise<Snapshot> {
   const takenAt = new Date(tool.clock.nowMs()).toISOString();
   if (verify === 'off') {
@@ -134,7 +136,7 @@ async function witnessCluster(
   }
   const [members, { departed, problems }] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(tool, cluster, member, verify))),
-    readDeparted(tool, cluster, verify, also),
+    readDeparted(tool, cluster, verify, also, searchMs),
   ]);
   return {
     cluster: { ...cluster, problems: [...cluster.problems, ...problems] },
@@ -225,8 +227,9 @@ async function readDeparted(
   cluster: Cluster,
   verify: VerifyMode,
   alsoAsk: HostPort[],
+  searchMs: number,
 ): Promise<{ departed: Departed[]; problems: ParseProblem[] }> {
-  const { gone, problems } = await departedAddresses(tool, cluster);
+  const { gone, problems } = await departedAddresses(tool, cluster, searchMs);
   const also = alsoAsk.map(({ host, port }) => ({
     name: `${host}:${port}`,
     scope: cluster.scope,
@@ -306,12 +309,13 @@ type DepartedAddress = Address & { origin: Departed['origin'] };
 async function departedAddresses(
   tool: Tool,
   cluster: Cluster,
+  searchMs: number,
 ): Promise<{ gone: DepartedAddress[]; problems: ParseProblem[] }> {
   const wanted = missing(cluster);
   const gone: DepartedAddress[] = [];
   const problems: ParseProblem[] = [];
   if (wanted.slots.size > 0 || wanted.names.size > 0 || wanted.unnamedLeader) {
-    const { members, problem } = await deletedMembers(tool, cluster, wanted);
+    const { members, problem } = await deletedMembers(tool, cluster, wanted, searchMs);
     if (problem !== null) problems.push({ key: 'members/', problem });
     for (const member of members.filter((one) => isMissing(wanted, one))) {
       const { name, apiUrl, host, port } = member;
@@ -334,6 +338,7 @@ async function deletedMembers(
   tool: Tool,
   cluster: Cluster,
   wanted: Missing,
+  searchMs: number,
 ): Promise<{ members: Member[]; problem: string | null }> {
   const { namespace } = await tool.config();
   const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
@@ -356,7 +361,7 @@ async function deletedMembers(
     const dcs = await tool.dcs();
     const { keys, complete } = await dcs.deletedKeys(
       below,
-      isNamed ? PAST_LIMIT_MS : UNNAMED_LIMIT_MS,
+      isNamed ? PAST_LIMIT_MS : searchMs,
       (found) =>
         lacking(found).length === 0 &&
         (isNamed || membersOf(found).some((one) => isMissing(wanted, one))),

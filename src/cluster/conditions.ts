@@ -1,6 +1,6 @@
 /** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
 import { bytesText } from './checks/say.js';
-import { isUnfed } from './checks/replication.js';
+import { isUnfed, pace } from './checks/replication.js';
 import { sameName, type MemberView, type View } from './roles.js';
 
 export type Condition =
@@ -136,17 +136,23 @@ function missingCaughtUp(name: string | null, view: View, limit: LagLimit): stri
   if (name !== null && wanted.length === 0) return `${name} has no member key`;
   const late = wanted
     .filter((one) => !sameName(one.name, view.leader?.name ?? ''))
-    .flatMap((one) => missingReady(one, limit) ?? []);
+    .flatMap((one) => missingReady(one, limit, view) ?? []);
   return late.length === 0 ? null : late.join('; ');
 }
 
 /** Why a standby is not ready to be read; null when it streams and is within the limit. */
-export function missingReady(one: MemberView, { maxLagBytes, mode }: LagLimit): string | null {
+export function missingReady(
+  one: MemberView,
+  { maxLagBytes, mode }: LagLimit,
+  view: View,
+): string | null {
   if (one.observed !== 'replica') return `${one.name} is ${one.observed}`;
   if (!isStreaming(one)) return `${one.name} does not stream`;
   const behind = behindBytes(one, mode);
   if (behind === null) return `how far ${one.name} is behind is not known`;
-  return behind <= maxLagBytes ? null : `${one.name} is ${bytesText(behind)} behind`;
+  if (behind <= maxLagBytes) return null;
+  const rate = pace(one, view, (any) => behindBytes(any, mode));
+  return `${one.name} is ${bytesText(behind)} behind${rate}`;
 }
 
 function missingPause(wanted: boolean, { snapshot, members }: View): string | null {

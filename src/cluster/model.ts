@@ -319,7 +319,7 @@ export interface Snapshot {
   openRest?: string[];
   /** Names that are expected to have a member key. */
   expectedMembers?: string[];
-  /** When the pause was first seen, ISO 8601. */
+  /** The pause is at least as old, by the members' own copies of the configuration; ISO 8601. */
   pausedSince?: string;
 }
 

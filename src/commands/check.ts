@@ -13,6 +13,7 @@ import {
 import { CATALOGUE } from '../cluster/checks/catalogue.js';
 import { look, type Looked } from '../cluster/checks/index.js';
 import { DEFAULT_LIMITS, type Limits } from '../cluster/checks/limits.js';
+import { comesBackBySteps } from '../cluster/checks/settling.js';
 import { logicalLookMs } from '../cluster/checks/switchover.js';
 import {
   expectationFailed,
@@ -188,6 +189,9 @@ interface Rules {
   expectation: Expectation | null;
 }
 
+/** How long etcd's history is searched for a second primary that nothing names: finding it is what check is for. */
+const SEARCH_MS = 2000;
+
 /** Reads one cluster again. */
 type Again = () => Promise<Snapshot>;
 
@@ -197,7 +201,7 @@ async function checkClusters(
   options: CheckOptions,
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
-  const asked = await witnesses(tool, options);
+  const asked = { ...(await witnesses(tool, options)), searchMs: SEARCH_MS };
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
   const rules = { limits: await limitsOf(tool, options), overrides, settle, expectation };
@@ -212,7 +216,8 @@ async function checkClusters(
   return Promise.all(
     first.map(async (read) => {
       const seen = await withCertificates(tool, read, overrides);
-      const snapshot = options.probeRest === true ? await withOpenRest(tool, seen) : seen;
+      const open = options.probeRest === true ? await withOpenRest(tool, seen) : seen;
+      const snapshot = await withPauseAge(tool, open, rules);
       const { scope, group } = snapshot.cluster;
       return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
     }),
@@ -250,6 +255,33 @@ async function withOpenRest(tool: Tool, snapshot: Snapshot): Promise<Snapshot> {
   return { ...snapshot, openRest: open.flat() };
 }
 
+/** The longest that any member's own copy of the configuration has said pause: a pause is at least as old. */
+async function withPauseAge(
+  tool: Tool,
+  snapshot: Snapshot,
+  { limits, overrides }: Rules,
+): Promise<Snapshot> {
+  const { cluster, takenAt } = snapshot;
+  const isAsked = limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
+  const answering = snapshot.members.filter(({ sql }) => sql.ok).map(({ name }) => name);
+  const isPaused = cluster.config?.pause === true;
+  if (!isAsked || !isPaused || tool.flags.recording !== undefined || answering.length === 0) {
+    return snapshot;
+  }
+  const postgres = await tool.postgres();
+  const ages = await Promise.all(
+    cluster.members.map(async ({ name, host, port }) => {
+      if (!answering.includes(name) || host === null || port === null) return null;
+      const read = await postgres.pausedForMs({ host, port }, tool.flags.timeoutMs);
+      return read.ok ? read.value : null;
+    }),
+  );
+  const known = ages.filter((age) => age !== null);
+  if (known.length === 0) return snapshot;
+  const since = new Date(Date.parse(takenAt) - Math.max(...known)).toISOString();
+  return { ...snapshot, pausedSince: since };
+}
+
 async function readAll(
   tool: Tool,
   names: string[],
@@ -280,8 +312,12 @@ async function settled(
     await tool.clock.wait(waitMs, tool.signal);
     if (tool.signal.aborted) throw new ToolError('interrupted', 'interrupted while reading again');
     // These do not change between two readings.
-    const { certificates = null, openRest = null } = first;
-    const found = { ...(certificates && { certificates }), ...(openRest && { openRest }) };
+    const { certificates = null, openRest = null, pausedSince = null } = first;
+    const found = {
+      ...(certificates && { certificates }),
+      ...(openRest && { openRest }),
+      ...(pausedSince !== null && { pausedSince }),
+    };
     snapshot = { ...(await again()), previous: first, ...found };
     readings.push(lookAt(snapshot, rules));
   }
@@ -289,12 +325,16 @@ async function settled(
   return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
 }
 
+/** Readings more for what Patroni brings back in several loops once the primary has started. */
+const SYNC_RETURNS = 3;
+
 /** When to read again; null when it has settled. */
 function nextWaitMs(snapshot: Snapshot, readings: Looked[], rules: Rules): number | null {
   if (rules.settle === 0) return null;
   const { config } = snapshot.cluster;
-  const trouble = persisting(readings).looked.findings.some(isTrouble);
-  const more = trouble && readings.length <= rules.settle;
+  const { findings } = persisting(readings).looked;
+  const most = rules.settle + (comesBackBySteps(findings, viewOf(snapshot)) ? SYNC_RETURNS : 0);
+  const more = findings.some(isTrouble) && readings.length <= most;
   const loopMs = more ? (config?.loopWaitSeconds ?? 10) * 1000 : 0;
   const logicalMs = isWanted('logical_walsender_stuck', rules.overrides)
     ? (logicalLookMs(viewOf(snapshot)) ?? 0)

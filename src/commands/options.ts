@@ -97,8 +97,10 @@ export async function readOne(
   tool: Tool,
   cluster: string | undefined,
   options: WitnessOptions & { group?: number },
+  searchMs?: number,
 ): Promise<Snapshot> {
-  const asked = await witnesses(tool, options);
+  const search = searchMs === undefined ? {} : { searchMs };
+  const asked = { ...(await witnesses(tool, options)), ...search };
   const scope = await scopeOrDefault(tool, cluster);
   const { group } = await tool.config();
   const { readSnapshot } = await import('../snapshot.js');

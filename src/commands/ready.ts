@@ -96,7 +96,7 @@ async function byDcs(
   }
   const one = view.members.find((candidate) => candidate.name === name);
   if (!one) return `${name} has no member key`;
-  return one === view.leader ? null : missingReady(one, limit);
+  return one === view.leader ? null : missingReady(one, limit, view);
 }
 
 // ---------------------------------------------------------------- by two addresses
@@ -114,7 +114,10 @@ async function byUrls(
   if (member.scope !== leader.scope) {
     return `${memberUrl} is of ${member.scope}, ${leaderUrl} of ${leader.scope}`;
   }
-  if (member.location !== null && member.name === leader.name) return null;
+  if (leader.location === null && leader.role !== 'standby_leader') {
+    return `${leaderUrl} is ${leader.name === '' ? 'no leader' : `${leader.name}'s, no leader`}: it is a ${leader.role}`;
+  }
+  if (member.name === leader.name && member.name !== '') return null;
   if (member.replicationState !== 'streaming') {
     return `${name} does not stream (${member.replicationState ?? member.state})`;
   }

@@ -7,6 +7,7 @@ import {
   type Condition,
   type LagLimit,
 } from '../cluster/conditions.js';
+import type { Snapshot } from '../cluster/model.js';
 import { clusterPrefix } from '../cluster/parse.js';
 import { viewOf } from '../cluster/roles.js';
 import { ToolError, type Ending } from '../errors.js';
@@ -79,11 +80,17 @@ async function wait(
   const request = { scope, group, ...asked };
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
   const startedMs = tool.clock.nowMs();
+  let before: readonly Snapshot[] = [];
   const follower = followDcs(tool, clusterPrefix(namespace, scope, group));
   let said = '';
   try {
     for (let first = true; ; first = false) {
-      const open = await whatIsMissing(tool, request, options.for, limit, first);
+      const { open, snapshots } = await whatIsMissing(
+        tool,
+        { request, conditions: options.for, limit, before },
+        first,
+      );
+      before = snapshots;
       if (open.length === 0) return 'ok';
       if (tool.signal.aborted)
         throw new ToolError('interrupted', 'interrupted; nothing was changed');
@@ -106,25 +113,37 @@ function notInTime(open: string[], limitMs: number): ToolError {
   });
 }
 
+interface Awaited {
+  request: SnapshotRequest;
+  conditions: Condition[];
+  limit: LagLimit;
+  /** What was read the last time, to tell a rate from. */
+  before: readonly Snapshot[];
+}
+
 /** What is still missing; a cluster that is not there, or cannot be read for a moment, is missing too. */
 async function whatIsMissing(
   tool: Tool,
-  request: SnapshotRequest,
-  conditions: Condition[],
-  limit: LagLimit,
+  { request, conditions, limit, before }: Awaited,
   first: boolean,
-): Promise<string[]> {
+): Promise<{ open: string[]; snapshots: readonly Snapshot[] }> {
   const { readSnapshots } = await import('../snapshot.js');
   try {
-    const views = (await readSnapshots(tool, request)).map(viewOf);
-    return conditions.flatMap((condition) =>
+    const snapshots = await readSnapshots(tool, request);
+    const views = snapshots.map((snapshot) => {
+      const { group } = snapshot.cluster;
+      const last = before.find(({ cluster }) => cluster.group === group) ?? null;
+      return viewOf({ ...snapshot, previous: last });
+    });
+    const open = conditions.flatMap((condition) =>
       views.flatMap((view) => missing(condition, view, limit) ?? []),
     );
+    return { open, snapshots };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    if (error.code === 'unknown_cluster') return [error.message];
-    if (first || error.ending !== 'unreachable') throw error;
-    return [error.message];
+    const unknown = error.code === 'unknown_cluster';
+    if (!unknown && (first || error.ending !== 'unreachable')) throw error;
+    return { open: [error.message], snapshots: before };
   }
 }
 

@@ -4,6 +4,7 @@ import type { PgLogin } from '../config/config.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
 import type { LoginFlags } from '../tool.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
+import { PAUSE_SQL, pausedMsOf } from './pause.js';
 import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
 import type { PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
@@ -91,6 +92,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     terminateLogical: (target, walsenders, timeoutMs) =>
       askOnce(target, terminateSql(walsenders), endedPids, timeoutMs),
     baseBackups: (target, timeoutMs) => askOnce(target, BASEBACKUP_SQL, baseBackupsOf, timeoutMs),
+    pausedForMs: (target, timeoutMs) => askOnce(target, PAUSE_SQL, pausedMsOf, timeoutMs),
   };
 }
 

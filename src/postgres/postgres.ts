@@ -38,4 +38,6 @@ export interface Postgres {
   ): Promise<Reading<number[]>>;
   /** The base backups that this server is sending (PostgreSQL 13 and later). Never throws. */
   baseBackups(target: PgTarget, timeoutMs: number): Promise<Reading<BaseBackup[]>>;
+  /** How long this member's copy of the dynamic configuration has said pause; null: it does not. Never throws. */
+  pausedForMs(target: PgTarget, timeoutMs: number): Promise<Reading<number | null>>;
 }

@@ -135,6 +135,7 @@ export async function runIn(
     status: () => Promise.resolve(UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(UNREACHABLE),
+    pausedForMs: () => Promise.resolve(UNREACHABLE),
   };
   const code = await main(
     args,

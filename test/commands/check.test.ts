@@ -119,6 +119,30 @@ describe('settling', () => {
     expect(one.transient.map((finding) => finding.code)).toContain('sync_role_mismatch');
   });
 
+  test('nobody synchronous: a primary that has just started gets three readings more', async () => {
+    const cluster = (startedAt: string): FakeCluster => {
+      const made = recorded('on');
+      made.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":null,"quorum":0}';
+      for (const reading of Object.values(made.rest ?? {})) {
+        if (reading.ok) reading.value.raw['postmaster_start_time'] = startedAt;
+      }
+      return made;
+    };
+    const only = ['--only', 'sync_empty'];
+    const long = await check(cluster('2026-11-21 07:00:00+00:00'), ...only);
+    expect(long).toMatchObject({ found: ['sync_empty critical'], one: { readings: 3 } });
+    const just = await check(cluster('2026-11-21 07:59:55+00:00'), ...only);
+    expect(just).toMatchObject({ found: ['sync_empty critical'], one: { readings: 6 } });
+    const quick = await check(cluster('2026-11-21 07:59:55+00:00'), ...only, '--settle', '0');
+    expect(quick.one.readings).toBe(1);
+    // Another critical finding waits for nobody.
+    const both = ['--only', 'sync_empty', 'paused', '--critical', 'paused'];
+    const paused = cluster('2026-11-21 07:59:55+00:00');
+    const config = JSON.parse(paused.keys['/service/demo/config'] ?? '{}') as object;
+    paused.keys['/service/demo/config'] = JSON.stringify({ ...config, pause: true });
+    expect((await check(paused, ...both)).one.readings).toBe(3);
+  });
+
   test('--settle 0 reads once, and so does a healthy cluster', async () => {
     expect((await check(mismatched(), '--settle', '0')).one.readings).toBe(1);
     expect((await check(recorded('on'))).one.readings).toBe(1);

@@ -24,6 +24,8 @@ export interface FakeCluster {
   sql?: Record<number, Reading<SqlStatus>>;
   /** What every server says of the base backups it sends. */
   baseBackups?: Reading<BaseBackup[]>;
+  /** By port, as `sql`. */
+  pausedForMs?: Record<number, Reading<number | null>>;
   call?: Patroni['call'];
   /** Instead of `rest`, when what a member says changes. */
   status?: Patroni['status'];
@@ -77,6 +79,7 @@ export async function runFake(
     status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),
+    pausedForMs: ({ port }) => Promise.resolve(cluster.pausedForMs?.[port] ?? UNREACHABLE),
   };
   const code = await main(
     args,

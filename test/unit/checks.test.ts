@@ -92,6 +92,20 @@ describe('slots', () => {
     expect(found('slot_lost', { sql: { pg1: kept } })).toEqual([]);
   });
 
+  test('not lost, and its WAL not gone, while it replays what it has on disk', () => {
+    const lost = slot({ restartLsn: 1000n * MB });
+    const made = (receiveLsn: bigint | null) => ({
+      sql: {
+        pg1: { ...lost, redoLsn: 1000n * MB, settings: {} } as unknown as Partial<SqlStatus>,
+        pg2: { receiveLsn, replayLsn: 900n * MB },
+      },
+    });
+    expect(found('slot_lost', made(null))).toEqual([]);
+    expect(found('wal_gone', made(null))).toEqual([]);
+    expect(found('slot_lost', made(899n * MB))).toEqual(['critical pg2']);
+    expect(found('wal_gone', made(899n * MB))).toEqual(['critical pg2']);
+  });
+
   test('lost, as /status tells where no login does', () => {
     const made = snapshot({ keys: { status: { optime: 1, slots: { pg2: Number(1000n * MB) } } } });
     const rest = (value: object) => ({ ok: true, value: { raw: {}, ...value }, tookMs: 1 });
@@ -215,7 +229,58 @@ describe('operations', () => {
     expect(found('paused', made)).toEqual(['warning']);
     expect(found('paused_too_long', made, { maxPauseMs: 3_600_000 })).toEqual(['critical']);
     expect(found('paused_too_long', made, { maxPauseMs: 3 * 3_600_000 })).toEqual([]);
-    expect(found('paused_too_long', { config: { pause: true } }, { maxPauseMs: 1 })).toEqual([]);
+  });
+
+  test('a pause is as old as a member has been saying; with nobody to tell it is unknown', () => {
+    const made = (extra: Partial<Snapshot> = {}) => ({ config: { pause: true }, extra });
+    const since = made({ pausedSince: '2026-11-21T06:59:00.000Z' });
+    expect(found('paused_too_long', since, { maxPauseMs: 3_600_000 })).toEqual(['critical']);
+    expect(found('paused_too_long', since, { maxPauseMs: 2 * 3_600_000 })).toEqual([]);
+    expect(found('paused_too_long', made(), { maxPauseMs: 3_600_000 })).toEqual(['unknown']);
+    expect(found('paused_too_long', made())).toEqual([]);
+  });
+
+  test('a replica is created for as long as the youngest base backup to its address runs', () => {
+    const creating = {
+      'members/pg2': {
+        role: 'uninitialized',
+        state: 'creating replica',
+        conn_url: 'postgres://10.0.0.2:5432/postgres',
+        api_url: 'http://10.0.0.12:8008/patroni',
+      },
+    };
+    const backups = (...all: [clientAddr: string, backendStart: string][]) => ({
+      keys: creating,
+      sql: {
+        pg1: {
+          walsenders: all.map(([clientAddr, backendStart]) => ({
+            state: 'backup',
+            applicationName: 'pg_basebackup',
+            clientAddr,
+            backendStart,
+          })),
+        } as unknown as Partial<SqlStatus>,
+      },
+    });
+    const state = (made: Made) => found('member_state', made, { maxCreatingMs: 3_600_000 });
+    const long = '2026-11-21 06:00:00+00';
+    const short = '2026-11-21 07:30:00+00';
+    expect(state(backups(['10.0.0.2', long]))).toEqual(['critical pg2']);
+    expect(state(backups(['10.0.0.12', long]))).toEqual(['critical pg2']);
+    expect(state(backups(['10.0.0.3', long]))).toEqual([]);
+    expect(state(backups(['10.0.0.2', long], ['10.0.0.2', short]))).toEqual([]);
+  });
+
+  test('primary_stop_timeout is missed where a logical client could hold the primary', () => {
+    const sync = { synchronous_mode: true };
+    const logical = { slots: [{ slotName: 'outbox', slotType: 'logical', active: true }] };
+    const sql = { pg1: logical as unknown as Partial<SqlStatus> };
+    expect(found('stop_timeout_unset', { config: sync })).toEqual([]);
+    expect(found('stop_timeout_unset', { config: sync, sql })).toEqual(['info']);
+    const set = { ...sync, primary_stop_timeout: 10 };
+    expect(found('stop_timeout_unset', { config: set, sql })).toEqual([]);
+    expect(found('stop_timeout_unset', { sql })).toEqual([]);
+    expect(found('stop_timeout_unset', { config: { primary_stop_timeout: 10 } })).toEqual(['info']);
   });
 
   test('a schedule whose time has passed is a warning', () => {

@@ -402,8 +402,8 @@ const SWITCHOVER: Check[] = [
     code: 'stop_timeout_unset',
     group: 'Switchover',
     severity: ['info'],
-    needs: 'DCS',
-    title: 'primary_stop_timeout is unset, or has no effect',
+    needs: 'SQL on the leader',
+    title: 'primary_stop_timeout is unset where logical clients are, or has no effect',
     find: switchover.stopTimeoutUnset,
   },
 ];
@@ -412,7 +412,7 @@ const OPERATIONS: Check[] = [
   {
     code: 'paused_too_long',
     group: 'Operations',
-    severity: ['critical'],
+    severity: ['critical', 'unknown'],
     needs: 'DCS',
     title: 'maintenance mode is on for longer than --max-pause',
     find: operations.pausedTooLong,

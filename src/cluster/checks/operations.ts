@@ -19,18 +19,32 @@ export function paused(view: View): Finding[] {
 }
 
 export function pausedTooLong(view: View, { maxPauseMs }: Limits): Finding[] {
+  if (!isPaused(view) || maxPauseMs === null) return [];
   const ageMs = pauseAgeMs(view);
-  if (!isPaused(view) || maxPauseMs === null || ageMs === null || ageMs <= maxPauseMs) return [];
+  if (ageMs === null) return [pausedUnknown(view, maxPauseMs)];
+  if (ageMs <= maxPauseMs) return [];
   return [
     {
       code: 'paused_too_long',
       severity: 'critical',
       members: [],
       message: `maintenance mode is on for ${durationText(ageMs)} at least, ${durationText(maxPauseMs)} are allowed`,
-      evidence: [pauseSeen(view)],
+      evidence: [pauseSeen(view), ...sinceSeen(view)],
       next: 'patctl resume',
     },
   ];
+}
+
+/** A limit was given, and nobody can tell whether it has passed. */
+function pausedUnknown(view: View, maxPauseMs: number): Finding {
+  return {
+    code: 'paused_too_long',
+    severity: 'unknown',
+    members: [],
+    message: `maintenance mode is on, and since when is not known; ${durationText(maxPauseMs)} are allowed`,
+    evidence: [pauseSeen(view)],
+    next: "patctl resume, when the maintenance is over; a login that may read files of the server (superuser) tells the pause's age",
+  };
 }
 
 function isPaused({ snapshot }: View): boolean {
@@ -40,6 +54,14 @@ function isPaused({ snapshot }: View): boolean {
 function pauseSeen({ snapshot }: View): Witnessed {
   const revision = snapshot.cluster.config?.modRevision ?? 'unknown';
   return { witness: 'DCS', subject: '/config', said: `pause is true, at revision ${revision}` };
+}
+
+/** What proves the age, when a member's file does. */
+function sinceSeen({ snapshot }: View): Witnessed[] {
+  const { pausedSince } = snapshot;
+  if (pausedSince === undefined) return [];
+  const said = `has said pause since ${pausedSince}`;
+  return [{ witness: 'SQL', subject: 'patroni.dynamic.json', said }];
 }
 
 /**
@@ -154,14 +176,24 @@ function stateFinding(one: MemberView, state: string, message: string): Finding 
   };
 }
 
-/** By the age of the oldest base backup that runs from the leader; a lower bound, null when none is seen. */
-function creatingForMs(_: MemberView, view: View): number | null {
-  if (!view.leader?.sql.ok) return null;
-  const starts = view.leader.sql.value.walsenders
-    .filter(({ state }) => state === 'backup')
+/**
+ * By the base backups that run to the member's own address, from whomever; null when none is seen. The
+ * youngest counts, for an older one may be somebody else's on the same host.
+ */
+function creatingForMs({ member }: MemberView, view: View): number | null {
+  const addresses = [member?.host ?? null, hostOf(member?.apiUrl ?? null)];
+  const starts = view.members
+    .flatMap(({ sql }) => (sql.ok ? sql.value.walsenders : []))
+    .filter(({ state, clientAddr }) => state === 'backup' && addresses.includes(clientAddr ?? ''))
     .map(({ backendStart }) => timestampMs(backendStart))
     .filter((at) => at !== null);
-  return starts.length === 0 ? null : readAtMs(view) - Math.min(...starts);
+  return starts.length === 0 ? null : readAtMs(view) - Math.max(...starts);
+}
+
+/** `10.0.0.1` of `http://10.0.0.1:8008/patroni`, `::1` of `http://[::1]:8008/`. */
+function hostOf(url: string | null): string | null {
+  const found = /^https?:\/\/(?:\[([^\]]+)\]|([^:/]+))/.exec(url ?? '');
+  return found?.[1] ?? found?.[2] ?? null;
 }
 
 export function versionMixed(view: View): Finding[] {

@@ -68,7 +68,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   sync_names_overridden: [
     "synchronous_standby_names in force comes from ALTER SYSTEM or another file than Patroni's (critical), or stands in the dynamic configuration (warning).",
     'Patroni gives up, /sync loses its standbys, and nobody takes over when the leader dies.',
-    "`ALTER SYSTEM SET synchronous_standby_names = '*'` with synchronous_mode on (`provoke sync-mismatch`).",
+    "`ALTER SYSTEM SET synchronous_standby_names = '*'` with synchronous_mode on (`provoke sync-overridden`).",
     '`ALTER SYSTEM RESET synchronous_standby_names`, and reload.',
   ],
   sync_empty: [
@@ -120,7 +120,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Nothing, but do not count on it.',
   ],
   slot_lost: [
-    'A member that nobody feeds has a slot that begins beyond what it has received, or whose wal_status is lost.',
+    'A member that nobody feeds has a slot that begins beyond what it has received, or whose wal_status is lost. One that has just started is not judged before it has asked for WAL: what it has on disk comes first.',
     'It can never catch up, and Patroni recreates the slot within a loop so that it looks well.',
     'A stopped replica, member_slots_ttl 0, WAL written and recycled, the replica started again (`provoke lost-slot`).',
     '`patctl reinit`, unless an archive has the WAL.',
@@ -152,7 +152,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   catching_up: [
     "A replica is further behind the leader's current position than --max-lag (default maximum_lag_on_failover). The evidence has both positions; a second reading gives the rate and the time left.",
     'Streaming is not caught up: its readers see the past, and it may not take over.',
-    'A replica restored from a base backup under write load (`provoke not-ready`).',
+    'A replica restored from a base backup under write load (`provoke not-ready`); a frozen walreceiver (`provoke frozen-receiver`).',
     'Wait: `patctl wait --for caught-up=MEMBER`.',
   ],
   replay_paused: [
@@ -240,16 +240,16 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Nothing, as long as they confirm.',
   ],
   stop_timeout_unset: [
-    'primary_stop_timeout is unset in synchronous mode, or set without it, where it has no effect.',
+    'primary_stop_timeout is unset in synchronous mode while the leader has logical slots, or it is set without synchronous mode, where it has no effect.',
     'It is what ends a demotion that hangs, and only in synchronous mode.',
-    'The defaults.',
+    'The defaults, and a logical slot.',
     'Consider setting it.',
   ],
   paused_too_long: [
-    'Maintenance mode is on for longer than --max-pause. etcd does not say when a key was written: a change older than the last line of /history is at least as old as that line; otherwise the age is not known and `paused` stands alone.',
+    "Maintenance mode is on for longer than --max-pause. etcd does not say when a key was written. Two things prove a least age: a change older than the last line of /history is at least as old as that line, and a `patroni.dynamic.json` in a member's data directory that says pause has said so since it was last written (a later change of the configuration writes it again). Where neither can be read, the finding is `unknown`.",
     'A forgotten pause means no failover.',
-    '`patctl pause`, then a switchover.',
-    '`patctl resume`.',
+    '`patctl pause`, and `check --max-pause` with a superuser login and without one.',
+    '`patctl resume`. To have the age known: a login that may call pg_stat_file and pg_read_file.',
   ],
   paused: [
     'Maintenance mode is on.',
@@ -270,7 +270,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'See that host.',
   ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart, or is created for longer than --max-creating.',
+    'A member is stopped, crashed, failed to start or restart, or is created for longer than --max-creating: as long as a base backup to its address runs, from whomever.',
     'Patroni gives up quietly after a failed bootstrap.',
     'A failing create_replica_method.',
     'See the logs there.',
@@ -360,7 +360,16 @@ const HEAD = `# Findings
 What \`patctl check\` looks for. The list is kept equal to the program by a test; \`patctl check --list\` and
 \`patctl check --explain CODE\` print it. Codes never change their meaning. A finding that needs a witness which did
 not answer is unknown, never silently absent. Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of
-critical, unknown and warning counts, info does not.
+critical, unknown and warning counts, info does not. A healthy cluster has no finding at all.
+
+A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, and reported when every
+reading has it; the rest is \`transient\` in json. \`--settle N\` changes how often, \`--settle 0\` reports what one
+reading says. For a minute after a primary started or was promoted, \`sync_empty\`, \`quorum_lost\` and
+\`no_failover_candidate\` are read three times more, for Patroni takes its synchronous standbys back in several loops.
+
+\`npm run -s lab -- provoke STORY\` makes the troubles that are named below on a real cluster of its own, and says
+how to look at them and how to end them. \`npx tsx test/support/soak.ts --minutes 30 --sync quorum\` does the opposite:
+planned switchovers, restarts and reinits under load, and \`check\` beside them must not cry.
 `;
 
 /** docs/findings.md */

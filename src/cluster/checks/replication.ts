@@ -39,7 +39,7 @@ export function notStreaming(view: View): Finding[] {
 }
 
 /** Within a minute of its own start, or of the leader's promotion. */
-function isSettling({ rest }: MemberView, view: View): boolean {
+export function isSettling({ rest }: MemberView, view: View): boolean {
   const startedMs = rest.ok ? timestampMs(rest.value.raw['postmaster_start_time']) : null;
   const promotedMs = timestampMs(view.snapshot.cluster.history?.at(-1)?.timestamp);
   const now = readAtMs(view);
@@ -80,7 +80,7 @@ export function catchingUp(view: View, limits: Limits): Finding[] {
       code: 'catching_up',
       severity: 'warning',
       members: [one.name],
-      message: `${one.name} is ${bytesText(one.lagBytes)} behind the leader${pace(one, view)}`,
+      message: `${one.name} is ${bytesText(one.lagBytes)} behind the leader${pace(one, view, ({ lagBytes }) => lagBytes)}`,
       evidence: [positionSeen(view.leader, 'written'), positionSeen(one, 'received')].concat(
         rowSeen(one, view),
       ),
@@ -95,15 +95,20 @@ function positionSeen(one: MemberView | null, word: string): Witnessed {
 }
 
 /** `, gaining 12 MiB/s, about 40 s left`; '' without an earlier reading. */
-function pace(one: MemberView, view: View): string {
+export function pace(
+  one: MemberView,
+  view: View,
+  behindOf: (one: MemberView) => number | null,
+): string {
   const elapsedMs = sincePreviousMs(view);
   if (view.snapshot.previous === null || elapsedMs === null || elapsedMs <= 0) return '';
   const before = viewOf(view.snapshot.previous).members.find(({ name }) => name === one.name);
-  const was = before?.lagBytes ?? null;
-  if (was === null || one.lagBytes === null) return '';
-  const perSecond = ((was - one.lagBytes) * 1000) / elapsedMs;
+  const was = before ? behindOf(before) : null;
+  const is = behindOf(one);
+  if (was === null || is === null) return '';
+  const perSecond = ((was - is) * 1000) / elapsedMs;
   if (perSecond <= 0) return ', and is not getting closer';
-  const leftMs = (one.lagBytes / perSecond) * 1000;
+  const leftMs = (is / perSecond) * 1000;
   return `, gaining ${bytesText(Math.round(perSecond))}/s, about ${durationText(leftMs)} left`;
 }
 

@@ -5,7 +5,7 @@ import type { MemberView, View } from '../roles.js';
 import { slotName } from '../slots.js';
 import { truthy } from '../values.js';
 import type { Limits } from './limits.js';
-import { isUnfed, standbys, wantedUpstream } from './replication.js';
+import { isSettling, isUnfed, standbys, wantedUpstream } from './replication.js';
 import { bytesText, rowSeen } from './say.js';
 
 interface MemberSlot {
@@ -61,7 +61,7 @@ export function slotLost(view: View): Finding[] {
   const bySql = memberSlots(view);
   const lost = bySql.filter(({ slot }) => slot?.walStatus === 'lost');
   const beyond = standbys(view)
-    .filter(isUnfed)
+    .filter((one) => isUnfed(one) && !stillReadsItsOwn(one, view))
     .flatMap((one): Finding[] => {
       const found = bySql.find((candidate) => candidate.one === one);
       const atSlot = found ? (found.slot?.restartLsn ?? null) : claimedSlot(one, view);
@@ -79,6 +79,14 @@ export function slotLost(view: View): Finding[] {
       .filter(({ one }) => !told.has(one.name))
       .map((found) => slotLostFinding(found.one, view, slotSeen(found), null)),
   ];
+}
+
+/**
+ * A standby that has just started replays what it has on disk before it asks for more: until then nobody
+ * knows how far it has got. PostgreSQL has no received position before it has asked; over REST only time tells.
+ */
+function stillReadsItsOwn(one: MemberView, view: View): boolean {
+  return one.sql.ok ? one.sql.value.receiveLsn === null : isSettling(one, view);
 }
 
 function slotLostFinding(
@@ -171,6 +179,7 @@ export function walGone(view: View): Finding[] {
     const upstream = view.members.find(({ name }) => name === wanted);
     const has = furthest(one);
     if (!upstream?.sql.ok || !isUnfed(one) || has === null) return [];
+    if (stillReadsItsOwn(one, view)) return [];
     const oldest = oldestWal(upstream.sql.value);
     const restores = one.sql.ok && (one.sql.value.settings['restore_command']?.value ?? '') !== '';
     if (oldest === null || has >= oldest || restores) return [];

@@ -128,19 +128,23 @@ export function logicalWalsenderPresent(view: View): Finding[] {
 
 // ---------------------------------------------------------------- settings and requests
 
-export function stopTimeoutUnset({ snapshot }: View): Finding[] {
+/** Worth knowing where it matters: a logical client could hold a demotion, or the setting has no effect. */
+export function stopTimeoutUnset({ snapshot, leader }: View): Finding[] {
   const { config } = snapshot.cluster;
   if (!config) return [];
   const isSet = config.primaryStopTimeoutSeconds > 0;
   const sync = config.syncMode !== 'off';
   if (isSet === sync) return [];
+  const slots = leader?.sql.ok ? leader.sql.value.slots : [];
+  const logical = slots.filter(({ slotType }) => slotType === 'logical');
+  if (sync && logical.length === 0) return [];
   return [
     {
       code: 'stop_timeout_unset',
       severity: 'info',
       members: [],
       message: sync
-        ? 'primary_stop_timeout is not set: a walsender that confirms nothing can hold a demotion for ever'
+        ? `primary_stop_timeout is not set: a client of ${list(logical.map(({ slotName }) => slotName))} that confirms nothing can hold a demotion for ever`
         : 'primary_stop_timeout is set, and has no effect without synchronous_mode',
       evidence: [
         {
@@ -148,6 +152,11 @@ export function stopTimeoutUnset({ snapshot }: View): Finding[] {
           subject: '/config',
           said: `primary_stop_timeout ${config.primaryStopTimeoutSeconds}, synchronous_mode ${config.syncMode}`,
         },
+        ...logical.map(({ slotName, active }) => ({
+          witness: 'SQL' as const,
+          subject: `${leader?.name ?? 'leader'} pg_replication_slots`,
+          said: `${slotName}: logical, ${active ? 'active' : 'inactive'}`,
+        })),
       ],
       next: sync ? 'consider primary_stop_timeout in the dynamic configuration' : 'nothing',
     },

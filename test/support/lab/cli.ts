@@ -5,7 +5,7 @@ import { SetupError } from '../setup.js';
 import { LabError, openCluster, startCluster, type Lab } from './cluster.js';
 import { down, downOrphans } from './down.js';
 import { labProcesses, type LabProcess } from './process.js';
-import { provoke, STORIES } from './provoke.js';
+import { provoke, STORIES, storyNames, whatToDo } from './provoke.js';
 import { listScopes, rootOf, type ClusterOptions, type Tags } from './state.js';
 
 const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
@@ -99,15 +99,15 @@ async function takeDown(values: Values): Promise<void> {
 
 /** The cluster stays in its trouble until `down`. */
 async function tell(name: string | undefined, values: Values): Promise<void> {
-  const found = Object.entries(STORIES).find(([story]) => story === name);
-  if (found === undefined) {
+  const story = storyNames().find((story) => story === name);
+  if (story === undefined) {
     if (name !== undefined) throw new UsageError(`no story ${name}`);
     for (const [story, { about }] of Object.entries(STORIES)) {
       process.stdout.write(`${story.padEnd(18)} ${about}\n`);
     }
     return;
   }
-  const [story, { about, options }] = found;
+  const { about, options } = STORIES[story];
   const scope = values.scope === OPTIONS.scope.default ? story : values.scope;
   // Taking the source down takes its standby cluster down too.
   let toEnd = scope;
@@ -118,10 +118,8 @@ async function tell(name: string | undefined, values: Values): Promise<void> {
   }
   const lab = await startCluster({ ...options, scope }, { owner: null, progress: say });
   say(`${story}: ${about}`);
-  const { member } = await provoke(lab, story);
-  say(
-    `it is about ${member}; look with: patctl -c ${lab.config} check; end with: down --scope ${toEnd}`,
-  );
+  const provoked = await provoke(lab, story);
+  for (const line of whatToDo(lab, story, provoked, toEnd)) say(line);
   print(lab);
 }
 

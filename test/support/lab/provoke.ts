@@ -1,5 +1,6 @@
 /** The troubles that `check` was made for, each brought about on a live cluster and taken away again. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { eventually } from '../eventually.js';
 import { findPgBin } from '../setup.js';
@@ -12,6 +13,8 @@ export interface Provoked {
   member: string;
   /** Takes the trouble away again. */
   undo: () => Promise<void>;
+  /** What takes it away by hand, for people; null: nothing has to be. */
+  undoBy: string | null;
 }
 
 export interface Story {
@@ -19,6 +22,8 @@ export interface Story {
   about: string;
   /** What a cluster needs for it. */
   options: Partial<Omit<ClusterOptions, 'scope'>>;
+  /** What shows it, besides `patctl check`; MEMBER and URL stand for the one that it is about. */
+  look: readonly string[];
   /** Brings the trouble about. */
   provoke(lab: Lab): Promise<Provoked>;
 }
@@ -30,41 +35,69 @@ export const STORIES = {
   'sync-mismatch': {
     about: '/sync claims a standby that PostgreSQL calls async, the leader being frozen',
     options: { sync: 'on' },
+    look: ['patronictl list', 'patctl list', 'patctl check --explain sync_role_mismatch'],
     provoke: syncMismatch,
   },
   'sync-overridden': {
     about: "ALTER SYSTEM SET synchronous_standby_names = '*' under synchronous_mode",
     options: { sync: 'on' },
+    look: ['patronictl list', 'patctl status', 'patctl check --explain sync_names_overridden'],
     provoke: syncOverridden,
   },
   'quorum-switchover': {
     about: 'Patroni 4.0.5 in quorum mode refuses a switchover to a named candidate',
     options: { sync: 'quorum', patroni: '4.0.5' },
+    look: [
+      'patctl switchover --candidate MEMBER --dry-run',
+      'patronictl switchover --candidate MEMBER --force',
+    ],
     provoke: quorumSwitchover,
   },
   'stale-sync': {
     about: 'a /sync left in a standby cluster: patronictl 3.2.2 calls its replica a Sync Standby',
     options: { sync: 'on', members: 2, patroni: '3.2.2', standbyOf: STALE_SYNC_SOURCE },
+    look: ['patronictl list', 'patctl list', 'patctl check --explain sync_role_mismatch'],
     provoke: staleSync,
   },
   'logical-blocker': {
     about: 'a logical client that never confirms would hold a demotion for ever',
     options: { parameters: { wal_level: 'logical' } },
+    look: ['patctl switchover --dry-run', 'patctl check --explain logical_walsender_stuck'],
     provoke: logicalBlocker,
   },
   'lost-slot': {
     about: 'a replica whose slot and WAL are gone cannot return, and the list is calm',
     options: { dcs: { member_slots_ttl: 0 } },
+    look: ['patronictl list', 'patctl list', 'patctl check --explain slot_lost'],
     provoke: lostSlot,
   },
   'not-ready': {
-    about: 'a replica far behind that is shown as streaming',
+    about: 'a replica restored from a base backup under write load, catching up over a slow line',
     options: {},
+    look: [
+      'curl -so /dev/null -w "%{http_code}\\n" "URL/replica"',
+      'curl -so /dev/null -w "%{http_code}\\n" "URL/replica?lag=0MB"',
+      'curl -so /dev/null -w "%{http_code}\\n" "URL/readiness"',
+      'patctl ready MEMBER --max-lag 1MiB',
+      'patctl wait --for caught-up=MEMBER --max-lag 1MiB',
+    ],
     provoke: notReady,
+  },
+  'frozen-receiver': {
+    about: 'a replica that receives nothing any more and is shown as streaming',
+    options: {},
+    look: ['patronictl list', 'patctl list', 'patctl ready MEMBER --max-lag 1MiB'],
+    provoke: frozenReceiver,
   },
   'two-primaries': {
     about: "the leader's Patroni killed, its PostgreSQL left alone",
     options: {},
+    look: [
+      'patronictl list',
+      'patctl list',
+      'patctl leader',
+      'patctl check --explain two_primaries',
+    ],
     provoke: twoPrimaries,
   },
 } satisfies Record<string, Story>;
@@ -93,19 +126,21 @@ async function quorumSwitchover(lab: Lab): Promise<Provoked> {
   const { status } = await lab.rest(leader, '/switchover', { method: 'POST', body });
   if (status !== 503) throw new Error(`the switchover was answered with ${status}, not with 503`);
   await lab.waitHealthy();
-  return { member: leader, undo: () => Promise.resolve() };
+  return { member: candidate ?? '', undo: () => Promise.resolve(), undoBy: null };
 }
 
 /** What a demoted cluster leaves behind: a standby leader does not clean /sync up. */
 async function staleSync(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
-  const replica = await asyncReplica(lab);
+  const replica = lab.members.find(({ name }) => name !== leader)?.name ?? '';
   await lab.dcsPut('sync', JSON.stringify({ leader, sync_standby: replica }));
   const undo = async () => {
     await lab.dcsPut('sync', JSON.stringify({ leader: null, sync_standby: null }));
     await lab.waitHealthy();
   };
-  return { member: replica, undo };
+  const url = lab.etcd[0]?.url ?? '';
+  const undoBy = `ETCDCTL_API=3 etcdctl --endpoints ${url} del /service/${lab.scope}/sync`;
+  return { member: replica, undo, undoBy };
 }
 
 async function syncMismatch(lab: Lab): Promise<Provoked> {
@@ -119,7 +154,7 @@ async function syncMismatch(lab: Lab): Promise<Provoked> {
     lab.thaw(leader);
     await lab.waitHealthy();
   };
-  return { member: replica, undo };
+  return { member: replica, undo, undoBy: `lab thaw ${leader}` };
 }
 
 async function syncOverridden(lab: Lab): Promise<Provoked> {
@@ -134,26 +169,66 @@ async function syncOverridden(lab: Lab): Promise<Provoked> {
     await lab.psql(leader, 'SELECT pg_reload_conf()');
     await lab.waitHealthy();
   };
-  return { member: leader, undo };
+  const reset = 'ALTER SYSTEM RESET synchronous_standby_names';
+  const undoBy = `lab psql ${leader} -c '${reset}' && lab psql ${leader} -c 'SELECT pg_reload_conf()'`;
+  return { member: leader, undo, undoBy };
+}
+
+/** A client of PostgreSQL that outlives this process, and ends with the cluster at the latest. */
+function startClient(lab: Lab, program: string, args: string[]): ChildProcess {
+  const pgBin = findPgBin();
+  if (pgBin === null) throw new Error('PostgreSQL is not installed');
+  return startBeside(lab, join(pgBin, program), args);
+}
+
+/** Its working directory makes it a process of the cluster's, so that `down` finds it. */
+function startBeside(lab: Lab, command: string, args: string[]): ChildProcess {
+  const folder = join(lab.root, 'run');
+  const user: RunAs | null = unprivilegedUser();
+  const env = cleanEnv(folder);
+  const client = spawn(command, args, {
+    stdio: 'ignore',
+    detached: true,
+    cwd: folder,
+    env,
+    ...user,
+  });
+  client.unref();
+  return client;
+}
+
+function loginArgs(lab: Lab, member: string): string[] {
+  const where = ['-h', join(lab.root, 'run'), '-p', String(lab.member(member).port)];
+  return [...where, '-U', 'postgres'];
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  // Nothing waits for a process that was let go of.
+  child.ref();
+  child.kill('SIGKILL');
+  await exit;
 }
 
 /** pg_recvlogical that neither flushes nor reports: it answers keepalives and confirms nothing. */
 async function logicalBlocker(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
-  const pgBin = findPgBin();
-  if (pgBin === null) throw new Error('PostgreSQL is not installed');
   await lab.psql(leader, "SELECT pg_create_logical_replication_slot('outbox', 'test_decoding')");
-  const where = ['-h', join(lab.root, 'run'), '-p', String(lab.member(leader).port)];
-  const how = ['-U', 'postgres', '-d', 'postgres', '-S', 'outbox', '--start', '-f', '/dev/null'];
-  const user: RunAs | null = unprivilegedUser();
-  const client = spawn(join(pgBin, 'pg_recvlogical'), [...where, ...how, '-s', '0', '-F', '0'], {
-    stdio: 'ignore',
-    detached: true,
-    cwd: join(lab.root, 'run'),
-    env: cleanEnv(join(lab.root, 'run')),
-    ...user,
-  });
-  client.unref();
+  const how = [
+    '-d',
+    'postgres',
+    '-S',
+    'outbox',
+    '--start',
+    '-f',
+    '/dev/null',
+    '-s',
+    '0',
+    '-F',
+    '0',
+  ];
+  const client = startClient(lab, 'pg_recvlogical', [...loginArgs(lab, leader), ...how]);
   await eventually('the client is connected', 10_000, async () =>
     (
       await lab.psql(leader, "SELECT active FROM pg_replication_slots WHERE slot_name = 'outbox'")
@@ -165,14 +240,19 @@ async function logicalBlocker(lab: Lab): Promise<Provoked> {
   );
   await lab.psql(leader, 'INSERT INTO outbox SELECT generate_series(1, 1000)');
   const undo = async () => {
-    client.kill('SIGKILL');
+    await ended(client);
     await eventually('the slot can be dropped', 70_000, async () => {
       await lab.psql(leader, "SELECT pg_drop_replication_slot('outbox')");
       return true;
     });
     await lab.waitHealthy();
   };
-  return { member: leader, undo };
+  const end = `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL AND slot_type = $$logical$$`;
+  return {
+    member: leader,
+    undo,
+    undoBy: `kill ${client.pid ?? ''}   # or: lab psql ${leader} -c '${end}'`,
+  };
 }
 
 const WAL_TURNS = 12;
@@ -200,26 +280,130 @@ async function lostSlot(lab: Lab): Promise<Provoked> {
     await lab.rest(replica, '/reinitialize', { method: 'POST', body: { force: true } });
     await lab.waitHealthy();
   };
-  return { member: replica, undo };
+  return { member: replica, undo, undoBy: `patctl reinit ${lab.scope} ${replica} --force --wait` };
+}
+
+/** Made for each turn of the load; about 1 MB of WAL a second. */
+const LOAD_ROWS = 50;
+const LOAD_MS = 50;
+const LOAD_NAME = 'lab-load';
+/** A load that somebody forgot ends after ten minutes, and never fills the disk. */
+const LOAD_TURNS = 12_000;
+/** Written while the restored replica receives nothing: this is what it has to catch up with. */
+const BACKLOG_ROWS = 60_000;
+
+/** Small local transactions without end: no standby holds them up. */
+function startLoad(lab: Lab, leader: string): void {
+  const load = `DO $$ BEGIN FOR turn IN 1..${LOAD_TURNS} LOOP
+      INSERT INTO load SELECT repeat('x', 1000) FROM generate_series(1, ${LOAD_ROWS});
+      IF turn % 200 = 0 THEN TRUNCATE load; END IF;
+      COMMIT; PERFORM pg_sleep(${LOAD_MS / 1000});
+    END LOOP; END $$`;
+  const to = ['-d', `dbname=postgres application_name=${LOAD_NAME}`];
+  const args = ['-Xqc', 'SET synchronous_commit = local', '-c', load];
+  startClient(lab, 'psql', [...loginArgs(lab, leader), ...to, ...args]);
+}
+
+/** Its backend would go on without its client. */
+async function endLoadOn(lab: Lab, leader: string): Promise<void> {
+  const mine = `FROM pg_stat_activity WHERE application_name = '${LOAD_NAME}'`;
+  await eventually('the load has ended', 20_000, async () => {
+    await lab.psql(leader, `SELECT pg_terminate_backend(pid) ${mine}`);
+    return (await lab.psql(leader, `SELECT count(*) ${mine}`)) === '0';
+  });
+}
+
+async function writeBurst(lab: Lab, leader: string, rows: number): Promise<void> {
+  await lab.psql(
+    leader,
+    `SET client_min_messages = error; SET synchronous_commit = local;
+     CREATE TABLE IF NOT EXISTS load (line text);
+     INSERT INTO load SELECT repeat('x', 1000) FROM generate_series(1, ${rows});`,
+  );
+}
+
+/** Lets a process run for 10 ms in every second: a slow line. Ends with that process. */
+function throttle(lab: Lab, pid: number): ChildProcess {
+  const turns = `while kill -CONT ${pid}; do sleep 0.01; kill -STOP ${pid}; sleep 1; done`;
+  return startBeside(lab, '/bin/sh', ['-c', turns]);
+}
+
+/** The walreceiver of a PostgreSQL that was not there before, frozen as soon as it streams. */
+async function freezeNewReceiver(lab: Lab, member: string, before: number | null): Promise<number> {
+  return await eventually(
+    `${member} streams from its new data`,
+    60_000,
+    async () => {
+      if (lab.postmasterPid(member) === before) return null;
+      // Once a message has come it streams; before, it may still be on its way to ask for WAL.
+      const receiver = 'SELECT pid FROM pg_stat_wal_receiver WHERE latest_end_lsn IS NOT NULL';
+      const pid = Number(await lab.psql(member, receiver));
+      if (pid > 0) lab.freezePid(pid);
+      return pid;
+    },
+    20,
+  );
+}
+
+export interface NotReady extends Provoked {
+  /** Lets the rest come over a slow line; nothing comes before. */
+  flow: () => void;
+  /** Ends the writing, so that the leader's position stands still. */
+  endLoad: () => Promise<void>;
+  /** Ends the slow line: everything comes at once. */
+  release: () => Promise<void>;
 }
 
 async function notReady(lab: Lab): Promise<Provoked> {
+  const story = await restoreUnderLoad(lab);
+  story.flow();
+  return story;
+}
+
+/** A new base backup while somebody writes, 60 MB of which the replica has still to receive. */
+export async function restoreUnderLoad(lab: Lab): Promise<NotReady> {
+  const leader = await leaderOf(lab);
+  const member = await asyncReplica(lab);
+  await writeBurst(lab, leader, LOAD_ROWS);
+  startLoad(lab, leader);
+  const before = lab.postmasterPid(member);
+  const asked = await lab.rest(member, '/reinitialize', { method: 'POST', body: { force: true } });
+  if (asked.status !== 200) throw new Error(`reinitialize was answered with ${asked.status}`);
+  const pid = await freezeNewReceiver(lab, member, before);
+  await writeBurst(lab, leader, BACKLOG_ROWS);
+  let line: ChildProcess | null = null;
+  const flow = () => {
+    line = throttle(lab, pid);
+  };
+  const endLoad = () => endLoadOn(lab, leader);
+  const release = async () => {
+    if (line !== null) await ended(line);
+    lab.thawPid(pid);
+  };
+  const undo = async () => {
+    await endLoad();
+    await release();
+    await lab.psql(leader, 'SET synchronous_commit = local; DROP TABLE IF EXISTS load');
+    await lab.waitHealthy();
+  };
+  const undoBy = `lab psql ${leader} -c 'DROP TABLE load'   # ends the load; the rest comes by itself in a minute`;
+  return { member, undo, undoBy, flow, endLoad, release };
+}
+
+const FROZEN_ROWS = 5_000;
+
+async function frozenReceiver(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
   const replica = await asyncReplica(lab);
   const pid = await lab.walreceiverPid(replica);
   if (pid === null) throw new Error(`${replica} does not stream`);
   lab.freezePid(pid);
-  await lab.psql(
-    leader,
-    `CREATE TABLE IF NOT EXISTS load (line text);
-     SET synchronous_commit = local;
-     INSERT INTO load SELECT repeat('x', 1000) FROM generate_series(1, 20000);`,
-  );
+  await writeBurst(lab, leader, FROZEN_ROWS);
   const undo = async () => {
     lab.thawPid(pid);
     await lab.waitHealthy();
   };
-  return { member: replica, undo };
+  return { member: replica, undo, undoBy: `kill -CONT ${pid}` };
 }
 
 async function twoPrimaries(lab: Lab): Promise<Provoked> {
@@ -238,11 +422,39 @@ async function twoPrimaries(lab: Lab): Promise<Provoked> {
     await lab.start(leader);
     await lab.waitHealthy();
   };
-  return { member: leader, undo };
+  return { member: leader, undo, undoBy: `lab start ${leader}` };
 }
 
-export async function provoke(lab: Lab, name: string): Promise<Provoked> {
-  const story = Object.entries(STORIES).find(([story]) => story === name)?.[1];
-  if (!story) throw new Error(`no story ${name}; there are: ${Object.keys(STORIES).join(', ')}`);
-  return await story.provoke(lab);
+export type StoryName = keyof typeof STORIES;
+
+export function storyNames(): StoryName[] {
+  return Object.keys(STORIES) as StoryName[];
+}
+
+export async function provoke(lab: Lab, name: StoryName): Promise<Provoked> {
+  return await STORIES[name].provoke(lab);
+}
+
+/** What a person types next, as lines: how to see it, how to undo it, how to end all of it. */
+export function whatToDo(
+  lab: Pick<Lab, 'config' | 'patronictl' | 'scope' | 'member'>,
+  name: StoryName,
+  { member, undoBy }: Pick<Provoked, 'member' | 'undoBy'>,
+  toEnd: string,
+): string[] {
+  const typed = (line: string): string =>
+    line
+      .replaceAll('MEMBER', member)
+      .replaceAll('URL', lab.member(member).restUrl)
+      .replaceAll(/^patctl /g, `bin/patctl.cjs -c ${lab.config} `)
+      .replaceAll(/^patronictl /g, `${lab.patronictl} -c ${lab.config} `)
+      .replaceAll(/\blab (?=psql|thaw|start)/g, `npm run -s lab -- --scope ${lab.scope} `);
+  return [
+    `it is about ${member}; look with:`,
+    ...['patctl check', ...STORIES[name].look].map((line) => `  ${typed(line)}`),
+    'take the trouble away with:',
+    `  ${undoBy === null ? 'nothing: no harm was done' : typed(undoBy)}`,
+    'end with:',
+    `  npm run -s lab -- down --scope ${toEnd}`,
+  ];
 }

@@ -1,0 +1,84 @@
+/** `ready` by two addresses, without a DCS: what it says of each pair of answers. */
+import { expect, test } from 'vitest';
+import type { JsonObject } from '../../src/cluster/model.js';
+import { runFake } from '../support/fake-world.js';
+
+const LEADER: JsonObject = {
+  state: 'running',
+  role: 'primary',
+  xlog: { location: 5_000_000 },
+  patroni: { name: 'pg1', scope: 'demo' },
+};
+const REPLICA: JsonObject = {
+  state: 'running',
+  role: 'replica',
+  xlog: { received_location: 5_000_000, replayed_location: 4_000_000 },
+  replication_state: 'streaming',
+  patroni: { name: 'pg2', scope: 'demo' },
+};
+
+/** The member at one URL, whom it is compared with at the other. */
+async function ready(member: JsonObject, leader: JsonObject | null, ...args: string[]) {
+  const urls = ['--member-url', 'http://member:8008', '--leader-url', 'http://leader:8008'];
+  const answers: Record<string, JsonObject | null> = {
+    'http://member:8008': member,
+    'http://leader:8008': leader,
+  };
+  const cluster = {
+    keys: {},
+    call: (_: string, url: string) => {
+      const json = answers[url] ?? null;
+      if (json === null) return Promise.resolve({ kind: 'not_sent', reason: 'refused' } as const);
+      const answer = { status: 200, body: JSON.stringify(json), json };
+      return Promise.resolve({ kind: 'answered', answer } as const);
+    },
+  };
+  const { code, out, err } = await runFake(cluster, ['ready', 'pg2', ...urls, ...args]);
+  return { code, said: (out || err).trim() };
+}
+
+test('behind by what it has not replayed, or with --mode write not received', async () => {
+  expect(await ready(REPLICA, LEADER)).toEqual({
+    code: 1,
+    said: 'not ready: pg2 is 1000000 bytes behind',
+  });
+  expect(await ready(REPLICA, LEADER, '--max-lag', '1MB')).toEqual({
+    code: 0,
+    said: 'pg2 is ready',
+  });
+  expect(await ready(REPLICA, LEADER, '--max-lag', '999999')).toMatchObject({ code: 1 });
+  expect(await ready(REPLICA, LEADER, '--mode', 'write')).toMatchObject({ code: 0 });
+});
+
+test('not ready without streaming, whatever it has', async () => {
+  const alone = { ...REPLICA, replication_state: 'in archive recovery' };
+  expect(await ready(alone, LEADER, '--max-lag', '1GB')).toEqual({
+    code: 1,
+    said: 'not ready: pg2 does not stream (in archive recovery)',
+  });
+});
+
+test('a leader is ready, and nothing else will do to compare with', async () => {
+  const me = { ...LEADER, patroni: { name: 'pg2', scope: 'demo' } };
+  expect(await ready(me, me)).toEqual({ code: 0, said: 'pg2 is ready' });
+  const third = { ...REPLICA, patroni: { name: 'pg3', scope: 'demo' } };
+  expect(await ready(REPLICA, third, '--max-lag', '1GB')).toEqual({
+    code: 1,
+    said: "not ready: http://leader:8008 is pg3's, no leader: it is a replica",
+  });
+  const standbyLeader = { ...third, role: 'standby_leader' };
+  expect(await ready(REPLICA, standbyLeader, '--max-lag', '1MB')).toMatchObject({ code: 0 });
+});
+
+test('another member, another cluster, nobody', async () => {
+  const other = { ...REPLICA, patroni: { name: 'pg9', scope: 'demo' } };
+  expect(await ready(other, LEADER)).toMatchObject({
+    code: 1,
+    said: "not ready: http://member:8008 is pg9's",
+  });
+  const elsewhere = { ...LEADER, patroni: { name: 'pg1', scope: 'prod' } };
+  expect(await ready(REPLICA, elsewhere)).toMatchObject({ code: 1 });
+  const silent = await ready(REPLICA, null);
+  expect(silent.code).toBe(3);
+  expect(silent.said).toContain('http://leader:8008 does not answer: refused');
+});

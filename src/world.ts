@@ -1,6 +1,7 @@
 /** Makes the Tool that commands get: every witness connected when first asked for, closed at the end. */
-import type { Config } from './config/config.js';
-import type { Dcs } from './dcs/dcs.js';
+import type { Config, EtcdSettings } from './config/config.js';
+import type { Dcs, Endpoint } from './dcs/dcs.js';
+import type { ResolveSrv } from './dcs/srv.js';
 import { ToolError } from './errors.js';
 import type { Io } from './output/io.js';
 import type { Patroni } from './patroni/patroni.js';
@@ -15,6 +16,8 @@ export interface World {
   /** argv[1]: called as `patronictl` means --compat. */
   programName: string;
   signal: AbortSignal;
+  /** Instead of the machine's own DNS. */
+  resolveSrv?: ResolveSrv;
 }
 
 export const DEFAULT_TIMEOUT_MS = 3000;
@@ -61,7 +64,9 @@ export function makeTool(world: World): { tool: Tool; close: () => Promise<void>
 
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;
-  const dcs = once(async () => (opened = await connectDcs(await config(), flags.timeoutMs)));
+  const dcs = once(
+    async () => (opened = await connectDcs(await config(), flags.timeoutMs, world.resolveSrv)),
+  );
   const tool: Tool = {
     io,
     clock,
@@ -92,7 +97,11 @@ async function readConfig(world: World, flags: GlobalFlags): Promise<Config> {
   });
 }
 
-async function connectDcs(config: Config, timeoutMs: number): Promise<Dcs> {
+async function connectDcs(
+  config: Config,
+  timeoutMs: number,
+  resolveSrv: ResolveSrv | undefined,
+): Promise<Dcs> {
   const { etcd } = config;
   if (!etcd) {
     throw new ToolError('error', 'nothing tells where the DCS is', {
@@ -103,7 +112,7 @@ async function connectDcs(config: Config, timeoutMs: number): Promise<Dcs> {
   const { openDcs } = await import('./dcs/open.js');
   const { readPem } = await import('./config/pem.js');
   return openDcs({
-    endpoints: etcd.endpoints,
+    endpoints: await endpointsOf(etcd, timeoutMs, resolveSrv),
     username: etcd.username,
     password: etcd.password,
     ca: await readPem(etcd.cacert),
@@ -112,4 +121,20 @@ async function connectDcs(config: Config, timeoutMs: number): Promise<Dcs> {
     keyPassword: etcd.keyPassword,
     timeoutMs,
   });
+}
+
+/** As Patroni: what the DNS says, and only where it says nothing the hosts that are listed too. */
+async function endpointsOf(
+  { srv, endpoints }: EtcdSettings,
+  timeoutMs: number,
+  resolveSrv: ResolveSrv | undefined,
+): Promise<Endpoint[]> {
+  if (srv === null) return endpoints;
+  const { discoverEtcd } = await import('./dcs/srv.js');
+  try {
+    return await discoverEtcd(srv, timeoutMs, resolveSrv);
+  } catch (error) {
+    if (endpoints.length === 0) throw error;
+    return endpoints;
+  }
 }

@@ -1,5 +1,6 @@
 /** The effective configuration: what flags, environment and file came to. Reading it is load.ts's work. */
 import type { Endpoint } from '../dcs/dcs.js';
+import type { SrvDomain } from '../dcs/srv.js';
 
 /** TLS and login for Patroni's REST API. Paths, not contents. */
 export interface RestSettings {
@@ -14,7 +15,10 @@ export interface RestSettings {
 }
 
 export interface EtcdSettings {
+  /** With `srv` these are what is left when the DNS knows of none. */
   endpoints: Endpoint[];
+  /** The DNS is asked for the addresses. */
+  srv: SrvDomain | null;
   username: string | null;
   password: string | null;
   cacert: string | null;

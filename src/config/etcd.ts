@@ -3,7 +3,7 @@ import { ToolError } from '../errors.js';
 import type { EtcdSettings } from './config.js';
 import { notSupported, type DcsUrl } from './dcs-url.js';
 import { parseAddress, showEndpoint, type Address, type Protocol } from './endpoints.js';
-import { LOCATIONS } from './keys.js';
+import { LOCATIONS, SRV_KEYS } from './keys.js';
 import type { Reader } from './read.js';
 import { wrongValue, type Sourced } from './tree.js';
 
@@ -11,6 +11,9 @@ export interface FoundEtcd {
   settings: EtcdSettings | null;
   /** Printable, without logins; null when nothing tells where etcd is. */
   hosts: Sourced<string> | null;
+  /** The domain that the DNS is asked about, and the suffix. */
+  srv: Sourced<string> | null;
+  srvSuffix: Sourced<string> | null;
   username: Sourced<string> | null;
   password: Sourced<string> | null;
 }
@@ -27,8 +30,9 @@ const AFTER_ETCD3 = ['exhibitor', 'kubernetes', 'raft', 'zookeeper'];
 /** Settings for etcd v3; throws when the configuration means another DCS. */
 export function findEtcd(reader: Reader, url: DcsUrl | null, warnings: string[]): FoundEtcd {
   if (!url) checkOtherDcs(reader, warnings);
-  const inSection = locate(reader, url !== null, warnings);
+  const inSection = locate(reader, url !== null);
   const located = url ? { addresses: url.places.map(asAddress), from: url.from } : inSection;
+  const { srv, srvSuffix } = url ? NO_SRV : readSrv(reader);
   const fallback = protocolOf(reader, url !== null, inSection);
   const endpoints = (located?.addresses ?? []).map(({ protocol, host, port }) => ({
     protocol: protocol ?? fallback,
@@ -37,22 +41,48 @@ export function findEtcd(reader: Reader, url: DcsUrl | null, warnings: string[])
   }));
   const login = findLogin(reader, url, located);
   const text = (key: string): string | null => reader.text(`etcd3.${key}`)?.value ?? null;
+  const isKnown = located !== null || srv !== null;
   return {
     ...login,
     hosts: located && {
       value: endpoints.map(showEndpoint).join(','),
       from: located.from,
     },
-    settings: located && {
-      endpoints,
-      username: login.username?.value ?? null,
-      password: login.password?.value ?? null,
-      cacert: text('cacert'),
-      cert: text('cert'),
-      key: text('key'),
-      keyPassword: text('key_password'),
-    },
+    srv,
+    srvSuffix,
+    settings: isKnown
+      ? {
+          endpoints,
+          srv: srv && { domain: srv.value, suffix: srvSuffix?.value ?? null },
+          username: login.username?.value ?? null,
+          password: login.password?.value ?? null,
+          cacert: text('cacert'),
+          cert: text('cert'),
+          key: text('key'),
+          keyPassword: text('key_password'),
+        }
+      : null,
   };
+}
+
+const NO_SRV = { srv: null, srvSuffix: null };
+
+/** A proxy is taken as it is; of anything else service records are the stronger. */
+function readSrv(reader: Reader): Pick<FoundEtcd, 'srv' | 'srvSuffix'> {
+  if (reader.text('etcd3.proxy')) return NO_SRV;
+  const given = SRV_KEYS.map((name) => [name, reader.text(`etcd3.${name}`)] as const);
+  const [key, srv = null] = given.find(([, found]) => found !== null) ?? [];
+  if (key === undefined || srv === null) return NO_SRV;
+  const srvSuffix = reader.text('etcd3.srv_suffix');
+  for (const [name, found] of [
+    [key, srv],
+    ['srv_suffix', srvSuffix],
+  ] as const) {
+    if (found && !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(found.value)) {
+      throw wrongValue(`etcd3.${name}`, found.from, 'is not a name for the DNS');
+    }
+  }
+  return { srv, srvSuffix };
 }
 
 function asAddress(place: { host: string; port: number }): Address {
@@ -73,11 +103,9 @@ function checkOtherDcs(reader: Reader, warnings: string[]): void {
 }
 
 /** With `overruled`, nothing here decides where etcd is, so a broken address is no error. */
-function locate(reader: Reader, overruled: boolean, warnings: string[]): Located | null {
+function locate(reader: Reader, overruled: boolean): Located | null {
   try {
-    const located = readLocation(reader);
-    if (!overruled) checkSrv(reader, located !== null, warnings);
-    return located;
+    return readLocation(reader);
   } catch (error) {
     if (overruled && error instanceof ToolError) return null;
     throw error;
@@ -119,15 +147,6 @@ function addressOf(key: string, item: Sourced<string>, defaultPort: number | und
   const address = parseAddress(item.value, defaultPort);
   if ('problem' in address) throw wrongValue(key, item.from, address.problem);
   return address;
-}
-
-function checkSrv(reader: Reader, located: boolean, warnings: string[]): void {
-  for (const key of ['etcd3.srv', 'etcd3.discovery_srv', 'etcd3.srv_domain']) {
-    const srv = reader.text(key);
-    if (!srv) continue;
-    if (located) warnings.push(`${srv.from}: ${key} is ignored, the hosts that are given are used`);
-    else throw wrongValue(key, srv.from, 'is not supported yet: list the hosts in etcd3.hosts');
-  }
 }
 
 /** The protocol of addresses that name none; with `overruled` they stand in for the section's own. */

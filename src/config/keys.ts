@@ -37,8 +37,11 @@ export const ACCOUNTS = ['superuser', 'rewind', 'replication'] as const;
 /** Where etcd is; the first one that is given counts, as in Patroni. */
 export const LOCATIONS = ['proxy', 'url', 'hosts', 'host'] as const;
 
-/** Every way of saying where etcd is, service records included. */
-export const LOCATION_KEYS = [...LOCATIONS, 'srv', 'discovery_srv', 'srv_domain', 'srv_suffix'];
+/** The domain whose service records say it; the first one that is given counts here too. */
+export const SRV_KEYS = ['srv_domain', 'discovery_srv', 'srv'] as const;
+
+/** Every way of saying where etcd is, the strongest first. */
+export const LOCATION_KEYS = ['proxy', ...SRV_KEYS, 'url', 'hosts', 'host', 'srv_suffix'] as const;
 
 export const KEYS: readonly KeySpec[] = [
   ...section('', ['scope', 'namespace', 'name']),

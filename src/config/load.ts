@@ -4,7 +4,7 @@ import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
 import { environmentTree, type Env } from './environment.js';
 import { findEtcd, type FoundEtcd } from './etcd.js';
 import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
-import { KEYS, LOCATION_KEYS, LOCATIONS } from './keys.js';
+import { KEYS, LOCATION_KEYS } from './keys.js';
 import { configLogins } from './logins.js';
 import { printable } from './printable.js';
 import { makeReader, type Reader } from './read.js';
@@ -120,8 +120,8 @@ async function nodeFiles(): Promise<ConfigFiles> {
 function layer(file: MapTree, environment: MapTree, warnings: string[]): MapTree {
   const given = LOCATION_KEYS.filter((name) => lookUp(environment, `etcd3.${name}`) !== null);
   if (given.length === 0) return mergeTrees(file, environment);
-  const first = LOCATIONS.findIndex((name) => given.includes(name));
-  const stronger = LOCATIONS.slice(0, Math.max(first, 0)).find((name) => {
+  const first = LOCATION_KEYS.findIndex((name) => given.includes(name));
+  const stronger = LOCATION_KEYS.slice(0, first).find((name) => {
     return lookUp(file, `etcd3.${name}`) !== null;
   });
   if (stronger) {
@@ -205,6 +205,8 @@ function listSources(
     ...LOCATION_KEYS.map((name) => [`etcd3.${name}`, null] as const),
     ['etcd3.port', null],
     ['etcd3.hosts', row('etcd3.hosts', etcd.hosts)],
+    ['etcd3.srv', row('etcd3.srv', etcd.srv)],
+    ['etcd3.srv_suffix', row('etcd3.srv_suffix', etcd.srvSuffix)],
     ['etcd3.username', row('etcd3.username', etcd.username)],
     ['etcd3.password', row('etcd3.password', etcd.password)],
   ]);

@@ -1,7 +1,9 @@
 /** Witnesses that are slow, silent, guarded or behind TLS, on real clusters. */
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startDns } from '../support/dns-server.js';
 import { eventually } from '../support/eventually.js';
+import { runInProcess } from '../support/in-process.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { MONITOR_USER, PASSWORDS } from '../support/lab/configs.js';
 import { runPatctl } from '../support/run.js';
@@ -105,6 +107,20 @@ describe('a plain cluster', () => {
     const { members, witnesses } = JSON.parse(run.out) as Document;
     expect(members.map(({ witness }) => witness)).toEqual(['REST', 'REST', 'REST']);
     expect(witnesses.sql).toEqual({ asked: 0, answered: 0 });
+  });
+
+  test('etcd is found by the service records of a domain', async () => {
+    const { host = '', port = 0 } = lab.etcd[0] ?? {};
+    const dns = await startDns({ '_etcd-client-lab._tcp.lab.example': [{ host, port }] });
+    try {
+      const env = { PATRONI_ETCD3_SRV: 'lab.example', PATRONI_ETCD3_SRV_SUFFIX: 'lab' };
+      const run = await runInProcess(['list', lab.scope, '-f', 'json'], { env, ...dns });
+      expect([run.code, run.err]).toEqual([0, '']);
+      const members = JSON.parse(run.out) as { Member: string }[];
+      expect(members.map(({ Member }) => Member)).toEqual(['pg1', 'pg2', 'pg3']);
+    } finally {
+      await dns.close();
+    }
   });
 
   test('two frozen members cost one deadline, not a sum, and are named with the reason', async () => {

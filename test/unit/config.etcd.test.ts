@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/config/endpoints.js';
+import type { SrvDomain } from '../../src/dcs/srv.js';
 import { failure, FILE, hostsOf, load, loadYaml, sourceOf } from './config-support.js';
 
 describe('one address', () => {
@@ -78,11 +79,35 @@ describe('the etcd3 section', () => {
     expect(sourceOf(config, 'etcd3.password')).toBe(`*** < file ${FILE}:1`);
   });
 
-  it('does not look up service records yet', async () => {
-    const error = await failure(loadYaml('etcd3:\n  srv: example.org\n'));
-    expect(error.message).toBe(
-      `file ${FILE}:2: etcd3.srv is not supported yet: list the hosts in etcd3.hosts`,
-    );
+  it.each<[string, SrvDomain | null, string]>([
+    ['{srv: example.org}', { domain: 'example.org', suffix: null }, ''],
+    ['{srv: example.org, srv_suffix: blue}', { domain: 'example.org', suffix: 'blue' }, ''],
+    ['{discovery_srv: a.example}', { domain: 'a.example', suffix: null }, ''],
+    ['{srv: c, discovery_srv: b, srv_domain: a}', { domain: 'a', suffix: null }, ''],
+    ['{srv: example.org, hosts: [b]}', { domain: 'example.org', suffix: null }, 'http b 2379'],
+    [
+      '{srv: example.org, url: "https://b"}',
+      { domain: 'example.org', suffix: null },
+      'https b 2379',
+    ],
+    ['{srv: example.org, proxy: "http://p:1"}', null, 'http p 1'],
+  ])('leaves it to the DNS: %s', async (section, srv, hosts) => {
+    const config = await loadYaml(`etcd3: ${section}`);
+    expect(config.etcd?.srv).toEqual(srv);
+    expect(hostsOf(config)).toBe(hosts);
+    expect(sourceOf(config, 'etcd3.srv')).toBe(srv ? `${srv.domain} < file ${FILE}:1` : 'none');
+  });
+
+  it('takes no address for a name of the DNS', async () => {
+    const error = await failure(loadYaml('etcd3:\n  srv: https://example.org\n'));
+    expect(error.message).toBe(`file ${FILE}:2: etcd3.srv is not a name for the DNS`);
+  });
+
+  it('--dcs-url needs no DNS', async () => {
+    const config = await loadYaml('etcd3: {srv: example.org}', {
+      flags: { dcsUrl: 'etcd3://flag:1' },
+    });
+    expect([config.etcd?.srv, hostsOf(config)]).toEqual([null, 'http flag 1']);
   });
 
   it('knows nothing of etcd when nothing is said', async () => {
@@ -155,6 +180,7 @@ describe('--dcs-url', () => {
     });
     expect(config.etcd).toEqual({
       endpoints: [{ protocol: 'https', host: 'h', port: 1 }],
+      srv: null,
       username: 'u',
       password: 'q',
       cacert: '/ca',

@@ -56,6 +56,7 @@ describe('a whole patroni.yml', () => {
           { protocol: 'https', host: '10.0.0.1', port: 2379 },
           { protocol: 'https', host: '10.0.0.2', port: 2379 },
         ],
+        srv: null,
         username: 'root',
         password: 'etcd-secret',
         cacert: '/etcd/ca.pem',

@@ -12,6 +12,8 @@ export default defineConfig({
           exclude: ['test/**/*.live.test.ts'],
           // Otherwise vitest leaves one of two cores idle.
           maxWorkers: 2,
+          // No test here holds state outside itself, so the program is imported once a worker.
+          isolate: false,
           // Nothing here waits for anything: a test that is slow has a busy machine.
           testTimeout: 60_000,
         },

@@ -1,5 +1,5 @@
 /**
- * Puts on this machine what the lab needs and nothing more: etcd, PostgreSQL and Python from the
+ * Puts on this machine what the lab needs and nothing more: etcd, PostgreSQL, Python and shells from the
  * distribution, Patroni from PyPI. Quick when nothing is missing: it only looks for files then.
  * Run it as `tsx test/support/setup.ts [PATRONI-VERSION…]`; the lab calls it too.
  */
@@ -43,13 +43,23 @@ const log = (line: string): void => void process.stderr.write(`setup: ${line}\n`
 
 /** Makes sure that everything is installed and says where it is. */
 export async function ensureSetup(patroni: string = DEFAULT_PATRONI): Promise<LabPrograms> {
-  if (missingPackages().length > 0) await installPackages();
+  if (missingPackages().length > 0) await installPackages(missingPackages);
   const patroniBin = await ensurePatroni(patroni);
   const pgBin = findPgBin();
   const etcd = findProgram('etcd');
   const etcdctl = findProgram('etcdctl');
-  if (pgBin === null || etcd === null || etcdctl === null) throw new SetupError(howToInstall());
+  if (pgBin === null || etcd === null || etcdctl === null)
+    throw new SetupError(howToInstall(missingPackages()));
   return { etcd, etcdctl, pgBin, patroniBin };
+}
+
+/** Makes sure that the shells are there whose completion is tested. No cluster needs them. */
+export async function ensureShells(): Promise<void> {
+  if (missingShells().length > 0) await installPackages(missingShells);
+}
+
+function missingShells(): string[] {
+  return ['bash', 'zsh', 'fish'].filter((shell) => findProgram(shell) === null);
 }
 
 /** PostgreSQL's programs: version 15 where it is installed, else the newest. */
@@ -99,10 +109,10 @@ function hasVenv(): boolean {
   );
 }
 
-function howToInstall(): string {
+function howToInstall(packages: readonly string[]): string {
   return (
-    `the lab needs packages that are not installed, and this user may not install them. ` +
-    `Run as root:\n  apt-get update && apt-get install -y --no-install-recommends ${missingPackages().join(' ')}`
+    `the lab and its tests need packages that are not installed, and this user may not install them. ` +
+    `Run as root:\n  apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`
   );
 }
 
@@ -141,11 +151,14 @@ if [ -d /run/systemd/system ]; then
 fi
 `;
 
-async function installPackages(): Promise<void> {
+/** Installs what is missing, and looks again for it when it is its turn. */
+async function installPackages(missing: () => string[]): Promise<void> {
   const asRoot = rootCommand();
-  if (asRoot === null || findProgram('apt-get') === null) throw new SetupError(howToInstall());
+  if (asRoot === null || findProgram('apt-get') === null) {
+    throw new SetupError(howToInstall(missing()));
+  }
   await withLock(join('/tmp', 'patctl-lab-setup.lock'), 600_000, () => {
-    const packages = missingPackages();
+    const packages = missing();
     if (packages.length === 0) return;
     log(`installing ${packages.join(' ')}`);
     const [command, ...before] = [...asRoot, 'sh', '-c', INSTALL_SCRIPT, 'setup', ...packages];
@@ -234,6 +247,7 @@ async function main(args: string[]): Promise<void> {
   const wanted = args.includes('all') ? KNOWN_PATRONI : args.length > 0 ? args : [DEFAULT_PATRONI];
   try {
     for (const version of wanted) await ensureSetup(version);
+    if (args.includes('all')) await ensureShells();
     log(`ready: Patroni ${wanted.join(', ')}`);
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));

@@ -1,10 +1,10 @@
 /** Sends the one request and sees it through: at once, or for later. */
-import { type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
+import { type Answer, type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
 import type { Cluster, Snapshot } from '../cluster/model.js';
 import { planOf, type Plan } from '../cluster/plan.js';
 import { streamsFromRemote } from '../cluster/preflight/leader.js';
 import { sameName, viewOf, type View } from '../cluster/roles.js';
-import { ToolError } from '../errors.js';
+import { ToolError, type Evidence } from '../errors.js';
 import { until } from '../operate/wait.js';
 import { readSnapshot } from '../snapshot.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
@@ -45,10 +45,11 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
       base: read,
       timeoutMs: options.timeout,
     },
-    () =>
-      options.via === 'dcs'
-        ? sendOverDcs(tool, cluster, plan)
-        : sendOverRest(tool, cluster, plan, Math.min(options.timeout, limitMs + MARGIN_MS)),
+    (asking) => {
+      if (options.via === 'dcs') return sendOverDcs(tool, cluster, plan, asking);
+      const awaitMs = Math.min(options.timeout, limitMs + MARGIN_MS);
+      return sendOverRest(tool, cluster, plan, awaitMs, asking);
+    },
     {
       step: ({ name, atMs, member, said }) => report({ step: name, atMs, member, said }),
       holding: (stoppingMs) =>
@@ -122,6 +123,7 @@ async function concluded(
   first: Snapshot,
 ): Promise<Conclusion> {
   const { plan } = change.story;
+  if (verdict === null && sent === null) throw notSentYet(plan);
   if (verdict === null) return stoppedWaiting(change, progress);
   const { ending, code, words } = verdict;
   const conclusion: Conclusion = { ending, code, message: words };
@@ -131,6 +133,8 @@ async function concluded(
     const why = await whyNot(change, first);
     if (why.length > 0) conclusion.evidence = why;
   }
+  // Whoever looks at it later has to know what was asked, and of whom.
+  if (ending === 'unconfirmed' && sent) conclusion.evidence = [requestSaid(plan, sent)];
   await print(change, conclusion, sent);
   return conclusion;
 }
@@ -266,7 +270,12 @@ function stands({ failover }: Cluster, { story }: Change, { atMs }: Scheduled): 
   return sameTime && failover.candidate === plan.candidate && failover.leader === plan.leader;
 }
 
-function notSeen(plan: Plan, { answer }: Sent): Conclusion {
+function requestSaid(plan: Plan, { to }: Sent): Evidence {
+  return { witness: 'request', subject: to, said: JSON.stringify(requestBody(plan)) };
+}
+
+function notSeen(plan: Plan, sent: Sent & { answer: Answer }): Conclusion {
+  const { answer } = sent;
   const said =
     answer.kind === 'lost'
       ? `the answer was lost: ${answer.reason}`
@@ -275,7 +284,7 @@ function notSeen(plan: Plan, { answer }: Sent): Conclusion {
     ending: 'unconfirmed',
     code: 'schedule_not_seen',
     message: `the schedule was sent and does not stand in /failover; ${said}`,
-    evidence: [{ witness: 'request', subject: 'sent', said: JSON.stringify(requestBody(plan)) }],
+    evidence: [requestSaid(plan, sent)],
     hint: `look with: patctl status ${planArgument(plan)}`,
   };
 }

@@ -7,6 +7,7 @@ import {
   leadsSince,
   stepOf,
   verdictOf,
+  type Answer,
   type Goal,
   type Progress,
   type Sighting,
@@ -18,7 +19,7 @@ import type { KeyValue, RangeRead } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
 import { untilAborted } from '../operate/wait.js';
 import type { Tool } from '../tool.js';
-import type { Sent } from './request.js';
+import type { Asking, Sent } from './request.js';
 
 /** What is told while it goes on. */
 export interface Listener {
@@ -58,14 +59,14 @@ const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not ask
 export async function follow(
   tool: Tool,
   options: FollowOptions,
-  send: () => Promise<Sent>,
+  send: (asking: Asking) => Promise<Sent & { answer: Answer }>,
   listener: Listener,
 ): Promise<Followed> {
   const startedMs = tool.clock.nowMs();
   const over = new AbortController();
   const signal = AbortSignal.any([tool.signal, over.signal]);
   let progress = begin(options.goal);
-  let sent: Sent | null = null;
+  const request: { to: string | null; answer: Answer | null } = { to: null, answer: null };
   const failures: Error[] = [];
 
   const see = (sighting: Sighting): void => {
@@ -81,8 +82,13 @@ export async function follow(
   };
   const ask = async (): Promise<void> => {
     try {
-      sent = await untilAborted(send(), signal);
-      if (sent) see({ type: 'answer', atMs: tool.clock.nowMs(), answer: sent.answer });
+      const sent = await untilAborted(
+        send((member) => (request.to = member)),
+        signal,
+      );
+      if (sent === null) return;
+      request.answer = sent.answer;
+      see({ type: 'answer', atMs: tool.clock.nowMs(), answer: sent.answer });
     } catch (error) {
       fail(error);
     }
@@ -98,6 +104,8 @@ export async function follow(
   ]);
   const [failure] = failures;
   if (failure) throw failure;
+  const { to, answer } = request;
+  const sent = to === null ? null : { to, answer };
   if (!verdictOf(progress).done && tool.signal.aborted) return { progress, verdict: null, sent };
   return { progress, verdict: atDeadline(progress, tool.clock.nowMs() - startedMs), sent };
 }

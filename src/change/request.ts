@@ -13,8 +13,14 @@ import { planArgument } from './advice.js';
 export interface Sent {
   /** A member's name, or `DCS`. */
   to: string;
-  answer: Answer;
+  /** Null: what became of it was seen, or the time was over, before the answer came. */
+  answer: Answer | null;
 }
+
+/** Called right before the request leaves, with whom it goes to; with null when it surely did not arrive. */
+export type Asking = (to: string | null) => void;
+
+const UNHEARD: Asking = () => undefined;
 
 /** The body of the POST, key by key as patronictl sends it: a candidate that is Patroni's choice is null. */
 export function requestBody(plan: Plan): JsonObject {
@@ -40,7 +46,8 @@ export async function sendOverRest(
   cluster: Cluster,
   plan: Plan,
   timeoutMs: number,
-): Promise<Sent> {
+  asking: Asking = UNHEARD,
+): Promise<Sent & { answer: Answer }> {
   const patroni = await tool.patroni();
   const reasons: { member: string; reason: string }[] = [];
   for (const { name, apiUrl } of targets(cluster, plan)) {
@@ -57,16 +64,18 @@ export async function sendOverRest(
     }
     if (tool.signal.aborted) throw notSentYet(plan);
     const body = requestBody(plan);
+    asking(name);
     let outcome = await patroni.call('POST', apiUrl, `/${plan.kind}`, body, timeoutMs);
     if (outcome.kind === 'answered' && isTooOld(plan, outcome.answer)) {
       outcome = await patroni.call('POST', apiUrl, '/failover', body, timeoutMs);
     }
-    if (outcome.kind === 'not_sent') reasons.push({ member: name, reason: outcome.reason });
-    else if (outcome.kind === 'lost') return { to: name, answer: outcome };
-    else {
+    if (outcome.kind === 'lost') return { to: name, answer: outcome };
+    if (outcome.kind === 'answered') {
       const { status, body: text } = outcome.answer;
       return { to: name, answer: { kind: 'answered', status, text: oneLine(text).trim() } };
     }
+    asking(null);
+    reasons.push({ member: name, reason: outcome.reason });
   }
   throw unreachable(plan, reasons);
 }
@@ -110,7 +119,12 @@ function unreachable(plan: Plan, reasons: { member: string; reason: string }[]):
 }
 
 /** Writes the request to /failover, only if it is as it was read and empty. */
-export async function sendOverDcs(tool: Tool, cluster: Cluster, plan: Plan): Promise<Sent> {
+export async function sendOverDcs(
+  tool: Tool,
+  cluster: Cluster,
+  plan: Plan,
+  asking: Asking = UNHEARD,
+): Promise<Sent & { answer: Answer }> {
   if (cluster.failover !== null) throw pending(plan);
   const { namespace } = await tool.config();
   const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
@@ -118,6 +132,7 @@ export async function sendOverDcs(tool: Tool, cluster: Cluster, plan: Plan): Pro
   const value = JSON.stringify(candidate === null ? body : { ...body, member: candidate });
   if (tool.signal.aborted) throw notSentYet(plan);
   const dcs = await tool.dcs();
+  asking('DCS');
   try {
     const written = await dcs.txn(
       [{ key, modRevision: cluster.failoverRevision }],

@@ -322,6 +322,30 @@ describe('other endings', () => {
     expect((await runIn(world, ['switchover', '--force'])).code).toBe(0);
   });
 
+  test('dropped before it was answered: what was sent, and to whom, is said all the same', async () => {
+    const world = changeWorld();
+    world.answer = async () => {
+      world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);
+      await breathe();
+      world.dcs.put(`${PREFIX}failover`, '{}');
+      return await new Promise(() => undefined);
+    };
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json']);
+    const sent = { to: world.leader, status: null, text: null, lost: null };
+    expect([run.code, document(run.out)]).toMatchObject([1, { code: 'dropped_by_patroni', sent }]);
+  });
+
+  test('never answered, nothing seen: exit 5 with the request as evidence', async () => {
+    const world = changeWorld();
+    world.answer = () => new Promise(() => undefined);
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json', '--timeout', '1']);
+    expect(run.code).toBe(5);
+    const { evidence, sent } = document(run.out);
+    expect(sent).toEqual({ to: world.leader, status: null, text: null, lost: null });
+    const said = JSON.stringify({ leader: world.leader, candidate: null });
+    expect(evidence).toEqual([{ witness: 'request', subject: world.leader, said }]);
+  });
+
   test('SIGINT while waiting: 130, and the operation is left alone', async () => {
     const world = changeWorld();
     const interrupt = new AbortController();

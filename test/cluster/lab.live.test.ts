@@ -9,7 +9,7 @@ import { openCluster, startCluster, type Lab } from '../support/lab/cluster.js';
 import { down, downOrphans } from '../support/lab/down.js';
 import { ownerOf, type Owner } from '../support/lab/lock.js';
 import { cleanEnv, labProcesses, runProgram } from '../support/lab/process.js';
-import { runPatronictl } from '../support/run.js';
+import { runPatctl, runPatronictl } from '../support/run.js';
 import { privateCluster, sharedCluster, testOwner } from '../support/shared.js';
 
 const CLI = fileURLToPath(new URL('../support/lab/cli.ts', import.meta.url));
@@ -173,6 +173,13 @@ test('TLS everywhere, a password for REST, a standby cluster in the same etcd', 
     await expect(lab.rest('pg1', '/patroni', { certs: null })).rejects.toThrow();
     const anonymous = await lab.rest('pg1', '/reload', { method: 'POST', auth: undefined });
     expect(anonymous.status).toBe(401);
+
+    const urls = ['--member-url', lab.member('pg2').restUrl];
+    urls.push('--leader-url', lab.member('pg1').restUrl);
+    const ready = ['ready', 'pg2', '--max-lag', '1MiB', ...urls];
+    expect(await runPatctl(['-c', lab.config, ...ready])).toMatchObject({ code: 0, err: '' });
+    // Without the certificates nobody can tell.
+    expect(await runPatctl(ready)).toMatchObject({ code: 3, out: '' });
 
     const scope = `${lab.scope}-standby`;
     const options = { scope, standbyOf: lab.scope, members: 1 };

@@ -14,7 +14,8 @@ export interface RunOptions {
 
 export type RunResult = ProgramResult;
 
-const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+/** The built program's start. */
+export const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
 
 /** No home at all: no ~/.pgpass, no ~/.config of whoever runs the tests. A test may name one in `env`. */
 const NO_HOME = '/nonexistent';

@@ -6,6 +6,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { eventually } from '../eventually.js';
 import { DEFAULT_PATRONI, ensureSetup, type LabPrograms } from '../setup.js';
+import { writeCitus } from './citus.js';
 import { clientYaml, memberYaml, MONITOR_USER, PASSWORDS } from './configs.js';
 import { controller, type Lab } from './controller.js';
 import { takeDown } from './down.js';
@@ -14,6 +15,7 @@ import { withLock, type Owner } from './lock.js';
 import { labProcesses, signal, unprivilegedUser } from './process.js';
 import {
   configOf,
+  etcdHome,
   readState,
   rootOf,
   scopeLock,
@@ -41,6 +43,7 @@ const DEFAULTS: ClusterOptions = {
   syncNodes: 1,
   patroni: DEFAULT_PATRONI,
   standbyOf: null,
+  citus: null,
   tags: {},
   etcd: 1,
   restAuth: false,
@@ -48,6 +51,7 @@ const DEFAULTS: ClusterOptions = {
   loopWait: 2,
   dcs: {},
   parameters: {},
+  restProxies: {},
 };
 
 export interface StartHow {
@@ -95,9 +99,11 @@ function checked(options: ClusterOptions): ClusterOptions {
     const number = /^pg([1-9])$/.exec(name)?.[1];
     if (Number(number ?? 99) > members) throw new LabError(`tags for an unknown member: ${name}`);
   }
-  if (standbyOf === null) return options;
-  const source = readState(standbyOf);
-  if (source === null) throw new LabError(`no cluster ${standbyOf} to be a standby cluster of`);
+  const home = etcdHome(options);
+  if (home === scope) return options;
+  const source = readState(home);
+  if (source === null && standbyOf === null) throw new LabError(`no cluster ${home} with group 0`);
+  if (source === null) throw new LabError(`no cluster ${home} to be a standby cluster of`);
   return { ...options, tls: source.options.tls };
 }
 
@@ -108,8 +114,9 @@ async function prepare(
   owner: Owner | null,
 ): Promise<ClusterState> {
   const root = rootOf(options.scope);
-  const source = options.standbyOf === null ? null : readState(options.standbyOf);
-  const followed = source === null ? null : await leadingMember(source);
+  const home = etcdHome(options);
+  const source = home === options.scope ? null : readState(home);
+  const followed = source === null || options.citus ? null : await leadingMember(source);
   const etcdCount = source === null ? options.etcd : 0;
   const state = await withFreePorts(2 * (etcdCount + options.members), (ports) => {
     const next = (): number => ports.shift() ?? 0;
@@ -117,7 +124,9 @@ async function prepare(
       options,
       owner,
       etcd: source?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
-      members: names('pg', options.members).map((name) => member(options, name, next)),
+      members: names(memberPrefix(options), options.members).map((name) =>
+        member(options, name, next),
+      ),
       source: followed,
       certs: options.tls ? (source?.certs ?? join(root, 'certs')) : null,
       patronictl: join(programs.patroniBin, 'patronictl'),
@@ -136,6 +145,10 @@ async function leadingMember(source: ClusterState): Promise<LabMember> {
   if (found === undefined) throw new LabError(`${source.options.scope} has no leader to follow`);
   return found;
 }
+
+/** Patroni takes a worker with a name of the coordinator's for the coordinator's own. */
+const memberPrefix = ({ citus }: ClusterOptions): string =>
+  citus !== null && citus.group > 0 ? 'wk' : 'pg';
 
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
@@ -172,6 +185,7 @@ function writeFiles(state: ClusterState, programs: LabPrograms): void {
     const user = unprivilegedUser();
     if (user !== null) chownSync(path, user.uid, user.gid);
   };
+  if (state.options.citus !== null) writeCitus(root, programs.pgBin);
   for (const folder of ['data', 'run', 'log']) {
     mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
     own(join(root, folder));

@@ -1,6 +1,7 @@
 /** The files that Patroni, patctl and patronictl read, as plain objects written out as YAML. */
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { citusParameters, citusPostInit } from './citus.js';
 import { rootOf, type ClusterState, type LabMember } from './state.js';
 
 /** Fixed, so that a standby cluster can log in to its source, and easy to look for in output. */
@@ -27,13 +28,14 @@ export function memberYaml(state: ClusterState, member: LabMember, pgBin: string
     log: { level: 'INFO' },
     restapi: {
       listen: address,
-      connect_address: address,
+      connect_address: state.options.restProxies[member.name] ?? address,
       ...restAuthentication(state),
       ...restServerTls(state),
     },
     bootstrap: {
       dcs: dynamicConfiguration(state),
       initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums', 'no-sync'],
+      ...(state.options.citus === null ? {} : { post_init: citusPostInit(root, pgBin) }),
     },
     postgresql: {
       listen: `127.0.0.1:${member.port}`,
@@ -45,7 +47,11 @@ export function memberYaml(state: ClusterState, member: LabMember, pgBin: string
       use_unix_socket_repl: true,
       basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
       authentication: authentication(state),
-      parameters: { unix_socket_directories: join(root, 'run'), ...serverTls(state) },
+      parameters: {
+        unix_socket_directories: join(root, 'run'),
+        ...serverTls(state),
+        ...(state.options.citus === null ? {} : citusParameters(root)),
+      },
     },
     ...(tags === undefined ? {} : { tags }),
   });
@@ -67,9 +73,11 @@ function commonPart(state: ClusterState): Record<string, unknown> {
     certs === null
       ? {}
       : { ...certificates(certs, 'cacert', 'certfile', 'keyfile'), insecure: false };
+  const { scope, citus } = state.options;
   return {
-    scope: state.options.scope,
+    scope: citus?.of ?? scope,
     namespace: '/service/',
+    ...(citus === null ? {} : { citus: { group: citus.group, database: 'postgres' } }),
     etcd3:
       certs === null
         ? { hosts }

@@ -18,7 +18,15 @@ import {
   waitGone,
   type LabProcess,
 } from './process.js';
-import { configOf, rootOf, type ClusterState, type EtcdNode, type LabMember } from './state.js';
+import {
+  configOf,
+  etcdHome,
+  keysOf,
+  rootOf,
+  type ClusterState,
+  type EtcdNode,
+  type LabMember,
+} from './state.js';
 
 /** The one JSON line of `lab up` and `lab status`. */
 export interface Description {
@@ -85,7 +93,7 @@ export interface Lab {
   psql(name: string, sql: string, options?: PsqlOptions): Promise<string>;
   rest(name: string, path: string, options?: HttpOptions): Promise<HttpAnswer>;
   etcdctl(...args: string[]): Promise<string>;
-  /** A key below /service/SCOPE/, e.g. `sync`. */
+  /** One of the cluster's keys, below /service/SCOPE/, e.g. `sync`. */
   dcsGet(key: string): Promise<string | null>;
   /** Writes such a key by hand. */
   dcsPut(key: string, value: string): Promise<void>;
@@ -111,9 +119,9 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
   };
   const etcdNode = (name: string): EtcdNode | undefined =>
     state.etcd.find((node) => node.name === name);
-  // A standby cluster's etcd lies in its source's folder.
+  // A standby cluster's etcd lies in its source's folder, a Citus group's in that of group 0.
   const folderOf = (name: string): string =>
-    etcdNode(name) === undefined ? root : rootOf(state.options.standbyOf ?? scope);
+    etcdNode(name) === undefined ? root : rootOf(etcdHome(state.options));
   const all = (name: string): LabProcess[] =>
     labProcesses(folderOf(name)).filter((found) => found.name === name);
   const main = (name: string): LabProcess | undefined =>
@@ -260,7 +268,7 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
     etcdctl,
     dcsGet: (key) => dcsGet(state, key),
     dcsPut: async (key, value) => {
-      await etcdctl('put', `/service/${scope}/${key}`, value);
+      await etcdctl('put', `${keysOf(state.options)}${key}`, value);
     },
     leader: () => dcsGet(state, 'leader'),
     waitHealthy,
@@ -288,7 +296,7 @@ function etcdArguments(state: ClusterState, node: EtcdNode): string[] {
     `--listen-peer-urls=${peer(node)}`,
     `--initial-advertise-peer-urls=${peer(node)}`,
     `--initial-cluster=${state.etcd.map((one) => `${one.name}=${peer(one)}`).join(',')}`,
-    `--initial-cluster-token=${state.options.standbyOf ?? state.options.scope}`,
+    `--initial-cluster-token=${etcdHome(state.options)}`,
     '--initial-cluster-state=new',
     '--unsafe-no-fsync',
     ...tls,

@@ -6,6 +6,7 @@ import { dcsForget } from './health.js';
 import { isOwnerAlive, withLock, type Owner } from './lock.js';
 import { labProcesses, signal, waitGone } from './process.js';
 import {
+  etcdHome,
   listScopes,
   readState,
   removeLabFolderIfEmpty,
@@ -14,10 +15,11 @@ import {
   type ClusterState,
 } from './state.js';
 
-/** Takes one cluster down, and before it those that are standby clusters of it. */
+/** Takes one cluster down, and before it those that live in its etcd: standby clusters, Citus groups. */
 export async function down(scope: string): Promise<void> {
   for (const other of listScopes()) {
-    if (other !== scope && readState(other)?.options.standbyOf === scope) await down(other);
+    const state = readState(other);
+    if (other !== scope && state !== null && etcdHome(state.options) === scope) await down(other);
   }
   await withLock(scopeLock(scope), 120_000, () => takeDown(scope));
   removeLabFolderIfEmpty();
@@ -54,7 +56,9 @@ export async function takeDown(scope: string): Promise<void> {
   signalAll(root, () => true, 'SIGCONT');
   // An immediate shutdown, which frees shared memory; SIGKILL would leave it.
   signalAll(root, (kind) => kind === 'postmaster', 'SIGQUIT');
-  if (state !== null && state.source !== null) await dcsForget(state).catch(() => undefined);
+  if (state !== null && etcdHome(state.options) !== scope) {
+    await dcsForget(state).catch(() => undefined);
+  }
   signalAll(root, (kind) => kind === 'etcd', 'SIGKILL');
   const servers = () => labProcesses(root).filter(({ kind }) => kind === 'postmaster');
   await waitGone(servers, 8_000);

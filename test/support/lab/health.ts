@@ -1,6 +1,6 @@
 /** Is the cluster what was asked for? Asked of etcd and of every member's Patroni. */
 import { httpRequest, type HttpAnswer } from './http.js';
-import type { ClusterState, EtcdNode, LabMember } from './state.js';
+import { keysOf, type ClusterState, type EtcdNode, type LabMember } from './state.js';
 
 interface Walsender {
   application_name: string;
@@ -15,18 +15,18 @@ interface MemberAnswer {
   replication?: Walsender[];
 }
 
-/** One key below the scope's folder in etcd; null when it is not there. */
+/** One of the cluster's keys in etcd; null when it is not there. */
 export async function dcsGet(state: ClusterState, key: string): Promise<string | null> {
-  const full = `/service/${state.options.scope}/${key}`;
+  const full = `${keysOf(state.options)}${key}`;
   const answer = await askEtcd(state, '/v3/kv/range', { key: base64(full) });
   const { kvs } = answer.json as { kvs?: { value?: string }[] };
   const value = kvs?.[0]?.value;
   return value === undefined ? null : Buffer.from(value, 'base64').toString('utf8');
 }
 
-/** Deletes all keys of the scope. */
+/** Deletes all keys of the cluster. */
 export async function dcsForget(state: ClusterState): Promise<void> {
-  const prefix = `/service/${state.options.scope}/`;
+  const prefix = keysOf(state.options);
   const end = prefix.replace(/\/$/, '0');
   const body = { key: base64(prefix), range_end: base64(end) };
   await askEtcd(state, '/v3/kv/deleterange', body);

@@ -43,6 +43,11 @@ export interface ClusterOptions {
   patroni: string;
   /** Scope of the lab's cluster that this one is a standby cluster of; its etcd is used. */
   standbyOf: string | null;
+  /**
+   * One group of a Citus cluster: its keys are below /service/OF/GROUP/. `of` is the scope of the lab's
+   * cluster that has the etcd, group 0, and is what Patroni calls all of them.
+   */
+  citus: { group: number; of: string } | null;
   /** By member name. */
   tags: Record<string, Tags>;
   etcd: 1 | 3;
@@ -53,6 +58,8 @@ export interface ClusterOptions {
   dcs: Record<string, unknown>;
   /** More PostgreSQL parameters in the dynamic configuration. */
   parameters: Record<string, string | number | boolean>;
+  /** `HOST:PORT` that a member tells others instead of its own REST address, by name. */
+  restProxies: Record<string, string>;
 }
 
 export interface ClusterState {
@@ -77,6 +84,16 @@ export const LAB_FOLDER = `/tmp/patctl-lab-${process.getuid?.() ?? 0}`;
 
 export function rootOf(scope: string): string {
   return join(LAB_FOLDER, scope);
+}
+
+/** Where the cluster's keys are, as Patroni reckons it. */
+export function keysOf({ scope, citus }: ClusterOptions): string {
+  return citus ? `/service/${citus.of}/${citus.group}/` : `/service/${scope}/`;
+}
+
+/** The scope of the lab's cluster in whose folder the etcd lies. */
+export function etcdHome({ scope, standbyOf, citus }: ClusterOptions): string {
+  return standbyOf ?? citus?.of ?? scope;
 }
 
 /** A file that patctl and the real patronictl take with -c. */

@@ -1,0 +1,102 @@
+/** A standby cluster on real Patroni: the standby leader is moved, takes no writes, and follows its remote. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { change, stepsOf, streamingMembers, type Changed } from '../support/change.js';
+import { eventually } from '../support/eventually.js';
+import type { Lab } from '../support/lab/cluster.js';
+import { runPatctl } from '../support/run.js';
+import { finished, mirrored, ours, theirs, timeless } from '../support/screens.js';
+import { privateCluster } from '../support/shared.js';
+import { onTerminal } from '../support/terminal.js';
+
+let source: Lab;
+let lab: Lab;
+
+beforeAll(async () => {
+  source = await privateCluster({ members: 1, loopWait: 1 });
+  // Synchronous mode has no meaning here, and must not be counted on.
+  lab = await privateCluster({ standbyOf: source.scope, sync: 'on', loopWait: 1 });
+});
+afterAll(async () => {
+  await lab.down();
+  await source.down();
+});
+
+const remotePort = () => source.member('pg1').port;
+
+const others = (leader: string | null): string[] =>
+  lab.members.map(({ name }) => name).filter((name) => name !== leader);
+
+/** What was said is so: asked without patctl. */
+async function expectFollows(
+  { code, err, document }: Changed,
+  leader: string | null,
+): Promise<void> {
+  expect([code, err, document.ending]).toEqual([0, '', 'ok']);
+  const { result } = document;
+  expect(result).toMatchObject({ newLeader: await lab.leader(), oldLeader: leader });
+  expect(result?.newLeader).not.toBe(leader);
+  expect(result).toMatchObject({ writeOutageMs: null, writesStoppedMs: null });
+  const led = document.steps.find(({ step }) => step === 'standby_leader');
+  const from = `127.0.0.1:${remotePort()}`;
+  expect(led?.said).toBe(
+    `${result?.newLeader ?? ''} is the standby leader and streams from ${from} on timeline 1 (SQL)`,
+  );
+  const receiver = 'SELECT pg_is_in_recovery(), status, sender_port FROM pg_stat_wal_receiver';
+  expect(await lab.psql(result?.newLeader ?? '', receiver)).toBe(`t\tstreaming\t${remotePort()}`);
+  expect(await streamingMembers(lab)).toEqual(others(result?.newLeader ?? ''));
+}
+
+test('a switchover: planned without votes of synchronous mode, and done when it follows the remote', async () => {
+  const leader = await lab.waitHealthy();
+  const changed = await change(lab, 'switchover');
+  await expectFollows(changed, leader);
+  const { plan } = changed.document;
+  expect(plan.checks.filter(({ result }) => result !== 'ok')).toEqual([]);
+  const said = (check: string) => plan.checks.find(({ name }) => name === check)?.said;
+  expect(said('leader_alive')).toBe(`${leader} holds the lock and runs as standby leader`);
+  const remote = `127.0.0.1:${remotePort()}`;
+  expect(said('remote_streams')).toBe(`${leader} streams from the remote ${remote}`);
+  expect(said('data_loss')).toMatch(/: a standby cluster acknowledges no commits$/);
+  expect(stepsOf(changed)).toEqual(
+    expect.arrayContaining(['accepted', 'released', 'locked', 'rejoined', 'streaming']),
+  );
+  for (const no of ['writable', 'sync_restored']) expect(stepsOf(changed)).not.toContain(no);
+});
+
+test('beside patronictl on a terminal: asked for the Standby Leader, and the same words', async () => {
+  const leader = await lab.waitHealthy();
+  const [other = '', third = ''] = others(leader);
+  const refused = async (program: typeof ours) =>
+    await onTerminal(program(lab, ['switchover']), ['', third, '', 'n']);
+  const [their, our] = await Promise.all([refused(theirs), refused(ours)]);
+  expect(timeless(our.screen)).toBe(timeless(their.screen));
+  expect(our.screen).toContain(`\nStandby Leader [${leader}]: `);
+  expect([our.code, their.code]).toEqual([1, 1]);
+
+  // No synchronous standby is wanted, and nobody is called asynchronous. patronictl there, patctl back.
+  const move = async (program: typeof ours, to: string) => {
+    const { screen, code } = await onTerminal(program(lab, ['failover']), [to, 'y']);
+    const said = finished(timeless(screen));
+    return { said, code, leader: await lab.leader() };
+  };
+  const theirMove = await move(theirs, other);
+  await lab.waitHealthy();
+  const ourMove = await move(ours, leader);
+  expect([theirMove.leader, theirMove.code]).toEqual([other, 0]);
+  expect([ourMove.leader, ourMove.code]).toEqual([leader, 0]);
+  expect(mirrored(lab, ourMove.said, leader, other)).toBe(theirMove.said);
+  expect(ourMove.said).toContain(`STAMP Successfully failed over to "${leader}"`);
+});
+
+// Last: it takes the remote away.
+test('the remote is gone: that is said beforehand', async () => {
+  await lab.waitHealthy();
+  const leader = (await lab.leader()) ?? '';
+  await source.stop('pg1');
+  const cut = `${leader} does not stream from the remote 127.0.0.1:${remotePort()}`;
+  await eventually('its receiver has noticed', 20_000, async () => {
+    const plan = await runPatctl(['-c', lab.config, 'switchover', '--dry-run']);
+    expect(plan.out).toMatch(new RegExp(`remote_streams +warning +${cut}`));
+    return plan.code === 0;
+  });
+});

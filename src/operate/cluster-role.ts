@@ -7,7 +7,7 @@ import type { CallOutcome } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
 import { membersTable, readCluster, reread } from './clusters.js';
 import { answerWords, askMember } from './request.js';
-import { look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
+import { checkSource, look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
 import { until } from './wait.js';
 
 export interface RoleChange {
@@ -37,6 +37,8 @@ export async function changeClusterRole(
       code: 'already_so',
     });
   }
+  const source = standby === null ? null : sourceOf(standby);
+  if (source) await checkSource(tool, cluster, source);
   const table = (now: Cluster) => membersTable(tool, scope, [now], group);
   tool.io.out(`Current cluster topology\n${await table(cluster)}`);
   if (!force && !(await asker.confirm(`Are you sure you want to ${verb}e ${scope} cluster?`))) {

@@ -1,5 +1,6 @@
 /** After a cluster has changed its role: who has to stream, from whom, and who does not yet. */
 import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../cluster/model.js';
+import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Tool } from '../tool.js';
 
@@ -98,4 +99,31 @@ export function otherSender({ walReceiver }: SqlStatus, { hosts, port }: Source)
   const isHost = hosts.length === 0 || senderHost === null || hosts.includes(senderHost);
   if (isHost && (senderPort === null || senderPort === port)) return null;
   return `streams from ${senderHost ?? '?'}:${senderPort ?? '?'}`;
+}
+
+/**
+ * Looks at the remote before anybody is demoted to follow it. ToolError `error` when it cannot be followed:
+ * it is a member of this very cluster, or another database. One that does not answer us is only a warning,
+ * for the members may reach it.
+ */
+export async function checkSource(tool: Tool, cluster: Cluster, source: Source): Promise<void> {
+  const words = sourceWords(source);
+  const refuse = (what: string, code: string) =>
+    new ToolError('error', `${words} is ${what}; nothing was sent`, { code });
+  const itself = cluster.members.find(
+    ({ host, port }) => host !== null && source.hosts.includes(host) && port === source.port,
+  );
+  if (itself) throw refuse(`${itself.name} of ${cluster.scope} itself`, 'remote_is_own');
+  const postgres = await tool.postgres();
+  const [host] = source.hosts;
+  if (tool.flags.compat || !postgres.hasLogin || host === undefined) return;
+  const seen = await postgres.status({ host, port: source.port }, tool.flags.timeoutMs);
+  if (!seen.ok) {
+    tool.io.err(`warning: ${words} could not be looked at: ${oneLine(seen.reason)}\n`);
+    return;
+  }
+  const { systemId } = seen.value;
+  const own = cluster.systemId;
+  if (systemId === null || own === null || systemId === own) return;
+  throw refuse(`another database (system identifier ${systemId}, not ${own})`, 'remote_is_other');
 }

@@ -240,11 +240,22 @@ test('reinit --wait shows how far the copy is and ends when the member streams',
 
 test('demote-cluster to a remote that is not there, and promote-cluster back', async () => {
   await lab.waitHealthy();
+  const { port } = lab.member('pg2');
+  const itself = ['--host', '127.0.0.1', '--port', String(port), '--force'];
+  const refused = await patctl('demote-cluster', ...itself);
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    `Error: 127.0.0.1:${port} is pg2 of ${lab.scope} itself; nothing was sent\n`,
+  ]);
+  expect(await config()).not.toHaveProperty('standby_cluster');
   const demoted = await patctl(
     ...['demote-cluster', '--host', '127.0.0.1', '--port', '1', '--force', '--deadline', '25s'],
   );
   expect(demoted.code, demoted.err).toBe(4);
-  expect(demoted.err).toMatch(/Error: the cluster is demoted, but .* does not stream\n/);
+  expect(demoted.err).toMatch(
+    /Error: the cluster is demoted, but .*pg\d does not stream from 127\.0\.0\.1:1\b/,
+  );
+  expect(demoted.err).toContain('warning: 127.0.0.1:1 could not be looked at: ');
   expect(demoted.out).not.toContain('successfully');
   expect(await config()).toMatchObject({ standby_cluster: { host: '127.0.0.1', port: 1 } });
   const promoted = await patctl('promote-cluster', '--force', '--deadline', '40s');

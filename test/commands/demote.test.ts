@@ -46,12 +46,15 @@ describe('demote-cluster', () => {
     expect(done.err).toContain('the cluster is demoted, but pg2 does not stream');
   });
 
+  function connOf(name: string): URL {
+    const text = fake.cluster.keys[`/service/demo/members/${name}`] ?? '';
+    return new URL((JSON.parse(text) as { conn_url: string }).conn_url);
+  }
+
   /** What pg2's PostgreSQL says to somebody who may log in there. */
   function sees(walReceiver: Partial<WalReceiver> | null): void {
-    const text = fake.cluster.keys['/service/demo/members/pg2'] ?? '';
-    const { port } = new URL((JSON.parse(text) as { conn_url: string }).conn_url);
     const value = { walReceiver } as SqlStatus;
-    fake.cluster.sql = { [Number(port)]: { ok: true, value, tookMs: 1 } };
+    fake.cluster.sql = { [Number(connOf('pg2').port)]: { ok: true, value, tookMs: 1 } };
   }
 
   test('says from whom it streams, when PostgreSQL may be asked', async () => {
@@ -98,6 +101,29 @@ describe('demote-cluster', () => {
     expect(done.err).toContain(
       'but pg2 does not stream\n  REST pg2: it runs and receives no WAL\n',
     );
+  });
+
+  test('a member of this very cluster cannot be followed: exit 1, nothing sent', async () => {
+    const { hostname, port } = connOf('pg1');
+    const done = await run('demote-cluster', '--host', hostname, '--port', port, '--force');
+    expect([done.code, done.out, fake.sent]).toEqual([1, '', []]);
+    expect(done.err).toBe(`Error: ${hostname}:${port} is pg1 of demo itself; nothing was sent\n`);
+  });
+
+  test('nor can another database', async () => {
+    fake.cluster.sql = { 5433: { ok: true, value: { systemId: '42' } as SqlStatus, tookMs: 1 } };
+    const done = await run(...DEMOTE);
+    expect([done.code, fake.sent]).toEqual([1, []]);
+    expect(done.err).toMatch(
+      /^Error: far:5433 is another database \(system identifier 42, not \d+\); nothing/,
+    );
+  });
+
+  test('one that does not answer us may answer the members: a warning', async () => {
+    sees({ status: 'streaming', senderHost: 'far', senderPort: 5433 });
+    const done = await run(...DEMOTE);
+    expect([done.code, fake.sent.length]).toEqual([0, 1]);
+    expect(done.err).toContain('warning: far:5433 could not be looked at: connect ECONNREFUSED\n');
   });
 
   test('with an archive only it need not stream', async () => {

@@ -1,0 +1,280 @@
+/**
+ * patctl --compat beside the real patronictl on a terminal: the questions in their order and words, what
+ * is in their brackets, what each answer leads to. switchover-more.live.test.ts has those of switchover
+ * and failover. Each difference asserted here is a row of docs/deviations.md.
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Lab } from '../support/lab/cluster.js';
+import { PASSWORDS } from '../support/lab/configs.js';
+import { startRestProxies, type Call, type RestProxies } from '../support/recording-proxy.js';
+import { settledLines } from '../support/settled.js';
+import { privateCluster } from '../support/shared.js';
+import { CTRL_C, CTRL_D, onTerminal, type Dialogue } from '../support/terminal.js';
+
+const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+const AT = '2036-12-31T03:04:05+02:00';
+
+let lab: Lab;
+let proxies: RestProxies;
+let folder = '';
+/** For edit-config: patronictl's pager, and an editor that makes one change. */
+let env: Record<string, string> = {};
+
+beforeAll(async () => {
+  proxies = await startRestProxies(['pg1', 'pg2']);
+  lab = await privateCluster({ members: 2, restProxies: proxies.addresses });
+  proxies.attach(lab.members);
+  folder = mkdtempSync(join(tmpdir(), 'patctl-live-'));
+  const editor = join(folder, 'editor');
+  writeFileSync(editor, '#!/bin/sh\nsed -i "s/^loop_wait: .*/loop_wait: 3/" "$1"\n');
+  chmodSync(editor, 0o755);
+  env = { PAGER: 'cat', EDITOR: editor, TMPDIR: folder };
+});
+afterEach(() => {
+  proxies.instead = () => null;
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await lab.down();
+  await proxies.close();
+});
+
+interface Talk {
+  screen: string[];
+  code: number | null;
+  /** What acts, and by whom it was sent. */
+  sent: Omit<Call, 'by'>[];
+}
+
+async function talk(by: Call['by'], line: string, answers: readonly string[]): Promise<Talk> {
+  const program = by === 'patroni' ? [lab.patronictl] : [process.execPath, PATCTL, '--compat'];
+  const scoped = (text: string) => text.replaceAll('CLUSTER', lab.scope);
+  const command = [...program, '-c', lab.config, ...scoped(line).split(' ')];
+  const from = proxies.calls.length;
+  const dialogue: Dialogue = await onTerminal(command, answers.map(scoped), { env });
+  const sent = proxies.calls.slice(from).flatMap(({ by: sender, ...call }) => {
+    return sender === by && call.method !== 'GET' ? [call] : [];
+  });
+  return { screen: settledLines(dialogue.screen), code: dialogue.code, sent };
+}
+
+/** Both at once: nothing that is answered here changes the cluster. */
+async function both(line: string, answers: readonly string[], ours = answers) {
+  const [b, a] = await Promise.all([talk('patroni', line, answers), talk('patctl', line, ours)]);
+  return { a, b };
+}
+
+/** The same screen to its last line; hints may stand below it. */
+function expectSameScreen(a: Talk, b: Talk): void {
+  const said = b.screen.at(-1) === '' ? b.screen.slice(0, -1) : b.screen;
+  expect(a.screen.slice(0, said.length)).toEqual(said);
+}
+
+const ANSWER = (status: number, body: string) => () => ({ status, body });
+const instead = (answer: ReturnType<typeof ANSWER>): void => {
+  proxies.instead = (call) => (call.method === 'GET' ? null : answer());
+};
+
+describe('declined, or answered wrongly: the same words, nothing sent', () => {
+  test.each<[line: string, answers: string[]]>([
+    ['restart CLUSTER', ['', 'n']],
+    ['restart CLUSTER', ['now', 'perhaps', '']],
+    ['restart CLUSTER -r replica', ['', 'No']],
+    ['restart CLUSTER pg2 --pg-version 15.99', [AT, 'n']],
+    ['restart CLUSTER pg2 pg1 --scheduled 2036-12-31T03:04', ['N']],
+    ['restart CLUSTER --pending', [AT, 'n']],
+    ['reload CLUSTER', ['n']],
+    ['reload CLUSTER -r leader', ['why', '']],
+    ['reinit CLUSTER', ['']],
+    ['reinit CLUSTER', ['pg1']],
+    ['reinit CLUSTER', ['pg2', 'n']],
+    ['reinit CLUSTER pg2 --wait', ['']],
+    ['flush CLUSTER restart', ['n']],
+    ['flush CLUSTER pg2 restart', ['nein', '']],
+    ['remove CLUSTER', ['CLUSTER-']],
+    ['remove CLUSTER', ['', 'CLUSTER', 'yes i am aware']],
+    ['remove CLUSTER', ['CLUSTER', '', 'Yes I am aware', '', 'pg2']],
+    ['demote-cluster CLUSTER --host 127.0.0.1', ['n']],
+    ['demote-cluster CLUSTER --restore-command /bin/false', ['what', '']],
+  ])('%s %j', async (line, answers) => {
+    const { a, b } = await both(line, answers);
+    expectSameScreen(a, b);
+    expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 1, [], []]);
+  });
+
+  test.each<[line: string, answers: string[]]>([
+    ['edit-config CLUSTER -s loop_wait=3', ['n']],
+    ['edit-config CLUSTER -p work_mem=5MB', ['q', '']],
+    ['edit-config CLUSTER -q', ['']],
+  ])('%s %j: a no is exit 1, not 0', async (line, answers) => {
+    const before = await lab.dcsGet('config');
+    const { a, b } = await both(line, answers);
+    expectSameScreen(a, b);
+    expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 0, [], []]);
+    expect(await lab.dcsGet('config')).toBe(before);
+  });
+});
+
+describe('Ctrl-C is exit 130, not 1, Ctrl-D exit 1 with both; nothing is sent', () => {
+  test.each<[line: string, answers: string[]]>([
+    ['restart CLUSTER', [CTRL_C]],
+    ['restart CLUSTER', ['', CTRL_D]],
+    ['restart CLUSTER', ['', 'y', CTRL_C]],
+    ['reload CLUSTER', [CTRL_C]],
+    ['reload CLUSTER', [CTRL_D]],
+    ['reinit CLUSTER', [CTRL_C]],
+    ['reinit CLUSTER', ['pg2', CTRL_D]],
+    ['flush CLUSTER restart', [CTRL_C]],
+    ['remove CLUSTER', [CTRL_D]],
+    ['remove CLUSTER', ['CLUSTER', CTRL_C]],
+    ['remove CLUSTER', ['CLUSTER', 'Yes I am aware', CTRL_D]],
+    ['demote-cluster CLUSTER --host 127.0.0.1', [CTRL_C]],
+    ['edit-config CLUSTER -s loop_wait=3', [CTRL_C]],
+    ['edit-config CLUSTER -s loop_wait=3', [CTRL_D]],
+    ['switchover CLUSTER', [CTRL_C]],
+    ['switchover CLUSTER', ['', '', CTRL_D]],
+    ['failover CLUSTER', ['pg2', CTRL_C]],
+    ['query CLUSTER --password -c SHOW', [CTRL_C]],
+  ])('%s %j', async (line, answers) => {
+    const { a, b } = await both(line, answers);
+    const pressed = answers.at(-1);
+    expect([a.code, b.code, a.sent, b.sent]).toEqual([pressed === CTRL_C ? 130 : 1, 1, [], []]);
+    // `Aborted!` stands behind the question, our sentence below it.
+    const theirs = b.screen.join('\n').replace(/(\^C)*\n?Aborted!\n$/, '');
+    const ours = a.screen.join('\n');
+    expect(ours.trimStart().slice(0, theirs.length)).toBe(theirs);
+    expect(ours).toMatch(pressed === CTRL_C ? /interrupted/ : /Aborted! .* nothing was sent/);
+  });
+});
+
+describe('accepted: the same words, the same calls', () => {
+  test.each<[line: string, answers: string[], status: number, calls: number]>([
+    ['restart CLUSTER', ['', 'maybe', 'y', ''], 200, 2],
+    ['restart CLUSTER pg2 --timeout 30', ['now', 'YES', '15.99'], 200, 1],
+    ['restart CLUSTER pg2 --pending', [AT, 'y', ''], 202, 1],
+    ['restart CLUSTER -r leader --scheduled now --pg-version 15.99', ['y'], 200, 1],
+    ['reload CLUSTER', ['y'], 202, 2],
+    ['reinit CLUSTER --from-leader', ['pg2', 'y'], 200, 1],
+    ['flush CLUSTER restart', ['y'], 200, 0],
+  ])('%s %j', async (line, answers, status, calls) => {
+    instead(ANSWER(status, 'done'));
+    const { a, b } = await both(line, answers);
+    expectSameScreen(a, b);
+    expect([a.code, b.code, a.sent]).toEqual([0, 0, b.sent]);
+    expect(a.sent).toHaveLength(calls);
+  });
+
+  test('reinit of one that is being copied: cancelled as often as that is wanted', async () => {
+    instead(ANSWER(503, 'reinitialize already in progress'));
+    for (const [answers, forced] of [
+      [['y', ''], [false]],
+      [
+        ['y', 'y', 'y', 'n'],
+        [false, true, true],
+      ],
+    ] as const) {
+      const { a, b } = await both('reinit CLUSTER pg2', answers);
+      expectSameScreen(a, b);
+      expect([a.code, b.code, a.sent]).toEqual([1, 0, b.sent]);
+      expect(a.sent.map(({ body }) => (body as { force: boolean }).force)).toEqual(forced);
+    }
+  });
+
+  test('switchover and demote-cluster that Patroni refuses', async () => {
+    instead(ANSWER(412, 'no'));
+    const now = await both('switchover CLUSTER', ['', 'pg2', '', 'y']);
+    expectSameScreen(now.a, now.b);
+    expect([now.a.code, now.b.code, now.a.sent]).toEqual([1, 0, now.b.sent]);
+    expect(now.a.sent).toHaveLength(1);
+    const demoted = await both('demote-cluster CLUSTER --host 127.0.0.1', ['y']);
+    expect([demoted.a.code, demoted.b.code, demoted.a.sent]).toEqual([1, 1, demoted.b.sent]);
+    expect(demoted.a.sent).toHaveLength(1);
+    const asked = (one: Talk) =>
+      one.screen.slice(
+        0,
+        one.screen.findIndex((l) => /^Error/.test(l)),
+      );
+    expect(asked(demoted.a)).toEqual(asked(demoted.b));
+  });
+
+  test('edit-config, there and back', async () => {
+    const before = await lab.dcsGet('config');
+    const b = await talk('patroni', 'edit-config CLUSTER', ['y']);
+    const written = await lab.dcsGet('config');
+    await lab.dcsPut('config', before ?? '');
+    const a = await talk('patctl', 'edit-config CLUSTER', ['y']);
+    expectSameScreen(a, b);
+    expect([a.code, b.code, await lab.dcsGet('config')]).toEqual([0, 0, written]);
+    expect(written).not.toBe(before);
+    await lab.dcsPut('config', before ?? '');
+  });
+
+  test('remove: the three questions, and the keys are gone', async () => {
+    const scope = `${lab.scope}-f`;
+    const answers = [scope, 'Yes I am aware', 'a'];
+    const seen: Talk[] = [];
+    for (const by of ['patroni', 'patctl'] as const) {
+      await lab.etcdctl('put', `/service/${scope}/leader`, 'a');
+      const member = '{"role":"primary","state":"running","conn_url":"postgres://h:1/p"}';
+      await lab.etcdctl('put', `/service/${scope}/members/a`, member);
+      seen.push(await talk(by, `remove ${scope}`, answers));
+      expect(await lab.etcdctl('get', '--prefix', `/service/${scope}/`)).toBe('');
+    }
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[1]?.code).toBe(0);
+  });
+
+  test('query asks for the password unseen', async () => {
+    const file = join(folder, 'query.sql');
+    writeFileSync(file, 'SELECT 1 AS one');
+    const line = `query CLUSTER -U postgres -d postgres --password -f ${file}`;
+    const { a, b } = await both(line, [PASSWORDS.superuser]);
+    for (const { screen } of [a, b]) {
+      expect(screen.join('\n')).toMatch(/^ ?Password: /);
+      expect(screen.join('\n')).not.toContain(PASSWORDS.superuser);
+    }
+    expect([a.code, b.code]).toEqual([0, 0]);
+  });
+});
+
+describe('where fewer questions are asked', () => {
+  test('restart --pending with nothing pending: none about nobody', async () => {
+    const { a, b } = await both('restart CLUSTER --pending', ['', 'y', ''], ['']);
+    expect(b.screen.join('\n')).toContain('restart members ? [y/N]: y');
+    const asked = b.screen.findIndex((line) => line.startsWith('Are you sure'));
+    expect(a.screen.filter(Boolean)).toEqual(b.screen.slice(0, asked));
+    expect([a.code, b.code, a.sent, b.sent]).toEqual([0, 0, [], []]);
+  });
+
+  test.each([
+    ['restart CLUSTER pg2', ['', 'y', 'banana'], ['', 'y', 'banana']],
+    ['restart CLUSTER pg2', ['tomorrowish'], ['tomorrowish']],
+    ['restart CLUSTER pg2', ['2020-01-01T00:00Z', 'n'], ['2020-01-01T00:00Z']],
+    ['switchover CLUSTER', ['', '', 'tomorrowish'], ['', '', 'tomorrowish']],
+    ['switchover CLUSTER', ['', '', '2020-01-01T00:00Z', 'n'], ['', '', '2020-01-01T00:00Z']],
+  ])('%s %j: what is no version or no time to come is exit 2', async (line, answers, ours) => {
+    const { a, b } = await both(line, answers, ours);
+    expect([a.code, b.code, a.sent, b.sent]).toEqual([2, 1, [], []]);
+    const at = a.screen.findIndex((text) => text.startsWith('Error: '));
+    expect(a.screen.slice(0, at)).toEqual(b.screen.slice(0, at));
+  });
+
+  test('while paused: restart --scheduled is refused once the time is known', async () => {
+    await lab.rest('pg1', '/config', { method: 'PATCH', body: { pause: true } });
+    try {
+      const { a, b } = await both('restart CLUSTER pg2', [AT, 'y', ''], [AT]);
+      expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 1, [], []]);
+      const refused = "Error: Can't schedule restart in the paused state";
+      expect([a.screen, b.screen]).toEqual([
+        expect.arrayContaining([refused]),
+        expect.arrayContaining([refused]),
+      ]);
+    } finally {
+      await lab.rest('pg1', '/config', { method: 'PATCH', body: { pause: null } });
+    }
+  });
+});

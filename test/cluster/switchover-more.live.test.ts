@@ -1,42 +1,18 @@
 /** switchover and failover beside the real patronictl on a terminal, without a leader, refused, and disturbed midway. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ChangeDocument } from '../../src/change/report.js';
+import type { QuorumDocument } from '../../src/cluster/preflight/quorum-report.js';
+import { change, runUntil, stepsOf, streamingMembers } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import { cleanEnv } from '../support/lab/process.js';
 import { runPatctl } from '../support/run.js';
+import { finished, mirrored, ours, theirs, timeless } from '../support/screens.js';
 import { privateCluster } from '../support/shared.js';
-
-const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
-
-interface Changed {
-  code: number | null;
-  document: ChangeDocument;
-  err: string;
-}
-
-async function change(lab: Lab, command: string, ...args: string[]): Promise<Changed> {
-  const asked = ['-c', lab.config, command, '--force', '-f', 'json', ...args];
-  const run = await runPatctl(asked, { timeoutMs: 110_000 });
-  if (run.out === '') throw new Error(run.err);
-  return { code: run.code, document: JSON.parse(run.out) as ChangeDocument, err: run.err };
-}
-
-const stepsOf = ({ document }: Changed): string[] => document.steps.map(({ step }) => step);
-
-/** Names in pg_stat_replication of the leader that stream, sorted. */
-async function streaming(lab: Lab): Promise<string[]> {
-  const sql =
-    "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming' ORDER BY 1";
-  const rows = await lab.psql((await lab.leader()) ?? '', sql);
-  return rows.split('\n').filter((name) => name !== '');
-}
+import { onTerminal } from '../support/terminal.js';
 
 /** mod_revision of a key below /service/SCOPE/; '0': there is none. */
 async function revisionOf(lab: Lab, key: string): Promise<string> {
@@ -51,113 +27,6 @@ async function expectRefused(lab: Lab, by: string, command: string, ...args: str
   expect([code, document.code, document.sent]).toEqual([1, 'refused', null]);
   expect(document.plan.refusedBy).toContain(by);
   expect([await lab.leader(), await revisionOf(lab, 'failover')]).toEqual(before);
-}
-
-/** Starts patctl and calls `at` when its JSON progress reaches a step. */
-async function runUntil(
-  lab: Lab,
-  args: string[],
-  step: string,
-  at: (kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(
-    process.execPath,
-    [PATCTL, '-c', lab.config, ...args, '--force', '--progress', 'json'],
-    { env: cleanEnv('/nonexistent'), stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    err += `${line}\n`;
-    if (line.includes(`"step":"${step}"`)) at((signal) => child.kill(signal));
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, out, err };
-}
-
-// ---------------------------------------------------------------- on a terminal
-
-interface Dialogue {
-  screen: string;
-  code: number | null;
-}
-
-/** Runs a command on a terminal of its own, and types the next answer whenever it waits at a prompt. */
-async function onTerminal(command: string[], answers: string[]): Promise<Dialogue> {
-  const terminal = spawn('script', ['-qec', command.join(' '), '/dev/null'], {
-    env: cleanEnv('/nonexistent'),
-    stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 60_000,
-    killSignal: 'SIGKILL',
-  });
-  const left = [...answers];
-  let screen = '';
-  let answered = 0;
-  terminal.stdout.on('data', (data: Buffer) => {
-    screen += data.toString();
-    if (screen.length === answered || !screen.endsWith(': ') || left.length === 0) return;
-    answered = screen.length;
-    terminal.stdin.write(`${left.shift() ?? ''}\n`);
-  });
-  const [code] = (await once(terminal, 'close')) as [number | null];
-  expect(left, screen).toEqual([]);
-  return { screen: screen.replaceAll('\r\n', '\n'), code };
-}
-
-const theirs = (lab: Lab, args: string[]) => [lab.patronictl, '-c', lab.config, ...args];
-const ours = (lab: Lab, args: string[]) => [
-  ...[process.execPath, PATCTL, '-c', lab.config, '--compat'],
-  ...args,
-];
-
-const STAMP = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{5} (?=Success|Switch)/m;
-
-/** The text without what no two runs have in common: times, WAL positions, timelines, lags. */
-function timeless(text: string): string {
-  return text
-    .replace(STAMP, 'STAMP ')
-    .replace(/\(e\.g\. \d{4}-\d\d-\d\dT\d\d:\d\d \)/, '(e.g. NEXT HOUR )')
-    .replace(/[0-9A-F]+\/[0-9A-F]+ \|/g, (lsn) => `${'x'.repeat(lsn.length - 2)} |`)
-    .replace(/\| +\d+ \|/g, (cell) => cell.replace(/\d/g, 'n'));
-}
-
-/** The last table is of a cluster in motion: who is there and who leads is all that two runs share. */
-function finished(text: string): string {
-  const at = text.indexOf('STAMP ');
-  const tail = text.slice(at).split('\n');
-  const rows = tail.slice(1).flatMap((line) => {
-    const [, member = '', host = '', role = ''] = line.split('|').map((cell) => cell.trim());
-    return member.startsWith('pg') ? [`${member} ${host}${role === 'Leader' ? ' leads' : ''}`] : [];
-  });
-  return [text.slice(0, at) + (tail[0] ?? ''), ...rows].join('\n');
-}
-
-/** What the same would look like with pg1 in the place of pg2: rows stay sorted by name. */
-function mirrored(lab: Lab, text: string): string {
-  const one = ['pg1', String(lab.member('pg1').port)];
-  const two = ['pg2', String(lab.member('pg2').port)];
-  const swap = new Map(
-    [0, 1].flatMap(
-      (i) =>
-        [
-          [one[i] ?? '', two[i] ?? ''],
-          [two[i] ?? '', one[i] ?? ''],
-        ] as [string, string][],
-    ),
-  );
-  const words = new RegExp([...swap.keys()].join('|'), 'g');
-  const swapped = text.replace(words, (word) => swap.get(word) ?? word).split('\n');
-  const isRow = (line: string) => /^(\| )?pg\d /.test(line);
-  return swapped
-    .flatMap((line, i) => {
-      if (!isRow(line)) return [line];
-      if (isRow(swapped[i - 1] ?? '')) return [];
-      const rest = swapped.slice(i);
-      const end = rest.findIndex((one) => !isRow(one));
-      return rest.slice(0, end < 0 ? undefined : end).sort();
-    })
-    .join('\n');
 }
 
 describe('beside patronictl on a terminal, synchronous mode on', () => {
@@ -294,7 +163,57 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
     expect([run.code, document.ending]).toEqual([0, 'ok']);
     expect(document.result?.newLeader).toBe(await lab.leader());
     expect(document.result?.newLeader).not.toBe(leader);
-    expect(await streaming(lab)).toHaveLength(2);
+    expect(await streamingMembers(lab)).toHaveLength(2);
+  });
+
+  test('the leader key vanishes while the leader stops: it is seen who leads', async () => {
+    const leader = await lab.waitHealthy();
+    let deleted: Promise<unknown> = Promise.resolve();
+    const run = await runUntil(lab, ['switchover', '-f', 'json'], 'stopping', () => {
+      deleted = lab.etcdctl('del', `/service/${lab.scope}/leader`);
+    });
+    await deleted;
+    const document = JSON.parse(run.out) as ChangeDocument;
+    expect([run.code, document.ending]).toEqual([0, 'ok']);
+    expect(document.result?.newLeader).toBe(await lab.leader());
+    expect(document.result?.newLeader).not.toBe(leader);
+  });
+
+  test("the candidate's Patroni is killed when the request is taken: it is told as it went", async () => {
+    const leader = await lab.waitHealthy();
+    const candidate = leader === 'pg1' ? 'pg2' : 'pg1';
+    const args = ['switchover', '--candidate', candidate, '-f', 'json', '--timeout', '60s'];
+    let killed: Promise<void> = Promise.resolve();
+    const run = await runUntil(lab, args, 'accepted', () => {
+      killed = lab.kill(candidate);
+    });
+    await killed;
+    const document = JSON.parse(run.out) as ChangeDocument;
+    // The leader drops it, mostly; what has gone further by then is told as it went.
+    expect(document.sent).toMatchObject({ to: leader });
+    if (document.ending === 'error') expect(await lab.leader()).toBe(leader);
+    else if (document.ending === 'ok') expect(document.result?.newLeader).toBe(candidate);
+    else expect([4, 5, 6]).toContain(run.code);
+    await lab.start(candidate);
+    await lab.waitHealthy();
+  });
+
+  test('etcd goes away for longer than is waited: exit 5, and what was sent', async () => {
+    const leader = await lab.waitHealthy();
+    const args = ['switchover', '-f', 'json', '--timeout', '6s'];
+    const run = await runUntil(lab, args, 'accepted', () => lab.freeze('etcd1'));
+    lab.thaw('etcd1');
+    const document = JSON.parse(run.out) as ChangeDocument;
+    expect(document.sent).toMatchObject({ to: leader });
+    const said = JSON.stringify({ leader, candidate: null });
+    if (document.result === null) {
+      expect([run.code, document.ending]).toEqual([5, 'unconfirmed']);
+      expect(document.evidence).toEqual([{ witness: 'request', subject: leader, said }]);
+    } else {
+      // On a busy machine somebody leads before etcd is frozen.
+      expect(document.result.newLeader).not.toBe(leader);
+    }
+    await lab.waitHealthy();
   });
 });
 
@@ -322,9 +241,73 @@ describe('four members, quorum, two nodes', () => {
     expect(changed.document.result).toMatchObject({ oldLeader: leader, newLeader: candidate });
     expect(await lab.leader()).toBe(candidate);
     expect(await lab.psql(candidate, 'SELECT pg_is_in_recovery()')).toBe('f');
-    expect(await streaming(lab)).toEqual(others(candidate));
+    expect(await streamingMembers(lab)).toEqual(others(candidate));
     const names = await lab.psql(candidate, 'SHOW synchronous_standby_names');
     expect(names).toMatch(/^ANY 2 /);
+  });
+
+  /** `pg2 yes 3/2`: may win, with votes of those needed. */
+  async function chances(): Promise<string[]> {
+    const run = await runPatctl(['-c', lab.config, 'quorum', '-f', 'json']);
+    const { members } = JSON.parse(run.out) as QuorumDocument;
+    return members.map((one) => `${one.name} ${one.mayWin} ${one.counted}/${one.needed}`).sort();
+  }
+
+  async function nodeCount(count: number): Promise<void> {
+    const leader = await lab.waitHealthy();
+    const body = { synchronous_node_count: count };
+    await lab.rest(leader, '/config', { method: 'PATCH', body });
+    await eventually(`${count} are waited for`, 30_000, async () => {
+      const names = await lab.psql(leader, 'SHOW synchronous_standby_names');
+      const sync = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as { quorum?: number };
+      return names.startsWith(`ANY ${count} `) && sync.quorum === 3 - count;
+    });
+  }
+
+  test('three voters and one node: nobody wins without all three; switched and failed over', async () => {
+    await nodeCount(1);
+    const leader = await lab.waitHealthy();
+    const all = others(leader);
+    await eventually('each has every vote', 20_000, async () => {
+      expect(await chances()).toEqual(all.map((name) => `${name} yes 3/3`));
+      return true;
+    });
+    const [frozen = '', ...left] = all;
+    lab.freeze(frozen);
+    try {
+      await eventually('a vote is missing to each', 30_000, async () => {
+        const now = (await chances()).filter((one) => !one.startsWith(frozen));
+        expect(now).toEqual(left.map((name) => `${name} no 2/3`));
+        return true;
+      });
+      await expectRefused(lab, 'votes', 'switchover');
+    } finally {
+      lab.thaw(frozen);
+    }
+    await lab.waitHealthy();
+    const unnamed = await change(lab, 'switchover');
+    expect([unnamed.code, unnamed.err]).toEqual([0, '']);
+    expect(unnamed.document.result?.newLeader).toBe(await lab.leader());
+    const now = await lab.waitHealthy();
+    const [candidate = ''] = others(now);
+    const failed = await change(lab, 'failover', '--candidate', candidate);
+    expect([failed.code, failed.err]).toEqual([0, '']);
+    expect(await lab.leader()).toBe(candidate);
+    expect(await streamingMembers(lab)).toEqual(others(candidate));
+    expect(stepsOf(failed)).toEqual(expect.arrayContaining(['writable', 'sync_restored']));
+    await nodeCount(2);
+  });
+
+  test('three voters and two nodes: one may be missing', async () => {
+    const leader = await lab.waitHealthy();
+    await eventually('two of three votes are enough', 20_000, async () => {
+      expect(await chances()).toEqual(others(leader).map((name) => `${name} yes 3/2`));
+      return true;
+    });
+    const unnamed = await change(lab, 'switchover');
+    expect([unnamed.code, unnamed.err]).toEqual([0, '']);
+    expect(unnamed.document.plan.dataLoss.verdict).toBe('none');
+    expect(unnamed.document.result?.newLeader).toBe(await lab.leader());
   });
 
   test('refused, with nothing changed: a pending request', async () => {
@@ -411,7 +394,7 @@ describe('four members, quorum, two nodes', () => {
       expect(changed.document.plan.dataLoss.verdict).toBe('none');
       expect(changed.document.result).toMatchObject({ oldLeader: null, newLeader: candidate });
       expect(await lab.leader()).toBe(candidate);
-      expect(await streaming(lab)).toEqual([behind, third].sort());
+      expect(await streamingMembers(lab)).toEqual([behind, third].sort());
     });
 
     test('without a leader: who is behind leads when the loss is accepted', async () => {
@@ -424,7 +407,7 @@ describe('four members, quorum, two nodes', () => {
         const sync = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as { quorum?: number };
         return names.startsWith('ANY 1 ') && sync.quorum === 1;
       });
-      const [behind = ''] = await streaming(lab);
+      const [behind = ''] = await streamingMembers(lab);
       const pid = (await lab.walreceiverPid(behind)) ?? 0;
       lab.freezePid(pid);
       try {
@@ -471,7 +454,7 @@ describe('behind TLS and passwords, with logical clients', () => {
     expect([changed.code, changed.err]).toEqual([0, '']);
     expect(await lab.leader()).toBe(changed.document.result?.newLeader);
     expect(changed.document.result?.newLeader).not.toBe(leader);
-    expect(await streaming(lab)).toEqual([leader]);
+    expect(await streamingMembers(lab)).toEqual([leader]);
     const text = JSON.stringify(changed);
     for (const secret of Object.values(PASSWORDS)) expect(text).not.toContain(secret);
   });

@@ -1,40 +1,20 @@
 /** switchover, failover and flush on real clusters: every ending provoked, every success looked at from outside. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ChangeDocument } from '../../src/change/report.js';
 import { loadConfig } from '../../src/config/load.js';
-import { main } from '../../src/main.js';
 import { openPatroni } from '../../src/patroni/rest.js';
 import type { Patroni } from '../../src/patroni/patroni.js';
 import { startProxy } from '../contract/tcp-proxy.js';
+import { change, runUntil, streamingMembers, type Changed } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
+import { runInProcess } from '../support/in-process.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { cleanEnv } from '../support/lab/process.js';
 import { runPatctl } from '../support/run.js';
 import { privateCluster } from '../support/shared.js';
 
-const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
-
 type Mode = 'off' | 'on' | 'quorum';
-
-interface Changed {
-  code: number | null;
-  document: ChangeDocument;
-  err: string;
-}
-
-/** Runs with `-f json` and reads the document. */
-async function change(lab: Lab, ...args: string[]): Promise<Changed> {
-  const [command = '', ...rest] = args;
-  const run = await runPatctl(['-c', lab.config, command, '--force', '-f', 'json', ...rest], {
-    timeoutMs: 110_000,
-  });
-  if (run.out === '') throw new Error(run.err);
-  return { code: run.code, document: JSON.parse(run.out) as ChangeDocument, err: run.err };
-}
 
 async function setMode(lab: Lab, mode: Mode): Promise<void> {
   const leader = await lab.leader();
@@ -55,14 +35,6 @@ async function settled(lab: Lab, mode: Mode): Promise<void> {
   });
 }
 
-async function streamingMembers(lab: Lab): Promise<string[]> {
-  const rows = await lab.psql(
-    (await lab.leader()) ?? '',
-    "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'",
-  );
-  return rows.split('\n').filter((name) => name !== '');
-}
-
 /** A member that the mode lets lead next. */
 async function nextLeader(lab: Lab, mode: Mode): Promise<string> {
   const leader = await lab.leader();
@@ -81,7 +53,7 @@ async function expectProven(lab: Lab, { document }: Changed, mode: Mode): Promis
   const timeline = 'SELECT timeline_id FROM pg_control_checkpoint()';
   await lab.psql(leader ?? '', 'CHECKPOINT');
   expect(Number(await lab.psql(leader ?? '', timeline))).toBe(result?.timeline);
-  expect((await streamingMembers(lab)).sort()).toEqual(
+  expect(await streamingMembers(lab)).toEqual(
     lab.members.map(({ name }) => name).filter((name) => name !== leader),
   );
   const steps = document.steps.map(({ step }) => step);
@@ -89,29 +61,6 @@ async function expectProven(lab: Lab, { document }: Changed, mode: Mode): Promis
   expect(steps.includes('sync_restored')).toBe(mode !== 'off');
   expect(result?.writeOutageMs).toBeGreaterThan(0);
   expect(result?.writeOutageMs).toBeLessThan(15_000);
-}
-
-/** Starts patctl and calls `at` when its JSON progress reaches a step. */
-async function runUntil(
-  lab: Lab,
-  args: string[],
-  step: string,
-  at: (kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(
-    process.execPath,
-    [PATCTL, '-c', lab.config, ...args, '--force', '--progress', 'json'],
-    { env: cleanEnv('/nonexistent'), stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    err += `${line}\n`;
-    if (line.includes(`"step":"${step}"`)) at((signal) => child.kill(signal));
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, out, err };
 }
 
 describe('a cluster of three', () => {
@@ -307,29 +256,10 @@ describe('a cluster of three', () => {
 
 /** patctl in this process, its requests (not its questions) going through the proxy. */
 async function runBehind(lab: Lab, port: number, args: string[]) {
-  let out = '';
-  let err = '';
-  const env = cleanEnv('/nonexistent');
-  const io = {
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
-    stdin: process.stdin,
-    stderr: process.stderr,
-    stdinIsTty: false,
-    stdoutIsTty: false,
-    stderrIsTty: false,
-    outColor: false,
-    errColor: false,
-    columns: 80,
-  };
   const patroni = async (): Promise<Patroni> => {
     const flags = { configFile: lab.config, dcsUrl: undefined, insecure: false };
-    const config = await loadConfig({
-      flags,
-      env,
-      home: '/nonexistent',
-      platform: 'linux',
-    });
+    const env = cleanEnv('/nonexistent');
+    const config = await loadConfig({ flags, env, home: '/nonexistent', platform: 'linux' });
     const real = openPatroni(config.rest);
     return {
       status: (target, timeoutMs) => real.status(target, timeoutMs),
@@ -337,18 +267,7 @@ async function runBehind(lab: Lab, port: number, args: string[]) {
         real.call(method, `http://127.0.0.1:${port}/patroni`, path, body, timeoutMs),
     };
   };
-  const code = await main(
-    ['-c', lab.config, ...args],
-    {
-      io,
-      env,
-      platform: 'linux',
-      programName: 'patctl',
-      signal: new AbortController().signal,
-    },
-    { patroni },
-  );
-  return { code, out, err };
+  return await runInProcess(['-c', lab.config, ...args], { patroni });
 }
 
 describe('a logical client that confirms nothing', () => {

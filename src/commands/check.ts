@@ -201,7 +201,9 @@ async function checkClusters(
   options: CheckOptions,
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
-  const asked = { ...(await witnesses(tool, options)), searchMs: SEARCH_MS };
+  // A fleet would wait for each cluster's history in turn.
+  const search = options.all === true ? {} : { searchMs: SEARCH_MS };
+  const asked = { ...(await witnesses(tool, options)), ...search };
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
   const rules = { limits: await limitsOf(tool, options), overrides, settle, expectation };

@@ -1,6 +1,7 @@
 /**
  * patctl --compat beside the real patronictl where the other files do not look: conditions of restart,
- * flush, role filters, and what goes wrong. Each difference asserted here is a row of docs/deviations.md.
+ * flush, role filters, and what goes wrong; what is sent to the members is the same too. Each difference
+ * asserted here is a row of docs/deviations.md.
  */
 import { readFileSync, rmSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,17 +10,27 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
-import { runPatctl, runPatronictl, type RunOptions, type RunResult } from '../support/run.js';
+import { startRestProxies, type RestProxies } from '../support/recording-proxy.js';
+import type { RunOptions, RunResult } from '../support/run.js';
+import { settledLines } from '../support/settled.js';
 import { privateCluster } from '../support/shared.js';
+import { acts, sideBySide, type Run, type Sent, type SideBySide } from '../support/side-by-side.js';
 
 let lab: Lab;
+/** Between both programs and every member's REST API. */
+let proxies: RestProxies;
+let side: SideBySide;
 let folder = '';
 /** The client's configuration with a wrong REST password, and with an etcd that is not there. */
 let wrongPassword = '';
 let deadEtcd = '';
 
 beforeAll(async () => {
-  lab = await privateCluster({ sync: 'off', restAuth: true });
+  proxies = await startRestProxies(['pg1', 'pg2', 'pg3']);
+  const restProxies = proxies.addresses;
+  lab = await privateCluster({ sync: 'off', restAuth: true, restProxies });
+  proxies.attach(lab.members);
+  side = sideBySide(lab, proxies);
   folder = mkdtempSync(join(tmpdir(), 'patctl-live-'));
   const text = readFileSync(lab.config, 'utf8');
   wrongPassword = join(folder, 'password.yml');
@@ -30,12 +41,12 @@ beforeAll(async () => {
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await lab.down();
+  await proxies.close();
 });
 
-const ours = (args: string[], config = lab.config, options: RunOptions = {}): Promise<RunResult> =>
-  runPatctl(['-c', config, '--compat', ...args], options);
-const theirs = (args: string[], config = lab.config, options: RunOptions = {}) =>
-  runPatronictl({ patronictl: lab.patronictl, config }, args, options);
+const ours: SideBySide['ours'] = (...all) => side.ours(...all);
+const theirs: SideBySide['theirs'] = (...all) => side.theirs(...all);
+const words = (line: string): string[] => side.words(line);
 
 async function done(...args: string[]): Promise<void> {
   const run = await theirs(args);
@@ -43,23 +54,7 @@ async function done(...args: string[]): Promise<void> {
   await dcs();
 }
 
-/** Words with CLUSTER in them, as arguments. */
-const words = (line: string): string[] => line.replaceAll('CLUSTER', lab.scope).split(' ');
-
-/**
- * stdout without what moves between two looks: positions, lags and timelines, the width they give a
- * table, the time of day, and how often a waiting command has looked.
- */
-function settled({ out }: RunResult): string[] {
-  const lines = out.split('\n').map((line) => {
-    if (line.startsWith('+ ')) return line.replace(/\).*/, ')');
-    if (line.startsWith('+')) return line.replace(/-+/g, '-');
-    if (!line.startsWith('|')) return line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S*/, 'TIME');
-    const cells = line.split('|').map((cell) => cell.trim());
-    return cells.map((cell) => cell.replace(/^([\dA-F]+\/[\dA-F]+|\d+)$/, 'N')).join('|');
-  });
-  return lines.filter((line) => !/^TIME cluster is unlocked: \w+, leader role: /.test(line));
-}
+const settled = ({ out }: RunResult): string[] => settledLines(out);
 
 /** What acting commands leave in the DCS, once the members' keys say what the members say. */
 async function dcs(): Promise<unknown> {
@@ -92,34 +87,42 @@ interface Codes {
   theirs: number;
 }
 
-/** Both, one after the other and each from the same beginning: same stdout, same DCS, these codes. */
+/** Both, one after the other and each from the same beginning: same stdout, same calls, same DCS, these codes. */
 async function same(line: string, codes: Codes, undo?: string): Promise<string> {
   const args = words(line);
   const b = await theirs(args);
   const after = await dcs();
   if (undo !== undefined) await done(...words(undo));
   const a = await ours(args);
-  expect({ line, out: settled(a) }).toEqual({ line, out: settled(b) });
+  expect({ line, out: settled(a), sent: a.sent }).toEqual({ line, out: settled(b), sent: b.sent });
   expect({ line, ours: a.code, theirs: b.code }, a.err + b.err).toEqual({ line, ...codes });
   expect({ line, dcs: await dcs() }).toEqual({ line, dcs: after });
   if (undo !== undefined) await done(...words(undo));
   return a.out;
 }
 
+interface RefusedOptions extends RunOptions {
+  config?: string;
+  /** Only patronictl sends it. */
+  notSent?: boolean;
+}
+
 /** Refused by both, so neither disturbs the other. */
 async function refused(
   line: string,
-  { config = lab.config, ...options }: RunOptions & { config?: string } = {},
-): Promise<{ a: RunResult; b: RunResult }> {
+  { config = lab.config, notSent = false, ...options }: RefusedOptions = {},
+): Promise<{ a: Run; b: Run }> {
   const before = await dcs();
   const args = words(line);
   const [a, b] = await Promise.all([ours(args, config, options), theirs(args, config, options)]);
+  expect({ line, sent: a.sent }).toEqual({ line, sent: notSent ? [] : b.sent });
   expect({ line, dcs: await dcs() }).toEqual({ line, dcs: before });
   return { a, b };
 }
 
 const GOOD = { ours: 0, theirs: 0 };
 const AT = '2036-12-31T03:04:05+02:00';
+const LATER = '2037-01-01T03:04:05+02:00';
 
 describe('what is scheduled', () => {
   test.each([
@@ -143,6 +146,20 @@ describe('what is scheduled', () => {
     expect(await same('flush CLUSTER restart --force', GOOD)).toContain('No scheduled restart');
   }, 60_000);
 
+  test('one restart instead of another: that one is withdrawn first', async () => {
+    const schedule = `restart CLUSTER pg2 --force --scheduled ${AT}`;
+    await done(...words(schedule));
+    const from = proxies.calls.length;
+    await same(`restart CLUSTER pg2 --force --scheduled ${LATER}`, GOOD, schedule);
+    const methods = proxies.calls
+      .slice(from)
+      .filter(acts)
+      .map(({ method }) => method);
+    expect(methods).toHaveLength(8);
+    expect(methods.slice(0, 2)).toEqual(['DELETE', 'POST']);
+    await done(...words('flush CLUSTER restart --force'));
+  });
+
   test('a switchover, and flush of it; once more there is nothing', async () => {
     const schedule = `switchover CLUSTER --force --scheduled ${AT} --candidate pg2`;
     await same(schedule, GOOD, 'flush CLUSTER switchover --force');
@@ -153,7 +170,8 @@ describe('what is scheduled', () => {
   }, 60_000);
 
   test('a restart in the past, at no time, while paused', async () => {
-    const { a, b } = await refused('restart CLUSTER pg2 --force --scheduled 2020-01-01T00:00Z');
+    const past = 'restart CLUSTER pg2 --force --scheduled 2020-01-01T00:00Z';
+    const { a, b } = await refused(past, { notSent: true });
     expect([a.code, b.code]).toEqual([2, 0]);
     expect(a.err).toContain('is in the past');
     expect(b.out).toContain('Cannot schedule restart in the past');
@@ -173,14 +191,14 @@ describe('who is restarted', () => {
   ])('%s: %j', async (line, who) => {
     const leader = await lab.waitHealthy();
     expect(leader).toBe('pg1');
-    const seen: { out: string[]; code: number | null; restarted: boolean[] }[] = [];
+    const seen: { out: string[]; sent: Sent[]; code: number | null; restarted: boolean[] }[] = [];
     for (const run of [theirs, ours]) {
       const before = await startTimes();
-      const { code, ...result } = await run(words(line));
+      const { code, sent, ...result } = await run(words(line));
       await lab.waitHealthy();
       const after = await startTimes();
       const restarted = after.map((time, at) => time !== before[at]);
-      seen.push({ out: settled({ code, ...result }), code, restarted });
+      seen.push({ out: settled({ code, ...result }), sent, code, restarted });
     }
     expect(seen[1]).toEqual(seen[0]);
     expect(seen[1]).toMatchObject({ code: 0, restarted: who });
@@ -204,13 +222,13 @@ describe('who is restarted', () => {
   });
 
   test('reinit --force: of one member, and of nobody', async () => {
-    const seen: string[][] = [];
+    const seen: { out: string[]; sent: Sent[] }[] = [];
     for (const run of [theirs, ours]) {
       await lab.waitHealthy();
       const [, , before] = await startTimes();
       const result = await run(words('reinit CLUSTER pg3 --force --from-leader'));
       expect(result.code, result.err).toBe(0);
-      seen.push(settled(result));
+      seen.push({ out: settled(result), sent: result.sent });
       await eventually('pg3 is another', 30_000, async () => (await startTimes())[2] !== before);
     }
     expect(seen[1]).toEqual(seen[0]);
@@ -306,6 +324,7 @@ describe('a wrong password for REST: Patroni answers 401', () => {
     expect([kept.code, await dcs()]).toEqual([1, before]);
     const past = await theirs(words('flush CLUSTER switchover'), wrongPassword);
     expect([past.code, await dcs()]).toMatchObject([0, { failover: {} }]);
+    expect([kept.sent.length, kept.sent]).toEqual([3, past.sent]);
     const tried = settled(past).filter((line) => !line.startsWith('TIME Could not find any'));
     expect(settled(kept)).toEqual(tried);
     await done(...words('flush CLUSTER restart --force'));
@@ -358,7 +377,7 @@ test('remove beside clusters whose names begin alike: the same keys are gone', a
   ];
   const left = () => lab.etcdctl('get', '--prefix', root);
   const input = `${lab.scope}-f\nYes I am aware\na\n`;
-  const seen: { out: string[]; left: string }[] = [];
+  const seen: { out: string[]; left: string; sent: Sent[] }[] = [];
   for (const remove of [
     () => theirs(['remove', `${lab.scope}-f`], lab.config, { input }),
     () =>
@@ -368,7 +387,7 @@ test('remove beside clusters whose names begin alike: the same keys are gone', a
     const run = await remove();
     expect(run.code, run.err).toBe(0);
     const out = settled(run).filter((line) => /^[+|]/.test(line));
-    seen.push({ out, left: await left() });
+    seen.push({ out, left: await left(), sent: run.sent });
   }
   expect(seen[1]).toEqual(seen[0]);
   expect(seen[1]?.left.split('\n')).toHaveLength(5);
@@ -378,7 +397,8 @@ test('remove beside clusters whose names begin alike: the same keys are gone', a
 test('demote-cluster to an archive and promote-cluster back say the same', async () => {
   const demote = 'demote-cluster CLUSTER --restore-command /bin/false --force';
   const promote = 'promote-cluster CLUSTER --force';
-  const seen: Record<string, { out: string[]; code: number | null; config: unknown }[]> = {};
+  type Seen = { out: string[]; sent: Sent[]; code: number | null; config: unknown };
+  const seen: Record<string, Seen[]> = {};
   for (const run of [theirs, ours]) {
     for (const line of [demote, promote]) {
       await eventually('all stream', 40_000, async () => {
@@ -386,14 +406,27 @@ test('demote-cluster to an archive and promote-cluster back say the same', async
         const states = (JSON.parse(out) as { State: string }[]).map(({ State }) => State);
         return states.filter((state) => state === 'streaming').length === 2;
       });
-      const { code, ...result } = await run(words(line));
+      if (line === promote) {
+        const { a, b } = await refused(promote, { config: wrongPassword });
+        expect([a.code, b.code, settled(a), a.sent.length]).toEqual([1, 1, settled(b), 1]);
+      }
+      // Who leads may be another each time; it is always who leads that is asked.
+      const leader = await lab.leader();
+      const { code, sent: calls, ...result } = await run(words(line));
+      const sent = calls.map((call) => ({
+        ...call,
+        member: call.member === leader ? 'leader' : '',
+      }));
       const { config } = (await dcs()) as { config: unknown };
-      (seen[line] ??= []).push({ out: topOf(settled({ code, ...result })), code, config });
+      (seen[line] ??= []).push({ out: topOf(settled({ code, ...result })), sent, code, config });
     }
   }
   for (const line of [demote, promote]) {
     expect(seen[line]?.[1], line).toEqual(seen[line]?.[0]);
-    expect(seen[line]?.[1]?.code).toBe(0);
+    expect([seen[line]?.[1]?.code, seen[line]?.[1]?.sent.map(({ member }) => member)]).toEqual([
+      0,
+      ['leader'],
+    ]);
   }
 }, 120_000);
 
@@ -407,6 +440,7 @@ function topOf(all: string[]): string[] {
 describe('a member that is stopped', () => {
   beforeAll(async () => {
     await lab.waitHealthy();
+    await proxies.stop('pg3');
     await lab.stop('pg3');
   });
 
@@ -440,4 +474,9 @@ describe('a member that is stopped', () => {
     expect(lines(a).slice(0, 1)).toEqual(lines(b));
     expect(lines(a)[1]).toMatch(/^Failed: reload for member pg3, not sent: /);
   });
+});
+
+test('every call that acts was one of a run, and compared', () => {
+  expect(proxies.calls.filter(acts).length).toBeGreaterThan(50);
+  expect(side.unclaimed()).toEqual([]);
 });

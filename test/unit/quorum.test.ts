@@ -5,26 +5,10 @@ import { apiPrecheck, leaderGate } from '../../src/cluster/stepdown.js';
 import { survivable } from '../../src/cluster/survive.js';
 import { parseSyncNames } from '../../src/cluster/syncnames.js';
 import type { VoteInput, VoteNode } from '../../src/cluster/votes.js';
+import { node } from './vote-node.js';
 
 const GONE = { leaderAlive: false };
 const ALIVE = { leaderAlive: true };
-
-function node(name: string, facts: Partial<VoteNode> = {}): VoteNode {
-  return {
-    name,
-    reachable: true,
-    running: true,
-    primary: false,
-    walPosition: 100n,
-    timeline: 5,
-    nofailover: false,
-    watchdogFailed: false,
-    failoverPriority: 1,
-    streamsFromLeader: true,
-    streams: true,
-    ...facts,
-  };
-}
 
 /** Three members in quorum mode, synchronous_node_count 1, as in the lab. */
 function cluster(facts: Partial<VoteInput> = {}): VoteInput {

@@ -4,23 +4,10 @@ import { race } from '../../src/cluster/quorum.js';
 import { survivable } from '../../src/cluster/survive.js';
 import { allOf, limitation } from '../../src/cluster/votes.js';
 import type { Outcome, VoteInput, VoteNode } from '../../src/cluster/votes.js';
+import { node as replica } from './vote-node.js';
 
-function node(name: string, facts: Partial<VoteNode> = {}): VoteNode {
-  return {
-    name,
-    reachable: true,
-    running: true,
-    primary: false,
-    walPosition: 100n,
-    timeline: 1,
-    nofailover: false,
-    watchdogFailed: false,
-    failoverPriority: 1,
-    streamsFromLeader: true,
-    streams: true,
-    ...facts,
-  };
-}
+const node = (name: string, facts: Partial<VoteNode> = {}): VoteNode =>
+  replica(name, { timeline: 1, ...facts });
 
 function cluster(facts: Partial<VoteInput> & Pick<VoteInput, 'nodes'>): VoteInput {
   return {

@@ -15,7 +15,7 @@ import { clusterNames, clusterPrefix, parseCluster, parseFleet } from './cluster
 import { needsSecondLook } from './cluster/checks/sync.js';
 import { viewOf } from './cluster/roles.js';
 import { slotName } from './cluster/slots.js';
-import type { DeletedKey } from './dcs/dcs.js';
+import type { DeletedKey, HistoryLimit } from './dcs/dcs.js';
 import { ToolError } from './errors.js';
 import type { Tool } from './tool.js';
 
@@ -33,16 +33,17 @@ export interface SnapshotRequest {
   serializable: boolean;
   /** PostgreSQL servers to ask besides the members (--also HOST:PORT). */
   also: HostPort[];
-  /** How long etcd's history is searched for a former leader that nothing names; default: a moment. */
-  searchMs?: number;
 }
 
 /** How far back in /history a name still makes us look for its owner. */
 const RECENT_HISTORY = 3;
 /** Limit of searching etcd's history for the address of a member that is gone. */
-const PAST_LIMIT_MS = 1000;
-/** The same when nothing names the one that may be gone: it is no more than a suspicion. */
-const UNNAMED_LIMIT_MS = 250;
+const PAST_LIMIT: HistoryLimit = { ms: 1000 };
+/**
+ * The same when nothing names the one that may be gone: it is no more than a suspicion, and every read pays for
+ * it. So many looks meet whoever led for an eighth of the time since; the time is for a machine that is busy.
+ */
+const UNNAMED_LIMIT: HistoryLimit = { ms: 2000, looks: 256 };
 /** How many clusters of a namespace are asked at once. */
 const FLEET_PARALLEL = 16;
 
@@ -122,12 +123,12 @@ export async function readSnapshot(tool: Tool, request: SnapshotRequest): Promis
   });
 }
 
-type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also' | 'searchMs'>;
+type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also'>;
 
 async function witnessCluster(
   tool: Tool,
   cluster: Cluster,
-  { verify, serializable, also, searchMs = UNNAMED_LIMIT_MS }: Witnesses,
+  { verify, serializable, also }: Witnesses,
 ): Promise<Snapshot> {
   const takenAt = new Date(tool.clock.nowMs()).toISOString();
   if (verify === 'off') {
@@ -136,7 +137,7 @@ async function witnessCluster(
   }
   const [members, { departed, problems }] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(tool, cluster, member, verify))),
-    readDeparted(tool, cluster, verify, also, searchMs),
+    readDeparted(tool, cluster, verify, also),
   ]);
   return {
     cluster: { ...cluster, problems: [...cluster.problems, ...problems] },
@@ -227,9 +228,8 @@ async function readDeparted(
   cluster: Cluster,
   verify: VerifyMode,
   alsoAsk: HostPort[],
-  searchMs: number,
 ): Promise<{ departed: Departed[]; problems: ParseProblem[] }> {
-  const { gone, problems } = await departedAddresses(tool, cluster, searchMs);
+  const { gone, problems } = await departedAddresses(tool, cluster);
   const also = alsoAsk.map(({ host, port }) => ({
     name: `${host}:${port}`,
     scope: cluster.scope,
@@ -309,13 +309,12 @@ type DepartedAddress = Address & { origin: Departed['origin'] };
 async function departedAddresses(
   tool: Tool,
   cluster: Cluster,
-  searchMs: number,
 ): Promise<{ gone: DepartedAddress[]; problems: ParseProblem[] }> {
   const wanted = missing(cluster);
   const gone: DepartedAddress[] = [];
   const problems: ParseProblem[] = [];
   if (wanted.slots.size > 0 || wanted.names.size > 0 || wanted.unnamedLeader) {
-    const { members, problem } = await deletedMembers(tool, cluster, wanted, searchMs);
+    const { members, problem } = await deletedMembers(tool, cluster, wanted);
     if (problem !== null) problems.push({ key: 'members/', problem });
     for (const member of members.filter((one) => isMissing(wanted, one))) {
       const { name, apiUrl, host, port } = member;
@@ -338,7 +337,6 @@ async function deletedMembers(
   tool: Tool,
   cluster: Cluster,
   wanted: Missing,
-  searchMs: number,
 ): Promise<{ members: Member[]; problem: string | null }> {
   const { namespace } = await tool.config();
   const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
@@ -361,7 +359,7 @@ async function deletedMembers(
     const dcs = await tool.dcs();
     const { keys, complete } = await dcs.deletedKeys(
       below,
-      isNamed ? PAST_LIMIT_MS : searchMs,
+      isNamed ? PAST_LIMIT : UNNAMED_LIMIT,
       (found) =>
         lacking(found).length === 0 &&
         (isNamed || membersOf(found).some((one) => isMissing(wanted, one))),

@@ -189,9 +189,6 @@ interface Rules {
   expectation: Expectation | null;
 }
 
-/** How long etcd's history is searched for a second primary that nothing names: finding it is what check is for. */
-const SEARCH_MS = 2000;
-
 /** Reads one cluster again. */
 type Again = () => Promise<Snapshot>;
 
@@ -201,9 +198,7 @@ async function checkClusters(
   options: CheckOptions,
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
-  // A fleet would wait for each cluster's history in turn.
-  const search = options.all === true ? {} : { searchMs: SEARCH_MS };
-  const asked = { ...(await witnesses(tool, options)), ...search };
+  const asked = await witnesses(tool, options);
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
   const rules = { limits: await limitsOf(tool, options), overrides, settle, expectation };

@@ -43,15 +43,12 @@ export function membersCommand(tool: Tool, finish: Finish): Command {
   );
 }
 
-/** A second primary that nothing names makes the answer false: etcd's history is searched for it so long. */
-const SEARCH_MS = 2000;
-
 async function readView(
   tool: Tool,
   cluster: string | undefined,
   options: LeaderOptions,
 ): Promise<View> {
-  return viewOf(await readOne(tool, cluster, options, SEARCH_MS));
+  return viewOf(await readOne(tool, cluster, options));
 }
 
 async function leader(

@@ -97,10 +97,8 @@ export async function readOne(
   tool: Tool,
   cluster: string | undefined,
   options: WitnessOptions & { group?: number },
-  searchMs?: number,
 ): Promise<Snapshot> {
-  const search = searchMs === undefined ? {} : { searchMs };
-  const asked = { ...(await witnesses(tool, options)), ...search };
+  const asked = await witnesses(tool, options);
   const scope = await scopeOrDefault(tool, cluster);
   const { group } = await tool.config();
   const { readSnapshot } = await import('../snapshot.js');

@@ -50,11 +50,18 @@ export interface DeletedKeys {
   keys: DeletedKey[];
   /**
    * History was looked at back to its beginning; in a long one, all but what came and went between two
-   * writes below the prefix. When false (the time was over, or it was enough), keys that existed for a
+   * writes below the prefix. When false (a limit was reached, or it was enough), keys that existed for a
    * short while, long ago, may be missing, and one that came and went several times may bear an earlier
    * value.
    */
   complete: boolean;
+}
+
+/** How much of etcd's history is looked at. */
+export interface HistoryLimit {
+  ms: number;
+  /** Moments of the past; without it as many as the time allows. */
+  looks?: number;
 }
 
 /** Says whether what was found by now will do. */
@@ -74,10 +81,10 @@ export interface Dcs {
   watch(prefix: string, afterRevision: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /**
    * Keys below `prefix` that were deleted, newest value of each, from etcd's own history, as far back as
-   * the last compaction; bounded in time by `limitMs`, and by `enough`, which is asked now and then. Keys
-   * that exist again are left out.
+   * the last compaction; bounded by `limit`, and by `enough`, which is asked now and then. Keys that exist
+   * again are left out.
    */
-  deletedKeys(prefix: string, limitMs: number, enough?: Enough): Promise<DeletedKeys>;
+  deletedKeys(prefix: string, limit: HistoryLimit, enough?: Enough): Promise<DeletedKeys>;
   /** Ends every connection and watch. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /** Keys that are gone, out of etcd's own history. */
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
-import type { DeletedKey, DeletedKeys, Endpoint, Enough, KeyValue } from './dcs.js';
+import type { DeletedKey, DeletedKeys, Endpoint, Enough, HistoryLimit, KeyValue } from './dcs.js';
 import { unwrap } from './grpc.js';
 import { endOfPrefix } from './keys.js';
 import { findLive, toKeyValue } from './live.js';
@@ -13,8 +13,8 @@ import { EndpointFailure, endpointEvidence } from './walk.js';
 /** Reads in flight at once: hides the way to etcd, and leaves room there for others. */
 const PARALLEL = 8;
 
-/** What stood somewhere at an old revision; nobody knows once that is compacted, or the time is over. */
-type Then = KeyValue[] | 'compacted' | 'late';
+/** What stood somewhere at an old revision; nobody knows once that is compacted, or the limit is reached. */
+type Then = KeyValue[] | 'compacted' | 'over';
 
 interface Past {
   head: bigint;
@@ -28,7 +28,7 @@ interface Search {
   present: ReadonlySet<string>;
   found: Map<string, DeletedKey>;
   enough: Enough;
-  /** It is enough, or the time is over. */
+  /** It is enough, or the limit is reached. */
   over: boolean;
 }
 
@@ -41,14 +41,19 @@ interface Search {
 export async function findDeleted(
   etcd: Etcd,
   prefix: string,
-  limitMs: number,
+  limit: HistoryLimit,
   enough: Enough = () => false,
 ): Promise<DeletedKeys> {
-  const untilMs = Date.now() + limitMs;
+  const untilMs = Date.now() + limit.ms;
   const { endpoint, revision } = await findLive(etcd, prefix, {
-    timeoutMs: Math.min(limitMs, etcd.settings.timeoutMs),
+    timeoutMs: Math.min(limit.ms, etcd.settings.timeoutMs),
   });
-  const at: Past['at'] = (then, key) => readAt(etcd, endpoint, prefix, untilMs, then, key);
+  let looksLeft = limit.looks ?? Infinity;
+  const at: Past['at'] = (then, key) => {
+    // Where one key ended is no further look: what was found is to be told precisely.
+    if (key === undefined && looksLeft-- <= 0) return Promise.resolve('over');
+    return readAt(etcd, endpoint, prefix, untilMs, then, key);
+  };
   try {
     return await searchPast({ head: BigInt(revision), at }, enough);
   } catch (error) {
@@ -114,7 +119,7 @@ function newestOf(kvs: readonly KeyValue[]): bigint {
 async function look(search: Search, revision: bigint): Promise<Then> {
   const { past, present, found, enough } = search;
   const then = await past.at(revision);
-  if (then === 'late') search.over = true;
+  if (then === 'over') search.over = true;
   if (typeof then === 'string') return then;
   const livedOn = (key: string, after: bigint): boolean =>
     BigInt(found.get(key)?.deletedRevision ?? 0) > after;
@@ -162,7 +167,7 @@ async function readAt(
   key?: string,
 ): Promise<Then> {
   const leftMs = untilMs - Date.now();
-  if (leftMs <= 0) return 'late';
+  if (leftMs <= 0) return 'over';
   const whole = { key: Buffer.from(prefix), range_end: Buffer.from(endOfPrefix(prefix)) };
   const answer = await grpc.read<IRangeResponse>(endpoint, {
     service: 'KV',
@@ -176,6 +181,6 @@ async function readAt(
     timeoutMs: leftMs,
   });
   if (!answer.ok && isCompacted(answer.error)) return 'compacted';
-  if (!answer.ok && answer.error.code === CODE.deadline) return 'late';
+  if (!answer.ok && answer.error.code === CODE.deadline) return 'over';
   return unwrap(answer, settings, prefix).kvs.map(toKeyValue);
 }

@@ -37,9 +37,9 @@ export function openEtcd3(
       checkPrefix(prefix);
       return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
-    deletedKeys(prefix, limitMs, enough) {
+    deletedKeys(prefix, limit, enough) {
       checkPrefix(prefix);
-      return findDeleted(etcd, prefix, limitMs, enough);
+      return findDeleted(etcd, prefix, limit, enough);
     },
     close() {
       closing.abort();

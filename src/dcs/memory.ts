@@ -115,7 +115,7 @@ export function memoryDcs(initial: Readonly<Record<string, string>> = {}): Memor
       checkPrefix(prefix);
       return follow(store, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
-    deletedKeys: async (prefix, _limitMs, enough) => {
+    deletedKeys: async (prefix, _limit, enough) => {
       await enter(store, 'deletedKeys');
       checkPrefix(prefix);
       return deletedBelow(store, prefix, enough);

@@ -72,7 +72,7 @@ describe('with a password', () => {
       expect((await dcs.txn([], [{ op: 'put', key: `${DEMO}y`, value: '1' }])).done).toBe(true);
       const watch = dcs.watch(DEMO, '1', new AbortController().signal)[Symbol.asyncIterator]();
       expect((await watch.next()).value).toMatchObject({ type: 'put', kv: { value: 'a' } });
-      expect((await dcs.deletedKeys(DEMO, 2000)).keys).toEqual([]);
+      expect((await dcs.deletedKeys(DEMO, { ms: 2000 })).keys).toEqual([]);
       await dcs.close();
     });
 

@@ -246,7 +246,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         await test.remove(`${DEMO}members/b`);
         await test.remove('/service/demo2/leader');
         await test.put(`${DEMO}members/b`, 'back');
-        const deleted = await dcs.deletedKeys(DEMO, 5000);
+        const deleted = await dcs.deletedKeys(DEMO, { ms: 5000 });
         expect(values(deleted)).toEqual([[`${DEMO}members/a`, 'last']]);
         expect(deleted.keys[0]?.deletedRevision).toBe(String(BigInt(before) + 1n));
         expect(deleted.complete).toBe(true);
@@ -254,13 +254,13 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
 
       it('finds nothing where nothing ever was', async () => {
         const nothing = { keys: [], complete: true };
-        expect(await dcs.deletedKeys('/service/never/', 5000)).toEqual(nothing);
+        expect(await dcs.deletedKeys('/service/never/', { ms: 5000 })).toEqual(nothing);
       });
 
       it('finds a cluster that is gone altogether', async () => {
         await test.put(`${DEMO}leader`, 'a');
         await test.remove(`${DEMO}leader`);
-        const { keys } = await dcs.deletedKeys(DEMO, 5000);
+        const { keys } = await dcs.deletedKeys(DEMO, { ms: 5000 });
         expect(keys.map(({ key }) => key)).toEqual([`${DEMO}leader`]);
       });
 
@@ -271,7 +271,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
           await test.remove(`${DEMO}members/a`);
           await test.put(`${DEMO}leader`, 'nobody');
         }
-        const deleted = await dcs.deletedKeys(DEMO, 5000);
+        const deleted = await dcs.deletedKeys(DEMO, { ms: 5000 });
         expect(values(deleted)).toEqual([[`${DEMO}members/a`, 'third']]);
       });
 
@@ -280,7 +280,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
           await test.put(`${DEMO}members/m${i}`, `${i}`);
           await test.remove(`${DEMO}members/m${i}`);
         }
-        const deleted = await dcs.deletedKeys(DEMO, 5000);
+        const deleted = await dcs.deletedKeys(DEMO, { ms: 5000 });
         const all = Array.from({ length: 10 }, (_, i) => [`${DEMO}members/m${i}`, `${i}`]);
         expect(values(deleted)).toEqual(all);
         expect(deleted.complete).toBe(true);
@@ -292,7 +292,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         for (let i = 0; i < 20; i++) await test.put(`${DEMO}leader`, 'a');
         await test.put(`${DEMO}members/new`, 'new');
         await test.remove(`${DEMO}members/new`);
-        const deleted = await dcs.deletedKeys(DEMO, 5000, (found) => found.length > 0);
+        const deleted = await dcs.deletedKeys(DEMO, { ms: 5000 }, (found) => found.length > 0);
         expect(values(deleted)).toContainEqual([`${DEMO}members/new`, 'new']);
         expect(deleted.complete).toBe(false);
       });
@@ -303,7 +303,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         await test.put(`${DEMO}late`, '2');
         await test.compact((await dcs.range(DEMO)).revision);
         await test.remove(`${DEMO}late`);
-        const deleted = await dcs.deletedKeys(DEMO, 5000);
+        const deleted = await dcs.deletedKeys(DEMO, { ms: 5000 });
         expect(values(deleted)).toEqual([[`${DEMO}late`, '2']]);
         expect(deleted.complete).toBe(true);
       });

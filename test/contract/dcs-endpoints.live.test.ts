@@ -354,7 +354,7 @@ describe('the process', () => {
       await dcs.txn([], [{ op: 'put', key: '/service/demo/x', value: '1' }]);
       const watch = dcs.watch('/service/', '1', new AbortController().signal);
       await watch[Symbol.asyncIterator]().next();
-      await dcs.deletedKeys('/service/', 2000);
+      await dcs.deletedKeys('/service/', { ms: 2000 });
       await dcs.close();
       console.log('closed', performance.now());
       process.on('exit', () => console.log('exit', performance.now()));

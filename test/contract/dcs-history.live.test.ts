@@ -57,7 +57,7 @@ afterAll(async () => {
 describe('60,000 revisions', () => {
   it('finds a member that left 30,000 revisions ago, with its last value, in a fraction of the time', async () => {
     const began = performance.now();
-    const { keys } = await dcs.deletedKeys(MEMBERS, AMPLE_MS, (found) =>
+    const { keys } = await dcs.deletedKeys(MEMBERS, { ms: AMPLE_MS }, (found) =>
       found.some(({ key }) => key === `${MEMBERS}primary`),
     );
     expect(performance.now() - began).toBeLessThan(AMPLE_MS / 2);
@@ -68,11 +68,21 @@ describe('60,000 revisions', () => {
     });
   });
 
+  it('finds it within a few looks, and takes no more looks than it may', async () => {
+    const few = await dcs.deletedKeys(MEMBERS, { ms: AMPLE_MS, looks: 100 });
+    expect(few.keys.map(({ key }) => key)).toContain(`${MEMBERS}primary`);
+    expect(few.complete).toBe(false);
+    expect(await dcs.deletedKeys(MEMBERS, { ms: AMPLE_MS, looks: 1 })).toEqual({
+      keys: [],
+      complete: false,
+    });
+  });
+
   it('finds one that left a moment ago at once', async () => {
     await etcd.put(`${MEMBERS}new`, 'new');
     await etcd.remove(`${MEMBERS}new`);
     const began = performance.now();
-    const { keys } = await dcs.deletedKeys(MEMBERS, AMPLE_MS, (found) => found.length > 0);
+    const { keys } = await dcs.deletedKeys(MEMBERS, { ms: AMPLE_MS }, (found) => found.length > 0);
     expect(performance.now() - began).toBeLessThan(AMPLE_MS / 4);
     expect(keys.map(({ key, lastValue }) => [key, lastValue])).toContainEqual([
       `${MEMBERS}new`,
@@ -82,13 +92,13 @@ describe('60,000 revisions', () => {
 
   it('finds one that was there only briefly before others wrote much', async () => {
     const own = '/service/quiet/members/';
-    const { keys } = await dcs.deletedKeys(own, AMPLE_MS, (found) => found.length > 0);
+    const { keys } = await dcs.deletedKeys(own, { ms: AMPLE_MS }, (found) => found.length > 0);
     expect(keys.map(({ key, lastValue }) => [key, lastValue])).toEqual([[`${own}brief`, 'brief']]);
   });
 
   it('ends at the limit with what it has, and says that it has not seen everything', async () => {
     const began = performance.now();
-    const { keys, complete } = await dcs.deletedKeys(MEMBERS, LIMIT_MS);
+    const { keys, complete } = await dcs.deletedKeys(MEMBERS, { ms: LIMIT_MS });
     expect(performance.now() - began).toBeLessThan(LIMIT_MS + SPARE_MS);
     expect(complete).toBe(false);
     const names = keys.map(({ key }) => key.slice(MEMBERS.length));
@@ -97,17 +107,17 @@ describe('60,000 revisions', () => {
 
   it('comes to the beginning through the noise of others', async () => {
     const own = '/service/quiet/members/';
-    const { keys } = await dcs.deletedKeys(own, AMPLE_MS, (found) => found.length > 0);
+    const { keys } = await dcs.deletedKeys(own, { ms: AMPLE_MS }, (found) => found.length > 0);
     const lastRevision = BigInt(keys[0]?.deletedRevision ?? '0') - 1n;
     await etcd.ctl('compact', String(lastRevision));
-    const deleted = await dcs.deletedKeys(own, LIMIT_MS);
+    const deleted = await dcs.deletedKeys(own, { ms: LIMIT_MS });
     expect(deleted).toEqual({ keys, complete: true });
   });
 
   it('has seen everything that is left after a compaction', async () => {
     const { revision } = await dcs.range(MEMBERS);
     await etcd.ctl('compact', String(BigInt(revision) - 200n));
-    const { keys, complete } = await dcs.deletedKeys(MEMBERS, LIMIT_MS);
+    const { keys, complete } = await dcs.deletedKeys(MEMBERS, { ms: LIMIT_MS });
     expect(complete).toBe(true);
     expect(keys.map(({ key }) => key)).toEqual([`${MEMBERS}new`]);
   });

@@ -75,7 +75,7 @@ async function asleep(scriptPid: number): Promise<void> {
 }
 
 /** Every question of patronictl ends like one of these, and nothing else that it prints does. */
-const QUESTION_END = /(\]|"|remove|continue|Password): $/;
+const QUESTION_END = /(\]|"|group|remove|continue|Password): $/;
 
 function isAtQuestion(screen: string): boolean {
   const line = screen.slice(screen.lastIndexOf('\n') + 1);

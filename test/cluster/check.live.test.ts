@@ -239,6 +239,22 @@ describe('troubles', () => {
     });
   });
 
+  test('walsender-killed: a synchronous standby that is not even connected', async () => {
+    await story(lab, 'walsender-killed', async (checked, member) => {
+      const leader = await lab.leader();
+      expect(checked.found).toEqual([
+        `sync_role_mismatch critical ${member}`,
+        'commits_blocked critical',
+        `not_streaming warning ${member}`,
+        `member_unreachable warning ${leader}`,
+      ]);
+      expect(evidenceOf(checked, 'sync_role_mismatch')).toEqual([
+        `DCS /sync: leader ${leader}, standbys ${member}, quorum 0`,
+        `SQL ${leader} pg_stat_replication: no row for ${member}`,
+      ]);
+    });
+  });
+
   test('sync-overridden: nobody may take over, for one reason', async () => {
     await story(lab, 'sync-overridden', (checked, member) => {
       expect(checked.found).toEqual([`sync_names_overridden critical ${member}`]);

@@ -56,7 +56,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   sync_role_mismatch: [
     '/sync lists a member as synchronous, `pg_stat_replication` of the primary says async, potential, or has no row for it.',
     'Patroni promotes by /sync: a commit that was acknowledged may be missing there.',
-    "/sync written by hand with the leader's Patroni frozen; Patroni 3.2.2 with a standby cluster (`provoke sync-mismatch`).",
+    "/sync written by hand with the leader's Patroni frozen (`provoke sync-mismatch`); a walsender that was ended (`provoke walsender-killed`); Patroni 3.2.2 with a standby cluster (`provoke stale-sync`).",
     'Do not count on that member; find out who set synchronous_standby_names or /sync.',
   ],
   sync_leader_stale: [

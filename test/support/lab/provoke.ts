@@ -38,6 +38,13 @@ export const STORIES = {
     look: ['patronictl list', 'patctl list', 'patctl check --explain sync_role_mismatch'],
     provoke: syncMismatch,
   },
+  'walsender-killed': {
+    about:
+      "the synchronous standby's walsender is ended and does not come back, the leader being frozen",
+    options: { sync: 'on' },
+    look: ['patronictl list', 'patctl list', 'patctl check --explain sync_role_mismatch'],
+    provoke: walsenderKilled,
+  },
   'sync-overridden': {
     about: "ALTER SYSTEM SET synchronous_standby_names = '*' under synchronous_mode",
     options: { sync: 'on' },
@@ -155,6 +162,29 @@ async function syncMismatch(lab: Lab): Promise<Provoked> {
     await lab.waitHealthy();
   };
   return { member: replica, undo, undoBy: `lab thaw ${leader}` };
+}
+
+/** Nobody asks for WAL again while the receiver is frozen, and nobody takes it out of /sync. */
+async function walsenderKilled(lab: Lab): Promise<Provoked> {
+  const leader = await leaderOf(lab);
+  const { sync_standby: standby = '' } = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as {
+    sync_standby?: string;
+  };
+  const pid = await lab.walreceiverPid(standby);
+  if (pid === null) throw new Error(`${standby} does not stream`);
+  const undo = async () => {
+    lab.thawPid(pid);
+    lab.thaw(leader);
+    await lab.waitHealthy();
+  };
+  lab.freeze(leader);
+  lab.freezePid(pid);
+  const mine = `FROM pg_stat_replication WHERE application_name = '${standby}'`;
+  await lab.psql(leader, `SELECT pg_terminate_backend(pid) ${mine}`);
+  await eventually('the walsender is gone', 10_000, async () =>
+    /^0$/m.test(await lab.psql(leader, `SELECT count(*) ${mine}`)),
+  );
+  return { member: standby, undo, undoBy: `kill -CONT ${pid}; lab thaw ${leader}` };
 }
 
 async function syncOverridden(lab: Lab): Promise<Provoked> {

@@ -154,7 +154,8 @@ describe('a plain cluster', () => {
   });
 
   test('-W on a terminal redraws in place, and Ctrl-C gives the terminal back', async () => {
-    const command = `${process.execPath} bin/patctl.cjs -c ${lab.config} list -w 0.3`;
+    // exec: where the user's shell is dash, it would die of Ctrl-C itself, and hide how patctl ends.
+    const command = `exec ${process.execPath} bin/patctl.cjs -c ${lab.config} list -w 0.3`;
     const terminal = spawn('script', ['-qefc', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -1,17 +1,22 @@
 /** Keys that are gone, out of etcd's own history. */
-import type { IRangeRequest, IRangeResponse } from 'etcd3';
-import type { DeletedKey, DeletedKeys, Endpoint, Enough, HistoryLimit, KeyValue } from './dcs.js';
-import { unwrap } from './grpc.js';
-import { endOfPrefix } from './keys.js';
-import { findLive, toKeyValue } from './live.js';
-import type { Etcd } from './live.js';
+import type { DeletedKey, DeletedKeys, Endpoint, Enough, KeyValue } from './dcs.js';
 import { ToolError } from '../errors.js';
-import { CODE, isCompacted } from './refusal.js';
+import { isCompacted, refusal } from './refusal.js';
+import type { EtcdError, Subject } from './refusal.js';
 import { distances, take } from './samples.js';
 import { EndpointFailure, endpointEvidence } from './walk.js';
 
 /** Reads in flight at once: hides the way to etcd, and leaves room there for others. */
-const PARALLEL = 8;
+export const PARALLEL = 8;
+
+/** etcd's past below a prefix, as one endpoint tells it that has been at the head. */
+export interface Teller {
+  endpoint: Endpoint;
+  /** Revision. */
+  head: string;
+  /** What stood below the prefix at a revision, or at one key of it; or why etcd does not tell. */
+  at(revision: bigint, key?: string): Promise<KeyValue[] | EtcdError>;
+}
 
 /** What stood somewhere at an old revision; nobody knows once that is compacted, or the limit is reached. */
 type Then = KeyValue[] | 'compacted' | 'over';
@@ -39,26 +44,23 @@ interface Search {
  * search, but it meets the newest deletions last, and tells its end only by falling silent.
  */
 export async function findDeleted(
-  etcd: Etcd,
-  prefix: string,
-  limit: HistoryLimit,
+  teller: Teller,
+  subject: Subject,
+  limit: { over: AbortSignal; looks: number | undefined },
   enough: Enough = () => false,
 ): Promise<DeletedKeys> {
-  const untilMs = Date.now() + limit.ms;
-  const { endpoint, revision } = await findLive(etcd, prefix, {
-    timeoutMs: Math.min(limit.ms, etcd.settings.timeoutMs),
-  });
   let looksLeft = limit.looks ?? Infinity;
-  const at: Past['at'] = (then, key) => {
+  const at: Past['at'] = (revision, key) => {
     // Where one key ended is no further look: what was found is to be told precisely.
-    if (key === undefined && looksLeft-- <= 0) return Promise.resolve('over');
-    return readAt(etcd, endpoint, prefix, untilMs, then, key);
+    const noMore = key === undefined && looksLeft-- <= 0;
+    if (noMore || limit.over.aborted) return Promise.resolve('over');
+    return readAt(teller, subject, limit.over, revision, key);
   };
   try {
-    return await searchPast({ head: BigInt(revision), at }, enough);
+    return await searchPast({ head: BigInt(teller.head), at }, enough);
   } catch (error) {
     if (!(error instanceof EndpointFailure)) throw error;
-    const evidence = [endpointEvidence(endpoint, error.message)];
+    const evidence = [endpointEvidence(teller.endpoint, error.message)];
     throw new ToolError('unreachable', `etcd's history could not be read (${error.message})`, {
       evidence,
     });
@@ -159,28 +161,19 @@ async function endOf(past: Past, kv: KeyValue, seenAt: bigint): Promise<DeletedK
 }
 
 async function readAt(
-  { grpc, settings }: Etcd,
-  endpoint: Endpoint,
-  prefix: string,
-  untilMs: number,
+  teller: Teller,
+  subject: Subject,
+  over: AbortSignal,
   revision: bigint,
   key?: string,
 ): Promise<Then> {
-  const leftMs = untilMs - Date.now();
-  if (leftMs <= 0) return 'over';
-  const whole = { key: Buffer.from(prefix), range_end: Buffer.from(endOfPrefix(prefix)) };
-  const answer = await grpc.read<IRangeResponse>(endpoint, {
-    service: 'KV',
-    method: 'range',
-    request: {
-      ...(key === undefined ? whole : { key: Buffer.from(key) }),
-      revision: revision.toString(),
-      // This endpoint has been at the head already, and its past is everybody's.
-      serializable: true,
-    } satisfies IRangeRequest,
-    timeoutMs: leftMs,
-  });
-  if (!answer.ok && isCompacted(answer.error)) return 'compacted';
-  if (!answer.ok && answer.error.code === CODE.deadline) return 'over';
-  return unwrap(answer, settings, prefix).kvs.map(toKeyValue);
+  try {
+    const answer = await teller.at(revision, key);
+    if (Array.isArray(answer)) return answer;
+    if (isCompacted(answer)) return 'compacted';
+    throw refusal(answer, subject);
+  } catch (error) {
+    if (over.aborted) return 'over';
+    throw error;
+  }
 }

@@ -3,9 +3,10 @@ import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
 import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } from './dcs.js';
 import { findDeleted } from './deleted.js';
+import type { Teller } from './deleted.js';
 import { openGrpc, unwrap } from './grpc.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
-import { toKeyValue } from './live.js';
+import { findLive, toKeyValue } from './live.js';
 import type { Etcd } from './live.js';
 import { isCompacted } from './refusal.js';
 import { write } from './txn.js';
@@ -37,9 +38,14 @@ export function openEtcd3(
       checkPrefix(prefix);
       return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
-    deletedKeys(prefix, limit, enough) {
+    async deletedKeys(prefix, { ms, looks }, enough) {
       checkPrefix(prefix);
-      return findDeleted(etcd, prefix, limit, enough);
+      const over = AbortSignal.timeout(ms);
+      const timeoutMs = Math.min(ms, settings.timeoutMs);
+      const { endpoint, revision } = await findLive(etcd, prefix, { timeoutMs });
+      const teller = tellerAt(etcd, endpoint, prefix, revision, over);
+      const subject = { username: settings.username, key: prefix };
+      return findDeleted(teller, subject, { over, looks }, enough);
     },
     close() {
       closing.abort();
@@ -87,4 +93,33 @@ async function readAll(
     if (!page.more || last === undefined) return { revision, kvs };
     key = keyAfter(last.key);
   }
+}
+
+function tellerAt(
+  { grpc, settings }: Etcd,
+  endpoint: Endpoint,
+  prefix: string,
+  head: string,
+  signal: AbortSignal,
+): Teller {
+  const whole = { key: Buffer.from(prefix), range_end: Buffer.from(endOfPrefix(prefix)) };
+  return {
+    endpoint,
+    head,
+    async at(revision, key) {
+      const answer = await grpc.read<IRangeResponse>(endpoint, {
+        service: 'KV',
+        method: 'range',
+        request: {
+          ...(key === undefined ? whole : { key: Buffer.from(key) }),
+          revision: revision.toString(),
+          // This endpoint has been at the head already, and its past is everybody's.
+          serializable: true,
+        } satisfies IRangeRequest,
+        timeoutMs: settings.timeoutMs,
+        signal,
+      });
+      return answer.ok ? answer.value.kvs.map(toKeyValue) : answer.error;
+    },
+  };
 }

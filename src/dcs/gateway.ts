@@ -2,17 +2,17 @@
 import http from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { ToolError } from '../errors.js';
-import type { DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } from './dcs.js';
+import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeRead } from './dcs.js';
+import { PARALLEL, findDeleted } from './deleted.js';
+import type { Teller } from './deleted.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
 import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal, CODE } from './refusal.js';
 import type { EtcdError } from './refusal.js';
 import { EndpointFailure, bareHost, walkEndpoints } from './walk.js';
 import type { Walk } from './walk.js';
 
-export interface Gateway {
-  /** As in Dcs, but throws GatewayRefused when only gRPC can answer. */
-  range(prefix: string, options?: RangeOptions): Promise<RangeRead>;
-}
+/** As in Dcs, but throws GatewayRefused when only gRPC can answer. */
+export type Gateway = Pick<Dcs, 'range' | 'deletedKeys'>;
 
 /** etcd lives, but its gateway does not serve us: it is switched off, or cannot see our certificate. */
 export class GatewayRefused extends Error {
@@ -47,17 +47,31 @@ export function openGateway(
     async range(prefix, options = {}) {
       checkPrefix(prefix);
       const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
-        withConnection(session, endpoint, signal, (post) =>
+        withConnections(session, endpoint, signal, (post) =>
           readAll(session, post, prefix, options.serializable === true),
         ),
       );
       return value;
     },
+    async deletedKeys(prefix, { ms, looks }, enough) {
+      checkPrefix(prefix);
+      const over = AbortSignal.timeout(ms);
+      const { endpoint, value: head } = await walk.first(
+        Math.min(ms, settings.timeoutMs),
+        (endpoint, signal) =>
+          withConnections(session, endpoint, signal, (post) => headOf(session, post, prefix)),
+      );
+      return withConnections(session, endpoint, over, (post) => {
+        const at = tellerOf(session, post, prefix);
+        const subject = { username: settings.username, key: prefix };
+        return findDeleted({ endpoint, head, at }, subject, { over, looks }, enough);
+      });
+    },
   };
 }
 
-/** Runs `work` over one kept-alive connection that ends with it. */
-async function withConnection<T>(
+/** Runs `work` over kept-alive connections that end with it: one, where it asks for one thing at a time. */
+async function withConnections<T>(
   session: Session,
   endpoint: Endpoint,
   signal: AbortSignal,
@@ -67,7 +81,7 @@ async function withConnection<T>(
   const secure = endpoint.protocol === 'https';
   // Loaded only for TLS: node:https costs start-up time.
   const transport = secure ? (await import('node:https')).default : http;
-  const agent = new transport.Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new transport.Agent({ keepAlive: true, maxSockets: PARALLEL });
   const end = (): void => agent.destroy();
   signal.addEventListener('abort', end, { once: true });
   const base: RequestOptions = {
@@ -266,7 +280,7 @@ async function sent(request: Promise<unknown>): Promise<void> {
 function pageOf(answer: Answer): Page | EtcdError {
   if (!answer.ok) return answer.error;
   const { json } = answer;
-  const raw: unknown[] = Array.isArray(json['kvs']) ? json['kvs'] : [];
+  const raw = rawOf(json);
   const last = raw.at(-1);
   const hasMore = json['more'] === true && isObject(last);
   const next = hasMore ? toBase64(keyAfter(decoder()(last['key']))) : null;
@@ -306,6 +320,39 @@ function refused({ settings }: Session, error: EtcdError, prefix: string): Error
     return new GatewayRefused(error.message);
   }
   return refusal(error, { username: settings.username, key: prefix });
+}
+
+/** Today's revision, from an endpoint that has the majority behind it and lets us read there. */
+async function headOf(session: Session, post: Post, prefix: string): Promise<string> {
+  const answer = await authorized(session, post, '/kv/range', prefix, {
+    ...rangeOf(prefix),
+    limit: 1,
+    keys_only: true,
+  });
+  if (!answer.ok) throw refused(session, answer.error, prefix);
+  return headerRevision(answer.json);
+}
+
+function tellerOf(session: Session, post: Post, prefix: string): Teller['at'] {
+  const decode = decoder();
+  return async (revision, key) => {
+    const answer = await authorized(session, post, '/kv/range', prefix, {
+      ...(key === undefined ? rangeOf(prefix) : { key: toBase64(key) }),
+      revision: revision.toString(),
+      // This endpoint has been at the head already, and its past is everybody's.
+      serializable: true,
+    });
+    return answer.ok ? rawOf(answer.json).map((raw) => toKeyValue(raw, decode)) : answer.error;
+  };
+}
+
+/** Every key below a prefix. */
+function rangeOf(prefix: string): { key: string; range_end: string } {
+  return { key: toBase64(prefix), range_end: toBase64(endOfPrefix(prefix)) };
+}
+
+function rawOf(json: Json): unknown[] {
+  return Array.isArray(json['kvs']) ? json['kvs'] : [];
 }
 
 function headerRevision(json: Json): string {

@@ -1,7 +1,8 @@
 /** The DCS that commands use: quick reads through the gateway, everything else over gRPC, loaded when needed. */
 import { ToolError } from '../errors.js';
-import type { Dcs, DcsSettings, RangeOptions, WatchEvent } from './dcs.js';
+import type { Dcs, DcsSettings, WatchEvent } from './dcs.js';
 import { GatewayRefused, openGateway } from './gateway.js';
+import type { Gateway } from './gateway.js';
 import { walkEndpoints } from './walk.js';
 
 /** Connects at the first call; throws ToolError `usage` when no endpoint is configured. */
@@ -18,14 +19,14 @@ export function openDcs(settings: DcsSettings): Dcs {
   const grpc = (): Promise<Dcs> =>
     (overGrpc ??= import('./etcd3.js').then(({ openEtcd3 }) => openEtcd3(settings, walk)));
 
-  async function range(prefix: string, options?: RangeOptions) {
-    if (!gatewayWorks) return (await grpc()).range(prefix, options);
+  async function read<T>(ask: (dcs: Gateway) => Promise<T>): Promise<T> {
+    if (!gatewayWorks) return ask(await grpc());
     try {
-      return await gateway.range(prefix, options);
+      return await ask(gateway);
     } catch (error) {
       if (!(error instanceof GatewayRefused)) throw error;
       gatewayWorks = false;
-      return (await grpc()).range(prefix, options);
+      return ask(await grpc());
     }
   }
 
@@ -38,10 +39,10 @@ export function openDcs(settings: DcsSettings): Dcs {
   }
 
   return {
-    range,
+    range: (...args) => read((dcs) => dcs.range(...args)),
+    deletedKeys: (...args) => read((dcs) => dcs.deletedKeys(...args)),
     watch,
     txn: async (compares, ops) => (await grpc()).txn(compares, ops),
-    deletedKeys: async (...args) => (await grpc()).deletedKeys(...args),
     close: async () => (await overGrpc)?.close(),
   };
 }

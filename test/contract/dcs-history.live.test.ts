@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dcs } from '../../src/dcs/dcs.js';
 import { openEtcd3 } from '../../src/dcs/etcd3.js';
+import { openDcs } from '../../src/dcs/open.js';
 import { settingsFor, startEtcd } from './etcd-process.js';
 import type { EtcdCluster } from './etcd-process.js';
 
@@ -14,14 +15,17 @@ const AMPLE_MS = 5000;
 const SPARE_MS = 1500;
 
 let etcd: EtcdCluster;
-let dcs: Dcs;
+/** Over gRPC alone. */
+let grpc: Dcs;
+/** As commands use it: etcd's past is read over its gateway. */
+let gateway: Dcs;
 
 /** Every other write is a heartbeat of a member that stays. */
 async function noise(count: number): Promise<void> {
   const keys = [`${MEMBERS}stays`, '/service/other/leader'] as const;
   for (let at = 0; at < count; at += 100) {
     const writes = Array.from({ length: 100 }, (_, i) =>
-      dcs.txn([], [{ op: 'put', key: keys[i % 2 === 0 ? 0 : 1], value: `${at + i}` }]),
+      grpc.txn([], [{ op: 'put', key: keys[i % 2 === 0 ? 0 : 1], value: `${at + i}` }]),
     );
     await Promise.all(writes);
   }
@@ -29,7 +33,8 @@ async function noise(count: number): Promise<void> {
 
 beforeAll(async () => {
   etcd = await startEtcd();
-  dcs = openEtcd3(settingsFor(etcd.endpoints));
+  grpc = openEtcd3(settingsFor(etcd.endpoints));
+  gateway = openDcs(settingsFor(etcd.endpoints));
   await etcd.put(`${MEMBERS}long-gone`, 'first');
   await noise(NOISE / 2);
   await etcd.remove(`${MEMBERS}long-gone`);
@@ -50,11 +55,19 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await dcs.close();
+  await Promise.all([grpc.close(), gateway.close()]);
   await etcd.stop();
 });
 
-describe('60,000 revisions', () => {
+describe.each([
+  ['over the gateway', () => gateway],
+  ['over gRPC', () => grpc],
+] as const)('60,000 revisions, %s', (_, opened) => {
+  let dcs: Dcs;
+  beforeAll(() => {
+    dcs = opened();
+  });
+
   it('finds a member that left 30,000 revisions ago, with its last value, in a fraction of the time', async () => {
     const began = performance.now();
     const { keys } = await dcs.deletedKeys(MEMBERS, { ms: AMPLE_MS }, (found) =>
@@ -105,20 +118,39 @@ describe('60,000 revisions', () => {
     expect(names).toEqual(expect.arrayContaining(['long-gone', 'primary']));
   });
 
+  it('an etcd that freezes meanwhile costs the limit, and what was found by then is kept', async () => {
+    const [node] = etcd.nodes;
+    const began = performance.now();
+    const { keys, complete } = await dcs
+      .deletedKeys(MEMBERS, { ms: LIMIT_MS }, (found) => {
+        if (found.length === 1) node?.freeze();
+        return false;
+      })
+      .finally(() => node?.thaw());
+    const ms = performance.now() - began;
+    expect([keys.length > 0, complete]).toEqual([true, false]);
+    expect(ms).toBeGreaterThan(LIMIT_MS * 0.9);
+    expect(ms).toBeLessThan(LIMIT_MS + SPARE_MS);
+  });
+});
+
+describe('60,000 revisions, compacted', () => {
   it('comes to the beginning through the noise of others', async () => {
     const own = '/service/quiet/members/';
-    const { keys } = await dcs.deletedKeys(own, { ms: AMPLE_MS }, (found) => found.length > 0);
+    const { keys } = await grpc.deletedKeys(own, { ms: AMPLE_MS }, (found) => found.length > 0);
     const lastRevision = BigInt(keys[0]?.deletedRevision ?? '0') - 1n;
     await etcd.ctl('compact', String(lastRevision));
-    const deleted = await dcs.deletedKeys(own, { ms: LIMIT_MS });
-    expect(deleted).toEqual({ keys, complete: true });
+    for (const dcs of [gateway, grpc]) {
+      expect(await dcs.deletedKeys(own, { ms: LIMIT_MS })).toEqual({ keys, complete: true });
+    }
   });
 
   it('has seen everything that is left after a compaction', async () => {
-    const { revision } = await dcs.range(MEMBERS);
+    const { revision } = await grpc.range(MEMBERS);
     await etcd.ctl('compact', String(BigInt(revision) - 200n));
-    const { keys, complete } = await dcs.deletedKeys(MEMBERS, { ms: LIMIT_MS });
-    expect(complete).toBe(true);
-    expect(keys.map(({ key }) => key)).toEqual([`${MEMBERS}new`]);
+    for (const dcs of [gateway, grpc]) {
+      const { keys, complete } = await dcs.deletedKeys(MEMBERS, { ms: LIMIT_MS });
+      expect([keys.map(({ key }) => key), complete]).toEqual([[`${MEMBERS}new`], true]);
+    }
   });
 });

@@ -105,82 +105,61 @@ interface Bounds {
   atMost: number;
 }
 
-/** How many losses are tried one by one where `bounds` does not tell; beyond that the bounds are the answer. */
+/** How many losses of one size are looked at; beyond that the answer is a range. */
 const MOST_TRIED = 500;
 
 function fewestLost(runners: readonly Runner[]): Bounds {
-  const { atLeast, atMost } = bounds(runners);
-  const names = new Set(
-    runners.flatMap(({ name, blockedBy, votes }) => [name, ...blockedBy, ...(votes ?? [])]),
-  );
-  let left = MOST_TRIED;
-  for (let size = atLeast; size < atMost; size++) {
-    for (const loss of choices([...names], size)) {
-      if (left-- === 0) return { atLeast: size, atMost };
-      const lost = new Set(loss);
-      if (!runners.some((runner) => leads(runner, lost))) return { atLeast: size, atMost: size };
+  let atLeast: number | null = null;
+  for (let size = 0; ; size++) {
+    const budget = { left: MOST_TRIED };
+    if (canEnd(runners, { lost: new Set(), stay: new Set() }, size, budget)) {
+      return { atLeast: atLeast ?? size, atMost: size };
     }
+    if (budget.left < 0) atLeast ??= size;
   }
-  return { atLeast: atMost, atMost };
 }
 
-function* choices(names: readonly string[], size: number): Generator<string[]> {
-  if (size === 0) yield [];
-  else
-    for (const [at, name] of names.entries())
-      for (const rest of choices(names.slice(at + 1), size - 1)) yield [name, ...rest];
+/** A loss that is being thought of: who is lost in it, and who is not. */
+interface Loss {
+  lost: Lost;
+  stay: Lost;
 }
 
 /**
- * Of those who lead, either all are lost, and others may come forward; or one of them stays and has lost its
- * votes, and then so have those that had no more than it, while those that had more are lost. A loss of the first
- * kind is only a beginning, so each round looks at the second kind and goes on with the first. The bounds meet
- * unless the votes that are lost let somebody come forward who has enough without them, which needs members
- * that vote for themselves alone.
+ * Whether the loss can grow by `size` members so that nobody leads. Of one who leads, either it is lost, or it
+ * stays and its spare votes are lost. False when the budget ends.
  */
-function bounds(runners: readonly Runner[]): Bounds {
-  const lost = new Set<string>();
-  let atLeast = Infinity;
-  let atMost = Infinity;
-  for (;;) {
-    const leading = runners.filter((runner) => leads(runner, lost));
-    if (leading.length === 0) break;
-    const useful = byUse(leading, runners);
-    for (const stays of leading) {
-      const spare = spareVotes(stays, lost);
-      const others = [...(stays.votes ?? [])].filter((name) => name !== stays.name);
-      if (others.filter((name) => !lost.has(name)).length < spare) continue;
-      const ahead = leading.filter((other) => spareVotes(other, lost) > spare);
-      const beside = ahead.filter(({ name }) => stays.votes?.has(name) !== true);
-      const least = lost.size + spare + beside.length;
-      atLeast = Math.min(atLeast, least);
-      if (least >= atMost) continue;
-      const loss = new Set([...lost, ...ahead.map(({ name }) => name)]);
-      for (const name of useful.filter((one) => others.includes(one))) {
-        if (spareVotes(stays, loss) > 0) loss.add(name);
-      }
-      atMost = Math.min(atMost, closed(runners, loss).size);
-    }
-    for (const { name } of leading) lost.add(name);
+function canEnd(
+  runners: readonly Runner[],
+  { lost, stay }: Loss,
+  size: number,
+  budget: { left: number },
+): boolean {
+  if (budget.left-- <= 0) return false;
+  const leader = strongest(runners, lost);
+  if (leader === null) return true;
+  if (size === 0) return false;
+  const { name, votes } = leader;
+  const withIt = { lost: new Set([...lost, name]), stay };
+  if (!stay.has(name) && canEnd(runners, withIt, size - 1, budget)) return true;
+  if (spareVotes(leader, lost) > size) return false;
+  const staying = new Set([...stay, name]);
+  for (const voter of votes ?? []) {
+    if (lost.has(voter) || staying.has(voter)) continue;
+    const withVoter = { lost: new Set([...lost, voter]), stay: new Set(staying) };
+    if (canEnd(runners, withVoter, size - 1, budget)) return true;
+    // Losses with this voter are done.
+    staying.add(voter);
   }
-  return { atLeast: Math.min(atLeast, lost.size), atMost: Math.min(atMost, lost.size) };
+  return false;
 }
 
-/** Voters whose loss costs those who lead most, and lets others come forward least, first. */
-function byUse(leading: readonly Runner[], runners: readonly Runner[]): string[] {
-  const use = new Map<string, number>();
-  const add = (name: string, amount: number) => use.set(name, (use.get(name) ?? 0) + amount);
-  for (const { votes } of leading) for (const name of votes ?? []) add(name, runners.length);
-  for (const { blockedBy } of runners) for (const name of blockedBy) add(name, -1);
-  return [...use].sort(([, a], [, b]) => b - a).map(([name]) => name);
-}
-
-/** The loss, and everybody who still comes forward. */
-function closed(runners: readonly Runner[], loss: Lost): Lost {
-  const all = new Set(loss);
-  for (;;) {
-    const leading = runners.filter((runner) => leads(runner, all));
-    if (leading.length === 0) return all;
-    for (const { name } of leading) all.add(name);
-  }
+/** Of those who lead the one with most votes to spare: for it there is least to choose. */
+function strongest(runners: readonly Runner[], lost: Lost): Runner | null {
+  const leading = runners.filter((runner) => leads(runner, lost));
+  const spare = (runner: Runner) => spareVotes(runner, lost);
+  return leading.reduce<Runner | null>(
+    (best, one) => (best === null || spare(one) > spare(best) ? one : best),
+    null,
+  );
 }

@@ -106,6 +106,25 @@ describe('declined, or answered wrongly: the same words, nothing sent', () => {
     expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 1, [], []]);
   });
 
+  test('promote-cluster, of keys that say that the leader is a standby leader', async () => {
+    const root = `/service/${lab.scope}-standby/`;
+    const role = '"role":"standby_leader"';
+    for (const key of ['initialize', 'leader', 'members/pg1', 'members/pg2']) {
+      const value = (await lab.dcsGet(key)) ?? '';
+      await lab.etcdctl('put', root + key, value.replace(/"role": *"primary"/, role));
+    }
+    const today = JSON.parse((await lab.dcsGet('config')) ?? '') as object;
+    const config = { ...today, standby_cluster: { host: '127.0.0.1' } };
+    await lab.etcdctl('put', `${root}config`, JSON.stringify(config));
+    for (const answers of [['n'], ['perhaps', '']]) {
+      const { a, b } = await both('promote-cluster CLUSTER-standby', answers);
+      expectSameScreen(a, b);
+      expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 1, [], []]);
+      expect(a.screen.join('\n')).toContain('Are you sure you want to promote');
+    }
+    await lab.etcdctl('del', '--prefix', root);
+  });
+
   test.each<[line: string, answers: string[]]>([
     ['edit-config CLUSTER -s loop_wait=3', ['n']],
     ['edit-config CLUSTER -p work_mem=5MB', ['q', '']],

@@ -4,7 +4,7 @@ import { leaderFirst } from '../cluster/members-select.js';
 import type { Cluster } from '../cluster/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readCluster, reread } from '../operate/clusters.js';
-import { answerWords, askMember, bodyText } from '../operate/request.js';
+import { answerWords, askMember, bodyText, isConfigRefused } from '../operate/request.js';
 import { until } from '../operate/wait.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
@@ -119,7 +119,7 @@ async function request(tool: Tool, wait: Wait): Promise<void> {
 const CONFLICT_HINT =
   'Patroni could not write it: somebody else wrote at that moment, or its etcd is slow. Try again.';
 
-/** 4xx and 503 say that nothing was written; after anything else the DCS tells. */
+/** A refusal says that nothing was written; after anything else the DCS tells. */
 async function notAccepted(
   tool: Tool,
   wait: Wait,
@@ -128,8 +128,8 @@ async function notAccepted(
   outcome: CallOutcome,
 ): Promise<void> {
   const words = answerWords(outcome);
-  const refused =
-    outcome.kind === 'answered' && (outcome.answer.status < 500 || outcome.answer.status === 503);
+  const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
+  const refused = await isConfigRefused(tool, wait.cluster, outcome);
   if (!refused && (await seenInDcs(tool, wait))) return;
   if (outcome.kind === 'answered') tool.io.out(`Failed: ${verb} cluster management ${words}\n`);
   const evidence = [{ witness: 'REST', subject: member, said: words }];
@@ -137,7 +137,7 @@ async function notAccepted(
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
       code: `${verb}_refused`,
       evidence,
-      ...(outcome.answer.status === 409 ? { hint: CONFLICT_HINT } : {}),
+      ...(isConflict ? { hint: CONFLICT_HINT } : {}),
     });
   }
   throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and is not in the DCS`, {

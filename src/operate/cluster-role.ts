@@ -6,7 +6,7 @@ import { timestampText } from '../output/compat.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
 import { membersTable, readCluster, reread } from './clusters.js';
-import { answerWords, askMember } from './request.js';
+import { answerWords, askMember, isConfigRefused } from './request.js';
 import { checkSource, look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
 import { until } from './wait.js';
 
@@ -90,9 +90,9 @@ async function send(
   const words = `Failed to ${verb} ${change.scope} cluster: ${patchWords(outcome)}`;
   const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
   if (outcome.kind === 'not_sent') throw new ToolError('unreachable', words, { evidence });
-  const refused =
-    outcome.kind === 'answered' && (outcome.answer.status < 500 || outcome.answer.status === 503);
-  if (refused) throw new ToolError('error', words, { evidence });
+  if (await isConfigRefused(tool, cluster, outcome)) {
+    throw new ToolError('error', words, { evidence });
+  }
   const goesOn = 'the change had been sent';
   const written = await until(tool, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
     const now = await reread(tool, cluster);

@@ -1,9 +1,10 @@
 /** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
-import type { JsonValue, Member, RestStatus } from '../cluster/model.js';
+import type { Cluster, JsonValue, Member, RestStatus } from '../cluster/model.js';
 import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Tool } from '../tool.js';
+import { reread } from './clusters.js';
 import { untilAborted } from './wait.js';
 
 export interface MemberRequest {
@@ -42,6 +43,21 @@ export async function askMember(
   const outcome = await untilAborted(answer, tool.signal);
   if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
   return { outcome, before: alive.ok ? alive.value : null };
+}
+
+/**
+ * Whether PATCH /config was answered with a plain no. 409 is one while etcd answers us: Patroni says it also when
+ * its own etcd is silent, and then the write may still be on its way.
+ */
+export async function isConfigRefused(
+  tool: Tool,
+  cluster: Cluster,
+  outcome: CallOutcome,
+): Promise<boolean> {
+  if (outcome.kind !== 'answered') return false;
+  const { status } = outcome.answer;
+  if (status === 409) return (await reread(tool, cluster)) !== null;
+  return status < 500 || status === 503;
 }
 
 function notSent(reason: string): Asked {

@@ -156,6 +156,14 @@ describe('demote-cluster', () => {
     expect(done.err).toContain('Failed to demote demo cluster');
   });
 
+  test('409 while etcd answers nobody is exit 5', async () => {
+    fake.answers['pg2'] = answer(409);
+    fake.onCall = () => {
+      for (let at = 0; at < 1000; at++) fake.cluster.dcs.failNext('unreachable', 'range');
+    };
+    expect([(await run(...DEMOTE, '--deadline', '5s')).code, fake.sent.length]).toEqual([5, 1]);
+  });
+
   test('a lost answer that took effect is followed to the end', async () => {
     fake.answers['pg2'] = lost;
     expect((await run(...DEMOTE)).code).toBe(0);

@@ -143,6 +143,21 @@ describe('pause', () => {
     expect(sent).toHaveLength(1);
   });
 
+  test.each([
+    ['never written', 5, false],
+    ['written late', 0, true],
+  ] as const)('409 while etcd answers nobody, %s: exit %i', async (_, code, isWritten) => {
+    const silentReads = isWritten ? 2 : 1000;
+    cluster.call = () => {
+      setPause(isWritten);
+      for (let at = 0; at < silentReads; at++) cluster.dcs.failNext('unreachable', 'range');
+      return Promise.resolve(answer(409));
+    };
+    const run = await runFake(cluster, ['pause']);
+    expect(run.code).toBe(code);
+    if (code === 5) expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+  });
+
   test.each<[string, CallOutcome]>([
     ['HTTP 500', answer(500)],
     ['a lost answer', { kind: 'lost', reason: 'socket hang up' }],

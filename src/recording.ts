@@ -3,6 +3,7 @@ import { formatLsn, parseLsn } from './cluster/lsn.js';
 import type { Snapshot } from './cluster/model.js';
 import { ToolError } from './errors.js';
 import { VERSION } from './version.js';
+import { cleaned } from './without-secrets.js';
 
 export interface Recording {
   schemaVersion: 1;
@@ -12,32 +13,16 @@ export interface Recording {
   snapshots: Snapshot[];
 }
 
-// ---------------------------------------------------------------- secrets
-
-const SECRET = /passw(or)?d|passphrase|secret|token|access_?key|api_?key|private_?key/i;
-const USERINFO = /([a-z][a-z0-9+.-]*:\/\/)[^/@\s"']*@/gi;
-const ASSIGNED =
-  /([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|access_?key|api_?key)[\w.-]*\s*=\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\"(?:[^"\\])*\\"|[^\s'"&,;]+)/gi;
-const JSON_MEMBER =
-  /("[^"]*(?:passw(?:or)?d|passphrase|secret|token|access_?key|api_?key)[^"]*"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
-
-/** The text without user names in URLs, and without what follows a word like password. */
-export function withoutSecrets(text: string): string {
-  return text.replace(USERINFO, '$1').replace(JSON_MEMBER, '$1"***"').replace(ASSIGNED, '$1***');
-}
-
 // ---------------------------------------------------------------- to text and back
 
 /** One JSON document. WAL positions are `{"$lsn": "0/5000060"}`. */
 export function recordingText(snapshots: readonly Snapshot[]): string {
   const recording = { schemaVersion: 1, kind: 'patctl-snapshot', patctl: VERSION, snapshots };
-  return `${JSON.stringify(recording, replaceValue, 1)}\n`;
+  return `${JSON.stringify(cleaned(recording), replaceLsn, 1)}\n`;
 }
 
-function replaceValue(key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return { $lsn: formatLsn(value) };
-  if (typeof value !== 'string') return value;
-  return SECRET.test(key) ? '***' : withoutSecrets(value);
+function replaceLsn(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { $lsn: formatLsn(value) } : value;
 }
 
 function reviveValue(_: string, value: unknown): unknown {

@@ -1,7 +1,8 @@
 /** Recordings: everything comes back, and no secret goes in. */
 import { expect, test } from 'vitest';
 import type { Snapshot } from '../../src/cluster/model.js';
-import { chosen, parseRecording, recordingText, withoutSecrets } from '../../src/recording.js';
+import { chosen, parseRecording, recordingText } from '../../src/recording.js';
+import { withoutSecrets } from '../../src/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
   return {
@@ -27,6 +28,27 @@ test.each([
   ['{"password": "hunter2", "host": "a"}', '{"password": "***", "host": "a"}'],
   ['host all all ldap ldapbindpasswd="hunter2"', 'host all all ldap ldapbindpasswd=***'],
   ['AWS_SECRET_ACCESS_KEY=hunter2 wal-g %p', 'AWS_SECRET_ACCESS_KEY=*** wal-g %p'],
+  ['postgres://u:p@hunter2@h/db', 'postgres://h/db'],
+  ['a postgres://u:p@hunter2@h:1/db, http://x:hunter2@y', 'a postgres://h:1/db, http://y'],
+  ['run --password hunter2 -x', 'run --password *** -x'],
+  ['run --repo1-cipher-pass=hunter2 -x', 'run --repo1-cipher-pass=*** -x'],
+  ['curl -u admin:hunter2 h', 'curl -u *** h'],
+  ['curl -H "Authorization: Bearer hunter2" h', 'curl -H "Authorization: ***" h'],
+  ['sent Bearer hunter2hunter2 there', 'sent Bearer *** there'],
+  ['sshpass -p hunter2 scp', 'sshpass -p *** scp'],
+  ['pwd=hunter2', 'pwd=***'],
+  ['password: hunter2', 'password: ***'],
+  ['https://blob/x?sig=hunter2&se=1', 'https://blob/x?sig=***&se=1'],
+  ["a = 1\narchive_command = 'cp hunter2'\nb = 2", "a = 1\narchive_command = 'cp ***'\nb = 2"],
+  ['restore_command: fetch hunter2\nb: 2', 'restore_command: fetch ***\nb: 2'],
+  ['{"n": 1.0, "x": {"on_start": "a hunter2"}}', '{"n": 1.0, "x": {"on_start": "a hunter2"}}'],
+  [
+    '{"n": 1.0, "callbacks": {"on_start": "a hunter2"}}',
+    '{"n": 1.0, "callbacks": {"on_start": "a ***"}}',
+  ],
+  ['{"archive_command": "cp hunter2', '{"archive_command": "cp ***"'],
+  ['password authentication failed for user "a"', 'password authentication failed for user "a"'],
+  ['compass: north', 'compass: north'],
 ])('no secret stays in %s', (text, expected) => {
   expect(withoutSecrets(text)).toBe(expected);
 });
@@ -38,6 +60,54 @@ test('a value under a name like password is not recorded, however deep', () => {
   const text = recordingText([snapshot('demo', { config: { raw, text: JSON.stringify(raw) } })]);
   expect(text).not.toContain('hunter2');
   expect(text).toContain('"username": "r"');
+});
+
+test.each([
+  ['cp %p /archive/hunter2', 'cp ***'],
+  ['false --password hunter2', 'false ***'],
+  ['PGPASSWORD=hunter2 pg_push %p', '***'],
+  ['"/opt/a b/push" hunter2', '***'],
+  ['sh -c "push hunter2"', 'sh ***'],
+  ['https://hunter2@h', '***'],
+  ['/bin/true', '/bin/true'],
+  ['(disabled)', '(disabled)'],
+  ['', ''],
+])('of the command %s a recording keeps the program', (command, kept) => {
+  const raw = {
+    postgresql: {
+      parameters: { archive_command: command, password_encryption: 'md5' },
+      callbacks: { on_start: command },
+      pgbackrest: { command, 'repo1-cipher-pass': 'hunter2' },
+      pre_promote: command,
+      before_stop: command,
+      recovery_conf: { restore_command: command, archive_cleanup_command: command },
+    },
+    standby_cluster: { restore_command: command },
+    pending_restart_reason: { restore_command: { old_value: command, new_value: command } },
+  };
+  const settings = { ssl_passphrase_command: { value: command, source: 'configuration file' } };
+  const recorded = recordingText([
+    snapshot('demo', { config: { raw, text: JSON.stringify(raw) }, settings }),
+  ]);
+  expect(recorded).not.toContain('hunter2');
+  const [back] = parseRecording(recorded, 'x');
+  const config = back?.cluster.config as unknown as { raw: typeof raw; text: string };
+  expect(config.raw).toEqual({
+    postgresql: {
+      parameters: { archive_command: kept, password_encryption: 'md5' },
+      callbacks: { on_start: kept },
+      pgbackrest: { command: kept, 'repo1-cipher-pass': '***' },
+      pre_promote: kept,
+      before_stop: kept,
+      recovery_conf: { restore_command: kept, archive_cleanup_command: kept },
+    },
+    standby_cluster: { restore_command: kept },
+    pending_restart_reason: { restore_command: { old_value: kept, new_value: kept } },
+  });
+  expect(JSON.parse(config.text)).toEqual(config.raw);
+  expect(back?.cluster).toMatchObject({
+    settings: { ssl_passphrase_command: { value: kept, source: 'configuration file' } },
+  });
 });
 
 test.each([

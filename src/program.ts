@@ -78,8 +78,11 @@ function wanted(words: readonly string[]): readonly Listed[] {
 
 async function loaded(one: Listed, program: Command, tool: Tool, finish: Finish): Promise<Command> {
   const make = await one.load();
-  const command = make(tool, finish).copyInheritedSettings(program);
-  for (const sub of command.commands) sub.copyInheritedSettings(program);
+  const command = make(tool, finish);
+  for (const each of [command, ...command.commands]) {
+    // A word too many is a mistake, here that of a candidate where none is asked for.
+    each.copyInheritedSettings(program).allowExcessArguments(false);
+  }
   if (command.name() === 'check') {
     const { CHECK_EXITS } = await import('./cluster/checkdoc.js');
     // A command line that it cannot read is no critical cluster, which is what 2 means there.

@@ -1,4 +1,5 @@
 /** The only file that touches the process: argv, environment, streams, signals, exit code. */
+import { exitCode } from './errors.js';
 import { main } from './main.js';
 import type { Io } from './output/io.js';
 
@@ -16,17 +17,29 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+/** What was asked of the cluster goes on to its end, and ends with its own code, whoever has stopped reading. */
+const readerGone = new AbortController();
+const brokenStreams = new Set<NodeJS.WriteStream>();
+let outputLost: string | null = null;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (brokenStreams.has(stream)) return;
+    brokenStreams.add(stream);
+    if (stream !== process.stdout) return;
+    if (error.code !== 'EPIPE') outputLost = error.message;
+    readerGone.abort();
   });
 }
 
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!brokenStreams.has(stream)) stream.write(text);
+}
+
 const io: Io = {
-  out: (text) => void process.stdout.write(text),
+  out: (text) => write(process.stdout, text),
   drained: () => drained(process.stdout),
-  err: (text) => void process.stderr.write(text),
+  outGone: readerGone.signal,
+  err: (text) => write(process.stderr, text),
   // Node opens stdin when it is looked at, which most commands never do.
   get stdin() {
     return process.stdin;
@@ -44,7 +57,8 @@ const io: Io = {
 
 function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    stream.write('', () => resolve());
+    if (brokenStreams.has(stream)) resolve();
+    else stream.write('', () => resolve());
   });
 }
 
@@ -58,7 +72,8 @@ async function run(): Promise<void> {
   });
   // A connection that will not close must not keep the process: leave once the output is out.
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
-  process.exit(code);
+  if (outputLost !== null) write(process.stderr, `Error: the output is lost: ${outputLost}\n`);
+  process.exit(outputLost !== null && code === 0 ? exitCode('unconfirmed') : code);
 }
 
 void run();

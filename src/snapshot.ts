@@ -63,7 +63,8 @@ export async function readSnapshots(tool: Tool, request: SnapshotRequest): Promi
   const { namespace } = await tool.config();
   const dcs = await tool.dcs();
   const read = await dcs.range(clusterPrefix(namespace, scope, group), { serializable });
-  const clusters = parseFleet(read, namespace);
+  // What lies below the empty name is every cluster: no command means that by it.
+  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
   if (clusters.length === 0) throw await unknownCluster(tool, scope, group);
   return Promise.all(clusters.map((cluster) => witnessCluster(tool, cluster, request)));
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { Selected } from '../cluster/members-select.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../operate/clusters.js';
+import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
 import { oneLine } from '../output/text.js';
 import type { RowSink, Session } from '../postgres/query.js';
@@ -54,12 +55,16 @@ async function query(tool: Tool, name: string | undefined, options: QueryOptions
   const scope = await scopeOrDefault(tool, name);
   const sql = await sqlText(tool, options);
   await takeLogin(tool, options);
-  const state: State = { tool, scope, options, sql, open: null };
+  const signal = untilNobodyReads(tool);
+  const state: State = { tool: { ...tool, signal }, scope, options, sql, open: null };
   try {
     const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
     if (seconds === null) await once(state);
     else await again(state, seconds * 1000);
     return 'ok';
+  } catch (error) {
+    if (tool.io.outGone?.aborted === true) return 'ok';
+    throw error;
   } finally {
     state.open?.session.close();
   }

@@ -7,7 +7,10 @@ import type { Asker } from '../output/ask.js';
 import type { Format } from '../output/render.js';
 import type { Tool } from '../tool.js';
 
-/** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
+/**
+ * The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it; an empty
+ * name, of a variable that is not set, is the name of none.
+ */
 export async function readClusters(
   tool: Tool,
   scope: string,
@@ -15,7 +18,7 @@ export async function readClusters(
 ): Promise<Cluster[]> {
   const { namespace } = await tool.config();
   const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
-  const clusters = parseFleet(read, namespace);
+  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
   if (clusters.length > 0) return clusters;
   const { unknownCluster } = await import('../snapshot.js');
   throw await unknownCluster(tool, scope, group);

@@ -4,6 +4,8 @@ export interface Io {
   out(text: string): void;
   /** Resolves when stdout has taken what was written; absent: it takes everything at once. */
   drained?(): Promise<void>;
+  /** Aborts when nothing more can be written to stdout; only what writes without end has to stop then. */
+  readonly outGone?: AbortSignal;
   /** Progress, warnings, prompts, errors. */
   err(text: string): void;
   readonly stdin: NodeJS.ReadableStream;
@@ -16,4 +18,10 @@ export interface Io {
   readonly errColor: boolean;
   /** Terminal width of stdout, 80 when it is not a terminal. */
   readonly columns: number;
+}
+
+/** For what writes without end: aborts with the command, and when nobody is left to read. */
+export function untilNobodyReads(tool: { io: Io; signal: AbortSignal }): AbortSignal {
+  const { outGone } = tool.io;
+  return outGone === undefined ? tool.signal : AbortSignal.any([tool.signal, outGone]);
 }

@@ -1,6 +1,7 @@
 /** A screen that is drawn again and again, for -W and -w. */
 import type { Tool } from '../tool.js';
 import { ToolError } from '../errors.js';
+import { untilNobodyReads } from './io.js';
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
@@ -20,7 +21,8 @@ export async function watchScreen(
   everyMs: number,
   read: () => Promise<string>,
 ): Promise<void> {
-  const { io, clock, signal } = tool;
+  const { io, clock } = tool;
+  const signal = untilNobodyReads(tool);
   let before: string[] | null = null;
   if (io.stdoutIsTty) io.out(HIDE_CURSOR + CLEAR_SCREEN);
   try {

@@ -45,3 +45,69 @@ test('a cluster that is called like a command is no trouble', async () => {
 test('completion knows every command', async () => {
   expect(await names('completion', 'list')).toEqual(await names());
 });
+
+/** Commands that take a cluster, with what else they need to come to act on it. */
+const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
+  [['list'], []],
+  [['topology'], []],
+  [['status'], []],
+  [['check'], ['--settle', '0']],
+  [['snapshot'], []],
+  [['leader'], []],
+  [['members'], []],
+  [['quorum'], []],
+  [['switchover'], ['--leader', 'pg1', '--force']],
+  [['failover'], ['--candidate', 'pg2', '--force']],
+  [['restart'], ['--force']],
+  [['reload'], ['--force']],
+  [['reinit'], ['pg2', '--force']],
+  [['flush'], ['restart', '--force']],
+  [['pause'], []],
+  [['resume'], []],
+  [['remove'], ['--confirm-name', '', '--yes']],
+  [['demote-cluster'], ['--host', 'far', '--force']],
+  [['promote-cluster'], ['--force']],
+  [['dsn'], []],
+  [['query'], ['-c', 'select 1']],
+  [['history'], []],
+  [['show-config'], []],
+  [['edit-config'], ['-s', 'ttl=31', '--force']],
+  [['version'], []],
+];
+
+test.each(ON_A_CLUSTER)(
+  '%j: an empty name, or one with a slash, is the name of no cluster',
+  async (words, after) => {
+    for (const name of ['', '/', 'demo/']) {
+      const calls: string[] = [];
+      const run = await runFake(
+        {
+          ...recorded('on'),
+          call: (method, url) => {
+            calls.push(`${method} ${url}`);
+            return Promise.resolve({ kind: 'lost', reason: 'not to be asked' });
+          },
+        },
+        [...words, name, ...after],
+      );
+      const { code, err } = run;
+      expect([code, calls, err], name).toEqual([
+        words[0] === 'check' ? 3 : 1,
+        [],
+        expect.stringContaining('clusters in /service: demo'),
+      ]);
+    }
+  },
+);
+
+test.each([
+  'switchover demo pg2',
+  'pause demo pg2',
+  'edit-config demo ttl=30',
+  'status demo x',
+  'config show x',
+])('%s: a word too many is exit 2', async (line) => {
+  const run = await runFake(recorded('on'), line.split(' '));
+  expect([run.code, run.out]).toEqual([2, '']);
+  expect(run.err).toMatch(/too many arguments/);
+});

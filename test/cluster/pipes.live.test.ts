@@ -1,0 +1,55 @@
+/** A reader that has gone, a disk that is full: what was asked is seen through, and ends as it ended. */
+import { beforeAll, expect, test } from 'vitest';
+import type { Lab } from '../support/lab/cluster.js';
+import { PASSWORDS } from '../support/lab/configs.js';
+import { cleanEnv, runProgram } from '../support/lab/process.js';
+import { PATCTL } from '../support/run.js';
+import { sharedCluster } from '../support/shared.js';
+
+let lab: Lab;
+beforeAll(async () => {
+  lab = await sharedCluster({ sync: 'on' });
+});
+
+/** `script`, in which `patctl` runs it on the cluster; its last line is to be an exit code. */
+async function shell(script: string): Promise<{ code: string | undefined; err: string }> {
+  const patctl = `patctl() { '${process.execPath}' '${PATCTL}' -c '${lab.config}' "$@"; }`;
+  const { out, err } = await runProgram('bash', ['-c', `${patctl}\n${script}`], {
+    env: cleanEnv('/nonexistent', { PGPASSWORD: PASSWORDS.superuser }),
+  });
+  return { code: out.trimEnd().split('\n').at(-1), err };
+}
+
+const CODE = '; echo "${PIPESTATUS[0]}"';
+
+test('a name that is wrong is an error, whether or not its words were read', async () => {
+  const nobody = 'patctl list nosuch 2>&1 >/dev/null | :';
+  expect((await shell(nobody + CODE)).code).toBe('1');
+  expect((await shell('patctl reload nosuch --force | :' + CODE)).code).toBe('1');
+});
+
+test('a change is followed to its end after the reader of its progress has gone', async () => {
+  const pause = await shell('patctl pause --wait | :' + CODE);
+  expect([pause.code, pause.err]).toEqual(['0', '']);
+  expect(JSON.parse((await lab.dcsGet('config')) ?? '')).toMatchObject({ pause: true });
+  const resume = await shell('patctl resume --wait 2>&1 | head -c 1 >/dev/null' + CODE);
+  expect(resume.code).toBe('0');
+  expect(JSON.parse((await lab.dcsGet('config')) ?? '')).not.toHaveProperty('pause');
+});
+
+test('what writes without end stops when nobody reads', async () => {
+  expect((await shell('patctl list -w 0.2 | head -1 >/dev/null' + CODE)).code).toBe('0');
+  const rows = `patctl query -U postgres -c 'select generate_series(1, 1000000000)' | head -3 >/dev/null`;
+  expect((await shell(rows + CODE)).code).toBe('0');
+});
+
+test('a full disk: the output is lost, and that is said', async () => {
+  for (const words of ['list', 'status -f json', 'pause', 'resume']) {
+    const { code, err } = await shell(`patctl ${words} >/dev/full; echo "$?"`);
+    expect([code, err], words).toEqual([
+      '5',
+      expect.stringMatching(/^Error: the output is lost: ENOSPC.*\n$/),
+    ]);
+  }
+  expect((await shell(`patctl list nosuch >/dev/full; echo "$?"`)).code).toBe('1');
+});

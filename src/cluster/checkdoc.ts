@@ -29,7 +29,7 @@ export interface CheckedCluster {
   /** Worst first. */
   findings: Finding[];
   consequences: { finding: Finding; of: string }[];
-  /** Found at first, and gone in a later reading. */
+  /** Found, and gone in a later reading; or not seen before the last one, when there were enough. */
   transient: Finding[];
   /** What could not be looked for. */
   unknown: Unlooked[];
@@ -68,7 +68,7 @@ export function overridden(looked: Looked, { warn, critical }: Overrides): Looke
   };
 }
 
-export function isTrouble({ severity }: Finding): boolean {
+function isTrouble({ severity }: Finding): boolean {
   return severity !== 'info';
 }
 
@@ -80,19 +80,49 @@ export function isSameFinding(a: Finding, b: Finding): boolean {
 /** Found by comparing readings, so never in the first. */
 const PROVEN_BY_TIME = new Set(['logical_walsender_stuck']);
 
-/** What every reading found, as the last one says it; `transient` is what only earlier ones found. */
+/** Whether all that the last reading found has been said in so many readings on end. */
+export function hasPersisted(readings: readonly Looked[], times: number): boolean {
+  const recent = readings.slice(-times);
+  const everyTime = (finding: Finding) =>
+    recent.length === times &&
+    recent.every((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
+  const found = readings.at(-1)?.findings ?? [];
+  return found.every((finding) => needsNoProof(finding) || everyTime(finding));
+}
+
+function needsNoProof(finding: Finding): boolean {
+  return !isTrouble(finding) || PROVEN_BY_TIME.has(finding.code);
+}
+
+/**
+ * What the last of several readings says, but for what no reading before it said; `transient` is the rest of
+ * what was found. The readings have to go on until `hasPersisted`, or to their limit.
+ */
 export function persisting(readings: readonly Looked[]): { looked: Looked; transient: Finding[] } {
   const last = readings.at(-1) ?? { findings: [], consequences: [], unlooked: [] };
-  const everyTime = (finding: Finding) =>
-    finding.severity === 'info' ||
-    PROVEN_BY_TIME.has(finding.code) ||
-    readings.every((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
-  const findings = last.findings.filter(everyTime);
+  const earlier = readings.slice(0, -1);
+  const isHeld = (finding: Finding) =>
+    earlier.length === 0 ||
+    needsNoProof(finding) ||
+    earlier.some((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
+  const findings = last.findings.filter(isHeld);
+  const held = last.consequences.filter(({ finding }) => isHeld(finding));
+  // What explained it was seen but once: then it stands for itself.
+  const isExplained = ({ of }: { of: string }) =>
+    [...findings, ...held.map(({ finding }) => finding)].some(({ code }) => code === of);
+  const alone = held.filter((one) => !isExplained(one)).map(({ finding }) => finding);
+  const looked = {
+    ...last,
+    findings: worstFirst([...findings, ...alone]),
+    consequences: held.filter(isExplained),
+  };
+  const said = saidIn(looked);
   const transient = new Map<string, Finding>();
   for (const finding of readings.flatMap(saidIn).filter(isTrouble)) {
-    if (!everyTime(finding)) transient.set(`${finding.code} ${finding.members.join()}`, finding);
+    if (said.some((other) => isSameFinding(other, finding))) continue;
+    transient.set(`${finding.code} ${finding.members.join()}`, finding);
   }
-  return { looked: { ...last, findings }, transient: [...transient.values()] };
+  return { looked, transient: [...transient.values()] };
 }
 
 function saidIn({ findings, consequences }: Looked): Finding[] {

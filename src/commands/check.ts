@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import {
   checkDocument,
   checkedCluster,
-  isTrouble,
+  hasPersisted,
   isWanted,
   overridden,
   persisting,
@@ -83,7 +83,7 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
     )
     .option(
       '--settle <n>',
-      'Readings more, loop_wait apart, when something is found',
+      'Readings more, loop_wait apart, in which what is found has to be found again',
       parseCount,
       2,
     )
@@ -294,7 +294,7 @@ async function readAll(
   return read.flat();
 }
 
-/** A cluster in motion is no alarm: what is found has to be found in every reading. */
+/** A cluster in motion is no alarm: what is found has to be found again, however late it began. */
 async function settled(
   tool: Tool,
   first: Snapshot,
@@ -325,17 +325,19 @@ async function settled(
 /** Readings more for what Patroni brings back in several loops once the primary has started. */
 const SYNC_RETURNS = 3;
 
-/** When to read again; null when it has settled. */
-function nextWaitMs(snapshot: Snapshot, readings: Looked[], rules: Rules): number | null {
-  if (rules.settle === 0) return null;
-  const { config } = snapshot.cluster;
-  const { findings } = persisting(readings).looked;
-  const most = rules.settle + (comesBackBySteps(findings, viewOf(snapshot)) ? SYNC_RETURNS : 0);
-  const more = findings.some(isTrouble) && readings.length <= most;
-  const loopMs = more ? (config?.loopWaitSeconds ?? 10) * 1000 : 0;
-  const logicalMs = isWanted('logical_walsender_stuck', rules.overrides)
-    ? (logicalLookMs(viewOf(snapshot)) ?? 0)
-    : 0;
+/**
+ * When to read again; null when it has settled. What is found has to be found `settle` times more, wherever it
+ * began; a cluster in which trouble follows trouble is read for one more such period at most.
+ */
+function nextWaitMs(snapshot: Snapshot, readings: Looked[], { settle, overrides }: Rules) {
+  if (settle === 0) return null;
+  const view = viewOf(snapshot);
+  const { findings = [] } = readings.at(-1) ?? {};
+  const times = 1 + settle + (comesBackBySteps(findings, view) ? SYNC_RETURNS : 0);
+  const most = times + settle;
+  const more = !hasPersisted(readings, times) && readings.length < most;
+  const loopMs = more ? (snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000 : 0;
+  const logicalMs = isWanted('logical_walsender_stuck', overrides) ? (logicalLookMs(view) ?? 0) : 0;
   return Math.max(loopMs, logicalMs) || null;
 }
 

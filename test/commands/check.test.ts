@@ -1,6 +1,8 @@
 /** `check` as monitoring sees it: all of stdout and the exit code, on recorded clusters. */
 import { describe, expect, test } from 'vitest';
-import type { CheckDocument } from '../../src/cluster/checkdoc.js';
+import { hasPersisted, persisting, type CheckDocument } from '../../src/cluster/checkdoc.js';
+import type { Looked } from '../../src/cluster/checks/index.js';
+import type { Finding } from '../../src/cluster/model.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import {
   quickClock,
@@ -119,6 +121,52 @@ describe('settling', () => {
     expect(one.transient.map((finding) => finding.code)).toContain('sync_role_mismatch');
   });
 
+  /** Who of the golden cluster `off` is silent, reading by reading; the last one stays so. */
+  function silent(...names: string[]): FakeCluster {
+    const cluster = recorded('off');
+    let reading = 0;
+    const clock = quickClock(() => (reading += 1));
+    const status: FakeCluster['status'] = ({ name }) => {
+      const isSilent = name === names[Math.min(reading, names.length - 1)];
+      return Promise.resolve(isSilent ? UNREACHABLE : (cluster.rest?.[name] ?? UNREACHABLE));
+    };
+    return { ...cluster, clock, status };
+  }
+
+  test('what begins in a later reading is read as often as what was there at first', async () => {
+    const only = ['--only', 'member_unreachable'];
+    const { found, one, code } = await check(silent('pg3', 'pg2'), ...only);
+    expect({ found, code, readings: one.readings }).toEqual({
+      found: ['member_unreachable warning pg2'],
+      code: 1,
+      readings: 4,
+    });
+    expect(one.transient.map(({ members }) => members)).toEqual([['pg3']]);
+    const gone = await check(silent('pg3', 'pg2', 'nobody'), ...only);
+    expect({ found: gone.found, code: gone.code, readings: gone.one.readings }).toEqual({
+      found: [],
+      code: 0,
+      readings: 3,
+    });
+    expect(gone.one.transient.map(({ members }) => members)).toEqual([['pg3'], ['pg2']]);
+  });
+
+  test('trouble after trouble is read twice as long at most, and what came back is reported', async () => {
+    const only = ['--only', 'member_unreachable'];
+    const back = await check(silent('pg3', 'pg2', 'pg3', 'pg2', 'pg3', 'pg2'), ...only);
+    expect({ found: back.found, readings: back.one.readings }).toEqual({
+      found: ['member_unreachable warning pg3'],
+      readings: 5,
+    });
+    const fresh = await check(silent('pg3', 'pg3', 'nobody', 'pg3'), ...only);
+    expect(fresh.one.readings).toBe(3);
+    const last = await check(silent('pg3', 'pg2', 'pg3', 'pg3', 'pg2'), ...only, '--settle', '1');
+    expect({ found: last.found, readings: last.one.readings }).toEqual({
+      found: ['member_unreachable warning pg3'],
+      readings: 3,
+    });
+  });
+
   test('nobody synchronous: a primary that has just started gets three readings more', async () => {
     const cluster = (startedAt: string): FakeCluster => {
       const made = recorded('on');
@@ -146,6 +194,65 @@ describe('settling', () => {
   test('--settle 0 reads once, and so does a healthy cluster', async () => {
     expect((await check(mismatched(), '--settle', '0')).one.readings).toBe(1);
     expect((await check(recorded('on'))).one.readings).toBe(1);
+  });
+});
+
+describe('what several readings say together', () => {
+  const one = (code: string): Finding => ({
+    code,
+    severity: 'critical',
+    members: ['pg1'],
+    message: code,
+    evidence: [],
+    next: '',
+  });
+  const reading = (found: string[], ...following: [string, string][]): Looked => ({
+    findings: found.map(one),
+    consequences: following.map(([code, of]) => ({ finding: one(code), of })),
+    unlooked: [],
+  });
+  const said = (...readings: Looked[]) => {
+    const { looked, transient } = persisting(readings);
+    return {
+      findings: looked.findings.map(({ code }) => code),
+      consequences: looked.consequences.map(({ finding, of }) => `${finding.code} of ${of}`),
+      transient: transient.map(({ code }) => code),
+    };
+  };
+
+  test('one reading is taken as it is', () => {
+    expect(said(reading(['a'], ['b', 'a']))).toEqual({
+      findings: ['a'],
+      consequences: ['b of a'],
+      transient: [],
+    });
+  });
+
+  test('a consequence has to be seen twice as well, whether it was one the first time or not', () => {
+    expect(said(reading(['a', 'b']), reading(['a'], ['b', 'a'], ['c', 'a']))).toEqual({
+      findings: ['a'],
+      consequences: ['b of a'],
+      transient: ['c'],
+    });
+  });
+
+  test('a consequence stands for itself when its cause was seen but once', () => {
+    expect(said(reading(['b']), reading(['a'], ['b', 'a']))).toEqual({
+      findings: ['b'],
+      consequences: [],
+      transient: ['a'],
+    });
+  });
+
+  test('they go on until all of the last one was said so many times on end', () => {
+    const [a, b] = [reading(['a']), reading(['b'])];
+    expect(hasPersisted([a], 1)).toBe(true);
+    expect(hasPersisted([a], 2)).toBe(false);
+    expect(hasPersisted([a, a], 2)).toBe(true);
+    expect(hasPersisted([b, a], 2)).toBe(false);
+    expect(hasPersisted([b, a, a], 2)).toBe(true);
+    expect(hasPersisted([a, b, a], 2)).toBe(false);
+    expect(hasPersisted([a, reading([])], 2)).toBe(true);
   });
 });
 

@@ -362,10 +362,12 @@ What \`patctl check\` looks for. The list is kept equal to the program by a test
 not answer is unknown, never silently absent. Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of
 critical, unknown and warning counts, info does not. A healthy cluster has no finding at all.
 
-A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, and reported when every
-reading has it; the rest is \`transient\` in json. \`--settle N\` changes how often, \`--settle 0\` reports what one
-reading says. For a minute after a primary started or was promoted, \`sync_empty\`, \`quorum_lost\` and
-\`no_failover_candidate\` are read three times more, for Patroni takes its synchronous standbys back in several loops.
+A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, and reported when it is found
+again each time, also when it began in a later reading; what is gone is \`transient\` in json. Where trouble follows
+trouble there are two readings more at most, and what was seen before the last is reported. \`--settle N\` changes how
+often, \`--settle 0\` reports what one reading says. For a minute after a primary started or was promoted, \`sync_empty\`,
+\`quorum_lost\` and \`no_failover_candidate\` are read three times more, for Patroni takes its synchronous standbys back
+in several loops.
 
 \`npm run -s lab -- provoke STORY\` makes the troubles that are named below on a real cluster of its own, and says
 how to look at them and how to end them. \`npx tsx test/support/soak.ts --minutes 30 --sync quorum\` does the opposite:

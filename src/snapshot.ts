@@ -80,6 +80,8 @@ export async function readFleet(
   const { serializable } = request;
   const read = await (await tool.dcs()).range(`${namespace}/`, { serializable });
   const clusters = parseFleet(read, namespace);
+  // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
+  if (clusters.length === 0) throw noClusterAtAll(namespace);
   const snapshots: Snapshot[] = [];
   for (let at = 0; at < clusters.length; at += FLEET_PARALLEL) {
     const batch = clusters.slice(at, at + FLEET_PARALLEL);
@@ -167,6 +169,13 @@ export async function unknownCluster(
       names.length === 0
         ? `there is no cluster at all in ${namespace}: is the namespace right?`
         : `clusters in ${namespace}: ${names.join(', ')}`,
+  });
+}
+
+function noClusterAtAll(namespace: string): ToolError {
+  return new ToolError('error', `there is no cluster at all in ${namespace}`, {
+    code: 'unknown_cluster',
+    hint: 'is the namespace right?',
   });
 }
 

@@ -111,3 +111,14 @@ test.each([
   expect([run.code, run.out]).toEqual([2, '']);
   expect(run.err).toMatch(/too many arguments/);
 });
+
+test.each([
+  ['list', 1],
+  ['topology', 1],
+  ['snapshot', 1],
+  ['check', 3],
+])('%s --all where there is no cluster at all is exit %i', async (command, code) => {
+  const run = await runFake({ keys: {} }, [command, '--all']);
+  expect([run.code, run.out]).toEqual([code, '']);
+  expect(run.err).toBe('Error: there is no cluster at all in /service\nis the namespace right?\n');
+});

@@ -253,6 +253,8 @@ export interface SqlStatus {
   serverVersion: number;
   systemId: string | null;
   inRecovery: boolean;
+  /** When the postmaster was started, microseconds since 1970: two servers of one database never share it. */
+  startedAt?: string | null;
   timeline: number | null;
   /** pg_current_wal_lsn() when not in recovery, else null. */
   currentLsn: Lsn | null;

@@ -1,11 +1,10 @@
 /** `patctl demote-cluster`: makes a cluster a standby cluster of another one. */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { JsonObject } from '../cluster/model.js';
 import { ToolError } from '../errors.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
 import { addRoleOptions, changeRole, type RoleOptions } from './cluster-role.js';
-import { parseCount } from './options.js';
 
 interface DemoteOptions extends RoleOptions {
   host?: string;
@@ -19,7 +18,7 @@ export function demoteClusterCommand(tool: Tool, finish: Finish): Command {
     .description('Demote cluster to a standby cluster')
     .argument('[cluster]')
     .option('--host <host>', 'Address of the remote node')
-    .option('--port <port>', 'Port of the remote node', parseCount)
+    .option('--port <port>', 'Port of the remote node', parsePort)
     .option('--restore-command <command>', 'Restores WAL of the remote primary from its archive')
     .option('--primary-slot-name <slot>', 'Slot on the remote node to stream from');
   return addRoleOptions(command).action(
@@ -27,6 +26,12 @@ export function demoteClusterCommand(tool: Tool, finish: Finish): Command {
       await changeRole(tool, finish, cluster, standbyOf(options), options);
     },
   );
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^[0-9]+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('a port is wanted, 1 to 65535.');
 }
 
 /** In the order in which patronictl writes it. */

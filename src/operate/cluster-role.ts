@@ -37,6 +37,13 @@ export async function changeClusterRole(
       code: 'already_so',
     });
   }
+  if (cluster.config?.pause) {
+    // A paused primary goes on as it is, and a paused standby leader lets its lock go.
+    throw new ToolError('error', `the cluster is paused: it would not be ${verb}ed`, {
+      code: 'paused',
+      hint: 'nothing was sent; end the pause first: patctl resume',
+    });
+  }
   const source = standby === null ? null : sourceOf(standby);
   if (source) await checkSource(tool, cluster, source);
   const table = (now: Cluster) => membersTable(tool, scope, [now], group);

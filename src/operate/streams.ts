@@ -1,5 +1,6 @@
 /** After a cluster has changed its role: who has to stream, from whom, and who does not yet. */
 import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../cluster/model.js';
+import { startTimeOf } from '../cluster/rolling.js';
 import { ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Tool } from '../tool.js';
@@ -103,27 +104,122 @@ export function otherSender({ walReceiver }: SqlStatus, { hosts, port }: Source)
 
 /**
  * Looks at the remote before anybody is demoted to follow it. ToolError `error` when it cannot be followed:
- * it is a member of this very cluster, or another database. One that does not answer us is only a warning,
- * for the members may reach it.
+ * it is a member of this very cluster, under whatever name, or another database. One that does not answer us
+ * is only a warning, for the members may reach it.
  */
 export async function checkSource(tool: Tool, cluster: Cluster, source: Source): Promise<void> {
   const words = sourceWords(source);
   const refuse = (what: string, code: string) =>
     new ToolError('error', `${words} is ${what}; nothing was sent`, { code });
-  const itself = cluster.members.find(
-    ({ host, port }) => host !== null && source.hosts.includes(host) && port === source.port,
-  );
-  if (itself) throw refuse(`${itself.name} of ${cluster.scope} itself`, 'remote_is_own');
+  const refuseOwn = (name: string) => refuse(`${name} of ${cluster.scope} itself`, 'remote_is_own');
+  const addresses = await addressesOf(tool, [
+    ...source.hosts,
+    ...cluster.members.flatMap(({ host }) => host ?? []),
+  ]);
+  const itself = memberAt(cluster, addresses, source.hosts, source.port);
+  if (itself) throw refuseOwn(itself.name);
   const postgres = await tool.postgres();
-  const [host] = source.hosts;
-  if (tool.flags.compat || !postgres.hasLogin || host === undefined) return;
-  const seen = await postgres.status({ host, port: source.port }, tool.flags.timeoutMs);
-  if (!seen.ok) {
-    tool.io.err(`warning: ${words} could not be looked at: ${oneLine(seen.reason)}\n`);
-    return;
+  if (tool.flags.compat || !postgres.hasLogin) return;
+  for (const host of source.hosts) {
+    const seen = await postgres.status({ host, port: source.port }, tool.flags.timeoutMs);
+    if (!seen.ok) {
+      const where = sourceWords({ hosts: [host], port: source.port });
+      tool.io.err(`warning: ${where} could not be looked at: ${oneLine(seen.reason)}\n`);
+      continue;
+    }
+    const { systemId, walReceiver } = seen.value;
+    const own = cluster.systemId;
+    if (systemId !== null && own !== null && systemId !== own) {
+      throw refuse(
+        `another database (system identifier ${systemId}, not ${own})`,
+        'remote_is_other',
+      );
+    }
+    const same = await memberStartedAt(tool, cluster, seen.value.startedAt ?? null);
+    if (same) throw refuseOwn(same.name);
+    const { senderHost, senderPort } = walReceiver ?? { senderHost: null, senderPort: null };
+    if (senderHost === null || senderPort === null) continue;
+    const more = await addressesOf(tool, [senderHost]);
+    const sender = memberAt(cluster, new Map([...addresses, ...more]), [senderHost], senderPort);
+    // Two sites change places so, the old one first: it is no mistake until nobody is promoted.
+    if (sender) {
+      tool.io.err(
+        `warning: ${words} is a standby that streams from ${sender.name} of ${cluster.scope}: ` +
+          'nobody accepts writes until it is promoted\n',
+      );
+    }
   }
-  const { systemId } = seen.value;
-  const own = cluster.systemId;
-  if (systemId === null || own === null || systemId === own) return;
-  throw refuse(`another database (system identifier ${systemId}, not ${own})`, 'remote_is_other');
+}
+
+type Addresses = ReadonlyMap<string, readonly string[]>;
+
+/** The member behind one of these hosts at this port, by name or by any address that the names stand for. */
+export function memberAt(
+  { members }: Pick<Cluster, 'members'>,
+  addresses: Addresses,
+  hosts: readonly string[],
+  port: number,
+): Member | undefined {
+  const all = (host: string) => [host.toLowerCase(), ...(addresses.get(host) ?? [])].map(loopback);
+  const wanted = hosts.flatMap(all);
+  return members.find(
+    (one) =>
+      one.host !== null && one.port === port && all(one.host).some((at) => wanted.includes(at)),
+  );
+}
+
+/** "This machine" in either protocol: localhost may be both. */
+function loopback(address: string): string {
+  return ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(address) ? 'loopback' : address;
+}
+
+/** What the names stand for here; a name that stands for nothing, or not soon, has no address. */
+async function addressesOf(tool: Tool, hosts: readonly string[]): Promise<Map<string, string[]>> {
+  const [{ isIP }, { lookup }] = await Promise.all([
+    import('node:net'),
+    import('node:dns/promises'),
+  ]);
+  const find = async (host: string): Promise<[string, string[]]> => {
+    if (isIP(host) !== 0) return [host, [host]];
+    const found = lookup(host, { all: true }).then(
+      (all) => all.map(({ address }) => address),
+      () => [],
+    );
+    const late = tool.clock.wait(tool.flags.timeoutMs, tool.signal).then(() => []);
+    return [host, await Promise.race([found, late])];
+  };
+  return new Map(await Promise.all([...new Set(hosts)].map(find)));
+}
+
+/** The member whose PostgreSQL was started at this very microsecond: it is the same server. */
+async function memberStartedAt(
+  tool: Tool,
+  cluster: Cluster,
+  startedAt: string | null,
+): Promise<Member | undefined> {
+  if (startedAt === null) return undefined;
+  const patroni = await tool.patroni();
+  const started = await Promise.all(
+    cluster.members.map(async (member) => {
+      const { apiUrl, name } = member;
+      const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+      const rest = apiUrl === null ? null : await patroni.status(target, tool.flags.timeoutMs);
+      const said = rest?.ok ? startTimeOf(rest.value) : null;
+      if (said !== null) return microsOf(said);
+      const sql = await sqlStatus(tool, member);
+      return sql?.ok ? (sql.value.startedAt ?? null) : null;
+    }),
+  );
+  return cluster.members.find((_, at) => started[at] === startedAt);
+}
+
+/** Microseconds since 1970 of Patroni's `2026-11-21 14:26:35.188775+00:00`; null: it is none. */
+export function microsOf(text: string): string | null {
+  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[-+]\d\d:\d\d)$/.exec(
+    text,
+  );
+  if (!match) return null;
+  const [, day = '', time = '', fraction = '', zone = ''] = match;
+  const seconds = Date.parse(`${day}T${time}${zone}`) / 1000;
+  return Number.isFinite(seconds) ? `${seconds}${fraction.padEnd(6, '0')}` : null;
 }

@@ -10,6 +10,7 @@ export const RECOVERY_SQL = `
 select current_setting('server_version_num')::int as server_version,
   (select system_identifier::text from pg_control_system()) as system_id,
   in_recovery,
+  (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at,
   pg_has_role(current_user, 'pg_read_all_stats', 'usage') as may_read_stats,
   current_user as role_name,
   case when in_recovery then coalesce(
@@ -31,6 +32,7 @@ export interface Recovery {
   serverVersion: number;
   systemId: string | null;
   inRecovery: boolean;
+  startedAt: string | null;
   timeline: number | null;
   currentLsn: Lsn | null;
   redoLsn: Lsn | null;
@@ -45,6 +47,7 @@ export function recoveryOf(row: Row): Recovery {
     serverVersion: numberOf(row['server_version']) ?? 0,
     systemId: textOf(row['system_id']),
     inRecovery: row['in_recovery'] === true,
+    startedAt: textOf(row['started_at']),
     timeline: timelineOf(textOf(row['timeline'])),
     currentLsn: lsnOf(row['current_lsn']),
     redoLsn: lsnOf(row['redo_lsn']),

@@ -2,6 +2,7 @@
 import { writeFileSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startProxy } from '../contract/tcp-proxy.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import { runPatctl, runPatronictl, type RunResult } from '../support/run.js';
@@ -241,12 +242,25 @@ test('reinit --wait shows how far the copy is and ends when the member streams',
 test('demote-cluster to a remote that is not there, and promote-cluster back', async () => {
   await lab.waitHealthy();
   const { port } = lab.member('pg2');
-  const itself = ['--host', '127.0.0.1', '--port', String(port), '--force'];
-  const refused = await patctl('demote-cluster', ...itself);
-  expect([refused.code, refused.err]).toEqual([
-    1,
-    `Error: 127.0.0.1:${port} is pg2 of ${lab.scope} itself; nothing was sent\n`,
-  ]);
+  // By its address, by a name of it, and by another address that leads there.
+  const target = { protocol: 'http', host: '127.0.0.1', port } as const;
+  const proxy = await startProxy(target, { marker: 'nothing is lost', lose: 'request' });
+  try {
+    const places: [string, number][] = [
+      ['127.0.0.1', port],
+      ['localhost', port],
+      ['127.0.0.1', proxy.endpoint.port],
+    ];
+    for (const [host, at] of places) {
+      const refused = await patctl('demote-cluster', '--host', host, '--port', `${at}`, '--force');
+      expect([refused.code, refused.err]).toEqual([
+        1,
+        `Error: ${host}:${at} is pg2 of ${lab.scope} itself; nothing was sent\n`,
+      ]);
+    }
+  } finally {
+    await proxy.close();
+  }
   expect(await config()).not.toHaveProperty('standby_cluster');
   const demoted = await patctl(
     ...['demote-cluster', '--host', '127.0.0.1', '--port', '1', '--force', '--deadline', '25s'],

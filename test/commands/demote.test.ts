@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { SqlStatus, WalReceiver } from '../../src/cluster/model.js';
+import type { Member, SqlStatus, WalReceiver } from '../../src/cluster/model.js';
+import { memberAt, microsOf } from '../../src/operate/streams.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
 import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 
@@ -110,6 +111,61 @@ describe('demote-cluster', () => {
     expect(done.err).toBe(`Error: ${hostname}:${port} is pg1 of demo itself; nothing was sent\n`);
   });
 
+  const START = '2026-11-21 14:26:35.188775+00:00';
+
+  test('nor under another address: the server behind it was started at the same microsecond', async () => {
+    fake.says('pg3', (value) => {
+      (value['raw'] as Record<string, unknown>)['postmaster_start_time'] = START;
+    });
+    const value = { systemId: null, startedAt: '1795271195188775' } as SqlStatus;
+    fake.cluster.sql = { 5433: { ok: true, value, tookMs: 1 } };
+    const done = await run(...DEMOTE);
+    expect([done.code, done.out, fake.sent]).toEqual([1, '', []]);
+    expect(done.err).toBe('Error: far:5433 is pg3 of demo itself; nothing was sent\n');
+    const another = { systemId: null, startedAt: '1795271195188776' } as SqlStatus;
+    fake.cluster.sql = { 5433: { ok: true, value: another, tookMs: 1 } };
+    expect((await run(...DEMOTE)).err).not.toContain('nothing was sent');
+  });
+
+  test('nor is one whose Patroni is silent taken for a remote: its PostgreSQL is asked', async () => {
+    const value = { systemId: null, startedAt: '1' } as SqlStatus;
+    const seen = { ok: true as const, value, tookMs: 1 };
+    fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
+    fake.cluster.sql = { 5433: seen, [Number(connOf('pg3').port)]: seen };
+    expect((await run(...DEMOTE)).err).toBe(
+      'Error: far:5433 is pg3 of demo itself; nothing was sent\n',
+    );
+  });
+
+  test('a standby of this cluster that is none of its members: nobody writes until it is promoted', async () => {
+    const { hostname, port } = connOf('pg2');
+    const walReceiver = { senderHost: hostname, senderPort: Number(port) } as WalReceiver;
+    const value = { systemId: null, walReceiver } as SqlStatus;
+    fake.cluster.sql = { 5433: { ok: true, value, tookMs: 1 } };
+    const done = await run(...DEMOTE, '--deadline', '5s');
+    expect([done.err.split('\n')[0], fake.sent.length]).toEqual([
+      'warning: far:5433 is a standby that streams from pg2 of demo: nobody accepts writes until it is promoted',
+      1,
+    ]);
+  });
+
+  test('a paused cluster would not obey: exit 1, nothing sent', async () => {
+    fake.set('config', (value) => (value['pause'] = true));
+    const done = await run(...DEMOTE);
+    expect([done.code, done.out, done.err, fake.sent]).toEqual([
+      1,
+      '',
+      'Error: the cluster is paused: it would not be demoted\nnothing was sent; end the pause first: patctl resume\n',
+      [],
+    ]);
+  });
+
+  test.each(['99999', '-1', 'x'])('--port %s is no port: exit 2', async (port) => {
+    const done = await run('demote-cluster', '--host', 'far', `--port=${port}`, '--force');
+    expect([done.code, fake.sent]).toEqual([2, []]);
+    expect(done.err).toContain('a port is wanted');
+  });
+
   test('nor can another database', async () => {
     fake.cluster.sql = { 5433: { ok: true, value: { systemId: '42' } as SqlStatus, tookMs: 1 } };
     const done = await run(...DEMOTE);
@@ -192,6 +248,39 @@ describe('demote-cluster', () => {
       'Are you sure you want to demote demo cluster? [y/N]: Error: Aborted cluster demotion\n',
     ]);
   });
+});
+
+describe('who is behind an address', () => {
+  const members = [
+    { name: 'pg1', host: 'Db1.example', port: 5432 },
+    { name: 'pg2', host: '127.0.0.1', port: 5433 },
+    { name: 'pg3', host: null, port: 5432 },
+  ] as Member[];
+  const addresses = new Map([
+    ['Db1.example', ['10.0.0.1', 'fd00::1']],
+    ['vip', ['10.0.0.1']],
+    ['localhost', ['::1']],
+    ['127.0.0.1', ['127.0.0.1']],
+    ['far', ['10.0.0.9']],
+  ]);
+  test.each([
+    [['vip'], 5432, 'pg1'],
+    [['vip'], 5433, undefined],
+    [['far', 'vip'], 5432, 'pg1'],
+    [['db1.example'], 5432, 'pg1'],
+    [['localhost'], 5433, 'pg2'],
+    [['127.0.0.2'], 5433, undefined],
+    [['far'], 5432, undefined],
+  ])('%j:%i', (hosts, port, name) => {
+    expect(memberAt({ members }, addresses, hosts, port)?.name).toBe(name);
+  });
+
+  test.each([
+    ['2026-11-21 14:26:35.188775+00:00', '1795271195188775'],
+    ['2026-11-21 19:56:35.1+05:30', '1795271195100000'],
+    ['2026-11-21T14:26:35Z', '1795271195000000'],
+    ['yesterday', null],
+  ])('%s in microseconds', (text, micros) => expect(microsOf(text)).toBe(micros));
 });
 
 describe('promote-cluster', () => {

@@ -200,6 +200,7 @@ describe('the document of rows', () => {
       serverVersion: 120022,
       systemId: null,
       inRecovery: false,
+      startedAt: null,
       timeline: 31,
       currentLsn: null,
       redoLsn: null,

@@ -49,6 +49,14 @@ export function namedInSync(cluster: Cluster, name: string): boolean {
   return sync.standbys.some((standby) => standby.toLowerCase() === name.toLowerCase());
 }
 
+/** Whether a key that cannot be read leaves open what this member claims to be. */
+export function claimIsUnreadable(cluster: Cluster, name: string): boolean {
+  if (cluster.config?.unreadable) return true;
+  return (
+    cluster.sync?.unreadable === true && syncModeActive(cluster) && name !== cluster.leaderName
+  );
+}
+
 /** The role patronictl prints. It asks the leader key, the configuration and /sync, nothing else. */
 export function claimedRole(cluster: Cluster, member: Pick<Member, 'name'>): ClaimedRole {
   if (member.name === cluster.leaderName)

@@ -44,6 +44,8 @@ export interface SyncKey {
   /** 0 unless synchronous_mode is quorum. */
   quorum: number;
   modRevision: string;
+  /** The key is there and cannot be read: what it promises is not known, which is not nothing. */
+  unreadable?: true;
 }
 
 /** `/failover` when it holds a request; `{}` (finished or cancelled) is parsed as null. */
@@ -94,12 +96,16 @@ export interface DynamicConfig {
   /** Only a standby_cluster with host, port or restore_command counts. */
   standbyCluster: JsonObject | null;
   modRevision: string;
+  /** The key is there and cannot be read: all of the above are defaults. */
+  unreadable?: true;
 }
 
 /** Something in the DCS that could not be read; never thrown, always shown. */
 export interface ParseProblem {
   key: string;
   problem: string;
+  /** Only part of the key is wrong, and Patroni too goes by its defaults there; the rest was read. */
+  partly?: true;
 }
 
 /** What the DCS says of one cluster, at one revision. */
@@ -270,6 +276,8 @@ export interface SqlStatus {
   settings: Record<string, Setting>;
   /** Backends waiting in wait_event SyncRep. */
   syncRepWaiters: number;
+  /** The oldest transaction among them: when it began, by the server's clock, and how long ago; null when none waits. */
+  syncRepOldest?: { since: string; ageMs: number } | null;
   /** Oldest transaction's age in ms other than our own, null when none. */
   oldestXactAgeMs: number | null;
   baseBackupsRunning: number;

@@ -25,8 +25,8 @@ interface Node {
   value: string;
   modRevision: string;
 }
-/** Notes what could not be read at a key. */
-type Note = (node: Node, problem: string) => void;
+/** Notes what could not be read at a key; `partly` when the rest of it was. */
+type Note = (node: Node, problem: string, partly?: 'partly') => void;
 
 /** `/service/demo/`, with the Citus group after the scope; doubled slashes are squeezed as Patroni does. */
 export function clusterPrefix(namespace: string, scope: string, group: number | null): string {
@@ -106,7 +106,8 @@ function fromNodes(
   nodes: Map<string, Node>,
 ): Cluster {
   const problems: ParseProblem[] = [];
-  const note: Note = (node, problem) => problems.push({ key: node.key, problem });
+  const note: Note = (node, problem, partly) =>
+    problems.push({ key: node.key, problem, ...(partly && { partly: true }) });
   const read = <T>(name: string, parse: (node: Node, note: Note) => T): T | null => {
     const node = nodes.get(name);
     return node === undefined ? null : parse(node, note);
@@ -151,7 +152,8 @@ function objectIn(node: Node, note: Note): JsonObject | null {
 
 function describe(value: JsonValue): string {
   if (value === null) return 'null';
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function stringIn(data: JsonObject, field: string, node: Node, note: Note): string | null {
@@ -263,20 +265,26 @@ function parseAddress(url: string): Address | null {
 
 function parseSync(node: Node, note: Note): SyncKey {
   const empty = { leader: null, standbys: [], quorum: 0, modRevision: node.modRevision };
-  const data = objectIn(node, note);
-  if (data === null) return empty;
-  const leader = stringIn(data, 'leader', node, note);
-  if (leader === null || leader === '') return empty;
+  let isWhole = true;
+  const noteHere: Note = (...problem) => {
+    isWhole = false;
+    note(...problem);
+  };
+  const done = (sync: SyncKey): SyncKey => (isWhole ? sync : { ...sync, unreadable: true });
+  const data = objectIn(node, noteHere);
+  if (data === null) return done(empty);
+  const leader = stringIn(data, 'leader', node, noteHere);
+  if (leader === null || leader === '') return done(empty);
   const quorum = truthy(data['quorum']) ? wholeNumber(data['quorum']) : 0;
   if (quorum === null) {
-    note(node, 'quorum is not a number');
-    return empty;
+    noteHere(node, 'quorum is not a number');
+    return done(empty);
   }
-  const standbys = (stringIn(data, 'sync_standby', node, note) ?? '')
+  const standbys = (stringIn(data, 'sync_standby', node, noteHere) ?? '')
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  return { leader, standbys, quorum, modRevision: node.modRevision };
+  return done({ leader, standbys, quorum, modRevision: node.modRevision });
 }
 
 /** int() of Python: cuts fractions of numbers, takes decimal strings. */
@@ -318,6 +326,7 @@ function parseStatus(node: Node, note: Note): StatusKey {
   if (data === null) return empty;
   const slots = maybeText(data['slots']);
   const retain = maybeText(data['retain_slots']);
+  noteStatus({ ...data, slots: slots ?? null, retain_slots: retain ?? null }, node, note);
   return {
     optime: lsnOf(data['optime']),
     slots: isObject(slots) ? slotPositions(slots) : {},
@@ -325,11 +334,32 @@ function parseStatus(node: Node, note: Note): StatusKey {
   };
 }
 
+function noteStatus(data: JsonObject, node: Node, note: Note): void {
+  const { optime, slots, retain_slots: retain } = data;
+  const wrong = (field: string, value: JsonValue | undefined, wanted: string): void => {
+    if (isGiven(value)) note(node, `${field} is ${describe(value)}, expected ${wanted}`, 'partly');
+  };
+  if (!isPosition(optime)) wrong('optime', optime, 'a position in bytes');
+  if (!isObject(slots)) wrong('slots', slots, 'an object');
+  else if (!Object.values(slots).every(isPosition)) {
+    note(node, 'slots holds something else than positions in bytes', 'partly');
+  }
+  if (!Array.isArray(retain)) wrong('retain_slots', retain, 'a list');
+}
+
+function isGiven(value: JsonValue | undefined): value is Exclude<JsonValue, null> {
+  return value !== undefined && value !== null;
+}
+
+function isPosition(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' ? /^\s*[0-9]+\s*$/.test(value) : parseInteger(value) !== null;
+}
+
 /** Some stores hold nested JSON as text. */
 function maybeText(value: JsonValue | undefined): JsonValue | undefined {
   if (typeof value !== 'string') return value;
   const json = parseJson(value);
-  return json.ok ? json.value : undefined;
+  return json.ok ? json.value : value;
 }
 
 function slotPositions(slots: JsonObject): Record<string, Lsn> {
@@ -383,8 +413,48 @@ function parseFailsafe(node: Node, note: Note): Record<string, string> | null {
 }
 
 function parseConfig(node: Node, note: Note): DynamicConfig {
-  const config = readConfig(objectIn(node, note) ?? {});
-  return { ...config, text: node.value, modRevision: node.modRevision };
+  const raw = objectIn(node, note);
+  if (raw !== null) noteConfig(raw, node, note);
+  return {
+    ...readConfig(raw ?? {}),
+    text: node.value,
+    modRevision: node.modRevision,
+    ...(raw === null && { unreadable: true }),
+  };
+}
+
+const NUMBERS = [
+  ...['synchronous_node_count', 'ttl', 'loop_wait', 'retry_timeout', 'maximum_lag_on_failover'],
+  ...['maximum_lag_on_syncnode', 'primary_stop_timeout', 'master_stop_timeout'],
+];
+const SECONDS = ['ttl', 'loop_wait', 'retry_timeout'];
+const SWITCHES = ['synchronous_mode_strict', 'check_timeline', 'failsafe_mode', 'pause'];
+
+/** Settings of a type that means nothing: Patroni passes over them, and nobody is told. */
+function noteConfig(raw: JsonObject, node: Node, note: Note): void {
+  const wrong = (name: string, value: JsonValue, wanted: string): void =>
+    note(node, `${name} is ${describe(value)}, expected ${wanted}`, 'partly');
+  for (const name of NUMBERS) {
+    const value = raw[name];
+    const unit = SECONDS.includes(name) ? 's' : undefined;
+    if (isGiven(value) && parseInteger(value, unit) === null) wrong(name, value, 'a number');
+  }
+  const switches: [string, JsonValue | undefined][] = SWITCHES.map((name) => [name, raw[name]]);
+  const { postgresql } = raw;
+  if (isObject(postgresql)) {
+    for (const name of ['use_slots', 'use_pg_rewind'])
+      switches.push([`postgresql.${name}`, postgresql[name]]);
+  }
+  for (const [name, value] of switches) {
+    if (isGiven(value) && parseBool(value) === null) wrong(name, value, 'on or off');
+  }
+  const mode = raw['synchronous_mode'];
+  if (isGiven(mode) && parseBool(mode) === null && syncModeOf(mode) === 'off')
+    wrong('synchronous_mode', mode, 'on, off or quorum');
+  for (const name of ['postgresql', 'standby_cluster', 'slots']) {
+    const value = raw[name];
+    if (isGiven(value) && !isObject(value)) wrong(name, value, 'an object');
+  }
 }
 
 /** The settings that decide things, read out of a dynamic configuration with Patroni's defaults. */

@@ -1,6 +1,7 @@
 /** The document of `patctl status`: the whole truth about one cluster, as data. */
 import { roleTitle } from './claimed.js';
 import { findings } from './checks/index.js';
+import { doubts, silences, type Doubt } from './doubts.js';
 import { formatLsn, lagBytes, type Lsn } from './lsn.js';
 import type { Finding, JsonObject, ParseProblem, Snapshot, SyncMode, VerifyMode } from './model.js';
 import { viewOf, type MemberView, type ObservedRole, type SyncState, type View } from './roles.js';
@@ -76,16 +77,19 @@ export interface StatusDocument {
     timeline: number | null;
     lsn: string | null;
   };
+  /** What /config decides is null when it cannot be read. */
   mode: {
-    paused: boolean;
-    failsafeConfigured: boolean;
+    paused: boolean | null;
+    failsafeConfigured: boolean | null;
     failsafeActive: boolean;
-    standbyCluster: boolean;
+    standbyCluster: boolean | null;
   };
   sync: {
-    mode: SyncMode;
+    /** null: /config cannot be read. */
+    mode: SyncMode | null;
     strict: boolean;
     nodeCount: number;
+    /** null: there is none, or it cannot be read (then `problems` says so). */
     key: { leader: string | null; standbys: string[]; quorum: number } | null;
     /** As in force on the leader; null when SQL did not read it. */
     synchronousStandbyNames: string | null;
@@ -116,6 +120,8 @@ export interface StatusDocument {
     sql: { asked: number; answered: number };
   };
   findings: Finding[];
+  /** What could not be told, and why; a witness that is silent where another spoke is here too. */
+  doubts: Doubt[];
   problems: ParseProblem[];
 }
 
@@ -139,10 +145,10 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
       lsn: text(leader?.position),
     },
     mode: {
-      paused: cluster.config?.pause ?? false,
-      failsafeConfigured: cluster.config?.failsafeMode ?? false,
+      paused: known(cluster, cluster.config?.pause),
+      failsafeConfigured: known(cluster, cluster.config?.failsafeMode),
       failsafeActive: members.some(({ rest }) => rest.ok && rest.value.failsafeModeIsActive),
-      standbyCluster: (cluster.config?.standbyCluster ?? null) !== null,
+      standbyCluster: known(cluster, (cluster.config?.standbyCluster ?? null) !== null),
     },
     sync: syncPart(view),
     votes: votesPart(snapshot),
@@ -162,8 +168,19 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
       sql: asked(members.map(({ sql }) => sql)),
     },
     findings: found,
+    doubts: allDoubts(view, found),
     problems: cluster.problems,
   };
+}
+
+/** A switch of /config; null when that cannot be read. */
+function known({ config }: Snapshot['cluster'], value: boolean | undefined): boolean | null {
+  return config?.unreadable ? null : (value ?? false);
+}
+
+function allDoubts(view: View, found: Finding[]): Doubt[] {
+  const silent = silences(view.members, found);
+  return [...silent, ...doubts(view, found).filter(({ witness }) => witness === null)];
 }
 
 function text(lsn: Lsn | null | undefined): string | null {
@@ -182,10 +199,13 @@ function syncPart({ snapshot, leader }: View): StatusDocument['sync'] {
   const settings = leader?.sql.ok ? leader.sql.value.settings : {};
   const names = settings['synchronous_standby_names']?.value ?? null;
   return {
-    mode: config?.syncMode ?? 'off',
+    mode: config?.unreadable ? null : (config?.syncMode ?? 'off'),
     strict: config?.syncModeStrict ?? false,
     nodeCount: config?.syncNodeCount ?? 1,
-    key: sync && { leader: sync.leader, standbys: sync.standbys, quorum: sync.quorum },
+    key:
+      sync && !sync.unreadable
+        ? { leader: sync.leader, standbys: sync.standbys, quorum: sync.quorum }
+        : null,
     synchronousStandbyNames: names,
     numsync: numsyncOf(names),
   };
@@ -198,6 +218,12 @@ function numsyncOf(names: string | null): number | null {
 }
 
 function votesPart(snapshot: Snapshot): StatusDocument['votes'] {
+  const { config, sync } = snapshot.cluster;
+  const key = config?.unreadable ? '/config' : sync?.unreadable ? '/sync' : null;
+  if (key !== null && !(key === '/sync' && config?.syncMode === 'off')) {
+    const words = `not known, ${key} cannot be read`;
+    return { survivesLeaderLoss: 'unknown', moreLosses: null, words };
+  }
   const { survives, words } = survival(snapshot);
   return { survivesLeaderLoss: survives.leaderLoss, moreLosses: survives.more, words };
 }

@@ -1,10 +1,11 @@
 /** What is to be thought of one member, in one word or the codes of what is wrong. */
 import type { Finding } from './model.js';
 import type { MemberView, View } from './roles.js';
+import { claimIsUnreadable } from './claimed.js';
 
 /**
  * 'ok': the claim was checked and holds; 'unverified': nobody was asked; 'unknown': nobody who could
- * tell answered; otherwise the codes of the findings about it, worst first.
+ * tell answered, or what it claims cannot be read; otherwise the codes of the findings about it, worst first.
  */
 export function verdictOf(one: MemberView, view: View, found: readonly Finding[]): string {
   if (view.snapshot.verify === 'off') return 'unverified';
@@ -14,6 +15,7 @@ export function verdictOf(one: MemberView, view: View, found: readonly Finding[]
     .map(({ code }) => code);
   if (codes.length > 0) return [...new Set(codes)].join(', ');
   if (one.witness === null || one.syncState === 'unknown') return 'unknown';
+  if (one.member !== null && claimIsUnreadable(view.snapshot.cluster, one.name)) return 'unknown';
   return 'ok';
 }
 

@@ -1,17 +1,17 @@
 /** `patctl list` and `patctl topology`: patronictl's tables, with the truth in the last columns. */
 import { Command, Option } from 'commander';
-import type { Finding, Snapshot } from '../cluster/model.js';
+import type { Snapshot } from '../cluster/model.js';
 import { isMismatch } from '../cluster/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
 import { listCompat, timestampText } from '../output/compat.js';
-import { findingLines } from '../output/findings.js';
-import { entryOf, listingText, tablesOf } from '../output/listing.js';
+import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../output/listing.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import type { Finish } from '../program.js';
 import type { SnapshotRequest } from '../snapshot.js';
 import type { Tool } from '../tool.js';
 import {
   addWitnessOptions,
+  STRICT,
   parseCount,
   parseSeconds,
   scopeOrDefault,
@@ -62,7 +62,7 @@ function addListOptions(command: Command): Command {
     .option('-W', `Auto update the screen every ${WATCH_SECONDS} seconds`)
     .option('-w, --watch <seconds>', 'Auto update the screen every X seconds', parseSeconds)
     .option('--all', 'Every cluster of the namespace')
-    .option('--strict', 'Exit 4 when a claim is found to be false');
+    .option('--strict', STRICT);
   return addWitnessOptions(command);
 }
 
@@ -118,10 +118,10 @@ async function listOnce(
   }
   const head = stamp ? `${timestampText(stamp)}\n` : '';
   const tables = tablesOf(found, shape);
-  const all = tables.flatMap((table) => table.found);
   const text = await listingText(tables, options.format, tool.io.outColor);
-  if (!isTable(options.format)) await warn(tool, all);
-  const ending = options.strict && all.some(isMismatch) ? 'failed' : 'ok';
+  if (!isTable(options.format)) await warn(tool, tables);
+  const isDoubtful = tables.some(({ found, isUnchecked }) => isUnchecked || found.some(isMismatch));
+  const ending = options.strict && isDoubtful ? 'failed' : 'ok';
   return { text: head + text, ending, error };
 }
 
@@ -169,6 +169,6 @@ async function readAll(
 }
 
 /** Machine formats have no room for findings: they go to stderr. */
-async function warn(tool: Tool, found: Finding[]): Promise<void> {
-  tool.io.err(await findingLines(found, { verbose: false, color: tool.io.errColor }));
+async function warn(tool: Tool, tables: readonly OneTable[]): Promise<void> {
+  for (const table of tables) tool.io.err(await belowTable(table, tool.io.errColor));
 }

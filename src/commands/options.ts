@@ -31,14 +31,19 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
-/** HOST:PORT, [::1]:5432; the port defaults to PostgreSQL's. */
+/** HOST:PORT, or [::1]:5432: the port has to be named, for a word alone is a slip. */
 export function parseHostPort(text: string, before: HostPort[] = []): HostPort[] {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(text);
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/@]+)):([0-9]{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? 5432);
-  if (host === undefined || port > 65535) throw new InvalidArgumentError('HOST:PORT is wanted.');
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65535) {
+    throw new InvalidArgumentError('HOST:PORT is wanted.');
+  }
   return [...before, { host, port }];
 }
+
+/** The help of --strict, as docs/exit-codes.md has it. */
+export const STRICT = 'Exit 4 when a claim is found to be false, or cannot be checked';
 
 /** Options of every command that listens to the witnesses. */
 export interface WitnessOptions {

@@ -46,7 +46,7 @@ async function showConfig(
 export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']> {
   const { config, problems } = cluster;
   if (!config) throw noConfig(cluster);
-  const broken = problems.find(({ key }) => key.endsWith('/config'));
+  const broken = problems.find(({ key, partly }) => !partly && key.endsWith('/config'));
   if (broken) {
     throw new ToolError('error', `${broken.key} ${broken.problem}`, {
       code: 'unreadable_config',

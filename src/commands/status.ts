@@ -7,6 +7,7 @@ import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
 import {
   addWitnessOptions,
+  STRICT,
   parseCount,
   prettyOrJson,
   readOne,
@@ -25,7 +26,7 @@ export function statusCommand(tool: Tool, finish: Finish): Command {
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson())
-    .option('--strict', 'Exit 4 when a claim is found to be false');
+    .option('--strict', STRICT);
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: StatusOptions) =>
       finish(await status(tool, cluster, options)),
@@ -44,12 +45,14 @@ async function status(
       ? `${JSON.stringify(document, null, 2)}\n`
       : await statusScreen(document, tool.io.outColor),
   );
-  return options.strict && document.findings.some(isMismatch) ? 'failed' : 'ok';
+  const { findings, members } = document;
+  const isUnchecked = members.some(({ verdict, departed }) => verdict === 'unknown' && !departed);
+  return options.strict && (isUnchecked || findings.some(isMismatch)) ? 'failed' : 'ok';
 }
 
 async function statusScreen(document: StatusDocument, color: boolean): Promise<string> {
   const { grid } = await import('../output/grid.js');
-  const { findingLines } = await import('../output/findings.js');
+  const { doubtLines, findingLines, problemLines } = await import('../output/findings.js');
   const { oneLine } = await import('../output/text.js');
   const streams = document.replication;
   const parts = [
@@ -64,30 +67,30 @@ async function statusScreen(document: StatusDocument, color: boolean): Promise<s
       : await grid(STREAM_HEAD, streams.map(streamCells), ['Lag']),
     document.findings.length === 0 ? '' : '\nFindings\n',
     await findingLines(document.findings, { verbose: true, color }),
-    ...document.problems.map(
-      ({ key, problem }) => `unreadable: ${oneLine(`${key}: ${problem}`)}\n`,
-    ),
+    doubtLines(document.doubts),
+    problemLines(document.problems),
   ];
   return parts.join('');
 }
 
 function headLines(document: StatusDocument): string[] {
-  const { leader, mode, sync, pending, witnesses: heard } = document;
+  const { leader, mode, witnesses: heard } = document;
   const group = document.group === null ? '' : ` group ${document.group}`;
   return [
-    `Cluster    ${document.cluster}${group} (${document.systemId ?? 'no system identifier'})`,
+    `Cluster    ${document.cluster}${group} (${document.systemId || 'no system identifier'})`,
     `Leader     ${leader.name ?? 'none'}${leader.observedRole ? `, seen as ${leader.observedRole}` : ''}` +
       (leader.lsn === null ? '' : `, timeline ${leader.timeline ?? '?'}, at ${leader.lsn}`),
     `Mode       ${modeWords(mode)}`,
-    `Sync       ${syncWords(sync)}`,
+    `Sync       ${syncWords(document)}`,
     `Votes      ${document.votes.words}`,
-    `Pending    ${pendingWords(pending)}`,
+    `Pending    ${pendingWords(document)}`,
     `Witnesses  DCS at revision ${document.dcsRevision}${document.serializable ? ' (without its majority)' : ''}` +
       `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}`,
   ];
 }
 
 function modeWords(mode: StatusDocument['mode']): string {
+  if (mode.paused === null) return 'not known, /config cannot be read';
   const words = [
     mode.standbyCluster ? 'standby cluster' : '',
     mode.paused ? 'paused' : '',
@@ -97,23 +100,31 @@ function modeWords(mode: StatusDocument['mode']): string {
   return words.join(', ') || 'normal';
 }
 
-function syncWords(sync: StatusDocument['sync']): string {
+function syncWords({ sync, problems }: StatusDocument): string {
   const names =
     sync.synchronousStandbyNames === null
       ? 'synchronous_standby_names not read'
       : `synchronous_standby_names '${sync.synchronousStandbyNames}'`;
+  if (sync.mode === null) return `not known, /config cannot be read, ${names}`;
   if (sync.mode === 'off') return `off, ${names}`;
   const { key } = sync;
   const said = key
     ? `/sync leader ${key.leader ?? 'none'}, standbys ${key.standbys.join(',') || 'none'}` +
       (sync.mode === 'quorum' ? `, quorum ${key.quorum}` : '')
-    : 'no /sync';
+    : isUnreadable(problems, 'sync')
+      ? '/sync cannot be read'
+      : 'no /sync';
   const waits = sync.numsync === null ? '' : `, a commit waits for ${sync.numsync}`;
   return `${sync.mode}${sync.strict ? ' (strict)' : ''}, ${said}; ${names}${waits}`;
 }
 
-function pendingWords({ failover, restarts }: StatusDocument['pending']): string {
+function isUnreadable(problems: StatusDocument['problems'], key: string): boolean {
+  return problems.some((one) => one.key.endsWith(`/${key}`) && one.partly !== true);
+}
+
+function pendingWords({ pending: { failover, restarts }, problems }: StatusDocument): string {
   const words: string[] = [];
+  if (failover === null && isUnreadable(problems, 'failover')) words.push('/failover not readable');
   if (failover) {
     const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
     const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;

@@ -1,6 +1,7 @@
 /** Findings as lines below a table. */
 import type { ChalkInstance } from 'chalk';
-import type { Finding, Severity } from '../cluster/model.js';
+import { doubtText, type Doubt } from '../cluster/doubts.js';
+import type { Finding, ParseProblem, Severity } from '../cluster/model.js';
 import { oneLine } from './text.js';
 
 export interface FindingLines {
@@ -29,6 +30,18 @@ export async function findingLines(
       );
       return `${head}${facts.join('')}    next ${oneLine(next)}\n`;
     })
+    .join('');
+}
+
+/** Why something is not known, a line a reason. */
+export function doubtLines(doubts: readonly Doubt[]): string {
+  return doubts.map((doubt) => `unknown: ${oneLine(doubtText(doubt))}\n`).join('');
+}
+
+/** What in the DCS could not be read, a line a problem. */
+export function problemLines(problems: readonly ParseProblem[]): string {
+  return problems
+    .map(({ key, problem }) => `unreadable: ${oneLine(`${key}: ${problem}`)}\n`)
     .join('');
 }
 

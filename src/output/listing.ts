@@ -1,11 +1,12 @@
 /** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
 import { findings } from '../cluster/checks/index.js';
 import { treeLabel } from '../cluster/claimed.js';
-import type { Finding, Snapshot } from '../cluster/model.js';
+import { doubts, unchecked, type Doubt } from '../cluster/doubts.js';
+import type { Finding, ParseProblem, Snapshot } from '../cluster/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles.js';
 import { observedTree } from '../cluster/topology.js';
 import { verdictOf } from '../cluster/verdict.js';
-import { findingLines } from './findings.js';
+import { doubtLines, findingLines, problemLines } from './findings.js';
 import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './members.js';
 import { isTable, render, type Column, type Format, type TextFormat } from './render.js';
 import { pythonText } from './value.js';
@@ -34,6 +35,13 @@ export interface OneTable {
   rows: Row[];
   notes: string[];
   found: Finding[];
+  /** Why a verdict is unknown. */
+  doubts: Doubt[];
+  problems: ParseProblem[];
+  /** A claim was not checked, for want of a witness or of a key that can be read. */
+  isUnchecked: boolean;
+  /** Read without etcd's majority. */
+  mayBeStale: boolean;
 }
 
 /** What patronictl's table is made of. */
@@ -51,7 +59,8 @@ export function tablesOf(
   return found.map(({ scope, snapshots }) => {
     const entry = entryOf(scope, snapshots);
     const table = memberTable(entry, { ...shape, lost: 'keep', made });
-    const columns = wide.get(table.columns) ?? [...table.columns.map(widen), ...TRUTH];
+    const stale = snapshots.some(({ serializable }) => serializable) ? [STALE] : [];
+    const columns = wide.get(table.columns) ?? [...table.columns.map(widen), ...TRUTH, ...stale];
     wide.set(table.columns, columns);
     return { ...tableOf(scope, snapshots, shape, table), columns };
   });
@@ -90,6 +99,10 @@ function tableOf(
     rows,
     notes: table.notes,
     found: judged.flatMap(({ found }) => found),
+    doubts: judged.flatMap(({ view, found }) => doubts(view, found)),
+    problems: snapshots.flatMap(({ cluster }) => cluster.problems),
+    isUnchecked: judged.some(({ view, found }) => unchecked(view, found).length > 0),
+    mayBeStale: snapshots.some(({ serializable }) => serializable),
   };
 }
 
@@ -115,6 +128,13 @@ const TRUTH: Column<Row>[] = [
   { key: 'Sync State', value: ({ view }) => view.syncState || undefined },
   { key: 'Verdict', value: ({ verdict }) => verdict },
 ];
+
+/** Only after --serializable; a table says it below. */
+const STALE: Column<Row> = {
+  key: 'May Be Stale',
+  value: () => true,
+  omit: ['pretty', 'topology'],
+};
 
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
 function widen(column: Column<MemberRow>): Column<Row> {
@@ -152,12 +172,21 @@ export async function listingText(
 }
 
 async function prettyTables(tables: OneTable[], format: Format, color: boolean): Promise<string> {
-  const parts = tables.map(async ({ title, columns, rows, notes, found }) => {
-    const table = render(format, title, columns, rows);
-    const lines = await findingLines(found, { verbose: false, color });
-    return table + notes.map((note) => `${note}\n`).join('') + lines;
+  const parts = tables.map(async (one) => {
+    const table = render(format, one.title, one.columns, one.rows);
+    return table + one.notes.map((note) => `${note}\n`).join('') + (await belowTable(one, color));
   });
   return (await Promise.all(parts)).join('');
+}
+
+/** What there is to say of a table: what was found, what is not known and why, what cannot be read. */
+export async function belowTable(
+  { found, doubts, problems, mayBeStale }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
+  color: boolean,
+): Promise<string> {
+  const stale = mayBeStale ? 'may be stale: read from one etcd, without its majority\n' : '';
+  const lines = await findingLines(found, { verbose: false, color });
+  return lines + doubtLines(doubts) + problemLines(problems) + stale;
 }
 
 /** Several clusters as one document: every column that any of them has, each row by its own cluster's. */
@@ -170,7 +199,7 @@ function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
   const columns = new Map([...sets].find(({ length }) => length === widest)?.map(keyed));
   for (const more of own.values())
     for (const [key, column] of more) if (!columns.has(key)) columns.set(key, column);
-  const last = new Set(TRUTH.map(({ key }) => key));
+  const last = new Set([...TRUTH, STALE].map(({ key }) => key));
   const order = [...columns.values()].sort((x, y) => +last.has(x.key) - +last.has(y.key));
   return [
     order.map(({ key, omit = [] }) => ({

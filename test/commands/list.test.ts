@@ -42,6 +42,23 @@ describe('list on recorded clusters, REST as the witness', () => {
     expect((await runFake(recorded('on'), ['list', '--strict'])).code).toBe(0);
   });
 
+  test('a standby below a standby: the line names the server that was asked', async () => {
+    const cluster = recorded('on');
+    cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
+    const key = '/service/demo/members/pg3';
+    const member = JSON.parse(cluster.keys[key] ?? '') as Record<string, unknown>;
+    cluster.keys[key] = JSON.stringify({ ...member, tags: { replicatefrom: 'pg1' } });
+    const { pg1, pg2 } = cluster.rest ?? {};
+    if (!pg1?.ok || !pg2?.ok) throw new Error('both are recorded');
+    const rows = (pg2.value.replication ?? []).filter((row) => row.applicationName === 'pg3');
+    const upstream = { ...pg1, value: { ...pg1.value, replication: rows } };
+    cluster.rest = { ...cluster.rest, pg1: upstream, pg2: UNREACHABLE };
+    const { out } = await runFake(cluster, ['list']);
+    expect(out).toContain(
+      'the DCS says pg3 is synchronous, PostgreSQL on pg1 says async [sync_role_mismatch]\n',
+    );
+  });
+
   test('the false role is marked in the table, and the line below names both sides', async () => {
     const cluster = recorded('on');
     cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
@@ -134,6 +151,107 @@ describe('list on recorded clusters, REST as the witness', () => {
       }
     },
   );
+});
+
+describe('what is not known, and why', () => {
+  const untrusted = {
+    ok: false,
+    kind: 'denied',
+    reason: 'its certificate is not trusted',
+  } as const;
+  const denied = () => ({
+    ...recorded('on'),
+    rest: { pg1: untrusted, pg2: untrusted, pg3: untrusted },
+  });
+  const lastLines = (out: string) => out.slice(out.lastIndexOf('-+\n') + 3);
+
+  test('one line a reason below the table and the screen, and --strict ends with 4', async () => {
+    const line = 'unknown: REST of pg1, pg2, pg3: its certificate is not trusted\n';
+    for (const command of ['list', 'topology']) {
+      const { out, code } = await runFake(denied(), [command, '--strict']);
+      expect([lastLines(out), code]).toEqual([line, 4]);
+    }
+    const { out, code } = await runFake(denied(), ['status', '--strict']);
+    expect(out.endsWith(`\n${line}`)).toBe(true);
+    expect(code).toBe(4);
+    const json = await runFake(denied(), ['list', '-f', 'json']);
+    expect([json.err, json.code]).toEqual([line, 0]);
+  });
+
+  test('a primary whose PostgreSQL is away leaves its standbys unknown', async () => {
+    const cluster = recorded('on');
+    cluster.rest = { ...cluster.rest };
+    const pg2 = cluster.rest['pg2'];
+    if (!pg2?.ok) throw new Error('pg2 is recorded');
+    const value = { ...pg2.value, location: null, replication: null };
+    cluster.rest['pg2'] = { ...pg2, value };
+    const { out, code } = await runFake(cluster, ['list', '--strict']);
+    expect(code).toBe(4);
+    expect(out).toContain(
+      'unknown: pg1, pg3: pg2 is not running and shows no pg_stat_replication\n',
+    );
+  });
+
+  test.each(['{', '[]', '', '{"leader":5}'])(
+    'a /sync of %j is unreadable, not empty: nobody vouches for the standbys',
+    async (value) => {
+      const cluster = recorded('on');
+      cluster.keys['/service/demo/sync'] = value;
+      const { out, code } = await runFake(cluster, ['list', '--strict']);
+      expect(code).toBe(4);
+      expect(lastLines(out)).toMatch(/^unreadable: \/service\/demo\/sync: .*\n$/);
+      expect(brief(await rows(cluster))).toEqual([
+        'pg1 Replica/sync/unknown',
+        'pg2 Leader//ok',
+        'pg3 Replica/async/unknown',
+      ]);
+      const status = await runFake(cluster, ['status']);
+      expect(status.out).toMatch(/^Sync {7}on, \/sync cannot be read; /m);
+      expect(status.out).toContain('\nVotes      not known, /sync cannot be read\n');
+    },
+  );
+
+  test('a /config that cannot be read does not mean that synchronous mode is off', async () => {
+    const cluster = recorded('on');
+    cluster.keys['/service/demo/config'] = '{';
+    const all = brief(await rows(cluster));
+    expect(all.map((row) => row.split('/').at(-1))).toEqual(['unknown', 'unknown', 'unknown']);
+    const { out } = await runFake(cluster, ['topology']);
+    expect(lastLines(out)).toBe('unreadable: /service/demo/config: is not valid JSON\n');
+    const status = await runFake(cluster, ['status']);
+    expect(status.out).toMatch(/^Mode {7}not known, \/config cannot be read$/m);
+    expect(status.out).toMatch(/^Sync {7}not known, \/config cannot be read, /m);
+    const json = await runFake(cluster, ['status', '-f', 'json']);
+    expect(JSON.parse(json.out)).toMatchObject({
+      mode: { paused: null, standbyCluster: null },
+      sync: { mode: null },
+      votes: { survivesLeaderLoss: 'unknown' },
+    });
+  });
+
+  test('wrong types in /config and /status are told, and change no verdict', async () => {
+    const cluster = recorded('on');
+    const key = '/service/demo/config';
+    const config = JSON.parse(cluster.keys[key] ?? '') as Record<string, unknown>;
+    cluster.keys[key] = JSON.stringify({ ...config, ttl: {} });
+    cluster.keys['/service/demo/status'] = '{"optime":"x"}';
+    const { out, code } = await runFake(cluster, ['list', '--strict']);
+    expect([lastLines(out), code]).toEqual([
+      'unreadable: /service/demo/config: ttl is an object, expected a number\n' +
+        'unreadable: /service/demo/status: optime is a string, expected a position in bytes\n',
+      0,
+    ]);
+    expect((await runFake(cluster, ['show-config'])).code).toBe(0);
+  });
+
+  test('what was read without the majority says so', async () => {
+    const { out } = await runFake(recorded('on'), ['list', '--serializable']);
+    expect(lastLines(out)).toBe('may be stale: read from one etcd, without its majority\n');
+    const json = await runFake(recorded('on'), ['list', '--serializable', '-f', 'json']);
+    const all = JSON.parse(json.out) as Record<string, unknown>[];
+    expect(all.map((row) => row['May Be Stale'])).toEqual([true, true, true]);
+    expect(Object.keys((await rows(recorded('on')))[0] ?? {})).not.toContain('May Be Stale');
+  });
 });
 
 describe('topology', () => {

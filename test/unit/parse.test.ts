@@ -50,6 +50,8 @@ describe('clusterPrefix', () => {
   });
 });
 
+const said = (keys: Record<string, string>) => parse(keys).problems.map(({ problem }) => problem);
+
 describe('parseCluster', () => {
   it('reads a member as Patroni 4 writes it', () => {
     const [member] = parse({ 'members/pg1': JSON.stringify(MEMBER) }).members;
@@ -152,12 +154,22 @@ describe('parseCluster', () => {
     ['{"leader":"a","sync_standby":null,"quorum":"2"}', 'a', [], 2],
     ['{"leader":"a","quorum":2.7}', 'a', [], 2],
     ['{"leader":null,"sync_standby":"b","quorum":1}', null, [], 0],
-    ['{"leader":"a","sync_standby":"b","quorum":"x"}', null, [], 0],
     ['{}', null, [], 0],
-    ['[]', null, [], 0],
-    ['{', null, [], 0],
   ])('reads /sync %s', (value, leader, standbys, quorum) => {
     expect(parse({ sync: value }).sync).toEqual({ leader, standbys, quorum, modRevision: '2' });
+  });
+
+  it.each(['{"leader":"a","sync_standby":"b","quorum":"x"}', '[]', '{', '', '{"leader":7}'])(
+    'says that /sync %j cannot be read, which is not the same as empty',
+    (value) => {
+      const { sync, problems } = parse({ sync: value });
+      expect(sync).toMatchObject({ leader: null, standbys: [], unreadable: true });
+      expect(problems).toHaveLength(1);
+    },
+  );
+
+  it('does not believe the rest of a /sync whose standbys cannot be read', () => {
+    expect(parse({ sync: '{"leader":"a","sync_standby":["b"]}' }).sync?.unreadable).toBe(true);
   });
 
   it.each([
@@ -190,6 +202,14 @@ describe('parseCluster', () => {
     expect(parse({ 'optime/leader': '5' }).status?.optime).toBe(5n);
     expect(parse({ status: '{"optime":null}' }).status?.optime).toBeNull();
     expect(parse({ status: '"x"' }).problems).toHaveLength(1);
+    expect(parse({ status: '{"optime":0,"slots":{"a":"12"},"retain_slots":[]}' }).problems).toEqual(
+      [],
+    );
+    expect(said({ status: '{"optime":"x","slots":5,"retain_slots":{}}' })).toEqual([
+      'optime is a string, expected a position in bytes',
+      'slots is a number, expected an object',
+      'retain_slots is an object, expected a list',
+    ]);
   });
 
   it('reads /history and keeps what is readable of a broken one', () => {
@@ -260,9 +280,35 @@ describe('parseCluster', () => {
     expect(of({ host: '', primary_slot_name: 's' })).toBeNull();
   });
 
+  it('reports settings of a wrong type, and the key counts as read all the same', () => {
+    const config = {
+      loop_wait: 'x',
+      ttl: {},
+      retry_timeout: '10s',
+      synchronous_mode: [],
+      pause: 'perhaps',
+      failsafe_mode: null,
+      maximum_lag_on_failover: 1e6,
+      postgresql: { use_slots: 7 },
+      standby_cluster: 'pg9',
+    };
+    const key = JSON.stringify(config);
+    expect(said({ config: key })).toEqual([
+      'ttl is an object, expected a number',
+      'loop_wait is a string, expected a number',
+      'pause is a string, expected on or off',
+      'postgresql.use_slots is a number, expected on or off',
+      'synchronous_mode is a list, expected on, off or quorum',
+      'standby_cluster is a string, expected an object',
+    ]);
+    const read = parse({ config: key });
+    expect(read.problems.every(({ partly }) => partly === true)).toBe(true);
+    expect(read.config?.unreadable).toBeUndefined();
+  });
+
   it('reports a broken configuration and goes on with defaults', () => {
     const { config, problems } = parse({ config: '[1]' });
-    expect(config).toMatchObject({ raw: {}, ttlSeconds: 30 });
+    expect(config).toMatchObject({ raw: {}, ttlSeconds: 30, unreadable: true });
     expect(problems).toEqual([
       { key: '/service/demo/config', problem: 'is a list, expected an object' },
     ]);

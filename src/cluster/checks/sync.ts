@@ -41,7 +41,7 @@ export function syncRoleMismatch(view: View): Finding[] {
       code: 'sync_role_mismatch',
       severity: 'critical',
       members: [one.name],
-      message: `the DCS says ${one.name} is synchronous, PostgreSQL on ${view.leader?.name ?? 'the leader'} says ${one.syncState}`,
+      message: `the DCS says ${one.name} is synchronous, PostgreSQL on ${one.row?.upstream ?? view.leader?.name ?? 'the leader'} says ${one.syncState}`,
       evidence: [syncKeySays(cluster), rowSeen(one, view)],
       next: `do not count on ${one.name} having every commit; look at synchronous_standby_names on the primary`,
     }));
@@ -49,6 +49,8 @@ export function syncRoleMismatch(view: View): Finding[] {
 
 export function syncUnclaimed(view: View): Finding[] {
   const { cluster } = view.snapshot;
+  // What cannot be read may well know it.
+  if (cluster.sync?.unreadable || cluster.config?.unreadable) return [];
   const standby = cluster.config?.standbyCluster;
   return view.members
     .filter(({ member }) => member !== null)
@@ -68,7 +70,8 @@ export function syncUnclaimed(view: View): Finding[] {
 
 export function syncEmpty(view: View): Finding[] {
   const { cluster } = view.snapshot;
-  if (!syncIsActive(cluster) || (cluster.sync?.standbys.length ?? 0) > 0) return [];
+  if (!syncIsActive(cluster) || cluster.sync?.unreadable) return [];
+  if ((cluster.sync?.standbys.length ?? 0) > 0) return [];
   const streaming = (view.leaderRows ?? []).filter(
     (row) => row.state === 'streaming' && canBeSync(view, row.applicationName),
   );

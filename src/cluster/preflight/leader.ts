@@ -51,7 +51,9 @@ export function dcsReadable({ cluster, config }: Context): PlanCheck {
     return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
   }
   if (problems.length === 0) return ok(name, 'every key of the cluster was read');
-  const decides = problems.filter(({ key }) => /\/(config|sync|failover|leader)$/.test(key));
+  const decides = problems.filter(
+    ({ key, partly }) => !partly && /\/(config|sync|failover|leader)$/.test(key),
+  );
   const keys = problems.map(({ key }) => key).join(', ');
   const result = decides.length > 0 ? 'refused' : 'unknown';
   return bad(name, result, `unreadable in the DCS: ${keys}`, evidence, next);

@@ -181,6 +181,24 @@ function reasonWords({ pendingRestartReason }: RestStatus): string {
   return names.length === 0 ? '' : ` (${names.join(', ')})`;
 }
 
+/** Whether Patroni would restart it under these conditions: --pending, and older than --pg-version. */
+export function meetsConditions(
+  { pendingRestart, serverVersion }: RestStatus,
+  content: JsonObject,
+): boolean {
+  if (content['restart_pending'] === true && !pendingRestart) return false;
+  const wanted = content['postgres_version'];
+  if (typeof wanted !== 'string' || serverVersion === null) return true;
+  return serverVersion < versionNumber(wanted);
+}
+
+/** 15.2 -> 150002, 9.6.24 -> 90624 */
+function versionNumber(text: string): number {
+  const parts = text.split('.').map(Number);
+  const [major = 0, minor = 0, patch = 0] = parts.length === 2 ? [parts[0], 0, parts[1]] : parts;
+  return major * 10_000 + minor * 100 + patch;
+}
+
 /** postmaster_start_time: another one means another postmaster. */
 export function startTimeOf({ raw }: RestStatus): string | null {
   const started = raw['postmaster_start_time'];

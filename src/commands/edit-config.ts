@@ -93,7 +93,7 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
     .option('--wait', 'Wait until every member has taken it')
     .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: EditOptions) =>
-      finish(await editConfig(tool, cluster, options)),
+      finish(await editConfig(tool, cluster, withoutEmpty(options))),
     );
 }
 
@@ -121,6 +121,11 @@ async function editConfig(
   } else await edit.discard();
   if (wrote && options.wait) await waited(tool, options, work);
   return 'ok';
+}
+
+/** An empty file name is none, as with patronictl: scripts pass empty variables. */
+function withoutEmpty({ apply, replace, ...rest }: EditOptions): EditOptions {
+  return { ...rest, ...(apply ? { apply } : {}), ...(replace ? { replace } : {}) };
 }
 
 function checkOptions({ apply, replace, resume, set, pg }: EditOptions): void {

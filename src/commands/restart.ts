@@ -121,7 +121,8 @@ function checkOptions(options: RestartOptions): void {
     throw wrong('--rolling cannot be scheduled: Patroni knows single restarts only');
   }
   if (rolling && options.any) throw wrong('--any restarts one member, --rolling all of them');
-  if (options.pgVersion !== undefined) checkVersion(options.pgVersion);
+  // An empty one is none: scripts pass empty variables.
+  if (options.pgVersion) checkVersion(options.pgVersion);
 }
 
 /** As Patroni reads it: X.Y.Z, or X.Y since 10. */
@@ -236,7 +237,7 @@ async function rolling(
     throw new ToolError('error', plan.refused, { code: 'rolling_refused' });
   if (options.dryRun) return 'ok';
   await confirmAction(asker, 'restart', members, force);
-  if (options.pgVersion !== undefined) content['postgres_version'] = options.pgVersion;
+  if (options.pgVersion) content['postgres_version'] = options.pgVersion;
   if (options.timeout !== undefined) content['timeout'] = options.timeout;
   return restartRolling(tool, { cluster, plan, content, limitMs: options.deadline });
 }

@@ -19,7 +19,7 @@ export interface RestartRequest {
 }
 
 /** The conditions were the operator's own (--pending, --pg-version): not to restart is what was asked for. */
-const NOT_WANTED = 'restart conditions are not satisfied';
+export const NOT_WANTED = 'restart conditions are not satisfied';
 
 const LOOK_MS = 500;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */

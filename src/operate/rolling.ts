@@ -1,12 +1,12 @@
 /** restart --rolling: one member at a time, each back and caught up before the next; stops at the first failure. */
 import { namedInSync, syncModeActive } from '../cluster/claimed.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../cluster/model.js';
-import { heirs, type RollingPlan, type RollingStep } from '../cluster/rolling.js';
+import { heirs, meetsConditions, type RollingPlan, type RollingStep } from '../cluster/rolling.js';
 import { ToolError, type Ending } from '../errors.js';
 import { progressReporter, seconds } from '../output/progress.js';
 import type { Tool } from '../tool.js';
 import { reread } from './clusters.js';
-import { restartMember } from './restart.js';
+import { NOT_WANTED, restartMember } from './restart.js';
 import { until } from './wait.js';
 
 export interface RollingOrder {
@@ -42,6 +42,17 @@ function stepWords(step: RollingStep): string {
   return `restart ${step.member}`;
 }
 
+/** What has become of the steps so far. */
+interface Progress {
+  restarted: Set<string>;
+  /** Whose Patroni did not restart it, for --pending or --pg-version did not fit. */
+  skipped: Set<string>;
+  /** Steps in words, in order. */
+  done: string[];
+  /** A member was restarted, or the leadership moved. */
+  changed: boolean;
+}
+
 /** Does it; what was done and what was not is in the error of the step that failed. */
 export async function restartRolling(tool: Tool, order: RollingOrder): Promise<Ending> {
   const { cluster, plan } = order;
@@ -49,28 +60,82 @@ export async function restartRolling(tool: Tool, order: RollingOrder): Promise<E
   const style = tool.flags.compat ? 'none' : 'text';
   const report = progressReporter(tool, style, startedMs);
   const baseline = await takeBaseline(tool, cluster, plan);
-  const restarted = new Set<string>();
+  const progress: Progress = { restarted: new Set(), skipped: new Set(), done: [], changed: false };
   for (const [at, step] of plan.steps.entries()) {
     const say = (said: string, member: string | null) =>
       report({ step: step.kind, atMs: tool.clock.nowMs(), member, said });
     try {
       say(`${at + 1} of ${plan.steps.length}: ${stepWords(step)} (${step.why})`, memberOf(step));
-      if (step.kind === 'switchover') await moveLeader(tool, cluster, step.from, restarted);
-      else await restartOne(tool, order, step, baseline, say);
-      if (step.kind === 'restart') restarted.add(step.member);
+      if (step.kind === 'restart') await oneRestart(tool, order, step, baseline, progress, say);
+      else if (await isMoveWanted(tool, order, step.from, progress)) {
+        await moveLeader(tool, cluster, step.from, progress.restarted);
+        progress.done.push(stepWords(step));
+        progress.changed = true;
+      } else {
+        // The step that is left would restart it.
+        say(`${step.from} stays the leader: ${NOT_WANTED}`, step.from);
+        progress.skipped.add(step.from);
+        break;
+      }
     } catch (error) {
-      if (error instanceof ToolError) throw stopped(error, order, at);
+      if (error instanceof ToolError) throw stopped(error, order, at, progress);
       throw error;
     }
   }
-  sumUp(tool, plan, startedMs);
+  sumUp(tool, progress, startedMs);
   return 'ok';
 }
 
-function sumUp(tool: Tool, { steps }: RollingPlan, startedMs: number): void {
-  const members = new Set(steps.map(memberOf).filter((name) => name !== null));
+/** Nothing has to be repaired before another try. */
+const NOBODY = 'nobody_restarted';
+
+type RestartStep = Extract<RollingStep, { kind: 'restart' }>;
+type Say = (said: string, member: string | null) => void;
+
+async function oneRestart(
+  tool: Tool,
+  order: RollingOrder,
+  step: RestartStep,
+  baseline: Baseline,
+  progress: Progress,
+  say: Say,
+): Promise<void> {
+  const wasRestarted = await restartOne(tool, order, step, baseline, say);
+  (wasRestarted ? progress.restarted : progress.skipped).add(step.member);
+  progress.changed ||= wasRestarted;
+  progress.done.push(wasRestarted ? stepWords(step) : `${step.member} was not to be restarted`);
+}
+
+/**
+ * The leader moves only for its own restart, and only to somebody who was restarted: not when its own
+ * conditions are not met, and ToolError `error` when nobody else met them.
+ */
+async function isMoveWanted(
+  tool: Tool,
+  { cluster, content }: RollingOrder,
+  from: string,
+  { restarted, skipped }: Progress,
+): Promise<boolean> {
+  const [seen] = await statuses(
+    tool,
+    cluster,
+    cluster.members.filter(({ name }) => name === from),
+  );
+  if (seen?.now && !meetsConditions(seen.now, content)) return false;
+  if (restarted.size > 0 || skipped.size === 0) return true;
+  throw new ToolError('error', `no replica was restarted: the leader stays ${from}`, {
+    code: NOBODY,
+    hint: `to move it to one of them as they are, name it alone: patctl restart ${cluster.scope} ${from} --rolling --switchover`,
+  });
+}
+
+function sumUp(tool: Tool, { restarted, skipped }: Progress, startedMs: number): void {
   if (tool.flags.compat) return;
-  tool.io.err(`restarted ${members.size} members in ${seconds(tool.clock.nowMs() - startedMs)}\n`);
+  const left = [...skipped].filter((name) => !restarted.has(name));
+  const not =
+    left.length === 0 ? '' : `, skipped ${left.length}: ${left.join(', ')} (${NOT_WANTED})`;
+  const took = seconds(tool.clock.nowMs() - startedMs);
+  tool.io.err(`restarted ${restarted.size} members in ${took}${not}\n`);
 }
 
 function memberOf(step: RollingStep): string | null {
@@ -78,19 +143,25 @@ function memberOf(step: RollingStep): string | null {
 }
 
 /** The failure, with where it stands. What comes after a step that was done has changed something. */
-function stopped(error: ToolError, order: RollingOrder, at: number): ToolError {
+function stopped(
+  error: ToolError,
+  order: RollingOrder,
+  at: number,
+  { done, changed }: Progress,
+): ToolError {
   const { steps } = order.plan;
-  const done = steps.slice(0, at).map(stepWords);
   const left = steps.slice(at + 1).map(stepWords);
   const where = [
     done.length > 0 ? `done: ${done.join(', ')}` : 'nothing was done before',
     left.length > 0 ? `not begun: ${left.join(', ')}` : 'it was the last step',
   ].join('; ');
-  const changed = done.length > 0 && (error.ending === 'error' || error.ending === 'unreachable');
-  return new ToolError(changed ? 'failed' : error.ending, `${error.message}; stopped there`, {
+  const before = changed && (error.ending === 'error' || error.ending === 'unreachable');
+  return new ToolError(before ? 'failed' : error.ending, `${error.message}; stopped there`, {
     code: 'rolling_stopped',
     evidence: error.evidence,
-    hint: [where, error.hint, goOn(order, at)].filter((line) => line !== undefined).join('\n'),
+    hint: [where, error.hint, ...(error.code === NOBODY ? [] : [goOn(order, at)])]
+      .filter((line) => line !== undefined)
+      .join('\n'),
     cause: error,
   });
 }
@@ -100,12 +171,14 @@ function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
   const left = plan.steps.slice(at);
   const names = [...new Set(left.map(memberOf).filter((name) => name !== null))];
   const pending = content['restart_pending'] === true;
+  const version = content['postgres_version'];
   const words = [
     `patctl restart ${cluster.scope}`,
     ...(pending ? [] : names),
     '--rolling',
     ...(pending ? ['--pending'] : []),
     ...(left.some(({ kind }) => kind === 'switchover') ? ['--switchover'] : []),
+    ...(typeof version === 'string' ? [`--pg-version ${version}`] : []),
     ...(cluster.group === null ? [] : [`--group ${cluster.group}`]),
   ];
   return `once it is repaired, go on with: ${words.join(' ')}`;
@@ -169,13 +242,14 @@ async function statuses(
 
 // ---------------------------------------------------------------- one step
 
+/** False when its Patroni did not restart it, for its conditions are not met. */
 async function restartOne(
   tool: Tool,
   order: RollingOrder,
-  step: Extract<RollingStep, { kind: 'restart' }>,
+  step: RestartStep,
   baseline: Baseline,
-  say: (said: string, member: string | null) => void,
-): Promise<void> {
+  say: Say,
+): Promise<boolean> {
   const atMs = tool.clock.nowMs() + order.limitMs;
   await allBack(tool, order.cluster, baseline, step.member, atMs);
   const cluster = (await reread(tool, order.cluster)) ?? order.cluster;
@@ -201,9 +275,14 @@ async function restartOne(
       evidence: [{ witness: 'REST', subject: step.member, said: outcome.said }],
     });
   }
+  if (outcome.said === NOT_WANTED) {
+    say(`${step.member} was not restarted: ${NOT_WANTED}`, step.member);
+    return false;
+  }
   say(`${step.member} runs`, step.member);
   await allBack(tool, cluster, baseline, null, tool.clock.nowMs() + order.limitMs);
   say(`${step.member} is back: who streamed streams and has caught up`, step.member);
+  return true;
 }
 
 /**

@@ -252,6 +252,14 @@ describe('edit-config', () => {
     expect(cluster.dcs.calls).not.toContain('txn');
   });
 
+  test('an empty file name is none', async () => {
+    const cluster = stage();
+    const done = await edit(cluster, '--apply', '', '--replace', '', '-s', 'ttl=40', '--force');
+    expect([done.code, (await storedObject(cluster))['ttl']]).toEqual([0, 40]);
+    const none = await edit(cluster, '--apply', '', '--force');
+    expect([none.code, none.err.includes('there is no editor')]).toEqual([2, true]);
+  });
+
   test('an unreadable configuration can be replaced, not edited', async () => {
     const keys = { ...stage().keys, [KEY]: '{"ttl"' };
     const cluster: Stage = { keys, dcs: memoryDcs(keys) };

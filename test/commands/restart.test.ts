@@ -345,4 +345,59 @@ describe('restart --rolling', () => {
     expect(done.err).toContain('nothing was done before; not begun: restart pg1, restart pg2');
     expect(done.err).toContain('go on with: patctl restart demo pg3 pg1 pg2 --rolling\n');
   });
+
+  const NOT = answer(503, 'restart conditions are not satisfied');
+  const MOVE = ['restart', 'demo', '--rolling', '--switchover', '--force'];
+  const moved = (): boolean => fake.sent.some(({ request }) => request.includes('switchover'));
+
+  test('who was not restarted is not counted, nor called back', async () => {
+    fake.answers['pg3'] = NOT;
+    const done = await run('restart', 'demo', '--rolling', '--pg-version', '15.99', '--force');
+    expect([done.code, asked()]).toEqual([0, ['pg3', 'pg1', 'pg2']]);
+    expect(done.err).toMatch(
+      /\nrestarted 2 members in \d.*, skipped 1: pg3 \(restart conditions are not satisfied\)\n$/,
+    );
+    expect(done.err).toContain('pg3 was not restarted: restart conditions are not satisfied\n');
+    expect(done.err).not.toContain('pg3 is back');
+    expect(done.err).toContain('pg1 is back');
+  });
+
+  test('the leader is not moved for a restart that it would not be given', async () => {
+    for (const name of ['pg1', 'pg2', 'pg3']) fake.answers[name] = NOT;
+    fake.onCall = () => undefined;
+    const done = await run(...MOVE, '--pg-version', '10.1');
+    expect([done.code, asked(), moved()]).toEqual([0, ['pg3', 'pg1'], false]);
+    expect(done.err).toContain('pg2 stays the leader: restart conditions are not satisfied\n');
+    expect(done.err).toMatch(
+      /\nrestarted 0 members in .*, skipped 3: pg3, pg1, pg2 \(restart conditions are not satisfied\)\n$/,
+    );
+  });
+
+  test('nor to somebody who was not restarted: exit 1', async () => {
+    for (const name of ['pg1', 'pg3']) fake.answers[name] = NOT;
+    const done = await run(...MOVE, '--pg-version', '15.99');
+    expect([done.code, asked(), moved()]).toEqual([1, ['pg3', 'pg1'], false]);
+    expect(done.err).toContain(
+      'Error: no replica was restarted: the leader stays pg2; stopped there\n' +
+        'done: pg3 was not to be restarted, pg1 was not to be restarted; not begun: restart pg2\n' +
+        'to move it to one of them as they are, name it alone: patctl restart demo pg2 --rolling --switchover\n',
+    );
+  });
+
+  test('the condition is part of how to go on', async () => {
+    fake.answers['pg1'] = answer(403, 'not you');
+    const done = await run('restart', 'demo', '--rolling', '--pg-version', '15.99', '--force');
+    expect([done.code, asked()]).toEqual([4, ['pg3', 'pg1']]);
+    expect(done.err).toContain(
+      'go on with: patctl restart demo pg1 pg2 --rolling --pg-version 15.99\n',
+    );
+  });
+
+  test('an empty --pg-version is none', async () => {
+    const done = await run('restart', 'demo', '--rolling', '--pg-version', '', '--force');
+    expect([done.code, fake.sent[0]?.body]).toEqual([0, {}]);
+    fake.sent.length = 0;
+    const one = await run('restart', 'demo', 'pg1', '--pg-version', '', '--force');
+    expect([one.code, fake.sent[0]?.body]).toEqual([0, {}]);
+  });
 });

@@ -5,6 +5,7 @@ import {
   heirs,
   hotStandbyChanges,
   leaderLast,
+  meetsConditions,
   notBack,
   planRolling,
   type RollingStep,
@@ -214,5 +215,26 @@ describe('is it back?', () => {
   test('a primary need not stream', () => {
     const now = status({ role: 'primary', replication_state: undefined, xlog: { location: 5 } });
     expect(notBack(now, { ...wanted, leads: true })).toBeNull();
+  });
+});
+
+describe('whether Patroni would restart it', () => {
+  test.each([
+    [{}, false, true],
+    [{ restart_pending: true }, false, false],
+    [{ restart_pending: true }, true, true],
+    [{ postgres_version: '15.18' }, false, false],
+    [{ postgres_version: '15.19' }, false, true],
+    [{ postgres_version: '10.1' }, true, false],
+    [{ postgres_version: '9.6.24' }, true, false],
+    [{ postgres_version: '16.0', restart_pending: true }, false, false],
+  ])('%j, pending %s: %s', (content, pendingRestart, wanted) => {
+    const now = { serverVersion: 150018, pendingRestart } as RestStatus;
+    expect(meetsConditions(now, content)).toBe(wanted);
+  });
+
+  test('who does not say its version may be older', () => {
+    const now = { serverVersion: null, pendingRestart: false } as RestStatus;
+    expect(meetsConditions(now, { postgres_version: '10.1' })).toBe(true);
   });
 });

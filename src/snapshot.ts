@@ -147,7 +147,7 @@ async function witnessCluster(
     verify,
     takenAt,
     members,
-    departed,
+    departed: otherServers(departed, members),
     serializable,
     previous: null,
   };
@@ -248,8 +248,13 @@ async function readDeparted(
     port,
     origin: '--also' as const,
   }));
+  const candidates = [...gone, ...also];
+  if (candidates.length === 0) return { departed: [], problems };
+  const { elsewhere } = await import('./addresses.js');
+  // Where a member is there is no other server: it would be counted twice.
+  const others = await elsewhere(tool, candidates, cluster.members);
   const departed = await Promise.all(
-    [...gone, ...also].map(async (address): Promise<Departed> => {
+    others.map(async (address): Promise<Departed> => {
       const { origin, host, port } = address;
       const [readings, listening] = await Promise.all([
         ask(tool, address, verify),
@@ -259,6 +264,24 @@ async function readDeparted(
     }),
   );
   return { departed, problems };
+}
+
+/** Without the servers that were read already, under another address: one database, one start of it. */
+function otherServers(
+  departed: readonly Departed[],
+  members: readonly MemberReadings[],
+): Departed[] {
+  const identity = ({ sql }: MemberReadings): string | null => {
+    if (!sql.ok || sql.value.systemId === null || !sql.value.startedAt) return null;
+    return `${sql.value.systemId} ${sql.value.startedAt}`;
+  };
+  const read = new Set(members.map(identity));
+  return departed.filter((one) => {
+    const own = identity(one);
+    const isNew = own === null || !read.has(own);
+    read.add(own);
+    return isNew;
+  });
 }
 
 async function probe(

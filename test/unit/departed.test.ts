@@ -1,5 +1,6 @@
 /** What a run says about members whose key is gone, depending on what etcd's history tells. */
 import { describe, expect, it } from 'vitest';
+import type { Reading, SqlStatus } from '../../src/cluster/model.js';
 import type { Dcs, DeletedKeys } from '../../src/dcs/dcs.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
@@ -106,4 +107,76 @@ describe('a former leader that nothing names', () => {
     );
     expect(asked).toEqual(Math.max(...timelines) > 1 ? ['pg9'] : []);
   });
+});
+
+describe('--also', () => {
+  /** Of PostgreSQL: a primary, or a standby, of the cluster's database, started then. */
+  const server = (inRecovery: boolean, startedAt: string, systemId = '7'): Reading<SqlStatus> => ({
+    ok: true,
+    tookMs: 1,
+    value: {
+      serverVersion: 150000,
+      systemId,
+      startedAt,
+      inRecovery,
+      timeline: 1,
+      currentLsn: inRecovery ? null : 5n,
+      receiveLsn: null,
+      replayLsn: inRecovery ? 5n : null,
+      walsenders: [],
+      walReceiver: null,
+      slots: [],
+      settings: {},
+      archiver: null,
+      syncRepWaiters: 0,
+    } as unknown as SqlStatus,
+  });
+  // pg1, which leads, pg2 and pg3; then the leader again, by another way, and a second primary.
+  const SERVERS = {
+    6433: server(false, '1000'),
+    6434: server(true, '2000'),
+    6435: server(true, '3000'),
+    1: server(false, '1000'),
+    2: server(false, '4000'),
+    3: server(false, '1000', '8'),
+  };
+
+  async function leader(...also: string[]): Promise<{ code: number; asked: number[] }> {
+    const asked: number[] = [];
+    const sql = new Proxy<Record<number, Reading<SqlStatus>>>(SERVERS, {
+      get: (servers, port) => {
+        asked.push(Number(port));
+        return servers[Number(port)];
+      },
+    });
+    const args = also.flatMap((place) => ['--also', place]);
+    const { code } = await runFake({ ...recorded('off'), sql }, ['leader', ...args]);
+    return { code, asked: asked.sort((a, b) => a - b) };
+  }
+  const MEMBERS = [6433, 6434, 6435];
+
+  it.each(['127.0.0.1:6433', 'localhost:6433', 'LOCALHOST:6433', '[::1]:6433'])(
+    'asks a member that is also given as %s once, and counts it once',
+    async (place) => {
+      expect(await leader(place)).toEqual({ code: 0, asked: MEMBERS });
+    },
+  );
+
+  it('asks the same address twice given once', async () => {
+    expect(await leader('127.0.0.1:2', 'localhost:2')).toEqual({ code: 4, asked: [2, ...MEMBERS] });
+  });
+
+  it('knows a server that was read already by its database and its start', async () => {
+    expect(await leader('127.0.0.1:1')).toEqual({ code: 0, asked: [1, ...MEMBERS] });
+    expect(await leader('127.0.0.1:2')).toMatchObject({ code: 4 });
+    expect(await leader('127.0.0.1:3')).toMatchObject({ code: 4 });
+  });
+
+  it.each(['nonsense', 'nonsense:', ':5432', '127.0.0.1:0', '127.0.0.1:65536', 'a b:1', '::1'])(
+    'refuses %s',
+    async (place) => {
+      expect(await leader(place)).toEqual({ code: 2, asked: [] });
+      expect((await runFake(recorded('off'), ['check', '--also', place])).code).toBe(3);
+    },
+  );
 });

@@ -100,6 +100,25 @@ describe('causes and consequences', () => {
     const strict = await check(cluster, '--only', 'member_unreachable', '--min-members', '3');
     expect(strict.found).toEqual(['member_unreachable critical pg3']);
   });
+
+  test('members without a key do not answer either', async () => {
+    const only = ['--only', 'member_unreachable', '--min-members'];
+    expect((await check(recorded('off'), ...only, '3')).found).toEqual([]);
+    const five = await check(recorded('off'), ...only, '5');
+    expect(five.found).toEqual(['member_unreachable critical']);
+    expect(five.one.findings[0]).toMatchObject({
+      message: '3 of the 5 members that are wanted answer',
+      evidence: [{ witness: 'DCS', subject: '/members', said: 'pg1, pg2, pg3' }],
+    });
+    const expired = recorded('off');
+    delete expired.keys['/service/demo/members/pg3'];
+    expect((await check(expired, ...only, '3')).code).toBe(2);
+    expect((await check(expired, ...only, '2')).code).toBe(0);
+    // A leader that answers nobody has a finding of its own, and is one too few all the same.
+    const mute = { ...recorded('off') };
+    mute.rest = { ...mute.rest, pg1: UNREACHABLE };
+    expect((await check(mute, ...only, '3')).found).toEqual(['member_unreachable critical']);
+  });
 });
 
 describe('settling', () => {

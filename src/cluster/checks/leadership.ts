@@ -172,20 +172,39 @@ export function memberMisidentified({ members }: View): Finding[] {
   });
 }
 
-/** A member key whose owner's Patroni does not answer; a leader that answers nobody is `leader_unreachable`. */
+/**
+ * A member key whose owner's Patroni does not answer; a leader that answers nobody is `leader_unreachable`. Too
+ * few may answer as well because some have no key any more.
+ */
 export function memberUnreachable({ members, leader }: View, { minMembers }: Limits): Finding[] {
   const here = members.filter(({ member }) => member !== null);
-  const answering = here.filter((one) => !isSilent(one)).length;
-  return here
-    .filter((one) => isSilent(one) && !(one === leader && one.observed === 'unreachable'))
-    .map((one) => ({
-      code: 'member_unreachable',
-      severity: answering < minMembers ? 'critical' : 'warning',
-      members: [one.name],
-      message: `${one.name} does not answer${one.sql.ok ? ', though its PostgreSQL does' : ''}`,
-      evidence: [{ witness: 'REST', subject: one.name, said: silence(one) }],
-      next: `see whether Patroni runs on ${one.name}`,
-    }));
+  const answering = here.filter((one) => !isSilent(one));
+  const silent = here.filter(
+    (one) => isSilent(one) && !(one === leader && one.observed === 'unreachable'),
+  );
+  const found = silent.map((one): Finding => ({
+    code: 'member_unreachable',
+    severity: answering.length < minMembers ? 'critical' : 'warning',
+    members: [one.name],
+    message: `${one.name} does not answer${one.sql.ok ? ', though its PostgreSQL does' : ''}`,
+    evidence: [{ witness: 'REST', subject: one.name, said: silence(one) }],
+    next: `see whether Patroni runs on ${one.name}`,
+  }));
+  // By default one has to answer; where not even one has a key, other findings say so.
+  const isTooFew = minMembers > 1 && answering.length < minMembers;
+  return isTooFew && found.length === 0 ? [tooFew(here, answering.length, minMembers)] : found;
+}
+
+function tooFew(here: MemberView[], answering: number, minMembers: number): Finding {
+  const names = here.length === 0 ? 'none' : list(here.map(({ name }) => name));
+  return {
+    code: 'member_unreachable',
+    severity: 'critical',
+    members: [],
+    message: `${answering} of the ${minMembers} members that are wanted answer`,
+    evidence: [{ witness: 'DCS', subject: '/members', said: names }],
+    next: 'start Patroni where a member is missing, or lower --min-members',
+  };
 }
 
 function isSilent({ rest, observed }: MemberView): boolean {

@@ -56,9 +56,9 @@ interface EditOptions {
   deadline?: number;
 }
 
-/** Two loops for everybody to read it, and some time to answer. */
+/** A loop in which it is read and one more, and some time to apply it and to answer. */
 const TAKE_LOOPS = 2;
-const SPARE_MS = 5000;
+const SPARE_MS = 10_000;
 
 const each = (value: string, before: string[] = []): string[] => [...before, value];
 
@@ -90,8 +90,8 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
         .choices(SKIPPABLE)
         .argParser(eachCode),
     )
-    .option('--wait', 'Wait until every member has taken it')
-    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
+    .option('--wait', 'Wait until every member has read it and gone through another loop')
+    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 10s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: EditOptions) =>
       finish(await editConfig(tool, cluster, withoutEmpty(options))),
     );
@@ -362,8 +362,17 @@ function threeWayEvidence(base: Document, theirs: Document, mine: Document): Too
 
 async function waited(tool: Tool, options: EditOptions, { cluster, edit }: Work): Promise<void> {
   const { waitTaken } = await import('../edit/taken.js');
-  const loops = TAKE_LOOPS * (cluster.config?.loopWaitSeconds ?? 10) * 1000;
-  const limitMs = options.deadline ?? loops + SPARE_MS;
-  const names = await waitTaken(tool, cluster, plainObject(edit.document), limitMs);
-  tool.io.err(`taken by ${names.map(oneLine).join(', ')}\n`);
+  const after = plainObject(edit.document);
+  // A longer loop_wait counts from the loop on in which it is read.
+  const loops = [cluster.config?.loopWaitSeconds, after['loop_wait']].map((one) =>
+    typeof one === 'number' ? one : 10,
+  );
+  const limitMs = options.deadline ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
+  const taken = await waitTaken(tool, cluster, after, limitMs);
+  tool.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
+  const pending = taken.filter((one) => one.pending !== null);
+  if (pending.length === 0) return;
+  const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');
+  const whom = pending.map(({ name }) => name).join(', ');
+  tool.io.err(`${oneLine(`a restart is pending on ${whom}${settings && `: ${settings}`}`)}\n`);
 }

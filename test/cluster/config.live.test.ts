@@ -286,6 +286,7 @@ describe('edit-config', () => {
   test('--wait: every member has it, and takes a moment for it', async () => {
     const run = await ours(['edit-config', '-p', 'work_mem=7MB', '--force', '-q', '--wait']);
     expect([run.code, run.err]).toEqual([0, 'taken by pg1, pg2, pg3\n']);
+    for (const { name } of lab.members) expect(await lab.psql(name, 'SHOW work_mem')).toBe('7MB');
     const back = await ours(['edit-config', '-p', 'work_mem=null', '--force', '-q', '--wait']);
     expect(back.code, back.err).toBe(0);
   });

@@ -200,9 +200,9 @@ test('restart --rolling stops half way, says where it stands, and goes on afterw
     });
     return (await Promise.all(keys)).flat();
   };
-  await eventually('a restart is pending on all', 30_000, async () => {
-    return (await pending()).length === 3;
-  });
+  // --wait ends when the DCS tells it.
+  expect(await pending()).toEqual(['pg1', 'pg2', 'pg3']);
+  expect(edited.err).toContain('a restart is pending on pg1, pg2, pg3: max_connections\n');
   await east.psql(second, "ALTER SYSTEM SET shared_preload_libraries = 'no_such_library'");
   const before = await starts();
 

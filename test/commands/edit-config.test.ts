@@ -2,8 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonValue, RestStatus } from '../../src/cluster/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { loadGolden } from '../fixtures/golden.js';
+import { fakeMembers } from '../support/fake-members.js';
 import { quickClock, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
 
 const KEY = '/service/demo/config';
@@ -350,28 +352,75 @@ describe('edit-config in an editor', () => {
 });
 
 describe('edit-config --wait', () => {
-  const answering = (cluster: Stage, slow: readonly string[]): FakeCluster => ({
-    ...cluster,
-    clock: quickClock(),
-    call: async (_, apiUrl) => {
-      const body = await stored(cluster);
-      if (slow.some((port) => apiUrl.includes(port))) return { kind: 'not_sent', reason: 'gone' };
-      return { kind: 'answered', answer: { status: 200, body, json: JSON.parse(body) as never } };
-    },
+  /** Members whose loops begin at these seconds; from the second second on they have read the new one. */
+  function members(loops: Record<string, number[]>, pendingFrom: Record<string, number> = {}) {
+    const fake = fakeMembers('on');
+    let now = 0;
+    const clock = quickClock((nowMs) => {
+      now = nowMs / 1000 - startedAt;
+      for (const [name, from] of Object.entries(pendingFrom)) {
+        if (now < from) continue;
+        fake.set(`members/${name}`, (value) => Object.assign(value, PENDING));
+      }
+    });
+    const startedAt = clock.nowMs() / 1000;
+    const reason = { max_connections: { old_value: '40', new_value: '60' } };
+    const PENDING = { pending_restart: true, pending_restart_reason: reason };
+    const cluster: FakeCluster & { dcs: MemoryDcs } = {
+      ...fake.cluster,
+      clock,
+      call: async (_, apiUrl, path) => {
+        expect(path).toBe('/config');
+        const gone = fake.cluster.keys['/service/demo/members/pg3']?.includes(apiUrl) && !loops.pg3;
+        if (gone) return { kind: 'not_sent', reason: 'gone' };
+        const text = now < 1 ? '{}' : await stored(fake.cluster);
+        const json = JSON.parse(text) as JsonValue;
+        return { kind: 'answered', answer: { status: 200, body: text, json } };
+      },
+      status: ({ name }) => {
+        const reading = fake.cluster.rest?.[name];
+        if (!reading?.ok) throw new Error(`${name} says nothing`);
+        const dcsLastSeen = (loops[name] ?? []).filter((at) => at <= now).at(-1) ?? null;
+        const pending = name in pendingFrom;
+        const value: RestStatus = {
+          ...reading.value,
+          dcsLastSeen,
+          pendingRestart: pending,
+          pendingRestartReason: pending ? reason : null,
+        };
+        return Promise.resolve({ ok: true, value, tookMs: 1 });
+      },
+    };
+    return { cluster, seconds: () => now };
+  }
+  const EDIT = ['-q', '-p', 'work_mem=11MB', '--force', '--wait'];
+
+  test('ends when each has gone through another loop since it read it', async () => {
+    const { cluster, seconds } = members({ pg1: [0, 1, 4], pg2: [0, 2, 3, 5], pg3: [0, 1, 8] });
+    const done = await edit(cluster, ...EDIT);
+    expect([done.code, done.err]).toEqual([0, 'taken by pg1, pg2, pg3\n']);
+    expect(Math.round(seconds())).toBe(8);
   });
 
-  test('until everybody has it', async () => {
-    const run = await edit(answering(stage(), []), '-s', 'ttl=40', '--force', '--wait');
-    expect([run.code, run.err]).toEqual([0, 'taken by pg1, pg2, pg3\n']);
+  test('and the DCS tells that a restart is pending', async () => {
+    const loops = [0, 1, 5];
+    const { cluster, seconds } = members({ pg1: loops, pg2: loops, pg3: loops }, { pg2: 9 });
+    const done = await edit(cluster, ...EDIT);
+    expect([done.code, done.err]).toEqual([
+      0,
+      'taken by pg1, pg2, pg3\na restart is pending on pg2: max_connections\n',
+    ]);
+    expect(Math.round(seconds())).toBe(9);
   });
 
-  test('at the limit: exit 5 names who has not', async () => {
-    const cluster = stage();
-    const pg2 = /http:\/\/[^/]*/.exec(cluster.keys['/service/demo/members/pg2'] ?? '')?.[0] ?? '?';
-    const run = await edit(answering(cluster, [pg2]), '-s', 'ttl=40', '--force', '--wait');
-    expect(run.code).toBe(5);
-    expect(run.out).toContain('Configuration changed\n');
-    expect(run.err).toContain('not taken yet by pg2');
-    expect(run.err).toContain('REST pg2: gone');
+  test('who has read it, and not gone on, has not taken it: exit 5 at the limit', async () => {
+    const { cluster } = members({ pg1: [0, 1, 5], pg2: [0, 1, 3] });
+    const done = await edit(cluster, ...EDIT);
+    expect([done.code, done.out]).toEqual([5, 'Configuration changed\n']);
+    expect(done.err).toContain(
+      'Error: not taken yet by pg2, pg3\n' +
+        '  REST pg2: has read it, and has not gone through another loop yet\n' +
+        '  REST pg3: gone\n',
+    );
   });
 });

@@ -130,16 +130,34 @@ function differences(view: View, wanted: Expectation): Seen[] {
 function memberDifferences({ snapshot }: View, { members, leader }: Expectation): Seen[] {
   const { cluster } = snapshot;
   const found: Seen[] = [];
-  const count = Array.isArray(members) ? members.length : members;
-  if (count !== undefined && cluster.members.length !== count) {
-    const seen = `${cluster.members.length} (${cluster.members.map(({ name }) => name).join(', ')})`;
-    found.push({ what: 'members', wanted: String(count), seen, witness: 'DCS' });
+  const names = cluster.members.map(({ name }) => name);
+  if (typeof members === 'number' && names.length !== members) {
+    const seen = `${names.length} (${names.join(', ')})`;
+    found.push({ what: 'members', wanted: String(members), seen, witness: 'DCS' });
   }
+  if (Array.isArray(members)) found.push(...nameDifferences(members, names));
   if (leader && !leader.includes(cluster.leaderName ?? '')) {
     const seen = cluster.leaderName ?? 'none';
     found.push({ what: 'leader', wanted: leader.join(' or '), seen, witness: 'DCS' });
   }
   return found;
+}
+
+/** Who is missing, and who is there that nobody named. */
+function nameDifferences(wanted: readonly string[], seen: readonly string[]): Seen[] {
+  const difference = (name: string, wanted: string, seen: string): Seen => ({
+    what: `member ${name}`,
+    wanted,
+    seen,
+    witness: 'DCS',
+    members: [name],
+  });
+  const missing = [...new Set(wanted)].filter((name) => !seen.includes(name));
+  const besides = seen.filter((name) => !wanted.includes(name));
+  return [
+    ...missing.map((name) => difference(name, 'a member key', 'none')),
+    ...besides.map((name) => difference(name, 'no such member', 'its member key')),
+  ];
 }
 
 function modeDifferences(view: View, wanted: Expectation): Seen[] {

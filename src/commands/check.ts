@@ -22,7 +22,7 @@ import {
   parseExpectation,
   type Expectation,
 } from '../cluster/expect.js';
-import type { Snapshot } from '../cluster/model.js';
+import type { Finding, Snapshot } from '../cluster/model.js';
 import { viewOf } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
@@ -347,7 +347,12 @@ function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): 
   const view = viewOf({ ...snapshot, expectedMembers: expectedMembers(expectation) });
   const looked = look(view, limits, wanted);
   const failed = wanted('expectation_failed') ? expectationFailed(view, expectation) : [];
-  return overridden({ ...looked, findings: [...looked.findings, ...failed] }, overrides);
+  // Who is expected and has no key is `member_missing`, where that is looked for.
+  const missing = looked.findings.filter(({ code }) => code === 'member_missing');
+  const isSaid = ({ members }: Finding) =>
+    missing.some((other) => other.members.some((name) => members.includes(name)));
+  const findings = [...looked.findings, ...failed.filter((one) => !isSaid(one))];
+  return overridden({ ...looked, findings }, overrides);
 }
 
 async function readExpect(file: string): Promise<Expectation> {

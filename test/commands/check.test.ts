@@ -449,11 +449,41 @@ describe('expectations', () => {
         expect.stringMatching(/^PostgreSQL on pg2: 99/) as string,
         expect.stringMatching(/^PostgreSQL on pg3: 99/) as string,
         'leader: pg1 is expected, pg2 is seen',
+        'member pg3: no such member is expected, its member key is seen',
         'parameter no_such: 1 is expected, nothing is seen',
         'pause: true is expected, false is seen',
         'pg4 is expected and has no member key',
         'synchronous standbys: 2 is expected, 1 is seen',
         'synchronous_mode: quorum is expected, on is seen',
+      ]);
+    });
+  });
+
+  test('names are compared both ways, a number is counted', async () => {
+    const only = ['--only', 'expectation_failed'];
+    await withFile('members: [pg1, pg2, pgX]\n', async (file) => {
+      const { one, found } = await check(recorded('on'), ...only, '--expect', file);
+      expect(found.sort()).toEqual([
+        'expectation_failed critical pg3',
+        'expectation_failed critical pgX',
+      ]);
+      expect(one.findings.map(({ message }) => message).sort()).toEqual([
+        'member pg3: no such member is expected, its member key is seen',
+        'member pgX: a member key is expected, none is seen',
+      ]);
+      const whole = await check(recorded('on'), '--expect', file);
+      expect(whole.found.sort()).toEqual([
+        'expectation_failed critical pg3',
+        'member_missing critical pgX',
+      ]);
+    });
+    await withFile('members: [pg3, pg1, pg2]\n', async (file) => {
+      expect((await check(recorded('on'), ...only, '--expect', file)).found).toEqual([]);
+    });
+    await withFile('members: 4\n', async (file) => {
+      const { one } = await check(recorded('on'), ...only, '--expect', file);
+      expect(one.findings.map(({ message }) => message)).toEqual([
+        'members: 4 is expected, 3 (pg1, pg2, pg3) is seen',
       ]);
     });
   });

@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Io } from './output/io.js';
-import { plain } from './output/text.js';
+import { oneLine, plain } from './output/text.js';
 import { buildProgram } from './program.js';
 import type { Tool } from './tool.js';
 import { makeTool, type World } from './world.js';
@@ -55,14 +55,28 @@ function asToolError(error: unknown, debug: boolean): ToolError {
 function report(io: Io, error: ToolError, asJson: boolean): number {
   const exit = exitCode(error.ending);
   if (asJson) {
-    const { code, message, hint, evidence } = error;
-    io.err(`${JSON.stringify({ error: { code, exit, message, hint: hint ?? null, evidence } })}\n`);
+    io.err(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
     return exit;
   }
   io.err(`Error: ${plain(error.message)}\n`);
   for (const { witness, subject, said } of error.evidence) {
-    io.err(`  ${plain(witness)} ${plain(subject)}: ${plain(said)}\n`);
+    io.err(`  ${oneLine(`${witness} ${subject}: ${said}`)}\n`);
   }
   if (error.hint) io.err(`${plain(error.hint)}\n`);
   return exit;
+}
+
+/** The error for programs; control characters are as unwelcome in their logs. */
+function jsonError({ code, message, hint, evidence }: ToolError, exit: number): object {
+  return {
+    code,
+    exit,
+    message: plain(message),
+    hint: hint === undefined ? null : plain(hint),
+    evidence: evidence.map(({ witness, subject, said }) => ({
+      witness: plain(witness),
+      subject: plain(subject),
+      said: plain(said),
+    })),
+  };
 }

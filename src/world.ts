@@ -109,15 +109,24 @@ async function connectDcs(
       hint: 'give -c FILE with an etcd3 section, --dcs-url etcd3://host:port, or PATRONI_ETCD3_HOSTS',
     });
   }
+  const setting = (name: string) => {
+    const key = `etcd3.${name}`;
+    const from = config.sources.find((one) => one.key === key)?.source ?? 'configuration';
+    return { key, from };
+  };
   const { openDcs } = await import('./dcs/open.js');
   const { readPem } = await import('./config/pem.js');
   return openDcs({
     endpoints: await endpointsOf(etcd, timeoutMs, resolveSrv),
     username: etcd.username,
     password: etcd.password,
-    ca: await readPem(etcd.cacert),
-    cert: await readPem(etcd.cert),
-    key: await readPem(etcd.key ?? etcd.cert),
+    ca: await readPem(etcd.cacert, 'certificate', setting('cacert')),
+    cert: await readPem(etcd.cert, 'certificate', setting('cert')),
+    key: await readPem(
+      etcd.key ?? etcd.cert,
+      'private key',
+      setting(etcd.key === null ? 'cert' : 'key'),
+    ),
     keyPassword: etcd.keyPassword,
     timeoutMs,
   });

@@ -67,6 +67,18 @@ export const KEYS: readonly KeySpec[] = [
   ),
 ];
 
+/** Last words of keys that are addresses, paths and words: a number there is a slip, and Patroni fails on it. */
+const TEXT_ONLY: ReadonlySet<string> = new Set([
+  ...['namespace', 'host', 'url', 'proxy', ...SRV_KEYS, 'srv_suffix', 'protocol'],
+  ...['cacert', 'cert', 'key', 'certfile', 'keyfile', 'cafile'],
+  ...['sslmode', 'sslcert', 'sslkey', 'sslrootcert'],
+]);
+
+/** Whether only text will do. Names and passwords may be numbers, which Patroni writes out. */
+export function isTextOnly(key: string): boolean {
+  return TEXT_ONLY.has(key.slice(key.lastIndexOf('.') + 1));
+}
+
 /** Single words that may be named in a message about a file. */
 export const KEY_WORDS: ReadonlySet<string> = new Set([
   ...KEYS.flatMap(({ key }) => key.split('.')),

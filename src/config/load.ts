@@ -63,7 +63,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
         source: fileRead ? path.from : `${path.from}, not read`,
       },
       ...sources,
-      logLevelSource(env),
+      logLevelSource(env, warnings),
     ],
     warnings: warnings.map(printable),
   };
@@ -230,8 +230,13 @@ function readAny(
   return found && { value: String(found.value), from: found.from };
 }
 
-function logLevelSource(env: Env): SourcedValue {
+/** Python's names of levels, which are what these variables hold. */
+const LOG_LEVELS = 'CRITICAL FATAL ERROR WARN WARNING INFO DEBUG NOTSET'.split(' ');
+
+function logLevelSource(env: Env, warnings: string[]): SourcedValue {
   const variable = ['PATRONI_LOG_LEVEL', 'PATRONI_LOGLEVEL', 'LOGLEVEL'].find((name) => env[name]);
   const source = variable ? `environment ${variable}` : 'default';
+  if (!LOG_LEVELS.includes(logLevel(env)))
+    warnings.push(`${source}: ${logLevel(env)} is no log level (patronictl ends there)`);
   return { key: 'log.level', value: printable(logLevel(env)), source };
 }

@@ -1,5 +1,6 @@
 /** Typed values out of a tree; a wrong type is an error that names place and key, never the value. */
 import { truthValue } from './environment.js';
+import { isTextOnly } from './keys.js';
 import { lookUp, wrongValue, type MapTree, type Sourced, type Tree } from './tree.js';
 
 export interface Reader {
@@ -16,7 +17,8 @@ export function makeReader(tree: MapTree, warnings: string[]): Reader {
   const text = (key: string): Sourced<string> | null => {
     const leaf = lookUp(tree, key);
     if (leaf === null) return null;
-    if (leaf.kind !== 'scalar') throw wrongValue(key, leaf.from, 'must be text');
+    if (leaf.kind !== 'scalar' || (leaf.type !== 'text' && isTextOnly(key)))
+      throw wrongValue(key, leaf.from, 'must be text');
     if (leaf.text !== leaf.written && !warned.has(key)) {
       warned.add(key);
       warnings.push(`${leaf.from}: ${key} has no quotes and YAML changes it, for Patroni too`);
@@ -55,10 +57,12 @@ function readList(
   if (leaf.kind === 'map') throw wrongValue(key, from, 'must be a list');
   const items: Sourced<string>[] = [];
   if (leaf.kind === 'scalar') {
+    if (leaf.type !== 'text') throw wrongValue(key, from, 'must be a list of texts');
     items.push(...leaf.text.split(',').map((value) => ({ value, from })));
   } else {
     for (const item of leaf.items) {
-      if (item.kind !== 'scalar') throw wrongValue(key, item.from, 'must be a list of texts');
+      if (item.kind !== 'scalar' || item.type !== 'text')
+        throw wrongValue(key, item.from, 'must be a list of texts');
       items.push({ value: item.text, from: item.from });
     }
   }

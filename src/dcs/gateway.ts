@@ -2,11 +2,13 @@
 import http from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { ToolError } from '../errors.js';
+import { oneLine } from '../output/text.js';
 import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeRead } from './dcs.js';
 import { PARALLEL, findDeleted } from './deleted.js';
 import type { Teller } from './deleted.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
-import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal, CODE } from './refusal.js';
+import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal } from './refusal.js';
+import { CODE, NO_ETCD, tlsWords } from './refusal.js';
 import type { EtcdError } from './refusal.js';
 import { EndpointFailure, bareHost, walkEndpoints } from './walk.js';
 import type { Walk } from './walk.js';
@@ -91,8 +93,12 @@ async function withConnections<T>(
     agent,
     ...(secure ? tlsOptions(settings) : {}),
   };
+  const open = {
+    request: (options: RequestOptions) => transport.request(options),
+    hasCertificate: settings.cert !== null,
+  };
   const send = (path: string, text: string): Promise<Received> =>
-    request((options) => transport.request(options), base, path, text, session.token);
+    request(open, base, path, text, session.token);
   try {
     return await work((path, body) => post(session, send, path, JSON.stringify(body)));
   } finally {
@@ -115,15 +121,21 @@ interface Received {
   text: string;
 }
 
+interface Opener {
+  request(options: RequestOptions): http.ClientRequest;
+  /** We have a client certificate to show. */
+  hasCertificate: boolean;
+}
+
 function request(
-  open: (options: RequestOptions) => http.ClientRequest,
+  open: Opener,
   base: RequestOptions,
   path: string,
   text: string,
   token: string | null,
 ): Promise<Received> {
   return new Promise((resolve, reject) => {
-    const failed = (error: Error): void => reject(connectionError(error));
+    const failed = (error: Error): void => reject(connectionError(error, open.hasCertificate));
     const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
@@ -131,7 +143,7 @@ function request(
     };
     let sent: http.ClientRequest;
     try {
-      sent = open({ ...base, path, headers });
+      sent = open.request({ ...base, path, headers });
     } catch (error) {
       failed(error instanceof Error ? error : new Error(String(error)));
       return;
@@ -151,17 +163,18 @@ function request(
 }
 
 /** One endpoint's failure in words, or the reason why no endpoint can work. */
-function connectionError(error: Error): Error {
+function connectionError(error: Error, hasCertificate: boolean): Error {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   // Not HTTP at all, e.g. a load balancer that speaks HTTP/2 only.
   if (code.startsWith('HPE_')) return new GatewayRefused(`no HTTP/1.1 answer (${code})`);
   if (code.startsWith('ERR_OSSL')) {
     return new ToolError('error', 'the client certificate for etcd or its key cannot be used', {
-      hint: 'Check etcd3.cert, etcd3.key and etcd3.key_password.',
+      hint: 'Check etcd3.cert, etcd3.key, etcd3.key_password and etcd3.cacert.',
       evidence: [{ witness: 'patctl', subject: 'client certificate', said: code }],
     });
   }
-  return new EndpointFailure(WORDS[code] ?? (error.message || code));
+  const words = WORDS[code] ?? tlsWords(error.message, hasCertificate);
+  return new EndpointFailure(words ?? oneLine(error.message || code));
 }
 
 const WORDS: Record<string, string> = {
@@ -189,6 +202,9 @@ async function post(
   const json = parseObject(received.text);
   if (json === null) throw notTheGateway(received);
   if (received.status === 200) return { ok: true, json };
+  if (typeof json['code'] !== 'number' && received.status < 500) {
+    throw new EndpointFailure(`it says HTTP ${received.status}, ${NO_ETCD}`);
+  }
   const code = typeof json['code'] === 'number' ? json['code'] : CODE.unknown;
   return { ok: false, error: { code, message: str(json['message']) || str(json['error']) } };
 }
@@ -197,6 +213,7 @@ function notTheGateway({ status, text }: Received): Error {
   if (text.includes('HTTP request to an HTTPS server')) {
     return new EndpointFailure('it wants TLS, and is configured as http');
   }
+  if (status === 501) return new EndpointFailure(`it says HTTP ${status}, ${NO_ETCD}`);
   if (status >= 500) return new EndpointFailure(`HTTP ${status}`, true);
   return new GatewayRefused(`HTTP ${status} without a JSON answer`);
 }

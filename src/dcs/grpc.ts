@@ -8,8 +8,9 @@ import { noop } from 'cockatiel';
 import type { IOptions, IWatchResponse } from 'etcd3';
 import { ConnectionPool } from 'etcd3/lib/connection-pool.js';
 import { ToolError } from '../errors.js';
+import { oneLine } from '../output/text.js';
 import type { DcsSettings, Endpoint } from './dcs.js';
-import { CODE, isAuthOff, isStaleToken, refusal } from './refusal.js';
+import { CODE, NO_ETCD, isAuthOff, isStaleToken, refusal, tlsWords } from './refusal.js';
 import type { EtcdError } from './refusal.js';
 import { hostPort } from './walk.js';
 
@@ -85,6 +86,7 @@ const CHANNEL = {
 
 /** Opens no connection yet. One pool per endpoint: which of them is asked is decided in walk.ts. */
 export function openGrpc(settings: DcsSettings): Grpc {
+  const hasCertificate = settings.cert !== null;
   const pools = new Map<Endpoint, ConnectionPool>();
   const streams = new Set<WatchStream>();
   let token: string | null = null;
@@ -114,7 +116,11 @@ export function openGrpc(settings: DcsSettings): Grpc {
       const method = (raw[wanted.method] as Unary).bind(raw);
       const sent = method(wanted.request, metadata, { deadline: until }, (error, value) => {
         wanted.signal?.removeEventListener('abort', stop);
-        resolve(error ? { ok: false, error: words(error) } : { ok: true, value: value as T });
+        resolve(
+          error
+            ? { ok: false, error: words(error, hasCertificate) }
+            : { ok: true, value: value as T },
+        );
       });
       const stop = (): void => sent.cancel();
       wanted.signal?.addEventListener('abort', stop, { once: true });
@@ -148,9 +154,8 @@ export function openGrpc(settings: DcsSettings): Grpc {
     read,
     async watch(endpoint, listener) {
       const { raw, metadata } = await client(endpoint, 'Watch');
-      const stream = openStream((raw['watch'] as Stream).bind(raw), metadata, listener, () =>
-        streams.delete(stream),
-      );
+      const open = (): RawStream => (raw['watch'] as Stream).call(raw, metadata, {});
+      const stream = openStream(open, hasCertificate, listener, () => streams.delete(stream));
       streams.add(stream);
       return stream;
     },
@@ -168,12 +173,12 @@ interface Metadata {
 }
 
 function openStream(
-  open: Stream,
-  metadata: object,
+  open: () => RawStream,
+  hasCertificate: boolean,
   listener: WatchListener,
   forget: () => void,
 ): WatchStream {
-  const raw = open(metadata, {});
+  const raw = open();
   let over = false;
   const end = (error: EtcdError): void => {
     if (over) return;
@@ -185,7 +190,7 @@ function openStream(
     if (!over) listener.message(message);
   });
   // An 'error' nobody listens to would end the process, also after a cancel.
-  raw.on('error', (error) => end(words(error)));
+  raw.on('error', (error) => end(words(error, hasCertificate)));
   raw.on('end', () => end({ code: 14, message: 'the watch was closed by etcd' }));
   return {
     send(request) {
@@ -199,19 +204,24 @@ function openStream(
 }
 
 /** gRPC's code and etcd's words, without the code name that grpc-js puts before them. */
-function words(error: Error): EtcdError {
+function words(error: Error, hasCertificate: boolean): EtcdError {
   const code = 'code' in error && typeof error.code === 'number' ? error.code : 2;
   const details = 'details' in error && typeof error.details === 'string' ? error.details : '';
-  return { code, message: plain(details || error.message) };
+  return { code, message: plain(details || error.message, hasCertificate) };
 }
 
 /** grpc-js tells a failed connection in a sentence for developers; the cause stands at its end. */
-function plain(details: string): string {
+function plain(details: string, hasCertificate: boolean): string {
   if (/ECONNREFUSED/.test(details)) return 'connection refused';
   if (/ECONNRESET|Connection dropped|read ECONN/.test(details)) return 'connection closed';
   if (/Name resolution failed/.test(details)) return 'host name not found';
   if (/Deadline exceeded/i.test(details)) return 'no answer';
-  return details;
+  if (/Protocol error|Received HTTP status code/.test(details)) return `it answers, ${NO_ETCD}`;
+  const failed =
+    /^No connection established\. Last error: ([^]*?)(?: \(\d{4}-[^)]*\))?\. Resolution note:/;
+  const cause = failed.exec(details)?.[1];
+  if (cause === undefined) return oneLine(details);
+  return tlsWords(cause, hasCertificate) ?? oneLine(cause);
 }
 
 function openPool(settings: DcsSettings, endpoint: Endpoint): ConnectionPool {

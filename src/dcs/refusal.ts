@@ -65,6 +65,33 @@ export function isUndecided({ code }: EtcdError): boolean {
   return undecided.includes(code);
 }
 
+/** OpenSSL's alert that says: I do not take your certificate, or miss it. */
+const CERTIFICATE_ALERT =
+  /alert ((?:no |bad |unsupported )?certificate(?: [a-z]+)?|unknown ca|handshake failure)/i;
+
+/**
+ * A TLS connection that failed, in words, out of what OpenSSL or Node said of it; null when it was not TLS that
+ * failed. OpenSSL's own text has an address in memory, a path of the build and a line feed in it.
+ */
+export function tlsWords(text: string, hasCertificate: boolean): string | null {
+  const alert = CERTIFICATE_ALERT.exec(text)?.[1];
+  if (alert !== undefined) {
+    return hasCertificate
+      ? `it refuses our client certificate (${alert})`
+      : 'it wants a client certificate (etcd3.cert and etcd3.key)';
+  }
+  if (/wrong version number|packet length too long/.test(text)) return 'there is no TLS';
+  const openssl = /SSL routines:[^:]*:([^:]*)/.exec(text)?.[1];
+  if (openssl !== undefined) return `TLS failed (${openssl})`;
+  const trust = /[^.]*(?:certificate|issuer|signature|altnames)[^.]*/i.exec(text)?.[0];
+  if (trust === undefined) return null;
+  const why = trust.replace(/^.*\bError: /, '').trim();
+  return `its certificate is not trusted (${why}; see etcd3.cacert)`;
+}
+
+/** Answers, and speaks something else than etcd. */
+export const NO_ETCD = 'but does not answer as etcd does: is the address right?';
+
 /** The error to throw for a call that etcd refused, or that this endpoint alone could not serve. */
 export function refusal(error: EtcdError, subject: Subject): ToolError | EndpointFailure {
   const { code, message } = error;

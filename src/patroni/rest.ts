@@ -280,7 +280,11 @@ function readBody(response: Http.IncomingMessage, done: (body: string | null) =>
 
 async function readTlsFiles(rest: RestSettings, readFile: ReadFile): Promise<ConnectionOptions> {
   const options: ConnectionOptions = { rejectUnauthorized: !rest.insecure };
-  if (rest.cacert !== null) options.ca = await readFile(rest.cacert);
+  if (rest.cacert !== null) {
+    options.ca = await readFile(rest.cacert);
+    if (!String(options.ca).includes('CERTIFICATE-----'))
+      throw new Error(`there is no certificate in ${rest.cacert} (ctl.cacert or restapi.cafile)`);
+  }
   if (rest.certfile !== null) {
     options.cert = await readFile(rest.certfile);
     // One file may hold both, as for Python's ssl module.

@@ -152,6 +152,13 @@ describe('what is wrong in a file', () => {
     ['a port too high', 'etcd3: {host: a, port: 70000}\n', ':1: etcd3.port must be between'],
     ['hosts', 'etcd3:\n  hosts: {a: b}\n', ':2: etcd3.hosts must be a list'],
     ['one host', 'etcd3:\n  hosts:\n  - a\n  - [b]\n', ':4: etcd3.hosts must be a list of texts'],
+    ['a host number', 'etcd3:\n  host: 5\n', ':2: etcd3.host must be text'],
+    ['a number of hosts', 'etcd3:\n  hosts: 5\n', ':2: etcd3.hosts must be a list of texts'],
+    ['hosts', 'etcd3:\n  hosts: [5, null]\n', ':2: etcd3.hosts must be a list of texts'],
+    ['no host between', 'etcd3:\n  hosts: [a, null]\n', ':2: etcd3.hosts must be a list of texts'],
+    ['a namespace', 'namespace: 5\n', ':1: namespace must be text'],
+    ['a certificate', 'etcd3: {host: a, cert: 5}\n', ':1: etcd3.cert must be text'],
+    ['a CA', 'ctl:\n  cacert: on\n', ':2: ctl.cacert must be text'],
     ['no host', 'etcd3:\n  hosts: [" "]\n', ':2: etcd3.hosts names no host'],
     ['a bad port', 'etcd3:\n  hosts:\n  - a\n  - b:x\n', ':4: etcd3.hosts has no port between'],
     ['protocol', 'etcd3: {host: a, protocol: ftp}\n', ':1: etcd3.protocol must be http or https'],
@@ -177,6 +184,19 @@ describe('what is wrong in a file', () => {
     expect(config.warnings).toEqual([
       `file ${FILE}:4: ctl.cacert is given twice, the last one counts`,
       `file ${FILE}:5: scope is given twice, the last one counts`,
+    ]);
+  });
+
+  it('takes numbers for names and passwords, as Patroni writes them out', async () => {
+    const auth = 'authentication: {username: 5, password: 12345}';
+    const { rest, scope } = await loadYaml(`scope: 7\nrestapi:\n  ${auth}\n`);
+    expect([scope, rest.username, rest.password]).toEqual(['7', '5', '12345']);
+  });
+
+  it('warns of a log level that there is not', async () => {
+    const { warnings } = await load({ env: { PATRONI_LOG_LEVEL: 'NOPE' } });
+    expect(warnings).toEqual([
+      'environment PATRONI_LOG_LEVEL: NOPE is no log level (patronictl ends there)',
     ]);
   });
 

@@ -125,6 +125,20 @@ describe('openGateway', () => {
     await expect(open().range('/s/')).rejects.toMatchObject({ name: 'GatewayRefused' });
   });
 
+  it.each([
+    ['JSON without a code', { status: 404, json: { error: 'Not Found' } }, 404],
+    ['a page', { status: 501, text: '<h1>Unsupported method</h1>' }, 501],
+  ])('says that what answers with %s is no etcd', async (_, reply, status) => {
+    const { open } = await serve(() => reply);
+    const error = await open()
+      .range('/s/')
+      .catch((problem: unknown) => problem as Error);
+    expect(error).toMatchObject({ ending: 'unreachable' });
+    expect((error as Error).message).toContain(
+      `it says HTTP ${status}, but does not answer as etcd does: is the address right?`,
+    );
+  });
+
   it('hands over to gRPC when no HTTP/1.1 is spoken', async () => {
     const server = net.createServer((socket) => socket.end('\0\0\u0012\u0004 settings'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -58,6 +58,8 @@ export interface MemberView {
   streams: StreamRow[];
   syncState: SyncState;
   timeline: number | null;
+  /** Only a control file tells of the timeline: it trails what is replayed, and never leads it. */
+  timelineIsLeast: boolean;
   /** Written WAL of a primary, received (or else replayed) WAL of a standby. */
   position: Lsn | null;
   replayed: Lsn | null;
@@ -91,6 +93,7 @@ export function viewOf(snapshot: Snapshot): View {
   const all = [...rowsBy.values()].flatMap((rows) => rows ?? []);
   const leaderReadings = snapshot.members.find(({ name }) => name === cluster.leaderName);
   const leaderPosition = leaderReadings ? positionOf(leaderReadings) : null;
+  const leaderTimeline = leaderReadings ? timelineOf(leaderReadings, null, null).timeline : null;
   const readable = (name: string) => (rowsBy.get(name) ?? null) !== null;
 
   const members = everybody.map((readings, at): MemberView => {
@@ -121,7 +124,7 @@ export function viewOf(snapshot: Snapshot): View {
       rows,
       streams: rowsBy.get(name) ?? [],
       syncState,
-      timeline: timelineOf(readings),
+      ...timelineOf(readings, member, leaderTimeline),
       position,
       replayed,
       lagBytes: behind(position),
@@ -217,7 +220,26 @@ function replayedOf({ rest, sql }: MemberReadings): Lsn | null {
   return rest.ok ? rest.value.replayedLocation : null;
 }
 
-function timelineOf({ rest, sql }: MemberReadings): number | null {
-  if (sql.ok && sql.value.timeline !== null) return sql.value.timeline;
-  return rest.ok ? rest.value.timeline : null;
+type Timeline = Pick<MemberView, 'timeline' | 'timelineIsLeast'>;
+
+/**
+ * A primary and a standby that streams know their timeline. The control file of any other is as old as its last
+ * restartpoint: Patroni asks the server itself what it replays, and what its key says of a timeline that the
+ * leader has been on is as good.
+ */
+function timelineOf(
+  { rest, sql }: MemberReadings,
+  member: Member | null,
+  leaderTimeline: number | null,
+): Timeline {
+  const byRest = rest.ok ? rest.value.timeline : null;
+  if (!sql.ok || sql.value.timeline === null) return { timeline: byRest, timelineIsLeast: false };
+  const { timeline, inRecovery, walReceiver } = sql.value;
+  if (!inRecovery || walReceiver?.status === 'streaming') {
+    return { timeline, timelineIsLeast: false };
+  }
+  const byKey = member?.timeline ?? null;
+  const isPossible = byKey !== null && leaderTimeline !== null && byKey <= leaderTimeline;
+  const other = byRest ?? (isPossible ? byKey : null);
+  return { timeline: Math.max(timeline, other ?? 0), timelineIsLeast: other === null };
 }

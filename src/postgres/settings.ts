@@ -3,7 +3,8 @@ import type { Setting } from '../cluster/model.js';
 import { textOf, type Row } from './row.js';
 
 /**
- * Base units: wal_keep_size and max_slot_wal_keep_size MB; wal_sender_timeout and recovery_min_apply_delay ms.
+ * Base units: wal_keep_size and max_slot_wal_keep_size MB; wal_sender_timeout and
+ * recovery_min_apply_delay ms; wal_receiver_status_interval s.
  * primary_conninfo is left out on purpose: it may hold a password.
  */
 export const SETTING_NAMES = [
@@ -28,6 +29,7 @@ export const SETTING_NAMES = [
   'wal_keep_size',
   'wal_level',
   'wal_log_hints',
+  'wal_receiver_status_interval',
   'wal_sender_timeout',
 ] as const;
 

@@ -244,7 +244,7 @@ describe('troubles', () => {
       const leader = await lab.leader();
       expect(checked.found).toEqual([
         `sync_role_mismatch critical ${member}`,
-        'commits_blocked critical',
+        `commits_blocked critical ${member}`,
         `not_streaming warning ${member}`,
         `member_unreachable warning ${leader}`,
       ]);

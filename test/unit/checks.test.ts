@@ -5,6 +5,7 @@ import { createServer as createTls, createSecureContext, TLSSocket } from 'node:
 import { afterEach, describe, expect, test } from 'vitest';
 import { seenCertificates } from '../../src/certificates.js';
 import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
+import { needsSecondLook } from '../../src/cluster/checks/commits.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/checks/limits.js';
 import type { Snapshot, SqlStatus } from '../../src/cluster/model.js';
 import { parseCluster } from '../../src/cluster/parse.js';
@@ -155,19 +156,193 @@ describe('slots', () => {
 
 const OFF = { ok: false, kind: 'off', reason: 'not asked' } as const;
 
+describe('commits wait', () => {
+  interface Standby {
+    name?: string;
+    syncState?: string;
+    replyAgeMs?: number;
+    flushLsn?: bigint;
+  }
+  const row = ({ name = 'pg2', syncState = 'sync', ...facts }: Standby) => ({
+    ...streaming,
+    applicationName: name,
+    syncState,
+    replyAgeMs: 100,
+    flushLsn: 1000n * MB,
+    ...facts,
+  });
+  /** pg1 with these names and walsenders; `more` are further settings of pg1. */
+  const leader = (names: string | null, rows: Standby[], facts: object = {}, more = {}) =>
+    ({
+      walsenders: rows.map(row),
+      syncRepWaiters: 0,
+      settings: {
+        ...(names !== null && { synchronous_standby_names: { value: names } }),
+        ...more,
+      },
+      ...facts,
+    }) as unknown as Partial<SqlStatus>;
+  const interval = (seconds: string) =>
+    ({ settings: { wal_receiver_status_interval: { value: seconds } } }) as never;
+  const blocked = (
+    pg1: Partial<SqlStatus>,
+    pg2: Partial<SqlStatus> = interval('10'),
+    was?: object,
+  ) =>
+    found('commits_blocked', {
+      sql: { pg1, pg2 },
+      extra: { previous: was ? snapshot({ sql: { pg1: { ...pg1, ...was } } }) : null },
+    });
+  const silent = { replyAgeMs: 17_000 };
+
+  test('for fewer that answer than ANY n or FIRST n wants, and for nobody else', () => {
+    const one = { name: 'pg2', syncState: 'quorum' };
+    const two = { name: 'pg3', syncState: 'quorum' };
+    expect(blocked(leader('ANY 1 (pg2,pg3)', [one, two]))).toEqual([]);
+    expect(blocked(leader('ANY 1 (pg2,pg3)', [{ ...one, ...silent }, two]))).toEqual([]);
+    expect(blocked(leader('ANY 2 (pg2,pg3)', [{ ...one, ...silent }, two]))).toEqual([
+      'critical pg2',
+    ]);
+    expect(blocked(leader('ANY 1 (pg2,pg3)', [{ ...one, ...silent }]))).toEqual(['critical pg2']);
+    const potential = { name: 'pg3', syncState: 'potential' };
+    expect(blocked(leader('pg2,pg3', [{ ...silent }, potential]))).toEqual(['critical pg2']);
+    expect(blocked(leader('pg2,pg3', [{}, { ...potential, ...silent }]))).toEqual([]);
+    expect(blocked(leader('', [{ syncState: 'async', ...silent }]))).toEqual([]);
+  });
+
+  test('for a name that is not connected, whoever else answers', () => {
+    const short = leader('2 (pg1x,pg2)', [{}]);
+    expect(blocked(short)).toEqual(['critical']);
+    expect(blocked(leader('FIRST 2 (pg2,pg3)', [{ name: 'pg3' }]))).toEqual(['critical pg2']);
+    expect(blocked(leader('*', []))).toEqual(['critical']);
+    const local = { synchronous_commit: { value: 'local' } };
+    expect(blocked(leader('pg2', [], {}, local))).toEqual([]);
+    expect(blocked(leader('pg2', [], { syncRepWaiters: 1 }, local))).toEqual(['critical pg2']);
+  });
+
+  test('silence is measured by what the standby promised, else by when it was asked', () => {
+    expect(blocked(leader('pg2', [{ replyAgeMs: 14_000 }]))).toEqual([]);
+    expect(blocked(leader('pg2', [{ replyAgeMs: 20_000 }]), interval('20'))).toEqual([]);
+    expect(blocked(leader('pg2', [{ replyAgeMs: 26_000 }]), interval('20'))).toHaveLength(1);
+    expect(blocked(leader('pg2', [{ replyAgeMs: 30_000 }]), interval('0'))).toEqual([]);
+    expect(blocked(leader('pg2', [{ replyAgeMs: 36_000 }]), interval('0'))).toHaveLength(1);
+    const never = { wal_sender_timeout: { value: '0' } };
+    expect(blocked(leader('pg2', [{ replyAgeMs: 99_000 }], {}, never), interval('0'))).toEqual([]);
+  });
+
+  test('a late reply counts while WAL of the last look is not confirmed', () => {
+    const late = { replyAgeMs: 1600, flushLsn: 999n * MB };
+    const now = leader('pg2', [late]);
+    expect(blocked(now)).toEqual([]);
+    expect(blocked({ ...now, syncRepWaiters: 1 })).toEqual(['critical pg2']);
+    expect(blocked(now, interval('10'), {})).toEqual(['critical pg2']);
+    expect(blocked(now, interval('10'), { currentLsn: 999n * MB })).toEqual([]);
+    expect(blocked(leader('pg2', [{ ...late, replyAgeMs: 100 }]), interval('10'), {})).toEqual([]);
+  });
+
+  test('the same transaction in two looks waits, though everybody answers', () => {
+    const wait = (since: string) => ({ syncRepWaiters: 1, syncRepOldest: { since, ageMs: 2000 } });
+    const now = leader('pg2', [{}], wait('08:00:00.1'));
+    expect(blocked(now, interval('10'), wait('08:00:00.1'))).toEqual(['critical']);
+    expect(blocked(now, interval('10'), wait('07:59:59.9'))).toEqual([]);
+    expect(blocked(now)).toEqual([]);
+  });
+
+  test('unknown where the names were not read and somebody is silent', () => {
+    expect(blocked(leader(null, [{}]))).toEqual([]);
+    expect(blocked(leader(null, [silent]))).toEqual(['unknown pg2']);
+  });
+
+  test('a second look is for a wait that one look leaves open, not for a load', () => {
+    const open = (pg1: Partial<SqlStatus>) =>
+      needsSecondLook(viewOf(snapshot({ sql: { pg1, pg2: interval('10') } })));
+    const load = { syncRepWaiters: 3, syncRepOldest: { since: 'x', ageMs: 20 } };
+    expect(open(leader('pg2', [{}], load))).toBe(false);
+    expect(open(leader('pg2', [{ replyAgeMs: 1600 }], load))).toBe(true);
+    expect(open(leader('pg2', [{ replyAgeMs: 1600 }]))).toBe(false);
+    const long = { syncRepWaiters: 1, syncRepOldest: { since: 'x', ageMs: 1600 } };
+    expect(open(leader('pg2', [{}], long))).toBe(true);
+  });
+});
+
 describe('timelines', () => {
   const history = [
     [2, Number(500n * MB), 'no recovery target', '2026-11-20T08:00:00+00:00', 'pg1'],
   ];
-  const on2 = (replayLsn: bigint) => ({ pg2: { timeline: 2, replayLsn } });
+  const member = (timeline?: number) => ({ 'members/pg2': { role: 'replica', timeline } });
+  /** pg2's control file, its key and, where given, its REST and its walreceiver. */
+  const at = (replayLsn: bigint, byFile: number, byKey?: number, extra = {}): Made => ({
+    keys: { history, ...member(byKey) },
+    sql: { pg2: { timeline: byFile, replayLsn, receiveLsn: replayLsn, ...extra } },
+  });
+  const both = (made: Made) => [...found('timeline_behind', made), ...found('timeline_fork', made)];
 
   test('behind while its WAL is in the history of the leader, forked beyond it', () => {
-    const keys = { history };
-    expect(found('timeline_behind', { keys, sql: on2(500n * MB) })).toEqual(['warning pg2']);
-    expect(found('timeline_fork', { keys, sql: on2(500n * MB) })).toEqual([]);
-    expect(found('timeline_behind', { keys, sql: on2(501n * MB) })).toEqual([]);
-    expect(found('timeline_fork', { keys, sql: on2(501n * MB) })).toEqual(['critical pg2']);
-    expect(found('timeline_fork', { sql: { pg2: { timeline: 4 } } })).toEqual(['critical pg2']);
+    expect(both(at(500n * MB, 2, 2))).toEqual(['warning pg2']);
+    expect(both(at(501n * MB, 2, 2))).toEqual(['critical pg2']);
+    expect(both(at(501n * MB, 4, 4))).toEqual(['critical pg2']);
+    const streams = { walReceiver: { status: 'streaming' } } as unknown as Partial<SqlStatus>;
+    expect(both(at(501n * MB, 2, 3, streams))).toEqual(['critical pg2']);
+  });
+
+  test('a control file trails: whoever knows of a later timeline is believed, and alone it proves no fork', () => {
+    expect(both(at(999n * MB, 2, 3))).toEqual([]);
+    expect(both(at(999n * MB, 2))).toEqual([]);
+    expect(both(at(500n * MB, 2))).toEqual(['warning pg2']);
+    // A key that is ahead of the leader's is older than what the server says.
+    expect(both(at(500n * MB, 2, 4))).toEqual(['warning pg2']);
+    expect(found('not_streaming', at(999n * MB, 2, 3))).toEqual(['critical pg2']);
+    const made = snapshot(at(999n * MB, 2, 2));
+    const [, pg2] = made.members;
+    if (!pg2) throw new Error('no pg2');
+    pg2.rest = { ok: true, value: { timeline: 3, raw: {} } as never, tookMs: 1 };
+    expect(viewOf(made).members[1]).toMatchObject({ timeline: 3, timelineIsLeast: false });
+  });
+});
+
+describe('a standby cluster', () => {
+  const remote = { standby_cluster: { host: '10.0.0.9', port: 5432 } };
+  const receiver = (status: string | null, config: object = remote): Made => ({
+    config,
+    sql: {
+      pg1: {
+        inRecovery: true,
+        currentLsn: null,
+        receiveLsn: MB,
+        walReceiver: status === null ? null : { status },
+        walsenders: [streaming],
+      } as unknown as Partial<SqlStatus>,
+    },
+  });
+
+  test('whose leader receives nothing from the remote', () => {
+    expect(found('not_streaming', receiver('streaming'))).toEqual([]);
+    expect(found('not_streaming', receiver(null))).toEqual(['critical pg1']);
+    expect(found('not_streaming', receiver('waiting'))).toEqual(['critical pg1']);
+    const archive = { standby_cluster: { restore_command: 'cp' } };
+    expect(found('not_streaming', receiver(null, archive))).toEqual([]);
+    const either = { standby_cluster: { ...remote.standby_cluster, ...archive.standby_cluster } };
+    expect(found('not_streaming', receiver(null, either))).toEqual(['warning pg1']);
+  });
+
+  test.each([
+    ['streaming', '4.1.4', []],
+    [null, '4.1.4', [['pg1']]],
+    ['in archive recovery', '3.2.2', [['pg1']]],
+    [null, '3.0.3', []],
+  ])('the same over REST: %s of Patroni %s', (replicationState, patroniVersion, members) => {
+    const made = snapshot({ config: remote });
+    const rest = { location: null, receivedLocation: MB, replication: null, raw: {} };
+    const value = { ...rest, replicationState, patroniVersion };
+    made.members = made.members.map(({ name }) => ({
+      name,
+      rest: { ok: true, value: value as never, tookMs: 1 },
+      sql: OFF,
+    }));
+    const check = CATALOGUE.find(({ code }) => code === 'not_streaming');
+    const all = check?.find(viewOf(made), DEFAULT_LIMITS) ?? [];
+    const leaders = all.map((finding) => finding.members).filter(([name]) => name === 'pg1');
+    expect(leaders).toEqual(members);
   });
 });
 

@@ -213,6 +213,7 @@ describe('the document of rows', () => {
       slots: [],
       settings: {},
       syncRepWaiters: 0,
+      syncRepOldest: null,
       oldestXactAgeMs: null,
       baseBackupsRunning: 0,
       archiver: null,

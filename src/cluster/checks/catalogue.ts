@@ -1,6 +1,7 @@
 /** The list of everything `check` looks for: one row a finding. A new one is a function, a row here, and its page. */
 import type { Finding, Severity } from '../model.js';
 import type { View } from '../roles.js';
+import * as commits from './commits.js';
 import * as leadership from './leadership.js';
 import type { Limits } from './limits.js';
 import * as operations from './operations.js';
@@ -179,13 +180,13 @@ const SYNC: Check[] = [
   {
     code: 'commits_blocked',
     group: 'Synchronous replication',
-    severity: ['critical'],
-    needs: 'REST or SQL',
-    title: 'commits wait for a synchronous standby that does not answer',
+    severity: ['critical', 'unknown'],
+    needs: 'SQL on the leader',
+    title: 'commits wait: fewer synchronous standbys answer than PostgreSQL waits for',
     claim: true,
     find: (view) => {
-      const bySql = sync.commitsBlocked(view);
-      return bySql.length > 0 ? bySql : sync.commitsBlockedOverRest(view);
+      const bySql = commits.commitsBlocked(view);
+      return bySql.length > 0 ? bySql : commits.commitsBlockedOverRest(view);
     },
   },
   {
@@ -249,7 +250,7 @@ const REPLICATION: Check[] = [
     group: 'Replication',
     severity: ['critical', 'warning'],
     needs: 'REST or SQL',
-    title: 'a replica is fed by no walsender',
+    title: 'a replica, or a standby cluster, is fed by nobody',
     follows: ['slot_lost', 'wal_gone', 'timeline_fork'],
     claim: true,
     find: replication.notStreaming,

@@ -44,8 +44,15 @@ export function look(view: View, limits: Limits, wanted: (code: string) => boole
   return {
     findings: worstFirst(judged.filter(({ of }) => of === null).map(({ finding }) => finding)),
     consequences: judged.flatMap(({ finding, of }) => (of === null ? [] : [{ finding, of }])),
-    unlooked: checks.flatMap((check) => unlooked(check, view)),
+    unlooked: checks
+      .filter((check) => !isFoundAnyway(check, all))
+      .flatMap((check) => unlooked(check, view)),
   };
+}
+
+/** Found by another witness than the one it needs: about the leader there is no more to learn. */
+function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean {
+  return needs === 'SQL on the leader' && all.some((finding) => finding.code === code);
 }
 
 /** The code of a finding that explains this one: no less severe, and about the same members or the cluster. */

@@ -90,10 +90,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     "See whether the leader's Patroni runs its loop.",
   ],
   commits_blocked: [
-    'A synchronous standby does not answer, or none is connected: commits wait.',
+    'Fewer standbys of synchronous_standby_names answer than it wants (FIRST n, ANY n): one is not connected, has not replied when it had to, or has not confirmed WAL for a second. Or the same transaction waits on SyncRep in two readings, whoever answers. One that is silent where enough others answer is no finding. Without a login only a standby that is behind and stands still is seen.',
     'Clients hang while every list is green; `/primary` and `/health` answer 200.',
     "SIGSTOP of the synchronous standby's walreceiver; strict mode without a standby.",
-    'wal_sender_timeout ends it; otherwise end that walsender, or take the standby out of the names.',
+    'wal_sender_timeout ends a silent walsender; otherwise bring the standby back, or take it out of the names.',
   ],
   quorum_lost: [
     "In quorum mode no member could win the vote if the leader were lost now. The evidence has each candidate's count.",
@@ -132,9 +132,9 @@ const PAGES: Readonly<Record<string, Page>> = {
     '`patctl reinit`.',
   ],
   not_streaming: [
-    'No walsender feeds a running replica. A warning within a minute of its start or of a promotion.',
+    'No walsender feeds a running replica, or the leader of a standby cluster with a host or port does not stream from it (where restore_command is set as well, a warning: the archive may do). A warning within a minute of its start or of a promotion.',
     'Patroni shows it `running` and its health checks answer 200.',
-    'As slot_lost; a primary_conninfo set by hand.',
+    'As slot_lost; a primary_conninfo set by hand; the replication role of the remote cluster with nologin.',
     "See PostgreSQL's log there.",
   ],
   slot_missing: [

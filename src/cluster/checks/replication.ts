@@ -1,5 +1,5 @@
 /** Who streams from whom, and how far behind. */
-import { formatLsn, lagBytes } from '../lsn.js';
+import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
 import type { Finding, Witnessed } from '../model.js';
 import { sameName, viewOf, type MemberView, type View } from '../roles.js';
 import { truthy } from '../values.js';
@@ -26,6 +26,10 @@ export function isUnfed({ syncState, row, member }: MemberView): boolean {
 const SETTLING_MS = 60_000;
 
 export function notStreaming(view: View): Finding[] {
+  return [...standbyLeaderUnfed(view), ...replicasUnfed(view)];
+}
+
+function replicasUnfed(view: View): Finding[] {
   return standbys(view)
     .filter(isUnfed)
     .map((one) => ({
@@ -36,6 +40,57 @@ export function notStreaming(view: View): Finding[] {
       evidence: [rowSeen(one, view), roleSeen(one)],
       next: `look at PostgreSQL's log on ${one.name}; if the WAL it needs is gone, patctl reinit`,
     }));
+}
+
+/** The leader of a standby cluster that is to stream from another cluster, and does not. */
+function standbyLeaderUnfed(view: View): Finding[] {
+  const { leader, snapshot } = view;
+  const remote = snapshot.cluster.config?.standbyCluster ?? {};
+  const address = [remote['host'], remote['port']].filter(truthy);
+  if (leader?.observed !== 'standby leader' || address.length === 0) return [];
+  const seen = receiverSeen(leader);
+  if (seen === null) return [];
+  const where = address.map(String).join(':');
+  const restores = truthy(remote['restore_command']);
+  return [
+    {
+      code: 'not_streaming',
+      severity: restores || isSettling(leader, view) ? 'warning' : 'critical',
+      members: [leader.name],
+      message:
+        `the standby leader ${leader.name} does not stream from ${where}` +
+        (restores
+          ? ': it has only what restore_command brings'
+          : ': nothing new reaches this cluster'),
+      evidence: [
+        seen,
+        { witness: 'DCS', subject: '/config', said: `standby_cluster at ${where}` },
+        roleSeen(leader),
+      ],
+      next: `look at PostgreSQL's log on ${leader.name}, and whether ${where} is up and lets it in`,
+    },
+  ];
+}
+
+/** What shows that nothing is received; null when it streams, or when nobody could tell. */
+function receiverSeen({ name, sql, rest, member }: MemberView): Witnessed | null {
+  if (sql.ok) {
+    const { walReceiver } = sql.value;
+    if (walReceiver?.status === 'streaming') return null;
+    const said = walReceiver ? `status ${walReceiver.status ?? 'unknown'}` : 'no row';
+    return { witness: 'SQL', subject: `${name} pg_stat_wal_receiver`, said };
+  }
+  if (!rest.ok || rest.value.replicationState === 'streaming') return null;
+  const version = rest.value.patroniVersion ?? member?.version ?? null;
+  if (rest.value.replicationState === null && !tellsReplicationState(version)) return null;
+  const said = `replication_state ${rest.value.replicationState ?? 'none'}`;
+  return { witness: 'REST', subject: name, said };
+}
+
+/** Patroni says since 3.0.4 whether a standby streams. */
+function tellsReplicationState(version: string | null): boolean {
+  const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
+  return major > 3 || (major === 3 && (minor > 0 || patch >= 4));
 }
 
 /** Within a minute of its own start, or of the leader's promotion. */
@@ -176,7 +231,10 @@ export function timelineBehind(view: View): Finding[] {
   if (current === null || leader === null) return [];
   return standbys(view)
     .filter(({ timeline }) => timeline !== null && timeline < current)
-    .filter((one) => forkPoint(one, view) === null)
+    .filter((one) => {
+      const beyond = switchPassed(one, view);
+      return one.timelineIsLeast ? beyond === false : beyond !== true;
+    })
     .map((one) => ({
       code: 'timeline_behind',
       severity: 'warning',
@@ -187,12 +245,26 @@ export function timelineBehind(view: View): Finding[] {
     }));
 }
 
-/** Where the leader's timeline left this member's, when the member went on beyond it. */
-function forkPoint(one: MemberView, { snapshot }: View): string | null {
-  const line = snapshot.cluster.history?.find(({ timeline }) => timeline === one.timeline);
+/** Where the leader's history left a member's timeline; null when it does not tell. */
+function switchOf({ timeline }: MemberView, { snapshot }: View): Lsn | null {
+  return snapshot.cluster.history?.find((line) => line.timeline === timeline)?.lsn ?? null;
+}
+
+/** Whether a member has gone on beyond that point: on another timeline, if not on its own. */
+function switchPassed(one: MemberView, view: View): boolean | null {
+  const left = switchOf(one, view);
   const at = one.replayed ?? one.position;
-  if (!line || at === null || at <= line.lsn) return null;
-  return `the leader left timeline ${line.timeline} at ${formatLsn(line.lsn)}`;
+  return left === null || at === null ? null : at > left;
+}
+
+/** How a member's WAL differs from the leader's; null where it does not, or nobody can tell. */
+function forkOf(one: MemberView, current: number, view: View): string | null {
+  const { timeline } = one;
+  if (timeline === null || timeline === current) return null;
+  if (timeline > current) return `the leader is on timeline ${current}`;
+  // A control file that names an old timeline says nothing of WAL that came after it.
+  if (one.timelineIsLeast || switchPassed(one, view) !== true) return null;
+  return `the leader left timeline ${timeline} at ${formatLsn(switchOf(one, view) ?? 0n)}`;
 }
 
 export function timelineFork(view: View): Finding[] {
@@ -200,9 +272,7 @@ export function timelineFork(view: View): Finding[] {
   const current = leader?.timeline ?? null;
   if (leader === null || current === null) return [];
   return standbys(view).flatMap((one): Finding[] => {
-    if (one.timeline === null || one.timeline === current) return [];
-    const beyond = one.timeline > current;
-    const fork = beyond ? `the leader is on timeline ${current}` : forkPoint(one, view);
+    const fork = forkOf(one, current, view);
     if (fork === null) return [];
     return [
       {

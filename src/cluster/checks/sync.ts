@@ -1,10 +1,11 @@
 /** Synchronous replication: what /sync promises against what pg_stat_replication does. */
-import { formatLsn } from '../lsn.js';
 import type { Cluster, Finding } from '../model.js';
-import { sameName, viewOf, type MemberView, type View } from '../roles.js';
+import { sameName, type MemberView, type View } from '../roles.js';
 import { parseSyncNames } from '../syncnames.js';
 import { isObject } from '../values.js';
 import { list, rowSeen, rowText, syncKeySays } from './say.js';
+
+export { needsSecondLook } from './commits.js';
 
 /** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
 function showsSyncInStandbyCluster(cluster: Cluster): boolean {
@@ -236,108 +237,6 @@ export function syncInStandbyCluster(view: View): Finding[] {
       next: 'nothing may be counted on as synchronous here until the cluster is promoted',
     },
   ];
-}
-
-/** A standby that answers sends a reply at least every wal_receiver_status_interval (10 s by default). */
-const REPLY_OVERDUE_MS = 15_000;
-
-export function commitsBlocked(view: View): Finding[] {
-  const { leader, leaderRows, snapshot } = view;
-  if (!leader || leader.observed !== 'primary') return [];
-  const sync = (leaderRows ?? []).filter(
-    ({ syncState }) => syncState === 'sync' || syncState === 'quorum',
-  );
-  const waiters = leader.sql.ok ? leader.sql.value.syncRepWaiters : 0;
-  const overdue = sync.filter(({ replyAgeMs }) => (replyAgeMs ?? 0) > REPLY_OVERDUE_MS);
-  const names = leader.sql.ok
-    ? leader.sql.value.settings['synchronous_standby_names']?.value
-    : undefined;
-  const nobody = names !== undefined && names !== '' && sync.length === 0;
-  if (waiters === 0 && overdue.length === 0 && !nobody) return [];
-  // A commit that waits for a moment is what synchronous replication is: it needs a second reason.
-  if (waiters > 0 && overdue.length === 0 && !nobody && sync.every(isPrompt)) return [];
-  const silent = (overdue.length > 0 ? overdue : sync.filter((row) => !isPrompt(row))).map(
-    ({ applicationName }) => applicationName,
-  );
-  return [
-    {
-      code: 'commits_blocked',
-      severity: 'critical',
-      members: silent,
-      message: nobody
-        ? `commits on ${leader.name} wait: synchronous_standby_names is '${names}' and no synchronous standby is connected`
-        : `commits on ${leader.name} wait for ${list(silent)}, which does not answer` +
-          (waiters > 0 ? ` (${waiters} backend(s) waiting)` : ''),
-      evidence: [
-        {
-          witness: 'SQL',
-          subject: `${leader.name} pg_stat_activity`,
-          said: `${waiters} waiting on SyncRep`,
-        },
-        ...sync.map((row) => ({
-          witness: row.witness,
-          subject: `${leader.name} pg_stat_replication`,
-          said: `${rowText(row)}, last reply ${age(row.replyAgeMs)} ago`,
-        })),
-        syncKeySays(snapshot.cluster),
-      ],
-      next: 'see whether the walreceiver there is frozen; wal_sender_timeout ends the wait, or synchronous_standby_names without it',
-    },
-  ];
-}
-
-/** Synchronous standbys that are behind a leader of which REST alone speaks: no reply times there. */
-function behindOverRest({ leader, members }: View): MemberView[] {
-  if (leader?.observed !== 'primary' || leader.witness !== 'REST') return [];
-  return members.filter(
-    ({ syncState, lagBytes }) =>
-      (syncState === 'sync' || syncState === 'quorum') && lagBytes !== null && lagBytes > 0,
-  );
-}
-
-/** Whether one reading leaves open if a synchronous standby is stalled or only a moment behind. */
-export function needsSecondLook(view: View): boolean {
-  return behindOverRest(view).length > 0;
-}
-
-/** commits_blocked without a login: a synchronous standby is behind and has not moved since the reading before. */
-export function commitsBlockedOverRest(view: View): Finding[] {
-  const { previous, cluster } = view.snapshot;
-  if (previous === null) return [];
-  const before = new Map(viewOf(previous).members.map(({ name, position }) => [name, position]));
-  const stalled = behindOverRest(view).filter(
-    ({ name, position }) => position !== null && before.get(name) === position,
-  );
-  if (stalled.length === 0) return [];
-  const names = list(stalled.map(({ name }) => name));
-  return [
-    {
-      code: 'commits_blocked',
-      severity: 'critical',
-      members: stalled.map(({ name }) => name),
-      message: `commits on ${cluster.leaderName ?? 'the leader'} wait for ${names}, which is behind and has received nothing since the last look`,
-      evidence: [
-        ...stalled.map((one) => ({
-          witness: 'REST' as const,
-          subject: one.name,
-          said: `at ${one.position === null ? 'unknown' : formatLsn(one.position)} twice, ${one.lagBytes ?? 0} bytes behind`,
-        })),
-        syncKeySays(cluster),
-      ],
-      next: 'see whether the walreceiver there is frozen; a database login shows who waits',
-    },
-  ];
-}
-
-/** Replies keep coming while WAL does: a second without one, with WAL outstanding, is a stall. */
-const PROMPT_REPLY_MS = 1500;
-
-function isPrompt({ replyAgeMs }: { replyAgeMs: number | null }): boolean {
-  return replyAgeMs === null || replyAgeMs < PROMPT_REPLY_MS;
-}
-
-function age(ms: number | null): string {
-  return ms === null ? 'unknown' : `${(ms / 1000).toFixed(1)} s`;
 }
 
 export function duplicateApplicationName(view: View): Finding[] {

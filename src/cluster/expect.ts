@@ -46,14 +46,20 @@ export function parseExpectation(
   if (unknown !== undefined) return { ok: false, problem: `${unknown} is no expectation` };
   const wrong = Object.entries(value).find(([key, item]) => !isRight(key, item));
   if (wrong) return { ok: false, problem: `${wrong[0]} has a wrong type` };
-  const { leader, patroniVersion, postgresVersion, ...rest } = value;
+  const { leader, patroniVersion, postgresVersion, syncMode, ...rest } = value;
   const expectation = {
     ...rest,
+    ...(syncMode === undefined ? {} : { syncMode: modeOf(syncMode) }),
     ...(leader === undefined ? {} : { leader: Array.isArray(leader) ? leader : [leader] }),
     ...(patroniVersion === undefined ? {} : { patroniVersion: scalar(patroniVersion) }),
     ...(postgresVersion === undefined ? {} : { postgresVersion: scalar(postgresVersion) }),
   } as Expectation;
   return { ok: true, expectation };
+}
+
+/** YAML 1.1 takes on and off for true and false, and writes them so. */
+function modeOf(value: JsonValue): JsonValue {
+  return value === true ? 'on' : value === false ? 'off' : value;
 }
 
 function scalar(value: JsonValue): string {
@@ -69,7 +75,7 @@ function isRight(key: string, value: JsonValue): boolean {
     case 'leader':
       return isNames || typeof value === 'string';
     case 'syncMode':
-      return value === 'off' || value === 'on' || value === 'quorum';
+      return ['off', 'on', 'quorum'].some((mode) => mode === modeOf(value));
     case 'syncStandbys':
     case 'maxLagBytes':
       return isCount;

@@ -380,7 +380,8 @@ async function writeExpect(tool: Tool, names: string[], options: CheckOptions): 
     import('yaml'),
   ]);
   const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
-  tool.io.out(stringify(expectationOf(viewOf(snapshot))));
+  // What YAML 1.1 would read as something else is quoted: other tools may rewrite the file.
+  tool.io.out(stringify(expectationOf(viewOf(snapshot)), { version: '1.1' }));
 }
 
 async function printCatalogue(tool: Tool, { list, explain, format }: CheckOptions): Promise<void> {

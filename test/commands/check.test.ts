@@ -428,6 +428,7 @@ describe('expectations', () => {
   test('what --write-expect prints holds for the same cluster', async () => {
     const written = await runFake(recorded('tags'), ['check', '--write-expect']);
     expect(written.out).toContain('members:\n');
+    expect(written.out).toContain('syncMode: "on"\n');
     await withFile(written.out, async (file) => {
       expect(await check(recorded('tags'), '--expect', file)).toMatchObject({ code: 0, found: [] });
     });
@@ -456,6 +457,20 @@ describe('expectations', () => {
         'synchronous standbys: 2 is expected, 1 is seen',
         'synchronous_mode: quorum is expected, on is seen',
       ]);
+    });
+  });
+
+  test.each([
+    ['on', 'true', 0],
+    ['on', 'on', 0],
+    ['on', 'false', 2],
+    ['off', 'false', 0],
+    ['off', 'quorum', 2],
+    ['off', '1', 3],
+  ])('a cluster with synchronous mode %s where %s is expected', async (name, mode, code) => {
+    await withFile(`syncMode: ${mode}\n`, async (file) => {
+      const args = ['check', '--only', 'expectation_failed', '--settle', '0', '--expect', file];
+      expect((await runFake(recorded(name), args)).code).toBe(code);
     });
   });
 

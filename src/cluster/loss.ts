@@ -63,8 +63,9 @@ function followedDown(input: VoteInput, candidate: string): LossVerdict {
   const limit = limitation(node);
   if (limit?.certain && limit.reason !== 'is tagged nofailover')
     return verdict('possible', `${candidate} ${limit.reason}`);
-  if (node.streamsFromLeader === true)
+  if (follows(node))
     return verdict('none', `the leader's clean shutdown waits until ${candidate} has everything`);
+  if (node.standsStill) return leftBehind(input, node);
   if (node.streamsFromLeader === null)
     return verdict('unknown', `whether ${candidate} streams from the leader is not known`);
   return verdict(
@@ -73,19 +74,53 @@ function followedDown(input: VoteInput, candidate: string): LossVerdict {
   );
 }
 
+/** It gets what the leader writes until the end: the shutdown waits for it. */
+function follows(node: VoteNode): boolean {
+  return node.streamsFromLeader === true && !node.standsStill;
+}
+
+/** The shutdown goes on without it: what it has now is all it will have, while the others go on confirming. */
+function leftBehind(input: VoteInput, me: VoteNode): LossVerdict {
+  const alone = input.nodes.filter((n) => n === me || n.name === input.leader);
+  if (ofNamed({ ...input, nodes: alone }, me.name).loss === 'none')
+    return verdict('none', `every acknowledged commit has waited for ${me.name}`);
+  return verdict(
+    'possible',
+    `${me.name} stands still, and the leader's shutdown gives it up after wal_sender_timeout`,
+  );
+}
+
 /** Nobody named: the winner has the votes, is in /sync, or is the furthest of those that follow. */
 function steppingDown(input: VoteInput): LossVerdict {
   const gate = leaderGate(input, { candidate: null, action: 'switchover' });
   if (gate.passes !== 'yes') return verdict('unknown', 'whether the leader steps down is not sure');
-  if (quorumActive(input)) return verdict('none', 'whoever wins has a quorum of votes');
-  if (syncActive(input)) return verdict('none', 'whoever wins is in /sync');
+  const kept = keptByVotes(input);
+  if (kept !== null) return verdict('none', kept);
   const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
-  const follower = healthy.find((n) => n.streamsFromLeader === true);
+  const follower = healthy.find(follows);
   if (follower)
     return verdict('none', `${follower.name} will have everything, and nobody behind it wins`);
   if (healthy.some((n) => n.streamsFromLeader === null))
     return verdict('unknown', 'who streams from the leader is not known');
+  const still = healthy.filter((n) => n.standsStill).map((n) => n.name);
+  if (still.length > 0)
+    return verdict(
+      'possible',
+      `who may win stands still (${still.join(', ')}), and the leader's shutdown gives it up after wal_sender_timeout`,
+    );
   return verdict('possible', 'nobody who may be promoted streams from the leader');
+}
+
+/** Why whoever wins without being named has every acknowledged commit, by /sync alone; null: not for sure. */
+export function keptByVotes(input: VoteInput): string | null {
+  if (!syncActive(input) || early(input) !== null || promisesLess(input)) return null;
+  return quorumActive(input) ? 'whoever wins has a quorum of votes' : 'whoever wins is in /sync';
+}
+
+/** Nobody waits for a standby although synchronous mode is on; null: they do, or it is not known. */
+function early({ synchronousCommit: level }: VoteInput): string | null {
+  if (level !== 'local' && level !== 'off') return null;
+  return `synchronous_commit is ${level}: commits are acknowledged before any standby has them`;
 }
 
 // ---------------------------------------------------------------- the leader is gone
@@ -108,6 +143,8 @@ function ofNamed(input: VoteInput, candidate: string): LossVerdict {
     return verdict('possible', `${primary} is a primary and goes on acknowledging`);
   if (!syncActive(input))
     return verdict('possible', 'commits are acknowledged before any standby has them');
+  const unawaited = early(input);
+  if (unawaited !== null) return verdict('possible', unawaited);
   if (input.leader !== null && !sameName(input.leader, input.syncLeader))
     return verdict(
       'possible',
@@ -135,8 +172,14 @@ function count(input: VoteInput, me: VoteNode): LossVerdict {
   const unsafe = outcome === 'no' ? null : looseAcknowledgement(input, me);
   if (outcome === 'no') return verdict('possible', evidence, held, needed);
   if (unsafe !== null) return verdict('possible', unsafe, held, needed);
-  if (outcome === 'yes') return verdict('none', evidence, held, needed);
+  if (outcome === 'yes') return verdict('none', `${evidence}${writtenOnly(input)}`, held, needed);
   return verdict('unknown', `${evidence}, and positions or timelines are not known`, held, needed);
+}
+
+/** With remote_write a standby says yes before its disk does. */
+function writtenOnly({ synchronousCommit }: VoteInput): string {
+  if (synchronousCommit !== 'remote_write') return '';
+  return ' (synchronous_commit is remote_write: unless the machine of a standby crashes too)';
 }
 
 /** Whether `me` surely has all WAL of `name`. Whether that member may promote does not matter here. */
@@ -158,15 +201,22 @@ function hasWalOf(input: VoteInput, me: VoteNode, name: string): Outcome {
 /** PostgreSQL waits for fewer than /sync promises (set by hand, say): then its own setting decides. */
 function looseAcknowledgement(input: VoteInput, me: VoteNode): string | null {
   const ssn = input.syncNames;
-  if (ssn === null) return null;
+  if (ssn === null || !promisesLess(input)) return null;
+  const num = ssn.method === 'off' ? 0 : ssn.num;
+  const without = ssn.names.filter((n) => n === '*' || hasWalOf(input, me, n) !== 'yes');
+  if (num > 0 && !ssn.names.includes('*') && without.length < num) return null;
+  return `PostgreSQL waits for ${num} of (${ssn.names.join(', ')}), which is less than /sync promises`;
+}
+
+/** Whether the standbys PostgreSQL waits for are too few to meet every set that may elect. */
+function promisesLess(input: VoteInput): boolean {
+  const ssn = input.syncNames;
+  if (ssn === null) return false;
   const voters = voterNames(input);
   const num = ssn.method === 'off' ? 0 : ssn.num;
   const quorum = quorumActive(input) ? input.quorum : 0;
   const union = [...voters, ...ssn.names.filter((n) => n === '*' || !listed(voters, n))];
-  if (!ssn.names.includes('*') && union.length <= quorum + num) return null;
-  const without = ssn.names.filter((n) => n === '*' || hasWalOf(input, me, n) !== 'yes');
-  if (num > 0 && !ssn.names.includes('*') && without.length < num) return null;
-  return `PostgreSQL waits for ${num} of (${ssn.names.join(', ')}), which is less than /sync promises`;
+  return ssn.names.includes('*') || union.length > quorum + num;
 }
 
 /** Without a leader nobody should stream, unless from a primary that nobody lists. */

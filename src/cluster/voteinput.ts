@@ -1,10 +1,19 @@
 /** A snapshot as the facts of the vote arithmetic. */
 import type { Lsn } from './lsn.js';
-import type { JsonObject, Member, MemberReadings, Reading, RestStatus, Snapshot } from './model.js';
+import type {
+  JsonObject,
+  JsonValue,
+  Member,
+  MemberReadings,
+  Reading,
+  RestStatus,
+  Setting,
+  Snapshot,
+} from './model.js';
 import { parseSyncNames } from './syncnames.js';
-import { parseInteger, truthy } from './values.js';
+import { isObject, parseBool, parseInteger, truthy } from './values.js';
 import { sameName } from './votes.js';
-import type { SyncNames, VoteInput, VoteNode } from './votes.js';
+import type { SynchronousCommit, SyncNames, VoteInput, VoteNode } from './votes.js';
 
 /** What the witnesses said, REST before SQL; heartbeats in the DCS are claims and count as not known. */
 export function voteInput(snapshot: Snapshot): VoteInput {
@@ -23,6 +32,7 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     voters: cluster.sync?.standbys ?? [],
     quorum: cluster.sync?.quorum ?? 0,
     syncNames: leaderSyncNames(leaderReadings),
+    synchronousCommit: synchronousCommit(snapshot, leaderReadings),
     optime: cluster.status?.optime ?? null,
     maximumLagOnFailoverBytes: config?.maximumLagOnFailoverBytes ?? 1048576,
     checkTimeline: config?.checkTimeline ?? false,
@@ -52,6 +62,36 @@ function leaderSyncNames(leader: MemberReadings | null): SyncNames | null {
   return setting ? parseSyncNames(setting.value) : null;
 }
 
+/** Of the leader; where its SQL is not read what /config says, then what another member runs with. */
+function synchronousCommit(
+  snapshot: Snapshot,
+  leader: MemberReadings | null,
+): SynchronousCommit | null {
+  const { postgresql } = snapshot.cluster.config?.raw ?? {};
+  const parameters = isObject(postgresql) ? postgresql['parameters'] : undefined;
+  const configured = isObject(parameters) ? parameters['synchronous_commit'] : undefined;
+  const others = snapshot.members.map((readings) => settingInForce(readings));
+  const said = [settingInForce(leader), commitLevel(configured), ...others];
+  return said.find((level) => level !== null) ?? null;
+}
+
+/** What was set for our own login or session only says nothing of anybody else's. */
+const OURS_ALONE = ['client', 'database', 'database user', 'session', 'user'];
+
+function settingInForce(readings: MemberReadings | null): SynchronousCommit | null {
+  if (!readings?.sql.ok) return null;
+  const setting: Setting | undefined = readings.sql.value.settings['synchronous_commit'];
+  if (setting === undefined || OURS_ALONE.includes(setting.source ?? '')) return null;
+  return commitLevel(setting.value);
+}
+
+function commitLevel(value: JsonValue | undefined): SynchronousCommit | null {
+  const on = parseBool(value);
+  if (on !== null) return on ? 'on' : 'off';
+  const text = typeof value === 'string' ? value.toLowerCase() : '';
+  return text === 'local' || text === 'remote_write' || text === 'remote_apply' ? text : null;
+}
+
 function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | null): VoteNode {
   const readings = readingsOf(snapshot, member.name);
   const rest = readings?.rest.ok ? readings.rest.value : null;
@@ -72,6 +112,8 @@ function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | n
     watchdogFailed: rest?.watchdogFailed ?? null,
     failoverPriority: priority(tags),
     streamsFromLeader: streamsFrom(leader, member.name),
+    // Told by two readings only: see preflight/standstill.ts.
+    standsStill: false,
     streams: sql ? sql.walReceiver?.status === 'streaming' : restStreams(rest),
   };
 }

@@ -22,6 +22,8 @@ export interface VoteNode {
   failoverPriority: number;
   /** Has a walsender on the leader itself, in state streaming. */
   streamsFromLeader: boolean | null;
+  /** It streams by every word and gets or confirms nothing: a shutdown gives it up. False too where nobody could tell. */
+  standsStill: boolean;
   /** Its WAL receiver streams, from whomever. */
   streams: boolean | null;
 }
@@ -41,6 +43,8 @@ export interface VoteInput {
   quorum: number;
   /** synchronous_standby_names in force on the leader; null when nobody could read it. */
   syncNames: SyncNames | null;
+  /** synchronous_commit in force on the leader; null when nobody could read it: PostgreSQL's default is on. */
+  synchronousCommit: SynchronousCommit | null;
   optime: Lsn | null;
   maximumLagOnFailoverBytes: number;
   checkTimeline: boolean;
@@ -55,6 +59,8 @@ export interface VoteInput {
   /** Nodes without a member key whose PostgreSQL listens, and of which nobody could learn what it is. */
   departedUnread: string[];
 }
+
+export type SynchronousCommit = 'on' | 'remote_apply' | 'remote_write' | 'local' | 'off';
 
 export interface SyncNames {
   method: 'off' | 'first' | 'any';

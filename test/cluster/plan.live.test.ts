@@ -181,7 +181,7 @@ describe('a voter in trouble', () => {
         dryRun('--candidate', voters[0]),
         dryRun('--candidate', voters[1]),
       ]);
-      expect(itself.refusedBy).toEqual(['candidate_streams']);
+      expect(itself.refusedBy).toEqual(['candidate_streams', 'data_loss']);
       expect(other.refusedBy).toEqual([]);
       expect(resultOf(other, 'physical_walsenders')).toBe('warning');
     } finally {

@@ -130,6 +130,33 @@ describe('a cluster of three', () => {
       expect(run.code).toBe(1);
       expect(run.err).toContain(`Member pg9 is not the leader of cluster ${lab.scope}`);
     });
+
+    test('nobody named, and every standby stands still: the winner would lack what was written', async () => {
+      await settled(lab, 'off');
+      const leader = (await lab.leader()) ?? '';
+      const standbys = lab.members.map(({ name }) => name).filter((name) => name !== leader);
+      const pids = await Promise.all(standbys.map((name) => lab.walreceiverPid(name)));
+      const frozen = pids.map((pid) => {
+        if (pid === null) throw new Error('no WAL receiver');
+        lab.freezePid(pid);
+        return pid;
+      });
+      try {
+        await lab.psql(leader, 'CREATE TABLE IF NOT EXISTS still (t text)');
+        await lab.psql(leader, "INSERT INTO still VALUES ('acknowledged')");
+        const run = await change(lab, 'switchover');
+        expect([run.code, run.document.sent, run.document.plan.refusedBy]).toEqual([
+          1,
+          null,
+          ['data_loss'],
+        ]);
+        expect(run.document.plan.dataLoss.verdict).toBe('possible');
+        expect(await lab.leader()).toBe(leader);
+      } finally {
+        for (const pid of frozen) lab.thawPid(pid);
+      }
+      await settled(lab, 'off');
+    });
   });
 
   test('scheduled, read back, and flushed', async () => {

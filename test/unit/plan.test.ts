@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/plan.js';
+import type { SyncMode } from '../../src/cluster/model.js';
 import type { ChangeRequest, Plan } from '../../src/cluster/plan.js';
 import { planDocument, planText, verdictLine } from '../../src/output/plan.js';
 import {
   AT,
   DEAD,
   REQUEST,
+  earlierBy,
   goldenSnapshot,
   healthy,
   plan,
@@ -115,6 +117,111 @@ describe('what may be lost', () => {
     expect(plan(world, { candidate: 'pg2' }).dataLoss.verdict).toBe('none');
     world.sql('pg1').walsenders.shift();
     expect(by(world, { candidate: 'pg2' })).toEqual(['candidate_streams', 'data_loss']);
+  });
+
+  describe('a standby stands still while the leader lives', () => {
+    /** The leader sent 100 bytes more than each of them has confirmed, then and now. */
+    const still = (mode: SyncMode, ...members: string[]) => {
+      const world = healthy(mode);
+      for (const row of world.sql('pg1').walsenders)
+        if (members.includes(row.applicationName)) row.flushLsn = row.writeLsn = AT - 100n;
+      return (request: Partial<ChangeRequest> = {}) => plan(world, request, earlierBy(1000, world));
+    };
+
+    test('nobody else can win: refused unless accepted, and the last line says so', () => {
+      const planned = still('off', 'pg2', 'pg3');
+      for (const request of [{}, { avoid: 'pg1' }]) {
+        const found = planned(request);
+        expect(refusedBy(found)).toEqual(['data_loss']);
+        expect(verdictLine(found)).toBe('Refused by data_loss; acknowledged commits may be lost');
+      }
+      expect(planned({ allowDataLoss: true })).toMatchObject({
+        refused: false,
+        dataLoss: { verdict: 'possible', words: 'acknowledged commits may be lost' },
+      });
+      expect(refusedBy(planned({ candidate: 'auto' }))).toEqual(['candidate_exists', 'data_loss']);
+    });
+
+    test('another one follows: whoever wins is not behind it', () => {
+      const planned = still('off', 'pg3');
+      expect([planned().refused, planned().dataLoss.verdict]).toEqual([false, 'none']);
+      expect(planned({ candidate: 'auto' }).candidate).toBe('pg2');
+      expect(refusedBy(planned({ candidate: 'pg2' }))).toEqual([]);
+    });
+
+    test('named it is refused for what may be lost too, whatever check is skipped', () => {
+      for (const mode of ['off', 'quorum'] as const)
+        for (const kind of ['switchover', 'failover'] as const) {
+          const named = { kind, candidate: 'pg3' };
+          const planned = still(mode, 'pg3');
+          expect(refusedBy(planned(named))).toEqual(['candidate_streams', 'data_loss']);
+          const skipped = { ...named, skipChecks: ['candidate_streams'] };
+          expect(refusedBy(planned(skipped))).toEqual(['data_loss']);
+          expect(planned({ ...skipped, allowDataLoss: true }).refused).toBe(false);
+        }
+    });
+
+    test('synchronous modes: nothing was acknowledged that the winner may lack', () => {
+      expect(still('on', 'pg2')().dataLoss.verdict).toBe('none');
+      expect(still('quorum', 'pg2', 'pg3')().dataLoss.verdict).toBe('none');
+      // Every commit waited for the only one that /sync names.
+      expect(refusedBy(still('on', 'pg2')({ candidate: 'pg2' }))).toEqual(['candidate_streams']);
+    });
+
+    test('over REST alone: it has not received what the leader had written a second ago', () => {
+      const world = restOnly(healthy('off'));
+      const late = (name: string, lsn: bigint, one = world) =>
+        Object.assign(one.rest(name), { receivedLocation: lsn, replayedLocation: lsn });
+      late('pg2', AT - 100n);
+      late('pg3', AT - 100n);
+      const before = earlierBy(1000, world);
+      expect(refusedBy(plan(world, {}, before))).toEqual(['data_loss']);
+      expect(refusedBy(plan(world, { candidate: 'pg2' }, before))).toEqual([
+        'candidate_streams',
+        'data_loss',
+      ]);
+      // It moves, or the leader has written this only since.
+      late('pg2', AT - 200n, before);
+      expect(plan(world, {}, before).refused).toBe(false);
+      late('pg2', AT - 100n, before);
+      before.rest('pg1').location = AT - 100n;
+      expect(plan(world, { candidate: 'pg2' }, before).refused).toBe(false);
+    });
+  });
+
+  describe('synchronous_commit', () => {
+    const FAIL2 = { kind: 'failover', candidate: 'pg2' } as const;
+    const parameters = (value: unknown) => ({
+      config: { postgresql: { parameters: { synchronous_commit: value } } },
+    });
+
+    test.each([
+      ['local', 'possible'],
+      ['off', 'possible'],
+      [false, 'possible'],
+      ['remote_write', 'none'],
+      ['on', 'none'],
+      [true, 'none'],
+      [null, 'none'],
+    ])('%s in /config, and the leader gone: %s', (value, verdict) => {
+      const found = plan(leaderGone(healthy('quorum', parameters(value))), FAIL2);
+      expect(found.dataLoss.verdict).toBe(verdict);
+      expect(found.refused).toBe(verdict === 'possible');
+      const said = found.checks.find(({ name }) => name === 'data_loss')?.said ?? '';
+      expect(said.includes(`synchronous_commit is`)).toBe(
+        verdict === 'possible' || value === 'remote_write',
+      );
+    });
+
+    test('a switchover ships everything: only a standby that stands still makes a difference', () => {
+      const world = healthy('quorum', parameters('local'));
+      for (const request of [{}, { candidate: 'pg2' }]) {
+        const found = plan(world, request);
+        expect([found.refused, found.dataLoss.verdict]).toEqual([false, 'none']);
+      }
+      for (const row of world.sql('pg1').walsenders) row.flushLsn = row.writeLsn = AT - 100n;
+      expect(refusedBy(plan(world, {}, earlierBy(1000, world)))).toEqual(['data_loss']);
+    });
   });
 
   test('an asynchronous member: refused in a switchover, in a failover unless accepted', () => {
@@ -312,7 +419,7 @@ describe('recorded clusters', () => {
     ['quorum', 'pg2'],
     ['tags', 'pg5'],
     ['scheduled', ['failover_pending']],
-    ['trouble-a-altersystem-syncon', ['candidate_exists', 'votes']],
+    ['trouble-a-altersystem-syncon', ['candidate_exists', 'votes', 'data_loss']],
     ['trouble-c-stopping', ['leader_alive', 'failover_pending']],
     ['leader-patroni-killed', ['candidate_exists', 'leader_alive', 'data_loss']],
   ])('%s: %j', (name, wanted) => {

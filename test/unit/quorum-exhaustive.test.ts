@@ -29,6 +29,7 @@ function node(model: ModelNode): VoteNode {
     watchdogFailed: answers ? false : null,
     failoverPriority: model.priority,
     streamsFromLeader: false,
+    standsStill: false,
     streams: false,
   };
 }
@@ -45,6 +46,7 @@ function toInput(c: ModelCluster): VoteInput {
     voters: c.voters,
     quorum: c.quorum,
     syncNames: null,
+    synchronousCommit: null,
     optime: c.optime === 0 ? null : BigInt(c.optime),
     maximumLagOnFailoverBytes: c.maximumLag,
     checkTimeline: false,
@@ -78,6 +80,17 @@ test('up to five members: no loss is promised exactly where no hidden world lose
   expect(counts.none).toBeGreaterThan(1000);
   expect(counts.possible).toBeGreaterThan(1000);
   expect(compared).toBe(counts.none + counts.possible);
+});
+
+test('with synchronous_commit local it is as without synchronous mode: whatever is ahead may be lost', () => {
+  for (const c of everyCluster(4, WITH_TAGS))
+    for (const candidate of c.others.filter((n) => n.position > 0)) {
+      const input: VoteInput = { ...toInput(c), synchronousCommit: 'local' };
+      const { loss } = dataLossVerdict(input, candidate.name, { leaderAlive: false });
+      // The leader may have acknowledged what nobody else has.
+      expect(someWorldLoses({ ...c, mode: 'off' }, candidate.name)).toBe(true);
+      expect(loss).toBe('possible');
+    }
 });
 
 test('a candidate that does not answer is never promised to be safe', () => {

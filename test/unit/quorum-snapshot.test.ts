@@ -171,3 +171,28 @@ test('a departed primary is handed on', () => {
   const unread = voteInput({ ...base, departed: [{ ...departed, rest: OFF }] });
   expect([unread.departedPrimaries, unread.departedUnread]).toEqual([[], ['pg9']]);
 });
+
+test('synchronous_commit: of the leader, else what /config says, else of another member', () => {
+  const set = (value: string, source = 'configuration file') =>
+    sql({ settings: { synchronous_commit: { value, source } } } as never);
+  const said = (leader: Reading<SqlStatus>, standby: Reading<SqlStatus>, parameter?: string) => {
+    const readings = [
+      { name: 'pg1', rest: OFF, sql: leader },
+      { name: 'pg2', rest: OFF, sql: standby },
+    ];
+    const now = snapshot(readings);
+    if (now.cluster.config)
+      now.cluster.config.raw = {
+        postgresql:
+          parameter === undefined ? {} : { parameters: { synchronous_commit: parameter } },
+      };
+    return voteInput(now).synchronousCommit;
+  };
+  expect(said(set('local'), set('on'), 'on')).toBe('local');
+  expect(said(OFF, set('on'), 'LOCAL')).toBe('local');
+  expect(said(OFF, set('remote_write'))).toBe('remote_write');
+  expect(said(OFF, OFF)).toBe(null);
+  expect(said(OFF, OFF, 'no')).toBe('off');
+  // ALTER ROLE for our own login says nothing of the others'.
+  expect(said(set('local', 'user'), OFF, 'on')).toBe('on');
+});

@@ -22,6 +22,7 @@ function cluster(facts: Partial<VoteInput> = {}): VoteInput {
     voters: ['pg2', 'pg3'],
     quorum: 1,
     syncNames: null,
+    synchronousCommit: null,
     optime: 100n,
     maximumLagOnFailoverBytes: 1048576,
     checkTimeline: false,
@@ -243,6 +244,39 @@ describe('can a commit be lost', () => {
     expect(loss(cluster({ mode: 'off' }), 'pg2', ALIVE)).toBe('none');
     expect(loss(cluster(), null, ALIVE)).toBe('none');
     expect(loss(with3({ reachable: false }), null, ALIVE)).toBe('unknown');
+  });
+  test('with a live leader a standby that stands still gets nothing more', () => {
+    const still = with3({ standsStill: true });
+    const both = { ...still, nodes: still.nodes.map((n) => ({ ...n, standsStill: true })) };
+    const all = (facts: Partial<VoteInput>) => [
+      loss({ ...still, ...facts }, 'pg3', ALIVE),
+      loss({ ...still, ...facts }, null, ALIVE),
+      loss({ ...both, ...facts }, null, ALIVE),
+    ];
+    expect(all({ mode: 'off' })).toEqual(['possible', 'none', 'possible']);
+    expect(all({})).toEqual(['possible', 'none', 'none']);
+    // Every voter has to confirm: then it has whatever was acknowledged.
+    expect(all({ quorum: 0 })).toEqual(['none', 'none', 'none']);
+    expect(all({ quorum: 0, synchronousCommit: 'local' })).toEqual([
+      'possible',
+      'none',
+      'possible',
+    ]);
+    expect(all({ syncNames: parseSyncNames('') })).toEqual(['possible', 'none', 'possible']);
+  });
+  test('synchronous_commit: without waiting for a standby no vote proves anything', () => {
+    const of = (synchronousCommit: VoteInput['synchronousCommit']) =>
+      ['pg2', null].map((name) => loss(cluster({ synchronousCommit }), name));
+    for (const level of ['local', 'off'] as const)
+      expect(of(level)).toEqual(['possible', 'possible']);
+    for (const level of ['on', 'remote_apply', 'remote_write', null] as const)
+      expect(of(level)).toEqual(['none', 'none']);
+    expect(dataLossVerdict(cluster({ synchronousCommit: 'local' }), 'pg2', GONE).because).toBe(
+      'synchronous_commit is local: commits are acknowledged before any standby has them',
+    );
+    expect(
+      dataLossVerdict(cluster({ synchronousCommit: 'remote_write' }), 'pg2', GONE).because,
+    ).toMatch(/: unless the machine of a standby crashes too\)$/);
   });
   test('without a leader a named candidate needs what the votes would have shown', () => {
     const gone = with3({ reachable: false, streams: false });

@@ -19,6 +19,7 @@ function cluster(facts: Partial<VoteInput> & Pick<VoteInput, 'nodes'>): VoteInpu
     voters: facts.nodes.map(({ name }) => name).filter((name) => name !== 'pg0'),
     quorum: 0,
     syncNames: null,
+    synchronousCommit: null,
     optime: 100n,
     maximumLagOnFailoverBytes: 1_048_576,
     checkTimeline: false,

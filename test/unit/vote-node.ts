@@ -13,6 +13,7 @@ export function node(name: string, facts: Partial<VoteNode> = {}): VoteNode {
     watchdogFailed: false,
     failoverPriority: 1,
     streamsFromLeader: true,
+    standsStill: false,
     streams: true,
     ...facts,
   };

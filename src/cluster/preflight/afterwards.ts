@@ -3,7 +3,8 @@ import type { SqlStatus, Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { slotName } from '../slots.js';
 import { truthy } from '../values.js';
-import { argumentOf, bad, dcs, ok, plural, sqlNotRead, type Context } from './context.js';
+import { plural } from '../words.js';
+import { argumentOf, bad, dcs, ok, sqlNotRead, type Context } from './context.js';
 
 function candidateSql({ one }: Context): SqlStatus | null {
   return one?.sql.ok ? one.sql.value : null;

@@ -3,6 +3,7 @@ import type { Cluster, DynamicConfig, Snapshot, SqlStatus, Witnessed } from '../
 import type { ChangeRequest, CheckResult, PlanCheck } from '../plan.js';
 import { viewOf, type MemberView, type View } from '../roles.js';
 import { voteInput } from '../voteinput.js';
+import { withStandstill } from './standstill.js';
 import type { VoteInput, VoteNode } from '../votes.js';
 
 /**
@@ -44,7 +45,7 @@ export function contextOf(
 ): Context {
   const { cluster } = now;
   const view = viewOf(now);
-  const input = voteInput(now);
+  const input = withStandstill(voteInput(now), { now, before, view });
   const members = view.members.filter(({ departed }) => departed === null);
   return {
     request,
@@ -142,13 +143,4 @@ function whySilent(one: MemberView | null): { why: string; next: string } {
 /** The cluster as a command to be typed names it. */
 export function argumentOf({ scope, group }: Pick<Cluster, 'scope' | 'group'>): string {
   return group === null ? scope : `${scope} --group ${group}`;
-}
-
-/** '1 byte', '2 bytes'; names things of which there may be one. */
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
-}
-
-export function seconds(ms: number): string {
-  return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 }

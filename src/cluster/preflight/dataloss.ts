@@ -1,9 +1,8 @@
 /** What may be lost: the arithmetic is in loss.ts, the leader's state decides which of it counts. */
 import { syncKeySays } from '../checks/say.js';
-import { dataLossVerdict, type LossVerdict } from '../loss.js';
+import { dataLossVerdict, keptByVotes, type LossVerdict } from '../loss.js';
 import type { Witnessed } from '../model.js';
 import type { Plan, PlanCheck } from '../plan.js';
-import { quorumActive, syncActive } from '../votes.js';
 import type { VoteInput } from '../votes.js';
 import { bad, ok, unlessAccepted, type Context } from './context.js';
 
@@ -61,11 +60,8 @@ export function lossOf(ctx: Context): LossWords {
 
 /** With nobody named the race decides, however the leader's gate may be passed. */
 function unnamedLoss({ candidate, input }: Context): LossWords | null {
-  if (candidate !== null || input.standbyCluster || !syncActive(input)) return null;
-  const because = quorumActive(input)
-    ? 'whoever wins has a quorum of votes'
-    : 'whoever wins is in /sync';
-  return wordsOf({ loss: 'none', because });
+  const because = candidate === null ? keptByVotes(input) : null;
+  return because === null ? null : wordsOf({ loss: 'none', because });
 }
 
 function stillStreams({ input, leader }: Context): string | null {
@@ -94,7 +90,7 @@ export function levelled(input: VoteInput): VoteInput {
   const level = input.nodes.find((n) => n.name === input.leader)?.walPosition ?? null;
   if (level === null) return input;
   const nodes = input.nodes.map((n) =>
-    n.streamsFromLeader === true ? { ...n, walPosition: level } : n,
+    n.streamsFromLeader === true && !n.standsStill ? { ...n, walPosition: level } : n,
   );
   return { ...input, nodes };
 }

@@ -2,7 +2,8 @@
 import { lagBytes, type Lsn } from '../lsn.js';
 import type { Walsender, Witnessed } from '../model.js';
 import type { LogicalHolder, PlanCheck } from '../plan.js';
-import { bad, isGone, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
+import { plural, seconds } from '../words.js';
+import { bad, isGone, ok, sqlNotRead, type Context } from './context.js';
 import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './standstill.js';
 
 /**

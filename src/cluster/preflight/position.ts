@@ -4,8 +4,9 @@ import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
-import { argumentOf, bad, dcs, isGone, ok, plural, seconds, type Context } from './context.js';
-import { stoodStill } from './standstill.js';
+import { plural } from '../words.js';
+import { argumentOf, bad, dcs, isGone, ok, type Context } from './context.js';
+import { whyStill } from './standstill.js';
 
 /** The named member, unless it is none, or leads already. */
 function standby({ candidate, one, cluster }: Context): MemberView | null {
@@ -42,25 +43,16 @@ export function candidateStreams(ctx: Context): PlanCheck | null {
       `the shutdown of ${from} will not wait for it: see patctl status, or name another candidate`,
     );
   }
-  const still = stoodStill(ctx, one.row?.pid ?? null);
-  const silence = notReplied(ctx, one);
-  if (still !== null || silence !== null)
+  const still = whyStill(ctx, one);
+  if (still !== null)
     return bad(
       name,
       'refused',
-      `${who} streams from ${from}, but ${still ?? silence ?? ''}`,
+      `${who} streams from ${from}, but ${still}`,
       evidence,
       'its WAL receiver or its disk stands still: look at that node, try again, or name another candidate',
     );
   return ok(name, `${who} streams from ${from}`, evidence);
-}
-
-/** A walsender asks for a reply when half of wal_sender_timeout has gone by. */
-function notReplied({ leaderSql }: Context, { row }: MemberView): string | null {
-  const timeoutMs = Number(leaderSql?.settings['wal_sender_timeout']?.value ?? 0);
-  const ageMs = row?.replyAgeMs ?? null;
-  if (ageMs === null || timeoutMs <= 0 || ageMs < timeoutMs / 2 + 5000) return null;
-  return `has not replied for ${seconds(ageMs)}`;
 }
 
 export function candidateLag(ctx: Context): PlanCheck | null {

@@ -7,7 +7,8 @@ import { leaderGate, type GateMember, type GateResult } from '../stepdown.js';
 import { survivable, type Survivable } from '../survive.js';
 import { voteInput } from '../voteinput.js';
 import { quorumActive, syncActive, voterNames, type Outcome, type VoteInput } from '../votes.js';
-import { leaderStateOf, plural, type LeaderState } from './context.js';
+import { plural } from '../words.js';
+import { leaderStateOf, type LeaderState } from './context.js';
 
 export interface QuorumMember {
   name: string;

@@ -2,7 +2,8 @@
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { sameName } from '../roles.js';
-import { bad, isGone, ok, plural, seconds, sqlNotRead, type Context } from './context.js';
+import { plural, seconds } from '../words.js';
+import { bad, isGone, ok, sqlNotRead, type Context } from './context.js';
 import { stands, unconfirmedBytes } from './standstill.js';
 
 const LONG_TRANSACTION_MS = 60_000;

@@ -1,7 +1,17 @@
 /** What moves between two readings, and what does not. */
 import { lagBytes, type Lsn } from '../lsn.js';
-import type { Snapshot, Walsender } from '../model.js';
-import { plural, type Context } from './context.js';
+import type { Snapshot, SqlStatus, Walsender } from '../model.js';
+import type { MemberView, View } from '../roles.js';
+import { voteInput } from '../voteinput.js';
+import type { VoteInput } from '../votes.js';
+import { plural, seconds } from '../words.js';
+
+/** The reading that counts, and an earlier one where there is one. */
+export interface Readings {
+  now: Snapshot;
+  before: Snapshot | null;
+  view: View;
+}
 
 /** How far a walsender has been confirmed; PostgreSQL takes `write` where the client reports no flush. */
 export function confirmedLsn({ flushLsn, writeLsn }: Walsender): Lsn | null {
@@ -15,16 +25,16 @@ export function unconfirmedBytes(row: Walsender): number | null {
 }
 
 /** The same walsender in the reading before; a new client may have got an old pid. */
-export function earlier({ before, cluster }: Context, row: Walsender): Walsender | null {
-  const readings = before?.members.find(({ name }) => name === cluster.leaderName);
+function earlier({ now, before }: Omit<Readings, 'view'>, row: Walsender): Walsender | null {
+  const readings = before?.members.find(({ name }) => name === now.cluster.leaderName);
   if (!readings?.sql.ok) return null;
   const found = readings.sql.value.walsenders.find(({ pid }) => pid === row.pid);
   return found?.backendStart === row.backendStart ? found : null;
 }
 
 /** true: nothing was confirmed since the reading before although something was sent; null: no such reading. */
-export function stands(ctx: Context, row: Walsender): boolean | null {
-  const first = earlier(ctx, row);
+export function stands(readings: Omit<Readings, 'view'>, row: Walsender): boolean | null {
+  const first = earlier(readings, row);
   if (first === null) return null;
   const confirmed = confirmedLsn(row);
   const waiting = unconfirmedBytes(first);
@@ -36,10 +46,58 @@ export function elapsedMs(before: Snapshot | null, now: Snapshot): number {
   return before === null ? 0 : Date.parse(now.takenAt) - Date.parse(before.takenAt);
 }
 
-/** In words, when a physical walsender of the leader confirmed nothing between the readings. */
-export function stoodStill(ctx: Context, pid: number | null): string | null {
-  const row = ctx.leaderSql?.walsenders.find((sender) => sender.pid === pid);
-  if (!row || stands(ctx, row) !== true) return null;
-  const waited = Math.round(elapsedMs(ctx.before, ctx.now) / 100) / 10;
-  return `it has confirmed nothing for ${waited} s while ${plural(unconfirmedBytes(row) ?? 0, 'byte')} wait`;
+/** The facts of the votes, with whoever is seen to stand still marked. */
+export function withStandstill(input: VoteInput, readings: Readings): VoteInput {
+  const still = readings.view.members
+    .filter((one) => one.departed === null && whyStill(readings, one) !== null)
+    .map(({ name }) => name);
+  if (still.length === 0) return input;
+  const nodes = input.nodes.map((node) => ({ ...node, standsStill: still.includes(node.name) }));
+  return { ...input, nodes };
+}
+
+/** In words, why a standby that streams from the leader gets or confirms nothing; null: nobody saw that. */
+export function whyStill(readings: Readings, one: MemberView): string | null {
+  const sql = leaderSqlOf(readings.view);
+  if (one.row === null || one.row.upstream !== readings.now.cluster.leaderName) return null;
+  if (sql === null) return receivesNothing(readings, one);
+  return confirmsNothing(readings, sql, one.row.pid) ?? saysNothing(sql, one.row.replyAgeMs);
+}
+
+function leaderSqlOf({ leader }: View): SqlStatus | null {
+  return leader?.sql.ok ? leader.sql.value : null;
+}
+
+function confirmsNothing(readings: Readings, sql: SqlStatus, pid: number | null): string | null {
+  const row = sql.walsenders.find((sender) => sender.pid === pid);
+  if (!row || stands(readings, row) !== true) return null;
+  const waited = waitedText(readings);
+  return `it has confirmed nothing for ${waited} while ${plural(unconfirmedBytes(row) ?? 0, 'byte')} wait`;
+}
+
+function waitedText({ now, before }: Readings): string {
+  return `${Math.round(elapsedMs(before, now) / 100) / 10} s`;
+}
+
+/** A walsender asks for a reply when half of wal_sender_timeout has gone by. */
+function saysNothing({ settings }: SqlStatus, replyAgeMs: number | null): string | null {
+  const timeoutMs = Number(settings['wal_sender_timeout']?.value ?? 0);
+  if (replyAgeMs === null || timeoutMs <= 0 || replyAgeMs < timeoutMs / 2 + 5000) return null;
+  return `has not replied for ${seconds(replyAgeMs)}`;
+}
+
+/** Over REST alone: after a second it still has not got what the leader had written at its beginning. */
+function receivesNothing(readings: Readings, { name }: MemberView): string | null {
+  const { now, before } = readings;
+  if (before === null) return null;
+  const then = positionsOf(before);
+  const mine = positionsOf(now).get(name) ?? null;
+  const leaders = then.get(now.cluster.leaderName ?? '') ?? null;
+  if (mine === null || leaders === null || mine !== then.get(name) || mine >= leaders) return null;
+  const waiting = plural(lagBytes(leaders, mine), 'byte');
+  return `it has received nothing for ${waitedText(readings)} while ${waiting} wait`;
+}
+
+function positionsOf(snapshot: Snapshot): Map<string, Lsn | null> {
+  return new Map(voteInput(snapshot).nodes.map(({ name, walPosition }) => [name, walPosition]));
 }

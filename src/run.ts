@@ -52,7 +52,13 @@ const io: Io = {
   stderrIsTty: process.stderr.isTTY,
   outColor: process.stdout.isTTY,
   errColor: process.stderr.isTTY,
-  columns: process.stdout.isTTY ? process.stdout.columns : 80,
+  // Asked for anew: a window changes its size while -W runs.
+  get columns() {
+    return process.stdout.isTTY ? process.stdout.columns : 80;
+  },
+  get rows() {
+    return process.stdout.isTTY ? process.stdout.rows : undefined;
+  },
 };
 
 function drained(stream: NodeJS.WriteStream): Promise<void> {

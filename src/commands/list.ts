@@ -81,10 +81,10 @@ async function list(tool: Tool, names: string[], options: ListOptions): Promise<
     if (error) throw error;
     return ending;
   }
-  const { watchScreen } = await import('../output/watch.js');
+  const { errorText, watchScreen } = await import('../output/watch.js');
   await watchScreen(tool, seconds * 1000, async () => {
     const { text, error } = await once();
-    return error ? `${text}Error: ${error.message}\n` : text;
+    return error ? text + errorText(error) : text;
   });
   return 'ok';
 }

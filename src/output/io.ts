@@ -18,6 +18,8 @@ export interface Io {
   readonly errColor: boolean;
   /** Terminal width of stdout, 80 when it is not a terminal. */
   readonly columns: number;
+  /** Terminal height of stdout; absent when it is not a terminal. */
+  readonly rows?: number | undefined;
 }
 
 /** For what writes without end: aborts with the command, and when nobody is left to read. */

@@ -1,4 +1,6 @@
 /** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
+import { look } from './checks/index.js';
+import { DEFAULT_LIMITS } from './checks/limits.js';
 import { bytesText } from './checks/say.js';
 import { isUnfed, pace } from './checks/replication.js';
 import { sameName, type MemberView, type View } from './roles.js';
@@ -107,8 +109,20 @@ function missingLeader(name: string | null, { leader, snapshot }: View): string 
   return `${holder} holds the leader key and is ${leader?.observed ?? 'no member'}`;
 }
 
-/** A leader that is one, and every other member fed and running. */
+/** Every member does its part, and `check` would find nothing critical. A pause is no illness. */
 function missingHealth(view: View): string | null {
+  const part = missingPart(view);
+  const { findings } = look(view, DEFAULT_LIMITS, () => true);
+  const critical = findings.filter(({ severity }) => severity === 'critical');
+  const missing = [
+    ...(part === null ? [] : [part]),
+    ...critical.map(({ message, code }) => `${message} [${code}]`),
+  ];
+  return missing.length === 0 ? null : missing.join('; ');
+}
+
+/** A leader that is one, and every other member fed and running. */
+function missingPart(view: View): string | null {
   const noLeader = missingLeader(null, view);
   if (noLeader !== null) return noLeader;
   const bad = replicas(view).filter(({ member, ...one }) => {

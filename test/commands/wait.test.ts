@@ -1,6 +1,13 @@
 /** `wait` as a person sees it: what is still missing on stderr, and how it ends. */
-import { expect, test } from 'vitest';
-import { quickClock, recorded, runFake } from '../support/fake-world.js';
+import { describe, expect, test } from 'vitest';
+import { memoryDcs } from '../../src/dcs/memory.js';
+import {
+  quickClock,
+  recorded,
+  runFake,
+  UNREACHABLE,
+  type FakeCluster,
+} from '../support/fake-world.js';
 
 const MIB = 1024n * 1024n;
 
@@ -42,4 +49,43 @@ test('one that stands still: said so, and 5 at the limit', async () => {
   const run = await runFake(cluster, ['wait', '--for', `caught-up=${name}`, '--timeout', '3s']);
   expect(run.code).toBe(5);
   expect(run.err).toContain(`${name} is 40.0 MiB behind, and is not getting closer`);
+});
+
+describe('--for healthy', () => {
+  const wait = (cluster: FakeCluster) =>
+    runFake({ clock: quickClock(), ...cluster }, ['wait', '--for', 'healthy', '--timeout', '3s']);
+  /** The recorded cluster with other words in one of its keys. */
+  const edited = (name: string, key: string, value: string): FakeCluster => {
+    const cluster = recorded(name);
+    return { ...cluster, keys: { ...cluster.keys, [`/service/demo/${key}`]: value } };
+  };
+
+  test.each(['off', 'on', 'quorum', 'tags', 'paused'])('%s is, at the first look', async (name) => {
+    expect(await wait(recorded(name))).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  test('not while a member is silent', async () => {
+    const cluster = recorded('off');
+    const run = await wait({ ...cluster, rest: { ...cluster.rest, pg3: UNREACHABLE } });
+    expect(run.code).toBe(5);
+    expect(run.err).toContain('waiting: pg3 do not stream\n');
+  });
+
+  test('not while anything critical is found, though all members run and stream', async () => {
+    const empty = await wait(edited('on', 'sync', '{"leader":"pg2","sync_standby":null}'));
+    expect(empty.code).toBe(5);
+    expect(empty.err).toContain('[sync_empty]');
+    const wrong = await wait(edited('on', 'sync', '{"leader":"pg2","sync_standby":"pg3"}'));
+    expect(wrong.err).toMatch(/waiting: the DCS says pg3 .*\[sync_role_mismatch\]\n/);
+    expect(wrong.err).toMatch(/not within 3 s: .*\[sync_role_mismatch\]/);
+  });
+
+  test('until it is gone', async () => {
+    const good = recorded('on');
+    const dcs = memoryDcs(edited('on', 'sync', '{"leader":"pg2","sync_standby":"pg3"}').keys);
+    const clock = quickClock(() => {
+      dcs.put('/service/demo/sync', good.keys['/service/demo/sync'] ?? '');
+    });
+    expect(await wait({ ...good, dcs, clock })).toMatchObject({ code: 0 });
+  });
 });

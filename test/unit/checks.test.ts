@@ -265,6 +265,86 @@ describe('commits wait', () => {
   });
 });
 
+describe('nobody holds the leader key', () => {
+  const standing = { inRecovery: true, currentLsn: null, receiveLsn: MB, replayLsn: MB };
+  /** What noLeader says when pg1 is silent in this way, and pg2 is a replica. */
+  const without = (kind: 'off' | 'denied' | 'unreachable') => {
+    const made = snapshot({ keys: { leader: '' } });
+    made.cluster.leaderName = null;
+    const [pg1] = made.members;
+    if (!pg1) throw new Error('no pg1');
+    pg1.sql = { ok: false, kind, reason: kind };
+    const check = CATALOGUE.find(({ code }) => code === 'no_leader');
+    return check?.find(viewOf(made), DEFAULT_LIMITS).map(({ severity }) => severity);
+  };
+
+  test('critical when all are known, unknown when one may be a primary', () => {
+    expect(without('off')).toEqual(['unknown']);
+    expect(without('denied')).toEqual(['unknown']);
+    expect(without('unreachable')).toEqual(['critical']);
+    const made = snapshot({ sql: { pg1: standing } });
+    made.cluster.leaderName = null;
+    const check = CATALOGUE.find(({ code }) => code === 'no_leader');
+    expect(check?.find(viewOf(made), DEFAULT_LIMITS)).toMatchObject([{ severity: 'critical' }]);
+  });
+});
+
+test.each([
+  ['max_replication_slots', 'slots_exhausted', 'slots'],
+  ['max_wal_senders', 'walsenders_exhausted', 'walsenders'],
+])('%s: room for every member, or all in use, and one more', (setting, code, used) => {
+  const made = (value: string, inUse: number) => ({
+    sql: {
+      pg1: {
+        settings: { [setting]: { value } },
+        [used]: Array.from({ length: inUse }, (_, at) => ({ pid: at, applicationName: `c${at}` })),
+      } as unknown as Partial<SqlStatus>,
+    },
+  });
+  expect(found(code, made('3', 2))).toEqual([]);
+  expect(found(code, made('2', 0))).toEqual(['warning pg1']);
+  expect(found(code, made('10', 9))).toEqual([]);
+  expect(found(code, made('10', 10))).toEqual(['warning pg1']);
+});
+
+describe('the dynamic configuration', () => {
+  test('a key that Patroni does not know, with the nearest known one', () => {
+    const next = (config: object) => {
+      const check = CATALOGUE.find(({ code }) => code === 'config_unknown_key');
+      return check?.find(viewOf(snapshot({ config })), DEFAULT_LIMITS).map((one) => one.next);
+    };
+    expect(next({ use_slot: true })).toEqual(['patctl edit-config: call it postgresql.use_slots']);
+    expect(next({ parameters: {} })).toEqual(['patctl edit-config: call it postgresql.parameters']);
+    expect(next({ loop_wiat: 1 })).toEqual(['patctl edit-config: call it loop_wait']);
+    expect(next({ postgresql: { use_slot: true } })).toEqual([
+      'patctl edit-config: call it postgresql.use_slots',
+    ]);
+    expect(next({ nothing_like_it: 1 })).toEqual(['patctl edit-config: remove it']);
+  });
+
+  test('without a rewind is a warning', () => {
+    const hints = { pg1: { settings: { wal_log_hints: { value: 'on' } } } as never };
+    expect(found('rewind_impossible', { sql: hints })).toEqual(['warning']);
+    const config = { postgresql: { use_pg_rewind: true } };
+    expect(found('rewind_impossible', { config, sql: hints })).toEqual([]);
+    expect(found('rewind_impossible', { config })).toEqual(['warning']);
+  });
+});
+
+test('quorum_lost names the voters it wants back, and says so when there are none', () => {
+  const next = (sync_standby: string) => {
+    const sync = { leader: 'pg1', sync_standby, quorum: 0 };
+    const config = { synchronous_mode: 'quorum' };
+    const tags = { nofailover: true };
+    const pg2 = { role: 'replica', state: 'running', timeline: 3, tags };
+    const keys = { sync, 'members/pg2': pg2 };
+    const check = CATALOGUE.find(({ code }) => code === 'quorum_lost');
+    return check?.find(viewOf(snapshot({ config, keys })), DEFAULT_LIMITS).map((one) => one.next);
+  };
+  expect(next('pg2')).toEqual([expect.stringMatching(/^bring the missing voters of pg2 back/)]);
+  expect(next('')).toEqual([expect.stringMatching(/^\/sync lists no voter: bring a replica back/)]);
+});
+
 describe('timelines', () => {
   const history = [
     [2, Number(500n * MB), 'no recovery target', '2026-11-20T08:00:00+00:00', 'pg1'],

@@ -67,7 +67,7 @@ const LEADERSHIP: Check[] = [
   {
     code: 'no_leader',
     group: 'Leadership',
-    severity: ['critical'],
+    severity: ['critical', 'unknown'],
     needs: 'REST or SQL',
     title: 'no leader key and no primary',
     claim: true,
@@ -513,7 +513,7 @@ const OPERATIONS: Check[] = [
   {
     code: 'rewind_impossible',
     group: 'Operations',
-    severity: ['info'],
+    severity: ['warning'],
     needs: 'SQL on the leader',
     title: 'a former primary could not be rewound',
     find: settings.rewindImpossible,

@@ -70,14 +70,23 @@ export function primaryWithoutLock({ primaries, snapshot, members }: View): Find
 export function noLeader({ primaries, snapshot, members }: View): Finding[] {
   const { cluster } = snapshot;
   if (cluster.leaderName !== null || primaries.length > 0) return [];
+  const untold = members.filter(
+    ({ member, observed }) => member !== null && observed === 'unknown',
+  );
   return [
     {
       code: 'no_leader',
-      severity: 'critical',
+      severity: untold.length > 0 ? 'unknown' : 'critical',
       members: [],
-      message: 'no member holds the leader key, and none is seen to be a primary',
+      message:
+        untold.length > 0
+          ? `no member holds the leader key; whether ${list(untold.map(({ name }) => name))} is a primary all the same nobody could tell`
+          : 'no member holds the leader key, and none is seen to be a primary',
       evidence: [leaderKeySays(cluster), ...members.map(roleSeen)],
-      next: 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes by hand',
+      next:
+        untold.length > 0
+          ? 'have them asked (--verify auto, a database login) before anything is promoted'
+          : 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes by hand',
     },
   ];
 }

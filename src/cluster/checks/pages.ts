@@ -18,7 +18,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'See whether Patroni runs there; stop that PostgreSQL if another member leads.',
   ],
   no_leader: [
-    'Nobody holds the leader key and nobody is seen to be a primary: nothing can be written.',
+    'Nobody holds the leader key and nobody is seen to be a primary: nothing can be written. Unknown where a member was not asked, or let nobody ask: it may be a primary without the key.',
     'Either nobody may win the vote, or nobody runs.',
     'All members stopped but one that may not win.',
     '`patctl quorum` says who could win and why not the others; `patctl failover --candidate` promotes by hand.',
@@ -186,13 +186,13 @@ const PAGES: Readonly<Record<string, Page>> = {
     "See PostgreSQL's log.",
   ],
   walsenders_exhausted: [
-    'max_wal_senders has no room for every member and one more.',
+    'max_wal_senders has no room for every member, or for all that are connected, and one more.',
     'A base backup, or a member that comes back, is refused.',
     'max_wal_senders 3 in a cluster of three.',
     'Raise it, standbys first.',
   ],
   slots_exhausted: [
-    'max_replication_slots has no room for every member and one more.',
+    'max_replication_slots has no room for every member, or for all slots there are, and one more.',
     'Patroni cannot create a slot.',
     'max_replication_slots 3 in a cluster of three.',
     'Raise it, standbys first.',

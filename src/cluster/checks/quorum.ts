@@ -32,7 +32,10 @@ export function quorumLost(view: View): Finding[] {
       members: [],
       message: 'if the leader is lost now, no member can win the vote: nobody would take over',
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(results)],
-      next: `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are gone for good`,
+      next:
+        voterNames(input).length > 0
+          ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are gone for good`
+          : `/sync lists no voter: bring a replica back that may be synchronous, and see whether ${input.leader} writes /sync`,
     },
   ];
 }

@@ -83,7 +83,9 @@ export function configUnknownKey({ snapshot }: View): Finding[] {
       .filter((key) => !TOP.includes(key))
       .map((key) => ({
         key,
-        meant: POSTGRESQL.includes(key) ? `postgresql.${key}` : nearest(key, TOP),
+        meant: POSTGRESQL.includes(key)
+          ? `postgresql.${key}`
+          : nearest(key, [...TOP, ...POSTGRESQL.map((name) => `postgresql.${name}`)]),
       })),
     ...below
       .filter((key) => !POSTGRESQL.includes(key))
@@ -104,10 +106,10 @@ function prefixed(key: string | null): string | null {
   return key === null ? null : `postgresql.${key}`;
 }
 
-/** The known word that is at most three letters away; null when none is. */
+/** The known key whose last word is at most three letters away; null when none is. */
 function nearest(word: string, known: readonly string[]): string | null {
   const [best] = known
-    .map((name) => ({ name, distance: distance(word, name) }))
+    .map((name) => ({ name, distance: distance(word, name.split('.').at(-1) ?? name) }))
     .sort((a, b) => a.distance - b.distance);
   return best && best.distance <= Math.min(3, Math.floor(word.length / 3)) ? best.name : null;
 }
@@ -219,7 +221,7 @@ export function rewindImpossible({ leader, snapshot }: View): Finding[] {
   return [
     {
       code: 'rewind_impossible',
-      severity: 'info',
+      severity: 'warning',
       members: [],
       message: `a former primary will need a new base backup: ${config.usePgRewind ? 'neither wal_log_hints nor data checksums are on' : 'use_pg_rewind is off'}`,
       evidence: [

@@ -262,36 +262,39 @@ export function archivingFailing(view: View): Finding[] {
 }
 
 export function walsendersExhausted(view: View): Finding[] {
-  return capacity(view, 'max_wal_senders', 'walsenders_exhausted', ({ walsenders }, wanted) =>
-    Math.max(wanted, walsenders.length + 1),
-  );
+  return capacity(view, 'max_wal_senders', 'walsenders_exhausted', ({ walsenders }) => walsenders);
 }
 
 export function slotsExhausted(view: View): Finding[] {
-  return capacity(view, 'max_replication_slots', 'slots_exhausted', ({ slots }, wanted) =>
-    Math.max(wanted, slots.length),
-  );
+  return capacity(view, 'max_replication_slots', 'slots_exhausted', ({ slots }) => slots);
 }
 
-/** Room for every member and one more: a base backup, or a member that joins. */
+/** Room for every member, or for all that is in use, and one more: a base backup, or a member that joins. */
 function capacity(
   { leader, snapshot }: View,
   setting: string,
   code: string,
-  needs: (sql: SqlStatus, wanted: number) => number,
+  used: (sql: SqlStatus) => readonly unknown[],
 ): Finding[] {
   if (!leader?.sql.ok) return [];
   const value = leader.sql.value.settings[setting]?.value;
-  const needed = needs(leader.sql.value, snapshot.cluster.members.length + 1);
+  const inUse = used(leader.sql.value).length;
+  const members = snapshot.cluster.members.length;
+  const needed = Math.max(inUse, members) + 1;
   if (value === undefined || Number(value) >= needed) return [];
   return [
     {
       code,
       severity: 'warning',
       members: [leader.name],
-      message: `${setting} is ${value} on ${leader.name}, ${needed} are needed for ${snapshot.cluster.members.length} members and one more`,
+      message:
+        `${setting} is ${value} on ${leader.name}, ` +
+        (inUse > members
+          ? `and ${inUse} are in use: there is no room for one more`
+          : `${needed} are needed for ${members} members and one more`),
       evidence: [
         { witness: 'SQL', subject: `${leader.name} pg_settings`, said: `${setting} = ${value}` },
+        { witness: 'SQL', subject: leader.name, said: `${inUse} in use` },
       ],
       next: `raise ${setting} in the dynamic configuration (patctl edit-config) and restart, standbys first`,
     },

@@ -24,7 +24,7 @@ export function nextStep(code: string, plan: Plan): string | undefined {
     case 'diverted':
       return `${plan.candidate ?? 'the candidate'} could not take over when it came to it; ${look}`;
     case 'still_pending':
-      return `the request may still be carried out; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
+      return `the request may still be carried out${byResume(plan)}; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
     case 'still_stopping':
       return `the ${kind} goes on by itself; ${holdersAdvice(plan) ?? look}`;
     case 'no_leader':
@@ -33,6 +33,12 @@ export function nextStep(code: string, plan: Plan): string | undefined {
     default:
       return look;
   }
+}
+
+/** What a pause left undone, its end does. */
+function byResume({ checks }: Plan): string {
+  const isPaused = checks.some(({ name }) => name === 'paused_needs_candidate');
+  return isPaused ? ', at the latest when the cluster is resumed' : '';
 }
 
 /** The commands that free a shutdown from its logical clients, on the host: no login is possible any more. */

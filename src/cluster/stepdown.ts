@@ -83,6 +83,8 @@ function health(input: VoteInput, node: VoteNode): GateMember {
 function refusedAnyway(input: VoteInput, request: GateRequest): string | null {
   if (input.leader === null) return 'nobody holds the leader lock';
   if (input.paused && request.candidate === null) return 'a paused cluster wants a named candidate';
+  if (input.paused && input.standbyCluster)
+    return 'a standby cluster does nothing while it is paused';
   if (request.candidate === input.leader) return `${input.leader} is the leader already`;
   return null;
 }

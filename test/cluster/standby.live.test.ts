@@ -88,6 +88,24 @@ test('beside patronictl on a terminal: asked for the Standby Leader, and the sam
   expect(ourMove.said).toContain(`STAMP Successfully failed over to "${leader}"`);
 });
 
+test('paused: refused, for Patroni would carry it out at the resume', async () => {
+  await lab.waitHealthy();
+  const leader = (await lab.leader()) ?? '';
+  const pause = (on: boolean) =>
+    runPatctl(['-c', lab.config, on ? 'pause' : 'resume', lab.scope, '--wait']);
+  expect((await pause(true)).code).toBe(0);
+  try {
+    for (const kind of ['switchover', 'failover'] as const) {
+      const run = await change(lab, kind, '--candidate', others(leader)[0] ?? '');
+      expect([run.code, run.document.sent]).toEqual([1, null]);
+      expect(run.document.plan.refusedBy).toEqual(['paused_standby_cluster', 'votes']);
+    }
+  } finally {
+    expect((await pause(false)).code).toBe(0);
+  }
+  expect(await lab.leader()).toBe(leader);
+});
+
 // Last: it takes the remote away.
 test('the remote is gone: that is said beforehand', async () => {
   await lab.waitHealthy();

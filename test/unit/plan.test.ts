@@ -62,7 +62,13 @@ describe('a healthy cluster', () => {
 
   test('a named candidate gets every check but those of pauses, schedules and standby clusters', () => {
     const found = plan(healthy('quorum'), { candidate: 'pg2' }).checks.map(({ name }) => name);
-    const others = ['remote_streams', 'paused_needs_candidate', 'paused_no_schedule', 'schedule'];
+    const others = [
+      'remote_streams',
+      'paused_needs_candidate',
+      'paused_standby_cluster',
+      'paused_no_schedule',
+      'schedule',
+    ];
     expect(found).toEqual(CHECK_NAMES.filter((name) => !others.includes(name)));
   });
 

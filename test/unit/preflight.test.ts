@@ -62,6 +62,7 @@ const standbyLeader = (streams: boolean) => (world: World) => {
   Object.assign(world.rest('pg1'), facts);
 };
 const REMOTE = { config: { standby_cluster: { host: 'x', port: 5433 } } };
+const PAUSED_REMOTE = { config: { ...REMOTE.config, pause: true } };
 const failoverKey = (value: string) => ({ keys: { failover: value } });
 
 const CASES: Case[] = [
@@ -711,6 +712,37 @@ const CASES: Case[] = [
     request: TO2,
     edit: STREAMS_LATE('pg3'),
     before: () => undefined,
+  },
+  {
+    check: 'paused_standby_cluster',
+    wants: '-',
+    what: 'it is not paused',
+    options: REMOTE,
+    edit: standbyLeader(true),
+  },
+  {
+    check: 'paused_standby_cluster',
+    wants: '-',
+    what: 'its leader is gone: the candidate takes the lock when it expires',
+    options: PAUSED_REMOTE,
+    request: FAIL2,
+    edit: dead('pg1'),
+  },
+  {
+    check: 'paused_standby_cluster',
+    wants: 'refused',
+    what: 'a switchover',
+    options: PAUSED_REMOTE,
+    request: TO2,
+    edit: standbyLeader(true),
+  },
+  {
+    check: 'paused_standby_cluster',
+    wants: 'refused',
+    what: 'a failover',
+    options: PAUSED_REMOTE,
+    request: FAIL2,
+    edit: standbyLeader(true),
   },
   { check: 'archiving', wants: 'ok', what: 'it works' },
   {

@@ -234,6 +234,17 @@ describe("the API's own check", () => {
   });
 });
 
+test('a standby leader does nothing while it is paused, whoever is named', () => {
+  const paused = cluster({ mode: 'off', standbyCluster: true, paused: true });
+  for (const action of ['switchover', 'failover'] as const)
+    expect(leaderGate(paused, { candidate: 'pg2', action })).toMatchObject({
+      passes: 'no',
+      reasons: ['a standby cluster does nothing while it is paused'],
+    });
+  const resumed = { ...paused, paused: false };
+  expect(leaderGate(resumed, { candidate: 'pg2', action: 'switchover' }).passes).toBe('yes');
+});
+
 describe('can a commit be lost', () => {
   test('with a live leader it matters who streams from it, not where it is', () => {
     expect(loss(with3({ walPosition: 1n }), 'pg3', ALIVE)).toBe('none');

@@ -16,6 +16,7 @@ import {
   leaderNamed,
   pausedNeedsCandidate,
   pausedNoSchedule,
+  pausedStandbyCluster,
   remoteStreams,
   schedule,
 } from './leader.js';
@@ -45,6 +46,7 @@ export const CHECKS: Record<string, Check> = {
   remote_streams: remoteStreams,
   failover_pending: failoverPending,
   paused_needs_candidate: pausedNeedsCandidate,
+  paused_standby_cluster: pausedStandbyCluster,
   paused_no_schedule: pausedNoSchedule,
   schedule,
   ...CANDIDATE_CHECKS,

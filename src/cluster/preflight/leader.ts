@@ -204,6 +204,21 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: Context): P
   );
 }
 
+/** A standby leader is no primary: while paused it leaves every request alone, and the resume carries it out. */
+export function pausedStandbyCluster(ctx: Context): PlanCheck | null {
+  const { config, leaderState, cluster } = ctx;
+  if (!config?.pause || !config.standbyCluster) return null;
+  // The lock of one that is gone expires: then the candidate takes it, paused or not.
+  if (leaderState !== 'alive' && leaderState !== 'unknown') return null;
+  return bad(
+    'paused_standby_cluster',
+    'refused',
+    `the cluster is paused, and as a standby cluster carries out no ${ctx.request.kind} before it is resumed`,
+    [dcs('/config', 'pause: true, standby_cluster')],
+    `patctl resume ${argumentOf(cluster)} first: a request sent now would be carried out whenever somebody resumes`,
+  );
+}
+
 export function pausedNoSchedule({ config, request, cluster }: Context): PlanCheck | null {
   if (!config?.pause || request.scheduledAt === null) return null;
   const said = 'the cluster is paused, and nothing can be scheduled in it';

@@ -1,7 +1,7 @@
 /** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
 import { look } from './checks/index.js';
 import { DEFAULT_LIMITS } from './checks/limits.js';
-import { bytesText } from './checks/say.js';
+import { bytesText, silence } from './checks/say.js';
 import { isUnfed, pace } from './checks/replication.js';
 import { sameName, type MemberView, type View } from './roles.js';
 
@@ -167,6 +167,15 @@ export function missingReady(
   if (behind <= maxLagBytes) return null;
   const rate = pace(one, view, (any) => behindBytes(any, mode));
   return `${one.name} is ${bytesText(behind)} behind${rate}`;
+}
+
+/** Why nobody can tell whether a member is ready; null when it can be told. */
+export function untold(one: MemberView, mode: LagLimit['mode']): string | null {
+  if (one.observed === 'unreachable' || one.observed === 'unknown') {
+    return `${one.name} is ${one.observed} (${silence(one)})`;
+  }
+  const isUnknown = isStreaming(one) && behindBytes(one, mode) === null;
+  return isUnknown ? `how far ${one.name} is behind is not known` : null;
 }
 
 function missingPause(wanted: boolean, { snapshot, members }: View): string | null {

@@ -1,6 +1,6 @@
 /** `patctl ready`: whether a member may be read: it streams, and is close to the leader's current position. */
 import { Command, Option } from 'commander';
-import { missingReady, type LagLimit } from '../cluster/conditions.js';
+import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
 import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model.js';
 import { clusterPrefix, parseFleet } from '../cluster/parse.js';
 import { viewOf } from '../cluster/roles.js';
@@ -91,12 +91,22 @@ async function byDcs(
   };
   const view = viewOf(snapshot);
   const leader = view.leader?.observed;
+  if (leader === 'unreachable' || leader === 'unknown') {
+    throw cannotTell(`the leader ${cluster.leaderName} is ${leader}`);
+  }
   if (leader !== 'primary' && leader !== 'standby leader') {
     return `the leader ${cluster.leaderName} is ${leader ?? 'no member'}`;
   }
   const one = view.members.find((candidate) => candidate.name === name);
   if (!one) return `${name} has no member key`;
-  return one === view.leader ? null : missingReady(one, limit, view);
+  if (one === view.leader) return null;
+  const unknown = untold(one, limit.mode);
+  if (unknown !== null) throw cannotTell(unknown);
+  return missingReady(one, limit, view);
+}
+
+function cannotTell(why: string): ToolError {
+  return new ToolError('unreachable', `it cannot be told: ${why}`, { code: 'cannot_tell' });
 }
 
 // ---------------------------------------------------------------- by two addresses
@@ -109,10 +119,12 @@ async function byUrls(
   { maxLagBytes, mode }: LagLimit,
 ): Promise<string | null> {
   const [member, leader] = await Promise.all([memberUrl, leaderUrl].map((url) => ask(tool, url)));
-  if (!member || !leader) return 'not asked';
-  if (member.name !== '' && member.name !== name) return `${memberUrl} is ${member.name}'s`;
+  if (!member || !leader) throw cannotTell('not asked');
+  if (member.name !== '' && member.name !== name) {
+    throw cannotTell(`${memberUrl} is ${member.name}'s`);
+  }
   if (member.scope !== leader.scope) {
-    return `${memberUrl} is of ${member.scope}, ${leaderUrl} of ${leader.scope}`;
+    throw cannotTell(`${memberUrl} is of ${member.scope}, ${leaderUrl} of ${leader.scope}`);
   }
   if (leader.location === null && leader.role !== 'standby_leader') {
     return `${leaderUrl} is ${leader.name === '' ? 'no leader' : `${leader.name}'s, no leader`}: it is a ${leader.role}`;
@@ -123,7 +135,7 @@ async function byUrls(
   }
   const at = mode === 'replay' ? member.replayedLocation : member.receivedLocation;
   const current = leader.location ?? leader.receivedLocation ?? leader.replayedLocation;
-  if (at === null || current === null) return `how far ${name} is behind is not known`;
+  if (at === null || current === null) throw cannotTell(`how far ${name} is behind is not known`);
   const behind = current > at ? Number(current - at) : 0;
   return behind <= maxLagBytes ? null : `${name} is ${behind} bytes behind`;
 }

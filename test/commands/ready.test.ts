@@ -1,7 +1,7 @@
 /** `ready` by two addresses, without a DCS: what it says of each pair of answers. */
-import { expect, test } from 'vitest';
-import type { JsonObject } from '../../src/cluster/model.js';
-import { runFake } from '../support/fake-world.js';
+import { describe, expect, test } from 'vitest';
+import type { JsonObject, Reading, RestStatus } from '../../src/cluster/model.js';
+import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 const LEADER: JsonObject = {
   state: 'running',
@@ -73,12 +73,64 @@ test('a leader is ready, and nothing else will do to compare with', async () => 
 test('another member, another cluster, nobody', async () => {
   const other = { ...REPLICA, patroni: { name: 'pg9', scope: 'demo' } };
   expect(await ready(other, LEADER)).toMatchObject({
-    code: 1,
-    said: "not ready: http://member:8008 is pg9's",
+    code: 3,
+    said: expect.stringContaining("it cannot be told: http://member:8008 is pg9's") as string,
   });
   const elsewhere = { ...LEADER, patroni: { name: 'pg1', scope: 'prod' } };
-  expect(await ready(REPLICA, elsewhere)).toMatchObject({ code: 1 });
+  expect(await ready(REPLICA, elsewhere)).toMatchObject({ code: 3 });
+  const blind = await ready({ ...REPLICA, xlog: {} }, LEADER);
+  expect(blind.code).toBe(3);
+  expect(blind.said).toContain('how far pg2 is behind is not known');
   const silent = await ready(REPLICA, null);
   expect(silent.code).toBe(3);
   expect(silent.said).toContain('http://leader:8008 does not answer: refused');
+});
+
+describe('by the DCS', () => {
+  /** pg2 of the golden cluster `off`, which pg1 leads. */
+  const byDcs = async (change: (rest: NonNullable<FakeCluster['rest']>) => void) => {
+    const cluster = recorded('off');
+    const rest = { ...cluster.rest };
+    change(rest);
+    const { code, out, err } = await runFake({ ...cluster, rest }, ['ready', 'pg2']);
+    return { code, said: (out || err).trim() };
+  };
+  type Values = Partial<RestStatus>;
+  const saying = (
+    reading: Reading<RestStatus> | undefined,
+    values: Values,
+  ): Reading<RestStatus> => {
+    if (!reading?.ok) throw new Error('the golden cluster has no such member');
+    return { ...reading, value: { ...reading.value, ...values } };
+  };
+
+  test('ready, or not', async () => {
+    expect(await byDcs(() => undefined)).toEqual({ code: 0, said: 'pg2 is ready' });
+    const alone = await byDcs((rest) => {
+      rest['pg2'] = saying(rest['pg2'], { replicationState: null });
+      rest['pg1'] = saying(rest['pg1'], { replication: [] });
+    });
+    expect(alone).toEqual({ code: 1, said: 'not ready: pg2 does not stream' });
+    const demoted = await byDcs((rest) => {
+      rest['pg1'] = saying(rest['pg1'], { location: null, receivedLocation: 1n });
+    });
+    expect(demoted).toEqual({ code: 1, said: 'not ready: the leader pg1 is replica' });
+  });
+
+  test.each(['pg1', 'pg2'])('3 when %s does not answer', async (name) => {
+    const run = await byDcs((rest) => (rest[name] = UNREACHABLE));
+    expect(run.code).toBe(3);
+    expect(run.said).toContain(`${name} is unreachable`);
+  });
+
+  test('3 when another answers in its place, or nobody knows its position', async () => {
+    const other: Reading<never> = { ok: false, kind: 'misidentified', reason: 'pg9 answers' };
+    const wrong = await byDcs((rest) => (rest['pg2'] = other));
+    expect(wrong.code).toBe(3);
+    expect(wrong.said).toContain('pg2 is unknown (REST pg9 answers)');
+    const nowhere = { receivedLocation: 1n, replayedLocation: null };
+    const blind = await byDcs((rest) => (rest['pg2'] = saying(rest['pg2'], nowhere)));
+    expect(blind.code).toBe(3);
+    expect(blind.said).toContain('how far pg2 is behind is not known');
+  });
 });

@@ -1,5 +1,5 @@
 /** main(argv, world) -> exit code; every error becomes an ending here. */
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Io } from './output/io.js';
 import { oneLine, plain } from './output/text.js';
@@ -15,6 +15,8 @@ export async function main(
 ): Promise<number> {
   const { tool: real, close } = makeTool(world);
   const tool: Tool = { ...real, ...witnesses };
+  tool.flags.jsonErrors = wantsJson(argv);
+  const mistake: { said?: string } = {};
   let exit = 0;
   try {
     const program = await buildProgram(
@@ -24,13 +26,15 @@ export async function main(
       },
       argv,
     );
+    catchMistakes(program, program, mistake);
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) {
-      const { exitCode: exit } = error;
       // Commander's own code is 1; `check` has set another.
-      return exit === 1 ? ENDINGS.usage.exit : exit;
+      const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
+      if (mistake.said !== undefined) reportMistake(tool, mistake.said, exit);
+      return exit;
     }
     if (world.signal.aborted && !(error instanceof ToolError)) {
       return report(tool.io, new ToolError('interrupted', 'interrupted'), tool.flags.jsonErrors);
@@ -39,6 +43,47 @@ export async function main(
   } finally {
     await close();
   }
+}
+
+/** Whether the command line asks for JSON, also where it is too wrong to be read. */
+function wantsJson(argv: readonly string[]): boolean {
+  // query's -f is a file.
+  const names = argv.includes('query') ? ['--format'] : ['--format', '-f'];
+  return argv.some(
+    (word, at) =>
+      word === '--format=json' ||
+      (word === '-fjson' && names.includes('-f')) ||
+      (names.includes(word) && argv[at + 1] === 'json'),
+  );
+}
+
+/** Keeps what commander has against the command line, instead of having it printed. */
+function catchMistakes(command: Command, program: Command, mistake: { said?: string }): void {
+  command.configureOutput({
+    outputError: (text) => {
+      mistake.said = beforeTheCommand(text, command, program) ?? text;
+    },
+  });
+  for (const sub of command.commands) catchMistakes(sub, program, mistake);
+}
+
+/** An option of patctl's own behind the command; commander guesses that another one is meant. */
+function beforeTheCommand(text: string, command: Command, program: Command): string | null {
+  const [head, flag] = /^error: unknown option '(--?[A-Za-z-]+)'/.exec(text) ?? [];
+  const own = program.options.find(({ long, short }) => flag === long || flag === short);
+  if (head === undefined || !own || command === program) return null;
+  return `${head}\n(It stands before the command: patctl ${own.flags} ${command.name()})\n`;
+}
+
+function reportMistake({ io, flags }: Tool, said: string, exit: number): void {
+  if (!flags.jsonErrors) return io.err(said);
+  const [message = '', ...hints] = said
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  const hint = hints.join(' ').replace(/^\((.*)\)$/, '$1') || undefined;
+  const error = new ToolError('usage', message, hint === undefined ? {} : { hint });
+  io.err(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
 }
 
 function asToolError(error: unknown, debug: boolean): ToolError {

@@ -1,5 +1,5 @@
 /** What `--help` says of a command besides its options: examples, and how it can end. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { ENDINGS, type Ending } from '../errors.js';
 
 export interface CommandHelp {
@@ -164,10 +164,19 @@ export function helpOf(name: string): CommandHelp | null {
 
 /** Puts them below the options of the command, and of the commands below it. */
 export function withHelp(command: Command): Command {
+  for (const one of [command, ...command.commands]) one.options.forEach(nameDefault);
   const help = helpOf(command.name());
   if (help)
     for (const one of [command, ...command.commands]) one.addHelpText('after', () => text(help));
   return command;
+}
+
+/** `(default 2m)` is what the value in milliseconds is called; said once is enough. */
+function nameDefault(option: Option): void {
+  const [said, value] = / \(default ([^)]+)\)$/.exec(option.description) ?? [];
+  if (said === undefined || value === undefined || option.defaultValue === undefined) return;
+  option.description = option.description.slice(0, -said.length);
+  option.defaultValueDescription = value;
 }
 
 function text({ examples, ends }: CommandHelp): string {

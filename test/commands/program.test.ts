@@ -1,6 +1,6 @@
 /** Only the commands that a command line may mean are made; nobody notices. */
 import { Help, type Command } from 'commander';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/commands/index.js';
 import type { Io } from '../../src/output/io.js';
 import { buildProgram } from '../../src/program.js';
@@ -121,4 +121,48 @@ test.each([
   const run = await runFake({ keys: {} }, [command, '--all']);
   expect([run.code, run.out]).toEqual([code, '']);
   expect(run.err).toBe('Error: there is no cluster at all in /service\nis the namespace right?\n');
+});
+
+describe('a command line that is wrong', () => {
+  const run = (...words: string[]) => runFake(recorded('on'), words);
+
+  test.each([
+    [['list', '--xyzzy-quux', '-f', 'json'], 2],
+    [['list', '--xyzzy-quux', '-fjson'], 2],
+    [['status', '--format=json', '--xyzzy-quux'], 2],
+    [['query', '--xyzzy-quux', '--format', 'json'], 2],
+    [['check', '--xyzzy-quux', '-f', 'json'], 3],
+  ])('%j is told as JSON where JSON is asked for', async (words, exit) => {
+    const { out, err, code } = await run(...words);
+    expect([out, code]).toEqual(['', exit]);
+    expect(JSON.parse(err)).toEqual({
+      error: {
+        code: 'usage',
+        exit,
+        message: "unknown option '--xyzzy-quux'",
+        hint: null,
+        evidence: [],
+      },
+    });
+  });
+
+  test('what commander guesses becomes the hint', async () => {
+    const { err } = await run('list', '--grup', '1', '-f', 'json');
+    expect(JSON.parse(err)).toMatchObject({
+      error: { message: "unknown option '--grup'", hint: 'Did you mean --group?' },
+    });
+  });
+
+  test('is told in words elsewhere, also when -f is a file', async () => {
+    const { err, code } = await run('query', '--xyzzy-quux', '-f', 'json');
+    expect([err, code]).toEqual(["error: unknown option '--xyzzy-quux'\n", 2]);
+  });
+
+  test('an option that stands behind the command by mistake is named', async () => {
+    const { err, code } = await run('list', '--compat');
+    expect([err, code]).toEqual([
+      "error: unknown option '--compat'\n(It stands before the command: patctl --compat list)\n",
+      2,
+    ]);
+  });
 });

@@ -26,9 +26,9 @@ const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/</g, 
 function optionRows(command: Command): string {
   const rows = command.options
     .filter((option) => !option.hidden)
-    .map(({ flags, description, argChoices, defaultValue }) => {
+    .map(({ flags, description, argChoices, defaultValue, defaultValueDescription }) => {
       const choices = argChoices ? `; one of ${argChoices.join(', ')}` : '';
-      const given: unknown = defaultValue;
+      const given: unknown = defaultValueDescription ?? defaultValue;
       const shown =
         typeof given === 'string' || typeof given === 'number' ? `; default ${given}` : '';
       return `| \`${flags.replace(/\|/g, '\\|')}\` | ${cell(description + choices + shown)} |`;

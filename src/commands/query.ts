@@ -5,7 +5,7 @@ import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../operate/clusters.js';
 import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
-import { oneLine } from '../output/text.js';
+import { oneLine, plain } from '../output/text.js';
 import type { RowSink, Session } from '../postgres/query.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
@@ -85,7 +85,9 @@ async function takeLogin(tool: Tool, { username, dbname, password }: QueryOption
   if (!password) return;
   const { askPassword } = await import('../output/ask.js');
   const instead = 'set PGPASSWORD or PGPASSFILE instead of --password';
-  login.password = await askPassword(tool, 'Password', instead);
+  // Who only presses return is asked again, as by patronictl.
+  do login.password = await askPassword(tool, 'Password', instead);
+  while (login.password === '');
 }
 
 interface Open {
@@ -246,6 +248,11 @@ async function rowsOut(tool: Tool, { format, delimiter }: QueryOptions): Promise
     if (pending !== '') io.out(pending);
     pending = '';
   };
+  const pass = (): Promise<void> | undefined => {
+    if (pending.length < PIECE_CHARS) return undefined;
+    flush();
+    return io.drained?.();
+  };
   let types: number[] = [];
   return {
     sink: {
@@ -258,9 +265,12 @@ async function rowsOut(tool: Tool, { format, delimiter }: QueryOptions): Promise
           texts.map((text, at) => valueOf(types[at] ?? 0, text)),
           texts,
         );
-        if (pending.length < PIECE_CHARS) return undefined;
-        flush();
-        return io.drained?.();
+        return pass();
+      },
+      // In its own format, whatever --format says.
+      copy: (text) => {
+        pending += io.stdoutIsTty ? plain(text) : text;
+        return pass();
       },
     },
     flush,

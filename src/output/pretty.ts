@@ -32,7 +32,7 @@ export function tableFor(columns: readonly TableColumn[], rows: readonly Cells[]
   // A loop: so many rows do not fit into the arguments of a call.
   for (const cells of rows) {
     for (const at of columns.keys()) {
-      const lines = (cells[at] ?? '').split('\n');
+      const lines = cellLines(cells[at]);
       ruled ||= lines.length > 1;
       for (const text of lines) widths[at] = Math.max(widths[at] ?? 0, displayWidth(text));
     }
@@ -46,7 +46,7 @@ export function tableFor(columns: readonly TableColumn[], rows: readonly Cells[]
   return {
     top: (title) => [withTitle(rule, title), head, rule].join('\n'),
     row: (cells) => {
-      const parts = columns.map((_, at) => (cells[at] ?? '').split('\n'));
+      const parts = columns.map((_, at) => cellLines(cells[at]));
       const height = Math.max(1, ...parts.map((lines) => lines.length));
       const lines = Array.from({ length: height }, (_, y) =>
         line(parts.map((part) => part[y] ?? '')),
@@ -55,6 +55,18 @@ export function tableFor(columns: readonly TableColumn[], rows: readonly Cells[]
     },
     bottom: ruled ? [] : [rule],
   };
+}
+
+/** Tabs reach to the next eighth column of their line, as Python's expandtabs() has it. */
+function cellLines(cell = ''): string[] {
+  const lines = cell.split('\n');
+  if (!cell.includes('\t')) return lines;
+  return lines.map((line) =>
+    line.split('\t').reduce((text, part) => {
+      const used = Array.from(text).length;
+      return text + ' '.repeat(8 - (used % 8)) + part;
+    }),
+  );
 }
 
 function withTitle(rule: string, title: string): string {

@@ -39,7 +39,9 @@ export function rowWriter(format: RowFormat, options: RowOptions): RowWriter {
 
 function tsvWriter({ delimiter, harmless }: RowOptions): RowWriter {
   const line = (cells: readonly string[]): string => `${clean(cells.join(delimiter), harmless)}\n`;
-  return { start: line, row: (values) => line(values.map(pythonText)), end: () => '' };
+  // Rows of no columns are empty lines, as patronictl prints them; there is no line of headers above.
+  const start = (names: readonly string[]): string => (names.length === 0 ? '' : line(names));
+  return { start, row: (values) => line(values.map(pythonText)), end: () => '' };
 }
 
 /** As RFC 4180 has it; nothing between two commas is null, "" is the empty text. */

@@ -10,10 +10,12 @@ export interface Field {
   typeOid: number;
 }
 
-/** Takes rows as PostgreSQL writes their values; `row` may ask the server to wait for it. */
+/** Takes rows as PostgreSQL writes their values; `row` and `copy` may ask the server to wait for them. */
 export interface RowSink {
   start(fields: readonly Field[]): void;
   row(values: readonly (string | null)[]): Promise<void> | undefined;
+  /** What COPY TO STDOUT sends, as it comes. */
+  copy(text: string): Promise<void> | undefined;
 }
 
 /** What the last statement was, e.g. SELECT or `CREATE TABLE`. */
@@ -167,7 +169,11 @@ async function connect(
     run,
     inRecovery: async (limitMs) => {
       const answers: (string | null | undefined)[] = [];
-      const sink: RowSink = { start: () => undefined, row: ([one]) => void answers.push(one) };
+      const sink: RowSink = {
+        start: () => undefined,
+        row: ([one]) => void answers.push(one),
+        copy: () => undefined,
+      };
       const signal = AbortSignal.timeout(limitMs);
       await run('SELECT pg_catalog.pg_is_in_recovery()', sink, { signal, deadlineMs: null });
       return answers[0] !== 'f';
@@ -182,7 +188,11 @@ async function connect(
 
 /** The parts of pg's client that its types keep quiet about. */
 interface Wire {
-  connection: { stream: Duplex };
+  connection: {
+    stream: Duplex;
+    on(event: 'copyOutResponse', hear: (message: { binary: boolean }) => void): unknown;
+    off(event: 'copyOutResponse', hear: (message: { binary: boolean }) => void): unknown;
+  };
   query(query: object): unknown;
   on(event: 'end', hear: () => void): unknown;
   off(event: 'end', hear: () => void): unknown;
@@ -193,6 +203,13 @@ type QueryClass = typeof import('pg').Query;
 interface PgResult {
   command: string | null;
   fields: { name: string; dataTypeID: number }[];
+}
+
+/** What pg's Query is told of while it runs, and hands on in `end` no more. */
+interface Told {
+  handleRowDescription(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: unknown): void;
+  handleCopyData(message: { chunk: Buffer }): void;
 }
 
 /** Only a text that surely is one statement may be printed while it runs: of several the last one counts. */
@@ -214,6 +231,10 @@ async function runOn(
   const { stream } = client.connection;
   const feed = feeder(sink, stream, mayBeSeveral(sql));
   const query = new Query({ text: sql, rowMode: 'array', types: AS_TEXT } as never);
+  let isRefused = false;
+  const answered = listenTo(query as unknown as Told, (text) => {
+    if (!isRefused) feed.copy(text);
+  });
   query.on('row', (row: unknown, result?: unknown) =>
     feed.row(row as (string | null)[], result as PgResult),
   );
@@ -224,21 +245,42 @@ async function runOn(
     give = setTimeout(() => stream.destroy(), CANCEL_MS);
   };
   let gone: () => void = () => undefined;
+  let isLate = false;
+  let refuse: (message: { binary: boolean }) => void = () => undefined;
   try {
     return await new Promise<Ran>((resolve, reject) => {
-      gone = () => reject(new LostError('the connection was lost', true));
+      gone = () =>
+        reject(new LostError(isLate ? lateWords(deadlineMs) : 'the connection was lost', true));
       client.on('end', gone);
-      query.on('error', (error: Error) =>
-        reject(asSqlError(error) ?? new LostError(wordsOf(error), true)),
-      );
+      query.on('error', (error: Error) => {
+        const said = asSqlError(error);
+        const cancelled = isLate && (said === null || said.sqlstate === CANCELLED);
+        const words = cancelled ? lateWords(deadlineMs) : wordsOf(error);
+        if (said === null) reject(new LostError(words, true));
+        else reject(cancelled ? new SqlError(words, CANCELLED, null) : said);
+      });
+      refuse = ({ binary }) => {
+        if (!binary) return;
+        isRefused = true;
+        reject(new SqlError('COPY in binary cannot be printed', '0A000', null));
+        // The server gives a statement up that it cannot send the answer of.
+        stream.destroy();
+      };
+      client.connection.on('copyOutResponse', refuse);
       query.on('end', (results: unknown) => {
         const last = [results].flat().at(-1) as PgResult;
-        feed.end(last);
-        resolve({ command: last.command ?? '', hasRows: last.fields.length > 0 });
+        const hasRows = answered.withRows();
+        feed.end(last, hasRows);
+        resolve({ command: last.command ?? '', hasRows });
       });
       if (signal.aborted) return reject(new LostError('interrupted', false));
       signal.addEventListener('abort', interrupt, { once: true });
-      if (deadlineMs !== null) deadline = setTimeout(interrupt, deadlineMs);
+      if (deadlineMs !== null) {
+        deadline = setTimeout(() => {
+          isLate = true;
+          interrupt();
+        }, deadlineMs);
+      }
       client.query(query);
     });
   } finally {
@@ -246,7 +288,33 @@ async function runOn(
     clearTimeout(deadline);
     signal.removeEventListener('abort', interrupt);
     client.off('end', gone);
+    client.connection.off('copyOutResponse', refuse);
   }
+}
+
+/** SQLSTATE of a statement that was told to stop. */
+const CANCELLED = '57014';
+
+function lateWords(deadlineMs: number | null): string {
+  return `--deadline of ${(deadlineMs ?? 0) / 1000} s was reached, and the statement cancelled`;
+}
+
+/** Whether the last statement has rows, even such of no columns; and what COPY sends. */
+function listenTo(query: Told, copy: (text: string) => void): { withRows(): boolean } {
+  const rowDescription = query.handleRowDescription.bind(query);
+  const commandComplete = query.handleCommandComplete.bind(query);
+  let isDescribed = false;
+  let last = false;
+  query.handleRowDescription = (message) => {
+    isDescribed = true;
+    rowDescription(message);
+  };
+  query.handleCommandComplete = (message, connection) => {
+    [last, isDescribed] = [isDescribed, false];
+    commandComplete(message, connection);
+  };
+  query.handleCopyData = ({ chunk }) => copy(chunk.toString('utf8'));
+  return { withRows: () => last };
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
@@ -262,18 +330,21 @@ function feeder(sink: RowSink, stream: Duplex, hold: boolean) {
   };
   const start = ({ fields }: PgResult): void =>
     sink.start(fields.map(({ name, dataTypeID }) => ({ name, typeOid: dataTypeID })));
+  const waitFor = (taken: Promise<void> | undefined): void => {
+    if (!taken) return;
+    stream.pause();
+    void taken.then(() => stream.resume());
+  };
   return {
     row: (row: (string | null)[], result: PgResult): void => {
       if (result !== current) begin(result);
       if (hold) return void held.push(row);
-      const taken = sink.row(row);
-      if (!taken) return;
-      stream.pause();
-      void taken.then(() => stream.resume());
+      waitFor(sink.row(row));
     },
-    end: (last: PgResult): void => {
-      if (last !== current && last.fields.length > 0) begin(last);
-      if (!hold || last.fields.length === 0) return;
+    copy: (text: string): void => waitFor(sink.copy(text)),
+    end: (last: PgResult, hasRows: boolean): void => {
+      if (last !== current && hasRows) begin(last);
+      if (!hold || !hasRows) return;
       start(last);
       for (const row of last === current ? held : []) void sink.row(row);
     },

@@ -35,7 +35,10 @@ export function valueOf(typeOid: number, text: string | null): Value {
   if (INTEGER.includes(typeOid)) return wholeNumber(text);
   if (FLOAT.includes(typeOid)) return pyFloat(floatOf(text));
   if (NUMERIC.includes(typeOid)) return numeric(text);
-  if (JSON_TYPES.includes(typeOid)) return exactJson(text) ?? text;
+  if (JSON_TYPES.includes(typeOid)) {
+    const value = exactJson(text);
+    return value === undefined ? text : value;
+  }
   if (TIMES.includes(typeOid)) return pythonTime(text);
   if (INTERVAL.includes(typeOid)) return pythonInterval(text);
   const inner = ARRAYS.get(typeOid);

@@ -77,6 +77,9 @@ test.each<[number, string | null, string]>([
   [1700, '1.50', '1.50'],
   [1700, '15', '15'],
   [3802, '{"a": [1, 2.0, null]}', "{'a': [1, 2.0, None]}"],
+  [114, 'null', 'None'],
+  [3802, 'null', 'None'],
+  [114, '"null"', 'null'],
   [1114, '2026-01-02 03:04:05', '2026-01-02 03:04:05'],
   [1114, '2026-01-02 03:04:05.5', '2026-01-02 03:04:05.500000'],
   [1184, '2026-01-02 03:04:05+00', '2026-01-02 03:04:05+00:00'],
@@ -126,6 +129,22 @@ describe('rowWriter', () => {
       ]),
     ).toBe(full);
     expect(write(format, [])).toBe(empty);
+  });
+
+  test.each<[RowFormat, string]>([
+    ['tsv', '\n\n'],
+    ['json', '[{}, {}]\n'],
+    ['yaml', '- {}\n- {}\n\n'],
+  ])('%s of two rows without columns', (format, text) => {
+    const writer = rowWriter(format, { delimiter: '\t', harmless: false });
+    expect(writer.start([]) + writer.row([], []) + writer.row([], []) + writer.end()).toBe(text);
+  });
+
+  test('a tab in a table reaches to the next eighth column, in each line anew', () => {
+    expect(write('pretty', [['a\tb', 'éé\tx\n\ty']])).toBe(
+      '+-----------+-----------+\n| a         | b         |\n+-----------+-----------+\n' +
+        '| a       b | éé      x |\n|           |         y |\n+-----------+-----------+\n',
+    );
   });
 
   test('csv quotes what has to be quoted', () => {

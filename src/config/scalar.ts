@@ -12,6 +12,8 @@ const SEXAGESIMAL = /^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$/;
 const FLOAT =
   /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?)$/;
 
+const SEXAGESIMAL_FLOAT = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$/;
+
 const SPECIAL = /^([-+]?)\.(?:(inf|Inf|INF)|(nan|NaN|NAN))$/;
 
 type Plain = Pick<ScalarTree, 'type' | 'text'>;
@@ -24,6 +26,7 @@ export function resolvePlain(word: string): Plain {
   const integer = resolveInteger(word);
   if (integer !== null) return { type: 'int', text: integer.toString() };
   if (FLOAT.test(word)) return { type: 'float', text: floatText(Number(word.replaceAll('_', ''))) };
+  if (SEXAGESIMAL_FLOAT.test(word)) return { type: 'float', text: floatText(sexagesimal(word)) };
   const [special, sign = ''] = SPECIAL.exec(word) ?? [];
   if (special !== undefined) {
     const isNan = word.toLowerCase().endsWith('nan');
@@ -32,6 +35,36 @@ export function resolvePlain(word: string): Plain {
     }
   }
   return { type: 'text', text: word };
+}
+
+/** 1:30.5 is 90.5: parts of sixty, added from the right as PyYAML does. */
+function sexagesimal(word: string): number {
+  const sign = word.startsWith('-') ? -1 : 1;
+  const parts = word.replace(/^[-+]/, '').replaceAll('_', '').split(':').reverse();
+  return sign * parts.reduce((sum, part, at) => sum + Number(part) * 60 ** at, 0);
+}
+
+/** What `!!float 3` and its like mean to PyYAML; null: an error. */
+export function resolveTagged(type: ScalarTree['type'], word: string): Plain | null {
+  if (type === 'text') return { type, text: word };
+  if (type === 'null') return { type, text: '' };
+  const value = resolvePlain(word);
+  if (type === 'bool') {
+    const lower = resolvePlain(word.toLowerCase());
+    return lower.type === 'bool' ? lower : null;
+  }
+  if (type === value.type) return value;
+  const number = word.replaceAll('_', '');
+  if (type === 'int') return /^[-+]?0*$/.test(number) && number !== '' ? resolvePlain('0') : null;
+  const isFloat = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(number);
+  return isFloat ? { type, text: floatText(Number(number)) } : null;
+}
+
+/** A plain key as JSON writes the Python value that it is: 010 is "8", on is "true". */
+export function keyText(word: string): string {
+  const { type, text } = resolvePlain(word);
+  if (type === 'null') return 'null';
+  return type === 'bool' ? text.toLowerCase() : text;
 }
 
 function resolveInteger(word: string): bigint | null {

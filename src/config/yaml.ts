@@ -3,7 +3,7 @@ import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap } from '
 import { ToolError } from '../errors.js';
 import { KEY_WORDS, SECRETS } from './keys.js';
 import { printable } from './printable.js';
-import { resolvePlain } from './scalar.js';
+import { keyText, resolvePlain, resolveTagged } from './scalar.js';
 import type { MapTree, ScalarTree, Tree } from './tree.js';
 
 type Yaml = typeof import('yaml');
@@ -11,6 +11,7 @@ type Yaml = typeof import('yaml');
 interface Reading {
   yaml: Yaml;
   doc: Document;
+  text: string;
   /** e.g. `file /etc/patroni.yml:12` for a position in the text. */
   sourceAt(node: Node): string;
   /** Each anchored node is read once: an alias shares it, so nested aliases cannot explode. */
@@ -50,6 +51,8 @@ export async function parseYamlValue(
   const clean = text.replace(/^\uFEFF/, '');
   const at = (offset: number): string => `${label}:${Math.max(1, lines.linePos(offset).line)}`;
   const doc = parseDocument(yaml, clean, lines, label);
+  const odd = UNPRINTABLE.exec(clean);
+  if (odd) throw bad(at(odd.index), 'a control character, which YAML has only in "\\x07"');
   const fault = doc.errors[0] ?? doc.warnings.find((warning) => warning.code !== TAG_CODE);
   if (fault) {
     const key = keyNear(clean, fault.pos[0]);
@@ -61,6 +64,7 @@ export async function parseYamlValue(
   const reading: Reading = {
     yaml,
     doc,
+    text: clean,
     sourceAt: (node) => at(node.range?.[0] ?? 0),
     known: new Map(),
     open: new Set(),
@@ -69,6 +73,9 @@ export async function parseYamlValue(
   if (doc.contents === null) return nullLeaf(`${label}:1`);
   return convert(reading, doc.contents, '', reading.sourceAt(doc.contents));
 }
+
+/** What PyYAML takes for no text, wherever it stands. */
+const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** Tags are judged by convert, which knows the ones that the failsafe schema does not. */
 const TAG_CODE = 'TAG_RESOLVE_FAILED';
@@ -118,7 +125,7 @@ function convertNode(reading: Reading, node: Node, key: string, from: string): T
       from,
     };
   }
-  return convertScalar(node as Scalar, key, from);
+  return convertScalar(node as Scalar, reading.text, key, from);
 }
 
 function convertAlias(reading: Reading, node: Alias, key: string, from: string): Tree {
@@ -127,8 +134,8 @@ function convertAlias(reading: Reading, node: Alias, key: string, from: string):
   return { ...convert(reading, target, key, from), from };
 }
 
-function convertScalar(node: Scalar, key: string, from: string): ScalarTree {
-  const written = typeof node.value === 'string' ? node.value : '';
+function convertScalar(node: Scalar, all: string, key: string, from: string): ScalarTree {
+  const written = writtenText(node, all);
   const plain = node.type === 'PLAIN' || node.type === undefined;
   const tag = node.tag;
   if (tag === undefined || tag === '!') {
@@ -137,10 +144,17 @@ function convertScalar(node: Scalar, key: string, from: string): ScalarTree {
   }
   const wanted = TAGS[tag];
   if (wanted === undefined) throw bad(from, `${name(key)} has a tag that Patroni does not know`);
-  if (wanted === 'text') return { kind: 'scalar', type: 'text', text: written, written, from };
-  const value = resolvePlain(written);
-  if (value.type !== wanted) throw bad(from, `${name(key)} is not what its tag says`);
+  const value = resolveTagged(wanted, written);
+  if (value === null) throw bad(from, `${name(key)} is not what its tag says`);
   return { kind: 'scalar', ...value, written, from };
+}
+
+/** PyYAML ends a block with a line feed only where the file has one. */
+function writtenText({ value, type, range }: Scalar, all: string): string {
+  if (typeof value !== 'string') return '';
+  const isBlock = type === 'BLOCK_LITERAL' || type === 'BLOCK_FOLDED';
+  const isLast = isBlock && (range?.[1] ?? 0) >= all.length && /[^ \n]$| *[^ \n] *$/.test(all);
+  return isLast ? value.replace(/\n$/, '') : value;
 }
 
 function convertMap(reading: Reading, node: YAMLMap, key: string, from: string): MapTree {
@@ -148,10 +162,11 @@ function convertMap(reading: Reading, node: YAMLMap, key: string, from: string):
   const merged = new Map<string, Tree>();
   for (const pair of node.items as Pair<Node, Node | null>[]) {
     const keyNode = reading.yaml.isAlias(pair.key) ? pair.key.resolve(reading.doc) : pair.key;
-    if (!reading.yaml.isScalar(keyNode)) continue; // a list as a key means nothing to Patroni
-    const word = String(keyNode.value);
-    const inner = key === '' ? word : `${key}.${word}`;
     const source = reading.sourceAt(pair.key);
+    if (!reading.yaml.isScalar(keyNode)) throw bad(source, 'a list or a mapping is no key');
+    const plain = keyNode.type === 'PLAIN' && keyNode.tag === undefined;
+    const word = plain ? keyText(String(keyNode.value)) : String(keyNode.value);
+    const inner = key === '' ? word : `${key}.${word}`;
     const value = pair.value ? convert(reading, pair.value, inner, source) : nullLeaf(source);
     if (word === '<<' && keyNode.type === 'PLAIN') addMerged(merged, value, key);
     else {

@@ -1,6 +1,7 @@
 /** $EDITOR on a file of our own, which stays where it is until the edit has come through. */
 import { ToolError } from '../errors.js';
 import type { Tool } from '../tool.js';
+import { utf8 } from './input.js';
 
 /** An edit and the configuration it was made from, on disk. */
 export interface EditFile {
@@ -36,12 +37,10 @@ export async function edit(
 export async function keptEdit(file: string): Promise<{ text: string; base: string }> {
   const { readFile } = await import('node:fs/promises');
   try {
-    const [text, base] = await Promise.all([
-      readFile(file, 'utf8'),
-      readFile(`${file}${BASE}`, 'utf8'),
-    ]);
-    return { text, base };
+    const [text, base] = await Promise.all([readFile(file), readFile(`${file}${BASE}`, 'utf8')]);
+    return { text: utf8(text, file), base };
   } catch (error) {
+    if (error instanceof ToolError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     throw new ToolError('usage', `${file} is no edit that was kept: ${code}`, { cause: error });
   }

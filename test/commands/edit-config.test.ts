@@ -254,6 +254,21 @@ describe('edit-config', () => {
     expect(cluster.dcs.calls).not.toContain('txn');
   });
 
+  test('text that is not UTF-8 is refused, not mangled', async () => {
+    const cluster = stage();
+    const path = join(folder, 'latin1.yaml');
+    writeFileSync(
+      path,
+      Buffer.from("postgresql: {parameters: {archive_command: 'cp /b\xe4'}}", 'latin1'),
+    );
+    const done = await edit(cluster, '--apply', path, '--force');
+    expect([done.code, done.out]).toEqual([1, '']);
+    expect(done.err).toBe(`Error: ${path}:1: this is not UTF-8\n`);
+    expect(cluster.dcs.calls).not.toContain('txn');
+    const sql = await runFake(cluster, ['query', '-f', path]);
+    expect([sql.code, sql.err]).toEqual([1, done.err]);
+  });
+
   test('an empty file name is none', async () => {
     const cluster = stage();
     const done = await edit(cluster, '--apply', '', '--replace', '', '-s', 'ttl=40', '--force');
@@ -371,7 +386,8 @@ describe('edit-config --wait', () => {
       clock,
       call: async (_, apiUrl, path) => {
         expect(path).toBe('/config');
-        const gone = fake.cluster.keys['/service/demo/members/pg3']?.includes(apiUrl) && !loops.pg3;
+        const gone =
+          fake.cluster.keys['/service/demo/members/pg3']?.includes(apiUrl) && !loops['pg3'];
         if (gone) return { kind: 'not_sent', reason: 'gone' };
         const text = now < 1 ? '{}' : await stored(fake.cluster);
         const json = JSON.parse(text) as JsonValue;

@@ -2,6 +2,7 @@
 import { type Answer, type Goal, type Progress, type WaitFor } from '../cluster/outcome.js';
 import type { Cluster, Snapshot } from '../cluster/model.js';
 import { planOf, type Plan } from '../cluster/plan.js';
+import { holdersOf, type Holder } from '../cluster/preflight/holders.js';
 import { streamsFromRemote } from '../cluster/preflight/leader.js';
 import { sameName, viewOf, type View } from '../cluster/roles.js';
 import { ToolError, type Evidence } from '../errors.js';
@@ -29,7 +30,10 @@ const TABLE_WAITS_MS = 3000;
 export async function act(change: Change, now: Snapshot, first: Snapshot): Promise<Conclusion> {
   const { tool, options, reading, request, story, report } = change;
   const { plan } = story;
-  if (request.terminateLogical) await terminateLogical(tool, now.cluster, plan, report);
+  const ended = request.terminateLogical
+    ? await terminateLogical(tool, now.cluster, plan, report)
+    : [];
+  const holders = holdersOf(now, first).filter(({ pid }) => !ended.includes(pid));
   const { read, cluster } = await readKeys(tool, reading.scope, reading.group);
   if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
   if (tool.signal.aborted) throw notSentYet(plan);
@@ -52,18 +56,16 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
     },
     {
       step: ({ name, atMs, member, said }) => report({ step: name, atMs, member, said }),
-      holding: (stoppingMs) =>
-        report({
-          step: 'holding',
-          atMs: tool.clock.nowMs(),
-          member: plan.leader,
-          said: holdersText(plan, stoppingMs),
-        }),
+      holding: (stoppingMs) => {
+        const atMs = tool.clock.nowMs();
+        const said = holdersText(plan.leader, holders, stoppingMs, atMs);
+        report({ step: 'holding', atMs, member: plan.leader, said });
+      },
     },
   );
   story.sent = followed.sent;
   story.progress = followed.progress;
-  return concluded(change, followed, first);
+  return concluded(change, followed, first, holders);
 }
 
 function movedAway(cluster: Cluster, leader: string | null): ToolError {
@@ -121,13 +123,14 @@ async function concluded(
   change: Change,
   { verdict, progress, sent }: Followed,
   first: Snapshot,
+  holders: readonly Holder[],
 ): Promise<Conclusion> {
   const { plan } = change.story;
   if (verdict === null && sent === null) throw notSentYet(plan);
   if (verdict === null) return stoppedWaiting(change, progress);
   const { ending, code, words } = verdict;
   const conclusion: Conclusion = { ending, code, message: words };
-  const hint = nextStep(code, plan);
+  const hint = nextStep(code, plan, holders);
   if (hint !== undefined) conclusion.hint = hint;
   if (ending === 'error' || ending === 'failed') {
     const why = await whyNot(change, first);

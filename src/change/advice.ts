@@ -1,6 +1,7 @@
 /** What to do next, and why Patroni said no: the words behind a verdict. */
 import type { Plan } from '../cluster/plan.js';
 import { argumentOf } from '../cluster/preflight/context.js';
+import type { Holder } from '../cluster/preflight/holders.js';
 import type { Evidence } from '../errors.js';
 
 /** The cluster of a plan as a command to be typed names it. */
@@ -9,7 +10,11 @@ export function planArgument({ cluster, group }: Plan): string {
 }
 
 /** The next step for the operator; undefined when there is nothing to say. */
-export function nextStep(code: string, plan: Plan): string | undefined {
+export function nextStep(
+  code: string,
+  plan: Plan,
+  holders: readonly Holder[] = [],
+): string | undefined {
   const { kind } = plan;
   const cluster = planArgument(plan);
   const look = `look with: patctl status ${cluster}`;
@@ -26,7 +31,7 @@ export function nextStep(code: string, plan: Plan): string | undefined {
     case 'still_pending':
       return `the request may still be carried out${byResume(plan)}; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
     case 'still_stopping':
-      return `the ${kind} goes on by itself; ${holdersAdvice(plan) ?? look}`;
+      return `the ${kind} goes on by itself; ${holdersAdvice(plan.leader, holders) ?? look}`;
     case 'no_leader':
     case 'no_trace':
       return `do not repeat it before you know how it stands; ${look}`;
@@ -41,22 +46,38 @@ function byResume({ checks }: Plan): string {
   return isPaused ? ', at the latest when the cluster is resumed' : '';
 }
 
-/** The commands that free a shutdown from its logical clients, on the host: no login is possible any more. */
-function holdersAdvice(plan: Plan): string | null {
-  if (plan.logical.length === 0) return null;
-  const pids = plan.logical.map(({ pid }) => pid).join(' ');
-  return `on the host of ${plan.leader ?? 'the leader'}: kill -TERM ${pids}`;
+/** The command that frees a shutdown from its logical clients, on the host: no login is possible any more. */
+function holdersAdvice(leader: string | null, holders: readonly Holder[]): string | null {
+  const pids = holders.filter(({ kind }) => kind === 'logical').map(({ pid }) => pid);
+  if (pids.length === 0) return null;
+  return `on the host of ${leader ?? 'the leader'}: kill -TERM ${pids.join(' ')}`;
 }
 
-/** Whom the shutdown waits for. */
-export function holdersText(plan: Plan, stoppingMs: number): string {
-  const who = plan.logical.map(({ pid, applicationName, clientAddr, slotName }) => {
-    const from = clientAddr === null ? 'a local socket' : clientAddr;
-    return `${applicationName || 'a client'} (pid ${pid}, from ${from}, slot ${slotName ?? '?'})`;
-  });
-  const since = `${plan.leader ?? 'the leader'} has been stopping for ${Math.round(stoppingMs / 1000)} s`;
-  if (who.length === 0) return `${since}; a clean shutdown waits for every walsender and archiving`;
-  return `${since}; it waits for ${who.join(', ')}; ${holdersAdvice(plan) ?? ''}`;
+/** Whom the shutdown waits for, as far as the readings before it showed who stands still. */
+export function holdersText(
+  leader: string | null,
+  holders: readonly Holder[],
+  stoppingMs: number,
+  nowMs: number,
+): string {
+  const since = `${leader ?? 'the leader'} has been stopping for ${Math.round(stoppingMs / 1000)} s`;
+  if (holders.length === 0)
+    return `${since}; a clean shutdown waits for every walsender and archiving`;
+  const who = holders.map((holder) => holderText(holder, nowMs)).join(', ');
+  const advice = holdersAdvice(leader, holders);
+  return `${since}; it waits for ${who}${advice === null ? '' : `; ${advice}`}`;
+}
+
+function holderText(holder: Holder, nowMs: number): string {
+  const { kind, applicationName, pid, clientAddr, slotName, stillSinceMs, timeoutMs } = holder;
+  const what = kind === 'logical' ? 'client' : 'standby';
+  const still = Math.max(0, Math.round((nowMs - stillSinceMs) / 1000));
+  const end =
+    kind === 'physical' && timeoutMs !== null
+      ? `, given up after ${Math.round(timeoutMs / 1000)} s of silence`
+      : '';
+  const facts = `pid ${pid}, from ${clientAddr ?? 'a local socket'}, slot ${slotName ?? 'none'}`;
+  return `${applicationName || `a ${what}`} (${facts}, nothing confirmed for ${still} s${end})`;
 }
 
 /** Everything a fresh plan has against the request: the reasons Patroni does not give. */

@@ -9,20 +9,21 @@ import type { Tool } from '../tool.js';
 /** A client that reconnects at once needs about so long; those that came back are ended once more. */
 const RETURN_MS = 300;
 
-/** Ends exactly the stuck ones of the plan, and those of the same slots that came back, once more. */
+/** Ends exactly the stuck ones of the plan, and those of the same slots that came back, once more; all their pids. */
 export async function terminateLogical(
   tool: Tool,
   cluster: Cluster,
   plan: Plan,
   report: (event: ProgressEvent) => void,
-): Promise<void> {
+): Promise<number[]> {
   const stuck = plan.logical.filter((holder) => holder.stuck);
-  if (stuck.length === 0) return;
+  if (stuck.length === 0) return [];
   const target = addressOf(cluster, plan);
   await end(tool, target, stuck.map(targetOf), plan, report);
   await tool.clock.wait(RETURN_MS, tool.signal);
   const back = await returned(tool, target, stuck);
   if (back.length > 0) await end(tool, target, back, plan, report);
+  return [...stuck, ...back].map(({ pid }) => pid);
 }
 
 function addressOf(cluster: Cluster, plan: Plan): PgTarget {

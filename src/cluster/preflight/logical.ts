@@ -14,7 +14,7 @@ const STATUS_INTERVAL_MS = 10_000;
 const GRACE_MS = 2000;
 
 /** What stands still: proven by a reply that confirms nothing, or by silence that lasts too long. */
-export function isStuck(ctx: Context, row: Walsender): boolean {
+export function isStuck(ctx: Pick<Context, 'now' | 'before'>, row: Walsender): boolean {
   const stood = stands(ctx, row);
   if (stood === false || (unconfirmedBytes(row) ?? 0) === 0) return false;
   const age = row.replyAgeMs;
@@ -25,7 +25,7 @@ export function isStuck(ctx: Context, row: Walsender): boolean {
 }
 
 /** A client that has never confirmed anything reports no position: then its slot tells how far it was. */
-export function logicalRows({ leaderSql }: Context): Walsender[] {
+export function logicalRows({ leaderSql }: Pick<Context, 'leaderSql'>): Walsender[] {
   const slots = leaderSql?.slots ?? [];
   const rows = (leaderSql?.walsenders ?? []).filter(({ slotType }) => slotType === 'logical');
   return rows.map((row) => {

@@ -4,7 +4,7 @@ import type { PlanCheck } from '../plan.js';
 import { sameName } from '../roles.js';
 import { plural, seconds } from '../words.js';
 import { bad, isGone, ok, sqlNotRead, type Context } from './context.js';
-import { stands, unconfirmedBytes } from './standstill.js';
+import { stillSenders, unconfirmedBytes } from './standstill.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 
@@ -28,7 +28,7 @@ export function physicalWalsenders(ctx: Context): PlanCheck | null {
       row.state !== 'backup' &&
       !isCandidate(ctx, row.applicationName),
   );
-  const still = rows.filter((row) => stands(ctx, row) === true);
+  const still = stillSenders(ctx).filter((row) => rows.includes(row));
   if (still.length === 0)
     return ok(name, `no other standby stands still (${plural(rows.length, 'other')} connected)`);
   const evidence = still.map((row) =>

@@ -64,6 +64,18 @@ export function whyStill(readings: Readings, one: MemberView): string | null {
   return confirmsNothing(readings, sql, one.row.pid) ?? saysNothing(sql, one.row.replyAgeMs);
 }
 
+/** The leader's physical walsenders, of members and others, that confirm nothing or have long said nothing. */
+export function stillSenders(readings: Readings): Walsender[] {
+  const sql = leaderSqlOf(readings.view);
+  if (sql === null) return [];
+  return sql.walsenders.filter(
+    (row) =>
+      row.slotType !== 'logical' &&
+      row.state !== 'backup' &&
+      (stands(readings, row) === true || saysNothing(sql, row.replyAgeMs) !== null),
+  );
+}
+
 function leaderSqlOf({ leader }: View): SqlStatus | null {
   return leader?.sql.ok ? leader.sql.value : null;
 }

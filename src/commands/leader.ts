@@ -12,6 +12,10 @@ interface LeaderOptions extends WitnessOptions {
   group?: number;
 }
 
+interface LeaderOnlyOptions extends LeaderOptions {
+  standby?: boolean;
+}
+
 const ROLES = ['any', 'leader', 'primary', 'replica', 'sync', 'standby-leader'] as const;
 
 interface MembersOptions extends LeaderOptions {
@@ -24,9 +28,10 @@ export function leaderCommand(tool: Tool, finish: Finish): Command {
       'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
     )
     .argument('[cluster]')
-    .option('--group <number>', 'Citus group', parseCount);
+    .option('--group <number>', 'Citus group', parseCount)
+    .option('--standby', 'Print a standby leader too, of a cluster that follows another');
   return addWitnessOptions(command).action(
-    async (cluster: string | undefined, options: LeaderOptions) =>
+    async (cluster: string | undefined, options: LeaderOnlyOptions) =>
       finish(await leader(tool, cluster, options)),
   );
 }
@@ -54,10 +59,10 @@ async function readView(
 async function leader(
   tool: Tool,
   cluster: string | undefined,
-  options: LeaderOptions,
+  options: LeaderOnlyOptions,
 ): Promise<Ending> {
   const view = await readView(tool, cluster, options);
-  const { leaderName } = view.snapshot.cluster;
+  const { leaderName, config } = view.snapshot.cluster;
   if (leaderName === null) {
     const primaries = view.primaries.map(({ name }) => name).join(', ');
     throw new ToolError(
@@ -73,6 +78,8 @@ async function leader(
   if (unverified || observed === 'primary' || observed === 'standby leader') {
     const others = view.primaries.filter(({ name }) => name !== leaderName);
     if (others.length > 0) throw falseClaim(view, `${others[0]?.name ?? ''} is a primary too`);
+    const isStandby = unverified ? config?.standbyCluster : observed === 'standby leader';
+    if (isStandby && options.standby !== true) throw noPrimary(leaderName);
     tool.io.out(`${oneLine(leaderName)}\n`);
     return 'ok';
   }
@@ -82,6 +89,14 @@ async function leader(
     });
   }
   throw falseClaim(view, `${leaderName} holds the leader key and is ${observed ?? 'no member'}`);
+}
+
+/** Scripts write to whom `leader` names: a standby leader takes no writes. */
+function noPrimary(name: string): ToolError {
+  return new ToolError('error', `no member is a primary: ${name} is a standby leader`, {
+    code: 'standby_leader',
+    hint: 'the cluster follows another; --standby prints the standby leader',
+  });
 }
 
 function falseClaim(view: View, message: string): ToolError {

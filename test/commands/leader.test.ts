@@ -1,0 +1,57 @@
+/** `leader` and `members`: what a script reads, and how it ends. */
+import { describe, expect, test } from 'vitest';
+import type { Reading, RestStatus } from '../../src/cluster/model.js';
+import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
+
+/** The golden cluster `off`, which pg1 leads, with other answers. */
+function off(values: Record<string, Partial<RestStatus> | null> = {}): FakeCluster {
+  const cluster = recorded('off');
+  const rest: Record<string, Reading<RestStatus>> = { ...cluster.rest };
+  for (const [name, value] of Object.entries(values)) {
+    const reading = rest[name];
+    if (!reading?.ok) throw new Error(`there is no ${name}`);
+    rest[name] = value ? { ...reading, value: { ...reading.value, ...value } } : UNREACHABLE;
+  }
+  return { ...cluster, rest };
+}
+
+async function leader(cluster: FakeCluster, ...args: string[]) {
+  const { code, out, err } = await runFake(cluster, ['leader', ...args]);
+  return { code, out, err: err.split('\n')[0] };
+}
+
+describe('leader', () => {
+  test('prints the primary', async () => {
+    expect(await leader(off())).toMatchObject({ code: 0, out: 'pg1\n' });
+    expect(await leader(off(), '--standby')).toMatchObject({ code: 0, out: 'pg1\n' });
+    expect(await leader(off(), '--verify', 'off')).toMatchObject({ code: 0, out: 'pg1\n' });
+  });
+
+  test.each([[[]], [['--verify', 'off']]])('a standby cluster has none (%j)', async (args) => {
+    const standby = off({ pg1: { location: null, receivedLocation: 1n } });
+    standby.keys['/service/demo/config'] = '{"standby_cluster":{"host":"elsewhere"}}';
+    const none = await leader(standby, ...args);
+    expect(none).toMatchObject({ code: 1, out: '' });
+    expect(none.err).toContain('no member is a primary: pg1 is a standby leader');
+    const asked = await leader(standby, '--standby', ...args);
+    expect(asked).toMatchObject({ code: 0, out: 'pg1\n' });
+  });
+
+  test('a false claim is 4, no leader 1, silence 3', async () => {
+    const replica = { location: null, receivedLocation: 1n };
+    expect(await leader(off({ pg1: replica }))).toMatchObject({ code: 4, out: '' });
+    expect(await leader(off({ pg2: { location: 1n } }))).toMatchObject({ code: 4, out: '' });
+    expect(await leader(off({ pg1: null }))).toMatchObject({ code: 3, out: '' });
+    const { keys, rest } = off({ pg1: replica });
+    delete keys['/service/demo/leader'];
+    expect(await leader({ keys, rest: rest ?? {} })).toMatchObject({ code: 1, out: '' });
+  });
+});
+
+test('members by the role they are seen in', async () => {
+  const names = async (...args: string[]) =>
+    (await runFake(off(), ['members', ...args])).out.trim().split('\n').join(' ');
+  expect(await names()).toBe('pg1 pg2 pg3');
+  expect(await names('-r', 'primary')).toBe('pg1');
+  expect(await names('-r', 'replica')).toBe('pg2 pg3');
+});

@@ -62,8 +62,8 @@ async function byDcs(
   const { namespace, group: configured } = await tool.config();
   const group = options.group ?? configured;
   const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
-  const cluster = parseFleet(read, namespace).find((one) =>
-    one.members.some((member) => member.name === name),
+  const cluster = parseFleet(read, namespace).find(
+    (one) => one.scope === scope && one.members.some((member) => member.name === name),
   );
   if (!cluster) return `${name} has no member key`;
   if (cluster.leaderName === null) return 'there is no leader to compare with';

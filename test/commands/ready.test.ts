@@ -117,6 +117,11 @@ describe('by the DCS', () => {
     expect(demoted).toEqual({ code: 1, said: 'not ready: the leader pg1 is replica' });
   });
 
+  test('a member of another cluster is none of an empty name', async () => {
+    const run = await runFake(recorded('off'), ['ready', 'pg2', '--cluster', '']);
+    expect([run.code, run.out]).toEqual([1, 'not ready: pg2 has no member key\n']);
+  });
+
   test.each(['pg1', 'pg2'])('3 when %s does not answer', async (name) => {
     const run = await byDcs((rest) => (rest[name] = UNREACHABLE));
     expect(run.code).toBe(3);

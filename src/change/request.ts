@@ -37,8 +37,8 @@ function offsetForm(iso: string): string {
 }
 
 /**
- * Sends the request to the leader, or without one to the first member that can be connected to, the
- * candidate before the others. Sent at most once: only what surely was not sent is tried at the next.
+ * Sends the request to the leader; a failover, which every Patroni takes, to the first member that can be
+ * connected to, the leader and the candidate before the others. Sent at most once: only what surely was not sent is tried at the next.
  * ToolError `unreachable` when nobody could be connected to.
  */
 export async function sendOverRest(
@@ -91,9 +91,9 @@ function isTooOld(plan: Plan, { status, body }: RestAnswer): boolean {
 
 function targets(cluster: Cluster, plan: Plan): Member[] {
   const named = (name: string | null) => cluster.members.filter((one) => one.name === name);
-  if (plan.leader !== null) return named(plan.leader);
-  const others = cluster.members.filter((one) => one.name !== plan.candidate);
-  return [...named(plan.candidate), ...others];
+  if (plan.kind === 'switchover' && plan.leader !== null) return named(plan.leader);
+  const first = [...named(plan.leader), ...named(plan.candidate)];
+  return [...first, ...cluster.members.filter((one) => !first.includes(one))];
 }
 
 export function notSentYet(plan: Plan): ToolError {
@@ -101,8 +101,11 @@ export function notSentYet(plan: Plan): ToolError {
 }
 
 function unreachable(plan: Plan, reasons: { member: string; reason: string }[]): ToolError {
-  const whose = plan.leader === null ? "no member's" : `${plan.leader}'s`;
-  const what = plan.leader === null ? 'answers' : 'does not answer';
+  const { kind, leader } = plan;
+  const byLeader = kind === 'switchover' && leader !== null;
+  const whose = byLeader ? `${leader}'s` : "no member's";
+  const what = byLeader ? 'does not answer' : 'answers';
+  const onExpiry = leader === null ? '' : `, and not before the lock of ${leader} expires`;
   return new ToolError('unreachable', `${whose} REST API ${what}; nothing was sent`, {
     code: 'rest_unreachable',
     evidence: reasons.map(({ member, reason }) => ({
@@ -112,9 +115,9 @@ function unreachable(plan: Plan, reasons: { member: string; reason: string }[]):
     })),
     hint:
       '--via dcs writes the request into the DCS instead; it is carried out only if ' +
-      (plan.leader === null
-        ? 'the candidate is alive'
-        : `${plan.leader}'s Patroni is alive and merely cannot be reached from here`),
+      (byLeader
+        ? `${leader}'s Patroni is alive and merely cannot be reached from here`
+        : `the candidate is alive${onExpiry}`),
   });
 }
 

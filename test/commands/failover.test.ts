@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { answered, changeWorld, PREFIX, promote, runIn } from './change-world.js';
+import { describe, expect, test } from 'vitest';
+import { UNREACHABLE } from '../support/fake-world.js';
+import { answered, changeWorld, PREFIX, promote, runIn, type ChangeWorld } from './change-world.js';
 
 test('wants a candidate, in patronictl words', async () => {
   const world = changeWorld();
@@ -16,6 +17,45 @@ test('with a leader: asked of the leader, at /failover, with the candidate only'
   expect(run.code).toBe(0);
   expect(world.sent).toMatchObject([{ path: '/failover', body: { candidate } }]);
   expect(run.out).toContain(`Successfully failed over to "${candidate}"`);
+});
+
+async function apiUrlOf({ dcs }: ChangeWorld, name: string): Promise<string> {
+  const { kvs } = await dcs.range(PREFIX);
+  const member = kvs.find(({ key }) => key === `${PREFIX}members/${name}`);
+  return (JSON.parse(member?.value ?? '{}') as { api_url: string }).api_url;
+}
+
+describe('the leader holds the lock and is dead', () => {
+  const dead = () => {
+    const world = changeWorld();
+    const [candidate = ''] = world.replicas;
+    world.rest[world.leader] = UNREACHABLE;
+    const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
+    return { world, candidate, args };
+  };
+
+  test('the candidate takes the request, and the lock when it expires', async () => {
+    const { world, candidate, args } = dead();
+    world.answer = ({ body }) => {
+      world.dcs.put(`${PREFIX}leader`, (body as { candidate: string }).candidate);
+      return answered(503, 'Failover status unknown');
+    };
+    const run = await runIn(world, [...args, '--wait', 'leader']);
+    expect([run.code, run.err]).toEqual([0, expect.stringContaining('holds the leader lock')]);
+    expect(world.sent).toMatchObject([{ to: await apiUrlOf(world, candidate) }]);
+  });
+
+  test('nobody can be asked: exit 3, and when --via dcs would be carried out', async () => {
+    const { world, args } = dead();
+    world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
+    const run = await runIn(world, args);
+    expect(run.code).toBe(3);
+    expect(run.err).toContain("no member's REST API answers; nothing was sent");
+    expect(run.err).toContain(
+      `carried out only if the candidate is alive, and not before the lock of ${world.leader} expires`,
+    );
+    expect(await world.failoverKey()).toBe('{}');
+  });
 });
 
 test('without a leader: the candidate is asked first, others only when it surely was not', async () => {

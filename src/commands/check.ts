@@ -1,6 +1,7 @@
 /** `patctl check`: whether a cluster is what it claims to be, for monitoring, CI and the first minute. */
 import { Command, Option } from 'commander';
 import {
+  CHECK_EXITS,
   checkDocument,
   checkedCluster,
   hasPersisted,
@@ -102,30 +103,34 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
     .option('--list', 'Print the catalogue of findings')
     .option('--explain <code>', 'Print what a finding means and what to do');
   return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
-    if (options.list === true || options.explain !== undefined) {
-      await printCatalogue(tool, options);
-      return finish('ok');
+    try {
+      finish(await run(tool, names, options));
+    } catch (error) {
+      throw asUnknown(tool, error, options.format);
     }
-    if (options.writeExpect === true) {
-      await writeExpect(tool, names, options);
-      return finish('ok');
-    }
-    finish(await check(tool, names, options));
   });
 }
 
-async function check(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
-  try {
-    const overrides = overridesOf(options);
-    const clusters = await checkClusters(tool, names, options, overrides);
-    const document = checkDocument(clusters);
-    const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
-    const texts = { color: tool.io.outColor, verbose: options.verbose ?? false, codes };
-    tool.io.out(await checkText(options.format, document, texts));
-    return document.exit;
-  } catch (error) {
-    throw asUnknown(tool, error, options.format);
+async function run(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
+  if (options.list === true || options.explain !== undefined) {
+    await printCatalogue(tool, options);
+    return CHECK_EXITS.ok;
   }
+  if (options.writeExpect === true) {
+    await writeExpect(tool, names, options);
+    return CHECK_EXITS.ok;
+  }
+  return check(tool, names, options);
+}
+
+async function check(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
+  const overrides = await overridesOf(tool, options);
+  const clusters = await checkClusters(tool, names, options, overrides);
+  const document = checkDocument(clusters);
+  const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
+  const texts = { color: tool.io.outColor, verbose: options.verbose ?? false, codes };
+  tool.io.out(await checkText(options.format, document, texts));
+  return document.exit;
 }
 
 /**
@@ -141,17 +146,39 @@ function asUnknown(tool: Tool, error: unknown, format: CheckFormat): unknown {
   return new ToolError('unreachable', message, options);
 }
 
-function overridesOf(options: CheckOptions): Overrides {
+/** What the flags and the configuration file (`patctl.check`) make of the severities; a flag wins. */
+async function overridesOf(tool: Tool, options: CheckOptions): Promise<Overrides> {
   const { only = [], ignore = [], warn = [], critical = [] } = options;
   const known = new Set(CATALOGUE.map(({ code }) => code));
   const wrong = [...only, ...ignore, ...warn, ...critical].filter((code) => !known.has(code));
-  if (wrong.length > 0) {
-    throw new ToolError('usage', `there is no finding ${wrong.join(', ')}`, {
-      code: 'unknown_finding',
-      hint: 'patctl check --list names them all',
+  if (wrong.length > 0) throw unknownFinding(wrong.join(', '));
+  const { checkCodes, checkUnknown = [] } = await tool.config();
+  const [nothing] = checkUnknown;
+  if (nothing !== undefined) {
+    throw new ToolError('usage', `${nothing.from}: patctl.check.${nothing.value} means nothing`, {
+      hint: 'it may hold limits, and lists of codes under ignore, warn and critical',
     });
   }
-  return { only, ignore, warn, critical, requireSql: options.require === 'sql' };
+  const given = new Set([...only, ...ignore, ...warn, ...critical]);
+  const configured = (name: 'ignore' | 'warn' | 'critical'): string[] =>
+    (checkCodes?.[name] ?? []).flatMap(({ value, from }) => {
+      if (!known.has(value)) throw unknownFinding(value, `${from}: patctl.check.${name}: `);
+      return given.has(value) ? [] : [value];
+    });
+  return {
+    only,
+    ignore: [...ignore, ...configured('ignore')],
+    warn: [...warn, ...configured('warn')],
+    critical: [...critical, ...configured('critical')],
+    requireSql: options.require === 'sql',
+  };
+}
+
+function unknownFinding(code: string, where = ''): ToolError {
+  return new ToolError('usage', `${where}there is no finding ${code}`, {
+    code: 'unknown_finding',
+    hint: 'patctl check --list names them all',
+  });
 }
 
 /** Flags, then the configuration file (`patctl.check`), then the defaults. */
@@ -388,12 +415,7 @@ async function printCatalogue(tool: Tool, { list, explain, format }: CheckOption
   const { pageText } = await import('../cluster/checks/pages.js');
   if (explain !== undefined) {
     const page = pageText(explain);
-    if (page === null) {
-      throw new ToolError('usage', `there is no finding ${explain}`, {
-        code: 'unknown_finding',
-        hint: 'patctl check --list names them all',
-      });
-    }
+    if (page === null) throw unknownFinding(explain);
     return tool.io.out(page);
   }
   if (!list) return;

@@ -64,6 +64,10 @@ export interface Config {
   logins: PgLogin[];
   /** Limits of `patctl check` out of the file (`patctl.check.max_lag` and so on), as written. */
   checkLimits?: Record<string, { value: string; from: string }>;
+  /** Codes of findings there that are to be ignored, called a warning, or called critical. */
+  checkCodes?: Record<'ignore' | 'warn' | 'critical', { value: string; from: string }[]>;
+  /** Keys below `patctl.check` that mean nothing. */
+  checkUnknown?: { value: string; from: string }[];
   sources: SourcedValue[];
   /** Things worth a warning on stderr, e.g. a key that patctl ignores. */
   warnings: string[];

@@ -9,7 +9,15 @@ import { configLogins } from './logins.js';
 import { printable } from './printable.js';
 import { makeReader, type Reader } from './read.js';
 import { restSettings } from './rest.js';
-import { emptyMap, lookUp, mergeTrees, withLeaf, withoutEntries, type MapTree } from './tree.js';
+import {
+  emptyMap,
+  lookUp,
+  mergeTrees,
+  withLeaf,
+  withoutEntries,
+  wrongValue,
+  type MapTree,
+} from './tree.js';
 import { parseYaml } from './yaml.js';
 
 export interface LoadInput {
@@ -55,7 +63,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     etcd: etcd.settings,
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
-    ...checkLimits(reader),
+    ...checkSettings(reader),
     sources: [
       {
         key: 'config_file',
@@ -64,6 +72,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
       },
       ...sources,
       logLevelSource(env, warnings),
+      ...libpqSources(env),
     ],
     warnings: warnings.map(printable),
   };
@@ -77,11 +86,33 @@ const CHECK_LIMITS = [
   'max_creating',
   'max_slot_retain',
 ] as const;
+/** Lists of codes there. */
+const CHECK_CODES = ['ignore', 'warn', 'critical'] as const;
 
-function checkLimits(reader: Reader): Pick<Config, 'checkLimits'> {
-  const found = CHECK_LIMITS.map((name) => [name, reader.text(`patctl.check.${name}`)] as const);
-  const given = found.flatMap(([name, read]) => (read ? [[name, read] as const] : []));
-  return given.length === 0 ? {} : { checkLimits: Object.fromEntries(given) };
+type CheckSettings = Pick<Config, 'checkLimits' | 'checkCodes' | 'checkUnknown'>;
+
+/** What is below `patctl.check`; `check` alone judges codes and unknown keys, the other commands go on. */
+function checkSettings(reader: Reader): CheckSettings {
+  const section = lookUp(reader.tree, 'patctl.check');
+  if (section === null || (section.kind === 'scalar' && section.type === 'null')) return {};
+  if (section.kind !== 'map') throw wrongValue('patctl.check', section.from, 'must be a mapping');
+  const limits = CHECK_LIMITS.flatMap((name) => {
+    const read = reader.text(`patctl.check.${name}`);
+    return read ? [[name, read] as const] : [];
+  });
+  const [ignore, warn, critical] = CHECK_CODES.map((name) =>
+    (reader.list(`patctl.check.${name}`)?.items ?? []).map(({ value, from }) => ({
+      value: value.trim(),
+      from,
+    })),
+  );
+  const known = new Set<string>([...CHECK_LIMITS, ...CHECK_CODES]);
+  const unknown = [...section.entries].filter(([name]) => !known.has(name));
+  return {
+    checkLimits: Object.fromEntries(limits),
+    checkCodes: { ignore: ignore ?? [], warn: warn ?? [], critical: critical ?? [] },
+    checkUnknown: unknown.map(([name, { from }]) => ({ value: printable(name), from })),
+  };
 }
 
 /** The log level that patronictl would take, by the same three variables. */
@@ -228,6 +259,16 @@ function readAny(
   const found =
     type === 'bool' ? reader.bool(key) : type === 'int' ? reader.int(key) : reader.text(key);
   return found && { value: String(found.value), from: found.from };
+}
+
+/** libpq's variables that make a login, where they are set: they come before the configuration's. */
+function libpqSources(env: Env): SourcedValue[] {
+  return ['PGUSER', 'PGPASSWORD', 'PGSERVICE', 'PGPASSFILE', 'PGDATABASE'].flatMap((name) => {
+    const value = env[name];
+    if (value === undefined || value === '') return [];
+    const shown = name === 'PGPASSWORD' ? MASK : printable(value);
+    return [{ key: name, value: shown, source: `environment ${name}` }];
+  });
 }
 
 /** Python's names of levels, which are what these variables hold. */

@@ -298,6 +298,56 @@ describe('what the user makes of it', () => {
     expect(refused.code).toBe(3);
   });
 
+  test('codes come from the configuration file too, and a flag wins', async () => {
+    const env = (text: string) => ({
+      PATRONI_CONFIGURATION: `scope: demo\npatctl: {check: ${text}}\n`,
+    });
+    const run = (text: string, ...args: string[]) =>
+      runFake(mismatched(), ['check', '--settle', '0', ...args], env(text));
+    const both = '[sync_role_mismatch, sync_unclaimed]';
+    expect((await run('{}')).code).toBe(2);
+    expect((await run(`{ignore: ${both}}`)).code).toBe(0);
+    expect((await run('{ignore: "sync_role_mismatch, sync_unclaimed"}')).code).toBe(0);
+    expect((await run('{warn: [sync_role_mismatch]}')).code).toBe(1);
+    expect((await run('{warn: [sync_role_mismatch], critical: [sync_unclaimed]}')).code).toBe(2);
+    expect((await run(`{ignore: ${both}}`, '--only', 'sync_role_mismatch')).code).toBe(2);
+    expect((await run(`{ignore: ${both}}`, '--warn', 'sync_role_mismatch')).code).toBe(1);
+    expect(
+      (await run('{warn: [sync_role_mismatch]}', '--critical', 'sync_role_mismatch')).code,
+    ).toBe(2);
+    expect((await run('{critical: [sync_unclaimed]}', '--ignore', 'sync_role_mismatch')).code).toBe(
+      2,
+    );
+  });
+
+  test.each([
+    ['ignore: [nonsense]', 'patctl.check.ignore: there is no finding nonsense'],
+    ['warn: nonsense', 'patctl.check.warn: there is no finding nonsense'],
+    ['ignroe: [paused]', 'patctl.check.ignroe means nothing'],
+    ['ignore: {paused: true}', 'patctl.check.ignore must be a list'],
+  ])('the configuration %s is refused with its place', async (line, problem) => {
+    const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    try {
+      const file = `${folder}/patctl.yml`;
+      writeFileSync(file, `scope: demo\npatctl:\n  check:\n    ${line}\n`);
+      const run = await runFake(recorded('off'), ['-c', file, 'check']);
+      expect(run.code).toBe(3);
+      expect(run.err).toContain(`${file}:4: ${problem}`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('a finding that does not exist cannot be explained, and that is unknown too', async () => {
+    const run = await runFake(recorded('off'), ['check', '--explain', 'nosuch']);
+    expect(run).toMatchObject({ code: 3, out: '' });
+    expect(run.err).toContain('there is no finding nosuch');
+    expect((await runFake(recorded('off'), ['check', '--explain', 'paused'])).code).toBe(0);
+    expect((await runFake(recorded('off'), ['check', '--list'])).code).toBe(0);
+  });
+
   test('--probe-rest tells an open API by what it refuses', async () => {
     const answered = (status: number) => () =>
       Promise.resolve({ kind: 'answered', answer: { status, body: '', json: null } } as const);

@@ -325,7 +325,7 @@ function parseSwitch(value: JsonValue): boolean {
 }
 
 /** In the setting's own unit; null when it is not a number. */
-function settingNumber(value: JsonValue, guc: Guc): number | null {
+export function settingNumber(value: JsonValue, guc: Guc): number | null {
   if (guc.type === 'real') return realNumber(value);
   if (guc.type !== 'int') return null;
   if (guc.unit === '8kB') {

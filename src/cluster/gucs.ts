@@ -443,3 +443,14 @@ function readLine(line: string): Guc {
     restart: marked.endsWith('!'),
   };
 }
+
+/** Texts that are compared with what is in force: one notation each, and none that may hold a secret. */
+export const COMPARED_TEXTS: readonly string[] = [
+  'log_destination',
+  'log_directory',
+  'log_filename',
+  'log_line_prefix',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+];

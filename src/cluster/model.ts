@@ -285,6 +285,8 @@ export interface SqlStatus {
     lastArchivedAgeMs: number | null;
     lastFailedAgeMs: number | null;
     failedCount: number;
+    /** Files that wait in archive_status, looked for where some may; absent: not looked for, or not to be seen. */
+    ready?: { files: number; oldestAgeMs: number };
   } | null;
   /** Which login was used, e.g. `superuser` or `flag`; never the password. */
   login: string;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { PgLogin } from '../config/config.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
 import type { LoginFlags } from '../tool.js';
+import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
 import { PAUSE_SQL, pausedMsOf } from './pause.js';
 import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
@@ -50,6 +51,11 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
       const blind = attempt.ok ? blindRole(attempt.document) : null;
       if (attempt.ok && blind === null) {
         const value = statusOf(attempt.document, login.origin);
+        if (value.archiver && mayPileUp(attempt.document)) {
+          const waiting = await tryLogin(login, target, READY_SQL, deadline);
+          const ready = waiting.ok ? readyOf(waiting.document) : null;
+          if (ready !== null) value.archiver.ready = ready;
+        }
         return { ok: true, value, tookMs: performance.now() - startedMs };
       }
       if (!attempt.ok && attempt.next === 'stop') {

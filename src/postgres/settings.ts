@@ -1,4 +1,5 @@
 /** The settings that decide something, as pg_settings has them: numbers in the setting's own base unit. */
+import { COMPARED_TEXTS } from '../cluster/gucs.js';
 import type { Setting } from '../cluster/model.js';
 import { textOf, type Row } from './row.js';
 
@@ -33,12 +34,21 @@ export const SETTING_NAMES = [
   'wal_sender_timeout',
 ] as const;
 
-/** restore_command may hold a secret too: 'set' or '' is all that is read. sourcefile is null without pg_read_all_settings. */
+/**
+ * restore_command may hold a secret too: 'set' or '' is all that is read. sourcefile is null without
+ * pg_read_all_settings. With it, also what comes from a file that Patroni does not write, but for texts.
+ */
 export const SETTINGS_SQL = `
 select name, source, sourcefile, pending_restart,
   case when name <> 'restore_command' then setting when setting = '' then '' else 'set' end as value
 from pg_settings
-where name in (${SETTING_NAMES.map((name) => `'${name}'`).join(', ')})`;
+where name in (${quoted(SETTING_NAMES)})
+  or sourcefile ~ '[.](auto|base)[.]conf$'
+    and (vartype <> 'string' or name in (${quoted(COMPARED_TEXTS)}))`;
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(', ');
+}
 
 export function settingsOf(rows: Row[]): Record<string, Setting> {
   return Object.fromEntries(rows.map((row) => [textOf(row['name']) ?? '', settingOf(row)]));

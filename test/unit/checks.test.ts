@@ -265,6 +265,27 @@ describe('commits wait', () => {
   });
 });
 
+test('archiving fails: by the count of failures, or by files that wait while none is archived', () => {
+  const made = (archiver: object, archive_mode = 'on') => ({
+    sql: { pg1: { settings: { archive_mode: { value: archive_mode } }, archiver } as never },
+  });
+  const failing = (archiver: object, mode?: string) => {
+    const base = { lastArchivedAgeMs: null, lastFailedAgeMs: null, failedCount: 0 };
+    return found('archiving_failing', made({ ...base, ...archiver }, mode));
+  };
+  expect(failing({ lastFailedAgeMs: 1000 })).toEqual(['warning pg1']);
+  expect(failing({ lastFailedAgeMs: 1000, lastArchivedAgeMs: 900 })).toEqual([]);
+  expect(failing({ lastFailedAgeMs: 1000 }, 'off')).toEqual([]);
+  const ready = (files: number, oldestAgeMs: number) => ({ ready: { files, oldestAgeMs } });
+  expect(failing(ready(4, 9000))).toEqual(['warning pg1']);
+  expect(failing(ready(2, 9000))).toEqual([]);
+  expect(failing(ready(1, 61_000))).toEqual(['warning pg1']);
+  expect(failing(ready(0, 0))).toEqual([]);
+  // A queue that is worked off: the oldest file goes first.
+  expect(failing({ ...ready(40, 9000), lastArchivedAgeMs: 8000 })).toEqual([]);
+  expect(failing({ ...ready(40, 9000), lastArchivedAgeMs: 9500 })).toEqual(['warning pg1']);
+});
+
 describe('nobody holds the leader key', () => {
   const standing = { inRecovery: true, currentLsn: null, receiveLsn: MB, replayLsn: MB };
   /** What noLeader says when pg1 is silent in this way, and pg2 is a replica. */
@@ -579,6 +600,42 @@ describe('operations', () => {
     const pending = settings({ value: '100', pendingRestart: true });
     expect(found('config_drift', { config, sql: pending })).toEqual([]);
   });
+});
+
+test("drift of any other parameter: only where another file than Patroni's says so", () => {
+  const drift = (wanted: object, name: string, value: string, file = '/d/postgresql.auto.conf') =>
+    found('config_drift', {
+      config: { postgresql: { parameters: wanted } },
+      sql: {
+        pg2: {
+          settings: { [name]: { value, source: 'configuration file', sourcefile: file } },
+        } as never,
+      },
+    }).length;
+  expect(drift({ work_mem: '8MB' }, 'work_mem', '1024')).toBe(1);
+  expect(drift({ work_mem: '8MB' }, 'work_mem', '8192')).toBe(0);
+  expect(drift({ work_mem: 8192 }, 'work_mem', '8192')).toBe(0);
+  expect(drift({ work_mem: '8MB' }, 'work_mem', '1024', '/d/postgresql.base.conf')).toBe(1);
+  expect(drift({ work_mem: '8MB' }, 'work_mem', '1024', '/d/postgresql.conf')).toBe(0);
+  expect(drift({ shared_buffers: '128MB' }, 'shared_buffers', '16384')).toBe(0);
+  expect(drift({ shared_buffers: '128MB' }, 'shared_buffers', '2048')).toBe(1);
+  expect(drift({ checkpoint_timeout: '5min' }, 'checkpoint_timeout', '300')).toBe(0);
+  expect(drift({ checkpoint_timeout: '5min' }, 'checkpoint_timeout', '301')).toBe(1);
+  expect(drift({ random_page_cost: 1.1 }, 'random_page_cost', '1.1')).toBe(0);
+  expect(drift({ random_page_cost: '1.1' }, 'random_page_cost', '4')).toBe(1);
+  expect(drift({ jit: true }, 'jit', 'on')).toBe(0);
+  expect(drift({ jit: 'yes' }, 'jit', 'off')).toBe(1);
+  expect(drift({ synchronous_commit: 'true' }, 'synchronous_commit', 'on')).toBe(0);
+  expect(drift({ synchronous_commit: 'LOCAL' }, 'synchronous_commit', 'local')).toBe(0);
+  expect(drift({ synchronous_commit: 'on' }, 'synchronous_commit', 'local')).toBe(1);
+  expect(drift({ log_statement: 'DDL' }, 'log_statement', 'ddl')).toBe(0);
+  expect(drift({ log_statement: 'all' }, 'log_statement', 'ddl')).toBe(1);
+  expect(drift({ log_line_prefix: '%m ' }, 'log_line_prefix', '%m')).toBe(0);
+  expect(drift({ log_line_prefix: '%m' }, 'log_line_prefix', '%p')).toBe(1);
+  expect(drift({ log_file_mode: '0640' }, 'log_file_mode', '0640')).toBe(0);
+  expect(drift({ TimeZone: 'UTC' }, 'TimeZone', 'Etc/UTC')).toBe(0);
+  expect(drift({ restore_command: 'cp' }, 'restore_command', 'set')).toBe(0);
+  expect(drift({ nonsense: 1 }, 'nonsense', '2')).toBe(0);
 });
 
 describe('certificates met on the way', () => {

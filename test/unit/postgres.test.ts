@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PgLogin } from '../../src/config/config.js';
 import { openPostgres } from '../../src/postgres/connect.js';
+import { mayPileUp, readyOf } from '../../src/postgres/archiver.js';
 import { blindRole, statusOf, STATUS_SQL } from '../../src/postgres/status.js';
 
 const open = new Set<Server>();
@@ -225,6 +226,22 @@ describe('the document of rows', () => {
     const recovery = { in_recovery: true, timeline: '7', replay_lsn: 'FFFFFFFF/FFFFFFFE' };
     const status = statusOf({ recovery: [recovery] }, 'flag');
     expect(status).toMatchObject({ timeline: 7, replayLsn: 0xfffffffffffffffen });
+  });
+
+  test('files that wait to be archived are looked for when some may', () => {
+    const wal = (at: string) => `0000000A0000000${at}`;
+    const may = (current: string | null, last: string | null) =>
+      mayPileUp({ archiver: [{ current_wal: current, last_archived_wal: last }] });
+    expect(may(null, null)).toBe(false);
+    expect(may(wal('0000000FE'), null)).toBe(true);
+    expect(may(wal('0000000FE'), wal('0000000FD'))).toBe(false);
+    expect(may(wal('0000000FE'), wal('0000000FB'))).toBe(false);
+    expect(may(wal('0000000FE'), wal('0000000FA'))).toBe(true);
+    expect(may(wal('100000000'), wal('0000000FF'))).toBe(true);
+    expect(may(wal('0000000FE'), '0000000A.history')).toBe(true);
+    expect(readyOf({ files: 4, oldest_ms: 1200.5 })).toEqual({ files: 4, oldestAgeMs: 1200.5 });
+    expect(readyOf({ files: 0, oldest_ms: null })).toEqual({ files: 0, oldestAgeMs: 0 });
+    expect(readyOf(null)).toBeNull();
   });
 
   test('a role that may not look is named', () => {

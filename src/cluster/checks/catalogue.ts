@@ -320,7 +320,7 @@ const REPLICATION: Check[] = [
     group: 'Replication',
     severity: ['warning'],
     needs: 'SQL on the leader',
-    title: 'the last attempt to archive WAL failed',
+    title: 'WAL is not archived: the last attempt failed, or files pile up',
     find: slots.archivingFailing,
   },
   {

@@ -180,9 +180,9 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Bring its consumer back or drop the slot.',
   ],
   archiving_failing: [
-    'The last failure in pg_stat_archiver is newer than the last success.',
+    'The last failure in pg_stat_archiver is newer than the last success, or files wait in archive_status (three, or one for a minute) and none was archived since the oldest of them came. The files are seen from PostgreSQL 12 on, with the rights of pg_monitor.',
     'WAL piles up, and point-in-time recovery has a gap.',
-    "archive_command = 'false'.",
+    "archive_command = 'false'; one that does not exist, of which PostgreSQL counts no failure.",
     "See PostgreSQL's log.",
   ],
   walsenders_exhausted: [
@@ -312,9 +312,9 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Finish the upgrade.',
   ],
   config_drift: [
-    'A parameter of the dynamic configuration is not in force on a member, and no restart is pending for it.',
+    "A parameter of the dynamic configuration is not in force on a member, and no restart is pending for it: one of those that decide about replication, wherever its value comes from; any other number, switch, word or harmless text when pg_settings names ALTER SYSTEM's file, or the one from before Patroni. In Patroni's own file a member's local configuration may lawfully have its own.",
     'A local file, ALTER SYSTEM or a least value of Patroni overrides it.',
-    'wal_keep_size 0, of which Patroni makes 128MB.',
+    'wal_keep_size 0, of which Patroni makes 128MB; ALTER SYSTEM SET work_mem on one member.',
     'Look for what overrides it.',
   ],
   rewind_impossible: [

@@ -1,6 +1,8 @@
 /** The dynamic configuration: timing, words that Patroni does not know, and what is not in force. */
 import type { Finding, JsonValue, Setting } from '../model.js';
 import type { View } from '../roles.js';
+import { settingNumber } from '../config-check.js';
+import { COMPARED_TEXTS, gucs } from '../gucs.js';
 import { isObject, parseBool, parseInteger } from '../values.js';
 
 export function configTiming({ snapshot }: View): Finding[] {
@@ -175,10 +177,12 @@ export function configDrift({ members, snapshot }: View): Finding[] {
             {
               witness: 'SQL',
               subject: `${name} pg_settings`,
-              said: `${parameter} = ${setting.value} (${setting.source ?? 'source unknown'})`,
+              said: `${parameter} = ${setting.value} (${setting.sourcefile ?? setting.source ?? 'source unknown'})`,
             },
           ],
-          next: `the file of Patroni on ${name}, ALTER SYSTEM or a least value of Patroni overrides it`,
+          next: setting.sourcefile?.endsWith('.auto.conf')
+            ? `ALTER SYSTEM RESET ${parameter}; SELECT pg_reload_conf(); on ${name}`
+            : `the file of Patroni on ${name}, ALTER SYSTEM or a least value of Patroni overrides it`,
         },
       ];
     });
@@ -186,7 +190,8 @@ export function configDrift({ members, snapshot }: View): Finding[] {
 }
 
 /** null when the two cannot be compared. */
-function inForce(parameter: string, wanted: JsonValue, { value }: Setting): boolean | null {
+function inForce(parameter: string, wanted: JsonValue, setting: Setting): boolean | null {
+  const { value } = setting;
   switch (UNITS[parameter]) {
     case 'MB':
     case 'ms': {
@@ -205,9 +210,40 @@ function inForce(parameter: string, wanted: JsonValue, { value }: Setting): bool
     case 'text':
       return typeof wanted === 'string' ? wanted === value : null;
     case undefined:
-      return null;
+      return isOverridden(setting) ? isSame(parameter, wanted, setting) : null;
     default:
       return null;
+  }
+}
+
+/**
+ * Set by ALTER SYSTEM, or by the file that was there before Patroni's. In Patroni's own file it may lawfully come
+ * from the member's local configuration.
+ */
+function isOverridden({ source, sourcefile }: Setting): boolean {
+  return source === 'configuration file' && /[.](auto|base)[.]conf$/.test(sourcefile ?? '');
+}
+
+/** null when the two cannot be compared. */
+function isSame(parameter: string, wanted: JsonValue, { value }: Setting): boolean | null {
+  const guc = gucs().get(parameter.toLowerCase());
+  if (guc === undefined || wanted === null || typeof wanted === 'object') return null;
+  const flags = [parseBool(wanted), parseBool(value)];
+  switch (guc.type) {
+    case 'int':
+    case 'real': {
+      const [number, is] = [settingNumber(wanted, guc), settingNumber(value, guc)];
+      return number === null || is === null ? null : number === is;
+    }
+    case 'bool':
+      return flags.includes(null) ? null : flags[0] === flags[1];
+    case 'boolenum':
+      if (!flags.includes(null)) return flags[0] === flags[1];
+      return String(wanted).toLowerCase() === value.toLowerCase();
+    case 'enum':
+      return String(wanted).toLowerCase() === value.toLowerCase();
+    case 'string':
+      return COMPARED_TEXTS.includes(guc.name) ? String(wanted).trim() === value.trim() : null;
   }
 }
 

@@ -6,7 +6,7 @@ import { slotName } from '../slots.js';
 import { truthy } from '../values.js';
 import type { Limits } from './limits.js';
 import { isSettling, isUnfed, standbys, wantedUpstream } from './replication.js';
-import { bytesText, rowSeen } from './say.js';
+import { bytesText, durationText, rowSeen } from './say.js';
 
 interface MemberSlot {
   one: MemberView;
@@ -234,31 +234,51 @@ export function reinitNeeded(view: View): Finding[] {
 
 // ---------------------------------------------------------------- archiving and capacity
 
+/** So many files that wait are no coincidence, and one that waits for so long is none either. */
+const PILED_FILES = 3;
+const PILED_MS = 60_000;
+
 export function archivingFailing(view: View): Finding[] {
   const { leader } = view;
   if (!leader?.sql.ok) return [];
   const { archiver, settings } = leader.sql.value;
   const mode = settings['archive_mode']?.value ?? 'off';
-  if (mode === 'off' || !archiver || archiver.lastFailedAgeMs === null) return [];
-  const { lastArchivedAgeMs, lastFailedAgeMs, failedCount } = archiver;
-  if (lastArchivedAgeMs !== null && lastArchivedAgeMs <= lastFailedAgeMs) return [];
-  const seconds = (ms: number | null) => (ms === null ? 'never' : `${Math.round(ms / 1000)} s ago`);
+  if (mode === 'off' || !archiver) return [];
+  const { lastArchivedAgeMs, lastFailedAgeMs, failedCount, ready } = archiver;
+  const fails = lastFailedAgeMs !== null && (lastArchivedAgeMs ?? Infinity) > lastFailedAgeMs;
+  if (!fails && !pilesUp(archiver)) return [];
+  const waiting = ready
+    ? `${ready.files} file(s) wait, the oldest for ${durationText(ready.oldestAgeMs)}`
+    : null;
+  const ago = (ms: number | null) => (ms === null ? 'never' : `${Math.round(ms / 1000)} s ago`);
   return [
     {
       code: 'archiving_failing',
       severity: 'warning',
       members: [leader.name],
-      message: `${leader.name} cannot archive WAL: the last attempt failed ${seconds(lastFailedAgeMs)}, the last success was ${seconds(lastArchivedAgeMs)}`,
+      message: fails
+        ? `${leader.name} cannot archive WAL: the last attempt failed ${ago(lastFailedAgeMs)}, the last success was ${ago(lastArchivedAgeMs)}`
+        : `${leader.name} does not archive WAL: ${waiting ?? ''}, the last success was ${ago(lastArchivedAgeMs)}`,
       evidence: [
         {
           witness: 'SQL',
           subject: `${leader.name} pg_stat_archiver`,
-          said: `failed_count ${failedCount}, last failed ${seconds(lastFailedAgeMs)}, last archived ${seconds(lastArchivedAgeMs)}`,
+          said: `failed_count ${failedCount}, last failed ${ago(lastFailedAgeMs)}, last archived ${ago(lastArchivedAgeMs)}`,
         },
+        ...(waiting === null
+          ? []
+          : [{ witness: 'SQL' as const, subject: `${leader.name} archive_status`, said: waiting }]),
       ],
       next: `look at PostgreSQL's log on ${leader.name} for what archive_command says; WAL piles up until it works`,
     },
   ];
+}
+
+/** A command that hangs, or ends the archiver itself, is never counted as failed; the oldest file goes first. */
+function pilesUp({ ready, lastArchivedAgeMs }: NonNullable<SqlStatus['archiver']>): boolean {
+  if (!ready || ready.files === 0) return false;
+  const isStuck = lastArchivedAgeMs === null || lastArchivedAgeMs > ready.oldestAgeMs;
+  return isStuck && (ready.files >= PILED_FILES || ready.oldestAgeMs > PILED_MS);
 }
 
 export function walsendersExhausted(view: View): Finding[] {

@@ -1,7 +1,7 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
 import { COMMANDS, nameOf, type Listed } from './commands/index.js';
-import { parseDurationMs } from './commands/options.js';
+import { parseTimeoutMs } from './commands/options.js';
 import { exitCodesHelp } from './commands/exit-codes.js';
 import { withHelp } from './commands/help.js';
 import type { Ending } from './errors.js';
@@ -39,7 +39,7 @@ export async function buildProgram(
     .option('-d, --dcs-url <url>', 'The DCS, as etcd3://host:port/namespace (DCS_URL); also --dcs')
     .addOption(new Option('--dcs <url>').hideHelp())
     .option('-k, --insecure', 'Do not verify the certificates of the REST API')
-    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--compat', 'Print byte for byte what patronictl 4.1.4 prints')
     .option('--no-color', 'No colour (NO_COLOR)')
     .option('--debug', 'Say more when patctl itself fails')

@@ -22,7 +22,11 @@ export function unchecked(view: View, found: readonly Finding[]): MemberView[] {
 export function doubts(view: View, found: readonly Finding[]): Doubt[] {
   const doubted = unchecked(view, found);
   const { leader, leaderRows, snapshot } = view;
-  const said: Doubt[] = [...silences(doubted, found)];
+  const refused = view.members.filter((one) => !doubted.includes(one) && isRefusedLogin(one));
+  const said: Doubt[] = [
+    ...silences(doubted, found),
+    ...silences(refused, found).filter(({ witness }) => witness === 'SQL'),
+  ];
   const unseen = doubted
     .filter(({ witness, syncState }) => witness !== null && syncState === 'unknown')
     .map(({ name }) => name);
@@ -38,6 +42,11 @@ export function doubts(view: View, found: readonly Finding[]): Doubt[] {
     said.push({ witness: null, members: unseen, reason });
   }
   return said;
+}
+
+/** A login by flag or variable is asked for, and its failure told, also where REST vouched for the member. */
+function isRefusedLogin({ sql }: MemberView): boolean {
+  return !sql.ok && sql.kind === 'denied' && /^(flag|environment): /.test(sql.reason);
 }
 
 /** Every witness that was asked and is silent, but for what a finding says already. */

@@ -117,7 +117,8 @@ export interface StatusDocument {
   witnesses: {
     verify: VerifyMode;
     rest: { asked: number; answered: number };
-    sql: { asked: number; answered: number };
+    /** `logins`: which one answered, e.g. flag, environment, superuser. */
+    sql: { asked: number; answered: number; logins: string[] };
   };
   findings: Finding[];
   /** What could not be told, and why; a witness that is silent where another spoke is here too. */
@@ -165,7 +166,10 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
     witnesses: {
       verify: snapshot.verify,
       rest: asked(members.map(({ rest }) => rest)),
-      sql: asked(members.map(({ sql }) => sql)),
+      sql: {
+        ...asked(members.map(({ sql }) => sql)),
+        logins: [...new Set(members.flatMap(({ sql }) => (sql.ok ? [sql.value.login] : [])))],
+      },
     },
     findings: found,
     doubts: allDoubts(view, found),

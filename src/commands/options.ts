@@ -17,6 +17,13 @@ export function parseDurationMs(text: string): number {
   return Number(match[1]) * unit;
 }
 
+/** Limit of one call: nobody answers in no time at all. */
+export function parseTimeoutMs(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms < 1) throw new InvalidArgumentError('a time of 1ms or more is wanted');
+  return ms;
+}
+
 export function parseCount(text: string): number {
   if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a whole number is wanted.');
   return Number(text);
@@ -64,7 +71,7 @@ export function addWitnessOptions(command: Command): Command {
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )
-    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--serializable', 'Read etcd even when it has lost its majority; may be stale')
     .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
     .option('-U, --username <name>', 'Database user')

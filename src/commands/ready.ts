@@ -9,7 +9,7 @@ import { oneLine } from '../output/text.js';
 import { parseRestStatus } from '../patroni/parse.js';
 import type { Finish } from '../program.js';
 import type { Tool } from '../tool.js';
-import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+import { parseCount, parseTimeoutMs, scopeOrDefault } from './options.js';
 import { parseSize } from './units.js';
 
 interface ReadyOptions extends LagLimit {
@@ -33,7 +33,7 @@ export function readyCommand(tool: Tool, finish: Finish): Command {
     )
     .option('--member-url <url>', "The member's REST API; with --leader-url no DCS is needed")
     .option('--leader-url <url>', "The leader's REST API")
-    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseDurationMs)
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .action(async (member: string, options: ReadyOptions) =>
       finish(await ready(tool, member, options)),
     );

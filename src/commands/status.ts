@@ -85,7 +85,8 @@ function headLines(document: StatusDocument): string[] {
     `Votes      ${document.votes.words}`,
     `Pending    ${pendingWords(document)}`,
     `Witnesses  DCS at revision ${document.dcsRevision}${document.serializable ? ' (without its majority)' : ''}` +
-      `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}`,
+      `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}` +
+      (heard.sql.logins.length === 0 ? '' : ` (login: ${heard.sql.logins.join(', ')})`),
   ];
 }
 

@@ -136,9 +136,9 @@ function unreachable(
 ): ToolError {
   const evidence = [...said].map(([endpoint, reason]) => endpointEvidence(endpoint, reason));
   const detail = evidence.map(({ subject, said }) => `${subject}: ${said}`).join('; ');
-  const seconds = Number((timeoutMs / 1000).toFixed(1));
+  const limit = timeoutMs < 100 ? `${timeoutMs} ms` : `${Number((timeoutMs / 1000).toFixed(1))} s`;
   const message = late
-    ? `etcd did not answer within ${seconds} s (${detail})`
+    ? `etcd did not answer within ${limit} (${detail})`
     : `etcd is not reachable (${detail || 'no endpoint is configured'})`;
   return new ToolError('unreachable', message, { evidence, ...(late ? { hint: LATE_HINT } : {}) });
 }

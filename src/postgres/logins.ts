@@ -20,7 +20,10 @@ export interface Login {
 const NOTHING = { username: null, password: null, database: null } as const;
 const NO_SSL = { sslmode: null, sslrootcert: null, sslcert: null, sslkey: null, sslpassword: null };
 
-/** Flags first, then libpq's environment, then the configuration's, in its own order. */
+/**
+ * Flags first, then libpq's environment, then the configuration's, in its own order. Whoever names a user with -U or
+ * PGUSER means this user: then the others are left out, for what another sees is no answer.
+ */
 export function orderLogins(
   configured: PgLogin[],
   env: Env,
@@ -38,14 +41,24 @@ export function orderLogins(
     password: flags.password ?? null,
   };
   const environment = { ...NOTHING, ...NO_SSL, origin: 'environment' };
-  const own = hasPgpass || saysWho(env) ? [environment] : [];
+  const libpq = hasPgpass || saysWho(env) ? [environment] : [];
   const ordered = [
     ...(byFlag ? [flag] : named('flag')),
-    ...(named('environment').length > 0 ? named('environment') : own),
+    ...(named('environment').length > 0 ? named('environment') : libpq),
     ...rest,
   ];
-  if (flags.database === undefined) return ordered;
-  return ordered.map((login) => ({ ...login, database: flags.database ?? null }));
+  const user = flags.username ?? variableOf(env, 'PGUSER');
+  const own = ordered.filter((login) => user === undefined || isOf(login, user, flags));
+  if (flags.database === undefined) return own;
+  return own.map((login) => ({ ...login, database: flags.database ?? null }));
+}
+
+/** The configuration may know the password of the user that is meant. */
+function isOf({ origin, username }: PgLogin, user: string, flags: LoginFlags): boolean {
+  if (origin === 'flag') return true;
+  // Without a name of its own this one takes PGUSER's.
+  if (origin === 'environment' && username === null) return flags.username === undefined;
+  return username === user;
 }
 
 /** The logins for one node; two that come to the same are tried once. */

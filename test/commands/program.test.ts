@@ -146,6 +146,16 @@ describe('a command line that is wrong', () => {
     });
   });
 
+  test.each([
+    [['--timeout', '0', 'list'], 2],
+    [['list', '--timeout', '0s'], 2],
+    [['ready', 'pg1', '--timeout', '0.1ms'], 2],
+  ])('%j leaves nobody the time to answer', async (words, exit) => {
+    const { err, code } = await run(...words);
+    expect(code).toBe(exit);
+    expect(err).toContain('a time of 1ms or more is wanted');
+  });
+
   test('what commander guesses becomes the hint', async () => {
     const { err } = await run('list', '--grup', '1', '-f', 'json');
     expect(JSON.parse(err)).toMatchObject({

@@ -85,11 +85,31 @@ describe('logins', () => {
     return logins.map((one) => [one.origin, one.user, one.password, one.database]);
   }
 
-  test('come as flag, environment, configuration', async () => {
+  test('come as environment, configuration where nobody is named', async () => {
+    const found = await resolve({ PGPASSWORD: 'envpass', PGDATABASE: 'envdb' });
+    expect(found.map(([origin]) => origin)).toEqual(['environment', 'superuser']);
+    const asked = await resolve({ PGPASSWORD: 'envpass' }, { password: 'flagpass' });
+    expect(asked.map(([origin]) => origin)).toEqual(['flag', 'environment', 'superuser']);
+  });
+
+  test('of others are left out when a user is named', async () => {
     const env = { PGUSER: 'envuser', PGPASSWORD: 'envpass', PGDATABASE: 'envdb' };
     expect(await resolve(env, { username: 'flaguser', password: 'flagpass' })).toEqual([
       ['flag', 'flaguser', 'flagpass', 'envdb'],
-      ['environment', 'envuser', 'envpass', 'envdb'],
+    ]);
+    expect(await resolve(env)).toEqual([['environment', 'envuser', 'envpass', 'envdb']]);
+    expect(await resolve({}, { username: 'nobody' })).toEqual([
+      ['flag', 'nobody', null, 'postgres'],
+    ]);
+  });
+
+  test('of the user that is named are taken from the configuration too', async () => {
+    expect(await resolve({}, { username: 'postgres' })).toEqual([
+      ['flag', 'postgres', null, 'postgres'],
+      ['superuser', 'postgres', 'super', 'postgres'],
+    ]);
+    expect(await resolve({ PGUSER: 'postgres' })).toEqual([
+      ['environment', 'postgres', null, 'postgres'],
       ['superuser', 'postgres', 'super', 'postgres'],
     ]);
   });
@@ -103,7 +123,6 @@ describe('logins', () => {
   test('take a missing password from the password file', async () => {
     expect(await resolve({}, { username: 'watcher' })).toEqual([
       ['flag', 'watcher', 'fromfile', 'postgres'],
-      ['superuser', 'postgres', 'super', 'postgres'],
     ]);
   });
 
@@ -118,7 +137,7 @@ describe('logins', () => {
 
   test('of the configuration are not mixed with the environment', async () => {
     const bare = { ...superuser, password: null };
-    const found = await resolve({ PGPASSWORD: 'envpass', PGUSER: 'envuser' }, {}, false, [bare]);
+    const found = await resolve({ PGPASSWORD: 'envpass' }, {}, false, [bare]);
     expect(found[1]).toEqual(['superuser', 'postgres', null, 'postgres']);
   });
 

@@ -15,7 +15,7 @@ export async function main(
 ): Promise<number> {
   const { tool: real, close } = makeTool(world);
   const tool: Tool = { ...real, ...witnesses };
-  tool.flags.jsonErrors = wantsJson(argv);
+  tool.flags.jsonErrors = asksFor('json', argv);
   const mistake: { said?: string } = {};
   let exit = 0;
   try {
@@ -33,7 +33,11 @@ export async function main(
     if (error instanceof CommanderError) {
       // Commander's own code is 1; `check` has set another.
       const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
-      if (mistake.said !== undefined) reportMistake(tool, mistake.said, exit);
+      if (mistake.said !== undefined) {
+        // Monitoring reads stdout, whatever is wrong.
+        if (argv.includes('check') && asksFor('nagios', argv)) sayUnknown(tool.io, mistake.said);
+        reportMistake(tool, mistake.said, exit);
+      }
       return exit;
     }
     if (world.signal.aborted && !(error instanceof ToolError)) {
@@ -45,16 +49,20 @@ export async function main(
   }
 }
 
-/** Whether the command line asks for JSON, also where it is too wrong to be read. */
-function wantsJson(argv: readonly string[]): boolean {
+/** Whether the command line asks for a format, also where it is too wrong to be read. */
+function asksFor(format: string, argv: readonly string[]): boolean {
   // query's -f is a file.
   const names = argv.includes('query') ? ['--format'] : ['--format', '-f'];
   return argv.some(
     (word, at) =>
-      word === '--format=json' ||
-      (word === '-fjson' && names.includes('-f')) ||
-      (names.includes(word) && argv[at + 1] === 'json'),
+      word === `--format=${format}` ||
+      (word === `-f${format}` && names.includes('-f')) ||
+      (names.includes(word) && argv[at + 1] === format),
   );
+}
+
+function sayUnknown(io: Io, said: string): void {
+  io.out(`PATCTL UNKNOWN - ${oneLine(said.trim().replace(/^error: /, ''))}\n`);
 }
 
 /** Keeps what commander has against the command line, instead of having it printed. */

@@ -33,6 +33,8 @@ export interface CheckedCluster {
   transient: Finding[];
   /** What could not be looked for. */
   unknown: Unlooked[];
+  /** Why the status is unknown although no finding is: what --require asks for is missing. */
+  lacking: string | null;
 }
 
 export interface CheckDocument {
@@ -137,14 +139,14 @@ export function checkedCluster(
   overrides: Overrides,
 ): CheckedCluster {
   const { cluster, takenAt, verify } = view.snapshot;
-  const needsSql = looked.unlooked.some(({ needs }) => needs.startsWith('SQL'));
+  const lacking = overrides.requireSql ? lackingSql(looked.unlooked) : null;
   const worst = statusOf(looked.findings);
   return {
     cluster: cluster.scope,
     group: cluster.group,
     takenAt,
     dcsRevision: cluster.revision,
-    status: overrides.requireSql && needsSql ? worse(worst, 'unknown') : worst,
+    status: lacking === null ? worst : worse(worst, 'unknown'),
     leader: cluster.leaderName,
     members: view.members
       .filter(({ member }) => member !== null)
@@ -161,7 +163,16 @@ export function checkedCluster(
     consequences: looked.consequences,
     transient,
     unknown: looked.unlooked,
+    lacking,
   };
+}
+
+/** What --require sql misses, in one sentence; null when SQL was there wherever it is needed. */
+function lackingSql(unlooked: readonly Unlooked[]): string | null {
+  const without = unlooked.filter(({ needs }) => needs.startsWith('SQL'));
+  if (without.length === 0) return null;
+  const why = [...new Set(without.map(({ reason }) => reason))].join('; ');
+  return `--require sql: ${without.length} finding(s) could not be looked for (${why})`;
 }
 
 export function checkDocument(clusters: CheckedCluster[]): CheckDocument {

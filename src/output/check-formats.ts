@@ -59,7 +59,8 @@ function summary(one: CheckedCluster): string {
     }))
     .filter(({ n }) => n > 0)
     .map(({ severity, n }) => `${n} ${severity}`);
-  return oneLine(`${about}${counted.length === 0 ? ', nothing found' : `: ${counted.join(', ')}`}`);
+  const found = counted.length === 0 ? ', nothing found' : `: ${counted.join(', ')}`;
+  return oneLine(`${about}${found}${one.lacking === null ? '' : `; ${one.lacking}`}`);
 }
 
 // ---------------------------------------------------------------- people
@@ -109,13 +110,17 @@ function details({ severity, evidence, next }: Finding): string[] {
 
 function junit({ clusters }: CheckDocument, { codes }: CheckTexts): string {
   const suites = clusters.map((one) => {
-    const cases = codes.map(({ code }) => junitCase(one, code));
-    const failures = codes.filter(({ code }) => failing(one, code).length > 0).length;
+    const cases = [...junitLacking(one), ...codes.map(({ code }) => junitCase(one, code))];
+    const found = codes.filter(({ code }) => failing(one, code).length > 0).length;
+    const failures = found + (one.lacking === null ? 0 : 1);
     const skipped = codes.filter(({ code }) => isSkipped(one, code)).length;
-    return `  <testsuite name="${xml(title(one))}" tests="${codes.length}" failures="${failures}" skipped="${skipped}" timestamp="${one.takenAt}">\n${cases.join('')}  </testsuite>\n`;
+    return `  <testsuite name="${xml(title(one))}" tests="${cases.length}" failures="${failures}" skipped="${skipped}" timestamp="${one.takenAt}">\n${cases.join('')}  </testsuite>\n`;
   });
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="patctl check">\n${suites.join('')}</testsuites>\n`;
 }
+
+/** In the formats that list what was tried: the witness of --require. */
+const REQUIRED = 'required_witness';
 
 function failing(one: CheckedCluster, code: string): Finding[] {
   return one.findings.filter((finding) => finding.code === code && finding.severity !== 'info');
@@ -123,6 +128,14 @@ function failing(one: CheckedCluster, code: string): Finding[] {
 
 function isSkipped(one: CheckedCluster, code: string): boolean {
   return failing(one, code).length === 0 && one.unknown.some((unlooked) => unlooked.code === code);
+}
+
+/** A witness that is required and missing is a failure of its own. */
+function junitLacking(one: CheckedCluster): string[] {
+  if (one.lacking === null) return [];
+  const head = `    <testcase classname="${xml(title(one))}" name="${REQUIRED}">`;
+  const failure = `      <failure type="unknown" message="${xml(one.lacking)}"/>`;
+  return [`${head}\n${failure}\n    </testcase>\n`];
 }
 
 function junitCase(one: CheckedCluster, code: string): string {
@@ -144,11 +157,12 @@ function junitCase(one: CheckedCluster, code: string): string {
 function tap({ clusters }: CheckDocument, { codes }: CheckTexts): string {
   const lines: string[] = [];
   for (const one of clusters) {
+    lines.push(...tapLacking(one, lines));
     for (const { code } of codes) {
       const name = `${title(one)} ${code}`.replaceAll('#', '\\#');
       const found = failing(one, code);
       const skip = one.unknown.find((unlooked) => unlooked.code === code);
-      const number = () => lines.filter((line) => /^(not )?ok /.test(line)).length + 1;
+      const number = () => countPoints(lines) + 1;
       if (found.length === 0) {
         const reason = skip ? ` # SKIP ${oneLine(skip.reason)}` : '';
         lines.push(`ok ${number()} - ${name}${reason}`);
@@ -164,8 +178,18 @@ function tap({ clusters }: CheckDocument, { codes }: CheckTexts): string {
       }
     }
   }
-  const count = lines.filter((line) => /^(not )?ok /.test(line)).length;
-  return ['TAP version 14', `1..${count}`, ...lines, ''].join('\n');
+  return ['TAP version 14', `1..${countPoints(lines)}`, ...lines, ''].join('\n');
+}
+
+function countPoints(lines: readonly string[]): number {
+  return lines.filter((line) => /^(not )?ok /.test(line)).length;
+}
+
+function tapLacking(one: CheckedCluster, before: readonly string[]): string[] {
+  if (one.lacking === null) return [];
+  const point = `not ok ${countPoints(before) + 1} - ${title(one).replaceAll('#', '\\#')} ${REQUIRED}`;
+  const message = `  message: ${JSON.stringify(oneLine(one.lacking))}`;
+  return [point, '  ---', message, '  severity: unknown', '  ...'];
 }
 
 /** Annotations of GitHub's workflows: error, warning, notice. */
@@ -178,15 +202,24 @@ function github({ clusters }: CheckDocument): string {
   } as const;
   const lines = clusters.flatMap((one) =>
     one.findings.map((finding) => {
-      const message = [finding.message, ...details(finding).slice(1)].map(oneLine).join('\n');
+      const message = [finding.message, ...details(finding).slice(1)].map(annotation).join('%0A');
       const heading = property(`${title(one)}: ${finding.code}`);
-      return `::${level[finding.severity]} title=${heading}::${message.replaceAll('%', '%25').replaceAll('\n', '%0A')}\n`;
+      return `::${level[finding.severity]} title=${heading}::${message}\n`;
     }),
+  );
+  const lacking = clusters.flatMap((one) =>
+    one.lacking === null
+      ? []
+      : [`::error title=${property(`${title(one)}: ${REQUIRED}`)}::${annotation(one.lacking)}\n`],
   );
   const closing = clusters.map(
     (one) => `${one.status.toUpperCase()} ${title(one)}: ${summary(one)}\n`,
   );
-  return [...lines, ...closing].join('');
+  return [...lines, ...lacking, ...closing].join('');
+}
+
+function annotation(text: string): string {
+  return oneLine(text).replaceAll('%', '%25');
 }
 
 function property(text: string): string {
@@ -203,7 +236,7 @@ function nagios({ clusters, status }: CheckDocument): string {
     const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : '';
     const said =
       first !== undefined && bad.length > 0
-        ? `${first.message} [${first.code}]${more}`
+        ? `${first.message} [${first.code}]${more}${one.lacking === null ? '' : `; ${one.lacking}`}`
         : summary(one);
     return `${title(one)}: ${said}`;
   });

@@ -1,6 +1,7 @@
 /** `check` as monitoring sees it: all of stdout and the exit code, on recorded clusters. */
 import { describe, expect, test } from 'vitest';
 import { hasPersisted, persisting, type CheckDocument } from '../../src/cluster/checkdoc.js';
+import { CHECK_FORMATS } from '../../src/output/check-formats.js';
 import type { Looked } from '../../src/cluster/checks/index.js';
 import type { Finding } from '../../src/cluster/model.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
@@ -453,6 +454,45 @@ describe('formats', () => {
     );
     expect(text).toContain('code="slot_missing",severity="none"} NaN\n');
     expect(text).toMatch(/patctl_member_lag_bytes\{cluster="demo",member="pg1"\} \d+\n/);
+  });
+
+  test('--require sql without a login: every format says why it is unknown', async () => {
+    const why = /--require sql: \d+ finding\(s\) could not be looked for \(no database login/;
+    const of = (format: string) =>
+      runFake(recorded('on'), ['check', '--require', 'sql', '-f', format]);
+    for (const format of CHECK_FORMATS.filter((one) => one !== 'prometheus')) {
+      const run = await of(format);
+      expect({ format, code: run.code, out: run.out }).toMatchObject({
+        format,
+        code: 3,
+        out: expect.stringMatching(why) as string,
+      });
+    }
+    expect((await of('nagios')).out).toMatch(/^PATCTL UNKNOWN - demo: pg2 leads.*--require sql: /);
+    const junit = (await of('junit')).out;
+    expect(junit).toContain(
+      'name="required_witness">\n      <failure type="unknown" message="--req',
+    );
+    expect(junit).toContain(' failures="1" ');
+    expect(junit.match(/<testcase /g)?.length).toBe(Number(/ tests="(\d+)"/.exec(junit)?.[1]));
+    const tap = (await of('tap')).out.split('\n');
+    expect(tap[2]).toBe('not ok 1 - demo required_witness');
+    expect(tap[1]).toBe(`1..${tap.filter((line) => /^(not )?ok /.test(line)).length}`);
+    expect((await of('github')).out).toMatch(/^::error title=demo%3A required_witness::--req/);
+    const { one } = await check(recorded('on'));
+    expect(one.lacking).toBe(null);
+  });
+
+  test('nagios says unknown on stdout for a command line that cannot be read too', async () => {
+    for (const args of [['--max-lag', 'banana'], ['--nonsense'], ['--settle']]) {
+      const run = await runFake(recorded('on'), ['check', '-f', 'nagios', ...args]);
+      expect(run.code).toBe(3);
+      expect(run.out).toMatch(/^PATCTL UNKNOWN - [^\n]*option[^\n]*\n$/);
+    }
+    expect((await runFake(recorded('on'), ['check', '--nonsense'])).out).toBe('');
+    expect((await runFake(recorded('on'), ['check', '-f', 'nagios', '--help'])).out).not.toContain(
+      'UNKNOWN -',
+    );
   });
 
   test('pretty says what could not be looked for on one line', async () => {

@@ -79,7 +79,11 @@ export function wantedAt(root: Command, words: readonly string[]): At {
     } else if (name !== undefined && value !== undefined) {
       const option = optionOf(name);
       if (option) take(option, value);
-    } else if (word.startsWith('-') && word !== '-') {
+    } else if (/^-[^-]/.test(word)) {
+      const { option, value: attached } = inCluster(word, optionOf);
+      if (option && attached !== '') take(option, attached);
+      else pending = option;
+    } else if (word.startsWith('--')) {
       const option = optionOf(word);
       if (option?.required) pending = option;
     } else {
@@ -96,6 +100,18 @@ export function wantedAt(root: Command, words: readonly string[]): At {
     return { wanted: valueOf(option, command, given), typed: value, before: `${name}=`, globals };
   }
   return { wanted: wordAt(command, last, given), typed: last, before: '', globals };
+}
+
+/** Short options in one word: -kc and -cFILE. The first that takes a value takes what is left of the word. */
+function inCluster(
+  word: string,
+  optionOf: (word: string) => Option | undefined,
+): { option: Option | undefined; value: string } {
+  for (let at = 1; at < word.length; at++) {
+    const option = optionOf(`-${word.charAt(at)}`);
+    if (option?.required) return { option, value: word.slice(at + 1) };
+  }
+  return { option: undefined, value: '' };
 }
 
 const WITH_VALUE = /^(--[^=]+)=(.*)$/;
@@ -132,9 +148,9 @@ function wordAt(command: Command, typed: string, given: readonly string[]): Want
   const argument = known[given.length] ?? (last?.variadic ? last : undefined);
   const name = argument?.name() ?? '';
   if (name.startsWith('cluster')) return { kind: 'clusters' };
-  if (name.startsWith('member')) return membersOf(command, given);
   // flush CLUSTER [MEMBERS…] restart|switchover
-  if (name === 'rest') return membersOf(command, given, ['restart', 'switchover']);
+  const either = command.name() === 'flush' ? ['restart', 'switchover'] : [];
+  if (name.startsWith('member')) return membersOf(command, given, either);
   return { kind: 'words', words: argument?.argChoices ?? [] };
 }
 

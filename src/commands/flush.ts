@@ -32,7 +32,7 @@ export function flushCommand(tool: Tool, finish: Finish): Command {
     .description('Discard scheduled restarts, or the scheduled switchover')
     .usage('[options] <cluster> [members...] restart|switchover')
     .argument('<cluster>')
-    .argument('<rest...>', 'members, then restart or switchover')
+    .argument('[members...]', 'members, then restart or switchover')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(
       new Option('-r, --role <role>', 'Flush only members with this role')
@@ -66,7 +66,11 @@ async function flush(
   } finally {
     asker.close();
   }
-  throw new ToolError('usage', `"${target ?? ''}" is neither restart nor switchover`, {
+  const wrong =
+    target === undefined
+      ? "missing argument 'restart|switchover'"
+      : `"${target}" is neither restart nor switchover`;
+  throw new ToolError('usage', wrong, {
     hint: 'patctl flush CLUSTER [MEMBERS…] restart|switchover',
   });
 }

@@ -80,7 +80,7 @@ export const COMMANDS: readonly Listed[] = [
     load: async () => (await import('./failover.js')).failoverCommand,
   },
   {
-    usage: 'flush [options] <cluster> <rest...>',
+    usage: 'flush [options] <cluster> [members...]',
     summary: 'Discard scheduled restarts, or the scheduled switchover',
     load: async () => (await import('./flush.js')).flushCommand,
   },

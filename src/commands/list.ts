@@ -113,7 +113,9 @@ async function listOnce(
       found.some((one) => one.snapshots.some(({ cluster }) => cluster.group !== null)));
   const shape = { format: options.format, extended: options.extended ?? false, citus, group };
   if (tool.flags.compat) {
-    const entries = found.map(({ scope, snapshots }) => entryOf(scope, snapshots));
+    // Without a citus section patronictl looks below the scope itself, where no group is.
+    const seen = (all: Snapshot[]) => all.filter(({ cluster }) => citus || cluster.group === null);
+    const entries = found.map(({ scope, snapshots }) => entryOf(scope, seen(snapshots)));
     return { text: listCompat(entries, { ...shape, timestamp: stamp }), ending: 'ok', error };
   }
   const head = stamp ? `${timestampText(stamp)}\n` : '';

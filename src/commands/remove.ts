@@ -143,7 +143,8 @@ async function sayWhoLives(tool: Tool, prefix: string, cluster: Cluster): Promis
   const back = parseCluster(cluster.scope, cluster.group, read, prefix).members;
   if (back.length === 0) return;
   const names = back.map(({ name }) => name).join(', ');
-  tool.io.err(`warning: ${names} still runs and has written its keys again: stop Patroni first\n`);
+  const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
+  tool.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
 }
 
 /** It is removed, whether or not it can be looked at afterwards: null, and said. */

@@ -33,6 +33,8 @@ async function version(
   names: readonly string[],
   { group }: VersionOptions,
 ): Promise<Ending> {
+  // Nothing of it is needed here; a file that was named and is not there is an error all the same.
+  await tool.config();
   const own = tool.flags.compat ? `patronictl version ${PATRONICTL_VERSION}` : `patctl ${VERSION}`;
   tool.io.out(`${own}\n`);
   if (scope === undefined) return 'ok';

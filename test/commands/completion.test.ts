@@ -57,6 +57,8 @@ describe('completion', () => {
     [['-c', ''], [':files']],
     [['--config-file='], [':files']],
     [['query', '-c', ''], []],
+    [['-kc', ''], [':files']],
+    [['-k', 'list', 'o'], ['other']],
     [
       ['flush', 'other', 'x1', ''],
       ['x1', 'restart', 'switchover'],
@@ -92,6 +94,9 @@ describe('completion', () => {
         ['-c', '~/other\\ file.yml'],
         ['--config-file="~/other file.yml"'],
         ["--config-file=~/'other file.yml'"],
+        ['-kc', '~/other\\ file.yml'],
+        [`-c${home}/other\\ file.yml`],
+        [`-kc${home}/other\\ file.yml`],
       ]) {
         const words = ['completion', 'bash', '--', ...typed, 'dsn', '-m', ''];
         const env = { HOME: home, PATRONI_SCOPE: '' };

@@ -3,6 +3,14 @@ import { answered, changeWorld, PREFIX, runIn } from './change-world.js';
 
 const SCHEDULED = '{"leader":"pg1","scheduled_at":"2099-01-01T09:00:00+00:00"}';
 
+test('what to flush is named when it is missing', async () => {
+  const run = await runIn(changeWorld(), ['flush', 'demo']);
+  expect(run.code).toBe(2);
+  expect(run.err).toBe(
+    "Error: missing argument 'restart|switchover'\npatctl flush CLUSTER [MEMBERS…] restart|switchover\n",
+  );
+});
+
 describe('flush switchover', () => {
   test('nothing is pending: said as patronictl says it', async () => {
     const run = await runIn(changeWorld(), ['flush', 'demo', 'switchover']);

@@ -266,3 +266,22 @@ describe('topology', () => {
     expect(out).toContain('pg3 streams from pg2, it should from pg1 [wrong_upstream]');
   });
 });
+
+test('--compat without a citus section sees no group, as patronictl', async () => {
+  const cluster = recorded('on');
+  for (const [key, value] of Object.entries(cluster.keys)) {
+    cluster.keys[key.replace('/demo/', '/groups/0/')] = value;
+  }
+  const table = await runFake(cluster, ['--compat', 'list', 'groups']);
+  expect([table.code, table.out.split('\n')]).toEqual([
+    0,
+    [
+      '+ Cluster: groups (uninitialized) --+-------------+-----+------------+-----+',
+      '| Member | Host | Role | State | TL | Receive LSN | Lag | Replay LSN | Lag |',
+      '+--------+------+------+-------+----+-------------+-----+------------+-----+',
+      '+--------+------+------+-------+----+-------------+-----+------------+-----+',
+      '',
+    ],
+  ]);
+  expect((await runFake(cluster, ['list', 'groups'])).out).toContain('|     0 | pg1    |');
+});

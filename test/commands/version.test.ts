@@ -52,4 +52,11 @@ describe('version', () => {
     expect(code).toBe(1);
     expect(err).toContain('clusters in /service: demo');
   });
+
+  test('a configuration that was named and is not there is exit 1', async () => {
+    const run = await runFake(recorded('on'), ['-c', '/no/such.yml', 'version']);
+    expect([run.code, run.out]).toEqual([1, '']);
+    expect(run.err).toContain('/no/such.yml');
+    expect((await runFake(recorded('on'), ['version'])).code).toBe(0);
+  });
 });

@@ -10,6 +10,7 @@ import { until } from '../operate/wait.js';
 import { readSnapshot } from '../snapshot.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
 import { follow, readKeys, type Followed } from './follow.js';
+import { missingSaid } from './missing.js';
 import type { Change } from './perform.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './request.js';
 import { localZone } from './prompts.js';
@@ -133,7 +134,7 @@ async function concluded(
   const hint = nextStep(code, plan, holders);
   if (hint !== undefined) conclusion.hint = hint;
   if (ending === 'error' || ending === 'failed') {
-    const why = await whyNot(change, first);
+    const why = await whyNot(change, first, progress);
     if (why.length > 0) conclusion.evidence = why;
   }
   // Whoever looks at it later has to know what was asked, and of whom.
@@ -154,10 +155,12 @@ function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
   };
 }
 
-/** Asks the members what speaks against it: Patroni gives no reason. */
-async function whyNot({ tool, reading, request, story }: Change, first: Snapshot) {
+/** Asks the members what speaks against it, or what is missing where another one leads: Patroni gives no reason. */
+async function whyNot(change: Change, first: Snapshot, progress: Progress): Promise<Evidence[]> {
+  const { tool, reading, request, story } = change;
   try {
     const now = await readSnapshot(tool, reading);
+    if (progress.newLeader !== null) return missingSaid(now, progress);
     return reasons(planOf(now, first, { ...request, candidate: story.plan.candidate }));
   } catch (error) {
     if (error instanceof ToolError) return [];

@@ -247,8 +247,9 @@ function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember
     timeline: one.timeline ?? member?.timeline ?? null,
     lsn: text(one.position),
     replayLsn: text(one.replayed),
-    lagBytes: one.lagBytes,
-    replayLagBytes: one.replayLagBytes,
+    // Two primaries write apart from each other: neither is behind the other.
+    lagBytes: isOtherPrimary(one, view) ? null : one.lagBytes,
+    replayLagBytes: isOtherPrimary(one, view) ? null : one.replayLagBytes,
     syncState: one.syncState,
     verdict: verdictOf(one, view, found),
     departed: departed !== null,
@@ -259,6 +260,10 @@ function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember
     pendingRestartReason: member?.pendingRestartReason ?? null,
     scheduledRestart: member?.scheduledRestart ?? null,
   };
+}
+
+function isOtherPrimary(one: MemberView, { leader }: View): boolean {
+  return one.observed === 'primary' && one !== leader;
 }
 
 /** Every walsender of every node, the leader's first. */

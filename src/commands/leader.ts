@@ -110,10 +110,14 @@ async function members(
   options: MembersOptions,
 ): Promise<Ending> {
   const view = await readView(tool, cluster, options);
+  // A primary counts wherever it is: one that has left the DCS accepts writes all the same.
   const names = view.members
-    .filter((one) => one.member !== null && hasRole(one, view, options.role))
-    .map(({ name }) => `${oneLine(name)}\n`);
-  tool.io.out(names.join(''));
+    .filter((one) => one.member !== null || options.role === 'primary')
+    .filter((one) => hasRole(one, view, options.role))
+    .map(({ name }) => oneLine(name));
+  tool.io.out(names.map((name) => `${name}\n`).join(''));
+  if (options.role === 'primary' && names.length > 1)
+    throw falseClaim(view, `${names.join(' and ')} are primaries, and a cluster has one`);
   return 'ok';
 }
 

@@ -55,3 +55,34 @@ test('members by the role they are seen in', async () => {
   expect(await names('-r', 'primary')).toBe('pg1');
   expect(await names('-r', 'replica')).toBe('pg2 pg3');
 });
+
+describe('members -r primary', () => {
+  test('names every primary, and two are a false claim', async () => {
+    const one = await runFake(off(), ['members', '-r', 'primary']);
+    expect([one.code, one.out]).toEqual([0, 'pg1\n']);
+    const two = off({ pg2: { location: 67_109_000n } });
+    const { code, out, err } = await runFake(two, ['members', '-r', 'primary']);
+    expect([code, out]).toEqual([4, 'pg1\npg2\n']);
+    expect(err).toContain('Error: pg1 and pg2 are primaries, and a cluster has one\n');
+    expect((await runFake(two, ['members', '-r', 'leader'])).code).toBe(0);
+  });
+
+  test('one that has left the DCS is a primary too', async () => {
+    const cluster = off();
+    cluster.keys['/service/demo/failsafe'] = '{"pg9":"http://127.0.0.1:8999/patroni"}';
+    const pg1 = cluster.rest?.['pg1'];
+    if (!pg1?.ok) throw new Error('pg1 is recorded');
+    cluster.rest = { ...cluster.rest, pg9: { ...pg1, value: { ...pg1.value, name: 'pg9' } } };
+    const { code, out } = await runFake(cluster, ['members', '-r', 'primary']);
+    expect([code, out]).toEqual([4, 'pg1\npg9\n']);
+    expect((await runFake(cluster, ['members'])).out).not.toContain('pg9');
+  });
+
+  test('a second primary lags behind nobody', async () => {
+    const two = off({ pg2: { location: 67_109_000n } });
+    const { out } = await runFake(two, ['status', '-f', 'json']);
+    const { members } = JSON.parse(out) as { members: { name: string; lagBytes: number | null }[] };
+    expect(members.find(({ name }) => name === 'pg2')?.lagBytes).toBeNull();
+    expect(members.find(({ name }) => name === 'pg3')?.lagBytes).toBe(0);
+  });
+});

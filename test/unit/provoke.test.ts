@@ -1,6 +1,7 @@
 /** What `npm run -s lab -- provoke STORY` tells a person to type next. */
 import { expect, test } from 'vitest';
 import { STORIES, storyNames, whatToDo } from '../support/lab/provoke.js';
+import { optionsApart, type ClusterOptions } from '../support/lab/state.js';
 
 const LAB = {
   scope: 'demo',
@@ -30,4 +31,12 @@ test.each(storyNames())('%s leaves no word open', (name) => {
   expect(lines).not.toMatch(/MEMBER|URL|^ {2}(patctl|patronictl|lab) /m);
   expect(lines).toContain('nothing: no harm was done');
   expect(STORIES[name].look.length).toBeGreaterThan(0);
+});
+
+test('an option that a cluster was made without is told apart', () => {
+  const made = { scope: 'demo', members: 3, sync: 'off', tags: { pg2: { nosync: true } } };
+  const apart = (wanted: object) => optionsApart(made as unknown as ClusterOptions, wanted);
+  expect(apart({})).toEqual([]);
+  expect(apart({ members: 3, tags: { pg2: { nosync: true } } })).toEqual([]);
+  expect(apart({ members: 5, sync: 'on', tags: {} })).toEqual(['members', 'sync', 'tags']);
 });

@@ -6,7 +6,14 @@ import { LabError, openCluster, startCluster, type Lab } from './cluster.js';
 import { down, downOrphans } from './down.js';
 import { labProcesses, type LabProcess } from './process.js';
 import { provoke, STORIES, storyNames, whatToDo } from './provoke.js';
-import { listScopes, rootOf, type ClusterOptions, type Tags } from './state.js';
+import {
+  listScopes,
+  optionsApart,
+  readState,
+  rootOf,
+  type ClusterOptions,
+  type Tags,
+} from './state.js';
 
 const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
 
@@ -83,7 +90,19 @@ const say = (line: string): void => void process.stderr.write(`lab: ${line}\n`);
 const print = (lab: Lab): void => void process.stdout.write(`${JSON.stringify(lab.describe())}\n`);
 
 async function up(values: Values): Promise<void> {
-  print(await startCluster(clusterOptions(values), { owner: null, progress: say }));
+  const options = clusterOptions(values);
+  refuseOther(options);
+  print(await startCluster(options, { owner: null, progress: say }));
+}
+
+/** A cluster that is there stays as it was made: an option that says otherwise must not seem to be taken. */
+function refuseOther({ scope = OPTIONS.scope.default, ...wanted }: Partial<ClusterOptions>): void {
+  const existing = readState(scope)?.options;
+  if (existing === undefined) return;
+  const other = optionsApart(existing, wanted);
+  if (other.length > 0) {
+    throw new LabError(`${scope} is there with another ${other.join(', ')}: take it down first`);
+  }
 }
 
 async function takeDown(values: Values): Promise<void> {

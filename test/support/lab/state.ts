@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { withLock, type Owner } from './lock.js';
 
 export interface EtcdNode {
@@ -176,4 +177,11 @@ async function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
+}
+
+/** Options that are wanted otherwise than the cluster was made with. */
+export function optionsApart(made: ClusterOptions, wanted: Partial<ClusterOptions>): string[] {
+  return Object.entries(wanted)
+    .filter(([name, value]) => !isDeepStrictEqual(value, made[name as keyof ClusterOptions]))
+    .map(([name]) => name);
 }

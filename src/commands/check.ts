@@ -26,6 +26,7 @@ import {
 import type { Finding, Snapshot } from '../cluster/model.js';
 import { viewOf } from '../cluster/roles.js';
 import { ToolError } from '../errors.js';
+import { withCertificates, withPauseAge } from '../aside.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
@@ -239,24 +240,14 @@ async function checkClusters(
   const { readSnapshot } = await import('../snapshot.js');
   return Promise.all(
     first.map(async (read) => {
-      const seen = await withCertificates(tool, read, overrides);
+      const seen = isWanted('cert_expiring', overrides) ? await withCertificates(tool, read) : read;
       const open = options.probeRest === true ? await withOpenRest(tool, seen) : seen;
-      const snapshot = await withPauseAge(tool, open, rules);
+      const isAgeAsked = rules.limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
+      const snapshot = isAgeAsked ? await withPauseAge(tool, open) : open;
       const { scope, group } = snapshot.cluster;
       return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
     }),
   );
-}
-
-async function withCertificates(
-  tool: Tool,
-  snapshot: Snapshot,
-  overrides: Overrides,
-): Promise<Snapshot> {
-  const recorded = tool.flags.recording !== undefined || snapshot.verify === 'off';
-  if (recorded || !isWanted('cert_expiring', overrides)) return snapshot;
-  const { seenCertificates } = await import('../certificates.js');
-  return { ...snapshot, certificates: await seenCertificates(tool, snapshot) };
 }
 
 /** Members that refuse a PATCH without content for its content, not for who sends it. */
@@ -277,33 +268,6 @@ async function withOpenRest(tool: Tool, snapshot: Snapshot): Promise<Snapshot> {
     }),
   );
   return { ...snapshot, openRest: open.flat() };
-}
-
-/** The longest that any member's own copy of the configuration has said pause: a pause is at least as old. */
-async function withPauseAge(
-  tool: Tool,
-  snapshot: Snapshot,
-  { limits, overrides }: Rules,
-): Promise<Snapshot> {
-  const { cluster, takenAt } = snapshot;
-  const isAsked = limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
-  const answering = snapshot.members.filter(({ sql }) => sql.ok).map(({ name }) => name);
-  const isPaused = cluster.config?.pause === true;
-  if (!isAsked || !isPaused || tool.flags.recording !== undefined || answering.length === 0) {
-    return snapshot;
-  }
-  const postgres = await tool.postgres();
-  const ages = await Promise.all(
-    cluster.members.map(async ({ name, host, port }) => {
-      if (!answering.includes(name) || host === null || port === null) return null;
-      const read = await postgres.pausedForMs({ host, port }, tool.flags.timeoutMs);
-      return read.ok ? read.value : null;
-    }),
-  );
-  const known = ages.filter((age) => age !== null);
-  if (known.length === 0) return snapshot;
-  const since = new Date(Date.parse(takenAt) - Math.max(...known)).toISOString();
-  return { ...snapshot, pausedSince: since };
 }
 
 async function readAll(

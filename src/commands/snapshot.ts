@@ -33,16 +33,24 @@ async function record(tool: Tool, names: string[], options: RecordOptions): Prom
   const asked = await witnesses(tool, options);
   const { group: configured } = await tool.config();
   const group = options.group ?? configured;
-  const [{ readFleet, readSettled }, { recordingText, writeRecording }] = await Promise.all([
+  const [
+    { readFleet, readSettled },
+    { recordingText, writeRecording },
+    { withCertificates, withPauseAge },
+  ] = await Promise.all([
     import('../snapshot.js'),
     import('../recording.js'),
+    import('../aside.js'),
   ]);
   const scopes = names.length > 0 || options.all ? names : [await scopeOrDefault(tool, undefined)];
-  const snapshots = options.all
+  const read = options.all
     ? await readFleet(tool, asked)
     : (
         await Promise.all(scopes.map((scope) => readSettled(tool, { scope, group, ...asked })))
       ).flat();
+  const snapshots = await Promise.all(
+    read.map(async (one) => withPauseAge(tool, await withCertificates(tool, one))),
+  );
   const text = recordingText(snapshots);
   if (options.output === undefined) return tool.io.out(text);
   await writeRecording(options.output, text);

@@ -1,9 +1,10 @@
 /** `check` as monitoring sees it: all of stdout and the exit code, on recorded clusters. */
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { hasPersisted, persisting, type CheckDocument } from '../../src/cluster/checkdoc.js';
 import { CHECK_FORMATS } from '../../src/output/check-formats.js';
 import type { Looked } from '../../src/cluster/checks/index.js';
-import type { Finding } from '../../src/cluster/model.js';
+import type { Finding, Reading, Snapshot, SqlStatus } from '../../src/cluster/model.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import {
   quickClock,
@@ -618,6 +619,77 @@ describe('a recording', () => {
       const list = await runFake(nobody, ['list', '--snapshot', file]);
       expect(list.out).toMatch(/^\+ Cluster: demo /);
       expect(dcs.calls).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('has the certificates that were met, and one without them says so', async () => {
+    const { mkdtempSync, readFileSync, rmSync } = await import('node:fs');
+    const [{ createServer }, { tmpdir }] = await Promise.all([
+      import('node:tls'),
+      import('node:os'),
+    ]);
+    const pem = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
+    const server = createServer({ cert: pem('server.crt'), key: pem('server.key') });
+    server.on('tlsClientError', () => undefined);
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    const file = `${folder}/one.json`;
+    try {
+      const port = await new Promise<number>((resolve) =>
+        server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+      );
+      const cluster = recorded('off');
+      const key = '/service/demo/members/pg1';
+      const member = JSON.parse(cluster.keys[key] ?? '{}') as object;
+      const apiUrl = `https://127.0.0.1:${port}/patroni`;
+      cluster.keys[key] = JSON.stringify({ ...member, api_url: apiUrl });
+      // A week before that certificate ends; the limit of a connection is a real one.
+      const nowMs = Date.parse('2126-10-21T07:29:03Z');
+      const clock: FakeCluster['clock'] = { nowMs: () => nowMs, wait: () => Promise.resolve() };
+      const made = await runFake({ ...cluster, clock }, ['snapshot', '-o', file]);
+      expect(made.code).toBe(0);
+      const args = ['--only', 'cert_expiring', '--snapshot', file];
+      expect((await check({ keys: {} }, ...args)).found).toEqual(['cert_expiring warning pg1']);
+      const { writeFileSync } = await import('node:fs');
+      const older = JSON.parse(readFileSync(file, 'utf8')) as { snapshots: object[] };
+      older.snapshots.forEach((one) => Reflect.deleteProperty(one, 'certificates'));
+      writeFileSync(file, JSON.stringify(older));
+      const before = await check({ keys: {} }, ...args);
+      expect(before.found).toEqual([]);
+      expect(before.one.unknown).toMatchObject([{ reason: 'certificates were not looked at' }]);
+    } finally {
+      rmSync(folder, { recursive: true });
+      server.close();
+    }
+  });
+
+  test('has how old a pause is at least', async () => {
+    const { mkdtempSync, readFileSync, rmSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    const file = `${folder}/one.json`;
+    const paused = recorded('paused');
+    const ports = Object.entries(paused.keys).flatMap(([key, value]) =>
+      key.includes('/members/') ? [Number(/:(\d+)\/postgres/.exec(value)?.[1])] : [],
+    );
+    const blank = { walsenders: [], slots: [], settings: {}, archiver: null, syncRepWaiters: 0 };
+    const value = { inRecovery: true, ...blank } as unknown as SqlStatus;
+    const hour: Reading<number> = { ok: true, value: 3_600_000, tookMs: 1 };
+    try {
+      await runFake(
+        {
+          ...paused,
+          clock: quickClock(),
+          sql: Object.fromEntries(ports.map((port) => [port, { ok: true, value, tookMs: 1 }])),
+          pausedForMs: Object.fromEntries(ports.map((port) => [port, hour])),
+        },
+        ['snapshot', '-o', file],
+      );
+      const recording = JSON.parse(readFileSync(file, 'utf8')) as { snapshots: Snapshot[] };
+      expect(recording.snapshots.map(({ pausedSince }) => pausedSince)).toEqual([
+        '2026-11-21T07:00:00.000Z',
+      ]);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -177,13 +177,20 @@ describe('a voter in trouble', () => {
     lab.freezePid(pid);
     try {
       await lab.psql(leader, 'CREATE TABLE frozen AS SELECT generate_series(1, 1000)');
-      const [itself, other] = await Promise.all([
+      const [unnamed, itself, other] = await Promise.all([
+        dryRun(),
         dryRun('--candidate', voters[0]),
         dryRun('--candidate', voters[1]),
       ]);
+      const physical = ({ plan }: typeof other) =>
+        plan.checks.find(({ name }) => name === 'physical_walsenders')?.said;
       expect(itself.refusedBy).toEqual(['candidate_streams', 'data_loss']);
+      expect([unnamed.refusedBy, unnamed.plan.dataLoss.verdict]).toEqual([[], 'none']);
       expect(other.refusedBy).toEqual([]);
       expect(resultOf(other, 'physical_walsenders')).toBe('warning');
+      // Without a name the votes of both are wanted at the end of the WAL: Patroni keeps the lock.
+      expect(physical(unnamed)).toContain('nobody writes for wal_sender_timeout');
+      expect(physical(other)).toContain('the old leader hangs');
     } finally {
       lab.thawPid(pid);
     }

@@ -89,7 +89,7 @@ test('without a leader: it is not done before those who stand by stream from the
     return answered(200, `Successfully failed over to "${candidate}"`);
   };
   const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
-  const run = await runIn(world, [...args, '--timeout', '1']);
+  const run = await runIn(world, [...args, '--timeout', '4']);
   expect(run.err).toContain(`${candidate} leads, but ${other} did not stream from it`);
   expect(run.err).toMatch(new RegExp(`\\n {2}REST ${other}: `));
   expect(run.code).toBe(4);

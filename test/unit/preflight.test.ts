@@ -62,6 +62,7 @@ const standbyLeader = (streams: boolean) => (world: World) => {
   Object.assign(world.rest('pg1'), facts);
 };
 const REMOTE = { config: { standby_cluster: { host: 'x', port: 5433 } } };
+const EMPTY_SYNC = { keys: { sync: '{"leader":null,"sync_standby":null}' } };
 const PAUSED_REMOTE = { config: { ...REMOTE.config, pause: true } };
 const failoverKey = (value: string) => ({ keys: { failover: value } });
 
@@ -502,8 +503,24 @@ const CASES: Case[] = [
     wants: 'refused',
     what: '/sync is empty',
     mode: 'on',
-    options: { keys: { sync: '{"leader":null,"sync_standby":null}' } },
+    options: EMPTY_SYNC,
     request: TO2,
+  },
+  {
+    check: 'candidate_sync',
+    wants: 'refused',
+    what: '/sync is empty: Patroni answers 412, whatever is accepted',
+    mode: 'on',
+    options: EMPTY_SYNC,
+    request: { ...TO2, allowDataLoss: true },
+  },
+  {
+    check: 'candidate_sync',
+    wants: 'warning',
+    what: '/sync is empty, a failover, and loss accepted',
+    mode: 'on',
+    options: EMPTY_SYNC,
+    request: { ...FAIL2, allowDataLoss: true },
   },
   {
     check: 'candidate_sync',
@@ -561,6 +578,20 @@ const CASES: Case[] = [
     what: 'one voter of two frozen',
     mode: 'quorum',
     edit: dead('pg3'),
+  },
+  {
+    check: 'votes',
+    wants: 'refused',
+    what: '/sync is empty, and nobody named: Patroni answers 412',
+    mode: 'on',
+    options: EMPTY_SYNC,
+  },
+  {
+    check: 'votes',
+    wants: 'ok',
+    what: '/sync is empty in quorum mode: Patroni takes anybody',
+    mode: 'quorum',
+    options: EMPTY_SYNC,
   },
   {
     check: 'votes',
@@ -918,5 +949,52 @@ test('a stuck client is listed with what it has not confirmed, counted from wher
       unconfirmedBytes: 100,
       stuck: true,
     },
+  ]);
+});
+
+describe('the price of a standby that stands still', () => {
+  const price = (mode: Case['mode'], request: Partial<ChangeRequest>, timeoutMs = '60000') => {
+    const world = healthy(mode);
+    STREAMS_LATE('pg3')(world);
+    Object.assign(world.sql('pg1').settings['wal_sender_timeout'] ?? {}, { value: timeoutMs });
+    const { checks } = plan(world, request, earlierBy(1000, world));
+    const { said, next } = checks.find(({ name }) => name === 'physical_walsenders') ?? {};
+    return [said, next];
+  };
+  const HANGS = [
+    'pg3 confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout',
+    'look at that node first',
+  ];
+  const kept = (how: string) => [
+    `pg3 confirms nothing: too few get the end of the WAL, so the lock is kept and nobody writes ${how}`,
+    'look at that node first, or name one that follows (--candidate auto)',
+  ];
+
+  test('votes that need it: no writes until PostgreSQL gives it up; a name needs no votes', () => {
+    expect(price('quorum', {})).toEqual(kept('for wal_sender_timeout (60 s)'));
+    expect(price('quorum', {}, '0')).toEqual(kept('until it goes on: wal_sender_timeout is 0'));
+    expect(price('quorum', TO2)).toEqual(HANGS);
+  });
+
+  test('somebody else is enough: only the old leader is late', () => {
+    expect(price('off', {})).toEqual(HANGS);
+    expect(price('on', {})).toEqual(HANGS);
+  });
+});
+
+test('what nobody said: to be asked for, or to be looked after where all were asked', () => {
+  const next = (verify: 'auto' | 'sql') => {
+    const world = healthy();
+    world.rest('pg2').timeline = null;
+    world.sql('pg2').timeline = null;
+    world.sql('pg2').walReceiver = null;
+    world.snapshot.verify = verify;
+    const { checks } = plan(world, TO2);
+    return checks.find(({ name }) => name === 'replay_paused' || name === 'candidate_timeline')
+      ?.next;
+  };
+  expect([next('auto'), next('sql')]).toEqual([
+    'see why pg2 did not say it',
+    'ask with --verify auto',
   ]);
 });

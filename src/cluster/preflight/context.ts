@@ -115,6 +115,11 @@ export function dcs(subject: string, said: string): Witnessed {
   return { witness: 'DCS', subject, said };
 }
 
+/** What to do where a member did not say something: ask it at all, or see why it does not answer. */
+export function askNext({ now }: Pick<Context, 'now'>, who: string): string {
+  return now.verify === 'auto' ? `see why ${who} did not say it` : 'ask with --verify auto';
+}
+
 /** What is said of a check whose witness is SQL and was not heard. */
 export function sqlNotRead(name: string, whose: MemberView | null, what: string): PlanCheck {
   const who = whose?.name ?? 'the leader';

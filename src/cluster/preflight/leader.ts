@@ -3,7 +3,7 @@ import { leaderKeySays, roleSeen } from '../checks/say.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
-import { argumentOf, bad, dcs, ok, type Context } from './context.js';
+import { argumentOf, askNext, bad, dcs, ok, type Context } from './context.js';
 
 export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
   const name = 'leader_named';
@@ -70,13 +70,7 @@ export function leaderAlive(ctx: Context): PlanCheck {
     case 'alive':
       return aloneAlive(ctx, evidence);
     case 'unknown':
-      return bad(
-        name,
-        'unknown',
-        `whether ${who} lives is not known`,
-        evidence,
-        'ask with --verify auto, and see why it was not heard',
-      );
+      return bad(name, 'unknown', `whether ${who} lives is not known`, evidence, askNext(ctx, who));
     case 'silent':
     case 'down': {
       const state = leaderState === 'silent' ? 'its Patroni does not answer' : downWords(ctx);
@@ -133,7 +127,7 @@ export function remoteStreams(ctx: Context): PlanCheck | null {
   if (!host && archive) return ok(name, `${leader.name} reads an archive`, evidence);
   if (streams === null) {
     const said = `whether ${leader.name} streams from ${remote} is not known`;
-    return bad(name, 'unknown', said, evidence, 'ask with --verify auto');
+    return bad(name, 'unknown', said, evidence, askNext(ctx, leader.name));
   }
   const said = `${leader.name} does not stream from ${remote}: nor may the next one`;
   return bad(name, 'warning', said, evidence, `see the remote, and the log of ${leader.name}`);

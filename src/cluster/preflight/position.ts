@@ -5,7 +5,7 @@ import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import type { MemberView } from '../roles.js';
 import { plural } from '../words.js';
-import { argumentOf, bad, dcs, isGone, ok, type Context } from './context.js';
+import { argumentOf, askNext, bad, dcs, isGone, ok, type Context } from './context.js';
 import { whyStill } from './standstill.js';
 
 /** The named member, unless it is none, or leads already. */
@@ -70,7 +70,7 @@ export function candidateLag(ctx: Context): PlanCheck | null {
       'unknown',
       `the lag of ${one.name} is not known: no WAL position of ${whose}`,
       [],
-      'ask with --verify auto',
+      askNext(ctx, whose),
     );
   }
   const lag = lagBytes(against.lsn, mine);
@@ -123,7 +123,9 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
       'unknown',
       `the timeline of ${mine === null ? one.name : 'the cluster'} is not known`,
       evidence,
-      'ask with --verify auto',
+      mine !== null && isGone(ctx)
+        ? `see patctl history ${argumentOf(ctx.cluster)}`
+        : askNext(ctx, mine === null ? one.name : 'the leader'),
     );
   if (mine === theirs)
     return ok(name, `${one.name} is on timeline ${mine}, the cluster's own`, evidence);
@@ -159,7 +161,7 @@ export function replayPaused(ctx: Context): PlanCheck | null {
       'unknown',
       `whether ${one.name} replays is not known`,
       evidence,
-      'ask with --verify auto',
+      askNext(ctx, one.name),
     );
   if (!paused) return ok(name, `${one.name} replays`, evidence);
   const backlog =

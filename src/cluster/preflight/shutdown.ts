@@ -5,6 +5,7 @@ import { sameName } from '../roles.js';
 import { plural, seconds } from '../words.js';
 import { bad, isGone, ok, sqlNotRead, type Context } from './context.js';
 import { stillSenders, unconfirmedBytes } from './standstill.js';
+import { gateOf } from './votes.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 
@@ -38,13 +39,39 @@ export function physicalWalsenders(ctx: Context): PlanCheck | null {
     ),
   );
   const names = still.map((row) => row.applicationName).join(', ');
+  if (!keepsLock(ctx))
+    return bad(
+      name,
+      'warning',
+      `${names} confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout`,
+      evidence,
+      'look at that node first',
+    );
+  const others = ctx.candidate === null ? ', or name one that follows (--candidate auto)' : '';
   return bad(
     name,
     'warning',
-    `${names} confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout`,
+    `${names} confirms nothing: too few get the end of the WAL, so the lock is kept and nobody writes ${untilTimeout(ctx)}`,
     evidence,
-    'look at that node first',
+    `look at that node first${others}`,
   );
+}
+
+/** Once shut down the leader gives the lock up early only to so many as have everything [Ha.demote, on_shutdown]. */
+function keepsLock(ctx: Context): boolean {
+  const { members, needed } = gateOf(ctx);
+  const asked = members.filter(({ healthy }) => healthy !== 'no').map(({ name }) => name);
+  const following = ctx.input.nodes.filter(
+    (node) => asked.includes(node.name) && node.streamsFromLeader === true && !node.standsStill,
+  );
+  return following.length < needed;
+}
+
+function untilTimeout({ leaderSql }: Context): string {
+  const timeoutMs = Number(leaderSql?.settings['wal_sender_timeout']?.value ?? NaN);
+  if (timeoutMs === 0) return 'until it goes on: wal_sender_timeout is 0';
+  if (Number.isNaN(timeoutMs)) return 'for wal_sender_timeout';
+  return `for wal_sender_timeout (${seconds(timeoutMs)})`;
 }
 
 function isCandidate({ candidate }: Context, applicationName: string): boolean {

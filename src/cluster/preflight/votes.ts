@@ -4,9 +4,9 @@ import { formatLsn } from '../lsn.js';
 import type { Witnessed } from '../model.js';
 import type { PlanCheck } from '../plan.js';
 import { race, type RaceResult } from '../quorum.js';
-import { leaderGate, type GateResult } from '../stepdown.js';
+import { apiPrecheck, leaderGate, type GateResult } from '../stepdown.js';
 import { listed, quorumActive, syncActive, votingSet } from '../votes.js';
-import { bad, dcs, isGone, ok, unlessAccepted, type Context } from './context.js';
+import { askNext, bad, dcs, isGone, ok, unlessAccepted, type Context } from './context.js';
 
 export function candidateSync(ctx: Context): PlanCheck | null {
   const { one, candidate, cluster, input, action } = ctx;
@@ -18,9 +18,10 @@ export function candidateSync(ctx: Context): PlanCheck | null {
     const said = `synchronous mode is ${input.mode}, but /sync is empty: nobody is known to have every commit`;
     if (action === 'switchover' && input.mode === 'quorum')
       return bad(name, 'warning', said, evidence, 'see patctl status');
+    // Patroni itself answers 412 to a switchover, whatever may be lost.
     return bad(
       name,
-      unlessAccepted(ctx),
+      action === 'switchover' ? 'refused' : unlessAccepted(ctx),
       said,
       evidence,
       'wait until Patroni has written /sync; see patctl status',
@@ -63,7 +64,7 @@ function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
       'unknown',
       `${who} is in /sync; what PostgreSQL says of it is not known`,
       evidence,
-      'ask with --verify auto',
+      askNext(ctx, ctx.cluster.leaderName ?? 'the leader'),
     );
   const said = `/sync says that ${who} is synchronous, pg_stat_replication says ${state}`;
   return bad(
@@ -117,6 +118,8 @@ export function votes(ctx: Context): PlanCheck | null {
   if (isGone(ctx) || ctx.leaderState === 'silent') return withoutLeader(ctx);
   const gate = gateOf(ctx);
   const name = 'votes';
+  const answer = beforehand(ctx);
+  if (answer !== null) return answer;
   const evidence: Witnessed[] = gate.members.map((m) => ({
     witness: 'REST',
     subject: m.name,
@@ -134,13 +137,23 @@ export function votes(ctx: Context): PlanCheck | null {
       'unknown',
       `whether ${who} lets itself be demoted is not known: ${why}`,
       evidence,
-      'ask with --verify auto',
+      askNext(ctx, 'the others'),
     );
   const next =
     gate.needed > 1
       ? 'bring the members back that are missing, or name a candidate, which needs no votes'
       : 'see patctl quorum, and patctl why-not MEMBER';
   return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
+}
+
+/** Nobody is named, and Patroni's API would not even take the request: no member of /sync is there, say. */
+function beforehand({ input, candidate, action, cluster }: Context): PlanCheck | null {
+  if (candidate !== null || action !== 'switchover' || input.paused) return null;
+  const { leaderName: leader } = cluster;
+  const { outcome, status, message } = apiPrecheck(input, { action, leader, candidate });
+  if (outcome !== 'no') return null;
+  const said = `Patroni would answer ${status ?? ''}: ${message}`;
+  return bad('votes', 'refused', said, [syncKeySays(cluster)], 'see patctl status');
 }
 
 /** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */

@@ -5,6 +5,7 @@ import { createServer as createTls, createSecureContext, TLSSocket } from 'node:
 import { afterEach, describe, expect, test } from 'vitest';
 import { seenCertificates } from '../../src/certificates.js';
 import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
+import { look } from '../../src/cluster/checks/index.js';
 import { needsSecondLook } from '../../src/cluster/checks/commits.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/checks/limits.js';
 import type { Snapshot, SqlStatus } from '../../src/cluster/model.js';
@@ -545,6 +546,42 @@ describe('operations', () => {
     expect(state(backups(['10.0.0.12', long]))).toEqual(['critical pg2']);
     expect(state(backups(['10.0.0.3', long]))).toEqual([]);
     expect(state(backups(['10.0.0.2', long], ['10.0.0.2', short]))).toEqual([]);
+  });
+
+  test('a replica made by other means: as old as two readings prove, else it could not be told', () => {
+    const creating = { 'members/pg2': { role: 'uninitialized', state: 'creating replica' } };
+    const earlier = (keys: Made['keys'] = creating) =>
+      snapshot({ keys, extra: { takenAt: '2026-11-21T07:59:50.000Z' } });
+    const said = (previous: Snapshot | null, maxCreatingMs: number) => {
+      const view = viewOf(snapshot({ keys: creating, extra: { previous } }));
+      const wanted = (code: string) => code === 'member_state';
+      const { findings, unlooked } = look(view, { ...DEFAULT_LIMITS, maxCreatingMs }, wanted);
+      return [...findings.map(({ severity }) => severity), ...unlooked.map((one) => one.members)];
+    };
+    expect(said(null, 2000)).toEqual([['pg2']]);
+    expect(said(earlier(), 2000)).toEqual(['critical']);
+    expect(said(earlier(), 20_000)).toEqual([['pg2']]);
+    expect(said(earlier({}), 2000)).toEqual([['pg2']]);
+    const written = earlier();
+    const [, pg2] = written.cluster.members;
+    if (!pg2) throw new Error('no pg2');
+    pg2.modRevision = '3';
+    expect(said(written, 2000)).toEqual([['pg2']]);
+  });
+
+  test('a base backup that is seen tells, and nothing is left open', () => {
+    const conn_url = 'postgres://10.0.0.2:5432/postgres';
+    const creating = { role: 'uninitialized', state: 'creating replica', conn_url };
+    const backup = {
+      state: 'backup',
+      clientAddr: '10.0.0.2',
+      backendStart: '2026-11-21 07:59:00+00',
+    };
+    const keys = { 'members/pg2': creating };
+    const sql = { pg1: { walsenders: [{ applicationName: 'b', ...backup }] } as never };
+    const view = viewOf(snapshot({ keys, sql }));
+    const { findings, unlooked } = look(view, DEFAULT_LIMITS, (code) => code === 'member_state');
+    expect([findings, unlooked]).toEqual([[], []]);
   });
 
   test('primary_stop_timeout is missed where a logical client could hold the primary', () => {

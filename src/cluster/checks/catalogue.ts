@@ -42,6 +42,8 @@ export interface Check {
   /** Also looked for by list and status: it makes a claim false. */
   claim?: true;
   find(view: View, limits: Limits): Finding[];
+  /** Members of which it could not be told although the witness spoke, and why. */
+  untold?: { reason: string; members(view: View, limits: Limits): string[] };
 }
 
 const LEADERSHIP: Check[] = [
@@ -451,6 +453,11 @@ const OPERATIONS: Check[] = [
     needs: 'DCS',
     title: 'a member is stopped, crashed, failed to start, or is created for too long',
     find: operations.memberState,
+    untold: {
+      reason:
+        'a replica is being created, and nothing tells since when: no base backup to it is seen',
+      members: operations.creatingUntold,
+    },
   },
   {
     code: 'member_unreachable',

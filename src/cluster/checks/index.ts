@@ -46,7 +46,7 @@ export function look(view: View, limits: Limits, wanted: (code: string) => boole
     consequences: judged.flatMap(({ finding, of }) => (of === null ? [] : [{ finding, of }])),
     unlooked: checks
       .filter((check) => !isFoundAnyway(check, all))
-      .flatMap((check) => unlooked(check, view)),
+      .flatMap((check) => unlooked(check, view, limits)),
   };
 }
 
@@ -76,10 +76,12 @@ function concernsSame(cause: Finding, consequence: Finding): boolean {
 
 // ---------------------------------------------------------------- what nobody could tell
 
-function unlooked({ code, needs }: Check, view: View): Unlooked[] {
+function unlooked({ code, needs, untold }: Check, view: View, limits: Limits): Unlooked[] {
   const missing = missingWitness(needs, view);
-  if (missing === null) return [];
-  return [{ code, needs, ...missing }];
+  if (missing !== null) return [{ code, needs, ...missing }];
+  const members = untold?.members(view, limits) ?? [];
+  if (untold === undefined || members.length === 0) return [];
+  return [{ code, needs, members, reason: untold.reason }];
 }
 
 function missingWitness(needs: Need, view: View): { members: string[]; reason: string } | null {

@@ -1,7 +1,7 @@
 /** Maintenance mode, restarts, states and versions. */
 import type { Finding, Member, Witnessed } from '../model.js';
 import type { MemberView, View } from '../roles.js';
-import { readAtMs, timestampMs, type Limits } from './limits.js';
+import { readAtMs, sincePreviousMs, timestampMs, type Limits } from './limits.js';
 import { durationText, list } from './say.js';
 
 export function paused(view: View): Finding[] {
@@ -152,15 +152,38 @@ const BROKEN = new Set([
 export function memberState(view: View, { maxCreatingMs }: Limits): Finding[] {
   return view.members.flatMap((one): Finding[] => {
     if (!one.member) return [];
-    const state = one.rest.ok ? one.rest.value.state : one.member.state;
+    const state = stateOf(one);
     if (BROKEN.has(state))
       return [stateFinding(one, state, `PostgreSQL on ${one.name} is in state "${state}"`)];
-    const ageMs = state === 'creating replica' ? creatingForMs(one, view) : null;
-    if (ageMs === null || ageMs <= maxCreatingMs) return [];
+    if (state !== CREATING) return [];
+    const ageMs = Math.max(copyingForMs(one, view) ?? 0, seenCreatingForMs(one, view));
+    if (ageMs <= maxCreatingMs) return [];
     return [
       stateFinding(one, state, `${one.name} is being created for ${durationText(ageMs)} already`),
     ];
   });
+}
+
+/** Members that are being created, of which nothing tells for how long. */
+export function creatingUntold(view: View, limits: Limits): string[] {
+  return view.members
+    .filter((one) => one.member !== null && stateOf(one) === CREATING)
+    .filter((one) => copyingForMs(one, view) === null)
+    .filter((one) => seenCreatingForMs(one, view) <= limits.maxCreatingMs)
+    .map(({ name }) => name);
+}
+
+const CREATING = 'creating replica';
+
+function stateOf({ rest, member }: Pick<MemberView, 'rest' | 'member'>): string {
+  return rest.ok ? rest.value.state : (member?.state ?? '');
+}
+
+/** Its key says so and has not been written since the reading before; 0 when that cannot be told. */
+function seenCreatingForMs({ name, member }: MemberView, view: View): number {
+  const before = view.snapshot.previous?.cluster.members.find((one) => one.name === name);
+  const isSame = before?.state === CREATING && before.modRevision === member?.modRevision;
+  return isSame ? (sincePreviousMs(view) ?? 0) : 0;
 }
 
 function stateFinding(one: MemberView, state: string, message: string): Finding {
@@ -180,7 +203,7 @@ function stateFinding(one: MemberView, state: string, message: string): Finding 
  * By the base backups that run to the member's own address, from whomever; null when none is seen. The
  * youngest counts, for an older one may be somebody else's on the same host.
  */
-function creatingForMs({ member }: MemberView, view: View): number | null {
+function copyingForMs({ member }: MemberView, view: View): number | null {
   const addresses = [member?.host ?? null, hostOf(member?.apiUrl ?? null)];
   const starts = view.members
     .flatMap(({ sql }) => (sql.ok ? sql.value.walsenders : []))

@@ -270,7 +270,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'See that host.',
   ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart, or is created for longer than --max-creating: as long as a base backup to its address runs, from whomever.',
+    'A member is stopped, crashed, failed to start or restart, or is created for longer than --max-creating: as long as a base backup to its address runs, from whomever, or as its key has stood unchanged between two readings. Where neither tells, it is among what could not be looked for.',
     'Patroni gives up quietly after a failed bootstrap.',
     'A failing create_replica_method.',
     'See the logs there.',

@@ -391,7 +391,8 @@ async function catchUp(
     // Its position was read after the wait was over: by then it had to be as near as was claimed.
     expect(samples.at(-1)).toMatchObject({ isBehind: false });
     expect(await waiting).toMatchObject({ code: 0 });
-    for (const sample of samples) if (sample.isBehind) expect(sample).toMatchObject({ ready: 1 });
+    // 3 where a busy machine kept somebody from answering: it is not ready either way.
+    for (const sample of samples) if (sample.isBehind) expect([1, 3]).toContain(sample.ready);
     await eventually('Patroni says so too', 30_000, async () => {
       const { readiness, lag0, replica, written, replayed } = await sideBySide(lab, member);
       return readiness === 200 && lag0 === 200 && replica === 200 && replayed >= written;

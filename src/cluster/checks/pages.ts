@@ -369,6 +369,9 @@ often, \`--settle 0\` reports what one reading says. For a minute after a primar
 \`quorum_lost\` and \`no_failover_candidate\` are read three times more, for Patroni takes its synchronous standbys back
 in several loops.
 
+Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`, \`--max-lag\` and so on), or in the
+configuration file, where a flag wins: \`patctl: {check: {ignore: [paused], warn: [sync_empty], max_lag: 16MiB}}\`.
+
 \`npm run -s lab -- provoke STORY\` makes the troubles that are named below on a real cluster of its own, and says
 how to look at them and how to end them. \`npx tsx test/support/soak.ts --minutes 30 --sync quorum\` does the opposite:
 planned switchovers, restarts and reinits under load, and \`check\` beside them must not cry.

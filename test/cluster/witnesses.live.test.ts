@@ -106,7 +106,7 @@ describe('a plain cluster', () => {
     ]);
     const { members, witnesses } = JSON.parse(run.out) as Document;
     expect(members.map(({ witness }) => witness)).toEqual(['REST', 'REST', 'REST']);
-    expect(witnesses.sql).toEqual({ asked: 0, answered: 0 });
+    expect(witnesses.sql).toEqual({ asked: 0, answered: 0, logins: [] });
   });
 
   test('etcd is found by the service records of a domain', async () => {

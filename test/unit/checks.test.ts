@@ -731,3 +731,31 @@ test('sizes and times without sense are refused', () => {
   expect(parseTimeMs('90')).toBe(90_000);
   expect(parseTimeMs('2d')).toBe(172_800_000);
 });
+
+test('members that refuse us are unknown, not well', () => {
+  const made = snapshot();
+  const reason = 'its certificate is not trusted';
+  const dark = (members: readonly string[]): Snapshot => ({
+    ...made,
+    members: made.members.map((one) =>
+      members.includes(one.name)
+        ? { ...one, sql: { ok: false, kind: 'denied', reason } as const }
+        : one,
+    ),
+  });
+  const said = (members: readonly string[]) =>
+    look(viewOf(dark(members)), DEFAULT_LIMITS, (code) => code === 'member_refuses').findings;
+  expect(said([])).toEqual([]);
+  expect(said(['pg1', 'pg2'])).toMatchObject([
+    {
+      severity: 'unknown',
+      members: ['pg1', 'pg2'],
+      message: 'nothing that the DCS says of pg1, pg2 could be checked',
+      evidence: [
+        { witness: 'SQL', subject: 'pg1', said: reason },
+        { witness: 'SQL', subject: 'pg2', said: reason },
+      ],
+    },
+  ]);
+  expect(said(['pg2'])).toMatchObject([{ severity: 'unknown', members: ['pg2'] }]);
+});

@@ -470,6 +470,14 @@ const OPERATIONS: Check[] = [
     find: leadership.memberUnreachable,
   },
   {
+    code: 'member_refuses',
+    group: 'Operations',
+    severity: ['unknown'],
+    needs: 'DCS',
+    title: 'a member is there and refuses to be asked',
+    find: leadership.memberRefuses,
+  },
+  {
     code: 'pending_restart',
     group: 'Operations',
     severity: ['warning'],

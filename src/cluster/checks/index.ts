@@ -117,7 +117,8 @@ function silentOnes(silent: MemberView[]): { members: string[]; reason: string }
 }
 
 function why(one: MemberView): string {
-  if (!one.sql.ok && one.sql.kind === 'off') return 'no database login';
   const said = silence(one);
+  const isRestFine = one.rest.ok || one.rest.kind === 'off';
+  if (isRestFine && !one.sql.ok && one.sql.kind === 'off') return 'no database login';
   return said === 'not asked' ? 'not asked' : `${one.name}: ${said}`;
 }

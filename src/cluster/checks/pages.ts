@@ -281,6 +281,12 @@ const PAGES: Readonly<Record<string, Page>> = {
     "SIGSTOP of a replica's Patroni.",
     'See whether Patroni runs there.',
   ],
+  member_refuses: [
+    'Neither its REST API nor its PostgreSQL lets us in: a CA, a client certificate or a login is wrong.',
+    'Nothing that the DCS says of it is checked, and nothing found is no sign of health then.',
+    "ctl.cacert and sslrootcert that are not the servers' on a cluster with TLS.",
+    'Correct what the refusal names: the CA, our certificate, or the login.',
+  ],
   pending_restart: [
     'A changed setting waits for a restart; the old and new values are shown.',
     'What is configured is not in force.',

@@ -30,12 +30,15 @@ export async function elsewhere<T extends Place>(
 }
 
 /** This machine under one name: localhost may be either of its addresses. */
-function loopback(address: string): string {
+export function loopback(address: string): string {
   return ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(address) ? 'localhost' : address;
 }
 
 /** Every address of every host; a name that leads nowhere in time has none. */
-async function addressesOf(tool: Tool, hosts: readonly string[]): Promise<Map<string, string[]>> {
+export async function addressesOf(
+  tool: Tool,
+  hosts: readonly string[],
+): Promise<Map<string, string[]>> {
   const [{ isIP }, { lookup }] = await Promise.all([
     import('node:net'),
     import('node:dns/promises'),

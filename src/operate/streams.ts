@@ -1,4 +1,5 @@
 /** After a cluster has changed its role: who has to stream, from whom, and who does not yet. */
+import { addressesOf, loopback } from '../addresses.js';
 import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../cluster/model.js';
 import { startTimeOf } from '../cluster/rolling.js';
 import { ToolError } from '../errors.js';
@@ -166,29 +167,6 @@ export function memberAt(
     (one) =>
       one.host !== null && one.port === port && all(one.host).some((at) => wanted.includes(at)),
   );
-}
-
-/** "This machine" in either protocol: localhost may be both. */
-function loopback(address: string): string {
-  return ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(address) ? 'loopback' : address;
-}
-
-/** What the names stand for here; a name that stands for nothing, or not soon, has no address. */
-async function addressesOf(tool: Tool, hosts: readonly string[]): Promise<Map<string, string[]>> {
-  const [{ isIP }, { lookup }] = await Promise.all([
-    import('node:net'),
-    import('node:dns/promises'),
-  ]);
-  const find = async (host: string): Promise<[string, string[]]> => {
-    if (isIP(host) !== 0) return [host, [host]];
-    const found = lookup(host, { all: true }).then(
-      (all) => all.map(({ address }) => address),
-      () => [],
-    );
-    const late = tool.clock.wait(tool.flags.timeoutMs, tool.signal).then(() => []);
-    return [host, await Promise.race([found, late])];
-  };
-  return new Map(await Promise.all([...new Set(hosts)].map(find)));
 }
 
 /** The member whose PostgreSQL was started at this very microsecond: it is the same server. */

@@ -759,3 +759,18 @@ test('members that refuse us are unknown, not well', () => {
   ]);
   expect(said(['pg2'])).toMatchObject([{ severity: 'unknown', members: ['pg2'] }]);
 });
+
+test('a key that cannot be read is found, and what Patroni too passes over is a warning', () => {
+  const said = (made: Made) =>
+    look(viewOf(snapshot(made)), DEFAULT_LIMITS, (code) => code === 'dcs_unreadable').findings;
+  expect(said({})).toEqual([]);
+  expect(said({ keys: { sync: '{' } })).toMatchObject([
+    { severity: 'unknown', members: [], message: '/service/demo/sync cannot be read' },
+  ]);
+  expect(said({ keys: { 'members/pg2': '[' } })).toMatchObject([
+    { severity: 'unknown', members: ['pg2'], message: '/service/demo/members/pg2 cannot be read' },
+  ]);
+  expect(said({ config: { ttl: {} } })).toMatchObject([
+    { severity: 'warning', message: '/service/demo/config cannot be read in part' },
+  ]);
+});

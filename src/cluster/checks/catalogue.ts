@@ -470,6 +470,14 @@ const OPERATIONS: Check[] = [
     find: leadership.memberUnreachable,
   },
   {
+    code: 'dcs_unreadable',
+    group: 'Operations',
+    severity: ['unknown', 'warning'],
+    needs: 'DCS',
+    title: 'a key holds something else than Patroni writes',
+    find: operations.dcsUnreadable,
+  },
+  {
     code: 'member_refuses',
     group: 'Operations',
     severity: ['unknown'],

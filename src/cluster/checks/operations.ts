@@ -287,3 +287,19 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
     ];
   });
 }
+
+/** Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is not known. */
+export function dcsUnreadable({ snapshot }: View): Finding[] {
+  return snapshot.cluster.problems
+    .filter(({ key }) => key.startsWith('/'))
+    .map(({ key, problem, partly }) => ({
+      code: 'dcs_unreadable',
+      severity: partly ? 'warning' : 'unknown',
+      members: key.includes('/members/') ? [key.slice(key.lastIndexOf('/') + 1)] : [],
+      message: `${key} cannot be read${partly ? ' in part' : ''}`,
+      evidence: [{ witness: 'DCS', subject: key, said: problem }],
+      next: partly
+        ? 'correct the value with patctl edit-config, or let Patroni write the key again'
+        : 'see who wrote it; Patroni writes its own keys again within loop_wait',
+    }));
+}

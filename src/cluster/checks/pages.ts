@@ -281,6 +281,12 @@ const PAGES: Readonly<Record<string, Page>> = {
     "SIGSTOP of a replica's Patroni.",
     'See whether Patroni runs there.',
   ],
+  dcs_unreadable: [
+    'A key of the cluster is no JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
+    'What hangs on the key is not known: with an unreadable /sync nobody knows who is synchronous.',
+    "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
+    'See who wrote it; Patroni writes its own keys again, the configuration is corrected with `patctl edit-config`.',
+  ],
   member_refuses: [
     'Neither its REST API nor its PostgreSQL lets us in: a CA, a client certificate or a login is wrong.',
     'Nothing that the DCS says of it is checked, and nothing found is no sign of health then.',

@@ -135,8 +135,8 @@ describe('the same as by trying every loss', () => {
     [2, 500],
     [3, 1000],
     [4, 1500],
-    [5, 1000],
-    [6, 500],
+    [5, 500],
+    [6, 200],
   ])('in clusters of %i', (members, clusters) => {
     const seen = new Set<string>();
     for (let seed = 0; seed < clusters; seed++) {

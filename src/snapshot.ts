@@ -11,8 +11,14 @@ import type {
   SqlStatus,
   VerifyMode,
 } from './cluster/model.js';
-import { clusterNames, clusterPrefix, parseCluster, parseFleet } from './cluster/parse.js';
-import { needsSecondLook } from './cluster/checks/sync.js';
+import {
+  clusterNames,
+  clusterPrefix,
+  parseCluster,
+  parseFleet,
+  parseScope,
+} from './cluster/parse.js';
+import { needsSecondLook } from './cluster/checks/commits.js';
 import { viewOf } from './cluster/roles.js';
 import { slotName } from './cluster/slots.js';
 import type { DeletedKey, HistoryLimit } from './dcs/dcs.js';
@@ -63,8 +69,7 @@ export async function readSnapshots(tool: Tool, request: SnapshotRequest): Promi
   const { namespace } = await tool.config();
   const dcs = await tool.dcs();
   const read = await dcs.range(clusterPrefix(namespace, scope, group), { serializable });
-  // What lies below the empty name is every cluster: no command means that by it.
-  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
+  const clusters = parseScope(read, namespace, scope);
   if (clusters.length === 0) throw await unknownCluster(tool, scope, group);
   return Promise.all(clusters.map((cluster) => witnessCluster(tool, cluster, request)));
 }

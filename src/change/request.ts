@@ -38,8 +38,8 @@ function offsetForm(iso: string): string {
 
 /**
  * Sends the request to the leader; a failover, which every Patroni takes, to the first member that can be
- * connected to, the leader and the candidate before the others. Sent at most once: only what surely was not sent is tried at the next.
- * ToolError `unreachable` when nobody could be connected to.
+ * connected to, the leader and the candidate before the others. Sent at most once: only what surely was not
+ * sent is tried at the next. ToolError `unreachable` when nobody could be connected to.
  */
 export async function sendOverRest(
   tool: Tool,

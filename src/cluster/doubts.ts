@@ -1,5 +1,6 @@
 /** What could not be told of a cluster, and why: an unknown verdict without a reason helps nobody. */
-import type { Finding, Reading } from './model.js';
+import { silentWitnesses } from './checks/say.js';
+import type { Finding } from './model.js';
 import type { MemberView, View } from './roles.js';
 import { verdictOf } from './verdict.js';
 
@@ -53,12 +54,8 @@ function isRefusedLogin({ sql }: MemberView): boolean {
 export function silences(members: readonly MemberView[], found: readonly Finding[]): Doubt[] {
   const by = new Map<string, Doubt>();
   for (const one of members) {
-    for (const [witness, reading] of [
-      ['REST', one.rest],
-      ['SQL', one.sql],
-    ] as const) {
-      const reason = silentFor(reading);
-      if (reason === null || isTold(one.name, reason, found)) continue;
+    for (const { witness, reason } of silentWitnesses(one)) {
+      if (isTold(one.name, reason, found)) continue;
       const key = `${witness} ${reason}`;
       const doubt = by.get(key) ?? { witness, members: [], reason };
       doubt.members.push(one.name);
@@ -66,10 +63,6 @@ export function silences(members: readonly MemberView[], found: readonly Finding
     }
   }
   return [...by.values()];
-}
-
-function silentFor(reading: Reading<unknown>): string | null {
-  return reading.ok || reading.kind === 'off' ? null : reading.reason;
 }
 
 function isTold(name: string, reason: string, found: readonly Finding[]): boolean {

@@ -56,6 +56,14 @@ export function parseFleet(read: KeysRead, namespace: string): Cluster[] {
     .sort((a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1));
 }
 
+/**
+ * The cluster of this name, or each of its Citus groups. An empty name, of a variable that is not set, is the name
+ * of none, although every cluster lies below it.
+ */
+export function parseScope(read: KeysRead, namespace: string, scope: string): Cluster[] {
+  return parseFleet(read, namespace).filter((one) => one.scope === scope);
+}
+
 /** The scopes that exist below a namespace, sorted. */
 export function clusterNames(read: KeysRead, namespace: string): string[] {
   const names = new Set([...groupKeys(read, namespace).values()].map(({ scope }) => scope));

@@ -243,3 +243,11 @@ function timelineOf(
   const other = byRest ?? (isPossible ? byKey : null);
   return { timeline: Math.max(timeline, other ?? 0), timelineIsLeast: other === null };
 }
+
+/** How much later than promised a standby's reply may come. */
+export const REPLY_SLACK_MS = 5000;
+
+/** A walsender asks for a reply when half of wal_sender_timeout has gone by; with 0 it never does. */
+export function askedAndSilentMs(senderTimeoutMs: number): number {
+  return senderTimeoutMs > 0 ? senderTimeoutMs / 2 + REPLY_SLACK_MS : Infinity;
+}

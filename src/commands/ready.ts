@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
 import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model.js';
-import { clusterPrefix, parseFleet } from '../cluster/parse.js';
+import { clusterPrefix, parseScope } from '../cluster/parse.js';
 import { viewOf } from '../cluster/roles.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
@@ -62,8 +62,8 @@ async function byDcs(
   const { namespace, group: configured } = await tool.config();
   const group = options.group ?? configured;
   const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
-  const cluster = parseFleet(read, namespace).find(
-    (one) => one.scope === scope && one.members.some((member) => member.name === name),
+  const cluster = parseScope(read, namespace, scope).find((one) =>
+    one.members.some((member) => member.name === name),
   );
   if (!cluster) return `${name} has no member key`;
   if (cluster.leaderName === null) return 'there is no leader to compare with';

@@ -1,7 +1,7 @@
 /** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
 import { Command, Option } from 'commander';
 import type { Cluster } from '../cluster/model.js';
-import { clusterPrefix, parseCluster, parseFleet } from '../cluster/parse.js';
+import { clusterPrefix, parseCluster, parseScope } from '../cluster/parse.js';
 import type { RangeRead } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { membersTable } from '../operate/clusters.js';
@@ -56,7 +56,7 @@ async function remove(
   const prefix = clusterPrefix(namespace, scope, group);
   const dcs = await tool.dcs();
   const read = await dcs.range(prefix);
-  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
+  const clusters = parseScope(read, namespace, scope);
   if (clusters.length === 0) {
     const { unknownCluster } = await import('../snapshot.js');
     throw await unknownCluster(tool, scope, group);

@@ -1,16 +1,13 @@
 /** What every acting command begins with: the cluster by name, its table, the members that are meant. */
 import { selectMembers, type RoleFilter, type Selected } from '../cluster/members-select.js';
 import type { Cluster } from '../cluster/model.js';
-import { clusterPrefix, parseFleet } from '../cluster/parse.js';
+import { clusterPrefix, parseScope } from '../cluster/parse.js';
 import { ToolError } from '../errors.js';
 import type { Asker } from '../output/ask.js';
 import type { Format } from '../output/render.js';
 import type { Tool } from '../tool.js';
 
-/**
- * The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it; an empty
- * name, of a variable that is not set, is the name of none.
- */
+/** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
 export async function readClusters(
   tool: Tool,
   scope: string,
@@ -18,7 +15,7 @@ export async function readClusters(
 ): Promise<Cluster[]> {
   const { namespace } = await tool.config();
   const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
-  const clusters = parseFleet(read, namespace).filter((one) => one.scope === scope);
+  const clusters = parseScope(read, namespace, scope);
   if (clusters.length > 0) return clusters;
   const { unknownCluster } = await import('../snapshot.js');
   throw await unknownCluster(tool, scope, group);

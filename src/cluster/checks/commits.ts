@@ -1,15 +1,21 @@
 /** Whether commits on the leader wait for synchronous standbys that do not confirm them. */
 import { formatLsn, type Lsn } from '../lsn.js';
 import type { Finding, Snapshot, Witnessed } from '../model.js';
-import { sameName, viewOf, type MemberView, type StreamRow, type View } from '../roles.js';
+import {
+  REPLY_SLACK_MS,
+  askedAndSilentMs,
+  sameName,
+  viewOf,
+  type MemberView,
+  type StreamRow,
+  type View,
+} from '../roles.js';
 import { parseSyncNames } from '../syncnames.js';
 import type { SyncNames } from '../votes.js';
 import { list, rowText, syncKeySays } from './say.js';
 
 /** A standby that answers sends a reply at least every wal_receiver_status_interval (10 s by default). */
 const REPLY_OVERDUE_MS = 15_000;
-/** How much later than promised a reply may come. */
-const REPLY_SLACK_MS = 5000;
 /** Replies keep coming while WAL does: a second without one, with WAL outstanding, is a stall. */
 const PROMPT_REPLY_MS = 1500;
 /** PostgreSQL's default of wal_sender_timeout: half of it without a word, and the walsender asks. */
@@ -148,8 +154,7 @@ function overdueMs(row: StreamRow, { leader, members }: View): number {
   if (seconds !== null && seconds > 0) {
     return Math.max(REPLY_OVERDUE_MS, seconds * 1000 + REPLY_SLACK_MS);
   }
-  const timeoutMs = settingNumber(leader, 'wal_sender_timeout') ?? SENDER_TIMEOUT_MS;
-  return timeoutMs > 0 ? timeoutMs / 2 + REPLY_SLACK_MS : Infinity;
+  return askedAndSilentMs(settingNumber(leader, 'wal_sender_timeout') ?? SENDER_TIMEOUT_MS);
 }
 
 function settingNumber(one: MemberView | null | undefined, name: string): number | null {

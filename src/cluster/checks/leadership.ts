@@ -1,8 +1,8 @@
 /** Who leads: the key in the DCS against who is seen out of recovery. */
-import type { Finding, Reading, Witnessed } from '../model.js';
+import type { Finding } from '../model.js';
 import type { MemberView, View } from '../roles.js';
 import type { Limits } from './limits.js';
-import { leaderKeySays, list, roleSeen, silence } from './say.js';
+import { leaderKeySays, list, roleSeen, silence, silentWitnesses } from './say.js';
 
 export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
   const { cluster } = snapshot;
@@ -217,7 +217,13 @@ export function memberRefuses({ members }: View): Finding[] {
       severity: 'unknown',
       members: names,
       message: `nothing that the DCS says of ${list(names)} could be checked`,
-      evidence: dark.flatMap(refusals),
+      evidence: dark.flatMap((one) =>
+        silentWitnesses(one).map(({ witness, reason }) => ({
+          witness,
+          subject: one.name,
+          said: reason,
+        })),
+      ),
       next: 'correct what the refusal names: the CA, our certificate, or the login',
     },
   ];
@@ -225,12 +231,6 @@ export function memberRefuses({ members }: View): Finding[] {
 
 function isRefused({ rest, sql }: MemberView): boolean {
   return [rest, sql].some((reading) => !reading.ok && ['denied', 'invalid'].includes(reading.kind));
-}
-
-function refusals({ name, rest, sql }: MemberView): Witnessed[] {
-  const said = (witness: 'REST' | 'SQL', reading: Reading<unknown>) =>
-    reading.ok || reading.kind === 'off' ? [] : [{ witness, subject: name, said: reading.reason }];
-  return [...said('REST', rest), ...said('SQL', sql)];
 }
 
 function tooFew(here: MemberView[], answering: number, minMembers: number): Finding {

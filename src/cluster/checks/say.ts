@@ -27,11 +27,22 @@ export function roleSeen(view: MemberView): Witnessed {
   return { witness, subject: name, said: `${observed}${timeline}${where}` };
 }
 
+type Readings = Pick<MemberView, 'rest' | 'sql'>;
+
+/** The witnesses that were asked and are silent, and why. */
+export function silentWitnesses({
+  rest,
+  sql,
+}: Readings): { witness: 'REST' | 'SQL'; reason: string }[] {
+  const why = (witness: 'REST' | 'SQL', reading: Reading<unknown>) =>
+    reading.ok || reading.kind === 'off' ? [] : [{ witness, reason: reading.reason }];
+  return [...why('REST', rest), ...why('SQL', sql)];
+}
+
 /** Why no witness spoke of a member. */
-export function silence({ rest, sql }: Pick<MemberView, 'rest' | 'sql'>): string {
-  const why = (label: string, reading: Reading<unknown>) =>
-    reading.ok || reading.kind === 'off' ? [] : [`${label} ${reading.reason}`];
-  return [...why('REST', rest), ...why('SQL', sql)].join('; ') || 'not asked';
+export function silence(readings: Readings): string {
+  const why = silentWitnesses(readings).map(({ witness, reason }) => `${witness} ${reason}`);
+  return why.join('; ') || 'not asked';
 }
 
 /** What pg_stat_replication says of a member. */

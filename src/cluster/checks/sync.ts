@@ -5,8 +5,6 @@ import { parseSyncNames } from '../syncnames.js';
 import { isObject } from '../values.js';
 import { list, rowSeen, rowText, syncKeySays } from './say.js';
 
-export { needsSecondLook } from './commits.js';
-
 /** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
 function showsSyncInStandbyCluster(cluster: Cluster): boolean {
   return cluster.members.some(({ version }) => {

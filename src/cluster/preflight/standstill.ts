@@ -1,7 +1,7 @@
 /** What moves between two readings, and what does not. */
 import { lagBytes, type Lsn } from '../lsn.js';
 import type { Snapshot, SqlStatus, Walsender } from '../model.js';
-import type { MemberView, View } from '../roles.js';
+import { askedAndSilentMs, type MemberView, type View } from '../roles.js';
 import { voteInput } from '../voteinput.js';
 import type { VoteInput } from '../votes.js';
 import { plural, seconds } from '../words.js';
@@ -91,10 +91,9 @@ function waitedText({ now, before }: Readings): string {
   return `${Math.round(elapsedMs(before, now) / 100) / 10} s`;
 }
 
-/** A walsender asks for a reply when half of wal_sender_timeout has gone by. */
 function saysNothing({ settings }: SqlStatus, replyAgeMs: number | null): string | null {
   const timeoutMs = Number(settings['wal_sender_timeout']?.value ?? 0);
-  if (replyAgeMs === null || timeoutMs <= 0 || replyAgeMs < timeoutMs / 2 + 5000) return null;
+  if (replyAgeMs === null || replyAgeMs < askedAndSilentMs(timeoutMs)) return null;
   return `has not replied for ${seconds(replyAgeMs)}`;
 }
 

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { seenCertificates } from '../../src/certificates.js';
 import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
 import { look } from '../../src/cluster/checks/index.js';
+import { syncKeySays } from '../../src/cluster/checks/say.js';
 import { needsSecondLook } from '../../src/cluster/checks/commits.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/checks/limits.js';
 import type { Snapshot, SqlStatus } from '../../src/cluster/model.js';
@@ -758,6 +759,12 @@ test('members that refuse us are unknown, not well', () => {
     },
   ]);
   expect(said(['pg2'])).toMatchObject([{ severity: 'unknown', members: ['pg2'] }]);
+});
+
+test('evidence never calls an unreadable /sync empty', () => {
+  const said = (sync: object | string) => syncKeySays(snapshot({ keys: { sync } }).cluster).said;
+  expect(said('{')).toBe('cannot be read');
+  expect(said({ leader: 'pg1', sync_standby: null })).toBe('leader pg1, standbys none, quorum 0');
 });
 
 test('a key that cannot be read is found, and what Patroni too passes over is a warning', () => {

@@ -27,36 +27,25 @@ export default tseslint.config(
       'no-restricted-globals': [
         'error',
         { name: 'process', message: 'Only run.ts touches the process.' },
-        { name: 'console', message: 'Output goes through tool.io.' },
+        { name: 'console', message: 'Output goes through context.io.' },
         { name: 'fetch', message: 'fetch costs 40 ms of start-up: use node:http.' },
       ],
       'no-restricted-imports': ['error', { paths: ['process', 'node:process'] }],
     },
   },
-  {
-    files: ['src/cluster/*.ts'],
-    rules: {
-      'no-restricted-imports': ['error', { patterns: [{ regex: '^(?!\\./)', message: PURE }] }],
-    },
-  },
-  {
-    files: ['src/cluster/checks/*.ts'],
+  ...['cluster', 'cluster/*'].map((folder) => ({
+    files: [`src/${folder}/*.ts`],
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '^(?!\\./|\\.\\./[^/.]+\\.js$)', message: PURE }] },
+        {
+          patterns: [
+            { regex: folder === 'cluster' ? '^(?!\\./)' : '^(?!\\./|\\.\\./[^.])', message: PURE },
+          ],
+        },
       ],
     },
-  },
-  {
-    files: ['src/cluster/preflight/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ regex: '^(?!\\./|\\.\\./([^/.]+|checks/say)\\.js$)', message: PURE }] },
-      ],
-    },
-  },
+  })),
   {
     ...tseslint.configs.disableTypeChecked,
     files: ['**/*.{js,cjs,mjs}'],

@@ -8,12 +8,12 @@ const root = path.join(import.meta.dirname, '..');
 
 /** document -> where its type stands */
 const DOCUMENTS = {
-  change: ['src/change/report.ts', 'ChangeDocument'],
-  check: ['src/cluster/checkdoc.ts', 'CheckDocument'],
-  quorum: ['src/cluster/preflight/quorum-report.ts', 'QuorumDocument'],
-  'why-not': ['src/cluster/preflight/why-not.ts', 'WhyNotDocument'],
+  change: ['src/actions/switchover/conclusion.ts', 'ChangeDocument'],
+  check: ['src/cluster/documents/check-document.ts', 'CheckDocument'],
+  quorum: ['src/cluster/documents/quorum-document.ts', 'QuorumDocument'],
+  'why-not': ['src/cluster/documents/why-not-document.ts', 'WhyNotDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
-  status: ['src/cluster/status.ts', 'StatusDocument'],
+  status: ['src/cluster/documents/status-document.ts', 'StatusDocument'],
 };
 
 const check = process.argv.includes('--check');

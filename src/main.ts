@@ -4,23 +4,23 @@ import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Io } from './output/io.js';
 import { oneLine, plain } from './output/text.js';
 import { buildProgram } from './program.js';
-import type { Tool } from './tool.js';
-import { makeTool, type World } from './world.js';
+import type { Context } from './context.js';
+import { makeContext, type ProcessEnvironment } from './cli/make-context.js';
 
 /** One run. `witnesses` stands in for the real ones in tests. */
 export async function main(
   argv: readonly string[],
-  world: World,
-  witnesses: Partial<Pick<Tool, 'dcs' | 'patroni' | 'postgres' | 'clock'>> = {},
+  world: ProcessEnvironment,
+  witnesses: Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>> = {},
 ): Promise<number> {
-  const { tool: real, close } = makeTool(world);
-  const tool: Tool = { ...real, ...witnesses };
-  tool.flags.jsonErrors = asksFor('json', argv);
+  const { context: real, close } = makeContext(world);
+  const context: Context = { ...real, ...witnesses };
+  context.flags.jsonErrors = asksFor('json', argv);
   const mistake: { said?: string } = {};
   let exit = 0;
   try {
     const program = await buildProgram(
-      tool,
+      context,
       (how) => {
         exit = typeof how === 'number' ? how : exitCode(how);
       },
@@ -35,15 +35,19 @@ export async function main(
       const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
       if (mistake.said !== undefined) {
         // Monitoring reads stdout, whatever is wrong.
-        if (argv.includes('check') && asksFor('nagios', argv)) sayUnknown(tool.io, mistake.said);
-        reportMistake(tool, mistake.said, exit);
+        if (argv.includes('check') && asksFor('nagios', argv)) sayUnknown(context.io, mistake.said);
+        reportMistake(context, mistake.said, exit);
       }
       return exit;
     }
     if (world.signal.aborted && !(error instanceof ToolError)) {
-      return report(tool.io, new ToolError('interrupted', 'interrupted'), tool.flags.jsonErrors);
+      return report(
+        context.io,
+        new ToolError('interrupted', 'interrupted'),
+        context.flags.jsonErrors,
+      );
     }
-    return report(tool.io, asToolError(error, tool.flags.debug), tool.flags.jsonErrors);
+    return report(context.io, asToolError(error, context.flags.debug), context.flags.jsonErrors);
   } finally {
     await close();
   }
@@ -83,7 +87,7 @@ function beforeTheCommand(text: string, command: Command, program: Command): str
   return `${head}\n(It stands before the command: patctl ${own.flags} ${command.name()})\n`;
 }
 
-function reportMistake({ io, flags }: Tool, said: string, exit: number): void {
+function reportMistake({ io, flags }: Context, said: string, exit: number): void {
   if (!flags.jsonErrors) return io.err(said);
   const [message = '', ...hints] = said
     .trim()

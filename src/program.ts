@@ -1,12 +1,12 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS, nameOf, type Listed } from './commands/index.js';
-import { parseTimeoutMs } from './commands/options.js';
-import { exitCodesHelp } from './commands/exit-codes.js';
-import { withHelp } from './commands/help.js';
+import { COMMANDS, nameOf, type Listed } from './commands/registry.js';
+import { parseTimeoutMs } from './cli/options.js';
+import { exitCodesHelp } from './cli/exit-codes.js';
+import { withHelp } from './cli/help.js';
 import type { Ending } from './errors.js';
 import { oneLine } from './output/text.js';
-import type { Tool } from './tool.js';
+import type { Context } from './context.js';
 import { VERSION } from './version.js';
 
 /** Told by a command how it ended; a number is for `check`, which has codes of its own. */
@@ -28,7 +28,7 @@ interface GlobalOptions {
  * command none is loaded: each is a line of `--help`.
  */
 export async function buildProgram(
-  tool: Tool,
+  context: Context,
   finish: Finish,
   words: readonly string[] | null = null,
 ): Promise<Command> {
@@ -46,23 +46,23 @@ export async function buildProgram(
     .enablePositionalOptions()
     .addHelpText('after', exitCodesHelp)
     .configureOutput({
-      writeOut: (text) => tool.io.out(text),
-      writeErr: (text) => tool.io.err(text),
-      getOutHelpWidth: () => tool.io.columns,
-      getErrHelpWidth: () => tool.io.columns,
-      getOutHasColors: () => tool.io.outColor,
-      getErrHasColors: () => tool.io.errColor,
+      writeOut: (text) => context.io.out(text),
+      writeErr: (text) => context.io.err(text),
+      getOutHelpWidth: () => context.io.columns,
+      getErrHelpWidth: () => context.io.columns,
+      getOutHasColors: () => context.io.outColor,
+      getErrHasColors: () => context.io.errColor,
     })
     .exitOverride()
     .allowExcessArguments()
     .action(async () => {
       const [word] = program.args;
       if (word !== undefined) await unknownCommand(program, word);
-      tool.io.out(program.helpInformation() + exitCodesHelp());
+      context.io.out(program.helpInformation() + exitCodesHelp());
     });
-  program.hook('preAction', (_, command) => takeGlobals(tool, program.opts(), command.opts()));
+  program.hook('preAction', (_, command) => takeGlobals(context, program.opts(), command.opts()));
   const named = words === null ? COMMANDS : wanted(words);
-  for (const one of named) program.addCommand(await loaded(one, program, tool, finish));
+  for (const one of named) program.addCommand(await loaded(one, program, context, finish));
   if (named.length === 0) for (const one of COMMANDS) program.addCommand(unloaded(one));
   // What is not loaded has no options to tell of.
   const usage = new Map(COMMANDS.map((one) => [nameOf(one), one.usage]));
@@ -76,15 +76,20 @@ function wanted(words: readonly string[]): readonly Listed[] {
   return COMMANDS.filter((one) => words.includes(nameOf(one)));
 }
 
-async function loaded(one: Listed, program: Command, tool: Tool, finish: Finish): Promise<Command> {
+async function loaded(
+  one: Listed,
+  program: Command,
+  context: Context,
+  finish: Finish,
+): Promise<Command> {
   const make = await one.load();
-  const command = make(tool, finish);
+  const command = make(context, finish);
   for (const each of [command, ...command.commands]) {
     // A word too many is a mistake, here that of a candidate where none is asked for.
     each.copyInheritedSettings(program).allowExcessArguments(false);
   }
   if (command.name() === 'check') {
-    const { CHECK_EXITS } = await import('./cluster/checkdoc.js');
+    const { CHECK_EXITS } = await import('./cluster/documents/check-document.js');
     // A command line that it cannot read is no critical cluster, which is what 2 means there.
     command.exitOverride(({ exitCode, code, message }) => {
       throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
@@ -98,15 +103,19 @@ function unloaded(one: Listed): Command {
 }
 
 async function unknownCommand(program: Command, word: string): Promise<never> {
-  const { nearest } = await import('./cluster/config-check.js');
+  const { nearest } = await import('./cluster/configuration/config-check.js');
   const known = program.commands.map((command) => command.name());
   const meant = nearest(word, known);
   const hint = meant === null ? '' : `\nDid you mean ${meant}?`;
   program.error(`error: unknown command '${oneLine(word)}'${hint}`);
 }
 
-function takeGlobals(tool: Tool, global: GlobalOptions, local: Record<string, unknown>): void {
-  const { flags } = tool;
+function takeGlobals(
+  context: Context,
+  global: GlobalOptions,
+  local: Record<string, unknown>,
+): void {
+  const { flags } = context;
   flags.configFile = global.configFile;
   flags.dcsUrl = global.dcsUrl ?? global.dcs;
   flags.insecure = global.insecure ?? false;

@@ -1,9 +1,9 @@
 /** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
-import { look } from './checks/index.js';
-import { DEFAULT_LIMITS } from './checks/limits.js';
-import { bytesText, silence } from './checks/say.js';
-import { isUnfed, pace } from './checks/replication.js';
-import { sameName, type MemberView, type View } from './roles.js';
+import { look } from './findings/find.js';
+import { DEFAULT_LIMITS } from './findings/limits.js';
+import { bytesText, silence } from './findings/evidence.js';
+import { isUnfed, pace } from './findings/streaming.js';
+import { sameName, type MemberView, type View } from './roles/view.js';
 
 export type Condition =
   | { kind: 'leader'; name: string | null }

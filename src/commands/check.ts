@@ -10,36 +10,36 @@ import {
   persisting,
   type CheckedCluster,
   type Overrides,
-} from '../cluster/checkdoc.js';
-import { CATALOGUE } from '../cluster/checks/catalogue.js';
-import { look, type Looked } from '../cluster/checks/index.js';
-import { DEFAULT_LIMITS, type Limits } from '../cluster/checks/limits.js';
-import { comesBackBySteps } from '../cluster/checks/settling.js';
-import { logicalLookMs } from '../cluster/checks/switchover.js';
+} from '../cluster/documents/check-document.js';
+import { CATALOGUE } from '../cluster/findings/catalogue.js';
+import { look, type Looked } from '../cluster/findings/find.js';
+import { DEFAULT_LIMITS, type Limits } from '../cluster/findings/limits.js';
+import { comesBackBySteps } from '../cluster/findings/settling.js';
+import { logicalLookMs } from '../cluster/findings/switchover-readiness.js';
 import {
   expectationFailed,
   expectationOf,
   expectedMembers,
   parseExpectation,
   type Expectation,
-} from '../cluster/expect.js';
-import type { Finding, Snapshot } from '../cluster/model.js';
-import { viewOf } from '../cluster/roles.js';
+} from '../cluster/findings/expectations.js';
+import type { Finding, Snapshot } from '../cluster/model/model.js';
+import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
-import { withCertificates, withPauseAge } from '../aside.js';
+import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { SnapshotRequest } from '../snapshot.js';
-import type { Tool } from '../tool.js';
+import type { SnapshotRequest } from '../observe/read-snapshot.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
   witnesses,
   type WitnessOptions,
-} from './options.js';
-import { parseSize, parseTimeMs } from './units.js';
+} from '../cli/options.js';
+import { parseSize, parseTimeMs } from '../cli/units.js';
 
 interface CheckOptions extends WitnessOptions {
   group?: number;
@@ -64,7 +64,7 @@ interface CheckOptions extends WitnessOptions {
   probeRest?: boolean;
 }
 
-export function checkCommand(tool: Tool, finish: Finish): Command {
+export function checkCommand(context: Context, finish: Finish): Command {
   const command = new Command('check')
     .description(
       'Say whether a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
@@ -105,32 +105,32 @@ export function checkCommand(tool: Tool, finish: Finish): Command {
     .option('--explain <code>', 'Print what a finding means and what to do');
   return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
     try {
-      finish(await run(tool, names, options));
+      finish(await run(context, names, options));
     } catch (error) {
-      throw asUnknown(tool, error, options.format);
+      throw asUnknown(context, error, options.format);
     }
   });
 }
 
-async function run(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
+async function run(context: Context, names: string[], options: CheckOptions): Promise<number> {
   if (options.list === true || options.explain !== undefined) {
-    await printCatalogue(tool, options);
+    await printCatalogue(context, options);
     return CHECK_EXITS.ok;
   }
   if (options.writeExpect === true) {
-    await writeExpect(tool, names, options);
+    await writeExpect(context, names, options);
     return CHECK_EXITS.ok;
   }
-  return check(tool, names, options);
+  return check(context, names, options);
 }
 
-async function check(tool: Tool, names: string[], options: CheckOptions): Promise<number> {
-  const overrides = await overridesOf(tool, options);
-  const clusters = await checkClusters(tool, names, options, overrides);
+async function check(context: Context, names: string[], options: CheckOptions): Promise<number> {
+  const overrides = await overridesOf(context, options);
+  const clusters = await checkClusters(context, names, options, overrides);
   const document = checkDocument(clusters);
   const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
-  const texts = { color: tool.io.outColor, verbose: options.verbose ?? false, codes };
-  tool.io.out(await checkText(options.format, document, texts));
+  const texts = { color: context.io.outColor, verbose: options.verbose ?? false, codes };
+  context.io.out(await checkText(options.format, document, texts));
   return document.exit;
 }
 
@@ -138,9 +138,9 @@ async function check(tool: Tool, names: string[], options: CheckOptions): Promis
  * Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. A wrong
  * command line too: elsewhere that is 2, which here would wake somebody up for a cluster that nobody saw.
  */
-function asUnknown(tool: Tool, error: unknown, format: CheckFormat): unknown {
+function asUnknown(context: Context, error: unknown, format: CheckFormat): unknown {
   if (!(error instanceof ToolError) || error.ending === 'interrupted') return error;
-  if (format === 'nagios') tool.io.out(`PATCTL UNKNOWN - ${oneLine(error.message)}\n`);
+  if (format === 'nagios') context.io.out(`PATCTL UNKNOWN - ${oneLine(error.message)}\n`);
   if (error.ending === 'unreachable') return error;
   const { code, hint, evidence, message } = error;
   const options = { code, evidence, cause: error, ...(hint === undefined ? {} : { hint }) };
@@ -148,12 +148,12 @@ function asUnknown(tool: Tool, error: unknown, format: CheckFormat): unknown {
 }
 
 /** What the flags and the configuration file (`patctl.check`) make of the severities; a flag wins. */
-async function overridesOf(tool: Tool, options: CheckOptions): Promise<Overrides> {
+async function overridesOf(context: Context, options: CheckOptions): Promise<Overrides> {
   const { only = [], ignore = [], warn = [], critical = [] } = options;
   const known = new Set(CATALOGUE.map(({ code }) => code));
   const wrong = [...only, ...ignore, ...warn, ...critical].filter((code) => !known.has(code));
   if (wrong.length > 0) throw unknownFinding(wrong.join(', '));
-  const { checkCodes, checkUnknown = [] } = await tool.config();
+  const { checkCodes, checkUnknown = [] } = await context.config();
   const [nothing] = checkUnknown;
   if (nothing !== undefined) {
     throw new ToolError('usage', `${nothing.from}: patctl.check.${nothing.value} means nothing`, {
@@ -183,8 +183,8 @@ function unknownFinding(code: string, where = ''): ToolError {
 }
 
 /** Flags, then the configuration file (`patctl.check`), then the defaults. */
-async function limitsOf(tool: Tool, options: CheckOptions): Promise<Limits> {
-  const { checkLimits = {} } = await tool.config();
+async function limitsOf(context: Context, options: CheckOptions): Promise<Limits> {
+  const { checkLimits = {} } = await context.config();
   const from = (name: string, parse: (text: string) => number): number | undefined => {
     const found = checkLimits[name];
     if (found === undefined) return undefined;
@@ -221,47 +221,54 @@ interface Rules {
 type Again = () => Promise<Snapshot>;
 
 async function checkClusters(
-  tool: Tool,
+  context: Context,
   names: string[],
   options: CheckOptions,
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
-  const asked = await witnesses(tool, options);
+  const asked = await witnesses(context, options);
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
-  const rules = { limits: await limitsOf(tool, options), overrides, settle, expectation };
-  const { group } = await tool.config();
+  const rules = { limits: await limitsOf(context, options), overrides, settle, expectation };
+  const { group } = await context.config();
   const first = await readAll(
-    tool,
+    context,
     names,
     { group: options.group ?? group, all: options.all ?? false },
     asked,
   );
-  const { readSnapshot } = await import('../snapshot.js');
+  const { readSnapshot } = await import('../observe/read-snapshot.js');
   return Promise.all(
     first.map(async (read) => {
-      const seen = isWanted('cert_expiring', overrides) ? await withCertificates(tool, read) : read;
-      const open = options.probeRest === true ? await withOpenRest(tool, seen) : seen;
+      const seen = isWanted('cert_expiring', overrides)
+        ? await withCertificates(context, read)
+        : read;
+      const open = options.probeRest === true ? await withOpenRest(context, seen) : seen;
       const isAgeAsked = rules.limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
-      const snapshot = isAgeAsked ? await withPauseAge(tool, open) : open;
+      const snapshot = isAgeAsked ? await withPauseAge(context, open) : open;
       const { scope, group } = snapshot.cluster;
-      return settled(tool, snapshot, () => readSnapshot(tool, { scope, group, ...asked }), rules);
+      return settled(
+        context,
+        snapshot,
+        () => readSnapshot(context, { scope, group, ...asked }),
+        rules,
+      );
     }),
   );
 }
 
 /** Members that refuse a PATCH without content for its content, not for who sends it. */
-async function withOpenRest(tool: Tool, snapshot: Snapshot): Promise<Snapshot> {
-  const { rest } = await tool.config();
+async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
+  const { rest } = await context.config();
   // With credentials of our own nothing is learnt about those who have none.
-  if (rest.username !== null || rest.certfile !== null || tool.flags.recording !== undefined) {
+  if (rest.username !== null || rest.certfile !== null || context.flags.recording !== undefined) {
     return snapshot;
   }
-  const patroni = await tool.patroni();
+  const patroni = await context.patroni();
   const open = await Promise.all(
     snapshot.cluster.members.map(async ({ name, apiUrl }) => {
       if (apiUrl === null) return [];
-      const { timeoutMs } = tool.flags;
+      const { timeoutMs } = context.flags;
       const outcome = await patroni.call('PATCH', apiUrl, '/config', null, timeoutMs);
       const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
       return status === 400 || status === 411 ? [name] : [];
@@ -271,23 +278,23 @@ async function withOpenRest(tool: Tool, snapshot: Snapshot): Promise<Snapshot> {
 }
 
 async function readAll(
-  tool: Tool,
+  context: Context,
   names: string[],
   { group, all }: { group: number | null; all: boolean },
   asked: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<Snapshot[]> {
-  const { readFleet, readSettled } = await import('../snapshot.js');
-  if (all) return readFleet(tool, asked);
-  const scopes = names.length > 0 ? names : [await scopeOrDefault(tool, undefined)];
+  const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
+  if (all) return readFleet(context, asked);
+  const scopes = names.length > 0 ? names : [await scopeOrDefault(context, undefined)];
   const read = await Promise.all(
-    scopes.map((scope) => readSettled(tool, { scope, group, ...asked })),
+    scopes.map((scope) => readSettled(context, { scope, group, ...asked })),
   );
   return read.flat();
 }
 
 /** A cluster in motion is no alarm: what is found has to be found again, however late it began. */
 async function settled(
-  tool: Tool,
+  context: Context,
   first: Snapshot,
   again: Again,
   rules: Rules,
@@ -297,8 +304,9 @@ async function settled(
   for (;;) {
     const waitMs = nextWaitMs(snapshot, readings, rules);
     if (waitMs === null) break;
-    await tool.clock.wait(waitMs, tool.signal);
-    if (tool.signal.aborted) throw new ToolError('interrupted', 'interrupted while reading again');
+    await context.clock.wait(waitMs, context.signal);
+    if (context.signal.aborted)
+      throw new ToolError('interrupted', 'interrupted while reading again');
     // These do not change between two readings.
     const { certificates = null, openRest = null, pausedSince = null } = first;
     const found = {
@@ -362,25 +370,32 @@ async function readExpect(file: string): Promise<Expectation> {
   });
 }
 
-async function writeExpect(tool: Tool, names: string[], options: CheckOptions): Promise<void> {
-  const asked = await witnesses(tool, options);
-  const scope = await scopeOrDefault(tool, names[0]);
-  const { group } = await tool.config();
+async function writeExpect(
+  context: Context,
+  names: string[],
+  options: CheckOptions,
+): Promise<void> {
+  const asked = await witnesses(context, options);
+  const scope = await scopeOrDefault(context, names[0]);
+  const { group } = await context.config();
   const [{ readSnapshot }, { stringify }] = await Promise.all([
-    import('../snapshot.js'),
+    import('../observe/read-snapshot.js'),
     import('yaml'),
   ]);
-  const snapshot = await readSnapshot(tool, { scope, group: options.group ?? group, ...asked });
+  const snapshot = await readSnapshot(context, { scope, group: options.group ?? group, ...asked });
   // What YAML 1.1 would read as something else is quoted: other tools may rewrite the file.
-  tool.io.out(stringify(expectationOf(viewOf(snapshot)), { version: '1.1' }));
+  context.io.out(stringify(expectationOf(viewOf(snapshot)), { version: '1.1' }));
 }
 
-async function printCatalogue(tool: Tool, { list, explain, format }: CheckOptions): Promise<void> {
-  const { pageText } = await import('../cluster/checks/pages.js');
+async function printCatalogue(
+  context: Context,
+  { list, explain, format }: CheckOptions,
+): Promise<void> {
+  const { pageText } = await import('../cluster/findings/pages.js');
   if (explain !== undefined) {
     const page = pageText(explain);
     if (page === null) throw unknownFinding(explain);
-    return tool.io.out(page);
+    return context.io.out(page);
   }
   if (!list) return;
   const rows = CATALOGUE.map(({ code, group, severity, needs, title }) => ({
@@ -390,8 +405,8 @@ async function printCatalogue(tool: Tool, { list, explain, format }: CheckOption
     needs,
     title,
   }));
-  if (format === 'json') return tool.io.out(`${JSON.stringify(rows, null, 2)}\n`);
+  if (format === 'json') return context.io.out(`${JSON.stringify(rows, null, 2)}\n`);
   const { grid } = await import('../output/grid.js');
   const cells = rows.map((row) => [row.code, row.severity.join(', '), row.needs, row.title]);
-  tool.io.out(await grid(['Code', 'Severity', 'Needs', 'What'], cells));
+  context.io.out(await grid(['Code', 'Severity', 'Needs', 'What'], cells));
 }

@@ -1,41 +1,41 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
-import { clusterNames, clusterPrefix, parseFleet } from '../cluster/parse.js';
+import { clusterNames, clusterPrefix, parseFleet } from '../cluster/model/parse-keys.js';
 import type { RangeRead } from '../dcs/dcs.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { FILES, SCRIPTS, SHELLS, type Shell } from './completion-scripts.js';
+import type { Context } from '../context.js';
+import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
 
 /** Nobody waits longer for a Tab. */
 const PATIENCE_MS = 800;
 
-export function completionCommand(tool: Tool, finish: Finish): Command {
+export function completionCommand(context: Context, finish: Finish): Command {
   const command = new Command('completion')
     .description('Print the completion script of a shell')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .argument('[words...]', 'what the script asks with: the words typed so far')
     .action(async (shell: Shell, words: string[]) => {
-      if (words.length === 0) tool.io.out(SCRIPTS[shell]);
-      else await complete(tool, command.parent ?? command, words);
+      if (words.length === 0) context.io.out(SCRIPTS[shell]);
+      else await complete(context, command.parent ?? command, words);
       finish('ok');
     });
   return command;
 }
 
-async function complete(tool: Tool, root: Command, words: string[]): Promise<void> {
-  const home = tool.env['HOME'] ?? '';
+async function complete(context: Context, root: Command, words: string[]): Promise<void> {
+  const home = context.env['HOME'] ?? '';
   const { wanted, typed, before, globals } = wantedAt(root, words.map(plainWord));
-  const { flags } = tool;
+  const { flags } = context;
   const file = globals['configFile']?.replace(/^~(?=\/)/, home);
   Object.assign(flags, { configFile: file ?? flags.configFile });
   Object.assign(flags, { dcsUrl: globals['dcsUrl'] ?? globals['dcs'] ?? flags.dcsUrl });
   flags.timeoutMs = PATIENCE_MS;
-  if (wanted.kind === 'files') return tool.io.out(`${FILES}\n`);
+  if (wanted.kind === 'files') return context.io.out(`${FILES}\n`);
   // A name that a shell would take to pieces is no use as a completion.
-  const found = (await candidates(tool, wanted))
+  const found = (await candidates(context, wanted))
     .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/-]+$/.test(word))
     .map((word) => `${before}${word}\n`);
-  tool.io.out(found.join(''));
+  context.io.out(found.join(''));
 }
 
 /** bash and zsh hand a word on as it was typed, with quotes and backslashes. */
@@ -169,17 +169,17 @@ function clusterIn(command: Command, given: readonly string[]): string | null {
 }
 
 /** Silent when nothing answers: an error would only stand in the line that is being typed. */
-async function candidates(tool: Tool, wanted: Wanted): Promise<readonly string[]> {
+async function candidates(context: Context, wanted: Wanted): Promise<readonly string[]> {
   switch (wanted.kind) {
     case 'words':
       return wanted.words;
     case 'files':
       return [];
     case 'clusters':
-      return (await live(tool, '', clusterNames)) ?? [];
+      return (await live(context, '', clusterNames)) ?? [];
     case 'members': {
       const scope = wanted.cluster ?? undefined;
-      const names = await live(tool, scope, (read, namespace) =>
+      const names = await live(context, scope, (read, namespace) =>
         parseFleet(read, namespace).flatMap(({ members }) => members.map(({ name }) => name)),
       );
       return [...(names ?? []), ...wanted.orWords];
@@ -189,15 +189,18 @@ async function candidates(tool: Tool, wanted: Wanted): Promise<readonly string[]
 
 /** What the DCS has below this scope, the configured one when it is undefined; null: it does not answer. */
 async function live<T>(
-  tool: Tool,
+  context: Context,
   named: string | undefined,
   find: (read: RangeRead, namespace: string) => T,
 ): Promise<T | null> {
   try {
-    const { namespace, scope } = await tool.config();
+    const { namespace, scope } = await context.config();
     const wanted = named ?? scope;
     if (wanted === null) return null;
-    return find(await (await tool.dcs()).range(clusterPrefix(namespace, wanted, null)), namespace);
+    return find(
+      await (await context.dcs()).range(clusterPrefix(namespace, wanted, null)),
+      namespace,
+    );
   } catch {
     return null;
   }

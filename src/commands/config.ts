@@ -1,10 +1,10 @@
 /** `patctl config show`: the effective configuration, with the source of every value. */
 import { Command } from 'commander';
-import type { SourcedValue } from '../config/config.js';
+import type { SourcedValue } from '../config/effective.js';
 import { configRows } from '../config/show.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { prettyOrJson } from './options.js';
+import type { Context } from '../context.js';
+import { prettyOrJson } from '../cli/options.js';
 
 interface ShowOptions {
   format: 'pretty' | 'json';
@@ -18,7 +18,7 @@ export interface ConfigDocument {
   warnings: string[];
 }
 
-export function configCommand(tool: Tool, finish: Finish): Command {
+export function configCommand(context: Context, finish: Finish): Command {
   const config = new Command('config').description('The configuration of patctl itself');
   config
     .command('show')
@@ -27,14 +27,14 @@ export function configCommand(tool: Tool, finish: Finish): Command {
     )
     .addOption(prettyOrJson())
     .action(async ({ format }: ShowOptions) => {
-      await show(tool, format);
+      await show(context, format);
       finish('ok');
     });
   return config;
 }
 
-async function show(tool: Tool, format: ShowOptions['format']): Promise<void> {
-  const config = await tool.config();
+async function show(context: Context, format: ShowOptions['format']): Promise<void> {
+  const config = await context.config();
   const rows = configRows(config);
   if (format === 'json') {
     const document: ConfigDocument = {
@@ -42,15 +42,15 @@ async function show(tool: Tool, format: ShowOptions['format']): Promise<void> {
       settings: rows,
       warnings: config.warnings,
     };
-    return tool.io.out(`${JSON.stringify(document, null, 2)}\n`);
+    return context.io.out(`${JSON.stringify(document, null, 2)}\n`);
   }
   const { grid } = await import('../output/grid.js');
   const { oneLine } = await import('../output/text.js');
-  tool.io.out(
+  context.io.out(
     await grid(
       ['Key', 'Value', 'Source'],
       rows.map(({ key, value, source }) => [key, value, source]),
     ),
   );
-  for (const warning of config.warnings) tool.io.err(`warning: ${oneLine(warning)}\n`);
+  for (const warning of config.warnings) context.io.err(`warning: ${oneLine(warning)}\n`);
 }

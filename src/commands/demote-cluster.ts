@@ -1,10 +1,10 @@
 /** `patctl demote-cluster`: makes a cluster a standby cluster of another one. */
 import { Command, InvalidArgumentError } from 'commander';
-import type { JsonObject } from '../cluster/model.js';
+import type { JsonObject } from '../cluster/model/model.js';
 import { ToolError } from '../errors.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { addRoleOptions, changeRole, type RoleOptions } from './cluster-role.js';
+import type { Context } from '../context.js';
+import { addRoleOptions, changeRole, type RoleOptions } from './role-change.js';
 
 interface DemoteOptions extends RoleOptions {
   host?: string;
@@ -13,7 +13,7 @@ interface DemoteOptions extends RoleOptions {
   primarySlotName?: string;
 }
 
-export function demoteClusterCommand(tool: Tool, finish: Finish): Command {
+export function demoteClusterCommand(context: Context, finish: Finish): Command {
   const command = new Command('demote-cluster')
     .description('Demote cluster to a standby cluster')
     .argument('[cluster]')
@@ -23,7 +23,7 @@ export function demoteClusterCommand(tool: Tool, finish: Finish): Command {
     .option('--primary-slot-name <slot>', 'Slot on the remote node to stream from');
   return addRoleOptions(command).action(
     async (cluster: string | undefined, options: DemoteOptions) => {
-      await changeRole(tool, finish, cluster, standbyOf(options), options);
+      await changeRole(context, finish, cluster, standbyOf(options), options);
     },
   );
 }

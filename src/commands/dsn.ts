@@ -5,27 +5,27 @@ import {
   ROLE_FILTERS,
   type RoleFilter,
   type Selected,
-} from '../cluster/members-select.js';
-import type { Cluster } from '../cluster/model.js';
+} from '../cluster/select-members.js';
+import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../operate/clusters.js';
+import { readClusters } from '../actions/kit/choose-members.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, scopeOrDefault } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
 
 export interface WhichMember {
   role?: RoleFilter;
   member?: string;
 }
 
-export function dsnCommand(tool: Tool, finish: Finish): Command {
+export function dsnCommand(context: Context, finish: Finish): Command {
   const command = new Command('dsn')
     .description("Print the host and port of a member; the leader's when nothing is said")
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount);
   return addWhichMember(command).action(
     async (cluster: string | undefined, options: WhichMember & { group?: number }) =>
-      finish(await dsn(tool, cluster, options)),
+      finish(await dsn(context, cluster, options)),
   );
 }
 
@@ -37,12 +37,12 @@ export function addWhichMember(command: Command): Command {
 }
 
 async function dsn(
-  tool: Tool,
+  context: Context,
   name: string | undefined,
   options: WhichMember & { group?: number },
 ): Promise<Ending> {
-  const scope = await scopeOrDefault(tool, name);
-  const clusters = await readClusters(tool, scope, options.group ?? null);
+  const scope = await scopeOrDefault(context, name);
+  const clusters = await readClusters(context, scope, options.group ?? null);
   const [first] = suitableMembers(clusters, options);
   if (!first) throw noSuchMember(clusters, options);
   const { host, port, name: found } = first.member;
@@ -51,7 +51,7 @@ async function dsn(
       code: 'no_address',
     });
   }
-  tool.io.out(`host=${host} port=${port}\n`);
+  context.io.out(`host=${host} port=${port}\n`);
   return 'ok';
 }
 

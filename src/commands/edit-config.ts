@@ -7,15 +7,15 @@ import {
   settingPair,
   threeWay,
   withValue,
-} from '../cluster/config-edit.js';
+} from '../cluster/configuration/config-edit.js';
 import {
   CHECK_CODES,
   checkConfig,
   newProblems,
   restartSettings,
   type ConfigProblem,
-} from '../cluster/config-check.js';
-import type { Cluster } from '../cluster/model.js';
+} from '../cluster/configuration/config-check.js';
+import type { Cluster } from '../cluster/model/model.js';
 import {
   currentOf,
   documentJson,
@@ -28,15 +28,15 @@ import {
   readYaml,
   type Current,
   type Document,
-} from '../edit/document.js';
-import { inputText } from '../edit/input.js';
+} from '../actions/edit-config/document.js';
+import { inputText } from '../cli/read-input.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readCluster } from '../operate/clusters.js';
+import { readCluster } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
 import { pythonText, type Value } from '../output/value.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, parseDurationMs, scopeOrDefault } from '../cli/options.js';
 import { noConfig, readableConfig } from './show-config.js';
 
 interface EditOptions {
@@ -70,7 +70,7 @@ function eachCode(value: string, before: string[] = []): string[] {
   throw new InvalidArgumentError(`Allowed choices are ${SKIPPABLE.join(', ')}.`);
 }
 
-export function editConfigCommand(tool: Tool, finish: Finish): Command {
+export function editConfigCommand(context: Context, finish: Finish): Command {
   return new Command('edit-config')
     .description('Edit the configuration of the cluster')
     .argument('[cluster]')
@@ -93,33 +93,33 @@ export function editConfigCommand(tool: Tool, finish: Finish): Command {
     .option('--wait', 'Wait until every member has read it and gone through another loop')
     .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 10s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: EditOptions) =>
-      finish(await editConfig(tool, cluster, withoutEmpty(options))),
+      finish(await editConfig(context, cluster, withoutEmpty(options))),
     );
 }
 
 async function editConfig(
-  tool: Tool,
+  context: Context,
   name: string | undefined,
   options: EditOptions,
 ): Promise<Ending> {
   checkOptions(options);
-  const scope = await scopeOrDefault(tool, name);
-  const { group, namespace } = await tool.config();
-  const cluster = await readCluster(tool, scope, options.group ?? group);
+  const scope = await scopeOrDefault(context, name);
+  const { group, namespace } = await context.config();
+  const cluster = await readCluster(context, scope, options.group ?? group);
   // A configuration that cannot be read can be replaced, and nothing else.
   if (options.replace === undefined) readableConfig(cluster);
   const current = currentOf(cluster, namespace);
   if (!current) throw noConfig(cluster);
-  const edit = await takeEdit(tool, options, scope, current);
+  const edit = await takeEdit(context, options, scope, current);
   const work = { cluster, current, edit };
-  const wrote = await carryOut(tool, options, work).catch(async (error: unknown) => {
+  const wrote = await carryOut(context, options, work).catch(async (error: unknown) => {
     throw edit.file === null ? error : await kept(error, edit.file);
   });
   if (options.dryRun && edit.file !== null) {
-    const { resumeHint } = await import('../edit/editor.js');
-    tool.io.err(`${resumeHint(edit.file)}\n`);
+    const { resumeHint } = await import('../actions/edit-config/editor.js');
+    context.io.err(`${resumeHint(edit.file)}\n`);
   } else await edit.discard();
-  if (wrote && options.wait) await waited(tool, options, work);
+  if (wrote && options.wait) await waited(context, options, work);
   return 'ok';
 }
 
@@ -150,7 +150,7 @@ interface Edit {
 }
 
 async function takeEdit(
-  tool: Tool,
+  context: Context,
   options: EditOptions,
   scope: string,
   current: Current,
@@ -158,10 +158,10 @@ async function takeEdit(
   const { apply, replace, set = [], pg = [], resume, check } = options;
   let document: Document | null = check ? current.document : null;
   if (replace !== undefined) {
-    document = patched<Value>(new Map(), await fileDocument(tool, replace), looksSame);
+    document = patched<Value>(new Map(), await fileDocument(context, replace), looksSame);
   }
   if (apply !== undefined) {
-    const patch = await fileDocument(tool, apply);
+    const patch = await fileDocument(context, apply);
     document = patched(document ?? current.document, patch, looksSame);
   }
   for (const pair of [...set, ...pg.map(settingPair)]) {
@@ -170,7 +170,7 @@ async function takeEdit(
   if (document) {
     return { document, text: documentText(document), file: null, discard: () => Promise.resolve() };
   }
-  return inEditor(tool, scope, current, resume);
+  return inEditor(context, scope, current, resume);
 }
 
 async function withPair(document: Document, pair: string): Promise<Document> {
@@ -184,20 +184,20 @@ async function withPair(document: Document, pair: string): Promise<Document> {
   return withValue(document, read.path, await readYaml(read.value, label));
 }
 
-async function fileDocument(tool: Tool, file: string): Promise<Document> {
-  return readDocument(await inputText(tool, file), file === '-' ? 'stdin' : file);
+async function fileDocument(context: Context, file: string): Promise<Document> {
+  return readDocument(await inputText(context, file), file === '-' ? 'stdin' : file);
 }
 
 async function inEditor(
-  tool: Tool,
+  context: Context,
   scope: string,
   current: Current,
   resume: string | undefined,
 ): Promise<Edit> {
-  const { edit, discardEdit, resumeHint } = await import('../edit/editor.js');
+  const { edit, discardEdit, resumeHint } = await import('../actions/edit-config/editor.js');
   const base = documentJson(current.document);
   const text = resume === undefined ? current.text : await resumedText(resume, current);
-  const edited = await edit(tool, scope, { text, base });
+  const edited = await edit(context, scope, { text, base });
   if (resume !== undefined && resume !== edited.path) await discardEdit(resume);
   try {
     const document = await readDocument(edited.text, edited.path);
@@ -213,7 +213,7 @@ async function inEditor(
 
 /** A kept edit on top of what the configuration has become since. */
 async function resumedText(file: string, current: Current): Promise<string> {
-  const { keptEdit } = await import('../edit/editor.js');
+  const { keptEdit } = await import('../actions/edit-config/editor.js');
   const { text, base } = await keptEdit(file);
   const then = documentOf(base);
   if (!then || isEqual(then, current.document)) return text;
@@ -229,7 +229,7 @@ async function resumedText(file: string, current: Current): Promise<string> {
 
 async function kept(error: unknown, file: string): Promise<unknown> {
   if (!(error instanceof ToolError)) return error;
-  const { resumeHint } = await import('../edit/editor.js');
+  const { resumeHint } = await import('../actions/edit-config/editor.js');
   const { ending, message, code, evidence, hint } = error;
   const both = [hint, resumeHint(file)].filter((line) => line !== undefined).join('\n');
   return new ToolError(ending, message, { code, evidence, hint: both, cause: error });
@@ -244,11 +244,11 @@ interface Work {
 }
 
 /** True when it was written. */
-async function carryOut(tool: Tool, options: EditOptions, work: Work): Promise<boolean> {
+async function carryOut(context: Context, options: EditOptions, work: Work): Promise<boolean> {
   const { current, edit } = work;
   const { quiet, check, dryRun, apply, replace } = options;
   const force = options.force ?? options.yes ?? false;
-  const { io } = tool;
+  const { io } = context;
   const problems = judge(work);
   if (check) {
     for (const problem of problems) io.out(`${problemLine(problem)}\n`);
@@ -266,13 +266,13 @@ async function carryOut(tool: Tool, options: EditOptions, work: Work): Promise<b
   }
   for (const problem of problems) io.err(`${problemLine(problem)}\n`);
   refuse(problems, options.skipCheck);
-  sayRestarts(tool, work);
+  sayRestarts(context, work);
   if (dryRun) {
     io.err('dry run: nothing was written\n');
     return false;
   }
-  if (!force) await consent(tool, apply === '-' || replace === '-');
-  await write(tool, work);
+  if (!force) await consent(context, apply === '-' || replace === '-');
+  await write(context, work);
   io.out('Configuration changed\n');
   return true;
 }
@@ -299,15 +299,15 @@ function refuse(problems: readonly ConfigProblem[], skipped: readonly string[] =
   });
 }
 
-function sayRestarts(tool: Tool, { cluster, current, edit }: Work): void {
+function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
   const names = restartSettings(plainObject(current.document), plainObject(edit.document));
   if (names.length === 0) return;
   const members = cluster.members.map(({ name }) => name).join(', ');
-  tool.io.err(oneLine(`note: ${names.join(', ')}: takes a restart of ${members}`) + '\n');
+  context.io.err(oneLine(`note: ${names.join(', ')}: takes a restart of ${members}`) + '\n');
 }
 
-async function consent(tool: Tool, stdinIsTaken: boolean): Promise<void> {
-  const { io, flags } = tool;
+async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {
+  const { io, flags } = context;
   if (stdinIsTaken || !io.stdinIsTty || !io.stderrIsTty) {
     if (flags.compat && stdinIsTaken) io.out('Use --force option to apply changes\n');
     throw new ToolError('usage', 'nothing was written: it has to be confirmed', {
@@ -316,7 +316,7 @@ async function consent(tool: Tool, stdinIsTaken: boolean): Promise<void> {
     });
   }
   const { openAsker } = await import('../output/ask.js');
-  const asker = openAsker(tool);
+  const asker = openAsker(context);
   try {
     if (await asker.confirm('Apply these changes?')) return;
   } finally {
@@ -326,9 +326,9 @@ async function consent(tool: Tool, stdinIsTaken: boolean): Promise<void> {
 }
 
 /** Once, and only if the key is still what was edited. */
-async function write(tool: Tool, { current, edit }: Work): Promise<void> {
+async function write(context: Context, { current, edit }: Work): Promise<void> {
   const { key, modRevision, document } = current;
-  const dcs = await tool.dcs();
+  const dcs = await context.dcs();
   const value = documentJson(edit.document);
   const outcome = await dcs.txn([{ key, modRevision }], [{ op: 'put', key, value }]);
   if (outcome.done) return;
@@ -360,19 +360,23 @@ function threeWayEvidence(base: Document, theirs: Document, mine: Document): Too
   });
 }
 
-async function waited(tool: Tool, options: EditOptions, { cluster, edit }: Work): Promise<void> {
-  const { waitTaken } = await import('../edit/taken.js');
+async function waited(
+  context: Context,
+  options: EditOptions,
+  { cluster, edit }: Work,
+): Promise<void> {
+  const { waitTaken } = await import('../actions/edit-config/taken.js');
   const after = plainObject(edit.document);
   // A longer loop_wait counts from the loop on in which it is read.
   const loops = [cluster.config?.loopWaitSeconds, after['loop_wait']].map((one) =>
     typeof one === 'number' ? one : 10,
   );
   const limitMs = options.deadline ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
-  const taken = await waitTaken(tool, cluster, after, limitMs);
-  tool.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
+  const taken = await waitTaken(context, cluster, after, limitMs);
+  context.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
   const pending = taken.filter((one) => one.pending !== null);
   if (pending.length === 0) return;
   const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');
   const whom = pending.map(({ name }) => name).join(', ');
-  tool.io.err(`${oneLine(`a restart is pending on ${whom}${settings && `: ${settings}`}`)}\n`);
+  context.io.err(`${oneLine(`a restart is pending on ${whom}${settings && `: ${settings}`}`)}\n`);
 }

@@ -1,17 +1,17 @@
 /** `patctl failover`: a named member leads, also when nobody does, with what may be lost said before. */
 import { Command } from 'commander';
-import { addChangeOptions, type ChangeOptions } from '../change/options.js';
+import { addChangeOptions, type ChangeOptions } from './change-options.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 
-export function failoverCommand(tool: Tool, finish: Finish): Command {
+export function failoverCommand(context: Context, finish: Finish): Command {
   const command = new Command('failover').description(
     'Fail over to a named replica, and see it done',
   );
   return addChangeOptions(command).action(
     async (cluster: string | undefined, options: ChangeOptions) => {
-      const { changeLeader } = await import('../change/perform.js');
-      finish(await changeLeader(tool, 'failover', cluster, options));
+      const { changeLeader } = await import('../actions/switchover/change-leader.js');
+      finish(await changeLeader(context, 'failover', cluster, options));
     },
   );
 }

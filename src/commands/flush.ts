@@ -1,19 +1,24 @@
 /** `patctl flush`: withdraws scheduled restarts, a scheduled switchover, or a request that got stuck. */
 import { Command, Option } from 'commander';
-import { leaderFirst, ROLE_FILTERS, type RoleFilter } from '../cluster/members-select.js';
-import type { Cluster, FailoverKey } from '../cluster/model.js';
-import { clusterPrefix } from '../cluster/parse.js';
-import { argumentOf } from '../cluster/preflight/context.js';
+import { leaderFirst, ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
+import type { Cluster, FailoverKey } from '../cluster/model/model.js';
+import { clusterPrefix } from '../cluster/model/parse-keys.js';
+import { argumentOf } from '../cluster/preflight/plan-facts.js';
 import { ToolError, type Ending } from '../errors.js';
-import { chooseMembers, confirmAction, readCluster, reread } from '../operate/clusters.js';
-import { conclude, type Outcome } from '../operate/results.js';
-import { answerWords, askMember, bodyText } from '../operate/request.js';
-import { until } from '../operate/wait.js';
+import {
+  chooseMembers,
+  confirmAction,
+  readCluster,
+  reread,
+} from '../actions/kit/choose-members.js';
+import { conclude, type Outcome } from '../actions/kit/results.js';
+import { answerWords, askMember, bodyText } from '../actions/kit/member-request.js';
+import { until } from '../actions/kit/until.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount } from '../cli/options.js';
 
 interface FlushOptions {
   group?: number;
@@ -27,7 +32,7 @@ interface FlushOptions {
 const SEEN_WITHIN_MS = 5000;
 const LOOK_MS = 200;
 
-export function flushCommand(tool: Tool, finish: Finish): Command {
+export function flushCommand(context: Context, finish: Finish): Command {
   return new Command('flush')
     .description('Discard scheduled restarts, or the scheduled switchover')
     .usage('[options] <cluster> [members...] restart|switchover')
@@ -47,22 +52,22 @@ export function flushCommand(tool: Tool, finish: Finish): Command {
         .default('rest'),
     )
     .action(async (cluster: string, rest: string[], options: FlushOptions) =>
-      finish(await flush(tool, cluster, rest, options)),
+      finish(await flush(context, cluster, rest, options)),
     );
 }
 
 async function flush(
-  tool: Tool,
+  context: Context,
   scope: string,
   rest: string[],
   options: FlushOptions,
 ): Promise<Ending> {
   const target = rest.at(-1);
   const names = rest.slice(0, -1);
-  const asker = openAsker(tool);
+  const asker = openAsker(context);
   try {
-    if (target === 'restart') return await flushRestarts(tool, scope, names, options, asker);
-    if (target === 'switchover') return await flushSwitchover(tool, scope, options, asker);
+    if (target === 'restart') return await flushRestarts(context, scope, names, options, asker);
+    if (target === 'switchover') return await flushSwitchover(context, scope, options, asker);
   } finally {
     asker.close();
   }
@@ -78,7 +83,7 @@ async function flush(
 // ---------------------------------------------------------------- restarts
 
 async function flushRestarts(
-  tool: Tool,
+  context: Context,
   scope: string,
   names: string[],
   options: FlushOptions,
@@ -86,25 +91,25 @@ async function flushRestarts(
 ): Promise<Ending> {
   const group = options.group ?? null;
   const force = options.force === true;
-  needTerminal(tool, force, 'flush');
+  needTerminal(context, force, 'flush');
   const choice = { scope, group, role: options.role, names, action: 'flush', force };
-  const { members } = await chooseMembers(tool, asker, choice);
+  const { members } = await chooseMembers(context, asker, choice);
   await confirmAction(asker, 'flush', members, force);
   const outcomes: Outcome[] = [];
   for (const { member } of members) {
     if (member.scheduledRestart === null) {
-      tool.io.out(`No scheduled restart for member ${member.name}\n`);
+      context.io.out(`No scheduled restart for member ${member.name}\n`);
       continue;
     }
-    const timeoutMs = tool.flags.timeoutMs;
+    const timeoutMs = context.flags.timeoutMs;
     const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
-    const { outcome: answer } = await askMember(tool, scope, member, request);
+    const { outcome: answer } = await askMember(context, scope, member, request);
     const ending = endingOf(answer);
     const how =
       ending === 'ok'
         ? `Success: flush scheduled restart for member ${member.name}`
         : `Failed: flush scheduled restart for member ${member.name}, ${answerWords(answer)}`;
-    tool.io.out(`${how}\n`);
+    context.io.out(`${how}\n`);
     outcomes.push({ member: member.name, ending, said: answerWords(answer) });
   }
   return conclude('flush restart', outcomes);
@@ -116,8 +121,8 @@ function endingOf(outcome: CallOutcome): Ending {
   return outcome.answer.status < 400 ? 'ok' : 'error';
 }
 
-function needTerminal(tool: Tool, force: boolean, what: string): void {
-  if (force || (tool.io.stdinIsTty && tool.io.stderrIsTty)) return;
+function needTerminal(context: Context, force: boolean, what: string): void {
+  if (force || (context.io.stdinIsTty && context.io.stderrIsTty)) return;
   throw new ToolError('usage', `${what} has to be confirmed, and this is no terminal`, {
     code: 'no_terminal',
     hint: 'give --force',
@@ -127,30 +132,30 @@ function needTerminal(tool: Tool, force: boolean, what: string): void {
 // ---------------------------------------------------------------- the switchover
 
 async function flushSwitchover(
-  tool: Tool,
+  context: Context,
   scope: string,
   options: FlushOptions,
   asker: Asker,
 ): Promise<Ending> {
   // As patronictl: with Citus, and no group named, the coordinator's.
-  const coordinator = (await tool.config()).group === null ? null : 0;
-  const cluster = await readCluster(tool, scope, options.group ?? coordinator);
+  const coordinator = (await context.config()).group === null ? null : 0;
+  const cluster = await readCluster(context, scope, options.group ?? coordinator);
   const pending = cluster.failover;
-  if (pending === null) return nothingPending(tool);
+  if (pending === null) return nothingPending(context);
   if (pending.scheduledAt === null) {
-    if (options.stuck) return clearStuck(tool, cluster, pending, options, asker);
-    tool.io.err(
+    if (options.stuck) return clearStuck(context, cluster, pending, options, asker);
+    context.io.err(
       `A request that is not scheduled stands in /failover: ${words(pending)}. ` +
         'It is under way, or was left over: --stuck clears it.\n',
     );
-    return nothingPending(tool);
+    return nothingPending(context);
   }
-  if (options.via === 'dcs') return clearInDcs(tool, cluster, 'scheduled switchover deleted');
-  return deleteSchedule(tool, cluster);
+  if (options.via === 'dcs') return clearInDcs(context, cluster, 'scheduled switchover deleted');
+  return deleteSchedule(context, cluster);
 }
 
-function nothingPending(tool: Tool): Ending {
-  tool.io.out('No pending scheduled switchover\n');
+function nothingPending(context: Context): Ending {
+  context.io.out('No pending scheduled switchover\n');
   return 'ok';
 }
 
@@ -161,21 +166,21 @@ function words({ leader, candidate, scheduledAt }: FailoverKey): string {
 }
 
 /** Asks the members for it, the leader first; the next one only when the one before could not do it. */
-async function deleteSchedule(tool: Tool, cluster: Cluster): Promise<Ending> {
+async function deleteSchedule(context: Context, cluster: Cluster): Promise<Ending> {
   const said: { member: string; answer: CallOutcome }[] = [];
   for (const member of leaderFirst(cluster)) {
-    const timeoutMs = tool.flags.timeoutMs;
+    const timeoutMs = context.flags.timeoutMs;
     const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
-    const { outcome: answer } = await askMember(tool, cluster.scope, member, request);
+    const { outcome: answer } = await askMember(context, cluster.scope, member, request);
     said.push({ member: member.name, answer });
-    if (answer.kind === 'lost') return seenGone(tool, cluster, answerWords(answer));
+    if (answer.kind === 'lost') return seenGone(context, cluster, answerWords(answer));
     if (answer.kind === 'not_sent') continue;
     const { status } = answer.answer;
     if (status === 200) {
-      tool.io.out(`Success: ${bodyText(answer)}\n`);
-      return seenGone(tool, cluster, bodyText(answer));
+      context.io.out(`Success: ${bodyText(answer)}\n`);
+      return seenGone(context, cluster, bodyText(answer));
     }
-    tool.io.out(
+    context.io.out(
       status === 404
         ? `Failed: ${bodyText(answer)}\n`
         : `Failed: member=${member.name}, status_code=${status}, (${bodyText(answer)})\n`,
@@ -203,14 +208,14 @@ async function deleteSchedule(tool: Tool, cluster: Cluster): Promise<Ending> {
 }
 
 /** An answer is not the key: look whether it is gone, or another one by now. */
-async function seenGone(tool: Tool, cluster: Cluster, said: string): Promise<Ending> {
+async function seenGone(context: Context, cluster: Cluster, said: string): Promise<Ending> {
   const limit = {
-    atMs: tool.clock.nowMs() + SEEN_WITHIN_MS,
+    atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
     everyMs: LOOK_MS,
     goesOn: 'the request had been sent',
   };
-  const gone = await until(tool, limit, async () => {
-    const now = await reread(tool, cluster);
+  const gone = await until(context, limit, async () => {
+    const now = await reread(context, cluster);
     const isGone = now !== null && now.failoverRevision !== cluster.failoverRevision;
     return isGone ? true : null;
   });
@@ -222,28 +227,28 @@ async function seenGone(tool: Tool, cluster: Cluster, said: string): Promise<End
 }
 
 async function clearStuck(
-  tool: Tool,
+  context: Context,
   cluster: Cluster,
   pending: FailoverKey,
   options: FlushOptions,
   asker: Asker,
 ): Promise<Ending> {
-  needTerminal(tool, options.force === true, 'clearing a request');
+  needTerminal(context, options.force === true, 'clearing a request');
   if (!options.force) {
     const question = `Are you sure you want to clear the request ${words(pending)} from the DCS?`;
     if (!(await asker.confirm(question))) {
       throw new ToolError('error', 'Aborted flush', { code: 'declined' });
     }
   }
-  return clearInDcs(tool, cluster, `request cleared: ${words(pending)}`);
+  return clearInDcs(context, cluster, `request cleared: ${words(pending)}`);
 }
 
 /** Writes what Patroni writes when a request is over, only if it is still the one that was read. */
-async function clearInDcs(tool: Tool, cluster: Cluster, done: string): Promise<Ending> {
-  const { namespace } = await tool.config();
+async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
+  const { namespace } = await context.config();
   const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
   const written = await (
-    await tool.dcs()
+    await context.dcs()
   ).txn([{ key, modRevision: cluster.failoverRevision }], [{ op: 'put', key, value: '{}' }]);
   if (!written.done) {
     throw new ToolError('error', 'the request has changed meanwhile; nothing was written', {
@@ -251,6 +256,6 @@ async function clearInDcs(tool: Tool, cluster: Cluster, done: string): Promise<E
       hint: `look with: patctl status ${argumentOf(cluster)}`,
     });
   }
-  tool.io.out(`Success: ${done}\n`);
+  context.io.out(`Success: ${done}\n`);
   return 'ok';
 }

@@ -1,22 +1,22 @@
 /** `patctl history`: every change of timeline that the DCS remembers. */
 import { Command, Option } from 'commander';
-import { formatLsn } from '../cluster/lsn.js';
-import type { Cluster, HistoryLine } from '../cluster/model.js';
+import { formatLsn } from '../cluster/model/lsn.js';
+import type { Cluster, HistoryLine } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readCluster } from '../operate/clusters.js';
+import { readCluster } from '../actions/kit/choose-members.js';
 import { HISTORY_COLUMNS, historyCompat } from '../output/compat.js';
 import { FORMATS, isTable, render, type Column, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, scopeOrDefault } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
 
 interface HistoryOptions {
   group?: number;
   format: Format;
 }
 
-export function historyCommand(tool: Tool, finish: Finish): Command {
+export function historyCommand(context: Context, finish: Finish): Command {
   return new Command('history')
     .description('Show the history of failovers and switchovers')
     .argument('[cluster]')
@@ -25,33 +25,33 @@ export function historyCommand(tool: Tool, finish: Finish): Command {
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     )
     .action(async (cluster: string | undefined, options: HistoryOptions) =>
-      finish(await history(tool, cluster, options)),
+      finish(await history(context, cluster, options)),
     );
 }
 
 async function history(
-  tool: Tool,
+  context: Context,
   name: string | undefined,
   { group, format }: HistoryOptions,
 ): Promise<Ending> {
-  const scope = await scopeOrDefault(tool, name);
-  const config = await tool.config();
-  const { compat } = tool.flags;
+  const scope = await scopeOrDefault(context, name);
+  const config = await context.config();
+  const { compat } = context.flags;
   let cluster: Cluster;
   try {
-    cluster = await readCluster(tool, scope, group ?? config.group);
+    cluster = await readCluster(context, scope, group ?? config.group);
   } catch (error) {
     // patronictl prints an empty table here; a script still has to notice.
     if (compat && error instanceof ToolError && error.code === 'unknown_cluster') {
-      tool.io.out(historyCompat(null, format));
+      context.io.out(historyCompat(null, format));
     }
     throw error;
   }
   const lines = cluster.history ?? [];
   const text = compat ? historyCompat(cluster, format) : render(format, '', columns(format), lines);
-  tool.io.out(text);
+  context.io.out(text);
   for (const { key, problem } of cluster.problems) {
-    if (key.endsWith('/history')) tool.io.err(`warning: ${oneLine(`${key} ${problem}`)}\n`);
+    if (key.endsWith('/history')) context.io.err(`warning: ${oneLine(`${key} ${problem}`)}\n`);
   }
   return 'ok';
 }

@@ -1,12 +1,12 @@
 /** `patctl leader` and `patctl members`: answers of one line, for scripts. */
 import { Command, Option } from 'commander';
-import { viewOf, type MemberView, type View } from '../cluster/roles.js';
-import { roleSeen } from '../cluster/checks/say.js';
+import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
+import { roleSeen } from '../cluster/findings/evidence.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from './options.js';
+import type { Context } from '../context.js';
+import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from '../cli/options.js';
 
 interface LeaderOptions extends WitnessOptions {
   group?: number;
@@ -22,7 +22,7 @@ interface MembersOptions extends LeaderOptions {
   role: (typeof ROLES)[number];
 }
 
-export function leaderCommand(tool: Tool, finish: Finish): Command {
+export function leaderCommand(context: Context, finish: Finish): Command {
   const command = new Command('leader')
     .description(
       'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
@@ -32,11 +32,11 @@ export function leaderCommand(tool: Tool, finish: Finish): Command {
     .option('--standby', 'Print a standby leader too, of a cluster that follows another');
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: LeaderOnlyOptions) =>
-      finish(await leader(tool, cluster, options)),
+      finish(await leader(context, cluster, options)),
   );
 }
 
-export function membersCommand(tool: Tool, finish: Finish): Command {
+export function membersCommand(context: Context, finish: Finish): Command {
   const command = new Command('members')
     .description('Print the names of the members, one a line, by the role they are seen in')
     .argument('[cluster]')
@@ -44,24 +44,24 @@ export function membersCommand(tool: Tool, finish: Finish): Command {
     .addOption(new Option('-r, --role <role>', 'Only these').choices(ROLES).default('any'));
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: MembersOptions) =>
-      finish(await members(tool, cluster, options)),
+      finish(await members(context, cluster, options)),
   );
 }
 
 async function readView(
-  tool: Tool,
+  context: Context,
   cluster: string | undefined,
   options: LeaderOptions,
 ): Promise<View> {
-  return viewOf(await readOne(tool, cluster, options));
+  return viewOf(await readOne(context, cluster, options));
 }
 
 async function leader(
-  tool: Tool,
+  context: Context,
   cluster: string | undefined,
   options: LeaderOnlyOptions,
 ): Promise<Ending> {
-  const view = await readView(tool, cluster, options);
+  const view = await readView(context, cluster, options);
   const { leaderName, config } = view.snapshot.cluster;
   if (leaderName === null) {
     const primaries = view.primaries.map(({ name }) => name).join(', ');
@@ -80,7 +80,7 @@ async function leader(
     if (others.length > 0) throw falseClaim(view, `${others[0]?.name ?? ''} is a primary too`);
     const isStandby = unverified ? config?.standbyCluster : observed === 'standby leader';
     if (isStandby && options.standby !== true) throw noPrimary(leaderName);
-    tool.io.out(`${oneLine(leaderName)}\n`);
+    context.io.out(`${oneLine(leaderName)}\n`);
     return 'ok';
   }
   if (observed === 'unreachable' || observed === 'unknown') {
@@ -105,17 +105,17 @@ function falseClaim(view: View, message: string): ToolError {
 }
 
 async function members(
-  tool: Tool,
+  context: Context,
   cluster: string | undefined,
   options: MembersOptions,
 ): Promise<Ending> {
-  const view = await readView(tool, cluster, options);
+  const view = await readView(context, cluster, options);
   // A primary counts wherever it is: one that has left the DCS accepts writes all the same.
   const names = view.members
     .filter((one) => one.member !== null || options.role === 'primary')
     .filter((one) => hasRole(one, view, options.role))
     .map(({ name }) => oneLine(name));
-  tool.io.out(names.map((name) => `${name}\n`).join(''));
+  context.io.out(names.map((name) => `${name}\n`).join(''));
   if (options.role === 'primary' && names.length > 1)
     throw falseClaim(view, `${names.join(' and ')} are primaries, and a cluster has one`);
   return 'ok';

@@ -1,14 +1,14 @@
 /** `patctl list` and `patctl topology`: patronictl's tables, with the truth in the last columns. */
 import { Command, Option } from 'commander';
-import type { Snapshot } from '../cluster/model.js';
-import { isMismatch } from '../cluster/verdict.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import { isMismatch } from '../cluster/roles/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
 import { listCompat, timestampText } from '../output/compat.js';
 import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../output/listing.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import type { Finish } from '../program.js';
-import type { SnapshotRequest } from '../snapshot.js';
-import type { Tool } from '../tool.js';
+import type { SnapshotRequest } from '../observe/read-snapshot.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   STRICT,
@@ -17,7 +17,7 @@ import {
   scopeOrDefault,
   witnesses,
   type WitnessOptions,
-} from './options.js';
+} from '../cli/options.js';
 
 interface ListOptions extends WitnessOptions {
   group?: number;
@@ -32,7 +32,7 @@ interface ListOptions extends WitnessOptions {
 
 const WATCH_SECONDS = 2;
 
-export function listCommand(tool: Tool, finish: Finish): Command {
+export function listCommand(context: Context, finish: Finish): Command {
   const command = new Command('list')
     .description('List the members of a cluster, what they claim and what they are')
     .option('-e, --extended', 'Show some extra information')
@@ -41,17 +41,17 @@ export function listCommand(tool: Tool, finish: Finish): Command {
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     );
   return addListOptions(command).action(async (names: string[], options: ListOptions) =>
-    finish(await list(tool, names, options)),
+    finish(await list(context, names, options)),
   );
 }
 
-export function topologyCommand(tool: Tool, finish: Finish): Command {
+export function topologyCommand(context: Context, finish: Finish): Command {
   const command = new Command('topology').description(
     'List the members as a tree of who really streams from whom',
   );
   return addListOptions(command).action(
     async (names: string[], options: Omit<ListOptions, 'format'>) =>
-      finish(await list(tool, names, { ...options, format: 'topology' })),
+      finish(await list(context, names, { ...options, format: 'topology' })),
   );
 }
 
@@ -66,23 +66,26 @@ function addListOptions(command: Command): Command {
   return addWitnessOptions(command);
 }
 
-async function list(tool: Tool, names: string[], options: ListOptions): Promise<Ending> {
-  const asked = await witnesses(tool, tool.flags.compat ? { ...options, verify: 'off' } : options);
+async function list(context: Context, names: string[], options: ListOptions): Promise<Ending> {
+  const asked = await witnesses(
+    context,
+    context.flags.compat ? { ...options, verify: 'off' } : options,
+  );
   const group = options.group ?? null;
   if (names.length === 0 && !options.all) {
     // patronictl warns and ends 0 without a name; a script has to notice.
-    names = [await scopeOrDefault(tool, undefined)];
+    names = [await scopeOrDefault(context, undefined)];
   }
-  const once = () => listOnce(tool, names, group, options, asked);
+  const once = () => listOnce(context, names, group, options, asked);
   const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
   if (seconds === null) {
     const { text, ending, error } = await once();
-    tool.io.out(text);
+    context.io.out(text);
     if (error) throw error;
     return ending;
   }
-  const { errorText, watchScreen } = await import('../output/watch.js');
-  await watchScreen(tool, seconds * 1000, async () => {
+  const { errorText, watchScreen } = await import('../output/watch-screen.js');
+  await watchScreen(context, seconds * 1000, async () => {
     const { text, error } = await once();
     return error ? text + errorText(error) : text;
   });
@@ -97,22 +100,22 @@ interface Listing {
 }
 
 async function listOnce(
-  tool: Tool,
+  context: Context,
   names: string[],
   group: number | null,
   options: ListOptions,
   asked: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<Listing> {
-  const config = await tool.config();
-  const stamp = options.timestamp ? new Date(tool.clock.nowMs()) : null;
-  const { found, error } = await readAll(tool, names, group, options.all ?? false, asked);
+  const config = await context.config();
+  const stamp = options.timestamp ? new Date(context.clock.nowMs()) : null;
+  const { found, error } = await readAll(context, names, group, options.all ?? false, asked);
   const citus =
     group !== null ||
     config.group !== null ||
-    (!tool.flags.compat &&
+    (!context.flags.compat &&
       found.some((one) => one.snapshots.some(({ cluster }) => cluster.group !== null)));
   const shape = { format: options.format, extended: options.extended ?? false, citus, group };
-  if (tool.flags.compat) {
+  if (context.flags.compat) {
     // Without a citus section patronictl looks below the scope itself, where no group is.
     const seen = (all: Snapshot[]) => all.filter(({ cluster }) => citus || cluster.group === null);
     const entries = found.map(({ scope, snapshots }) => entryOf(scope, seen(snapshots)));
@@ -120,8 +123,8 @@ async function listOnce(
   }
   const head = stamp ? `${timestampText(stamp)}\n` : '';
   const tables = tablesOf(found, shape);
-  const text = await listingText(tables, options.format, tool.io.outColor);
-  if (!isTable(options.format)) await warn(tool, tables);
+  const text = await listingText(tables, options.format, context.io.outColor);
+  if (!isTable(options.format)) await warn(context, tables);
   const isDoubtful = tables.some(({ found, isUnchecked }) => isUnchecked || found.some(isMismatch));
   const ending = options.strict && isDoubtful ? 'failed' : 'ok';
   return { text: head + text, ending, error };
@@ -133,15 +136,15 @@ interface Found {
 }
 
 async function readAll(
-  tool: Tool,
+  context: Context,
   names: string[],
   group: number | null,
   everything: boolean,
   asked: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<{ found: Found[]; error: ToolError | null }> {
-  const { readFleet, readSettled } = await import('../snapshot.js');
+  const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
   if (everything) {
-    const fleet = await readFleet(tool, asked);
+    const fleet = await readFleet(context, asked);
     const byScope = new Map<string, Snapshot[]>();
     for (const snapshot of fleet) {
       const { scope } = snapshot.cluster;
@@ -154,7 +157,7 @@ async function readAll(
   const found = await Promise.all(
     names.map(async (scope): Promise<Found> => {
       try {
-        const snapshots = await readSettled(tool, { scope, group, ...asked });
+        const snapshots = await readSettled(context, { scope, group, ...asked });
         // A recording says itself what it is of.
         return { scope: scope === '' ? (snapshots[0]?.cluster.scope ?? '') : scope, snapshots };
       } catch (problem) {
@@ -165,12 +168,12 @@ async function readAll(
     }),
   );
   return {
-    found: tool.flags.compat ? found : found.filter((one) => one.snapshots.length > 0),
+    found: context.flags.compat ? found : found.filter((one) => one.snapshots.length > 0),
     error,
   };
 }
 
 /** Machine formats have no room for findings: they go to stderr. */
-async function warn(tool: Tool, tables: readonly OneTable[]): Promise<void> {
-  for (const table of tables) tool.io.err(await belowTable(table, tool.io.errColor));
+async function warn(context: Context, tables: readonly OneTable[]): Promise<void> {
+  for (const table of tables) context.io.err(await belowTable(table, context.io.errColor));
 }

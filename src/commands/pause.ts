@@ -1,15 +1,20 @@
 /** `patctl pause` and `resume`: Patroni's maintenance mode, asked for once and seen to be taken. */
 import { Command } from 'commander';
-import { leaderFirst } from '../cluster/members-select.js';
-import type { Cluster } from '../cluster/model.js';
+import { leaderFirst } from '../cluster/select-members.js';
+import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readCluster, reread } from '../operate/clusters.js';
-import { answerWords, askMember, bodyText, isConfigRefused } from '../operate/request.js';
-import { until } from '../operate/wait.js';
+import { readCluster, reread } from '../actions/kit/choose-members.js';
+import {
+  answerWords,
+  askMember,
+  bodyText,
+  isConfigRefused,
+} from '../actions/kit/member-request.js';
+import { until } from '../actions/kit/until.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, parseDurationMs, scopeOrDefault } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, parseDurationMs, scopeOrDefault } from '../cli/options.js';
 
 interface PauseOptions {
   group?: number;
@@ -23,15 +28,15 @@ const ACKNOWLEDGE_LOOPS = 2;
 const SPARE_MS = 5000;
 const LOOK_MS = 300;
 
-export function pauseCommand(tool: Tool, finish: Finish): Command {
-  return toggleCommand(tool, finish, true).description('Disable auto failover');
+export function pauseCommand(context: Context, finish: Finish): Command {
+  return toggleCommand(context, finish, true).description('Disable auto failover');
 }
 
-export function resumeCommand(tool: Tool, finish: Finish): Command {
-  return toggleCommand(tool, finish, false).description('Resume auto failover');
+export function resumeCommand(context: Context, finish: Finish): Command {
+  return toggleCommand(context, finish, false).description('Resume auto failover');
 }
 
-function toggleCommand(tool: Tool, finish: Finish, paused: boolean): Command {
+function toggleCommand(context: Context, finish: Finish, paused: boolean): Command {
   const done = paused ? 'applied' : 'cleared';
   return new Command(paused ? 'pause' : 'resume')
     .argument('[cluster]')
@@ -43,34 +48,34 @@ function toggleCommand(tool: Tool, finish: Finish, paused: boolean): Command {
     )
     .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: PauseOptions) =>
-      finish(await toggle(tool, cluster, paused, options)),
+      finish(await toggle(context, cluster, paused, options)),
     );
 }
 
 async function toggle(
-  tool: Tool,
+  context: Context,
   name: string | undefined,
   paused: boolean,
   options: PauseOptions,
 ): Promise<Ending> {
-  const scope = await scopeOrDefault(tool, name);
-  const { group } = await tool.config();
-  const cluster = await readCluster(tool, scope, options.group ?? group);
-  const waits: Wait = { cluster, paused, atMs: tool.clock.nowMs() + limitMs(cluster, options) };
+  const scope = await scopeOrDefault(context, name);
+  const { group } = await context.config();
+  const cluster = await readCluster(context, scope, options.group ?? group);
+  const waits: Wait = { cluster, paused, atMs: context.clock.nowMs() + limitMs(cluster, options) };
   if ((cluster.config?.pause ?? false) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
     if (!options.idempotent) throw new ToolError('error', already, { code: 'already_so' });
-    tool.io.out(`${already}\n`);
-    if (options.wait) await acknowledged(tool, waits);
+    context.io.out(`${already}\n`);
+    if (options.wait) await acknowledged(context, waits);
     return 'ok';
   }
-  await request(tool, waits);
+  await request(context, waits);
   if (options.wait) {
     const verb = paused ? 'pause' : 'resume';
-    tool.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
-    await acknowledged(tool, waits);
+    context.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
+    await acknowledged(context, waits);
   }
-  tool.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
+  context.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
   return 'ok';
 }
 
@@ -86,24 +91,24 @@ function limitMs(cluster: Cluster, { deadline }: PauseOptions): number {
 }
 
 /** Asks the leader, and the next member only when it surely was not sent. Returns once it is in the DCS. */
-async function request(tool: Tool, wait: Wait): Promise<void> {
+async function request(context: Context, wait: Wait): Promise<void> {
   const { cluster, paused } = wait;
   const verb = paused ? 'pause' : 'resume';
   const silent: { member: string; reason: string }[] = [];
   for (const member of leaderFirst(cluster)) {
-    const { outcome } = await askMember(tool, cluster.scope, member, {
+    const { outcome } = await askMember(context, cluster.scope, member, {
       method: 'PATCH',
       path: '/config',
       body: { pause: paused || null },
-      timeoutMs: Math.max(tool.flags.timeoutMs, SPARE_MS),
+      timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
     });
     if (outcome.kind === 'not_sent') {
       silent.push({ member: member.name, reason: outcome.reason });
-      tool.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
+      context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
       continue;
     }
     if (outcome.kind === 'answered' && outcome.answer.status === 200) return;
-    return await notAccepted(tool, wait, verb, member.name, outcome);
+    return await notAccepted(context, wait, verb, member.name, outcome);
   }
   throw new ToolError('unreachable', 'Can not find accessible cluster member', {
     code: 'no_member_answers',
@@ -121,7 +126,7 @@ const CONFLICT_HINT =
 
 /** A refusal says that nothing was written; after anything else the DCS tells. */
 async function notAccepted(
-  tool: Tool,
+  context: Context,
   wait: Wait,
   verb: string,
   member: string,
@@ -129,9 +134,9 @@ async function notAccepted(
 ): Promise<void> {
   const words = answerWords(outcome);
   const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
-  const refused = await isConfigRefused(tool, wait.cluster, outcome);
-  if (!refused && (await seenInDcs(tool, wait))) return;
-  if (outcome.kind === 'answered') tool.io.out(`Failed: ${verb} cluster management ${words}\n`);
+  const refused = await isConfigRefused(context, wait.cluster, outcome);
+  if (!refused && (await seenInDcs(context, wait))) return;
+  if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
   const evidence = [{ witness: 'REST', subject: member, said: words }];
   if (refused) {
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
@@ -147,23 +152,23 @@ async function notAccepted(
   });
 }
 
-async function seenInDcs(tool: Tool, { cluster, paused, atMs }: Wait): Promise<boolean> {
+async function seenInDcs(context: Context, { cluster, paused, atMs }: Wait): Promise<boolean> {
   const goesOn = `the request was sent and may take effect`;
-  const seen = await until(tool, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
-    const now = await reread(tool, cluster);
+  const seen = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await reread(context, cluster);
     return now && (now.config?.pause ?? false) === paused ? true : null;
   });
   return seen ?? false;
 }
 
 /** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
-async function acknowledged(tool: Tool, { cluster, paused, atMs }: Wait): Promise<void> {
+async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
   let missing: string[] = [];
   const done = await until(
-    tool,
+    context,
     { atMs, everyMs: LOOK_MS, goesOn: `the ${paused ? 'pause' : 'resume'} is in the DCS` },
     async () => {
-      const now = await reread(tool, cluster);
+      const now = await reread(context, cluster);
       if (now === null) return null;
       missing = now.members
         .filter((member) => member.apiUrl !== null && member.pause !== paused)
@@ -179,24 +184,24 @@ async function acknowledged(tool: Tool, { cluster, paused, atMs }: Wait): Promis
   }
   const names = missing.join(', ');
   const waited = cluster.config?.loopWaitSeconds ?? 10;
-  if (tool.flags.compat) {
-    tool.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
+  if (context.flags.compat) {
+    context.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
   }
   throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
     code: 'not_acknowledged',
     hint: `the ${paused ? 'pause' : 'resume'} is in the DCS; a member takes it when its Patroni runs its loop`,
-    evidence: await silence(tool, cluster, missing),
+    evidence: await silence(context, cluster, missing),
   });
 }
 
 /** What the missing ones say at all. */
-async function silence(tool: Tool, cluster: Cluster, names: readonly string[]) {
-  const patroni = await tool.patroni();
+async function silence(context: Context, cluster: Cluster, names: readonly string[]) {
+  const patroni = await context.patroni();
   const { scope } = cluster;
   return Promise.all(
     names.map(async (name) => {
       const apiUrl = cluster.members.find((member) => member.name === name)?.apiUrl ?? '';
-      const reading = await patroni.status({ apiUrl, name, scope }, tool.flags.timeoutMs);
+      const reading = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
       const said = reading.ok
         ? `answers, and is ${reading.value.pause ? 'paused' : 'not paused'}`
         : reading.reason;

@@ -1,16 +1,16 @@
 /** `patctl query`: SQL on the member that has the role, followed there when -W asks again and again. */
 import { Command, Option } from 'commander';
-import type { Selected } from '../cluster/members-select.js';
+import type { Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../operate/clusters.js';
+import { readClusters } from '../actions/kit/choose-members.js';
 import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
 import { oneLine, plain } from '../output/text.js';
-import type { RowSink, Session } from '../postgres/query.js';
+import type { RowSink, Session } from '../postgres/query-session.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
-import { parseCount, parseDurationMs, parseSeconds, scopeOrDefault } from './options.js';
+import { parseCount, parseDurationMs, parseSeconds, scopeOrDefault } from '../cli/options.js';
 
 interface QueryOptions extends WhichMember {
   group?: number;
@@ -30,7 +30,7 @@ const WATCH_SECONDS = 2;
 /** Rows are written in pieces of this size. */
 const PIECE_CHARS = 65_536;
 
-export function queryCommand(tool: Tool, finish: Finish): Command {
+export function queryCommand(context: Context, finish: Finish): Command {
   const command = new Command('query')
     .description('Query a member, the leader when nothing is said')
     .argument('[cluster]')
@@ -47,46 +47,53 @@ export function queryCommand(tool: Tool, finish: Finish): Command {
     .option('--deadline <time>', 'Cancel the statement at this limit', parseDurationMs);
   return addWhichMember(command).action(
     async (cluster: string | undefined, options: QueryOptions) =>
-      finish(await query(tool, cluster, options)),
+      finish(await query(context, cluster, options)),
   );
 }
 
-async function query(tool: Tool, name: string | undefined, options: QueryOptions): Promise<Ending> {
-  const scope = await scopeOrDefault(tool, name);
-  const sql = await sqlText(tool, options);
-  await takeLogin(tool, options);
-  const signal = untilNobodyReads(tool);
-  const state: State = { tool: { ...tool, signal }, scope, options, sql, open: null };
+async function query(
+  context: Context,
+  name: string | undefined,
+  options: QueryOptions,
+): Promise<Ending> {
+  const scope = await scopeOrDefault(context, name);
+  const sql = await sqlText(context, options);
+  await takeLogin(context, options);
+  const signal = untilNobodyReads(context);
+  const state: State = { context: { ...context, signal }, scope, options, sql, open: null };
   try {
     const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
     if (seconds === null) await once(state);
     else await again(state, seconds * 1000);
     return 'ok';
   } catch (error) {
-    if (tool.io.outGone?.aborted === true) return 'ok';
+    if (context.io.outGone?.aborted === true) return 'ok';
     throw error;
   } finally {
     state.open?.session.close();
   }
 }
 
-async function sqlText(tool: Tool, { file, command }: QueryOptions): Promise<string> {
+async function sqlText(context: Context, { file, command }: QueryOptions): Promise<string> {
   if (command !== undefined) return command;
   if (file === undefined) {
     throw new ToolError('usage', 'You need to specify either --command or --file');
   }
-  const { inputText } = await import('../edit/input.js');
-  return inputText(tool, file);
+  const { inputText } = await import('../cli/read-input.js');
+  return inputText(context, file);
 }
 
-async function takeLogin(tool: Tool, { username, dbname, password }: QueryOptions): Promise<void> {
-  const { login } = tool.flags;
+async function takeLogin(
+  context: Context,
+  { username, dbname, password }: QueryOptions,
+): Promise<void> {
+  const { login } = context.flags;
   Object.assign(login, { username, database: dbname });
   if (!password) return;
   const { askPassword } = await import('../output/ask.js');
   const instead = 'set PGPASSWORD or PGPASSFILE instead of --password';
   // Who only presses return is asked again, as by patronictl.
-  do login.password = await askPassword(tool, 'Password', instead);
+  do login.password = await askPassword(context, 'Password', instead);
   while (login.password === '');
 }
 
@@ -96,7 +103,7 @@ interface Open {
 }
 
 interface State {
-  tool: Tool;
+  context: Context;
   scope: string;
   options: QueryOptions;
   sql: string;
@@ -106,7 +113,7 @@ interface State {
 
 /** Until the signal; a round that fails is told, and the next one looks for the role anew. */
 async function again(state: State, everyMs: number): Promise<void> {
-  const { clock, signal, io } = state.tool;
+  const { clock, signal, io } = state.context;
   while (!signal.aborted) {
     const startedMs = clock.nowMs();
     try {
@@ -125,18 +132,18 @@ async function again(state: State, everyMs: number): Promise<void> {
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 async function once(state: State): Promise<void> {
-  const { tool, options, sql } = state;
+  const { context, options, sql } = state;
   const open = await sessionFor(state);
-  const { LostError, SqlError, withoutStatement } = await import('../postgres/query.js');
-  const writer = await rowsOut(tool, options);
-  const limits = { signal: tool.signal, deadlineMs: options.deadline ?? null };
+  const { LostError, SqlError, withoutStatement } = await import('../postgres/query-session.js');
+  const writer = await rowsOut(context, options);
+  const limits = { signal: context.signal, deadlineMs: options.deadline ?? null };
   try {
     const ran = await open.session.run(sql, writer.sink, limits);
     writer.end(ran.hasRows);
-    if (!ran.hasRows && ran.command !== '') tool.io.err(`${oneLine(ran.command)}\n`);
+    if (!ran.hasRows && ran.command !== '') context.io.err(`${oneLine(ran.command)}\n`);
   } catch (error) {
     writer.flush();
-    if (tool.signal.aborted) {
+    if (context.signal.aborted) {
       throw new ToolError('interrupted', 'interrupted; the statement was cancelled', {
         cause: error,
       });
@@ -166,26 +173,26 @@ async function once(state: State): Promise<void> {
 
 /** The kept session while its member still has the role, else a new one with the first that lets us in. */
 async function sessionFor(state: State): Promise<Open> {
-  const { tool, scope, options } = state;
-  const clusters = await readClusters(tool, scope, options.group ?? null);
+  const { context, scope, options } = state;
+  const clusters = await readClusters(context, scope, options.group ?? null);
   const candidates = suitableMembers(clusters, options);
   if (candidates.length === 0) throw noSuchMember(clusters, options);
   const known = state.open;
   if (known?.session.alive && candidates.some(({ member }) => member.name === known.member)) {
-    if (await hasRole(known.session, options, tool.flags.timeoutMs).catch(() => false))
+    if (await hasRole(known.session, options, context.flags.timeoutMs).catch(() => false))
       return known;
   }
   known?.session.close();
   state.open = null;
-  return (state.open = await openFirst(tool, options, candidates));
+  return (state.open = await openFirst(context, options, candidates));
 }
 
 async function openFirst(
-  tool: Tool,
+  context: Context,
   options: QueryOptions,
   candidates: readonly Selected[],
 ): Promise<Open> {
-  const { openSession, SqlError } = await import('../postgres/query.js');
+  const { openSession, SqlError } = await import('../postgres/query-session.js');
   const refused: { member: string; said: string; answered: boolean }[] = [];
   for (const { member } of candidates) {
     const { name, host, port } = member;
@@ -194,9 +201,9 @@ async function openFirst(
       no('its DCS key has no readable conn_url', false);
       continue;
     }
-    const { timeoutMs, login } = tool.flags;
+    const { timeoutMs, login } = context.flags;
     try {
-      const session = await openSession({ host, port }, login, tool.env, timeoutMs);
+      const session = await openSession({ host, port }, login, context.env, timeoutMs);
       if (await hasRole(session, options, timeoutMs)) return { member: name, session };
       session.close();
       no(`is no ${options.role ?? 'leader'} by pg_is_in_recovery()`, true);
@@ -236,9 +243,9 @@ interface RowsOut {
   end(hasRows: boolean): void;
 }
 
-async function rowsOut(tool: Tool, { format, delimiter }: QueryOptions): Promise<RowsOut> {
-  const { io } = tool;
-  const { valueOf } = await import('../postgres/values.js');
+async function rowsOut(context: Context, { format, delimiter }: QueryOptions): Promise<RowsOut> {
+  const { io } = context;
+  const { valueOf } = await import('../postgres/patronictl-values.js');
   const writer = rowWriter(format, {
     delimiter: delimiter ?? (format === 'csv' ? ',' : '\t'),
     harmless: io.stdoutIsTty,

@@ -1,16 +1,16 @@
 /** `patctl ready`: whether a member may be read: it streams, and is close to the leader's current position. */
 import { Command, Option } from 'commander';
 import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
-import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model.js';
-import { clusterPrefix, parseScope } from '../cluster/parse.js';
-import { viewOf } from '../cluster/roles.js';
+import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model/model.js';
+import { clusterPrefix, parseScope } from '../cluster/model/parse-keys.js';
+import { viewOf } from '../cluster/roles/view.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
-import { parseRestStatus } from '../patroni/parse.js';
+import { parseRestStatus } from '../patroni/parse-status.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, parseTimeoutMs, scopeOrDefault } from './options.js';
-import { parseSize } from './units.js';
+import type { Context } from '../context.js';
+import { parseCount, parseTimeoutMs, scopeOrDefault } from '../cli/options.js';
+import { parseSize } from '../cli/units.js';
 
 interface ReadyOptions extends LagLimit {
   cluster?: string;
@@ -21,7 +21,7 @@ interface ReadyOptions extends LagLimit {
   timeout?: number;
 }
 
-export function readyCommand(tool: Tool, finish: Finish): Command {
+export function readyCommand(context: Context, finish: Finish): Command {
   return new Command('ready')
     .description('Say whether a member may be read: exit 0 ready, 1 not ready, 3 cannot tell')
     .argument('<member>')
@@ -35,33 +35,33 @@ export function readyCommand(tool: Tool, finish: Finish): Command {
     .option('--leader-url <url>', "The leader's REST API")
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .action(async (member: string, options: ReadyOptions) =>
-      finish(await ready(tool, member, options)),
+      finish(await ready(context, member, options)),
     );
 }
 
-async function ready(tool: Tool, member: string, options: ReadyOptions): Promise<Ending> {
-  if (options.timeout !== undefined) tool.flags.timeoutMs = options.timeout;
+async function ready(context: Context, member: string, options: ReadyOptions): Promise<Ending> {
+  if (options.timeout !== undefined) context.flags.timeoutMs = options.timeout;
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
   const why =
     options.memberUrl !== undefined && options.leaderUrl !== undefined
-      ? await byUrls(tool, member, options.memberUrl, options.leaderUrl, limit)
-      : await byDcs(tool, member, options, limit);
-  tool.io.out(why === null ? `${oneLine(member)} is ready\n` : `not ready: ${oneLine(why)}\n`);
+      ? await byUrls(context, member, options.memberUrl, options.leaderUrl, limit)
+      : await byDcs(context, member, options, limit);
+  context.io.out(why === null ? `${oneLine(member)} is ready\n` : `not ready: ${oneLine(why)}\n`);
   return why === null ? 'ok' : 'error';
 }
 
 // ---------------------------------------------------------------- with the DCS
 
 async function byDcs(
-  tool: Tool,
+  context: Context,
   name: string,
   options: ReadyOptions,
   limit: LagLimit,
 ): Promise<string | null> {
-  const scope = await scopeOrDefault(tool, options.cluster);
-  const { namespace, group: configured } = await tool.config();
+  const scope = await scopeOrDefault(context, options.cluster);
+  const { namespace, group: configured } = await context.config();
   const group = options.group ?? configured;
-  const read = await (await tool.dcs()).range(clusterPrefix(namespace, scope, group));
+  const read = await (await context.dcs()).range(clusterPrefix(namespace, scope, group));
   const cluster = parseScope(read, namespace, scope).find((one) =>
     one.members.some((member) => member.name === name),
   );
@@ -76,14 +76,14 @@ async function byDcs(
         return { name: of, rest: off, sql: off };
       }
       const target = { apiUrl, name: of, scope: cluster.scope };
-      const rest = await (await tool.patroni()).status(target, tool.flags.timeoutMs);
+      const rest = await (await context.patroni()).status(target, context.flags.timeoutMs);
       return { name: of, rest, sql: off };
     }),
   );
   const snapshot: Snapshot = {
     cluster,
     verify: 'rest',
-    takenAt: new Date(tool.clock.nowMs()).toISOString(),
+    takenAt: new Date(context.clock.nowMs()).toISOString(),
     members: asked,
     departed: [],
     serializable: false,
@@ -112,13 +112,15 @@ function cannotTell(why: string): ToolError {
 // ---------------------------------------------------------------- by two addresses
 
 async function byUrls(
-  tool: Tool,
+  context: Context,
   name: string,
   memberUrl: string,
   leaderUrl: string,
   { maxLagBytes, mode }: LagLimit,
 ): Promise<string | null> {
-  const [member, leader] = await Promise.all([memberUrl, leaderUrl].map((url) => ask(tool, url)));
+  const [member, leader] = await Promise.all(
+    [memberUrl, leaderUrl].map((url) => ask(context, url)),
+  );
   if (!member || !leader) throw cannotTell('not asked');
   if (member.name !== '' && member.name !== name) {
     throw cannotTell(`${memberUrl} is ${member.name}'s`);
@@ -140,9 +142,9 @@ async function byUrls(
   return behind <= maxLagBytes ? null : `${name} is ${behind} bytes behind`;
 }
 
-async function ask(tool: Tool, url: string): Promise<RestStatus> {
-  const patroni = await tool.patroni();
-  const outcome = await patroni.call('GET', url, '/patroni', null, tool.flags.timeoutMs);
+async function ask(context: Context, url: string): Promise<RestStatus> {
+  const patroni = await context.patroni();
+  const outcome = await patroni.call('GET', url, '/patroni', null, context.flags.timeoutMs);
   if (outcome.kind !== 'answered') {
     throw new ToolError('unreachable', `${url} does not answer: ${outcome.reason}`);
   }

@@ -1,17 +1,17 @@
 /** `patctl reinit`: throws a replica's data away and has it copied anew, watched until it streams. */
 import { Command } from 'commander';
-import { beginReinit, seeReinit, type Reinit } from '../cluster/reinit.js';
-import type { Selected } from '../cluster/members-select.js';
-import type { RestStatus } from '../cluster/model.js';
+import { beginReinit, seeReinit, type Reinit } from '../cluster/progress/copy-state.js';
+import type { Selected } from '../cluster/select-members.js';
+import type { RestStatus } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { chooseMembers, confirmAction } from '../operate/clusters.js';
-import { copied, copyWords, type Copied } from '../operate/copying.js';
-import { answerWords, askMember, bodyText, type Asked } from '../operate/request.js';
-import { conclude, type Outcome } from '../operate/results.js';
+import { chooseMembers, confirmAction } from '../actions/kit/choose-members.js';
+import { copied, copyWords, type Copied } from '../actions/reinit/copy-progress.js';
+import { answerWords, askMember, bodyText, type Asked } from '../actions/kit/member-request.js';
+import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, parseDurationMs } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, parseDurationMs } from '../cli/options.js';
 import { bytes } from './status.js';
 
 interface ReinitOptions {
@@ -29,7 +29,7 @@ const STALL_MS = 300_000;
 const LOOK_MS = 300;
 const TELL_MS = 1000;
 
-export function reinitCommand(tool: Tool, finish: Finish): Command {
+export function reinitCommand(context: Context, finish: Finish): Command {
   return new Command('reinit')
     .description('Reinitialize replicas: their data is thrown away and copied anew')
     .argument('<cluster>')
@@ -41,9 +41,9 @@ export function reinitCommand(tool: Tool, finish: Finish): Command {
     .option('--yes', 'The same as --force')
     .option('--deadline <time>', 'Limit of --wait (default 24h)', parseDurationMs, DEADLINE_MS)
     .action(async (cluster: string, members: string[], options: ReinitOptions) => {
-      const asker = openAsker(tool);
+      const asker = openAsker(context);
       try {
-        finish(await reinit(tool, asker, cluster, members, options));
+        finish(await reinit(context, asker, cluster, members, options));
       } finally {
         asker.close();
       }
@@ -51,7 +51,7 @@ export function reinitCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function reinit(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   scope: string,
   names: string[],
@@ -60,17 +60,17 @@ async function reinit(
   const force = options.force === true || options.yes === true;
   const { group = null } = options;
   const choice = { scope, group, role: 'replica', names, action: 'reinitialize', force } as const;
-  const { members } = await chooseMembers(tool, asker, choice);
+  const { members } = await chooseMembers(context, asker, choice);
   await confirmAction(asker, 'reinitialize', members, force);
   const outcomes: Outcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
-    const { outcome, before } = await request(tool, asker, one, options, force);
+    const { outcome, before } = await request(context, asker, one, options, force);
     outcomes.push(outcome);
-    if (outcome.ending === 'ok') waiting.push(watchOf(one, before, tool.clock.nowMs()));
+    if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
   }
   if (options.wait && waiting.length > 0) {
-    const seen = await waitAll(tool, waiting, options.deadline);
+    const seen = await waitAll(context, waiting, options.deadline);
     const rest = outcomes.filter(({ ending }) => ending !== 'ok');
     return conclude('reinitialize', [...rest, ...seen]);
   }
@@ -79,7 +79,7 @@ async function reinit(
 
 /** Asked once; again only when Patroni refused because one is running, and each time the operator wants it cancelled. */
 async function request(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   { cluster, member }: Selected,
   { fromLeader = false }: ReinitOptions,
@@ -88,17 +88,17 @@ async function request(
   const { name } = member;
   let cancels = force;
   for (;;) {
-    const asked = await askMember(tool, cluster.scope, member, {
+    const asked = await askMember(context, cluster.scope, member, {
       method: 'POST',
       path: '/reinitialize',
       body: { force: cancels, from_leader: fromLeader },
       // Cancelling a running copy takes its time.
-      timeoutMs: tool.flags.timeoutMs + CANCEL_MS,
+      timeoutMs: context.flags.timeoutMs + CANCEL_MS,
     });
     const outcome = judge(name, asked);
     const line = outcome.ending === 'ok' ? 'Success' : 'Failed';
     const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
-    tool.io.out(`${line}: reinitialize for member ${name}${words}\n`);
+    context.io.out(`${line}: reinitialize for member ${name}${words}\n`);
     const running = bodyText(asked.outcome).endsWith(' already in progress');
     if (!running || force || outcome.ending !== 'error') return { outcome, before: asked.before };
     if (!(await asker.confirm('Do you want to cancel it and reinitialize anyway?'))) {
@@ -136,27 +136,27 @@ function watchOf(one: Selected, before: RestStatus | null, nowMs: number): Waiti
   return { one, state, samples: [], toldMs: 0, toldWords: '', stillMs: nowMs };
 }
 
-async function waitAll(tool: Tool, all: Waiting[], deadlineMs: number): Promise<Outcome[]> {
+async function waitAll(context: Context, all: Waiting[], deadlineMs: number): Promise<Outcome[]> {
   const names = all.map(({ one }) => one.member.name).join(', ');
-  tool.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
-  const atMs = tool.clock.nowMs() + deadlineMs;
-  return Promise.all(all.map((waiting) => waitOne(tool, waiting, atMs)));
+  context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
+  const atMs = context.clock.nowMs() + deadlineMs;
+  return Promise.all(all.map((waiting) => waitOne(context, waiting, atMs)));
 }
 
-async function waitOne(tool: Tool, waiting: Waiting, atMs: number): Promise<Outcome> {
+async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<Outcome> {
   const { name } = waiting.one.member;
   for (;;) {
-    await look(tool, waiting);
+    await look(context, waiting);
     const { phase, said } = waiting.state;
     if (phase === 'done') {
-      tool.io.out(`Reinitialize is completed on: ${name}\n`);
+      context.io.out(`Reinitialize is completed on: ${name}\n`);
       return { member: name, ending: 'ok', said };
     }
     if (phase === 'failed') return { member: name, ending: 'failed', said };
-    if (tool.signal.aborted) {
+    if (context.signal.aborted) {
       throw new ToolError('interrupted', `interrupted: ${name} goes on being reinitialized`);
     }
-    const nowMs = tool.clock.nowMs();
+    const nowMs = context.clock.nowMs();
     if (nowMs >= atMs)
       return { member: name, ending: 'unconfirmed', said: `${said}; the time is over` };
     if (nowMs - waiting.stillMs >= STALL_MS) {
@@ -164,17 +164,17 @@ async function waitOne(tool: Tool, waiting: Waiting, atMs: number): Promise<Outc
       const words = `${said}; nothing has moved for ${minutes} minutes`;
       return { member: name, ending: 'unconfirmed', said: words };
     }
-    await tool.clock.wait(LOOK_MS, tool.signal);
+    await context.clock.wait(LOOK_MS, context.signal);
   }
 }
 
-async function look(tool: Tool, waiting: Waiting): Promise<void> {
+async function look(context: Context, waiting: Waiting): Promise<void> {
   const { cluster, member } = waiting.one;
   const { apiUrl, name } = member;
-  const patroni = await tool.patroni();
+  const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
-  const now = await patroni.status(target, tool.flags.timeoutMs);
-  const nowMs = tool.clock.nowMs();
+  const now = await patroni.status(target, context.flags.timeoutMs);
+  const nowMs = context.clock.nowMs();
   if (now.ok) {
     const loopWait = cluster.config?.loopWaitSeconds ?? 10;
     const next = seeReinit(waiting.state, now.value, nowMs, loopWait);
@@ -183,16 +183,16 @@ async function look(tool: Tool, waiting: Waiting): Promise<void> {
     // A replica that replays WAL moves, though it says the same all the time.
     if (next.phase === 'starting' && now.value.replayedLocation !== null) waiting.stillMs = nowMs;
   }
-  if (waiting.state.phase === 'creating') await measure(tool, waiting);
-  tell(tool, waiting);
+  if (waiting.state.phase === 'creating') await measure(context, waiting);
+  tell(context, waiting);
 }
 
 const SAMPLES = 20;
 
-async function measure(tool: Tool, waiting: Waiting): Promise<void> {
+async function measure(context: Context, waiting: Waiting): Promise<void> {
   const { cluster, member } = waiting.one;
-  const atMs = tool.clock.nowMs();
-  const copy = await copied(tool, cluster, member);
+  const atMs = context.clock.nowMs();
+  const copy = await copied(context, cluster, member);
   if (copy === null) {
     // Nobody can tell whether it moves: only the deadline counts.
     waiting.stillMs = atMs;
@@ -202,15 +202,15 @@ async function measure(tool: Tool, waiting: Waiting): Promise<void> {
   waiting.samples = [...waiting.samples.slice(-SAMPLES), { ...copy, atMs }];
 }
 
-function tell(tool: Tool, waiting: Waiting): void {
-  if (tool.flags.compat) return;
+function tell(context: Context, waiting: Waiting): void {
+  if (context.flags.compat) return;
   const { state, samples, one } = waiting;
   const copy = state.phase === 'creating' ? copyWords(samples, bytes) : '';
   const words = copy === '' ? state.said : `${state.said}: ${copy}`;
-  const nowMs = tool.clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const soon = state.phase === 'creating' && waiting.toldWords.startsWith(state.said);
   if (words === waiting.toldWords || (soon && nowMs - waiting.toldMs < TELL_MS)) return;
-  tool.io.err(`${one.member.name} ${words}\n`);
+  context.io.err(`${one.member.name} ${words}\n`);
   waiting.toldMs = nowMs;
   waiting.toldWords = words;
 }

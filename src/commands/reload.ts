@@ -1,17 +1,17 @@
 /** `patctl reload`: Patroni and PostgreSQL read their configuration again. */
 import { Command, Option } from 'commander';
-import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/members-select.js';
-import type { RestStatus } from '../cluster/model.js';
+import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/select-members.js';
+import type { RestStatus } from '../cluster/model/model.js';
 import type { Ending } from '../errors.js';
-import { chooseMembers, confirmAction } from '../operate/clusters.js';
-import { answerWords, askMember } from '../operate/request.js';
-import { conclude, type Outcome } from '../operate/results.js';
-import { until } from '../operate/wait.js';
+import { chooseMembers, confirmAction } from '../actions/kit/choose-members.js';
+import { answerWords, askMember } from '../actions/kit/member-request.js';
+import { conclude, type Outcome } from '../actions/kit/results.js';
+import { until } from '../actions/kit/until.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, parseDurationMs } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, parseDurationMs } from '../cli/options.js';
 
 interface ReloadOptions {
   group?: number;
@@ -25,7 +25,7 @@ interface ReloadOptions {
 const LOOK_MS = 500;
 const SPARE_MS = 5000;
 
-export function reloadCommand(tool: Tool, finish: Finish): Command {
+export function reloadCommand(context: Context, finish: Finish): Command {
   return new Command('reload')
     .description('Reload the configuration of the members of a cluster')
     .argument('<cluster>')
@@ -45,9 +45,9 @@ export function reloadCommand(tool: Tool, finish: Finish): Command {
       parseDurationMs,
     )
     .action(async (cluster: string, members: string[], options: ReloadOptions) => {
-      const asker = openAsker(tool);
+      const asker = openAsker(context);
       try {
-        finish(await reload(tool, asker, cluster, members, options));
+        finish(await reload(context, asker, cluster, members, options));
       } finally {
         asker.close();
       }
@@ -55,7 +55,7 @@ export function reloadCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function reload(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   scope: string,
   names: string[],
@@ -64,34 +64,34 @@ async function reload(
   const force = options.force === true || options.yes === true;
   const { role, group = null } = options;
   const choice = { scope, group, role, names, action: 'reload', force };
-  const { members } = await chooseMembers(tool, asker, choice);
+  const { members } = await chooseMembers(context, asker, choice);
   await confirmAction(asker, 'reload', members, force);
   const outcomes: Outcome[] = [];
-  for (const one of members) outcomes.push(await reloadOne(tool, one));
+  for (const one of members) outcomes.push(await reloadOne(context, one));
   if (!options.wait) return conclude('reload', outcomes);
   const seen = members.map(async (one, at): Promise<Outcome> => {
     const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
-    return sent.ending === 'ok' ? hasLooped(tool, one, options) : sent;
+    return sent.ending === 'ok' ? hasLooped(context, one, options) : sent;
   });
   return conclude('reload', await Promise.all(seen));
 }
 
-async function reloadOne(tool: Tool, { cluster, member }: Selected): Promise<Outcome> {
+async function reloadOne(context: Context, { cluster, member }: Selected): Promise<Outcome> {
   const { name } = member;
-  const { outcome } = await askMember(tool, cluster.scope, member, {
+  const { outcome } = await askMember(context, cluster.scope, member, {
     method: 'POST',
     path: '/reload',
     body: null,
-    timeoutMs: tool.flags.timeoutMs,
+    timeoutMs: context.flags.timeoutMs,
   });
   const loopWait = cluster.config?.loopWaitSeconds ?? 10;
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
-  if (status === 200) tool.io.out(`No changes to apply on member ${name}\n`);
+  if (status === 200) context.io.out(`No changes to apply on member ${name}\n`);
   else if (status === 202) {
-    tool.io.out(
+    context.io.out(
       `Reload request received for member ${name} and will be processed within ${loopWait} seconds\n`,
     );
-  } else tool.io.out(`Failed: reload for member ${name}, ${answerWords(outcome)}\n`);
+  } else context.io.out(`Failed: reload for member ${name}, ${answerWords(outcome)}\n`);
   return judge(name, outcome);
 }
 
@@ -109,20 +109,20 @@ function judge(member: string, outcome: CallOutcome): Outcome {
  * at the time of the answer may have begun before: with the second one more the reload is behind it.
  */
 async function hasLooped(
-  tool: Tool,
+  context: Context,
   { cluster, member }: Selected,
   { deadline }: ReloadOptions,
 ): Promise<Outcome> {
   const { apiUrl, name } = member;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
-  const patroni = await tool.patroni();
+  const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
-  const atMs = tool.clock.nowMs() + (deadline ?? 3 * loopMs + SPARE_MS);
+  const atMs = context.clock.nowMs() + (deadline ?? 3 * loopMs + SPARE_MS);
   const loops = new Set<number>();
   let missing = 'was not seen';
   const goesOn = 'the reload had been asked for';
-  const done = await until(tool, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
-    const now = await patroni.status(target, tool.flags.timeoutMs);
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await patroni.status(target, context.flags.timeoutMs);
     if (!now.ok) {
       missing = `does not answer: ${now.reason}`;
       return null;
@@ -136,7 +136,7 @@ async function hasLooped(
   if (done === null) return { member: name, ending: 'unconfirmed', said: missing };
   if (done.pendingRestart) {
     const names = Object.keys(done.pendingRestartReason ?? {}).join(', ');
-    tool.io.err(`${name} has a restart pending${names === '' ? '' : ` for ${names}`}\n`);
+    context.io.err(`${name} has a restart pending${names === '' ? '' : ` for ${names}`}\n`);
   }
   return { member: name, ending: 'ok', said: 'reloaded' };
 }

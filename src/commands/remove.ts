@@ -1,16 +1,16 @@
 /** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
 import { Command, Option } from 'commander';
-import type { Cluster } from '../cluster/model.js';
-import { clusterPrefix, parseCluster, parseScope } from '../cluster/parse.js';
+import type { Cluster } from '../cluster/model/model.js';
+import { clusterPrefix, parseCluster, parseScope } from '../cluster/model/parse-keys.js';
 import type { RangeRead } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
-import { membersTable } from '../operate/clusters.js';
+import { membersTable } from '../actions/kit/choose-members.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount } from '../cli/options.js';
 
 interface RemoveOptions {
   group?: number;
@@ -24,7 +24,7 @@ const AWARE = 'Yes I am aware';
 /** Members that live write their keys again in their next loop. */
 const COMES_BACK_MS = 1000;
 
-export function removeCommand(tool: Tool, finish: Finish): Command {
+export function removeCommand(context: Context, finish: Finish): Command {
   return new Command('remove')
     .description('Remove a cluster from the DCS')
     .argument('<cluster>')
@@ -36,9 +36,9 @@ export function removeCommand(tool: Tool, finish: Finish): Command {
     .option('--yes', 'Answers the second question: I am aware that everything is removed')
     .option('--confirm-leader <member>', 'Answers the third question: the present leader')
     .action(async (cluster: string, options: RemoveOptions) => {
-      const asker = openAsker(tool);
+      const asker = openAsker(context);
       try {
-        finish(await remove(tool, asker, cluster, options));
+        finish(await remove(context, asker, cluster, options));
       } finally {
         asker.close();
       }
@@ -46,39 +46,39 @@ export function removeCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function remove(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   scope: string,
   options: RemoveOptions,
 ): Promise<Ending> {
-  const { namespace, group: configured } = await tool.config();
+  const { namespace, group: configured } = await context.config();
   const group = options.group ?? null;
   const prefix = clusterPrefix(namespace, scope, group);
-  const dcs = await tool.dcs();
+  const dcs = await context.dcs();
   const read = await dcs.range(prefix);
   const clusters = parseScope(read, namespace, scope);
   if (clusters.length === 0) {
-    const { unknownCluster } = await import('../snapshot.js');
-    throw await unknownCluster(tool, scope, group);
+    const { unknownCluster } = await import('../observe/read-snapshot.js');
+    throw await unknownCluster(context, scope, group);
   }
   const grouped = clusters.some((one) => one.group !== null);
   if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
   const cluster = parseCluster(scope, group, read, prefix);
-  tool.io.out(await membersTable(tool, scope, [cluster], group, options.format));
+  context.io.out(await membersTable(context, scope, [cluster], group, options.format));
 
-  needAnswers(tool, cluster, options);
+  needAnswers(context, cluster, options);
   await askAll(asker, cluster, options);
 
-  const { removeKeys, sortKeys } = await import('../operate/remove.js');
-  const removed = await removeKeys(tool, prefix, read.kvs);
+  const { removeKeys, sortKeys } = await import('../actions/remove/remove-keys.js');
+  const removed = await removeKeys(context, prefix, read.kvs);
   const { foreign } = sortKeys(prefix, read.kvs);
   if (foreign.length > 0) {
-    tool.io.err(`left alone, for they are not Patroni's: ${foreign.map(oneLine).join(', ')}\n`);
+    context.io.err(`left alone, for they are not Patroni's: ${foreign.map(oneLine).join(', ')}\n`);
   }
-  if (!tool.flags.compat && isTable(options.format)) {
-    tool.io.out(`Success: ${removed} keys of ${scope} removed\n`);
+  if (!context.flags.compat && isTable(options.format)) {
+    context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
   }
-  await sayWhoLives(tool, prefix, cluster);
+  await sayWhoLives(context, prefix, cluster);
   return 'ok';
 }
 
@@ -91,8 +91,8 @@ function groupWanted(clusters: readonly Cluster[]): ToolError {
 }
 
 /** Without a terminal nothing is asked: the error names the options that answer the questions. */
-function needAnswers(tool: Tool, { leaderName }: Cluster, options: RemoveOptions): void {
-  if (tool.io.stdinIsTty && tool.io.stderrIsTty) return;
+function needAnswers(context: Context, { leaderName }: Cluster, options: RemoveOptions): void {
+  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
   const missing = [
     ...(options.confirmName === undefined ? ['--confirm-name CLUSTER'] : []),
     ...(options.yes ? [] : ['--yes']),
@@ -134,27 +134,27 @@ function refused(message: string): ToolError {
 }
 
 /** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
-async function sayWhoLives(tool: Tool, prefix: string, cluster: Cluster): Promise<void> {
-  if (tool.flags.compat || cluster.leaderName === null) return;
+async function sayWhoLives(context: Context, prefix: string, cluster: Cluster): Promise<void> {
+  if (context.flags.compat || cluster.leaderName === null) return;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
-  await tool.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, tool.signal);
-  const read = await readAgain(tool, prefix);
+  await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
+  const read = await readAgain(context, prefix);
   if (read === null) return;
   const back = parseCluster(cluster.scope, cluster.group, read, prefix).members;
   if (back.length === 0) return;
   const names = back.map(({ name }) => name).join(', ');
   const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
-  tool.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
+  context.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
 }
 
 /** It is removed, whether or not it can be looked at afterwards: null, and said. */
-async function readAgain(tool: Tool, prefix: string): Promise<RangeRead | null> {
+async function readAgain(context: Context, prefix: string): Promise<RangeRead | null> {
   try {
-    return await (await tool.dcs()).range(prefix);
+    return await (await context.dcs()).range(prefix);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const what = 'whether members still run and write their keys again could not be seen';
-    tool.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
+    context.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
     return null;
   }
 }

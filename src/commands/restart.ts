@@ -1,18 +1,18 @@
 /** `patctl restart`: PostgreSQL on some members, now or later, one after another or rolling. */
 import { Command, Option } from 'commander';
-import { leaderLast, planRolling } from '../cluster/rolling.js';
-import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/members-select.js';
-import type { Cluster, JsonObject } from '../cluster/model.js';
+import { leaderLast, planRolling } from '../cluster/preflight/restart-order.js';
+import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/select-members.js';
+import type { Cluster, JsonObject } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { chooseMembers, confirmAction, type Chosen } from '../operate/clusters.js';
-import { answerWords, askMember } from '../operate/request.js';
-import { restartMember } from '../operate/restart.js';
-import { conclude, type Outcome } from '../operate/results.js';
+import { chooseMembers, confirmAction, type Chosen } from '../actions/kit/choose-members.js';
+import { answerWords, askMember } from '../actions/kit/member-request.js';
+import { restartMember } from '../actions/restart/restart-member.js';
+import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import type { Scheduled } from '../change/schedule.js';
-import { parseCount, parseDurationMs } from './options.js';
+import type { Context } from '../context.js';
+import type { Scheduled } from '../actions/kit/schedule.js';
+import { parseCount, parseDurationMs } from '../cli/options.js';
 
 interface RestartOptions {
   group?: number;
@@ -34,7 +34,7 @@ interface RestartOptions {
 /** Patroni's own limit for a primary to come up is 300 s; the shutdown before it has none. */
 const DEADLINE_MS = 360_000;
 
-export function restartCommand(tool: Tool, finish: Finish): Command {
+export function restartCommand(context: Context, finish: Finish): Command {
   return new Command('restart')
     .description('Restart PostgreSQL on the members of a cluster')
     .argument('<cluster>')
@@ -58,9 +58,9 @@ export function restartCommand(tool: Tool, finish: Finish): Command {
     .option('--switchover', 'With --rolling: move the leadership before the primary is restarted')
     .option('--dry-run', 'With --rolling: show the plan and stop')
     .action(async (cluster: string, members: string[], options: RestartOptions) => {
-      const asker = openAsker(tool);
+      const asker = openAsker(context);
       try {
-        finish(await restart(tool, asker, cluster, members, options));
+        finish(await restart(context, asker, cluster, members, options));
       } finally {
         asker.close();
       }
@@ -68,7 +68,7 @@ export function restartCommand(tool: Tool, finish: Finish): Command {
 }
 
 async function restart(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   scope: string,
   names: string[],
@@ -78,21 +78,21 @@ async function restart(
   const force = options.force === true || options.yes === true || options.dryRun === true;
   const { role, group = null } = options;
   const choice = { scope, group, role, names, action: 'restart', force };
-  const chosen = await chooseMembers(tool, asker, choice);
+  const chosen = await chooseMembers(context, asker, choice);
   const content: JsonObject = {};
-  const when = await askWhen(tool, asker, chosen, options, force);
+  const when = await askWhen(context, asker, chosen, options, force);
   let { members } = chosen;
   if (options.pending) {
     content['restart_pending'] = true;
     if (!when) members = members.filter(({ member }) => member.pendingRestart);
   }
   if (options.any) members = pickOne(members);
-  if (!tool.flags.compat) members = leaderLast(members);
+  if (!context.flags.compat) members = leaderLast(members);
   if (members.length === 0) {
-    if (!tool.flags.compat) tool.io.err('No member has a restart pending: nothing to do\n');
+    if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');
     return 'ok';
   }
-  if (options.rolling) return rolling(tool, asker, { members, content, options, force });
+  if (options.rolling) return rolling(context, asker, { members, content, options, force });
 
   await confirm(asker, members, when, options, force);
   const version = options.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
@@ -102,10 +102,10 @@ async function restart(
 
   const outcomes: Outcome[] = [];
   for (const one of members) {
-    if (when && force) await flushFirst(tool, one);
+    if (when && force) await flushFirst(context, one);
     const { deadline: limitMs, wait = false } = options;
     const request = { content, limitMs, wait, mayStayPending: false };
-    outcomes.push(await restartMember(tool, one, request));
+    outcomes.push(await restartMember(context, one, request));
   }
   return conclude('restart', outcomes);
 }
@@ -141,7 +141,7 @@ function badVersion(message: string): ToolError {
 }
 
 async function askWhen(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   { clusters }: Chosen,
   options: RestartOptions,
@@ -149,29 +149,29 @@ async function askWhen(
 ): Promise<Scheduled | null> {
   const asks = options.scheduled === undefined && !force && !options.rolling;
   if (!asks && options.scheduled === undefined) return null;
-  const { localText, parseSchedule, utcText } = await import('../change/schedule.js');
-  const { localZone } = await import('../change/prompts.js');
-  const nowMs = tool.clock.nowMs();
+  const { localText, parseSchedule, utcText } = await import('../actions/kit/schedule.js');
+  const { localZone } = await import('../actions/switchover/questions.js');
+  const nowMs = context.clock.nowMs();
   const zone = localZone();
   const nextHour = localText(nowMs + 3_600_000, zone).slice(0, 16);
   const question = `When should the restart take place (e.g. ${nextHour}) `;
   const text = options.scheduled ?? (await asker.text(question, 'now'));
-  const rules = { nowMs, localZone: zone, naiveIsLocal: tool.flags.compat };
+  const rules = { nowMs, localZone: zone, naiveIsLocal: context.flags.compat };
   const when = parseSchedule(text, rules);
   if (when === null) return null;
   if (clusters.some(({ config }) => config?.pause)) {
     throw new ToolError('error', "Can't schedule restart in the paused state", { code: 'paused' });
   }
-  if (!tool.flags.compat) {
+  if (!context.flags.compat) {
     const local = localText(when.atMs, when.zone ?? zone);
-    tool.io.err(`Scheduled for ${local}, that is ${utcText(when.atMs)}\n`);
+    context.io.err(`Scheduled for ${local}, that is ${utcText(when.atMs)}\n`);
   }
   return when;
 }
 
 async function offsetTime(when: Scheduled): Promise<string> {
-  const { statedText } = await import('../change/schedule.js');
-  const { localZone } = await import('../change/prompts.js');
+  const { statedText } = await import('../actions/kit/schedule.js');
+  const { localZone } = await import('../actions/switchover/questions.js');
   return statedText(when, localZone());
 }
 
@@ -200,17 +200,17 @@ async function confirm(
 }
 
 /** --force replaces a restart that is scheduled already, as patronictl does. */
-async function flushFirst(tool: Tool, { cluster, member }: Selected): Promise<void> {
+async function flushFirst(context: Context, { cluster, member }: Selected): Promise<void> {
   if (!member.scheduledRestart) return;
-  const { outcome } = await askMember(tool, cluster.scope, member, {
+  const { outcome } = await askMember(context, cluster.scope, member, {
     method: 'DELETE',
     path: '/restart',
     body: null,
-    timeoutMs: tool.flags.timeoutMs,
+    timeoutMs: context.flags.timeoutMs,
   });
   if (outcome.kind === 'answered' && outcome.answer.status < 400) return;
   const words = answerWords(outcome);
-  tool.io.out(`Failed: flush scheduled restart for member ${member.name}, ${words}\n`);
+  context.io.out(`Failed: flush scheduled restart for member ${member.name}, ${words}\n`);
 }
 
 interface Rolling {
@@ -221,25 +221,25 @@ interface Rolling {
 }
 
 async function rolling(
-  tool: Tool,
+  context: Context,
   asker: Asker,
   { members, content, options, force }: Rolling,
 ): Promise<Ending> {
   const cluster = oneCluster(members);
-  const { restartRolling, rollingText } = await import('../operate/rolling.js');
+  const { restartRolling, rollingText } = await import('../actions/restart/rolling-restart.js');
   const plan = planRolling(cluster, {
     members: members.map(({ member }) => member.name),
     switchover: options.switchover === true,
   });
-  if (options.dryRun) tool.io.out(rollingText(plan));
-  else tool.io.err(rollingText(plan));
+  if (options.dryRun) context.io.out(rollingText(plan));
+  else context.io.err(rollingText(plan));
   if (plan.refused !== null)
     throw new ToolError('error', plan.refused, { code: 'rolling_refused' });
   if (options.dryRun) return 'ok';
   await confirmAction(asker, 'restart', members, force);
   if (options.pgVersion) content['postgres_version'] = options.pgVersion;
   if (options.timeout !== undefined) content['timeout'] = options.timeout;
-  return restartRolling(tool, { cluster, plan, content, limitMs: options.deadline });
+  return restartRolling(context, { cluster, plan, content, limitMs: options.deadline });
 }
 
 function oneCluster(members: readonly Selected[]): Cluster {

@@ -1,19 +1,19 @@
 /** `patctl show-config`: the dynamic configuration as the DCS holds it. */
 import { Command, Option } from 'commander';
-import type { Cluster } from '../cluster/model.js';
+import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readCluster } from '../operate/clusters.js';
+import { readCluster } from '../actions/kit/choose-members.js';
 import { showConfigCompat } from '../output/compat.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
-import { parseCount, scopeOrDefault } from './options.js';
+import type { Context } from '../context.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
 
 interface ShowConfigOptions {
   group?: number;
   format: 'yaml' | 'json';
 }
 
-export function showConfigCommand(tool: Tool, finish: Finish): Command {
+export function showConfigCommand(context: Context, finish: Finish): Command {
   return new Command('show-config')
     .description('Show the configuration of the cluster')
     .argument('[cluster]')
@@ -24,19 +24,19 @@ export function showConfigCommand(tool: Tool, finish: Finish): Command {
         .default('yaml'),
     )
     .action(async (cluster: string | undefined, options: ShowConfigOptions) =>
-      finish(await showConfig(tool, cluster, options)),
+      finish(await showConfig(context, cluster, options)),
     );
 }
 
 async function showConfig(
-  tool: Tool,
+  context: Context,
   name: string | undefined,
   { group, format }: ShowConfigOptions,
 ): Promise<Ending> {
-  const scope = await scopeOrDefault(tool, name);
-  const cluster = await readCluster(tool, scope, group ?? (await tool.config()).group);
+  const scope = await scopeOrDefault(context, name);
+  const cluster = await readCluster(context, scope, group ?? (await context.config()).group);
   const config = readableConfig(cluster);
-  tool.io.out(
+  context.io.out(
     format === 'json' ? `${JSON.stringify(config.raw, null, 2)}\n` : showConfigCompat(cluster),
   );
   return 'ok';

@@ -1,14 +1,14 @@
 /** `patctl snapshot`: records everything the witnesses say, for post-mortems and bug reports. */
 import { Command } from 'commander';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
   witnesses,
   type WitnessOptions,
-} from './options.js';
+} from '../cli/options.js';
 
 interface RecordOptions extends WitnessOptions {
   group?: number;
@@ -16,7 +16,7 @@ interface RecordOptions extends WitnessOptions {
   output?: string;
 }
 
-export function snapshotCommand(tool: Tool, finish: Finish): Command {
+export function snapshotCommand(context: Context, finish: Finish): Command {
   const command = new Command('snapshot')
     .description('Record everything the witnesses say, secrets removed, for --snapshot FILE')
     .argument('[clusters...]')
@@ -24,35 +24,36 @@ export function snapshotCommand(tool: Tool, finish: Finish): Command {
     .option('--all', 'Every cluster of the namespace')
     .option('-o, --output <file>', 'Write to this file; gzipped when it ends in .gz');
   return addWitnessOptions(command).action(async (names: string[], options: RecordOptions) => {
-    await record(tool, names, options);
+    await record(context, names, options);
     finish('ok');
   });
 }
 
-async function record(tool: Tool, names: string[], options: RecordOptions): Promise<void> {
-  const asked = await witnesses(tool, options);
-  const { group: configured } = await tool.config();
+async function record(context: Context, names: string[], options: RecordOptions): Promise<void> {
+  const asked = await witnesses(context, options);
+  const { group: configured } = await context.config();
   const group = options.group ?? configured;
   const [
     { readFleet, readSettled },
     { recordingText, writeRecording },
     { withCertificates, withPauseAge },
   ] = await Promise.all([
-    import('../snapshot.js'),
-    import('../recording.js'),
-    import('../aside.js'),
+    import('../observe/read-snapshot.js'),
+    import('../observe/recording.js'),
+    import('../observe/extra-evidence.js'),
   ]);
-  const scopes = names.length > 0 || options.all ? names : [await scopeOrDefault(tool, undefined)];
+  const scopes =
+    names.length > 0 || options.all ? names : [await scopeOrDefault(context, undefined)];
   const read = options.all
-    ? await readFleet(tool, asked)
+    ? await readFleet(context, asked)
     : (
-        await Promise.all(scopes.map((scope) => readSettled(tool, { scope, group, ...asked })))
+        await Promise.all(scopes.map((scope) => readSettled(context, { scope, group, ...asked })))
       ).flat();
   const snapshots = await Promise.all(
-    read.map(async (one) => withPauseAge(tool, await withCertificates(tool, one))),
+    read.map(async (one) => withPauseAge(context, await withCertificates(context, one))),
   );
   const text = recordingText(snapshots);
-  if (options.output === undefined) return tool.io.out(text);
+  if (options.output === undefined) return context.io.out(text);
   await writeRecording(options.output, text);
-  tool.io.err(`${options.output} is written\n`);
+  context.io.err(`${options.output} is written\n`);
 }

@@ -1,10 +1,14 @@
 /** `patctl status`: the whole truth about one cluster on one screen. */
 import { Command } from 'commander';
-import { statusDocument, type StatusDocument, type StatusMember } from '../cluster/status.js';
-import { isMismatch } from '../cluster/verdict.js';
+import {
+  statusDocument,
+  type StatusDocument,
+  type StatusMember,
+} from '../cluster/documents/status-document.js';
+import { isMismatch } from '../cluster/roles/verdict.js';
 import type { Ending } from '../errors.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   STRICT,
@@ -12,7 +16,7 @@ import {
   prettyOrJson,
   readOne,
   type WitnessOptions,
-} from './options.js';
+} from '../cli/options.js';
 
 interface StatusOptions extends WitnessOptions {
   group?: number;
@@ -20,7 +24,7 @@ interface StatusOptions extends WitnessOptions {
   strict?: boolean;
 }
 
-export function statusCommand(tool: Tool, finish: Finish): Command {
+export function statusCommand(context: Context, finish: Finish): Command {
   const command = new Command('status')
     .description('The whole truth about one cluster on one screen')
     .argument('[cluster]')
@@ -29,21 +33,21 @@ export function statusCommand(tool: Tool, finish: Finish): Command {
     .option('--strict', STRICT);
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: StatusOptions) =>
-      finish(await status(tool, cluster, options)),
+      finish(await status(context, cluster, options)),
   );
 }
 
 async function status(
-  tool: Tool,
+  context: Context,
   cluster: string | undefined,
   options: StatusOptions,
 ): Promise<Ending> {
-  const snapshot = await readOne(tool, cluster, options);
+  const snapshot = await readOne(context, cluster, options);
   const document = statusDocument(snapshot);
-  tool.io.out(
+  context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
-      : await statusScreen(document, tool.io.outColor),
+      : await statusScreen(document, context.io.outColor),
   );
   const { findings, members } = document;
   const isUnchecked = members.some(({ verdict, departed }) => verdict === 'unknown' && !departed);

@@ -1,11 +1,11 @@
 /** `patctl switchover`: another member leads, with nothing lost and the outcome proven. */
 import { Command, Option } from 'commander';
-import { addChangeOptions, type ChangeOptions } from '../change/options.js';
+import { addChangeOptions, type ChangeOptions } from './change-options.js';
 import { ToolError } from '../errors.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 
-export function switchoverCommand(tool: Tool, finish: Finish): Command {
+export function switchoverCommand(context: Context, finish: Finish): Command {
   const command = new Command('switchover')
     .description('Switch over to a replica, and see it done')
     .option('--leader <member>', 'The current leader; also --primary')
@@ -20,8 +20,8 @@ export function switchoverCommand(tool: Tool, finish: Finish): Command {
       if (options.avoid !== undefined && (options.leader ?? options.primary) !== undefined) {
         throw new ToolError('usage', '--avoid and --leader exclude each other');
       }
-      const { changeLeader } = await import('../change/perform.js');
-      finish(await changeLeader(tool, 'switchover', cluster, options));
+      const { changeLeader } = await import('../actions/switchover/change-leader.js');
+      finish(await changeLeader(context, 'switchover', cluster, options));
     },
   );
 }

@@ -1,13 +1,13 @@
 /** `patctl version`: its own version, and what every member of a cluster runs. */
 import { Command } from 'commander';
-import { selectMembers, type Selected } from '../cluster/members-select.js';
+import { selectMembers, type Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../operate/clusters.js';
+import { readClusters } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 import { VERSION } from '../version.js';
-import { parseCount } from './options.js';
+import { parseCount } from '../cli/options.js';
 
 interface VersionOptions {
   group?: number;
@@ -16,37 +16,39 @@ interface VersionOptions {
 /** The patronictl that --compat speaks like. */
 const PATRONICTL_VERSION = '4.1.4';
 
-export function versionCommand(tool: Tool, finish: Finish): Command {
+export function versionCommand(context: Context, finish: Finish): Command {
   return new Command('version')
     .description("Show the version of patctl, and of each member's Patroni and PostgreSQL")
     .argument('[cluster]')
     .argument('[members...]')
     .option('--group <number>', 'Citus group', parseCount)
     .action(async (cluster: string | undefined, members: string[], options: VersionOptions) =>
-      finish(await version(tool, cluster, members, options)),
+      finish(await version(context, cluster, members, options)),
     );
 }
 
 async function version(
-  tool: Tool,
+  context: Context,
   scope: string | undefined,
   names: readonly string[],
   { group }: VersionOptions,
 ): Promise<Ending> {
   // Nothing of it is needed here; a file that was named and is not there is an error all the same.
-  await tool.config();
-  const own = tool.flags.compat ? `patronictl version ${PATRONICTL_VERSION}` : `patctl ${VERSION}`;
-  tool.io.out(`${own}\n`);
+  await context.config();
+  const own = context.flags.compat
+    ? `patronictl version ${PATRONICTL_VERSION}`
+    : `patctl ${VERSION}`;
+  context.io.out(`${own}\n`);
   if (scope === undefined) return 'ok';
-  const clusters = await readClusters(tool, scope, group ?? null);
+  const clusters = await readClusters(context, scope, group ?? null);
   const selection = selectMembers(clusters, 'any', names);
   if (!selection.ok) {
     const { words, code, hint } = selection;
     throw new ToolError('error', words, { code, hint });
   }
-  const answers = await Promise.all(selection.members.map((member) => ask(tool, member)));
-  tool.io.out('\n');
-  for (const { name, said } of answers) tool.io.out(`${oneLine(`${name}: ${said}`)}\n`);
+  const answers = await Promise.all(selection.members.map((member) => ask(context, member)));
+  context.io.out('\n');
+  for (const { name, said } of answers) context.io.out(`${oneLine(`${name}: ${said}`)}\n`);
   const silent = answers.filter(({ reason }) => reason !== null);
   if (silent.length === 0) return 'ok';
   const who = silent.map(({ name }) => name).join(', ');
@@ -67,7 +69,7 @@ interface Answer {
   reason: string | null;
 }
 
-async function ask(tool: Tool, { cluster, member }: Selected): Promise<Answer> {
+async function ask(context: Context, { cluster, member }: Selected): Promise<Answer> {
   const { name, apiUrl } = member;
   const silent = (reason: string): Answer => ({
     name,
@@ -76,7 +78,7 @@ async function ask(tool: Tool, { cluster, member }: Selected): Promise<Answer> {
   });
   if (apiUrl === null) return silent('its DCS key has no api_url');
   const target = { apiUrl, name, scope: cluster.scope };
-  const reading = await (await tool.patroni()).status(target, tool.flags.timeoutMs);
+  const reading = await (await context.patroni()).status(target, context.flags.timeoutMs);
   if (!reading.ok) return silent(reading.reason);
   const { patroniVersion, serverVersion } = reading.value;
   const postgres = serverVersion ? ` PostgreSQL ${postgresVersion(serverVersion)}` : '';

@@ -7,22 +7,22 @@ import {
   type Condition,
   type LagLimit,
 } from '../cluster/conditions.js';
-import type { Snapshot } from '../cluster/model.js';
-import { clusterPrefix } from '../cluster/parse.js';
-import { viewOf } from '../cluster/roles.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import { clusterPrefix } from '../cluster/model/parse-keys.js';
+import { viewOf } from '../cluster/roles/view.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
-import type { SnapshotRequest } from '../snapshot.js';
-import type { Tool } from '../tool.js';
+import type { SnapshotRequest } from '../observe/read-snapshot.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
   witnesses,
   type WitnessOptions,
-} from './options.js';
-import { parseSize, parseTimeMs } from './units.js';
+} from '../cli/options.js';
+import { parseSize, parseTimeMs } from '../cli/units.js';
 
 interface WaitOptions extends Omit<WitnessOptions, 'timeout'>, LagLimit {
   group?: number;
@@ -43,7 +43,7 @@ function takeCondition(text: string, before: Condition[] = []): Condition[] {
   return [...before, condition];
 }
 
-export function waitCommand(tool: Tool, finish: Finish): Command {
+export function waitCommand(context: Context, finish: Finish): Command {
   const command = new Command('wait')
     .description('Wait until something is so; exit 0 when it is, 5 at the limit')
     .argument('[cluster]')
@@ -63,41 +63,41 @@ export function waitCommand(tool: Tool, finish: Finish): Command {
     command.setOptionValueWithSource('timeout', DEFAULT_LIMIT_MS, 'default');
   }
   return command.action(async (cluster: string | undefined, options: WaitOptions) =>
-    finish(await wait(tool, cluster, options)),
+    finish(await wait(context, cluster, options)),
   );
 }
 
 async function wait(
-  tool: Tool,
+  context: Context,
   cluster: string | undefined,
   options: WaitOptions,
 ): Promise<Ending> {
   const { timeout: limitMs, ...rest } = options;
-  const asked = await witnesses(tool, rest);
-  const scope = await scopeOrDefault(tool, cluster);
-  const { group: configured, namespace } = await tool.config();
+  const asked = await witnesses(context, rest);
+  const scope = await scopeOrDefault(context, cluster);
+  const { group: configured, namespace } = await context.config();
   const group = options.group ?? configured;
   const request = { scope, group, ...asked };
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
-  const startedMs = tool.clock.nowMs();
+  const startedMs = context.clock.nowMs();
   let before: readonly Snapshot[] = [];
-  const follower = followDcs(tool, clusterPrefix(namespace, scope, group));
+  const follower = followDcs(context, clusterPrefix(namespace, scope, group));
   let said = '';
   try {
     for (let first = true; ; first = false) {
       const { open, snapshots } = await whatIsMissing(
-        tool,
+        context,
         { request, conditions: options.for, limit, before },
         first,
       );
       before = snapshots;
       if (open.length === 0) return 'ok';
-      if (tool.signal.aborted)
+      if (context.signal.aborted)
         throw new ToolError('interrupted', 'interrupted; nothing was changed');
-      const leftMs = startedMs + limitMs - tool.clock.nowMs();
+      const leftMs = startedMs + limitMs - context.clock.nowMs();
       if (leftMs <= 0) throw notInTime(open, limitMs);
       const line = open.join('; ');
-      if (line !== said) tool.io.err(`waiting: ${oneLine(line)}\n`);
+      if (line !== said) context.io.err(`waiting: ${oneLine(line)}\n`);
       said = line;
       await follower.event(Math.min(TICK_MS, leftMs));
     }
@@ -123,13 +123,13 @@ interface Awaited {
 
 /** What is still missing; a cluster that is not there, or cannot be read for a moment, is missing too. */
 async function whatIsMissing(
-  tool: Tool,
+  context: Context,
   { request, conditions, limit, before }: Awaited,
   first: boolean,
 ): Promise<{ open: string[]; snapshots: readonly Snapshot[] }> {
-  const { readSnapshots } = await import('../snapshot.js');
+  const { readSnapshots } = await import('../observe/read-snapshot.js');
   try {
-    const snapshots = await readSnapshots(tool, request);
+    const snapshots = await readSnapshots(context, request);
     const views = snapshots.map((snapshot) => {
       const { group } = snapshot.cluster;
       const last = before.find(({ cluster }) => cluster.group === group) ?? null;
@@ -154,11 +154,11 @@ interface Follower {
 }
 
 /** A watch that may fail: then looking every TICK_MS has to do. */
-function followDcs(tool: Tool, prefix: string): Follower {
+function followDcs(context: Context, prefix: string): Follower {
   const stop = new AbortController();
   let wake: () => void = () => undefined;
   const follow = async () => {
-    const dcs = await tool.dcs();
+    const dcs = await context.dcs();
     const { revision } = await dcs.range(prefix);
     const events = dcs.watch(prefix, revision, stop.signal)[Symbol.asyncIterator]();
     while (!(await events.next()).done) wake();
@@ -168,10 +168,10 @@ function followDcs(tool: Tool, prefix: string): Follower {
     event: async (ms) => {
       const changed = new Promise<'changed'>((resolve) => (wake = () => resolve('changed')));
       const quiet = new AbortController();
-      const signal = AbortSignal.any([quiet.signal, tool.signal]);
-      const how = await Promise.race([changed, tool.clock.wait(ms, signal)]);
+      const signal = AbortSignal.any([quiet.signal, context.signal]);
+      const how = await Promise.race([changed, context.clock.wait(ms, signal)]);
       quiet.abort();
-      if (how === 'changed') await tool.clock.wait(GATHER_MS, tool.signal);
+      if (how === 'changed') await context.clock.wait(GATHER_MS, context.signal);
     },
     stop: () => stop.abort(),
   };

@@ -1,24 +1,24 @@
 /** `patctl why-not`: what would keep one member from being promoted. */
 import { Command } from 'commander';
-import type { Snapshot } from '../cluster/model.js';
-import { whyNot } from '../cluster/preflight/why-not.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import { whyNot } from '../cluster/documents/why-not-document.js';
 import { ToolError, type Ending } from '../errors.js';
 import type { Finish } from '../program.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   prettyOrJson,
   readOne,
   type WitnessOptions,
-} from './options.js';
+} from '../cli/options.js';
 
 interface WhyNotOptions extends WitnessOptions {
   group?: number;
   format: 'pretty' | 'json';
 }
 
-export function whyNotCommand(tool: Tool, finish: Finish): Command {
+export function whyNotCommand(context: Context, finish: Finish): Command {
   const command = new Command('why-not')
     .description("Patroni's own checks of one member: 0 if it could be promoted, 1 if not")
     .argument('<member>')
@@ -27,21 +27,21 @@ export function whyNotCommand(tool: Tool, finish: Finish): Command {
     .addOption(prettyOrJson());
   return addWitnessOptions(command).action(
     async (member: string, cluster: string | undefined, options: WhyNotOptions) =>
-      finish(await answer(tool, member, cluster, options)),
+      finish(await answer(context, member, cluster, options)),
   );
 }
 
 async function answer(
-  tool: Tool,
+  context: Context,
   member: string,
   cluster: string | undefined,
   options: WhyNotOptions,
 ): Promise<Ending> {
-  const snapshot = await readOne(tool, cluster, options);
+  const snapshot = await readOne(context, cluster, options);
   mustExist(snapshot, member);
   const document = whyNot(snapshot, member);
-  const { whyNotText } = await import('../output/quorum.js');
-  tool.io.out(
+  const { whyNotText } = await import('../output/vote-table.js');
+  context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
       : await whyNotText(document),

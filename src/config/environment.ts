@@ -1,7 +1,7 @@
 /** Patroni's environment variables as a tree that is laid over the file. */
 import type { ToolError } from '../errors.js';
-import { KEYS, type KeySpec } from './keys.js';
-import { parseYamlValue } from './yaml.js';
+import { KEYS, type KeySpec } from './known-keys.js';
+import { parseYamlValue } from './parse-yaml.js';
 import { emptyMap, textLeaf, withLeaf, wrongValue, type MapTree, type Tree } from './tree.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;

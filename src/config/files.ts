@@ -4,7 +4,7 @@ import { ToolError } from '../errors.js';
 import type { Env } from './environment.js';
 import { printable } from './printable.js';
 import { emptyMap, mergeTrees, type MapTree } from './tree.js';
-import { parseYaml } from './yaml.js';
+import { parseYaml } from './parse-yaml.js';
 
 /** The part of node:fs/promises that is needed; tests bring their own. */
 export interface ConfigFiles {

@@ -1,14 +1,14 @@
 /** Reads the effective configuration: command line over environment over file over default. */
-import type { Config, SourcedValue } from './config.js';
+import type { Config, SourcedValue } from './effective.js';
 import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
 import { environmentTree, type Env } from './environment.js';
-import { findEtcd, type FoundEtcd } from './etcd.js';
+import { findEtcd, type FoundEtcd } from './etcd-settings.js';
 import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
-import { KEYS, LOCATION_KEYS } from './keys.js';
-import { configLogins } from './logins.js';
+import { KEYS, LOCATION_KEYS } from './known-keys.js';
+import { configLogins } from './login-settings.js';
 import { printable } from './printable.js';
-import { makeReader, type Reader } from './read.js';
-import { restSettings } from './rest.js';
+import { makeReader, type Reader } from './typed-values.js';
+import { restSettings } from './rest-settings.js';
 import {
   emptyMap,
   lookUp,
@@ -18,7 +18,7 @@ import {
   wrongValue,
   type MapTree,
 } from './tree.js';
-import { parseYaml } from './yaml.js';
+import { parseYaml } from './parse-yaml.js';
 
 export interface LoadInput {
   flags: {

@@ -1,5 +1,5 @@
 /** What `patctl config show` prints; secrets are masked already. */
-import type { Config, SourcedValue } from './config.js';
+import type { Config, SourcedValue } from './effective.js';
 
 /** Every effective value with its source, grouped by section, in a fixed order. */
 export function configRows(config: Config): SourcedValue[] {

@@ -5,14 +5,14 @@ import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeOptions, RangeRead } fr
 import { findDeleted } from './deleted.js';
 import type { Teller } from './deleted.js';
 import { openGrpc, unwrap } from './grpc.js';
-import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
+import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './prefixes.js';
 import { findLive, toKeyValue } from './live.js';
 import type { Etcd } from './live.js';
 import { isCompacted } from './refusal.js';
 import { write } from './txn.js';
 import { walkEndpoints } from './walk.js';
 import type { Walk } from './walk.js';
-import { follow } from './watch.js';
+import { follow } from './follow-prefix.js';
 
 /** Connects at the first call. */
 export function openEtcd3(

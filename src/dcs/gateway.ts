@@ -6,7 +6,7 @@ import { oneLine } from '../output/text.js';
 import type { Dcs, DcsSettings, Endpoint, KeyValue, RangeRead } from './dcs.js';
 import { PARALLEL, findDeleted } from './deleted.js';
 import type { Teller } from './deleted.js';
-import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './keys.js';
+import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from './prefixes.js';
 import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal } from './refusal.js';
 import { CODE, NO_ETCD, tlsWords } from './refusal.js';
 import type { EtcdError } from './refusal.js';

@@ -3,7 +3,7 @@ import type { IKeyValue, IRangeResponse } from 'etcd3';
 import type { DcsSettings, Endpoint, KeyValue } from './dcs.js';
 import { unwrap } from './grpc.js';
 import type { Grpc } from './grpc.js';
-import { endOfPrefix } from './keys.js';
+import { endOfPrefix } from './prefixes.js';
 import type { Walk } from './walk.js';
 
 export interface Etcd {

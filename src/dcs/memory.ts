@@ -10,7 +10,7 @@ import type {
   WatchEvent,
   WriteOp,
 } from './dcs.js';
-import { checkCompares, checkPrefix } from './keys.js';
+import { checkCompares, checkPrefix } from './prefixes.js';
 
 /**
  * How the next call fails. `lost`: a txn is written and `unconfirmed` is thrown; `dropped`: it is not

@@ -2,7 +2,7 @@
 import type { IWatchResponse } from 'etcd3';
 import type { Endpoint } from './dcs.js';
 import type { Grpc } from './grpc.js';
-import { endOfPrefix } from './keys.js';
+import { endOfPrefix } from './prefixes.js';
 import type { EtcdError } from './refusal.js';
 
 /** What comes out of a stream; `ended` is the last. */

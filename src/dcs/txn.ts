@@ -6,7 +6,7 @@ import { findLive, toKeyValue } from './live.js';
 import type { Etcd } from './live.js';
 import { unwrap } from './grpc.js';
 import type { CallAnswer } from './grpc.js';
-import { checkCompares } from './keys.js';
+import { checkCompares } from './prefixes.js';
 import { isUndecided } from './refusal.js';
 import { EndpointFailure, endpointEvidence } from './walk.js';
 

@@ -1,12 +1,16 @@
 /** Questions on a terminal. Without one nothing is ever asked. */
 import { ToolError } from '../errors.js';
-import type { Tool } from '../tool.js';
+import type { Context } from '../context.js';
 
 /** A password, typed unseen after `message: `. ToolError `usage` names `instead` when there is no terminal. */
-export async function askPassword(tool: Tool, message: string, instead: string): Promise<string> {
-  needTerminal(tool, message, instead);
+export async function askPassword(
+  context: Context,
+  message: string,
+  instead: string,
+): Promise<string> {
+  needTerminal(context, message, instead);
   const { default: inquirer } = await import('inquirer');
-  const prompt = inquirer.createPromptModule(streams(tool));
+  const prompt = inquirer.createPromptModule(streams(context));
   const { answer } = await orInterrupted(
     prompt<{ answer: string }>([
       { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
@@ -34,12 +38,12 @@ export interface Asker {
  * Plain lines on the terminal as it is: prompt toolkits redraw what they print, and an `expect` script
  * waits for the very text. Nothing typed ahead is lost between two questions.
  */
-export function openAsker(tool: Tool): Asker {
+export function openAsker(context: Context): Asker {
   let lines: LineSource | null = null;
   const ask = async (prompt: string): Promise<string> => {
-    needTerminal(tool, `"${prompt.trim()}"`, 'answer it by an option, or give --force');
-    lines ??= await readLines(tool);
-    tool.io.err(prompt);
+    needTerminal(context, `"${prompt.trim()}"`, 'answer it by an option, or give --force');
+    lines ??= await readLines(context);
+    context.io.err(prompt);
     return lines.next();
   };
   return {
@@ -55,7 +59,7 @@ export function openAsker(tool: Tool): Asker {
         const answer = (await ask(`${question} [y/N]: `)).toLowerCase().trim();
         if (answer === 'y' || answer === 'yes') return true;
         if (answer === 'n' || answer === 'no' || answer === '') return false;
-        tool.io.err('Error: invalid input\n');
+        context.io.err('Error: invalid input\n');
       }
     },
     close: () => lines?.close(),
@@ -67,9 +71,9 @@ interface LineSource {
   close(): void;
 }
 
-async function readLines(tool: Tool): Promise<LineSource> {
+async function readLines(context: Context): Promise<LineSource> {
   const { createInterface } = await import('node:readline');
-  const reader = createInterface({ input: tool.io.stdin, terminal: false });
+  const reader = createInterface({ input: context.io.stdin, terminal: false });
   const typed: string[] = [];
   let ended = false;
   let wake: () => void = () => undefined;
@@ -82,7 +86,7 @@ async function readLines(tool: Tool): Promise<LineSource> {
     wake();
   };
   reader.on('close', end);
-  tool.signal.addEventListener('abort', end, { once: true });
+  context.signal.addEventListener('abort', end, { once: true });
   return {
     next: async () => {
       while (typed.length === 0 && !ended) {
@@ -91,13 +95,13 @@ async function readLines(tool: Tool): Promise<LineSource> {
         });
       }
       const line = typed.shift();
-      if (line !== undefined && !tool.signal.aborted) return line;
-      tool.io.err('\n');
-      if (tool.signal.aborted) throw interrupted();
+      if (line !== undefined && !context.signal.aborted) return line;
+      context.io.err('\n');
+      if (context.signal.aborted) throw interrupted();
       throw new ToolError('error', 'Aborted! The input ended at a question; nothing was sent');
     },
     close: () => {
-      tool.signal.removeEventListener('abort', end);
+      context.signal.removeEventListener('abort', end);
       reader.close();
     },
   };
@@ -107,8 +111,8 @@ function interrupted(): ToolError {
   return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
 }
 
-function needTerminal(tool: Tool, what: string, instead: string): void {
-  if (tool.io.stdinIsTty && tool.io.stderrIsTty) return;
+function needTerminal(context: Context, what: string, instead: string): void {
+  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
   throw new ToolError('usage', `${what} has to be asked for, and this is no terminal`, {
     code: 'no_terminal',
     hint: instead,
@@ -116,8 +120,11 @@ function needTerminal(tool: Tool, what: string, instead: string): void {
 }
 
 /** Prompts go to stderr: stdout is the result and nothing else. */
-function streams(tool: Tool): { input: NodeJS.ReadableStream; output: NodeJS.WritableStream } {
-  return { input: tool.io.stdin, output: tool.io.stderr };
+function streams(context: Context): {
+  input: NodeJS.ReadableStream;
+  output: NodeJS.WritableStream;
+} {
+  return { input: context.io.stdin, output: context.io.stderr };
 }
 
 async function orInterrupted<T>(answer: PromiseLike<T>): Promise<T> {

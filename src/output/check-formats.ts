@@ -1,6 +1,6 @@
 /** A check's document in every format: for people, programs, CI and monitoring. */
-import type { CheckDocument, CheckedCluster } from '../cluster/checkdoc.js';
-import type { Finding } from '../cluster/model.js';
+import type { CheckDocument, CheckedCluster } from '../cluster/documents/check-document.js';
+import type { Finding } from '../cluster/model/model.js';
 import { findingLines } from './findings.js';
 import { oneLine } from './text.js';
 

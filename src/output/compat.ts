@@ -1,10 +1,10 @@
 /** What patronictl 4.1.4 prints, to the byte, from the same keys. */
-import type { Cluster } from '../cluster/model.js';
+import type { Cluster } from '../cluster/model/model.js';
 import { exactJson } from './json.js';
-import { memberTable, type ListEntry, type MemberTableOptions } from './members.js';
+import { memberTable, type ListEntry, type MemberTableOptions } from './member-table.js';
 import { render, type Column, type Format } from './render.js';
-import type { HistoryLine } from '../cluster/model.js';
-import { yamlDump } from './yaml.js';
+import type { HistoryLine } from '../cluster/model/model.js';
+import { yamlDump } from './write-yaml.js';
 
 export interface ListCompatOptions extends Omit<MemberTableOptions, 'lost'> {
   /** -t: the time to print above, in the local zone. */

@@ -1,7 +1,7 @@
 /** Findings as lines below a table. */
 import type { ChalkInstance } from 'chalk';
-import { doubtText, type Doubt } from '../cluster/doubts.js';
-import type { Finding, ParseProblem, Severity } from '../cluster/model.js';
+import { doubtText, type Doubt } from '../cluster/roles/unverified.js';
+import type { Finding, ParseProblem, Severity } from '../cluster/model/model.js';
 import { oneLine } from './text.js';
 
 export interface FindingLines {

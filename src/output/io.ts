@@ -23,7 +23,7 @@ export interface Io {
 }
 
 /** For what writes without end: aborts with the command, and when nobody is left to read. */
-export function untilNobodyReads(tool: { io: Io; signal: AbortSignal }): AbortSignal {
-  const { outGone } = tool.io;
-  return outGone === undefined ? tool.signal : AbortSignal.any([tool.signal, outGone]);
+export function untilNobodyReads(context: { io: Io; signal: AbortSignal }): AbortSignal {
+  const { outGone } = context.io;
+  return outGone === undefined ? context.signal : AbortSignal.any([context.signal, outGone]);
 }

@@ -1,13 +1,13 @@
 /** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
-import { findings } from '../cluster/checks/index.js';
-import { treeLabel } from '../cluster/claimed.js';
-import { doubts, unchecked, type Doubt } from '../cluster/doubts.js';
-import type { Finding, ParseProblem, Snapshot } from '../cluster/model.js';
-import { viewOf, type MemberView, type View } from '../cluster/roles.js';
-import { observedTree } from '../cluster/topology.js';
-import { verdictOf } from '../cluster/verdict.js';
+import { findings } from '../cluster/findings/find.js';
+import { treeLabel } from '../cluster/roles/dcs-roles.js';
+import { doubts, unchecked, type Doubt } from '../cluster/roles/unverified.js';
+import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
+import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
+import { observedTree } from '../cluster/roles/topology.js';
+import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
-import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './members.js';
+import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './member-table.js';
 import { isTable, render, type Column, type Format, type TextFormat } from './render.js';
 import { pythonText } from './value.js';
 

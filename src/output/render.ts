@@ -4,7 +4,7 @@ import { prettyTable } from './pretty.js';
 import { oneLine, plain } from './text.js';
 import { tsv } from './tsv.js';
 import { pythonText, type Value } from './value.js';
-import { yamlDump } from './yaml.js';
+import { yamlDump } from './write-yaml.js';
 
 export const FORMATS = ['pretty', 'tsv', 'json', 'yaml', 'yml'] as const;
 /** topology is pretty with a tree; it is a command, not something to ask -f for. */

@@ -3,7 +3,7 @@ import { plain } from './text.js';
 import { jsonDump } from './json.js';
 import { tableFor, type DrawnTable, type TableColumn } from './pretty.js';
 import { pythonText, type Value } from './value.js';
-import { yamlDump } from './yaml.js';
+import { yamlDump } from './write-yaml.js';
 
 export const ROW_FORMATS = ['tsv', 'pretty', 'json', 'yaml', 'yml', 'csv'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];

@@ -1,5 +1,5 @@
 /** Values on their way out, with Python's distinctions where its output shows them. */
-import { byCodePoint } from '../cluster/values.js';
+import { byCodePoint } from '../cluster/model/patroni-values.js';
 
 /** A number that prints as a float even when it is whole. */
 export interface PyFloat {

@@ -1,5 +1,5 @@
 /** Patroni's REST API in our words. rest.ts implements it over node:http(s). */
-import type { JsonValue, Reading, RestStatus } from '../cluster/model.js';
+import type { JsonValue, Reading, RestStatus } from '../cluster/model/model.js';
 
 export interface RestTarget {
   /** The member's api_url as in its DCS key, e.g. http://10.0.0.1:8008/patroni */

@@ -2,10 +2,10 @@
 import type * as Http from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import type { RestSettings } from '../config/config.js';
-import type { Reading, RestStatus, SilenceKind } from '../cluster/model.js';
+import type { RestSettings } from '../config/effective.js';
+import type { Reading, RestStatus, SilenceKind } from '../cluster/model/model.js';
 import type { CallOutcome, Patroni, RestTarget } from './patroni.js';
-import { parseJson, parseRestStatus } from './parse.js';
+import { parseJson, parseRestStatus } from './parse-status.js';
 
 /** More than any answer of Patroni's; a larger one is not Patroni's. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 /** What the backends are at: commits that wait for a standby, the oldest transaction, base backups. */
-import type { SqlStatus } from '../cluster/model.js';
+import type { SqlStatus } from '../cluster/model/model.js';
 import { numberOf, textOf, type Row } from './row.js';
 
 /**

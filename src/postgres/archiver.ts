@@ -1,5 +1,5 @@
 /** pg_stat_archiver, as ages on the server's own clock, and the WAL that waits to be archived. */
-import type { SqlStatus } from '../cluster/model.js';
+import type { SqlStatus } from '../cluster/model/model.js';
 import { numberOf, rowOf, rowsOf, textOf, type Row } from './row.js';
 
 /** Of a primary that archives, also the file that it writes now. */

@@ -1,17 +1,17 @@
 /** PostgreSQL over pg: one session a question, every login and transport within one deadline. */
 import { existsSync } from 'node:fs';
-import type { PgLogin } from '../config/config.js';
-import type { Reading, SilenceKind, SqlStatus } from '../cluster/model.js';
-import type { LoginFlags } from '../tool.js';
+import type { PgLogin } from '../config/effective.js';
+import type { Reading, SilenceKind, SqlStatus } from '../cluster/model/model.js';
+import type { LoginFlags } from '../context.js';
 import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
-import { PAUSE_SQL, pausedMsOf } from './pause.js';
+import { PAUSE_SQL, pausedMsOf } from './pause-age.js';
 import { orderLogins, pgpassPath, resolveLogins, type Env, type Login } from './logins.js';
 import type { PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
-import { blindRole, STATUS_SQL, statusOf } from './status.js';
-import { endedPids, terminateSql } from './terminate.js';
+import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
+import { endedPids, terminateSql } from './terminate-walsender.js';
 
 /** What comes next after an attempt that led to nothing. */
 interface Refusal {

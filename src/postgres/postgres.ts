@@ -1,5 +1,5 @@
 /** PostgreSQL in our words. connect.ts implements it with pg. */
-import type { Reading, SqlStatus } from '../cluster/model.js';
+import type { Reading, SqlStatus } from '../cluster/model/model.js';
 
 export interface PgTarget {
   host: string;

@@ -1,5 +1,5 @@
 /** Where one PostgreSQL stands: in recovery or not, timeline, WAL positions. */
-import type { Lsn } from '../cluster/lsn.js';
+import type { Lsn } from '../cluster/model/lsn.js';
 import { booleanOf, lsnOf, numberOf, textOf, type Row } from './row.js';
 
 /**

@@ -1,5 +1,5 @@
 /** pg_stat_replication, every row of it, with the slot each walsender streams from. */
-import type { Walsender } from '../cluster/model.js';
+import type { Walsender } from '../cluster/model/model.js';
 import { slotTypeOf } from './slots.js';
 import { lsnOf, numberOf, textOf, type Row } from './row.js';
 

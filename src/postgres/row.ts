@@ -1,5 +1,5 @@
 /** Values out of one JSON row; what is missing or of another type becomes null. */
-import { parseLsn, type Lsn } from '../cluster/lsn.js';
+import { parseLsn, type Lsn } from '../cluster/model/lsn.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
 /** The settings that decide something, as pg_settings has them: numbers in the setting's own base unit. */
-import { COMPARED_TEXTS } from '../cluster/gucs.js';
-import type { Setting } from '../cluster/model.js';
+import { COMPARED_TEXTS } from '../cluster/configuration/gucs.js';
+import type { Setting } from '../cluster/model/model.js';
 import { textOf, type Row } from './row.js';
 
 /**

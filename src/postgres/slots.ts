@@ -1,5 +1,5 @@
 /** pg_replication_slots. */
-import type { ReplicationSlot } from '../cluster/model.js';
+import type { ReplicationSlot } from '../cluster/model/model.js';
 import { lsnOf, numberOf, textOf, type Row } from './row.js';
 
 /** wal_status exists from PostgreSQL 13; taken by name out of the row it is null before. */

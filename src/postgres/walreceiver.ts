@@ -1,5 +1,5 @@
 /** pg_stat_wal_receiver: from whom a standby streams. Its conninfo may hold a password and is never read. */
-import type { WalReceiver } from '../cluster/model.js';
+import type { WalReceiver } from '../cluster/model/model.js';
 import { lsnOf, numberOf, textOf, type Row } from './row.js';
 
 /** The flushed position was called received_lsn before PostgreSQL 13. */

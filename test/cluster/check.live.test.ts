@@ -1,7 +1,7 @@
 /** `check` on real clusters: silent on healthy ones, and right about each of the troubles it was made for. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ChangeDocument } from '../../src/change/report.js';
-import type { CheckDocument } from '../../src/cluster/checkdoc.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
+import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { provoke, restoreUnderLoad, STORIES, type StoryName } from '../support/lab/provoke.js';

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ChangeDocument } from '../../src/change/report.js';
-import type { QuorumDocument } from '../../src/cluster/preflight/quorum-report.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
+import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
 import { change, runUntil, stepsOf, streamingMembers } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';

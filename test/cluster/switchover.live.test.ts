@@ -1,7 +1,7 @@
 /** switchover, failover and flush on real clusters: every ending provoked, every success looked at from outside. */
 import { spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ChangeDocument } from '../../src/change/report.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
 import { loadConfig } from '../../src/config/load.js';
 import { openPatroni } from '../../src/patroni/rest.js';
 import type { Patroni } from '../../src/patroni/patroni.js';

@@ -1,10 +1,10 @@
 /** A cluster of three without a network that carries out what it is asked, or fails as the test wants. */
 import { PassThrough } from 'node:stream';
-import type { Reading, RestStatus } from '../../src/cluster/model.js';
+import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
-import type { Tool } from '../../src/tool.js';
+import type { Context } from '../../src/context.js';
 import { recorded, UNREACHABLE } from '../support/fake-world.js';
 
 export const PREFIX = '/service/demo/';
@@ -130,7 +130,7 @@ export async function runIn(
       return await world.answer(request);
     },
   };
-  const postgres: Awaited<ReturnType<Tool['postgres']>> = {
+  const postgres: Awaited<ReturnType<Context['postgres']>> = {
     hasLogin: false,
     status: () => Promise.resolve(UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
@@ -171,7 +171,7 @@ export async function runIn(
 }
 
 /** Waits are a hundredth as long, and time goes a hundred times as fast. */
-function quickClock(): Tool['clock'] {
+function quickClock(): Context['clock'] {
   const startedMs = Date.now();
   return {
     nowMs: () => startedMs + (Date.now() - startedMs) * 100,

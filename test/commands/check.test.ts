@@ -1,10 +1,14 @@
 /** `check` as monitoring sees it: all of stdout and the exit code, on recorded clusters. */
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { hasPersisted, persisting, type CheckDocument } from '../../src/cluster/checkdoc.js';
+import {
+  hasPersisted,
+  persisting,
+  type CheckDocument,
+} from '../../src/cluster/documents/check-document.js';
 import { CHECK_FORMATS } from '../../src/output/check-formats.js';
-import type { Looked } from '../../src/cluster/checks/index.js';
-import type { Finding, Reading, Snapshot, SqlStatus } from '../../src/cluster/model.js';
+import type { Looked } from '../../src/cluster/findings/find.js';
+import type { Finding, Reading, Snapshot, SqlStatus } from '../../src/cluster/model/model.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import {
   quickClock,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Member, SqlStatus, WalReceiver } from '../../src/cluster/model.js';
-import { memberAt, microsOf } from '../../src/operate/streams.js';
+import type { Member, SqlStatus, WalReceiver } from '../../src/cluster/model/model.js';
+import { memberAt, microsOf } from '../../src/actions/standby-cluster/streams.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
 import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 

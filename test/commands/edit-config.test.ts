@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonValue, RestStatus } from '../../src/cluster/model.js';
+import type { JsonValue, RestStatus } from '../../src/cluster/model/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { loadGolden } from '../fixtures/golden.js';
 import { fakeMembers } from '../support/fake-members.js';

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import type { ChangeDocument } from '../../src/change/report.js';
-import type { CheckDocument } from '../../src/cluster/checkdoc.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
+import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
 import { runFake } from '../support/fake-world.js';
 
 const FOLDER = new URL('../../docs/examples/', import.meta.url);

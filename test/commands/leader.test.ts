@@ -1,6 +1,6 @@
 /** `leader` and `members`: what a script reads, and how it ends. */
 import { describe, expect, test } from 'vitest';
-import type { Reading, RestStatus } from '../../src/cluster/model.js';
+import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 /** The golden cluster `off`, which pg1 leads, with other answers. */

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { JsonValue } from '../../src/cluster/model.js';
+import type { JsonValue } from '../../src/cluster/model/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import {

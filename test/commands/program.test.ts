@@ -1,15 +1,15 @@
 /** Only the commands that a command line may mean are made; nobody notices. */
 import { Help, type Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { COMMANDS } from '../../src/commands/index.js';
+import { COMMANDS } from '../../src/commands/registry.js';
 import type { Io } from '../../src/output/io.js';
 import { buildProgram } from '../../src/program.js';
-import type { Tool } from '../../src/tool.js';
+import type { Context } from '../../src/context.js';
 import { recorded, runFake } from '../support/fake-world.js';
 
-const tool = { io: {} as Io, flags: {} } as unknown as Tool;
+const context = { io: {} as Io, flags: {} } as unknown as Context;
 const commands = async (words: string[] | null) =>
-  (await buildProgram(tool, () => undefined, words)).commands;
+  (await buildProgram(context, () => undefined, words)).commands;
 const names = async (...words: string[]) =>
   (await commands(words)).map((command) => command.name());
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { rowWriter, type RowFormat } from '../../src/output/rows.js';
-import { withoutStatement } from '../../src/postgres/query.js';
-import { valueOf } from '../../src/postgres/values.js';
+import { withoutStatement } from '../../src/postgres/query-session.js';
+import { valueOf } from '../../src/postgres/patronictl-values.js';
 import { pythonText } from '../../src/output/value.js';
 import { recorded, runFake } from '../support/fake-world.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { QuorumDocument } from '../../src/cluster/preflight/quorum-report.js';
-import type { WhyNotDocument } from '../../src/cluster/preflight/why-not.js';
+import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
+import type { WhyNotDocument } from '../../src/cluster/documents/why-not-document.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 async function quorum(cluster: FakeCluster, ...args: string[]): Promise<QuorumDocument> {

@@ -1,6 +1,6 @@
 /** `ready` by two addresses, without a DCS: what it says of each pair of answers. */
 import { describe, expect, test } from 'vitest';
-import type { JsonObject, Reading, RestStatus } from '../../src/cluster/model.js';
+import type { JsonObject, Reading, RestStatus } from '../../src/cluster/model/model.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 const LEADER: JsonObject = {

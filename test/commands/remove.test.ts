@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { chunks } from '../../src/operate/remove.js';
+import { chunks } from '../../src/actions/remove/remove-keys.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import {
   quickClock,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ChangeDocument } from '../../src/change/report.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
 import { UNREACHABLE } from '../support/fake-world.js';
 import { answered, breathe, changeWorld, PREFIX, promote, runIn } from './change-world.js';
 

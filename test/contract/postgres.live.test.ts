@@ -4,8 +4,8 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync }
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PgLogin } from '../../src/config/config.js';
-import type { Reading, SqlStatus } from '../../src/cluster/model.js';
+import type { PgLogin } from '../../src/config/effective.js';
+import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
 import { openPostgres } from '../../src/postgres/connect.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url).pathname;

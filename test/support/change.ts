@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { ChangeDocument } from '../../src/change/report.js';
+import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
 import type { Lab } from './lab/cluster.js';
 import { cleanEnv } from './lab/process.js';
 import { PATCTL, runPatctl } from './run.js';

@@ -1,5 +1,5 @@
 /** A recorded cluster whose members take requests: what was sent, and answers that a test decides. */
-import type { JsonValue } from '../../src/cluster/model.js';
+import type { JsonValue } from '../../src/cluster/model/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import { quickClock, recorded, type FakeCluster } from './fake-world.js';

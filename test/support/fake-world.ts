@@ -1,12 +1,12 @@
 /** A run of patctl without a network: memory DCS, and members that say what the test lets them say. */
 import { PassThrough } from 'node:stream';
-import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model.js';
+import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
-import { parseRestStatus } from '../../src/patroni/parse.js';
+import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import type { BaseBackup, Postgres } from '../../src/postgres/postgres.js';
-import type { Clock } from '../../src/tool.js';
+import type { Clock } from '../../src/context.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
 
 export const UNREACHABLE: Reading<never> = {

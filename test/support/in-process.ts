@@ -1,13 +1,13 @@
 /** patctl in the test's own process, where some part of the world has to be another one. */
 import { main } from '../../src/main.js';
-import type { Tool } from '../../src/tool.js';
-import type { World } from '../../src/world.js';
+import type { Context } from '../../src/context.js';
+import type { ProcessEnvironment } from '../../src/cli/make-context.js';
 import { cleanEnv } from './lab/process.js';
 
 export interface InProcess {
   env?: Record<string, string>;
-  resolveSrv?: World['resolveSrv'];
-  patroni?: Tool['patroni'];
+  resolveSrv?: ProcessEnvironment['resolveSrv'];
+  patroni?: Context['patroni'];
 }
 
 /** There is no terminal, and no home. */
@@ -29,7 +29,7 @@ export async function runInProcess(
     errColor: false,
     columns: 80,
   };
-  const world: World = {
+  const world: ProcessEnvironment = {
     io,
     env: cleanEnv('/nonexistent', env),
     platform: 'linux',

@@ -1,5 +1,5 @@
 /** What the soak asks PostgreSQL itself, and what each finding of `check` is worth in that light. */
-import type { Finding } from '../../src/cluster/model.js';
+import type { Finding } from '../../src/cluster/model/model.js';
 import type { Lab } from './lab/cluster.js';
 
 interface Row {

@@ -1,11 +1,19 @@
 /** Whom a shutdown that hangs is said to wait for, and what is said to be done. */
 import { describe, expect, test } from 'vitest';
-import { holdersText, nextStep } from '../../src/change/advice.js';
+import { holdersText, nextStep } from '../../src/actions/switchover/advice.js';
 import { holdersOf } from '../../src/cluster/preflight/holders.js';
-import { AT, earlierBy, healthy, logical, plan, restOnly, type World } from './plan-support.js';
+import {
+  AT,
+  earlierBy,
+  healthy,
+  logical,
+  plan,
+  restOnly,
+  type ProcessEnvironment,
+} from './plan-support.js';
 
 /** pg1 leads; a logical client works, another one and pg3 stand still. */
-function troubled(): World {
+function troubled(): ProcessEnvironment {
   const world = healthy('quorum');
   const senders = world.sql('pg1').walsenders;
   senders.push(logical(100n), logical(0n, { pid: 888, slotName: 'works' }));

@@ -1,8 +1,8 @@
 /** The catalogue, its pages and docs/findings.md are one thing. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
-import { findingsMarkdown, pageText } from '../../src/cluster/checks/pages.js';
+import { CATALOGUE } from '../../src/cluster/findings/catalogue.js';
+import { findingsMarkdown, pageText } from '../../src/cluster/findings/pages.js';
 
 test('docs/findings.md is what the program says', () => {
   const written = readFileSync(new URL('../../docs/findings.md', import.meta.url), 'utf8');

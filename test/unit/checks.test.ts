@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 import { createServer as createTcp, type AddressInfo, type Server } from 'node:net';
 import { createServer as createTls, createSecureContext, TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
-import { seenCertificates } from '../../src/certificates.js';
-import { CATALOGUE } from '../../src/cluster/checks/catalogue.js';
-import { look } from '../../src/cluster/checks/index.js';
-import { syncKeySays } from '../../src/cluster/checks/say.js';
-import { needsSecondLook } from '../../src/cluster/checks/commits.js';
-import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/checks/limits.js';
-import type { Snapshot, SqlStatus } from '../../src/cluster/model.js';
-import { parseCluster } from '../../src/cluster/parse.js';
-import { viewOf } from '../../src/cluster/roles.js';
-import { parseSize, parseTimeMs } from '../../src/commands/units.js';
-import type { Tool } from '../../src/tool.js';
+import { seenCertificates } from '../../src/observe/certificates.js';
+import { CATALOGUE } from '../../src/cluster/findings/catalogue.js';
+import { look } from '../../src/cluster/findings/find.js';
+import { syncKeySays } from '../../src/cluster/findings/evidence.js';
+import { needsSecondLook } from '../../src/cluster/findings/commits.js';
+import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/findings/limits.js';
+import type { Snapshot, SqlStatus } from '../../src/cluster/model/model.js';
+import { parseCluster } from '../../src/cluster/model/parse-keys.js';
+import { viewOf } from '../../src/cluster/roles/view.js';
+import { parseSize, parseTimeMs } from '../../src/cli/units.js';
+import type { Context } from '../../src/context.js';
 
 const TAKEN = '2026-11-21T08:00:00.000Z';
 
@@ -708,8 +708,8 @@ describe('certificates met on the way', () => {
     Object.assign(pg1, { apiUrl: `https://127.0.0.1:${https}/patroni` });
     Object.assign(pg1, { host: '127.0.0.1', port: postgres });
     readings.rest = { ok: true, value: {} as never, tookMs: 1 };
-    const tool = { config: () => Promise.resolve({ etcd: null }), flags: { timeoutMs: 2000 } };
-    const seen = await seenCertificates(tool as unknown as Tool, made);
+    const context = { config: () => Promise.resolve({ etcd: null }), flags: { timeoutMs: 2000 } };
+    const seen = await seenCertificates(context as unknown as Context, made);
     expect(seen).toEqual([
       { ...SERVER, what: 'Patroni', address: `127.0.0.1:${https}` },
       { ...SERVER, what: 'PostgreSQL', address: `127.0.0.1:${postgres}` },

@@ -9,9 +9,9 @@ import {
   syncModeActive,
   topologyOrder,
   treeLabel,
-} from '../../src/cluster/claimed.js';
-import type { Cluster } from '../../src/cluster/model.js';
-import { parseCluster } from '../../src/cluster/parse.js';
+} from '../../src/cluster/roles/dcs-roles.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
+import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 
 function cluster(keys: Record<string, unknown>): Cluster {
   const kvs = Object.entries(keys).map(([name, value]) => ({

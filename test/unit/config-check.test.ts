@@ -4,9 +4,9 @@ import {
   nearest,
   newProblems,
   restartSettings,
-} from '../../src/cluster/config-check.js';
-import { gucs } from '../../src/cluster/gucs.js';
-import type { JsonObject, JsonValue } from '../../src/cluster/model.js';
+} from '../../src/cluster/configuration/config-check.js';
+import { gucs } from '../../src/cluster/configuration/gucs.js';
+import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
 import { goldenKeys, goldenNames, loadGolden } from '../fixtures/golden.js';
 
 const codes = (config: JsonObject) =>

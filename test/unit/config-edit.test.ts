@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { patched, readPair, rebased, threeWay, withValue } from '../../src/cluster/config-edit.js';
+import {
+  patched,
+  readPair,
+  rebased,
+  threeWay,
+  withValue,
+} from '../../src/cluster/configuration/config-edit.js';
 import {
   documentJson,
   documentOf,
   isEqual,
   looksSame,
   type Document,
-} from '../../src/edit/document.js';
+} from '../../src/actions/edit-config/document.js';
 import { unifiedDiff } from '../../src/output/unified.js';
 import type { Value } from '../../src/output/value.js';
 

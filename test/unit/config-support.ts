@@ -1,6 +1,6 @@
 /** loadConfig over files that exist in memory only. */
 import { loadConfig, type LoadInput } from '../../src/config/load.js';
-import type { Config } from '../../src/config/config.js';
+import type { Config } from '../../src/config/effective.js';
 import type { ConfigFiles } from '../../src/config/files.js';
 import { ToolError } from '../../src/errors.js';
 
@@ -27,7 +27,7 @@ export function memoryFiles(entries: Record<string, Entry>): ConfigFiles {
   };
 }
 
-export interface World {
+export interface ProcessEnvironment {
   flags?: LoadInput['flags'];
   env?: Record<string, string>;
   files?: Record<string, Entry>;
@@ -35,7 +35,7 @@ export interface World {
   home?: string;
 }
 
-export function load(world: World): Promise<Config> {
+export function load(world: ProcessEnvironment): Promise<Config> {
   return loadConfig({
     flags: world.flags ?? {},
     env: world.env ?? {},
@@ -48,7 +48,7 @@ export function load(world: World): Promise<Config> {
 export const FILE = '/etc/patroni.yml';
 
 /** The configuration out of one named file. */
-export function loadYaml(text: string, more: World = {}): Promise<Config> {
+export function loadYaml(text: string, more: ProcessEnvironment = {}): Promise<Config> {
   return load({
     ...more,
     flags: { configFile: FILE, ...more.flags },

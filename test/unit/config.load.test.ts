@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KEYS } from '../../src/config/keys.js';
+import { KEYS } from '../../src/config/known-keys.js';
 import { logLevel } from '../../src/config/load.js';
 import { configRows } from '../../src/config/show.js';
 import { failure, FILE, load, loadYaml, sourceOf } from './config-support.js';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { KEYS } from '../../src/config/keys.js';
+import { KEYS } from '../../src/config/known-keys.js';
 import { configRows } from '../../src/config/show.js';
 import { ToolError } from '../../src/errors.js';
-import { FILE, load, loadYaml, type World } from './config-support.js';
+import { FILE, load, loadYaml, type ProcessEnvironment } from './config-support.js';
 
 /** Everything of a load that may be printed, whichever way it ends. */
-async function printed(world: World): Promise<string> {
+async function printed(world: ProcessEnvironment): Promise<string> {
   try {
     const config = await load(world);
     return JSON.stringify([config.sources, configRows(config), config.warnings]);
@@ -16,7 +16,10 @@ async function printed(world: World): Promise<string> {
   }
 }
 
-const yaml = (text: string): World => ({ flags: { configFile: FILE }, files: { [FILE]: text } });
+const yaml = (text: string): ProcessEnvironment => ({
+  flags: { configFile: FILE },
+  files: { [FILE]: text },
+});
 
 /** `zq7` in many shapes: as YAML, as a number, with every sign that means something somewhere. */
 const SHAPES = [
@@ -49,7 +52,7 @@ const SHAPES = [
   '{<<: zq7zq7}',
 ];
 
-async function leaks(world: World): Promise<boolean> {
+async function leaks(world: ProcessEnvironment): Promise<boolean> {
   return (await printed(world)).includes('zq7');
 }
 
@@ -93,7 +96,7 @@ describe('a secret', () => {
     SCHEMES.flatMap((scheme) => HOSTS.map((host) => `${scheme}${login}@${host}`)),
   );
 
-  it.each<[string, (address: string) => World]>([
+  it.each<[string, (address: string) => ProcessEnvironment]>([
     ['--dcs-url', (dcsUrl) => ({ flags: { dcsUrl } })],
     ['DCS_URL', (address) => ({ env: { DCS_URL: address } })],
     ['PATRONI_ETCD3_URL', (address) => ({ env: { PATRONI_ETCD3_URL: address } })],

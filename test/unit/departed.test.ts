@@ -1,6 +1,6 @@
 /** What a run says about members whose key is gone, depending on what etcd's history tells. */
 import { describe, expect, it } from 'vitest';
-import type { Reading, SqlStatus } from '../../src/cluster/model.js';
+import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
 import type { Dcs, DeletedKeys } from '../../src/dcs/dcs.js';
 import { memoryDcs } from '../../src/dcs/memory.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';

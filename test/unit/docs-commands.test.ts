@@ -2,14 +2,14 @@
 import type { Command } from 'commander';
 import { format } from 'prettier';
 import { describe, expect, test } from 'vitest';
-import { helpOf } from '../../src/commands/help.js';
+import { helpOf } from '../../src/cli/help.js';
 import { ENDINGS } from '../../src/errors.js';
 import { buildProgram } from '../../src/program.js';
-import type { Tool } from '../../src/tool.js';
+import type { Context } from '../../src/context.js';
 
 function program(): Promise<Command> {
   const io = { columns: 100, out: () => undefined, err: () => undefined };
-  return buildProgram({ io, flags: {} } as unknown as Tool, () => undefined);
+  return buildProgram({ io, flags: {} } as unknown as Context, () => undefined);
 }
 
 /** The commands a person can give: one with commands below it is only their beginning. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { clusterNames, clusterPrefix, parseCluster } from '../../src/cluster/parse.js';
-import type { Cluster } from '../../src/cluster/model.js';
+import { clusterNames, clusterPrefix, parseCluster } from '../../src/cluster/model/parse-keys.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
 import {
   historyCompat,
   listCompat,
   showConfigCompat,
   topologyCompat,
 } from '../../src/output/compat.js';
-import type { ListEntry } from '../../src/output/members.js';
+import type { ListEntry } from '../../src/output/member-table.js';
 import type { Format } from '../../src/output/render.js';
 import { goldenKeys, goldenNames, loadGolden, type Golden } from '../fixtures/golden.js';
 

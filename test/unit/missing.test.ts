@@ -1,8 +1,13 @@
 /** The lock has moved and something is missing: the members say what. */
 import { expect, test } from 'vitest';
-import { missingSaid } from '../../src/change/missing.js';
-import { begin, type Goal, type Progress, type StepName } from '../../src/cluster/outcome.js';
-import { DEAD, healthy, type World } from './plan-support.js';
+import { missingSaid } from '../../src/actions/switchover/missing-members.js';
+import {
+  begin,
+  type Goal,
+  type Progress,
+  type StepName,
+} from '../../src/cluster/progress/change-outcome.js';
+import { DEAD, healthy, type ProcessEnvironment } from './plan-support.js';
 
 const GOAL: Goal = {
   kind: 'switchover',
@@ -22,7 +27,7 @@ function progress(steps: StepName[], goal: Partial<Goal> = {}): Progress {
   return { ...begin({ ...GOAL, ...goal }), newLeader: 'pg1', steps: seen };
 }
 
-const said = (world: World, at: Progress) =>
+const said = (world: ProcessEnvironment, at: Progress) =>
   missingSaid(world.snapshot, at).map((one) => `${one.witness} ${one.subject}: ${one.said}`);
 
 test('a member that does not stream: its role, its state, its receiver, and its row on the new leader', () => {

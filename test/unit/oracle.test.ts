@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { clusterPrefix, parseCluster, parseFleet, type KeysRead } from '../../src/cluster/parse.js';
-import type { Cluster } from '../../src/cluster/model.js';
+import {
+  clusterPrefix,
+  parseCluster,
+  parseFleet,
+  type KeysRead,
+} from '../../src/cluster/model/parse-keys.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
 import {
   historyCompat,
   listCompat,

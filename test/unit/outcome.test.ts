@@ -1,6 +1,6 @@
 /** What a series of sightings means: each ending by the sightings that lead to it. */
 import { describe, expect, test } from 'vitest';
-import type { Cluster, Reading, RestStatus, SqlStatus } from '../../src/cluster/model.js';
+import type { Cluster, Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import {
   advance,
   atDeadline,
@@ -11,8 +11,8 @@ import {
   type Goal,
   type Progress,
   type Sighting,
-} from '../../src/cluster/outcome.js';
-import { parseCluster } from '../../src/cluster/parse.js';
+} from '../../src/cluster/progress/change-outcome.js';
+import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 
 const PREFIX = '/service/demo/';
 const OFF: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { clusterNames, clusterPrefix, parseCluster, parseFleet } from '../../src/cluster/parse.js';
-import { parseBool, parseInteger } from '../../src/cluster/values.js';
-import type { Cluster } from '../../src/cluster/model.js';
+import {
+  clusterNames,
+  clusterPrefix,
+  parseCluster,
+  parseFleet,
+} from '../../src/cluster/model/parse-keys.js';
+import { parseBool, parseInteger } from '../../src/cluster/model/patroni-values.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
 
 function read(values: Record<string, string>): {
   revision: string;

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PgLogin } from '../../src/config/config.js';
+import type { PgLogin } from '../../src/config/effective.js';
 import { orderLogins, resolveLogins, type Env } from '../../src/postgres/logins.js';
 import { findPassword, parsePgpass } from '../../src/postgres/pgpass.js';
 import { parseService } from '../../src/postgres/service.js';

@@ -7,10 +7,10 @@ import type {
   SqlStatus,
   SyncMode,
   Walsender,
-} from '../../src/cluster/model.js';
-import { clusterPrefix, parseCluster } from '../../src/cluster/parse.js';
-import { planOf, type ChangeRequest, type Plan } from '../../src/cluster/plan.js';
-import { parseRestStatus } from '../../src/patroni/parse.js';
+} from '../../src/cluster/model/model.js';
+import { clusterPrefix, parseCluster } from '../../src/cluster/model/parse-keys.js';
+import { planOf, type ChangeRequest, type Plan } from '../../src/cluster/preflight/plan.js';
+import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import { lsnOf, rowsOf, textOf, type Row } from '../../src/postgres/row.js';
 import { walsenderOf } from '../../src/postgres/replication.js';
 import { settingsOf } from '../../src/postgres/settings.js';
@@ -130,7 +130,7 @@ function restOf(name: string, leads: boolean, sync: string): RestStatus {
   return status;
 }
 
-export interface World {
+export interface ProcessEnvironment {
   snapshot: Snapshot;
   rest(name: string): RestStatus;
   sql(name: string): SqlStatus;
@@ -160,7 +160,7 @@ export interface HealthyOptions {
 }
 
 /** pg1 leads, pg2 and pg3 stream; mode on: pg2 is the synchronous one. */
-export function healthy(mode: SyncMode = 'off', options: HealthyOptions = {}): World {
+export function healthy(mode: SyncMode = 'off', options: HealthyOptions = {}): ProcessEnvironment {
   const { config = {}, tags = {}, version = '4.1.4' } = options;
   const { keys, sync, state } = QUORUM[mode];
   const member = (name: string, port: number) =>
@@ -222,7 +222,7 @@ export function healthy(mode: SyncMode = 'off', options: HealthyOptions = {}): W
   });
 }
 
-export function worldOf(snapshot: Snapshot): World {
+export function worldOf(snapshot: Snapshot): ProcessEnvironment {
   const readings = (name: string) => {
     const found = snapshot.members.find((one) => one.name === name);
     if (!found) throw new Error(`no ${name}`);
@@ -241,21 +241,21 @@ export function worldOf(snapshot: Snapshot): World {
 }
 
 /** The same cluster, read `ms` earlier. */
-export function earlierBy(ms: number, { snapshot }: World): World {
+export function earlierBy(ms: number, { snapshot }: ProcessEnvironment): ProcessEnvironment {
   const copy = structuredClone(snapshot);
   copy.takenAt = new Date(Date.parse(snapshot.takenAt) - ms).toISOString();
   return worldOf(copy);
 }
 
 /** Without a database login: REST alone. */
-export function restOnly({ snapshot }: World): World {
+export function restOnly({ snapshot }: ProcessEnvironment): ProcessEnvironment {
   snapshot.verify = 'rest';
   for (const one of snapshot.members) one.sql = OFF;
   return worldOf(snapshot);
 }
 
 /** DCS alone. */
-export function unverified({ snapshot }: World): World {
+export function unverified({ snapshot }: ProcessEnvironment): ProcessEnvironment {
   snapshot.verify = 'off';
   for (const one of snapshot.members) {
     one.sql = OFF;
@@ -276,9 +276,9 @@ export const REQUEST: ChangeRequest = {
 };
 
 export function plan(
-  world: World,
+  world: ProcessEnvironment,
   request: Partial<ChangeRequest> = {},
-  before: World | null = null,
+  before: ProcessEnvironment | null = null,
 ): Plan {
   return planOf(world.snapshot, before?.snapshot ?? null, { ...REQUEST, ...request });
 }
@@ -290,7 +290,7 @@ export function result(found: Plan, name: string): string {
 }
 
 /** A recorded cluster: keys, REST and what was read over SQL. */
-export function goldenSnapshot(name: string): World {
+export function goldenSnapshot(name: string): ProcessEnvironment {
   const golden = loadGolden(name);
   const cluster = parseCluster(
     'demo',

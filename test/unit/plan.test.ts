@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/plan.js';
-import type { SyncMode } from '../../src/cluster/model.js';
-import type { ChangeRequest, Plan } from '../../src/cluster/plan.js';
-import { planDocument, planText, verdictLine } from '../../src/output/plan.js';
+import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/preflight/plan.js';
+import type { SyncMode } from '../../src/cluster/model/model.js';
+import type { ChangeRequest, Plan } from '../../src/cluster/preflight/plan.js';
+import { planDocument, planText, verdictLine } from '../../src/output/plan-table.js';
 import {
   AT,
   DEAD,
@@ -14,19 +14,19 @@ import {
   restOnly,
   result,
   unverified,
-  type World,
+  type ProcessEnvironment,
 } from './plan-support.js';
 
 function refusedBy(found: Plan): string[] {
   return refusals(found).map(({ name }) => name);
 }
 
-function by(world: World, request: Partial<ChangeRequest> = {}): string[] {
+function by(world: ProcessEnvironment, request: Partial<ChangeRequest> = {}): string[] {
   return refusedBy(plan(world, request));
 }
 
 /** The leader and everything on it is gone. */
-function leaderGone(world: World): World {
+function leaderGone(world: ProcessEnvironment): ProcessEnvironment {
   world.snapshot.cluster.leaderName = null;
   const pg1 = world.readings('pg1');
   pg1.rest = DEAD;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { CheckResult, Plan } from '../../src/cluster/plan.js';
-import { planDifferences } from '../../src/cluster/plandiff.js';
+import type { CheckResult, Plan } from '../../src/cluster/preflight/plan.js';
+import { planDifferences } from '../../src/cluster/preflight/plan-differences.js';
 
 function plan(checks: Record<string, CheckResult>, more: Partial<Plan> = {}): Plan {
   return {

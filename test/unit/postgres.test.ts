@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { PgLogin } from '../../src/config/config.js';
+import type { PgLogin } from '../../src/config/effective.js';
 import { openPostgres } from '../../src/postgres/connect.js';
 import { mayPileUp, readyOf } from '../../src/postgres/archiver.js';
-import { blindRole, statusOf, STATUS_SQL } from '../../src/postgres/status.js';
+import { blindRole, statusOf, STATUS_SQL } from '../../src/postgres/all-statements.js';
 
 const open = new Set<Server>();
 const sockets = new Set<Socket>();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Reading } from '../../src/cluster/model.js';
-import { CHECK_NAMES, type ChangeRequest } from '../../src/cluster/plan.js';
+import type { Reading } from '../../src/cluster/model/model.js';
+import { CHECK_NAMES, type ChangeRequest } from '../../src/cluster/preflight/plan.js';
 import {
   AT,
   DEAD,
@@ -12,7 +12,7 @@ import {
   restOnly,
   result,
   type HealthyOptions,
-  type World,
+  type ProcessEnvironment,
 } from './plan-support.js';
 
 const TO2 = { candidate: 'pg2' } as const;
@@ -25,9 +25,9 @@ interface Case {
   mode?: 'off' | 'on' | 'quorum';
   options?: HealthyOptions;
   request?: Partial<ChangeRequest>;
-  edit?: (world: World) => unknown;
+  edit?: (world: ProcessEnvironment) => unknown;
   /** Edits the earlier reading; without it there is none. */
-  before?: (world: World) => unknown;
+  before?: (world: ProcessEnvironment) => unknown;
   beforeMs?: number;
 }
 
@@ -36,26 +36,26 @@ function silent(kind: 'denied' | 'invalid' | 'misidentified' | 'no_address'): Re
 }
 
 const PAUSE = { config: { pause: true } };
-const STREAMS_LATE = (name: 'pg2' | 'pg3') => (world: World) => {
+const STREAMS_LATE = (name: 'pg2' | 'pg3') => (world: ProcessEnvironment) => {
   const row = world.sql('pg1').walsenders.find((one) => one.applicationName === name);
   if (row) row.flushLsn = row.writeLsn = AT - 100n;
 };
 const withLogical =
   (waiting: bigint, facts: Parameters<typeof logical>[1] = {}) =>
-  (world: World) =>
+  (world: ProcessEnvironment) =>
     world.sql('pg1').walsenders.push(logical(waiting, facts));
-const leaderKey = (name: string | null) => (world: World) => {
+const leaderKey = (name: string | null) => (world: ProcessEnvironment) => {
   world.snapshot.cluster.leaderName = name;
 };
-const dead = (name: string) => (world: World) => {
+const dead = (name: string) => (world: ProcessEnvironment) => {
   world.readings(name).rest = DEAD;
   world.readings(name).sql = DEAD;
 };
-const syncState = (name: string, state: string) => (world: World) => {
+const syncState = (name: string, state: string) => (world: ProcessEnvironment) => {
   for (const row of world.sql('pg1').walsenders)
     if (row.applicationName === name) row.syncState = state;
 };
-const standbyLeader = (streams: boolean) => (world: World) => {
+const standbyLeader = (streams: boolean) => (world: ProcessEnvironment) => {
   world.readings('pg1').sql = OFF;
   const replicationState = streams ? 'streaming' : null;
   const facts = { role: 'standby_leader', location: null, receivedLocation: AT, replicationState };

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { dataLossVerdict } from '../../src/cluster/loss.js';
-import { race } from '../../src/cluster/quorum.js';
-import { leaderGate } from '../../src/cluster/stepdown.js';
-import { survivable } from '../../src/cluster/survive.js';
-import type { VoteInput, VoteNode } from '../../src/cluster/votes.js';
+import { dataLossVerdict } from '../../src/cluster/votes/data-loss.js';
+import { race } from '../../src/cluster/votes/race.js';
+import { leaderGate } from '../../src/cluster/votes/step-down.js';
+import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
+import type { VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
 import { everyCluster, leaderStepsDown, someWorldLoses, winsRace } from './quorum-model.js';
 import type { ModelCluster, ModelNode } from './quorum-model.js';
 

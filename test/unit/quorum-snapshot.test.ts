@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { voteInput } from '../../src/cluster/voteinput.js';
-import { race } from '../../src/cluster/quorum.js';
+import { voteInput } from '../../src/cluster/votes/vote-facts.js';
+import { race } from '../../src/cluster/votes/race.js';
 import type {
   DynamicConfig,
   Member,
@@ -9,7 +9,7 @@ import type {
   RestStatus,
   Snapshot,
   SqlStatus,
-} from '../../src/cluster/model.js';
+} from '../../src/cluster/model/model.js';
 
 const OFF = { ok: false, kind: 'off', reason: '' } as const;
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { dataLossVerdict } from '../../src/cluster/loss.js';
-import { race } from '../../src/cluster/quorum.js';
-import { apiPrecheck, leaderGate } from '../../src/cluster/stepdown.js';
-import { survivable } from '../../src/cluster/survive.js';
-import { parseSyncNames } from '../../src/cluster/syncnames.js';
-import type { VoteInput, VoteNode } from '../../src/cluster/votes.js';
+import { dataLossVerdict } from '../../src/cluster/votes/data-loss.js';
+import { race } from '../../src/cluster/votes/race.js';
+import { apiPrecheck, leaderGate } from '../../src/cluster/votes/step-down.js';
+import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
+import { parseSyncNames } from '../../src/cluster/model/sync-standby-names.js';
+import type { VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
 import { node } from './vote-node.js';
 
 const GONE = { leaderAlive: false };

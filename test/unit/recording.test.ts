@@ -1,8 +1,8 @@
 /** Recordings: everything comes back, and no secret goes in. */
 import { expect, test } from 'vitest';
-import type { Snapshot } from '../../src/cluster/model.js';
-import { chosen, parseRecording, recordingText } from '../../src/recording.js';
-import { withoutSecrets } from '../../src/without-secrets.js';
+import type { Snapshot } from '../../src/cluster/model/model.js';
+import { chosen, parseRecording, recordingText } from '../../src/observe/recording.js';
+import { withoutSecrets } from '../../src/observe/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { RestStatus } from '../../src/cluster/model.js';
-import { beginReinit, seeReinit, type Reinit } from '../../src/cluster/reinit.js';
-import { copyWords } from '../../src/operate/copying.js';
-import { parseRestStatus } from '../../src/patroni/parse.js';
+import type { RestStatus } from '../../src/cluster/model/model.js';
+import { beginReinit, seeReinit, type Reinit } from '../../src/cluster/progress/copy-state.js';
+import { copyWords } from '../../src/actions/reinit/copy-progress.js';
+import { parseRestStatus } from '../../src/patroni/parse-status.js';
 
 function says(state: string, more: Record<string, unknown> = {}): RestStatus {
   const patroni = { name: 'b', scope: 'demo', version: '4.1.4' };

@@ -3,8 +3,8 @@ import { createServer as createHttp, type IncomingMessage, type Server } from 'n
 import { createServer as createHttps, type ServerOptions } from 'node:https';
 import { createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { RestSettings } from '../../src/config/config.js';
-import { parseRestStatus } from '../../src/patroni/parse.js';
+import type { RestSettings } from '../../src/config/effective.js';
+import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import { openPatroni } from '../../src/patroni/rest.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url).pathname;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Cluster, RestStatus } from '../../src/cluster/model.js';
-import { parseCluster } from '../../src/cluster/parse.js';
+import type { Cluster, RestStatus } from '../../src/cluster/model/model.js';
+import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 import {
   heirs,
   hotStandbyChanges,
@@ -9,8 +9,8 @@ import {
   notBack,
   planRolling,
   type RollingStep,
-} from '../../src/cluster/rolling.js';
-import { parseRestStatus } from '../../src/patroni/parse.js';
+} from '../../src/cluster/preflight/restart-order.js';
+import { parseRestStatus } from '../../src/patroni/parse-status.js';
 
 interface Shape {
   leader?: string;

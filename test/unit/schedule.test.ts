@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { localText, parseSchedule, statedText, utcText } from '../../src/change/schedule.js';
+import { localText, parseSchedule, statedText, utcText } from '../../src/actions/kit/schedule.js';
 import { ToolError } from '../../src/errors.js';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');

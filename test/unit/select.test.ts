@@ -4,9 +4,9 @@ import {
   membersOfRole,
   selectMembers,
   type RoleFilter,
-} from '../../src/cluster/members-select.js';
-import type { Cluster } from '../../src/cluster/model.js';
-import { parseCluster } from '../../src/cluster/parse.js';
+} from '../../src/cluster/select-members.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
+import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 
 interface Shape {
   roles: Record<string, string>;

@@ -1,9 +1,9 @@
 /** What a cluster survives, against the same counted over every choice of the lost. */
 import { describe, expect, test } from 'vitest';
-import { race } from '../../src/cluster/quorum.js';
-import { survivable } from '../../src/cluster/survive.js';
-import { allOf, limitation } from '../../src/cluster/votes.js';
-import type { Outcome, VoteInput, VoteNode } from '../../src/cluster/votes.js';
+import { race } from '../../src/cluster/votes/race.js';
+import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
+import { allOf, limitation } from '../../src/cluster/votes/vote-rules.js';
+import type { Outcome, VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
 import { node as replica } from './vote-node.js';
 
 const node = (name: string, facts: Partial<VoteNode> = {}): VoteNode =>

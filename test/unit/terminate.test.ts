@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { endedPids, terminateSql } from '../../src/postgres/terminate.js';
+import { endedPids, terminateSql } from '../../src/postgres/terminate-walsender.js';
 
 test('only the pid that serves the slot, whatever the slot is called', () => {
   const sql = terminateSql([

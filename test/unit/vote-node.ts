@@ -1,4 +1,4 @@
-import type { VoteNode } from '../../src/cluster/votes.js';
+import type { VoteNode } from '../../src/cluster/votes/vote-rules.js';
 
 /** A replica on timeline 5 that streams and may be promoted, but for what `facts` say. */
 export function node(name: string, facts: Partial<VoteNode> = {}): VoteNode {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ToolError } from '../../src/errors.js';
 import type { Io } from '../../src/output/io.js';
-import { frame, watchScreen } from '../../src/output/watch.js';
+import { frame, watchScreen } from '../../src/output/watch-screen.js';
 import { quickClock } from '../support/fake-world.js';
 
 test('a frame overwrites in place and marks the lines that changed', () => {
@@ -61,8 +61,8 @@ describe('a watch', () => {
       ...LARGE,
       out: (text: string) => (screen += text),
     } as unknown as Io;
-    const tool = { io, clock: quickClock(), signal: interrupt.signal };
-    await watchScreen(tool, 1000, () => read((round += 1), interrupt));
+    const context = { io, clock: quickClock(), signal: interrupt.signal };
+    await watchScreen(context, 1000, () => read((round += 1), interrupt));
     return screen;
   };
   const drawn = (line: string, mark = '') => `\x1b[H${line}${mark}\x1b[K\n\x1b[J`;

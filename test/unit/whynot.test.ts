@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { quorumDocument, survival } from '../../src/cluster/preflight/quorum-report.js';
-import { whyNot } from '../../src/cluster/preflight/why-not.js';
-import { AT, DEAD, healthy, unverified, type World } from './plan-support.js';
+import { quorumDocument, survival } from '../../src/cluster/documents/quorum-document.js';
+import { whyNot } from '../../src/cluster/documents/why-not-document.js';
+import { AT, DEAD, healthy, unverified, type ProcessEnvironment } from './plan-support.js';
 
-function words(world: World): string {
+function words(world: ProcessEnvironment): string {
   return survival(world.snapshot).words;
 }
 
-function kill(world: World, name: string): World {
+function kill(world: ProcessEnvironment, name: string): ProcessEnvironment {
   world.readings(name).rest = DEAD;
   world.readings(name).sql = DEAD;
   return world;

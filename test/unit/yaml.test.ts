@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { exactJson, jsonDump } from '../../src/output/json.js';
 import { pyFloat, pythonText, type Value } from '../../src/output/value.js';
-import { yamlDump } from '../../src/output/yaml.js';
+import { yamlDump } from '../../src/output/write-yaml.js';
 
 interface OracleValue {
   json: string;

@@ -1,10 +1,10 @@
 /** Can the others, and above all the old leader, follow the new one? */
-import type { SqlStatus, Witnessed } from '../model.js';
-import type { PlanCheck } from '../plan.js';
-import { slotName } from '../slots.js';
-import { truthy } from '../values.js';
-import { plural } from '../words.js';
-import { argumentOf, bad, dcs, ok, sqlNotRead, type Context } from './context.js';
+import type { SqlStatus, Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import { slotName } from '../model/slot-name.js';
+import { truthy } from '../model/patroni-values.js';
+import { plural } from '../model/words.js';
+import { argumentOf, bad, dcs, ok, sqlNotRead, type Context } from './plan-facts.js';
 
 function candidateSql({ one }: Context): SqlStatus | null {
   return one?.sql.ok ? one.sql.value : null;

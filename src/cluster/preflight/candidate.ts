@@ -1,8 +1,8 @@
 /** Is the candidate a member that Patroni would let promote? */
-import { roleSeen } from '../checks/say.js';
-import type { Witnessed } from '../model.js';
-import type { PlanCheck } from '../plan.js';
-import { bad, dcs, ok, type Context } from './context.js';
+import { roleSeen } from '../findings/evidence.js';
+import type { Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import { bad, dcs, ok, type Context } from './plan-facts.js';
 
 export function candidateExists({ candidate, one, cluster }: Context): PlanCheck | null {
   const name = 'candidate_exists';

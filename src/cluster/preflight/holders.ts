@@ -1,8 +1,8 @@
 /** Whom a clean shutdown of the leader would wait for in vain, as two readings show it. */
-import type { Snapshot, Walsender } from '../model.js';
-import { viewOf } from '../roles.js';
-import { isStuck, logicalRows } from './logical.js';
-import { elapsedMs, stands, stillSenders } from './standstill.js';
+import type { Snapshot, Walsender } from '../model/model.js';
+import { viewOf } from '../roles/view.js';
+import { isStuck, logicalRows } from './logical-clients.js';
+import { elapsedMs, stands, stillSenders } from './stalled-standby.js';
 
 export interface Holder {
   kind: 'logical' | 'physical';

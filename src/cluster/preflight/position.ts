@@ -1,12 +1,12 @@
 /** Does the candidate have what the leader wrote, and will it get the rest? */
-import { rowSeen } from '../checks/say.js';
-import { formatLsn, lagBytes, type Lsn } from '../lsn.js';
-import type { Witnessed } from '../model.js';
-import type { PlanCheck } from '../plan.js';
-import type { MemberView } from '../roles.js';
-import { plural } from '../words.js';
-import { argumentOf, askNext, bad, dcs, isGone, ok, type Context } from './context.js';
-import { whyStill } from './standstill.js';
+import { rowSeen } from '../findings/evidence.js';
+import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
+import type { Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import type { MemberView } from '../roles/view.js';
+import { plural } from '../model/words.js';
+import { argumentOf, askNext, bad, dcs, isGone, ok, type Context } from './plan-facts.js';
+import { whyStill } from './stalled-standby.js';
 
 /** The named member, unless it is none, or leads already. */
 function standby({ candidate, one, cluster }: Context): MemberView | null {

@@ -1,11 +1,11 @@
 /** What else a clean shutdown of the leader waits for, or cuts off. */
-import type { Witnessed } from '../model.js';
-import type { PlanCheck } from '../plan.js';
-import { sameName } from '../roles.js';
-import { plural, seconds } from '../words.js';
-import { bad, isGone, ok, sqlNotRead, type Context } from './context.js';
-import { stillSenders, unconfirmedBytes } from './standstill.js';
-import { gateOf } from './votes.js';
+import type { Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import { sameName } from '../roles/view.js';
+import { plural, seconds } from '../model/words.js';
+import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
+import { stillSenders, unconfirmedBytes } from './stalled-standby.js';
+import { gateOf } from './vote-check.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 

@@ -1,0 +1,119 @@
+/** A dynamic configuration on its way from the DCS through an edit and back. */
+import type { Branch, Node } from '../../cluster/configuration/config-edit.js';
+import type { Cluster, JsonObject } from '../../cluster/model/model.js';
+import { clusterPrefix } from '../../cluster/model/parse-keys.js';
+import type { Tree } from '../../config/tree.js';
+import { ToolError } from '../../errors.js';
+import { exactJson, jsonDump } from '../../output/json.js';
+import {
+  pyFloat,
+  pythonText,
+  sortedEntries,
+  isList,
+  isPyFloat,
+  type Value,
+} from '../../output/value.js';
+import { yamlDump } from '../../output/write-yaml.js';
+
+export type Document = Branch<Value>;
+
+/** What the DCS holds. */
+export interface Current {
+  key: string;
+  modRevision: string;
+  document: Document;
+  /** As it is shown and edited. */
+  text: string;
+}
+
+/** The configuration of a cluster; one that is no JSON is empty, and its text is what stands there. */
+export function currentOf(cluster: Cluster, namespace: string): Current | null {
+  const { config } = cluster;
+  if (!config) return null;
+  const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}config`;
+  const { modRevision } = config;
+  const document = documentOf(config.text ?? '');
+  return {
+    key,
+    modRevision,
+    document: document ?? new Map(),
+    text: document ? documentText(document) : (config.text ?? ''),
+  };
+}
+
+/** The document in JSON text; null when there is none in it. */
+export function documentOf(json: string): Document | null {
+  const value = exactJson(json);
+  return value instanceof Map ? (value as Document) : null;
+}
+
+/** YAML as patronictl shows it. */
+export function documentText(document: Document): string {
+  return yamlDump(document);
+}
+
+/** JSON as patronictl writes it into the DCS. */
+export function documentJson(document: Document): string {
+  return jsonDump(document, { comma: ',', colon: ':' });
+}
+
+/** For looking into, where 1.0 and 1 are the same. */
+export function plainObject(document: Document): JsonObject {
+  return JSON.parse(documentJson(document)) as JsonObject;
+}
+
+/** Equal in the sense of Patroni's patches: they look the same. */
+export function looksSame(a: Node<Value>, b: Node<Value>): boolean {
+  return pythonText(a) === pythonText(b);
+}
+
+/** The same configuration, in whatever order its keys are. */
+export function isEqual(a: Document, b: Document): boolean {
+  return jsonDump(sorted(a)) === jsonDump(sorted(b));
+}
+
+/** Whole floats are the numbers they equal. */
+function sorted(value: Value): Value {
+  if (value === null || typeof value !== 'object') return value;
+  if (isPyFloat(value)) return Number.isInteger(value.float) ? value.float : value;
+  if (isList(value)) return value.map(sorted);
+  return new Map(sortedEntries(value).map(([key, item]) => [key, sorted(item)]));
+}
+
+/** Any YAML value, read as Patroni reads it. Errors name the place and quote nothing. */
+export async function readYaml(text: string, label: string): Promise<Value> {
+  const { parseYamlValue } = await import('../../config/parse-yaml.js');
+  return valueOf(await parseYamlValue(text, label, []));
+}
+
+/** A YAML mapping. */
+export async function readDocument(text: string, label: string): Promise<Document> {
+  const value = await readYaml(text, label);
+  if (value instanceof Map) return value as Document;
+  throw new ToolError('error', `${label} holds no mapping of keys to values`, {
+    code: 'bad_configuration',
+  });
+}
+
+function valueOf(tree: Tree): Value {
+  if (tree.kind === 'list') return tree.items.map(valueOf);
+  if (tree.kind === 'map') {
+    return new Map([...tree.entries].map(([key, item]) => [key, valueOf(item)]));
+  }
+  const { type, text, from } = tree;
+  switch (type) {
+    case 'null':
+      return null;
+    case 'bool':
+      return text === 'True';
+    case 'int':
+      return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text);
+    case 'float':
+      if (Number.isFinite(Number(text))) return pyFloat(Number(text));
+      throw new ToolError('error', `${from}: ${text} cannot be written as JSON`, {
+        code: 'bad_configuration',
+      });
+    case 'text':
+      return text;
+  }
+}

@@ -1,0 +1,104 @@
+/** Whether every member has taken a new configuration, asked until the limit. */
+import type { Cluster, JsonValue, Member } from '../../cluster/model/model.js';
+import { ToolError } from '../../errors.js';
+import { reread } from '../kit/choose-members.js';
+import { until } from '../kit/until.js';
+import type { Context } from '../../context.js';
+
+const LOOK_MS = 400;
+
+/**
+ * Patroni reads a configuration at the beginning of a loop and applies it at the end: PostgreSQL is reloaded,
+ * and looked at a second later. A loop that began so long after it was read is not that one any more.
+ */
+const APPLIED_AFTER_SECONDS = 3;
+
+/** A member that has taken it. */
+export interface Taken {
+  name: string;
+  /** Settings that wait for a restart there; null: none is pending. */
+  pending: string[] | null;
+}
+
+/**
+ * Waits until every member's Patroni has read this configuration, has gone through another loop since, and
+ * tells in the DCS whether a restart is pending. ToolError `unconfirmed` names who has not.
+ */
+export async function waitTaken(
+  context: Context,
+  cluster: Cluster,
+  config: JsonValue,
+  limitMs: number,
+): Promise<Taken[]> {
+  const wanted = canonical(config);
+  const waiting = new Map(cluster.members.map(({ name }) => [name, 'not asked yet']));
+  const readAt = new Map<string, number>();
+  const taken = new Map<string, Taken>();
+  const atMs = context.clock.nowMs() + limitMs;
+  const goesOn = 'the configuration is in the DCS, and the members take it as they read it';
+  await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await reread(context, cluster);
+    if (now === null) return null;
+    const looks = [...waiting.keys()].map(async (name) => {
+      const member = now.members.find((one) => one.name === name);
+      const seen = member ? await look(context, now, member, wanted, readAt) : 'has left the DCS';
+      if (typeof seen === 'string') waiting.set(name, seen);
+      else {
+        waiting.delete(name);
+        taken.set(name, seen);
+      }
+    });
+    await Promise.all(looks);
+    return waiting.size === 0 ? true : null;
+  });
+  if (waiting.size === 0) return cluster.members.flatMap(({ name }) => taken.get(name) ?? []);
+  throw new ToolError('unconfirmed', `not taken yet by ${[...waiting.keys()].join(', ')}`, {
+    code: 'config_not_taken',
+    hint: 'the configuration is in the DCS; a member takes it when its Patroni runs its loop',
+    evidence: [...waiting].map(([name, said]) => ({ witness: 'REST', subject: name, said })),
+  });
+}
+
+/** Why it has not taken it yet, or how it did. `readAt`: by whom, and at which of its loops, it was first seen read. */
+async function look(
+  context: Context,
+  { scope }: Cluster,
+  member: Member,
+  wanted: string,
+  readAt: Map<string, number>,
+): Promise<string | Taken> {
+  const { apiUrl, name } = member;
+  if (apiUrl === null) return 'its DCS key has no api_url';
+  const patroni = await context.patroni();
+  const { timeoutMs } = context.flags;
+  const outcome = await patroni.call('GET', apiUrl, '/config', null, timeoutMs);
+  if (outcome.kind !== 'answered') return outcome.reason;
+  const { status, json } = outcome.answer;
+  if (status !== 200) return `GET /config answers ${status}`;
+  if (canonical(json) !== wanted) {
+    readAt.delete(name);
+    return 'has another configuration';
+  }
+  const now = await patroni.status({ apiUrl, name, scope }, timeoutMs);
+  if (!now.ok) return now.reason;
+  const { dcsLastSeen, pendingRestart, pendingRestartReason } = now.value;
+  if (dcsLastSeen === null) return 'does not say when its last loop was';
+  const since = readAt.get(name) ?? dcsLastSeen;
+  readAt.set(name, since);
+  if (dcsLastSeen < since + APPLIED_AFTER_SECONDS) {
+    return 'has read it, and has not gone through another loop yet';
+  }
+  const told =
+    member.pendingRestart === pendingRestart &&
+    canonical(member.pendingRestartReason) === canonical(pendingRestartReason);
+  if (!told) return 'does not tell in the DCS yet whether a restart is pending';
+  return { name, pending: pendingRestart ? Object.keys(pendingRestartReason ?? {}) : null };
+}
+
+function canonical(value: JsonValue): string {
+  return JSON.stringify(value, (_, item: JsonValue) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

@@ -1,0 +1,140 @@
+/** What every acting command begins with: the cluster by name, its table, the members that are meant. */
+import { selectMembers, type RoleFilter, type Selected } from '../../cluster/select-members.js';
+import type { Cluster } from '../../cluster/model/model.js';
+import { clusterPrefix, parseScope } from '../../cluster/model/parse-keys.js';
+import { ToolError } from '../../errors.js';
+import type { Asker } from '../../output/ask.js';
+import type { Format } from '../../output/render.js';
+import type { Context } from '../../context.js';
+
+/** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
+export async function readClusters(
+  context: Context,
+  scope: string,
+  group: number | null,
+): Promise<Cluster[]> {
+  const { namespace } = await context.config();
+  const read = await (await context.dcs()).range(clusterPrefix(namespace, scope, group));
+  const clusters = parseScope(read, namespace, scope);
+  if (clusters.length > 0) return clusters;
+  const { unknownCluster } = await import('../../observe/read-snapshot.js');
+  throw await unknownCluster(context, scope, group);
+}
+
+/** The one cluster that is named; with Citus the group has to be named too. */
+export async function readCluster(
+  context: Context,
+  scope: string,
+  group: number | null,
+): Promise<Cluster> {
+  const clusters = await readClusters(context, scope, group);
+  const [only] = clusters;
+  if (clusters.length === 1 && only) return only;
+  throw groupWanted(clusters);
+}
+
+/** patronictl's words, and which groups there are. */
+export function groupWanted(clusters: readonly Cluster[]): ToolError {
+  return new ToolError('error', 'For Citus clusters the --group must me specified', {
+    code: 'group_wanted',
+    hint: `groups: ${clusters.map((one) => one.group ?? 'none').join(', ')}`,
+  });
+}
+
+/** The same cluster as it is now, or null when it cannot be read at the moment. */
+export async function reread(context: Context, cluster: Cluster): Promise<Cluster | null> {
+  try {
+    const clusters = await readClusters(context, cluster.scope, cluster.group);
+    return clusters.find(({ group }) => group === cluster.group) ?? null;
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
+}
+
+/** patronictl's table of members, as it prints it before it acts. */
+export async function membersTable(
+  context: Context,
+  scope: string,
+  clusters: readonly Cluster[],
+  group: number | null,
+  format: Format = 'pretty',
+): Promise<string> {
+  const { listCompat } = await import('../../output/compat.js');
+  const config = await context.config();
+  const citus =
+    group !== null ||
+    config.group !== null ||
+    (!context.flags.compat && clusters.some((cluster) => cluster.group !== null));
+  return listCompat([{ scope, clusters }], { format, citus, group });
+}
+
+export interface Choice {
+  scope: string;
+  group: number | null;
+  role: RoleFilter;
+  names: readonly string[];
+  /** reload, restart, reinitialize, flush: goes into the question. */
+  action: string;
+  force: boolean;
+}
+
+export interface Chosen {
+  clusters: Cluster[];
+  members: Selected[];
+}
+
+/**
+ * patronictl's first steps: read, print the table, find the members. `reinitialize` wants them named:
+ * it asks when none is, and with --force nobody is meant.
+ */
+export async function chooseMembers(
+  context: Context,
+  asker: Asker,
+  choice: Choice,
+): Promise<Chosen> {
+  const { scope, group, action } = choice;
+  const clusters = await readClusters(context, scope, group);
+  const everybody = select(clusters, choice, choice.names);
+  context.io.out(await membersTable(context, scope, clusters, group));
+  const mustName = action === 'reinitialize' && choice.names.length === 0;
+  if (!mustName) return { clusters, members: everybody };
+  if (choice.force) {
+    throw new ToolError('usage', 'name the members to reinitialize', { code: 'no_member_named' });
+  }
+  const known = everybody.map(({ member }) => member.name).join(', ');
+  const name = await asker.text(`Which member do you want to ${action} [${known}]?`, '');
+  if (!everybody.some(({ member }) => member.name === name)) {
+    throw new ToolError('error', `${name} is not a member of cluster`, {
+      code: 'no_such_member',
+      hint: `members: ${known}`,
+    });
+  }
+  return { clusters, members: select(clusters, choice, [name]) };
+}
+
+function select(
+  clusters: readonly Cluster[],
+  { role, action }: Choice,
+  names: readonly string[],
+): Selected[] {
+  // patronictl writes an option's value in Python's quotes, and its own constant without.
+  const shown = action === 'reinitialize' ? role : `'${role}'`;
+  const selection = selectMembers(clusters, role, names, shown);
+  if (selection.ok) return selection.members;
+  const { words, code, hint } = selection;
+  throw new ToolError('error', words, { code, hint });
+}
+
+/** The last question before it is done, in patronictl's words. Throws when the answer is no. */
+export async function confirmAction(
+  asker: Asker,
+  action: string,
+  members: readonly Selected[],
+  force: boolean,
+): Promise<void> {
+  if (force) return;
+  const names = members.map(({ member }) => member.name).join(', ');
+  if (await asker.confirm(`Are you sure you want to ${action} members ${names}?`)) return;
+  throw new ToolError('error', `Aborted ${action}`, { code: 'declined' });
+}

@@ -1,0 +1,84 @@
+/** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
+import type { Cluster, JsonValue, Member, RestStatus } from '../../cluster/model/model.js';
+import { ToolError } from '../../errors.js';
+import { oneLine } from '../../output/text.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+import { reread } from './choose-members.js';
+import { untilAborted } from './until.js';
+
+export interface MemberRequest {
+  method: 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  body: JsonValue | null;
+  timeoutMs: number;
+}
+
+export interface Asked {
+  outcome: CallOutcome;
+  /** What the member said of itself right before; null: it would not say. */
+  before: RestStatus | null;
+}
+
+/**
+ * A Patroni that is frozen or gone would keep the request, or us, waiting: it is asked for its status
+ * first. ToolError `interrupted` says whether the request had been sent.
+ */
+export async function askMember(
+  context: Context,
+  scope: string,
+  member: Member,
+  request: MemberRequest,
+): Promise<Asked> {
+  const { apiUrl, name } = member;
+  if (apiUrl === null) return notSent('its DCS key has no api_url');
+  const patroni = await context.patroni();
+  const alive = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
+  if (!alive.ok && (alive.kind === 'unreachable' || alive.kind === 'misidentified')) {
+    return notSent(alive.reason);
+  }
+  const { method, path, body, timeoutMs } = request;
+  if (context.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
+  const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
+  const outcome = await untilAborted(answer, context.signal);
+  if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
+  return { outcome, before: alive.ok ? alive.value : null };
+}
+
+/**
+ * Whether PATCH /config was answered with a plain no. 409 is one while etcd answers us: Patroni says it also when
+ * its own etcd is silent, and then the write may still be on its way.
+ */
+export async function isConfigRefused(
+  context: Context,
+  cluster: Cluster,
+  outcome: CallOutcome,
+): Promise<boolean> {
+  if (outcome.kind !== 'answered') return false;
+  const { status } = outcome.answer;
+  if (status === 409) return (await reread(context, cluster)) !== null;
+  return status < 500 || status === 503;
+}
+
+function notSent(reason: string): Asked {
+  return { outcome: { kind: 'not_sent', reason }, before: null };
+}
+
+function interrupted(what: string): ToolError {
+  return new ToolError('interrupted', `interrupted: ${what}`);
+}
+
+/** A body that is a text, as patronictl prints it between brackets; of an error page only its message. */
+export function bodyText(outcome: CallOutcome): string {
+  if (outcome.kind !== 'answered') return oneLine(outcome.reason);
+  const { body } = outcome.answer;
+  const page = /^\s*<!DOCTYPE HTML/i.test(body) ? /<p>Message: (.*?)\.?<\/p>/.exec(body) : null;
+  return oneLine(page?.[1] ?? body);
+}
+
+/** `status code=503, (text)`, or why there is no answer. */
+export function answerWords(outcome: CallOutcome): string {
+  if (outcome.kind === 'not_sent') return `not sent: ${bodyText(outcome)}`;
+  if (outcome.kind === 'lost') return `the answer was lost: ${bodyText(outcome)}`;
+  return `status code=${outcome.answer.status}, (${bodyText(outcome)})`;
+}

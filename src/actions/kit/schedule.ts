@@ -1,0 +1,190 @@
+/** When a change shall take place: ISO 8601 with an offset or an IANA zone, `+30m`, or `now`. */
+import { ToolError } from '../../errors.js';
+
+export interface Scheduled {
+  /** Milliseconds since the epoch. */
+  atMs: number;
+  /** The zone that was named; null when an offset or a delay was. */
+  zone: string | null;
+  /** The offset that was named; null when a zone or a delay was. */
+  offsetMs: number | null;
+}
+
+export interface ScheduleRules {
+  nowMs: number;
+  /** The zone of whoever asks, as Intl names it. */
+  localZone: string;
+  /** As patronictl: a time without a zone is local. Otherwise it is refused. */
+  naiveIsLocal: boolean;
+}
+
+const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(.*)$/;
+const OFFSET = /^([+-])(\d\d)(?::?(\d\d))?$/;
+const DELAY = /^\+\s*((?:\d+\s*[dhms]\s*)+)$/i;
+const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
+/** Zones have no offset beyond 14 hours; two days hold every instant a wall time can mean. */
+const DAY_MS = 86_400_000;
+
+/** Null: now. ToolError `usage` says what is wrong with the time, in the operator's own terms. */
+export function parseSchedule(text: string, rules: ScheduleRules): Scheduled | null {
+  const trimmed = text.trim();
+  if (trimmed === '' || trimmed.toLowerCase() === 'now') return null;
+  const when = instant(trimmed, rules);
+  if (when.atMs <= rules.nowMs) {
+    throw wrong('schedule_in_past', `${text} is in the past`, `it is ${utcText(rules.nowMs)} now`);
+  }
+  return when;
+}
+
+function instant(text: string, rules: ScheduleRules): Scheduled {
+  const delay = DELAY.exec(text);
+  if (delay) {
+    return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null, offsetMs: null };
+  }
+  const match = TIME.exec(text);
+  if (!match) throw unreadable(text);
+  return inZone(wallTime(match, text), (match[8] ?? '').trim(), text, rules);
+}
+
+function delayMs(text: string): number {
+  let sum = 0;
+  for (const [, count, unit = ''] of text.matchAll(/(\d+)\s*([dhms])/gi)) {
+    sum += Number(count) * (UNIT_MS[unit.toLowerCase()] ?? 0);
+  }
+  return sum;
+}
+
+/** The wall clock as if it were UTC; refuses the 31st of February. */
+function wallTime(match: RegExpExecArray, text: string): number {
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map((part) => Number((part as string | undefined) ?? 0));
+  const millis = Number((match[7] ?? '0').slice(0, 3).padEnd(3, '0'));
+  const wall = new Date(Date.UTC(year, month - 1, day, hour, minute, second, millis));
+  const same =
+    wall.getUTCMonth() === month - 1 &&
+    wall.getUTCDate() === day &&
+    wall.getUTCHours() === hour &&
+    wall.getUTCMinutes() === minute &&
+    wall.getUTCSeconds() === second;
+  if (!same) throw wrong('schedule_unreadable', `there is no ${text}`, EXAMPLES);
+  return wall.getTime();
+}
+
+function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules): Scheduled {
+  if (/^(z|utc|gmt)$/i.test(rest)) return { atMs: wallMs, zone: null, offsetMs: 0 };
+  const offset = OFFSET.exec(rest);
+  if (offset) {
+    const minutes = Number(offset[2]) * 60 + Number(offset[3] ?? 0);
+    const aheadMs = (offset[1] === '-' ? -1 : 1) * minutes * 60_000;
+    return { atMs: wallMs - aheadMs, zone: null, offsetMs: aheadMs };
+  }
+  if (rest === '') {
+    if (rules.naiveIsLocal) return instantIn(rules.localZone, wallMs, text);
+    throw zoneless(wallMs, text, rules);
+  }
+  // `10:00+01:00[Europe/Berlin]` says it twice; the zone alone is enough, and both could disagree.
+  const named = /^\[?([A-Za-z][\w+-]*(?:\/[\w+-]+)*)\]?$/.exec(rest)?.[1];
+  if (named === undefined || !isZone(named)) {
+    throw wrong('schedule_zone', `"${rest}" is no offset and no IANA zone`, EXAMPLES);
+  }
+  return instantIn(named, wallMs, text);
+}
+
+/** The one instant at which the clocks of the zone show this; refuses gaps and doubled hours. */
+function instantIn(zone: string, wallMs: number, text: string): Scheduled {
+  const offsets = new Set([-DAY_MS, 0, DAY_MS].map((shift) => offsetMs(zone, wallMs + shift)));
+  const instants = [...offsets]
+    .map((offset) => wallMs - offset)
+    .filter((instant) => instant + offsetMs(zone, instant) === wallMs)
+    .sort((a, b) => a - b);
+  const [first, second] = instants;
+  if (first === undefined) {
+    const next = wallMs - Math.min(...offsets);
+    const hint = `say ${localText(next, zone)}, or name the offset`;
+    throw wrong('schedule_gap', `${text} does not exist: the clocks of ${zone} skip it`, hint);
+  }
+  if (second !== undefined) {
+    const hint = `say ${localText(first, zone)} or ${localText(second, zone)}`;
+    throw wrong('schedule_twice', `${text} comes twice: the clocks of ${zone} go back`, hint);
+  }
+  return { atMs: first, zone, offsetMs: null };
+}
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    // Abbreviations such as EST or CET are known too, and mean different things to different people.
+    return name.includes('/');
+  } catch {
+    return false;
+  }
+}
+
+/** What the clocks of the zone are ahead of UTC at an instant. */
+function offsetMs(zone: string, atMs: number): number {
+  const parts = new Intl.DateTimeFormat('en-US', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  }).formatToParts(new Date(atMs));
+  const part = (type: string) => Number(parts.find((one) => one.type === type)?.value);
+  const shown = Date.UTC(
+    part('year'),
+    part('month') - 1,
+    part('day'),
+    part('hour'),
+    part('minute'),
+    part('second'),
+  );
+  return shown - Math.floor(atMs / 1000) * 1000;
+}
+
+/** As it was said, as patronictl repeats it: in the offset or the zone that was named, else in `localZone`. */
+export function statedText({ atMs, zone, offsetMs }: Scheduled, localZone: string): string {
+  const text = offsetMs === null ? localText(atMs, zone ?? localZone) : withOffset(atMs, offsetMs);
+  const millis = atMs % 1000;
+  const isDelay = zone === null && offsetMs === null;
+  if (isDelay || millis === 0) return text;
+  // Python's isoformat has six digits or none.
+  return `${text.slice(0, 19)}.${String(millis).padStart(3, '0')}000${text.slice(19)}`;
+}
+
+/** 2026-11-21T10:00:00+01:00 */
+export function localText(atMs: number, zone: string): string {
+  return withOffset(atMs, offsetMs(zone, atMs));
+}
+
+function withOffset(atMs: number, offset: number): string {
+  const wall = new Date(atMs + offset).toISOString().slice(0, 19);
+  const minutes = Math.abs(offset) / 60_000;
+  const two = (value: number) => String(Math.trunc(value)).padStart(2, '0');
+  return `${wall}${offset < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`;
+}
+
+/** 2026-11-21T09:00:00Z */
+export function utcText(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+}
+
+const EXAMPLES =
+  'say e.g. 2026-11-21T10:00+01:00, 2026-11-21T09:00Z, "2026-11-21T10:00 Europe/Berlin", +30m or now';
+
+function unreadable(text: string): ToolError {
+  return wrong('schedule_unreadable', `"${text}" is no time that can be scheduled`, EXAMPLES);
+}
+
+function zoneless(wallMs: number, text: string, { localZone }: ScheduleRules): ToolError {
+  const local = localText(wallMs - offsetMs(localZone, wallMs), localZone);
+  const hint = `say ${local} if you mean your local time, or ${utcText(wallMs)}`;
+  return wrong('schedule_zone', `${text} has neither offset nor zone`, hint);
+}
+
+function wrong(code: string, message: string, hint: string): ToolError {
+  return new ToolError('usage', message, { code, hint });
+}

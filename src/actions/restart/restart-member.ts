@@ -1,0 +1,144 @@
+/** Restarts PostgreSQL on one member, asked for once, and says how it ended. */
+import { notBack, startTimeOf } from '../../cluster/preflight/restart-order.js';
+import type { JsonObject, RestStatus } from '../../cluster/model/model.js';
+import type { Selected } from '../../cluster/select-members.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import type { Outcome } from '../kit/results.js';
+import { until } from '../kit/until.js';
+
+export interface RestartRequest {
+  /** The body: schedule, postgres_version, restart_pending, timeout. */
+  content: JsonObject;
+  /** Limit for the answer and the waiting together, ms. */
+  limitMs: number;
+  /** Until it runs, streams if it is a replica, and no restart is pending any more. */
+  wait: boolean;
+  mayStayPending: boolean;
+}
+
+/** The conditions were the operator's own (--pending, --pg-version): not to restart is what was asked for. */
+export const NOT_WANTED = 'restart conditions are not satisfied';
+
+const LOOK_MS = 500;
+/** The pending flag goes with the restart; one that stays so long afterwards stays. */
+const PENDING_STAYS_MS = 10_000;
+
+/** Prints patronictl's line for the member on stdout. */
+export async function restartMember(
+  context: Context,
+  { cluster, member }: Selected,
+  request: RestartRequest,
+): Promise<Outcome> {
+  const { name } = member;
+  const atMs = context.clock.nowMs() + request.limitMs;
+  const { outcome, before } = await askMember(context, cluster.scope, member, {
+    method: 'POST',
+    path: '/restart',
+    body: request.content,
+    timeoutMs: request.limitMs,
+  });
+  const answered = judge(name, outcome);
+  const skipped = answered.said === NOT_WANTED;
+  if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
+    if (!('schedule' in request.content)) {
+      const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
+      const known = before !== null && startTimeOf(before) !== null;
+      const seen = settle(answered, back, known);
+      context.io.out(`${lineOf(name, outcome, seen)}\n`);
+      return seen;
+    }
+  }
+  context.io.out(`${lineOf(name, outcome, answered)}\n`);
+  return answered;
+}
+
+/** What an answer says; its line is patronictl's. */
+function judge(member: string, outcome: CallOutcome): Outcome {
+  const said = answerWords(outcome);
+  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
+  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const { status } = outcome.answer;
+  const text = bodyText(outcome);
+  if (status === 200 || status === 202) return { member, ending: 'ok', said: text };
+  if (text === NOT_WANTED) return { member, ending: 'ok', said: text };
+  if (text === 'restart failed' || text === 'postgres is still starting') {
+    return { member, ending: 'failed', said };
+  }
+  if (status < 500 || status === 503 || text.startsWith("Can't schedule")) {
+    return { member, ending: 'error', said };
+  }
+  return { member, ending: 'unconfirmed', said };
+}
+
+function lineOf(member: string, outcome: CallOutcome, seen: Outcome): string {
+  if (outcome.kind === 'answered') {
+    const { status } = outcome.answer;
+    if (status === 200 && seen.ending === 'ok') return `Success: restart on member ${member}`;
+    if (status === 202) return `Success: restart scheduled on member ${member}`;
+    if (status === 409) return `Failed: another restart is already scheduled on member ${member}`;
+    if (status >= 300) return `Failed: restart for member ${member}, ${answerWords(outcome)}`;
+  }
+  if (seen.ending === 'ok') return `Success: restart on member ${member}`;
+  const word = seen.ending === 'unconfirmed' ? 'Unconfirmed' : 'Failed';
+  return `${word}: restart for member ${member}, ${seen.said}`;
+}
+
+interface Back {
+  /** null: it is back. */
+  missing: string | null;
+  /** Another postmaster runs than before. */
+  restarted: boolean;
+}
+
+/** `known`: since when it had been running before. Without that a lost answer cannot be made up for. */
+function settle(answered: Outcome, { missing, restarted }: Back, known: boolean): Outcome {
+  const { member } = answered;
+  if (answered.ending === 'unconfirmed' && !(known && restarted)) {
+    const now = missing === null ? 'runs, perhaps as before' : missing;
+    return { ...answered, said: `${answered.said}; it ${now}` };
+  }
+  if (missing === null) return { member, ending: 'ok', said: 'restarted' };
+  return { member, ending: 'failed', said: `restarted, but it ${missing}` };
+}
+
+async function waitBack(
+  context: Context,
+  { cluster, member }: Selected,
+  before: RestStatus | null,
+  request: RestartRequest & { atMs: number },
+): Promise<Back> {
+  const { apiUrl, name } = member;
+  if (apiUrl === null) return { missing: 'has no api_url', restarted: false };
+  const patroni = await context.patroni();
+  const wanted = {
+    startedBefore: before === null ? null : startTimeOf(before),
+    leads: name === cluster.leaderName,
+    mayStayPending: request.mayStayPending,
+  };
+  let last: Back = { missing: 'was not seen', restarted: false };
+  let pendingSinceMs: number | null = null;
+  const goesOn = `the restart of ${name} had been asked for, and goes on there`;
+  const ended = await until(context, { atMs: request.atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await patroni.status(
+      { apiUrl, name, scope: cluster.scope },
+      context.flags.timeoutMs,
+    );
+    if (!now.ok) {
+      last = { ...last, missing: `does not answer: ${now.reason}` };
+      return null;
+    }
+    const missing = notBack(now.value, wanted);
+    const started = startTimeOf(now.value);
+    last = {
+      missing: missing?.said ?? null,
+      restarted: last.restarted || (started !== null && started !== wanted.startedBefore),
+    };
+    if (missing === null) return last;
+    if (!missing.pending) return null;
+    pendingSinceMs ??= context.clock.nowMs();
+    return context.clock.nowMs() - pendingSinceMs >= PENDING_STAYS_MS ? last : null;
+  });
+  return ended ?? last;
+}

@@ -1,0 +1,235 @@
+/** demote-cluster and promote-cluster: one change of standby_cluster, followed until the cluster is what was asked for. */
+import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
+import { ToolError, type Ending } from '../../errors.js';
+import type { Asker } from '../../output/ask.js';
+import { timestampText } from '../../output/compat.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+import { membersTable, readCluster, reread } from '../kit/choose-members.js';
+import { answerWords, askMember, isConfigRefused } from '../kit/member-request.js';
+import { checkSource, look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
+import { until } from '../kit/until.js';
+
+export interface RoleChange {
+  scope: string;
+  /** What standby_cluster becomes; null: a primary cluster. */
+  standby: JsonObject | null;
+  force: boolean;
+  limitMs: number;
+}
+
+const LOOK_MS = 1000;
+const CALL_MS = 10_000;
+
+/** Does it and says how it ended; every ending but ok is thrown. */
+export async function changeClusterRole(
+  context: Context,
+  asker: Asker,
+  change: RoleChange,
+): Promise<Ending> {
+  const { scope, standby, force } = change;
+  const verb = standby === null ? 'promot' : 'demot';
+  const { group } = await context.config();
+  const cluster = await readCluster(context, scope, group);
+  const leader = leaderOf(cluster, verb);
+  if (leader.role === targetRole(change)) {
+    throw new ToolError('error', 'Cluster is already in the required state', {
+      code: 'already_so',
+    });
+  }
+  if (cluster.config?.pause) {
+    // A paused primary goes on as it is, and a paused standby leader lets its lock go.
+    throw new ToolError('error', `the cluster is paused: it would not be ${verb}ed`, {
+      code: 'paused',
+      hint: 'nothing was sent; end the pause first: patctl resume',
+    });
+  }
+  const source = standby === null ? null : sourceOf(standby);
+  if (source) await checkSource(context, cluster, source);
+  const table = (now: Cluster) => membersTable(context, scope, [now], group);
+  context.io.out(`Current cluster topology\n${await table(cluster)}`);
+  if (!force && !(await asker.confirm(`Are you sure you want to ${verb}e ${scope} cluster?`))) {
+    throw new ToolError('error', `Aborted cluster ${verb}ion`, { code: 'declined' });
+  }
+  const atMs = context.clock.nowMs() + change.limitMs;
+  const streamed = await streamingNow(context, cluster);
+  await send(context, cluster, leader, change, atMs);
+  const now = await reached(context, cluster, leader, change, atMs);
+  await settled(context, now, (led) => wantedOf(led, leader, change, streamed), change, atMs);
+  const then = (await reread(context, now)) ?? now;
+  context.io.out(`${stamp(context)} cluster is successfully ${verb}ed\n${await table(then)}`);
+  return 'ok';
+}
+
+function targetRole({ standby }: RoleChange): string {
+  return standby === null ? 'primary' : 'standby_leader';
+}
+
+function leaderOf(cluster: Cluster, verb: string): Member {
+  const leader = cluster.members.find(({ name }) => name === cluster.leaderName);
+  if (leader) return leader;
+  throw new ToolError('error', `Cluster has no leader, ${verb}ion is not possible`, {
+    code: 'no_leader',
+  });
+}
+
+function stamp(context: Context): string {
+  return timestampText(new Date(context.clock.nowMs()));
+}
+
+// ---------------------------------------------------------------- the request
+
+async function send(
+  context: Context,
+  cluster: Cluster,
+  leader: Member,
+  change: RoleChange,
+  atMs: number,
+): Promise<void> {
+  const verb = change.standby === null ? 'promote' : 'demote';
+  const { outcome } = await askMember(context, cluster.scope, leader, {
+    method: 'PATCH',
+    path: '/config',
+    body: { standby_cluster: change.standby },
+    timeoutMs: CALL_MS,
+  });
+  if (outcome.kind === 'answered' && outcome.answer.status === 200) return;
+  const words = `Failed to ${verb} ${change.scope} cluster: ${patchWords(outcome)}`;
+  const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
+  if (outcome.kind === 'not_sent') throw new ToolError('unreachable', words, { evidence });
+  if (await isConfigRefused(context, cluster, outcome)) {
+    throw new ToolError('error', words, { evidence });
+  }
+  const goesOn = 'the change had been sent';
+  const written = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await reread(context, cluster);
+    const isStandby = (now?.config?.standbyCluster ?? null) !== null;
+    return now && isStandby === (change.standby !== null) ? true : null;
+  });
+  if (!written)
+    throw new ToolError('unconfirmed', words, { evidence, hint: 'look at show-config' });
+}
+
+function patchWords(outcome: CallOutcome): string {
+  return outcome.kind === 'answered'
+    ? `/config PATCH ${answerWords(outcome)}`
+    : answerWords(outcome);
+}
+
+// ---------------------------------------------------------------- what patronictl waits for
+
+/** The cluster once it has a leader in the wanted role. */
+async function reached(
+  context: Context,
+  before: Cluster,
+  oldLeader: Member,
+  change: RoleChange,
+  atMs: number,
+): Promise<Cluster> {
+  let told = '';
+  let last = 'the DCS could not be read';
+  const goesOn = 'the change is in the DCS';
+  const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const cluster = await reread(context, before);
+    if (cluster === null) return null;
+    if (isReached(cluster, oldLeader.name, change)) return cluster;
+    last = stateWords(cluster, oldLeader.name, change);
+    if (context.flags.compat) context.io.out(`${stamp(context)} ${last}\n`);
+    else if (last !== told) context.io.err(`${stamp(context)} ${last}\n`);
+    told = last;
+    return null;
+  });
+  if (now) return now;
+  const verb = change.standby === null ? 'promotion' : 'demotion';
+  throw new ToolError('unconfirmed', `the ${verb} was accepted, and not seen to be done in time`, {
+    code: 'not_reached',
+    evidence: [{ witness: 'DCS', subject: before.scope, said: last }],
+    hint: `it is in the configuration and goes on; look with: patctl list ${before.scope}`,
+  });
+}
+
+function isReached(cluster: Cluster, oldLeader: string, change: RoleChange): boolean {
+  const leader = cluster.members.find(({ name }) => name === cluster.leaderName);
+  const old = cluster.members.find(({ name }) => name === oldLeader);
+  if (leader?.role !== targetRole(change) || leader.state !== 'running') return false;
+  return change.standby === null || old?.state === 'running';
+}
+
+/** patronictl's line, in Python's words for what is absent. */
+function stateWords(cluster: Cluster, oldLeader: string, change: RoleChange): string {
+  const leader = cluster.members.find(({ name }) => name === cluster.leaderName);
+  const old = cluster.members.find(({ name }) => name === oldLeader);
+  const parts = [
+    `cluster is unlocked: ${cluster.leaderName === null ? 'True' : 'False'}`,
+    `leader role: ${leader?.role || 'None'}`,
+    `leader state: ${leader?.state || 'None'}`,
+  ];
+  const moved = change.standby !== null && leader && leader.name !== oldLeader;
+  if (moved && old && old.state !== '') parts.push(`previous leader state: '${old.state}'`);
+  return parts.join(', ');
+}
+
+// ---------------------------------------------------------------- what it does not wait for
+
+/** Who has to do what, once the cluster has its new role. */
+function wantedOf(
+  cluster: Cluster,
+  oldLeader: Member,
+  { standby }: RoleChange,
+  streamed: readonly string[],
+): Wanted[] {
+  const follow = [...streamed, ...(standby === null ? [] : [oldLeader.name])];
+  return cluster.members.flatMap((member): Wanted[] => {
+    if (member.name !== cluster.leaderName) {
+      const follows = follow.includes(member.name) && member.tags['nostream'] !== true;
+      return follows ? [{ member, does: 'streams', source: null }] : [];
+    }
+    if (standby === null) return [{ member, does: 'accepts writes', source: null }];
+    const source = sourceOf(standby);
+    return source === null ? [] : [{ member, does: 'streams', source }];
+  });
+}
+
+/** Waits until a standby leader streams from the address it was given, and everybody else from it. */
+async function settled(
+  context: Context,
+  cluster: Cluster,
+  wantedIn: (cluster: Cluster) => Wanted[],
+  { standby }: RoleChange,
+  atMs: number,
+): Promise<void> {
+  let missing: Lacking[] = [];
+  let told = '';
+  const say = (words: string) => {
+    if (!context.flags.compat && words !== told) context.io.err(`${stamp(context)} ${words}\n`);
+    told = words;
+  };
+  const goesOn = 'the change is in the DCS';
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    // Whoever was there has to come back; who leads may still change.
+    const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
+    const wanted = wantedIn({ ...cluster, leaderName });
+    const seen = await Promise.all(wanted.map((one) => look(context, cluster, one)));
+    missing = seen.flatMap(({ lacking }) => lacking ?? []);
+    if (missing.length === 0) return seen.map(({ done }) => done);
+    say(
+      `waiting: ${missing.map(({ name, what, said }) => `${name} ${what} (${said})`).join(', ')}`,
+    );
+    return null;
+  });
+  if (done) {
+    done.forEach(say);
+    return;
+  }
+  const lacks = missing.map(({ name, what }) => `${name} ${what}`).join(', ');
+  const what = standby === null ? 'promoted' : 'demoted';
+  throw new ToolError('failed', `the cluster is ${what}, but ${lacks}`, {
+    code: 'not_streaming',
+    evidence: missing.map(({ name, said }) => ({ witness: 'REST', subject: name, said })),
+    hint:
+      standby === null
+        ? 'look at the logs of these members'
+        : 'are host, port, slot and pg_hba.conf of the remote node right, and is it of the same ' +
+          'system identifier? The change stays in the configuration: promote-cluster takes it back',
+  });
+}

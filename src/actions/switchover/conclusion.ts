@@ -1,0 +1,144 @@
+/** What a change came to: patronictl's lines and tables, ours below them, or one JSON document. */
+import type { Cluster } from '../../cluster/model/model.js';
+import { measured, type Progress } from '../../cluster/progress/change-outcome.js';
+import type { Plan } from '../../cluster/preflight/plan.js';
+import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
+import { listCompat } from '../../output/compat.js';
+import { planDocument, type PlanDocument } from '../../output/plan-table.js';
+import { seconds } from '../../output/progress.js';
+import { oneLine } from '../../output/text.js';
+import type { Context } from '../../context.js';
+import type { Sent } from './change-request.js';
+
+export interface Conclusion {
+  ending: Ending;
+  /** Greppable. */
+  code: string;
+  message: string;
+  hint?: string;
+  evidence?: Evidence[];
+}
+
+/** `switchover -f json` and `failover -f json`. */
+export interface ChangeDocument {
+  schemaVersion: 1;
+  command: Plan['kind'];
+  cluster: string;
+  group: number | null;
+  ending: Ending;
+  exit: number;
+  code: string;
+  message: string;
+  hint: string | null;
+  evidence: Evidence[];
+  dryRun: boolean;
+  plan: PlanDocument;
+  /** Null: nothing was sent. */
+  sent: { to: string; status: number | null; text: string | null; lost: string | null } | null;
+  scheduledAt: string | null;
+  steps: { step: string; at: string; elapsedMs: number; member: string | null; said: string }[];
+  /** Null: nobody was seen to take over. */
+  result: {
+    oldLeader: string | null;
+    newLeader: string | null;
+    timeline: number | null;
+    /** From the loss of the lock to the first writable answer; null in a standby cluster, which takes no writes. */
+    writeOutageMs: number | null;
+    /** From the first sign of the old leader's shutdown to the first writable answer; null in a standby cluster. */
+    writesStoppedMs: number | null;
+  } | null;
+}
+
+export interface Story {
+  plan: Plan;
+  dryRun: boolean;
+  startedMs: number;
+  sent: Sent | null;
+  progress: Progress | null;
+}
+
+function changeDocument(conclusion: Conclusion, story: Story): ChangeDocument {
+  const { ending, code, message, hint, evidence } = conclusion;
+  const { plan, dryRun, startedMs, sent, progress } = story;
+  const answer = sent?.answer;
+  const figures = progress && progress.newLeader !== null ? measured(progress) : null;
+  return {
+    schemaVersion: 1,
+    command: plan.kind,
+    cluster: plan.cluster,
+    group: plan.group,
+    ending,
+    exit: exitCode(ending),
+    code,
+    message,
+    hint: hint ?? null,
+    evidence: evidence ?? [],
+    dryRun,
+    plan: planDocument(plan),
+    sent: sent && {
+      to: sent.to,
+      status: answer?.kind === 'answered' ? answer.status : null,
+      text: answer?.kind === 'answered' ? answer.text : null,
+      lost: answer?.kind === 'lost' ? answer.reason : null,
+    },
+    scheduledAt: plan.scheduledAt,
+    steps: (progress?.steps ?? []).map(({ name, atMs, member, said }) => ({
+      step: name,
+      at: new Date(atMs).toISOString(),
+      elapsedMs: Math.max(0, atMs - startedMs),
+      member,
+      said,
+    })),
+    result: figures && { oldLeader: plan.leader, ...figures },
+  };
+}
+
+/** patronictl's table of members. */
+export function topologyText(
+  cluster: Cluster,
+  options: { group: number | null; citus: boolean },
+): string {
+  const { group, citus } = options;
+  const entry = { scope: cluster.scope, clusters: [cluster] };
+  return listCompat([entry], { format: 'pretty', group, citus });
+}
+
+/** `2026-11-21 08:00:00.12345 Successfully switched over to "pg2"`, as patronictl stamps it. */
+export function stampedLine(atMs: number, text: string): string {
+  const at = new Date(atMs);
+  const two = (value: number, length = 2): string => String(value).padStart(length, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map((one) => two(one)).join(':');
+  return `${day} ${time}.${two(at.getMilliseconds(), 3)}00 ${oneLine(text)}\n`;
+}
+
+/** What was measured, below the table. */
+export function resultLines({ plan, progress }: Story): string {
+  if (progress === null || progress.newLeader === null) return '';
+  const { newLeader, timeline, writeOutageMs, writesStoppedMs } = measured(progress);
+  const on = timeline === null ? '' : `, timeline ${timeline}`;
+  const lines = [`New leader    ${newLeader ?? ''}${on}`];
+  if (writeOutageMs !== null) {
+    const shutdown =
+      writesStoppedMs !== null && writesStoppedMs > writeOutageMs
+        ? `; ${seconds(writesStoppedMs)} since ${plan.leader ?? 'the old leader'} began to stop`
+        : '';
+    const from = 'from the loss of the lock to the first writable answer';
+    lines.push(`Write outage  ${seconds(writeOutageMs)} ${from}${shutdown}`);
+  }
+  return lines.map((line) => `${oneLine(line)}\n`).join('');
+}
+
+/** Throws what is not a success, for main to say. */
+export function orThrow({ ending, code, message, hint, evidence }: Conclusion): Ending {
+  if (ending === 'ok') return 'ok';
+  throw new ToolError(ending, message, {
+    code,
+    ...(hint === undefined ? {} : { hint }),
+    ...(evidence === undefined ? {} : { evidence }),
+  });
+}
+
+export function printDocument(context: Context, conclusion: Conclusion, story: Story): void {
+  context.io.out(`${JSON.stringify(changeDocument(conclusion, story), null, 2)}\n`);
+}

@@ -1,0 +1,265 @@
+/** Watches a change until its outcome is seen, the time is over, or the operator has had enough. */
+import type { Cluster, Member, Reading, RestStatus, SqlStatus } from '../../cluster/model/model.js';
+import {
+  advance,
+  atDeadline,
+  begin,
+  leadsSince,
+  stepOf,
+  verdictOf,
+  type Answer,
+  type Goal,
+  type Progress,
+  type Sighting,
+  type Step,
+  type Verdict,
+} from '../../cluster/progress/change-outcome.js';
+import { clusterPrefix, parseCluster } from '../../cluster/model/parse-keys.js';
+import type { KeyValue, RangeRead } from '../../dcs/dcs.js';
+import { ToolError } from '../../errors.js';
+import { untilAborted } from '../kit/until.js';
+import type { Context } from '../../context.js';
+import type { Asking, Sent } from './change-request.js';
+
+/** What is told while it goes on. */
+export interface Listener {
+  step(step: Step, progress: Progress): void;
+  /** The old leader has been stopping for so long, and again every few seconds. */
+  holding(stoppingMs: number): void;
+}
+
+export interface Followed {
+  progress: Progress;
+  /** Null: interrupted. */
+  verdict: Extract<Verdict, { done: true }> | null;
+  sent: Sent | null;
+}
+
+export interface FollowOptions {
+  scope: string;
+  group: number | null;
+  goal: Goal;
+  /** Names of everybody who can be asked. */
+  members: string[];
+  /** The keys right before the request: the watch begins there. */
+  base: RangeRead;
+  timeoutMs: number;
+}
+
+/** A member's answer is awaited no longer than this; the next question comes soon. */
+const CALL_MS = 1500;
+const REREAD_MS = 2000;
+/** When the watch is lost, reading has to do. */
+const REREAD_BLIND_MS = 500;
+const HOLDING_MS = 5000;
+
+const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };
+
+/** Sends by calling `send` once everything watches. What `send` throws ends it: then nothing was sent. */
+export async function follow(
+  context: Context,
+  options: FollowOptions,
+  send: (asking: Asking) => Promise<Sent & { answer: Answer }>,
+  listener: Listener,
+): Promise<Followed> {
+  const startedMs = context.clock.nowMs();
+  const over = new AbortController();
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  let progress = begin(options.goal);
+  const request: { to: string | null; answer: Answer | null } = { to: null, answer: null };
+  const failures: Error[] = [];
+
+  const see = (sighting: Sighting): void => {
+    if (signal.aborted) return;
+    const told = new Set(progress.steps);
+    progress = advance(progress, sighting);
+    for (const step of progress.steps) if (!told.has(step)) listener.step(step, progress);
+    if (verdictOf(progress).done) over.abort();
+  };
+  const fail = (error: unknown): void => {
+    failures.push(error instanceof Error ? error : new Error('the request failed'));
+    over.abort();
+  };
+  const ask = async (): Promise<void> => {
+    try {
+      const sent = await untilAborted(
+        send((member) => (request.to = member)),
+        signal,
+      );
+      if (sent === null) return;
+      request.answer = sent.answer;
+      see({ type: 'answer', atMs: context.clock.nowMs(), answer: sent.answer });
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const deadline = context.clock.wait(options.timeoutMs, signal).then(() => over.abort());
+  const current = () => progress;
+  await Promise.all([
+    ask(),
+    deadline,
+    watchKeys(context, options, signal, see),
+    ...options.members.map((name) => watchMember(context, name, current, options, signal, see)),
+    watchHolding(context, current, signal, listener),
+  ]);
+  const [failure] = failures;
+  if (failure) throw failure;
+  const { to, answer } = request;
+  const sent = to === null ? null : { to, answer };
+  if (!verdictOf(progress).done && context.signal.aborted) return { progress, verdict: null, sent };
+  return { progress, verdict: atDeadline(progress, context.clock.nowMs() - startedMs), sent };
+}
+
+// ---------------------------------------------------------------- the DCS
+
+type See = (sighting: Sighting) => void;
+
+/** The keys as they change, by watch; read anew now and then, for a watch may be cut off. */
+async function watchKeys(
+  context: Context,
+  { scope, group, base }: FollowOptions,
+  signal: AbortSignal,
+  see: See,
+): Promise<void> {
+  const { namespace } = await context.config();
+  const prefix = clusterPrefix(namespace, scope, group);
+  const dcs = await context.dcs();
+  let keys = new Map(base.kvs.map((kv) => [kv.key, kv]));
+  let revision = base.revision;
+  let blind = false;
+
+  const show = (): void => {
+    const cluster = parseCluster(scope, group, { revision, kvs: [...keys.values()] }, prefix);
+    see({ type: 'dcs', atMs: context.clock.nowMs(), cluster });
+  };
+  const reread = async (): Promise<void> => {
+    const read = await untilAborted(dcs.range(prefix), signal);
+    if (read === null || BigInt(read.revision) < BigInt(revision)) return;
+    keys = new Map(read.kvs.map((kv) => [kv.key, kv]));
+    revision = read.revision;
+    show();
+  };
+  const rereading = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await context.clock.wait(blind ? REREAD_BLIND_MS : REREAD_MS, signal);
+      // An etcd that does not answer is waited for: the deadline is the limit.
+      if (!isOver(signal)) await reread().catch(() => undefined);
+    }
+  };
+  const watching = async (): Promise<void> => {
+    try {
+      for await (const event of dcs.watch(prefix, base.revision, signal)) {
+        if (event.type === 'resync') {
+          await reread().catch(() => undefined);
+          continue;
+        }
+        if (BigInt(event.revision) < BigInt(revision)) continue;
+        revision = event.revision;
+        take(keys, event.type === 'put' ? event.kv : event.key);
+        show();
+      }
+    } catch {
+      blind = true;
+    }
+  };
+  show();
+  await Promise.all([rereading(), watching()]);
+}
+
+function take(keys: Map<string, KeyValue>, change: KeyValue | string): void {
+  if (typeof change === 'string') keys.delete(change);
+  else keys.set(change.key, change);
+}
+
+// ---------------------------------------------------------------- the members
+
+/** Asks one member again and again, the more often the more depends on it. */
+async function watchMember(
+  context: Context,
+  name: string,
+  current: () => Progress,
+  { scope }: FollowOptions,
+  signal: AbortSignal,
+  see: See,
+): Promise<void> {
+  let restAnswers = true;
+  while (!signal.aborted) {
+    const member = current().cluster?.members.find((one) => one.name === name);
+    if (member) {
+      const leads = name === current().newLeader;
+      const asking: Promise<[Reading<RestStatus>, Reading<SqlStatus>]> = Promise.all([
+        askRest(context, scope, member),
+        leads || !restAnswers ? askSql(context, member) : NOT_ASKED,
+      ]);
+      const said = await untilAborted(asking, signal);
+      if (said === null) return;
+      const [rest, sql] = said;
+      restAnswers = rest.ok;
+      see({ type: 'member', atMs: context.clock.nowMs(), name, rest, sql });
+    }
+    await context.clock.wait(intervalMs(name, current()), signal);
+  }
+}
+
+function intervalMs(name: string, progress: Progress): number {
+  const { newLeader, goal } = progress;
+  if (leadsSince(progress) === null && (name === newLeader || name === goal.candidate)) return 100;
+  if (newLeader === null && name === goal.leader) return 150;
+  return 300;
+}
+
+async function askRest(
+  context: Context,
+  scope: string,
+  { name, apiUrl }: Member,
+): Promise<Reading<RestStatus>> {
+  if (apiUrl === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no api_url' };
+  }
+  return (await context.patroni()).status({ apiUrl, name, scope }, CALL_MS);
+}
+
+async function askSql(context: Context, { host, port }: Member): Promise<Reading<SqlStatus>> {
+  const postgres = await context.postgres();
+  if (!postgres.hasLogin || host === null || port === null) return NOT_ASKED;
+  return postgres.status({ host, port }, CALL_MS);
+}
+
+async function watchHolding(
+  context: Context,
+  current: () => Progress,
+  signal: AbortSignal,
+  listener: Listener,
+): Promise<void> {
+  let toldMs = 0;
+  while (!signal.aborted) {
+    await context.clock.wait(500, signal);
+    const stopping = stepOf(current(), 'stopping');
+    if (isOver(signal) || stopping === null || stepOf(current(), 'released')) continue;
+    const sinceMs = context.clock.nowMs() - stopping.atMs;
+    if (sinceMs - toldMs < HOLDING_MS) continue;
+    toldMs = sinceMs;
+    listener.holding(sinceMs);
+  }
+}
+
+/** A function, for the compiler remembers a check of `aborted` across an await. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** The keys of one cluster as they are now. */
+export async function readKeys(
+  context: Context,
+  scope: string,
+  group: number | null,
+): Promise<{ read: RangeRead; cluster: Cluster }> {
+  const { namespace } = await context.config();
+  const prefix = clusterPrefix(namespace, scope, group);
+  const read = await (await context.dcs()).range(prefix);
+  const cluster = parseCluster(scope, group, read, prefix);
+  if (cluster.members.length === 0 && cluster.config === null) {
+    throw new ToolError('error', `no cluster "${scope}"`, { code: 'unknown_cluster' });
+  }
+  return { read, cluster };
+}

@@ -1,0 +1,126 @@
+/** What patronictl would ask, in its order and words; and its refusals of names that cannot be. */
+import type { Cluster } from '../../cluster/model/model.js';
+import { byCodePoint } from '../../cluster/model/patroni-values.js';
+import { ToolError } from '../../errors.js';
+import type { Asker } from '../../output/ask.js';
+import type { ChangeRequest } from '../../cluster/preflight/plan.js';
+import { localText } from '../kit/schedule.js';
+
+/** Who shall lead instead of whom, and when; what no option said is asked, or left to Patroni. */
+export interface Wanted {
+  leader: string | null;
+  candidate: string | null;
+  scheduled: string | null;
+}
+
+/** Null for `asker`: nothing is asked, as with patronictl's --force. */
+export async function completeWanted(
+  kind: ChangeRequest['kind'],
+  cluster: Cluster,
+  given: Wanted & { avoid: string | null },
+  asker: Asker | null,
+  when: { nowMs: number; compat: boolean },
+): Promise<Wanted> {
+  const { scope, leaderName } = cluster;
+  let { leader, candidate, scheduled } = given;
+  if (kind === 'switchover') {
+    if (leaderName === null) throw refusal('no_leader', 'This cluster has no leader');
+    if (given.avoid === null) {
+      const word = cluster.config?.standbyCluster ? 'Standby Leader' : 'Primary';
+      if (leader === null) leader = asker ? await asker.text(word, leaderName) : leaderName;
+      if (leader !== leaderName) {
+        const words = `Member ${leader} is not the leader of cluster ${scope}`;
+        throw refusal('not_the_leader', words, `the leader is ${leaderName}`);
+      }
+    }
+  }
+  const names = candidates(cluster);
+  if (names.length === 0) throw refusal('no_candidate', `No candidates found to ${kind} to`);
+  if (candidate === null && asker && given.avoid === null) {
+    candidate = (await asker.text(`Candidate ${pythonList(names)}`, '')) || null;
+  }
+  if (kind === 'failover' && candidate === null) {
+    const words = 'Failover could be performed only to a specific candidate';
+    throw refusal('no_candidate', words, `name one with --candidate: ${names.join(', ')}`);
+  }
+  if (candidate !== null && candidate !== 'auto') checkCandidate(cluster, candidate);
+  if (kind === 'switchover' && scheduled === null && asker) {
+    scheduled = await asker.text(whenQuestion(when.nowMs, when.compat), 'now');
+  }
+  return { leader, candidate, scheduled };
+}
+
+/** Names that a request may carry, sorted as patronictl shows them. */
+function candidates({ members, leaderName }: Cluster): string[] {
+  return members
+    .filter(({ name, tags }) => name !== leaderName && tags['nofailover'] !== true)
+    .map(({ name }) => name)
+    .sort(byCodePoint);
+}
+
+/** Who is tagged nofailover is the plan's to refuse; who does not exist cannot be planned for. */
+function checkCandidate({ members, leaderName, scope }: Cluster, candidate: string): void {
+  if (candidate === leaderName) {
+    const words = `Member ${candidate} is already the leader of cluster ${scope}`;
+    throw refusal('already_leader', words);
+  }
+  if (members.some(({ name }) => name === candidate)) return;
+  const words = `Member ${candidate} does not exist in cluster ${scope} or is tagged as nofailover`;
+  throw refusal('unknown_member', words, `members: ${members.map(({ name }) => name).join(', ')}`);
+}
+
+/** patronictl's example has no zone; one that is wanted has to be shown. */
+function whenQuestion(nowMs: number, compat: boolean): string {
+  const local = localText(nowMs + 3_600_000, localZone());
+  const nextHour = local.slice(0, 16) + (compat ? '' : local.slice(19));
+  return `When should the switchover take place (e.g. ${nextHour} ) `;
+}
+
+export function localZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** ['pg2', 'pg3'] */
+function pythonList(names: readonly string[]): string {
+  const quoted = names.map((name) => (name.includes("'") ? `"${name}"` : `'${name}'`));
+  return `[${quoted.join(', ')}]`;
+}
+
+/** patronictl's last questions. ToolError `error` when the answer is no. */
+export async function consent(
+  request: ChangeRequest,
+  cluster: Cluster,
+  candidate: string | null,
+  scheduledText: string | null,
+  asker: Asker,
+): Promise<void> {
+  const { kind } = request;
+  if (kind === 'failover' && candidate !== null && isAsynchronous(cluster, candidate)) {
+    const question = `Are you sure you want to failover to the asynchronous node ${candidate}?`;
+    if (!(await asker.confirm(question))) throw declined(kind);
+  }
+  const { scope, leaderName } = cluster;
+  const demoting = leaderName === null ? '' : `, demoting current leader ${leaderName}`;
+  if (scheduledText !== null) {
+    const question = `Are you sure you want to schedule switchover of cluster ${scope} at ${scheduledText}${demoting}?`;
+    if (!(await asker.confirm(question))) throw declined(`scheduled ${kind}`);
+    return;
+  }
+  const question = `Are you sure you want to ${kind} cluster ${scope}${demoting}?`;
+  if (!(await asker.confirm(question))) throw declined(kind);
+}
+
+function isAsynchronous({ config, sync }: Cluster, candidate: string): boolean {
+  if ((config?.syncMode ?? 'off') === 'off' || config?.standbyCluster) return false;
+  if (!sync || sync.leader === null) return false;
+  const named = [sync.leader, ...sync.standbys].map((name) => name.toLowerCase());
+  return !named.includes(candidate.toLowerCase());
+}
+
+function declined(what: string): ToolError {
+  return new ToolError('error', `Aborting ${what}`, { code: 'declined' });
+}
+
+function refusal(code: string, message: string, hint?: string): ToolError {
+  return new ToolError('error', message, hint === undefined ? { code } : { code, hint });
+}

@@ -1,0 +1,139 @@
+/** Options that several commands share, and how their values are read. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Snapshot, VerifyMode } from '../cluster/model/model.js';
+import { ToolError } from '../errors.js';
+import type { SnapshotRequest } from '../observe/read-snapshot.js';
+import type { HostPort } from '../observe/read-witnesses.js';
+import type { Context } from '../context.js';
+
+const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** '3', '3s', '500ms', '5m' -> milliseconds. */
+export function parseDurationMs(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text.trim());
+  const unit = UNITS_MS[match?.[2] ?? 's'];
+  if (!match || unit === undefined) {
+    throw new InvalidArgumentError('a time is wanted, like 3, 3s, 500ms or 5m');
+  }
+  return Number(match[1]) * unit;
+}
+
+/** Limit of one call: nobody answers in no time at all. */
+export function parseTimeoutMs(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms < 1) throw new InvalidArgumentError('a time of 1ms or more is wanted');
+  return ms;
+}
+
+export function parseCount(text: string): number {
+  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a whole number is wanted.');
+  return Number(text);
+}
+
+/** patronictl's -w takes seconds, fractions too. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0) {
+    throw new InvalidArgumentError('a number of seconds is wanted.');
+  }
+  return seconds;
+}
+
+/** HOST:PORT, or [::1]:5432: the port has to be named, for a word alone is a slip. */
+export function parseHostPort(text: string, before: HostPort[] = []): HostPort[] {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/@]+)):([0-9]{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port < 1 || port > 65535) {
+    throw new InvalidArgumentError('HOST:PORT is wanted.');
+  }
+  return [...before, { host, port }];
+}
+
+/** The help of --strict, as docs/exit-codes.md has it. */
+export const STRICT = 'Exit 4 when a claim is found to be false, or cannot be checked';
+
+/** Options of every command that listens to the witnesses. */
+export interface WitnessOptions {
+  verify: VerifyMode;
+  timeout?: number;
+  serializable?: boolean;
+  also?: HostPort[];
+  username?: string;
+  dbname?: string;
+  password?: boolean;
+  snapshot?: string;
+}
+
+export function addWitnessOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--verify <how>', 'Whom to ask besides the DCS')
+        .choices(['auto', 'sql', 'rest', 'off'])
+        .default('auto'),
+    )
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
+    .option('--serializable', 'Read etcd even when it has lost its majority; may be stale')
+    .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
+    .option('-U, --username <name>', 'Database user')
+    .option('-d, --dbname <name>', 'Database')
+    .option('--password', 'Ask for the database password')
+    .option('--snapshot <file>', 'Look at a recording (patctl snapshot) instead; asks nobody');
+}
+
+/** Carries the witness options into the tool, asking for the password when that was wanted. */
+export async function witnesses(
+  context: Context,
+  options: WitnessOptions,
+): Promise<Omit<SnapshotRequest, 'scope' | 'group'>> {
+  if (options.timeout !== undefined) context.flags.timeoutMs = options.timeout;
+  context.flags.login.username = options.username;
+  context.flags.login.database = options.dbname;
+  context.flags.recording = options.snapshot;
+  if (options.password) {
+    const { askPassword } = await import('../output/ask.js');
+    context.flags.login.password = await askPassword(
+      context,
+      'Database password',
+      'set PGPASSWORD or PGPASSFILE instead of --password',
+    );
+  }
+  return {
+    verify: options.verify,
+    serializable: options.serializable ?? false,
+    also: options.also ?? [],
+  };
+}
+
+/** The snapshot of the one cluster that is named or configured, asked as the options say. */
+export async function readOne(
+  context: Context,
+  cluster: string | undefined,
+  options: WitnessOptions & { group?: number },
+): Promise<Snapshot> {
+  const asked = await witnesses(context, options);
+  const scope = await scopeOrDefault(context, cluster);
+  const { group } = await context.config();
+  const { readSnapshot } = await import('../observe/read-snapshot.js');
+  return readSnapshot(context, { scope, group: options.group ?? group, ...asked });
+}
+
+/** -f of the commands that print a document of patctl's own. */
+export function prettyOrJson(): Option {
+  return new Option('-f, --format <format>', 'Output format')
+    .choices(['pretty', 'json'])
+    .default('pretty');
+}
+
+/** The cluster that is named, or the configured scope; ToolError `usage` when neither is there. */
+export async function scopeOrDefault(context: Context, name: string | undefined): Promise<string> {
+  if (name !== undefined) return name;
+  // A recording knows what it is of.
+  if (context.flags.recording !== undefined) return '';
+  const { scope } = await context.config();
+  if (scope !== null) return scope;
+  throw new ToolError('usage', 'no cluster is named, and the configuration has no scope', {
+    code: 'no_scope',
+    hint: 'name the cluster, or set scope in the configuration file or PATRONI_SCOPE',
+  });
+}

@@ -1,0 +1,192 @@
+/** The document of `patctl check`: what was found in each cluster, what was transient, what nobody could tell. */
+import { SEVERITIES, worstFirst, type Looked, type Unlooked } from '../findings/find.js';
+import type { Finding, Severity, VerifyMode } from '../model/model.js';
+import type { View } from '../roles/view.js';
+
+/** Exit codes of `check` alone: the monitoring convention. */
+export const CHECK_EXITS = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
+export type CheckStatus = keyof typeof CHECK_EXITS;
+
+export interface CheckedMember {
+  name: string;
+  observedRole: string;
+  lagBytes: number | null;
+  replayLagBytes: number | null;
+  syncState: string;
+}
+
+export interface CheckedCluster {
+  cluster: string;
+  group: number | null;
+  takenAt: string;
+  dcsRevision: string;
+  status: CheckStatus;
+  leader: string | null;
+  members: CheckedMember[];
+  verify: VerifyMode;
+  /** How many times it was read; more than once when there were findings, to see what persists. */
+  readings: number;
+  /** Worst first. */
+  findings: Finding[];
+  consequences: { finding: Finding; of: string }[];
+  /** Found, and gone in a later reading; or not seen before the last one, when there were enough. */
+  transient: Finding[];
+  /** What could not be looked for. */
+  unknown: Unlooked[];
+  /** Why the status is unknown although no finding is: what --require asks for is missing. */
+  lacking: string | null;
+}
+
+export interface CheckDocument {
+  schemaVersion: 1;
+  status: CheckStatus;
+  exit: number;
+  clusters: CheckedCluster[];
+}
+
+/** What the user made of the catalogue's severities. */
+export interface Overrides {
+  only: readonly string[];
+  ignore: readonly string[];
+  warn: readonly string[];
+  critical: readonly string[];
+  /** What could not be looked for without a database login counts as unknown. */
+  requireSql: boolean;
+}
+
+export function isWanted(code: string, { only, ignore }: Overrides): boolean {
+  return (only.length === 0 || only.includes(code)) && !ignore.includes(code);
+}
+
+/** Severities as the user wants them. */
+export function overridden(looked: Looked, { warn, critical }: Overrides): Looked {
+  const severityOf = ({ code, severity }: Finding): Severity =>
+    critical.includes(code) ? 'critical' : warn.includes(code) ? 'warning' : severity;
+  const change = (finding: Finding): Finding => ({ ...finding, severity: severityOf(finding) });
+  return {
+    findings: worstFirst(looked.findings.map(change)),
+    consequences: looked.consequences.map(({ finding, of }) => ({ finding: change(finding), of })),
+    unlooked: looked.unlooked,
+  };
+}
+
+function isTrouble({ severity }: Finding): boolean {
+  return severity !== 'info';
+}
+
+/** The same finding in two readings: its code, about the same members. */
+export function isSameFinding(a: Finding, b: Finding): boolean {
+  return a.code === b.code && [...a.members].sort().join() === [...b.members].sort().join();
+}
+
+/** Found by comparing readings, so never in the first. */
+const PROVEN_BY_TIME = new Set(['logical_walsender_stuck']);
+
+/** Whether all that the last reading found has been said in so many readings on end. */
+export function hasPersisted(readings: readonly Looked[], times: number): boolean {
+  const recent = readings.slice(-times);
+  const everyTime = (finding: Finding) =>
+    recent.length === times &&
+    recent.every((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
+  const found = readings.at(-1)?.findings ?? [];
+  return found.every((finding) => needsNoProof(finding) || everyTime(finding));
+}
+
+function needsNoProof(finding: Finding): boolean {
+  return !isTrouble(finding) || PROVEN_BY_TIME.has(finding.code);
+}
+
+/**
+ * What the last of several readings says, but for what no reading before it said; `transient` is the rest of
+ * what was found. The readings have to go on until `hasPersisted`, or to their limit.
+ */
+export function persisting(readings: readonly Looked[]): { looked: Looked; transient: Finding[] } {
+  const last = readings.at(-1) ?? { findings: [], consequences: [], unlooked: [] };
+  const earlier = readings.slice(0, -1);
+  const isHeld = (finding: Finding) =>
+    earlier.length === 0 ||
+    needsNoProof(finding) ||
+    earlier.some((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
+  const findings = last.findings.filter(isHeld);
+  const held = last.consequences.filter(({ finding }) => isHeld(finding));
+  // What explained it was seen but once: then it stands for itself.
+  const isExplained = ({ of }: { of: string }) =>
+    [...findings, ...held.map(({ finding }) => finding)].some(({ code }) => code === of);
+  const alone = held.filter((one) => !isExplained(one)).map(({ finding }) => finding);
+  const looked = {
+    ...last,
+    findings: worstFirst([...findings, ...alone]),
+    consequences: held.filter(isExplained),
+  };
+  const said = saidIn(looked);
+  const transient = new Map<string, Finding>();
+  for (const finding of readings.flatMap(saidIn).filter(isTrouble)) {
+    if (said.some((other) => isSameFinding(other, finding))) continue;
+    transient.set(`${finding.code} ${finding.members.join()}`, finding);
+  }
+  return { looked, transient: [...transient.values()] };
+}
+
+function saidIn({ findings, consequences }: Looked): Finding[] {
+  return [...findings, ...consequences.map(({ finding }) => finding)];
+}
+
+export function checkedCluster(
+  view: View,
+  looked: Looked,
+  transient: Finding[],
+  readings: number,
+  overrides: Overrides,
+): CheckedCluster {
+  const { cluster, takenAt, verify } = view.snapshot;
+  const lacking = overrides.requireSql ? lackingSql(looked.unlooked) : null;
+  const worst = statusOf(looked.findings);
+  return {
+    cluster: cluster.scope,
+    group: cluster.group,
+    takenAt,
+    dcsRevision: cluster.revision,
+    status: lacking === null ? worst : worse(worst, 'unknown'),
+    leader: cluster.leaderName,
+    members: view.members
+      .filter(({ member }) => member !== null)
+      .map(({ name, observed, lagBytes, replayLagBytes, syncState }) => ({
+        name,
+        observedRole: observed,
+        lagBytes,
+        replayLagBytes,
+        syncState,
+      })),
+    verify,
+    readings,
+    findings: looked.findings,
+    consequences: looked.consequences,
+    transient,
+    unknown: looked.unlooked,
+    lacking,
+  };
+}
+
+/** What --require sql misses, in one sentence; null when SQL was there wherever it is needed. */
+function lackingSql(unlooked: readonly Unlooked[]): string | null {
+  const without = unlooked.filter(({ needs }) => needs.startsWith('SQL'));
+  if (without.length === 0) return null;
+  const why = [...new Set(without.map(({ reason }) => reason))].join('; ');
+  return `--require sql: ${without.length} finding(s) could not be looked for (${why})`;
+}
+
+export function checkDocument(clusters: CheckedCluster[]): CheckDocument {
+  const status = clusters.map((one) => one.status).reduce<CheckStatus>(worse, 'ok');
+  return { schemaVersion: 1, status, exit: CHECK_EXITS[status], clusters };
+}
+
+const RANK: readonly CheckStatus[] = ['critical', 'unknown', 'warning', 'ok'];
+
+function worse(a: CheckStatus, b: CheckStatus): CheckStatus {
+  return RANK.indexOf(a) <= RANK.indexOf(b) ? a : b;
+}
+
+function statusOf(found: readonly Finding[]): CheckStatus {
+  const worst = SEVERITIES.find((severity) => found.some((one) => one.severity === severity));
+  return worst === undefined || worst === 'info' ? 'ok' : worst;
+}

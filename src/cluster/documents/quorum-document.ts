@@ -1,0 +1,143 @@
+/** `patctl quorum`: who would take over, with which votes, and what the cluster survives. */
+import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
+import type { Snapshot, SyncMode } from '../model/model.js';
+import { race, type Vote } from '../votes/race.js';
+import { viewOf } from '../roles/view.js';
+import { leaderGate, type GateMember, type GateResult } from '../votes/step-down.js';
+import { survivable, type Survivable } from '../votes/fault-tolerance.js';
+import { voteInput } from '../votes/vote-facts.js';
+import {
+  quorumActive,
+  syncActive,
+  voterNames,
+  type Outcome,
+  type VoteInput,
+} from '../votes/vote-rules.js';
+import { plural } from '../model/words.js';
+import { leaderStateOf, type LeaderState } from '../preflight/plan-facts.js';
+
+export interface QuorumMember {
+  name: string;
+  /** One of /sync's standbys. */
+  voter: boolean;
+  /** May it win the race if the leader vanished now? */
+  mayWin: Outcome;
+  /** Sure votes, its own among them; 0 of 0 where none are wanted. */
+  counted: number;
+  /** Sure ones, and those of which nothing is known. */
+  possible: number;
+  needed: number;
+  votes: Vote[];
+  /** Why not, or why not surely; empty when it may win. */
+  reasons: string[];
+  /** If it took over from a leader that vanished now. */
+  dataLoss: LossView;
+}
+
+export interface LossView {
+  verdict: Loss;
+  words: string;
+  because: string;
+}
+
+export interface GateView {
+  /** null: nobody is named. */
+  candidate: string | null;
+  passes: Outcome;
+  healthy: string[];
+  needed: number;
+  members: GateMember[];
+  reasons: string[];
+  /** Patroni 4.0.5 refuses because of patroni#3307. */
+  refusedByBug405: boolean;
+}
+
+export interface QuorumDocument {
+  schemaVersion: 1;
+  takenAt: string;
+  cluster: string;
+  group: number | null;
+  leader: string | null;
+  leaderState: LeaderState;
+  mode: SyncMode;
+  paused: boolean;
+  standbyCluster: boolean;
+  /** null: synchronous mode is off, or /sync is empty. */
+  sync: { leader: string; voters: string[]; quorum: number } | null;
+  members: QuorumMember[];
+  /** Whether the leader lets itself be demoted in a switchover; null: nobody leads. */
+  gate: { unnamed: GateView; named: GateView[] } | null;
+  survives: Survivable;
+  /** If the leader vanished now and whoever may win took over. */
+  dataLoss: LossView;
+}
+
+export function quorumDocument(snapshot: Snapshot): QuorumDocument {
+  const { cluster } = snapshot;
+  const input = voteInput(snapshot);
+  const others = input.nodes.map(({ name }) => name).filter((name) => name !== input.leader);
+  const syncLeader = syncActive(input) ? input.syncLeader : null;
+  return {
+    schemaVersion: 1,
+    takenAt: snapshot.takenAt,
+    cluster: cluster.scope,
+    group: cluster.group,
+    leader: cluster.leaderName,
+    leaderState: leaderStateOf(viewOf(snapshot)),
+    mode: input.mode,
+    paused: input.paused,
+    standbyCluster: input.standbyCluster,
+    sync: syncLeader === null ? null : syncPart(input, syncLeader),
+    members: race(input).map((result) => ({
+      ...result,
+      voter: voterNames(input).some((name) => name.toLowerCase() === result.name.toLowerCase()),
+      dataLoss: lossIfGone(input, result.name),
+    })),
+    gate:
+      input.leader === null
+        ? null
+        : { unnamed: gateView(input, null), named: others.map((name) => gateView(input, name)) },
+    survives: survivable(input),
+    dataLoss: lossIfGone(input, null),
+  };
+}
+
+function syncPart(input: VoteInput, leader: string): QuorumDocument['sync'] {
+  return { leader, voters: voterNames(input), quorum: quorumActive(input) ? input.quorum : 0 };
+}
+
+function lossIfGone(input: VoteInput, candidate: string | null): LossView {
+  const { loss, sentence, because } = dataLossVerdict(input, candidate, { leaderAlive: false });
+  return { verdict: loss, words: sentence, because };
+}
+
+function gateView(input: VoteInput, candidate: string | null): GateView {
+  const gate: GateResult = leaderGate(input, { candidate, action: 'switchover' });
+  const { passes, healthy, needed, members, reasons, refusedByBug405 } = gate;
+  return { candidate, passes, healthy, needed, members, reasons, refusedByBug405 };
+}
+
+/** For `status`: what more may be lost, and one line that says so and how the votes stand. */
+export function survival(snapshot: Snapshot): { survives: Survivable; words: string } {
+  const input = voteInput(snapshot);
+  const survives = survivable(input);
+  return { survives, words: `${votersInWords(input)}; ${survivesInWords(input, survives)}` };
+}
+
+function votersInWords(input: VoteInput): string {
+  if (input.standbyCluster) return 'standby cluster, no votes';
+  if (input.mode === 'off') return 'asynchronous, no votes';
+  if (!syncActive(input)) return `synchronous mode ${input.mode}, but /sync is empty`;
+  const names = voterNames(input).join(',') || 'nobody';
+  return quorumActive(input) ? `quorum ${input.quorum} of voters ${names}` : `synchronous ${names}`;
+}
+
+function survivesInWords(input: VoteInput, { leaderLoss, atLeast, atMost }: Survivable): string {
+  const lost = input.leader === null ? 'with nobody leading' : 'if the leader is lost';
+  if (leaderLoss === 'no') return `nobody can take over ${lost}`;
+  if (leaderLoss === 'unknown') return `whether anybody can take over ${lost} is not known`;
+  const word = quorumActive(input) ? 'voter' : 'member';
+  const more = atLeast === atMost ? plural(atLeast, word) : `${atLeast} to ${atMost} ${word}s`;
+  const leader = input.leader === null ? 'survives losing' : 'survives losing the leader and';
+  return `${leader} ${more} more`;
+}

@@ -1,0 +1,573 @@
+/** The list of everything `check` looks for: one row a finding. A new one is a function, a row here, and its page. */
+import type { Finding, Severity } from '../model/model.js';
+import type { View } from '../roles/view.js';
+import * as commits from './commits.js';
+import * as leadership from './leadership.js';
+import type { Limits } from './limits.js';
+import * as operations from './operations.js';
+import * as quorum from './quorum-risk.js';
+import * as replication from './streaming.js';
+import * as settings from './configuration.js';
+import * as slots from './replication-slots.js';
+import * as switchover from './switchover-readiness.js';
+import * as sync from './synchronous.js';
+
+export type Group =
+  | 'Leadership'
+  | 'Synchronous replication'
+  | 'Replication'
+  | 'Switchover'
+  | 'Operations'
+  | 'Expectations';
+
+/** Whose word a finding needs: without it the finding is unknown, not absent. */
+export type Need =
+  | 'DCS'
+  | 'REST or SQL'
+  | 'REST'
+  | 'SQL on the leader'
+  | 'SQL on every member'
+  | 'TLS'
+  | '--probe-rest';
+
+export interface Check {
+  code: string;
+  group: Group;
+  /** Default severities, worst first. */
+  severity: readonly Severity[];
+  needs: Need;
+  title: string;
+  /** Codes of which it is a consequence: where one of them is found, this one is not told apart. */
+  follows?: readonly string[];
+  /** Also looked for by list and status: it makes a claim false. */
+  claim?: true;
+  find(view: View, limits: Limits): Finding[];
+  /** Members of which it could not be told although the witness spoke, and why. */
+  untold?: { reason: string; members(view: View, limits: Limits): string[] };
+}
+
+const LEADERSHIP: Check[] = [
+  {
+    code: 'two_primaries',
+    group: 'Leadership',
+    severity: ['critical', 'unknown'],
+    needs: 'REST or SQL',
+    title: 'two PostgreSQL servers are out of recovery',
+    claim: true,
+    find: leadership.twoPrimaries,
+  },
+  {
+    code: 'primary_without_lock',
+    group: 'Leadership',
+    severity: ['critical', 'info'],
+    needs: 'REST or SQL',
+    title: 'a primary does not hold the leader key',
+    follows: ['two_primaries'],
+    claim: true,
+    find: leadership.primaryWithoutLock,
+  },
+  {
+    code: 'no_leader',
+    group: 'Leadership',
+    severity: ['critical', 'unknown'],
+    needs: 'REST or SQL',
+    title: 'no leader key and no primary',
+    claim: true,
+    find: leadership.noLeader,
+  },
+  {
+    code: 'lock_without_primary',
+    group: 'Leadership',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: 'the owner of the leader key is no primary',
+    claim: true,
+    find: leadership.lockWithoutPrimary,
+  },
+  {
+    code: 'leader_unreachable',
+    group: 'Leadership',
+    severity: ['critical', 'warning'],
+    needs: 'REST or SQL',
+    title: 'the owner of the leader key answers nobody',
+    claim: true,
+    find: leadership.leaderUnreachable,
+  },
+  {
+    code: 'timeline_fork',
+    group: 'Leadership',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: "a member has WAL that is not in the leader's history",
+    find: replication.timelineFork,
+  },
+  {
+    code: 'timeline_behind',
+    group: 'Leadership',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'a member is on an older timeline than the leader',
+    follows: ['timeline_fork', 'slot_lost', 'wal_gone'],
+    find: replication.timelineBehind,
+  },
+  {
+    code: 'failsafe_active',
+    group: 'Leadership',
+    severity: ['warning'],
+    needs: 'REST',
+    title: 'failsafe mode keeps a primary alive without the DCS',
+    claim: true,
+    find: leadership.failsafeActive,
+  },
+];
+
+const SYNC: Check[] = [
+  {
+    code: 'sync_role_mismatch',
+    group: 'Synchronous replication',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: '/sync claims a standby that PostgreSQL does not wait for',
+    follows: ['sync_names_overridden'],
+    claim: true,
+    find: sync.syncRoleMismatch,
+  },
+  {
+    code: 'sync_leader_stale',
+    group: 'Synchronous replication',
+    severity: ['critical'],
+    needs: 'DCS',
+    title: '/sync was written for another leader',
+    claim: true,
+    find: sync.syncLeaderStale,
+  },
+  {
+    code: 'sync_names_overridden',
+    group: 'Synchronous replication',
+    severity: ['critical', 'warning'],
+    needs: 'SQL on the leader',
+    title: 'synchronous_standby_names comes from elsewhere than Patroni',
+    claim: true,
+    find: sync.syncNamesOverridden,
+  },
+  {
+    code: 'sync_empty',
+    group: 'Synchronous replication',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: 'synchronous_mode is on, replicas stream, and /sync lists none',
+    follows: ['sync_names_overridden'],
+    claim: true,
+    find: sync.syncEmpty,
+  },
+  {
+    code: 'sync_unclaimed',
+    group: 'Synchronous replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'PostgreSQL waits for a standby that /sync does not list',
+    follows: ['sync_names_overridden'],
+    claim: true,
+    find: sync.syncUnclaimed,
+  },
+  {
+    code: 'sync_names_differ',
+    group: 'Synchronous replication',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: 'synchronous_standby_names is not what /sync promises',
+    follows: ['sync_names_overridden', 'sync_role_mismatch', 'sync_leader_stale'],
+    find: sync.syncNamesDiffer,
+  },
+  {
+    code: 'commits_blocked',
+    group: 'Synchronous replication',
+    severity: ['critical', 'unknown'],
+    needs: 'SQL on the leader',
+    title: 'commits wait: fewer synchronous standbys answer than PostgreSQL waits for',
+    claim: true,
+    find: (view) => {
+      const bySql = commits.commitsBlocked(view);
+      return bySql.length > 0 ? bySql : commits.commitsBlockedOverRest(view);
+    },
+  },
+  {
+    code: 'quorum_lost',
+    group: 'Synchronous replication',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: 'nobody could win the vote if the leader were lost',
+    follows: ['sync_leader_stale', 'sync_names_overridden', 'two_primaries'],
+    find: quorum.quorumLost,
+  },
+  {
+    code: 'quorum_at_risk',
+    group: 'Synchronous replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'one more voter lost, and nobody could win the vote',
+    find: quorum.quorumAtRisk,
+  },
+  {
+    code: 'duplicate_application_name',
+    group: 'Synchronous replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'two walsenders bear one name',
+    claim: true,
+    find: sync.duplicateApplicationName,
+  },
+  {
+    code: 'sync_in_standby_cluster',
+    group: 'Synchronous replication',
+    severity: ['info'],
+    needs: 'DCS',
+    title: 'synchronous_mode is on in a standby cluster, where it has no effect',
+    claim: true,
+    find: sync.syncInStandbyCluster,
+  },
+];
+
+const REPLICATION: Check[] = [
+  {
+    code: 'slot_lost',
+    group: 'Replication',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: "a member's slot no longer keeps the WAL that the member needs",
+    claim: true,
+    find: slots.slotLost,
+  },
+  {
+    code: 'wal_gone',
+    group: 'Replication',
+    severity: ['critical'],
+    needs: 'SQL on the leader',
+    title: 'a member needs WAL that its upstream has recycled',
+    follows: ['slot_lost'],
+    find: slots.walGone,
+  },
+  {
+    code: 'not_streaming',
+    group: 'Replication',
+    severity: ['critical', 'warning'],
+    needs: 'REST or SQL',
+    title: 'a replica, or a standby cluster, is fed by nobody',
+    follows: ['slot_lost', 'wal_gone', 'timeline_fork'],
+    claim: true,
+    find: replication.notStreaming,
+  },
+  {
+    code: 'slot_missing',
+    group: 'Replication',
+    severity: ['critical'],
+    needs: 'SQL on the leader',
+    title: "a member's replication slot does not exist",
+    follows: ['slot_lost'],
+    find: slots.slotMissing,
+  },
+  {
+    code: 'wrong_upstream',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'a replica streams from another member than it should',
+    claim: true,
+    find: replication.wrongUpstream,
+  },
+  {
+    code: 'catching_up',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'a replica is further behind than --max-lag',
+    find: replication.catchingUp,
+  },
+  {
+    code: 'replay_paused',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'a replica receives WAL and does not replay it',
+    find: replication.replayPaused,
+  },
+  {
+    code: 'replay_behind',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'REST or SQL',
+    title: 'a replica has received far more than it has replayed',
+    follows: ['replay_paused'],
+    find: replication.replayBehind,
+  },
+  {
+    code: 'slot_unreserved',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: "a member's slot exists and keeps no WAL",
+    follows: ['slot_lost'],
+    find: slots.slotUnreserved,
+  },
+  {
+    code: 'slot_inactive_retains_wal',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'SQL on every member',
+    title: 'a slot that nobody uses keeps much WAL',
+    find: slots.slotInactiveRetainsWal,
+  },
+  {
+    code: 'archiving_failing',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: 'WAL is not archived: the last attempt failed, or files pile up',
+    find: slots.archivingFailing,
+  },
+  {
+    code: 'walsenders_exhausted',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: 'max_wal_senders has no room for one more',
+    find: slots.walsendersExhausted,
+  },
+  {
+    code: 'slots_exhausted',
+    group: 'Replication',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: 'max_replication_slots has no room for one more',
+    find: slots.slotsExhausted,
+  },
+  {
+    code: 'reinit_needed',
+    group: 'Replication',
+    severity: ['info'],
+    needs: 'REST or SQL',
+    title: 'a member cannot return by itself',
+    find: slots.reinitNeeded,
+  },
+];
+
+const SWITCHOVER: Check[] = [
+  {
+    code: 'logical_walsender_stuck',
+    group: 'Switchover',
+    severity: ['critical', 'warning'],
+    needs: 'SQL on the leader',
+    title: 'a logical client confirms nothing: a demotion would hang on it',
+    find: switchover.logicalWalsenderStuck,
+  },
+  {
+    code: 'no_failover_candidate',
+    group: 'Switchover',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: 'every other member is excluded from taking over',
+    follows: ['sync_empty', 'sync_names_overridden', 'sync_leader_stale', 'two_primaries'],
+    find: quorum.noFailoverCandidate,
+  },
+  {
+    code: 'stale_failover_key',
+    group: 'Switchover',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'a request for a switchover lies in the DCS and is not carried out',
+    find: switchover.staleFailoverKey,
+  },
+  {
+    code: 'patroni_bug_quorum_switchover',
+    group: 'Switchover',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'Patroni 4.0.5 in quorum mode refuses a named candidate',
+    find: switchover.patroniBugQuorumSwitchover,
+  },
+  {
+    code: 'scheduled_action',
+    group: 'Switchover',
+    severity: ['warning', 'info'],
+    needs: 'DCS',
+    title: 'a switchover or restart is scheduled, or its time has passed',
+    find: switchover.scheduledAction,
+  },
+  {
+    code: 'logical_walsender_present',
+    group: 'Switchover',
+    severity: ['info'],
+    needs: 'SQL on the leader',
+    title: 'logical clients that a clean shutdown waits for',
+    find: switchover.logicalWalsenderPresent,
+  },
+  {
+    code: 'stop_timeout_unset',
+    group: 'Switchover',
+    severity: ['info'],
+    needs: 'SQL on the leader',
+    title: 'primary_stop_timeout is unset where logical clients are, or has no effect',
+    find: switchover.stopTimeoutUnset,
+  },
+];
+
+const OPERATIONS: Check[] = [
+  {
+    code: 'paused_too_long',
+    group: 'Operations',
+    severity: ['critical', 'unknown'],
+    needs: 'DCS',
+    title: 'maintenance mode is on for longer than --max-pause',
+    find: operations.pausedTooLong,
+  },
+  {
+    code: 'paused',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'maintenance mode is on',
+    follows: ['paused_too_long'],
+    find: operations.paused,
+  },
+  {
+    code: 'member_misidentified',
+    group: 'Operations',
+    severity: ['critical'],
+    needs: 'REST',
+    title: "a member's api_url is answered by another",
+    claim: true,
+    find: leadership.memberMisidentified,
+  },
+  {
+    code: 'member_missing',
+    group: 'Operations',
+    severity: ['critical'],
+    needs: 'DCS',
+    title: 'an expected member has no key in the DCS',
+    find: operations.memberMissing,
+  },
+  {
+    code: 'member_state',
+    group: 'Operations',
+    severity: ['critical'],
+    needs: 'DCS',
+    title: 'a member is stopped, crashed, failed to start, or is created for too long',
+    find: operations.memberState,
+    untold: {
+      reason:
+        'a replica is being created, and nothing tells since when: no base backup to it is seen',
+      members: operations.creatingUntold,
+    },
+  },
+  {
+    code: 'member_unreachable',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'REST',
+    title: 'a member does not answer',
+    follows: ['leader_unreachable'],
+    claim: true,
+    find: leadership.memberUnreachable,
+  },
+  {
+    code: 'dcs_unreadable',
+    group: 'Operations',
+    severity: ['unknown', 'warning'],
+    needs: 'DCS',
+    title: 'a key holds something else than Patroni writes',
+    find: operations.dcsUnreadable,
+  },
+  {
+    code: 'member_refuses',
+    group: 'Operations',
+    severity: ['unknown'],
+    needs: 'DCS',
+    title: 'a member is there and refuses to be asked',
+    find: leadership.memberRefuses,
+  },
+  {
+    code: 'pending_restart',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'a setting waits for a restart',
+    find: operations.pendingRestart,
+  },
+  {
+    code: 'config_timing',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'ttl is less than loop_wait + 2 * retry_timeout',
+    find: settings.configTiming,
+  },
+  {
+    code: 'config_unknown_key',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'the dynamic configuration has a key that Patroni does not know',
+    find: settings.configUnknownKey,
+  },
+  {
+    code: 'cert_expiring',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'TLS',
+    title: 'a TLS certificate ends soon',
+    find: operations.certExpiring,
+  },
+  {
+    code: 'version_mixed',
+    group: 'Operations',
+    severity: ['warning', 'info'],
+    needs: 'DCS',
+    title: 'members run different versions',
+    find: operations.versionMixed,
+  },
+  {
+    code: 'config_drift',
+    group: 'Operations',
+    severity: ['info'],
+    needs: 'SQL on every member',
+    title: 'a parameter of the dynamic configuration is not in force',
+    find: settings.configDrift,
+  },
+  {
+    code: 'rewind_impossible',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'SQL on the leader',
+    title: 'a former primary could not be rewound',
+    find: settings.rewindImpossible,
+  },
+  {
+    code: 'rest_unprotected',
+    group: 'Operations',
+    severity: ['info'],
+    needs: '--probe-rest',
+    title: 'anybody may change the cluster over REST',
+    find: settings.restUnprotected,
+  },
+];
+
+const EXPECTATIONS: Check[] = [
+  {
+    code: 'expectation_failed',
+    group: 'Expectations',
+    severity: ['critical'],
+    needs: 'DCS',
+    title: 'the cluster is not what --expect FILE says',
+    // Found by src/cluster/findings/expectations.ts, which has the file.
+    find: () => [],
+  },
+];
+
+export const CATALOGUE: readonly Check[] = [
+  ...LEADERSHIP,
+  ...SYNC,
+  ...REPLICATION,
+  ...SWITCHOVER,
+  ...OPERATIONS,
+  ...EXPECTATIONS,
+];

@@ -1,0 +1,124 @@
+/** Runs the catalogue over a snapshot: what is found, what follows from it, and what nobody could tell. */
+import type { Finding, Severity } from '../model/model.js';
+import type { MemberView, View } from '../roles/view.js';
+import { CATALOGUE, type Check, type Need } from './catalogue.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { silence } from './evidence.js';
+
+export const SEVERITIES: readonly Severity[] = ['critical', 'unknown', 'warning', 'info'];
+
+export function worstFirst(found: readonly Finding[]): Finding[] {
+  return [...found].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** What makes a claim of the DCS false, worst first; none when --verify off left nothing to compare. */
+export function findings(view: View): Finding[] {
+  if (view.snapshot.verify === 'off') return [];
+  const claims = CATALOGUE.filter(({ claim }) => claim === true);
+  return worstFirst(claims.flatMap((check) => check.find(view, DEFAULT_LIMITS)));
+}
+
+/** A finding that could not be looked for, and why. */
+export interface Unlooked {
+  code: string;
+  needs: Need;
+  /** Members whose word is missing; empty: nobody was asked. */
+  members: string[];
+  reason: string;
+}
+
+export interface Looked {
+  /** Worst first. */
+  findings: Finding[];
+  /** Findings that only say again what the code in `of` says. */
+  consequences: { finding: Finding; of: string }[];
+  unlooked: Unlooked[];
+}
+
+/** Everything in the catalogue, of which `wanted` says yes. */
+export function look(view: View, limits: Limits, wanted: (code: string) => boolean): Looked {
+  const checks = CATALOGUE.filter(({ code }) => wanted(code));
+  const all = checks.flatMap((check) => check.find(view, limits));
+  // A cause counts even where only the consequence was asked for, but then it must not hide it.
+  const judged = all.map((finding) => ({ finding, of: causeOf(finding, all) }));
+  return {
+    findings: worstFirst(judged.filter(({ of }) => of === null).map(({ finding }) => finding)),
+    consequences: judged.flatMap(({ finding, of }) => (of === null ? [] : [{ finding, of }])),
+    unlooked: checks
+      .filter((check) => !isFoundAnyway(check, all))
+      .flatMap((check) => unlooked(check, view, limits)),
+  };
+}
+
+/** Found by another witness than the one it needs: about the leader there is no more to learn. */
+function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean {
+  return needs === 'SQL on the leader' && all.some((finding) => finding.code === code);
+}
+
+/** The code of a finding that explains this one: no less severe, and about the same members or the cluster. */
+function causeOf(finding: Finding, all: readonly Finding[]): string | null {
+  const follows = CATALOGUE.find(({ code }) => code === finding.code)?.follows ?? [];
+  const cause = all.find(
+    (other) =>
+      follows.includes(other.code) &&
+      SEVERITIES.indexOf(other.severity) <= SEVERITIES.indexOf(finding.severity) &&
+      concernsSame(other, finding),
+  );
+  return cause?.code ?? null;
+}
+
+/** A cause at the leader concerns everybody that a consequence about the cluster or its standbys names. */
+function concernsSame(cause: Finding, consequence: Finding): boolean {
+  if (cause.members.length === 0 || consequence.members.length === 0) return true;
+  if (cause.code === 'sync_names_overridden') return true;
+  return cause.members.some((name) => consequence.members.includes(name));
+}
+
+// ---------------------------------------------------------------- what nobody could tell
+
+function unlooked({ code, needs, untold }: Check, view: View, limits: Limits): Unlooked[] {
+  const missing = missingWitness(needs, view);
+  if (missing !== null) return [{ code, needs, ...missing }];
+  const members = untold?.members(view, limits) ?? [];
+  if (untold === undefined || members.length === 0) return [];
+  return [{ code, needs, members, reason: untold.reason }];
+}
+
+function missingWitness(needs: Need, view: View): { members: string[]; reason: string } | null {
+  const here = view.members.filter(({ member }) => member !== null);
+  switch (needs) {
+    case 'DCS':
+      return null;
+    case 'REST or SQL':
+      return silentOnes(here.filter(({ witness }) => witness === null));
+    case 'REST':
+      // One that was asked and is silent is what these findings are about.
+      return silentOnes(here.filter(({ rest }) => !rest.ok && rest.kind === 'off'));
+    case 'SQL on the leader':
+      if (view.leader === null) return { members: [], reason: 'there is no leader to ask' };
+      return silentOnes([view.leader].filter(({ sql }) => !sql.ok));
+    case 'SQL on every member':
+      return silentOnes(here.filter(({ sql }) => !sql.ok));
+    case '--probe-rest':
+      return view.snapshot.openRest === undefined
+        ? { members: [], reason: 'not tried without --probe-rest' }
+        : null;
+    case 'TLS':
+      return view.snapshot.certificates === undefined
+        ? { members: [], reason: 'certificates were not looked at' }
+        : null;
+  }
+}
+
+function silentOnes(silent: MemberView[]): { members: string[]; reason: string } | null {
+  const [first] = silent;
+  if (first === undefined) return null;
+  return { members: silent.map(({ name }) => name), reason: why(first) };
+}
+
+function why(one: MemberView): string {
+  const said = silence(one);
+  const isRestFine = one.rest.ok || one.rest.kind === 'off';
+  if (isRestFine && !one.sql.ok && one.sql.kind === 'off') return 'no database login';
+  return said === 'not asked' ? 'not asked' : `${one.name}: ${said}`;
+}

@@ -1,0 +1,251 @@
+/** Who leads: the key in the DCS against who is seen out of recovery. */
+import type { Finding } from '../model/model.js';
+import type { MemberView, View } from '../roles/view.js';
+import type { Limits } from './limits.js';
+import { leaderKeySays, list, roleSeen, silence, silentWitnesses } from './evidence.js';
+
+export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (primaries.length >= 2) {
+    const strangers = primaries.filter(({ name }) => name !== cluster.leaderName);
+    const gone = strangers.filter(({ departed }) => departed !== null);
+    return [
+      {
+        code: 'two_primaries',
+        severity: 'critical',
+        members: primaries.map(({ name }) => name),
+        message:
+          `${list(primaries.map(({ name }) => name))} are both primaries and accept writes` +
+          (gone.length > 0
+            ? `; ${list(gone.map(({ name }) => name))} is in the DCS no longer`
+            : ''),
+        evidence: [leaderKeySays(cluster), ...primaries.map(roleSeen)],
+        next: `fence or stop PostgreSQL on ${list(strangers.map(({ name }) => name))}; what was written there is on no other member`,
+      },
+    ];
+  }
+  return members.filter(mayBeAPrimary).map((view) => ({
+    code: 'two_primaries',
+    severity: 'unknown',
+    members: [view.name],
+    message: `${view.name} left the DCS, but PostgreSQL still answers at ${address(view)}: it may be a second primary`,
+    evidence: [
+      leaderKeySays(cluster),
+      { witness: 'SQL', subject: view.name, said: `${address(view)} speaks PostgreSQL's protocol` },
+      { witness: 'REST', subject: view.name, said: silence(view) },
+    ],
+    next: 'give a database login (-U, PGUSER, or postgresql.authentication in -c FILE) so that it can be asked, or look at that host',
+  }));
+}
+
+/** A departed member whose PostgreSQL lives but could not be asked for its role. */
+function mayBeAPrimary({ departed, witness, observed }: MemberView): boolean {
+  return departed?.listening === true && (witness === null || observed === 'not running');
+}
+
+function address({ departed }: MemberView): string {
+  return `${departed?.host ?? '?'}:${departed?.port ?? '?'}`;
+}
+
+export function primaryWithoutLock({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  const failsafe = members.some(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
+  return primaries
+    .filter(({ name }) => name !== cluster.leaderName)
+    .map((view) => ({
+      code: 'primary_without_lock',
+      severity: failsafe && primaries.length === 1 ? 'info' : 'critical',
+      members: [view.name],
+      message:
+        `${view.name} is a primary, but the leader key ` +
+        (cluster.leaderName === null ? 'does not exist' : `is held by ${cluster.leaderName}`) +
+        (failsafe ? ' (failsafe mode is active)' : ''),
+      evidence: [leaderKeySays(cluster), roleSeen(view)],
+      next: failsafe
+        ? 'bring the DCS back; failsafe mode keeps this primary alive meanwhile'
+        : `see whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
+    }));
+}
+
+export function noLeader({ primaries, snapshot, members }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (cluster.leaderName !== null || primaries.length > 0) return [];
+  const untold = members.filter(
+    ({ member, observed }) => member !== null && observed === 'unknown',
+  );
+  return [
+    {
+      code: 'no_leader',
+      severity: untold.length > 0 ? 'unknown' : 'critical',
+      members: [],
+      message:
+        untold.length > 0
+          ? `no member holds the leader key; whether ${list(untold.map(({ name }) => name))} is a primary all the same nobody could tell`
+          : 'no member holds the leader key, and none is seen to be a primary',
+      evidence: [leaderKeySays(cluster), ...members.map(roleSeen)],
+      next:
+        untold.length > 0
+          ? 'have them asked (--verify auto, a database login) before anything is promoted'
+          : 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes by hand',
+    },
+  ];
+}
+
+export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
+  const { cluster } = snapshot;
+  if (cluster.leaderName === null) return [];
+  if (!leader) {
+    return [
+      {
+        code: 'lock_without_primary',
+        severity: 'critical',
+        members: [cluster.leaderName],
+        message: `the leader key is held by ${cluster.leaderName}, which has no member key`,
+        evidence: [leaderKeySays(cluster)],
+        next: `see whether Patroni runs on ${cluster.leaderName}`,
+      },
+    ];
+  }
+  if (leader.observed !== 'replica' && leader.observed !== 'not running') return [];
+  const state = leader.rest.ok ? leader.rest.value.state : leader.observed;
+  return [
+    {
+      code: 'lock_without_primary',
+      severity: 'critical',
+      members: [leader.name],
+      message: `${leader.name} holds the leader key but is no primary: it is ${leader.observed} (${state})`,
+      evidence: [leaderKeySays(cluster), roleSeen(leader)],
+      next:
+        state === 'stopping'
+          ? 'its shutdown waits for a walsender: patctl status names them, see docs/findings.md'
+          : `look at Patroni's log on ${leader.name}`,
+    },
+  ];
+}
+
+export function leaderUnreachable({ leader, members, snapshot }: View): Finding[] {
+  if (!leader || leader.observed !== 'unreachable') return [];
+  const streaming = members.filter(
+    ({ name, rest }) =>
+      name !== leader.name && rest.ok && rest.value.replicationState === 'streaming',
+  );
+  return [
+    {
+      code: 'leader_unreachable',
+      severity: streaming.length > 0 ? 'warning' : 'critical',
+      members: [leader.name],
+      message:
+        `the leader ${leader.name} answers nobody` +
+        (streaming.length > 0
+          ? `; ${list(streaming.map(({ name }) => name))} still stream`
+          : ' and no replica is seen to stream from it'),
+      evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader)],
+      next: `look at the host of ${leader.name}; without it, patctl quorum shows who could take over`,
+    },
+  ];
+}
+
+export function failsafeActive({ members }: View): Finding[] {
+  const active = members.filter(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
+  if (active.length === 0) return [];
+  return [
+    {
+      code: 'failsafe_active',
+      severity: 'warning',
+      members: active.map(({ name }) => name),
+      message: `failsafe mode is active on ${list(active.map(({ name }) => name))}: the DCS was lost`,
+      evidence: active.map(({ name }) => ({
+        witness: 'REST',
+        subject: name,
+        said: 'failsafe_mode_is_active',
+      })),
+      next: 'bring the DCS back to health',
+    },
+  ];
+}
+
+/** An api_url at which another member, or another cluster, answers. */
+export function memberMisidentified({ members }: View): Finding[] {
+  return members.flatMap(({ name, member, rest }): Finding[] => {
+    if (!member || rest.ok || rest.kind !== 'misidentified') return [];
+    return [
+      {
+        code: 'member_misidentified',
+        severity: 'critical',
+        members: [name],
+        message: `the api_url of ${name} is answered by another: ${rest.reason}`,
+        evidence: [{ witness: 'REST', subject: name, said: rest.reason }],
+        next: `set restapi.connect_address of ${name} to an address that only it has`,
+      },
+    ];
+  });
+}
+
+/**
+ * A member key whose owner's Patroni does not answer; a leader that answers nobody is `leader_unreachable`. Too
+ * few may answer as well because some have no key any more.
+ */
+export function memberUnreachable({ members, leader }: View, { minMembers }: Limits): Finding[] {
+  const here = members.filter(({ member }) => member !== null);
+  const answering = here.filter((one) => !isSilent(one));
+  const silent = here.filter(
+    (one) => isSilent(one) && !(one === leader && one.observed === 'unreachable'),
+  );
+  const found = silent.map((one): Finding => ({
+    code: 'member_unreachable',
+    severity: answering.length < minMembers ? 'critical' : 'warning',
+    members: [one.name],
+    message: `${one.name} does not answer${one.sql.ok ? ', though its PostgreSQL does' : ''}`,
+    evidence: [{ witness: 'REST', subject: one.name, said: silence(one) }],
+    next: `see whether Patroni runs on ${one.name}`,
+  }));
+  // By default one has to answer; where not even one has a key, other findings say so.
+  const isTooFew = minMembers > 1 && answering.length < minMembers;
+  return isTooFew && found.length === 0 ? [tooFew(here, answering.length, minMembers)] : found;
+}
+
+/** Members that answer and tell us nothing: our certificate, CA or login is at fault. */
+export function memberRefuses({ members }: View): Finding[] {
+  const dark = members.filter(
+    (one) => one.member !== null && one.witness === null && !isSilent(one) && isRefused(one),
+  );
+  if (dark.length === 0) return [];
+  const names = dark.map(({ name }) => name);
+  return [
+    {
+      code: 'member_refuses',
+      severity: 'unknown',
+      members: names,
+      message: `nothing that the DCS says of ${list(names)} could be checked`,
+      evidence: dark.flatMap((one) =>
+        silentWitnesses(one).map(({ witness, reason }) => ({
+          witness,
+          subject: one.name,
+          said: reason,
+        })),
+      ),
+      next: 'correct what the refusal names: the CA, our certificate, or the login',
+    },
+  ];
+}
+
+function isRefused({ rest, sql }: MemberView): boolean {
+  return [rest, sql].some((reading) => !reading.ok && ['denied', 'invalid'].includes(reading.kind));
+}
+
+function tooFew(here: MemberView[], answering: number, minMembers: number): Finding {
+  const names = here.length === 0 ? 'none' : list(here.map(({ name }) => name));
+  return {
+    code: 'member_unreachable',
+    severity: 'critical',
+    members: [],
+    message: `${answering} of the ${minMembers} members that are wanted answer`,
+    evidence: [{ witness: 'DCS', subject: '/members', said: names }],
+    next: 'start Patroni where a member is missing, or lower --min-members',
+  };
+}
+
+function isSilent({ rest, observed }: MemberView): boolean {
+  if (rest.ok || rest.kind === 'misidentified') return false;
+  return rest.kind === 'unreachable' || observed === 'unreachable';
+}

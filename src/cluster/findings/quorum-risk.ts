@@ -1,0 +1,76 @@
+/** Who could take over if the leader were lost now, by the vote arithmetic. */
+import type { Finding, Witnessed } from '../model/model.js';
+import { race, type RaceResult } from '../votes/race.js';
+import type { View } from '../roles/view.js';
+import { survivable } from '../votes/fault-tolerance.js';
+import { voteInput } from '../votes/vote-facts.js';
+import { quorumActive, voterNames, type VoteInput } from '../votes/vote-rules.js';
+import { list, syncKeySays } from './evidence.js';
+
+/** As if not paused: a pause is another finding. */
+function inputOf({ snapshot }: View): VoteInput {
+  return { ...voteInput(snapshot), paused: false };
+}
+
+function chances(results: RaceResult[]): Witnessed[] {
+  return results.map(({ name, counted, needed, reasons }) => ({
+    witness: 'REST',
+    subject: name,
+    said: (needed > 0 ? `${counted} of ${needed} votes; ` : '') + (reasons.join('; ') || 'may win'),
+  }));
+}
+
+export function quorumLost(view: View): Finding[] {
+  const input = inputOf(view);
+  if (!quorumActive(input) || input.leader === null) return [];
+  const results = race(input);
+  if (results.some(({ mayWin }) => mayWin !== 'no')) return [];
+  return [
+    {
+      code: 'quorum_lost',
+      severity: 'critical',
+      members: [],
+      message: 'if the leader is lost now, no member can win the vote: nobody would take over',
+      evidence: [syncKeySays(view.snapshot.cluster), ...chances(results)],
+      next:
+        voterNames(input).length > 0
+          ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are gone for good`
+          : `/sync lists no voter: bring a replica back that may be synchronous, and see whether ${input.leader} writes /sync`,
+    },
+  ];
+}
+
+export function quorumAtRisk(view: View): Finding[] {
+  const input = inputOf(view);
+  if (!quorumActive(input) || input.leader === null) return [];
+  const spare = voterNames(input).length - input.quorum - 1;
+  const now = survivable(input);
+  if (spare < 1 || now.leaderLoss !== 'yes' || now.more !== 0) return [];
+  return [
+    {
+      code: 'quorum_at_risk',
+      severity: 'warning',
+      members: [],
+      message: `one more voter lost would leave nobody able to win the vote; /sync allows for ${spare}`,
+      evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
+      next: 'bring the missing voters back; patctl quorum shows the count',
+    },
+  ];
+}
+
+export function noFailoverCandidate(view: View): Finding[] {
+  const input = inputOf(view);
+  if (quorumActive(input) || input.leader === null || input.nodes.length < 2) return [];
+  const results = race(input);
+  if (results.some(({ mayWin }) => mayWin !== 'no')) return [];
+  return [
+    {
+      code: 'no_failover_candidate',
+      severity: 'critical',
+      members: [],
+      message: `nobody could take over if the leader were lost: ${results.map(({ name, reasons }) => `${name} ${reasons.join(', ')}`).join('; ')}`,
+      evidence: chances(results),
+      next: 'remove at least one of the reasons; patctl quorum shows them',
+    },
+  ];
+}

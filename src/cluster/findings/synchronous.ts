@@ -1,0 +1,260 @@
+/** Synchronous replication: what /sync promises against what pg_stat_replication does. */
+import type { Cluster, Finding } from '../model/model.js';
+import { sameName, type MemberView, type View } from '../roles/view.js';
+import { parseSyncNames } from '../model/sync-standby-names.js';
+import { isObject } from '../model/patroni-values.js';
+import { list, rowSeen, rowText, syncKeySays } from './evidence.js';
+
+/** Patroni before 3.3.1 shows /sync of a standby cluster although it has no effect there. */
+function showsSyncInStandbyCluster(cluster: Cluster): boolean {
+  return cluster.members.some(({ version }) => {
+    const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);
+    return major > 0 && (major < 3 || (major === 3 && (minor < 3 || (minor === 3 && patch < 1))));
+  });
+}
+
+function inSyncKey(cluster: Cluster, name: string): boolean {
+  return cluster.sync?.standbys.some((standby) => sameName(standby, name)) ?? false;
+}
+
+/** Whether somebody is shown as synchronous because of /sync. */
+function syncIsClaimed(cluster: Cluster): boolean {
+  const { config } = cluster;
+  if (!config || config.syncMode === 'off') return false;
+  return config.standbyCluster === null || showsSyncInStandbyCluster(cluster);
+}
+
+function syncIsActive(cluster: Cluster): boolean {
+  const { config } = cluster;
+  return config !== null && config.syncMode !== 'off' && config.standbyCluster === null;
+}
+
+export function syncRoleMismatch(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  if (!syncIsClaimed(cluster)) return [];
+  return view.members
+    .filter(({ name, member }) => member !== null && name !== cluster.leaderName)
+    .filter(({ name }) => inSyncKey(cluster, name))
+    .filter(({ syncState }) => ['async', 'potential', 'absent'].includes(syncState))
+    .map((one) => ({
+      code: 'sync_role_mismatch',
+      severity: 'critical',
+      members: [one.name],
+      message: `the DCS says ${one.name} is synchronous, PostgreSQL on ${one.row?.upstream ?? view.leader?.name ?? 'the leader'} says ${one.syncState}`,
+      evidence: [syncKeySays(cluster), rowSeen(one, view)],
+      next: `do not count on ${one.name} having every commit; look at synchronous_standby_names on the primary`,
+    }));
+}
+
+export function syncUnclaimed(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  // What cannot be read may well know it.
+  if (cluster.sync?.unreadable || cluster.config?.unreadable) return [];
+  const standby = cluster.config?.standbyCluster;
+  return view.members
+    .filter(({ member }) => member !== null)
+    .filter(({ syncState }) => syncState === 'sync' || syncState === 'quorum')
+    .filter(({ name }) => !(syncIsActive(cluster) && inSyncKey(cluster, name)))
+    .map((one) => ({
+      code: 'sync_unclaimed',
+      severity: 'warning',
+      members: [one.name],
+      message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, the DCS does not know it`,
+      evidence: [syncKeySays(cluster), rowSeen(one, view)],
+      next: standby
+        ? 'synchronous_standby_names was set by hand in a standby cluster'
+        : 'somebody set synchronous_standby_names by hand; Patroni will not keep commits safe by it',
+    }));
+}
+
+export function syncEmpty(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  if (!syncIsActive(cluster) || cluster.sync?.unreadable) return [];
+  if ((cluster.sync?.standbys.length ?? 0) > 0) return [];
+  const streaming = (view.leaderRows ?? []).filter(
+    (row) => row.state === 'streaming' && canBeSync(view, row.applicationName),
+  );
+  if (streaming.length === 0) return [];
+  return [
+    {
+      code: 'sync_empty',
+      severity: 'critical',
+      members: [],
+      message: `synchronous_mode is on and ${streaming.length} replica(s) stream, but /sync lists none: nobody may take over if the leader dies`,
+      evidence: [
+        syncKeySays(cluster),
+        ...streaming.map((row) => ({
+          witness: row.witness,
+          subject: `${row.upstream} pg_stat_replication`,
+          said: rowText(row),
+        })),
+      ],
+      next: 'see whether synchronous_standby_names is overridden (ALTER SYSTEM, another file); Patroni gives up while it is',
+    },
+  ];
+}
+
+function canBeSync(view: View, applicationName: string): boolean {
+  const one = view.members.find(({ name }) => sameName(name, applicationName));
+  if (!one?.member) return false;
+  const { nosync, nostream, sync_priority: priority } = one.member.tags;
+  return nosync !== true && nostream !== true && priority !== 0;
+}
+
+export function syncLeaderStale(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { sync, leaderName } = cluster;
+  if (!syncIsActive(cluster) || !sync?.leader || leaderName === null) return [];
+  if (sameName(sync.leader, leaderName)) return [];
+  return [
+    {
+      code: 'sync_leader_stale',
+      severity: 'critical',
+      members: [sync.leader],
+      message: `/sync was written for ${sync.leader}, but ${leaderName} is the leader: its standbys are not to be believed`,
+      evidence: [
+        syncKeySays(cluster),
+        { witness: 'DCS', subject: '/leader', said: `held by ${leaderName}` },
+      ],
+      next: `see why Patroni on ${leaderName} does not write /sync (frozen, or cannot reach the DCS)`,
+    },
+  ];
+}
+
+/** The setting in force on the leader comes from elsewhere than the file that Patroni writes. */
+function overridingFile({ leader }: View): { value: string; file: string } | null {
+  if (!leader?.sql.ok) return null;
+  const setting = leader.sql.value.settings['synchronous_standby_names'];
+  const file = setting?.sourcefile ?? null;
+  if (!setting || file === null || /(^|\/)postgresql\.conf$/.test(file)) return null;
+  return { value: setting.value, file };
+}
+
+export function syncNamesOverridden(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const override = overridingFile(view);
+  if (!syncIsActive(cluster) || !view.leader || !override) return namesInConfig(view);
+  const { value, file } = override;
+  const how = file.endsWith('postgresql.auto.conf') ? 'ALTER SYSTEM' : file;
+  return [
+    {
+      code: 'sync_names_overridden',
+      severity: 'critical',
+      members: [view.leader.name],
+      message: `synchronous_standby_names is set by ${how} on ${view.leader.name}, over what Patroni writes: synchronous_mode does not work`,
+      evidence: [
+        {
+          witness: 'SQL',
+          subject: `${view.leader.name} pg_settings`,
+          said: `synchronous_standby_names = '${value}' from ${file}`,
+        },
+        syncKeySays(cluster),
+      ],
+      next: 'ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();',
+    },
+  ];
+}
+
+/** Ignored by Patroni under synchronous_mode, obeyed without: nobody should have to know. */
+function namesInConfig({ snapshot }: View): Finding[] {
+  const postgresql = snapshot.cluster.config?.raw['postgresql'];
+  const parameters = isObject(postgresql) ? postgresql['parameters'] : null;
+  const value = isObject(parameters) ? parameters['synchronous_standby_names'] : undefined;
+  if (typeof value !== 'string' || value.trim() === '') return [];
+  const active = syncIsActive(snapshot.cluster);
+  return [
+    {
+      code: 'sync_names_overridden',
+      severity: 'warning',
+      members: [],
+      message:
+        `the dynamic configuration sets synchronous_standby_names to '${value}': ` +
+        (active
+          ? 'Patroni ignores it while synchronous_mode is on'
+          : 'PostgreSQL obeys it, and Patroni keeps no promise by it'),
+      evidence: [
+        {
+          witness: 'DCS',
+          subject: '/config',
+          said: `postgresql.parameters.synchronous_standby_names = '${value}'`,
+        },
+      ],
+      next: 'patctl edit-config: remove it, and set synchronous_mode if it is wanted',
+    },
+  ];
+}
+
+export function syncNamesDiffer(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { leader } = view;
+  const { sync } = cluster;
+  if (!syncIsActive(cluster) || !sync?.leader || !leader?.sql.ok || overridingFile(view)) return [];
+  const value = leader.sql.value.settings['synchronous_standby_names']?.value;
+  const names = value === undefined ? null : parseSyncNames(value);
+  // Without a standby, a placeholder or '*' is what strict mode waits on.
+  if (value === undefined || names === null || sync.standbys.length === 0) return [];
+  const quorum = cluster.config?.syncMode === 'quorum';
+  const wanted = quorum ? sync.standbys.length - sync.quorum : null;
+  const lower = (all: readonly string[]) => list(all.map((name) => name.toLowerCase()).sort());
+  const sameNames = lower(names.names) === lower(sync.standbys);
+  const sameNumber = wanted === null || names.num === wanted;
+  const sameMethod = names.method === (quorum ? 'any' : 'first');
+  if (sameNames && sameNumber && sameMethod) return [];
+  return [
+    {
+      code: 'sync_names_differ',
+      severity: 'warning',
+      members: [leader.name],
+      message: `PostgreSQL on ${leader.name} waits for '${value}', which is not what /sync promises`,
+      evidence: [
+        {
+          witness: 'SQL',
+          subject: `${leader.name} pg_settings`,
+          said: `synchronous_standby_names = '${value}'`,
+        },
+        syncKeySays(cluster),
+      ],
+      next: `see whether Patroni on ${leader.name} runs its loop, and reload its configuration`,
+    },
+  ];
+}
+
+export function syncInStandbyCluster(view: View): Finding[] {
+  const { cluster } = view.snapshot;
+  const { config, sync } = cluster;
+  if (!config?.standbyCluster || config.syncMode === 'off') return [];
+  return [
+    {
+      code: 'sync_in_standby_cluster',
+      severity: 'info',
+      members: [],
+      message:
+        'synchronous_mode has no effect in a standby cluster' +
+        (sync && sync.standbys.length > 0 ? `; /sync still lists ${list(sync.standbys)}` : ''),
+      evidence: [syncKeySays(cluster)],
+      next: 'nothing may be counted on as synchronous here until the cluster is promoted',
+    },
+  ];
+}
+
+export function duplicateApplicationName(view: View): Finding[] {
+  const rows = (view.leaderRows ?? []).filter(({ slotType }) => slotType !== 'logical');
+  return view.members.flatMap((one: MemberView) => {
+    const mine = rows.filter((row) => sameName(row.applicationName, one.name));
+    if (mine.length < 2) return [];
+    return [
+      {
+        code: 'duplicate_application_name',
+        severity: 'warning' as const,
+        members: [one.name],
+        message: `${mine.length} walsenders on ${view.leader?.name ?? 'the leader'} bear the name ${one.name}: Patroni cannot tell which is the member`,
+        evidence: mine.map((row) => ({
+          witness: row.witness,
+          subject: `${row.upstream} pg_stat_replication`,
+          said: rowText(row),
+        })),
+        next: 'give the other client another application_name',
+      },
+    ];
+  });
+}

@@ -1,0 +1,508 @@
+/** Reads Patroni's keys into the model, as tolerant as Patroni is: nothing here ever throws. */
+import type { Lsn } from './lsn.js';
+import type {
+  Cluster,
+  DynamicConfig,
+  FailoverKey,
+  HistoryLine,
+  JsonObject,
+  JsonValue,
+  Member,
+  ParseProblem,
+  StatusKey,
+  SyncKey,
+} from './model.js';
+import { byCodePoint, isObject, parseBool, parseInteger, truthy } from './patroni-values.js';
+
+/** What a range read has to bring; a dcs RangeRead fits. */
+export interface KeysRead {
+  revision: string;
+  kvs: { key: string; value: string; modRevision: string }[];
+}
+
+interface Node {
+  key: string;
+  value: string;
+  modRevision: string;
+}
+/** Notes what could not be read at a key; `partly` when the rest of it was. */
+type Note = (node: Node, problem: string, partly?: 'partly') => void;
+
+/** `/service/demo/`, with the Citus group after the scope; doubled slashes are squeezed as Patroni does. */
+export function clusterPrefix(namespace: string, scope: string, group: number | null): string {
+  const parts = ['', namespace, scope, ...(group === null ? [] : [String(group)]), ''];
+  return parts.join('/').replace(/\/+/g, '/');
+}
+
+/** The keys below `prefix` as one cluster. Whatever cannot be read is in `problems`. */
+export function parseCluster(
+  scope: string,
+  group: number | null,
+  read: KeysRead,
+  prefix: string,
+): Cluster {
+  const base = `${prefix}/`.replace(/\/+/g, '/');
+  const nodes = new Map<string, Node>();
+  for (const kv of read.kvs) {
+    if (kv.key.startsWith(base)) nodes.set(kv.key.slice(base.length), kv);
+  }
+  return fromNodes(scope, group, read.revision, nodes);
+}
+
+/** Every cluster below a namespace, by scope and then Citus group. */
+export function parseFleet(read: KeysRead, namespace: string): Cluster[] {
+  return [...groupKeys(read, namespace).values()]
+    .map(({ scope, group, nodes }) => fromNodes(scope, group, read.revision, nodes))
+    .sort((a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1));
+}
+
+/**
+ * The cluster of this name, or each of its Citus groups. An empty name, of a variable that is not set, is the name
+ * of none, although every cluster lies below it.
+ */
+export function parseScope(read: KeysRead, namespace: string, scope: string): Cluster[] {
+  return parseFleet(read, namespace).filter((one) => one.scope === scope);
+}
+
+/** The scopes that exist below a namespace, sorted. */
+export function clusterNames(read: KeysRead, namespace: string): string[] {
+  const names = new Set([...groupKeys(read, namespace).values()].map(({ scope }) => scope));
+  return [...names].sort(byCodePoint);
+}
+
+const KEYS = new Set(
+  'initialize config leader failover sync history status failsafe optime/leader'.split(' '),
+);
+
+function isClusterKey(name: string): boolean {
+  return KEYS.has(name) || (name.startsWith('members/') && !name.includes('/', 8));
+}
+
+interface KeyGroup {
+  scope: string;
+  group: number | null;
+  nodes: Map<string, Node>;
+}
+
+function groupKeys(read: KeysRead, namespace: string): Map<string, KeyGroup> {
+  const base = `/${namespace}/`.replace(/\/+/g, '/');
+  const groups = new Map<string, KeyGroup>();
+  for (const kv of read.kvs) {
+    if (!kv.key.startsWith(base)) continue;
+    const scopeEnd = kv.key.indexOf('/', base.length);
+    if (scopeEnd <= base.length) continue;
+    const below = kv.key.slice(scopeEnd + 1);
+    const groupText = /^(0|[1-9][0-9]*)\//.exec(below)?.[1] ?? '';
+    const name = groupText === '' ? below : below.slice(groupText.length + 1);
+    if (!isClusterKey(name)) continue;
+    const id = kv.key.slice(base.length, scopeEnd + 1) + groupText;
+    let found = groups.get(id);
+    if (!found) {
+      const scope = kv.key.slice(base.length, scopeEnd);
+      const group = groupText === '' ? null : Number(groupText);
+      groups.set(id, (found = { scope, group, nodes: new Map() }));
+    }
+    found.nodes.set(name, kv);
+  }
+  return groups;
+}
+
+function fromNodes(
+  scope: string,
+  group: number | null,
+  revision: string,
+  nodes: Map<string, Node>,
+): Cluster {
+  const problems: ParseProblem[] = [];
+  const note: Note = (node, problem, partly) =>
+    problems.push({ key: node.key, problem, ...(partly && { partly: true }) });
+  const read = <T>(name: string, parse: (node: Node, note: Note) => T): T | null => {
+    const node = nodes.get(name);
+    return node === undefined ? null : parse(node, note);
+  };
+  return {
+    scope,
+    group,
+    revision,
+    systemId: read('initialize', (node) => node.value),
+    leaderName: read('leader', parseLeader),
+    members: parseMembers(nodes, note),
+    sync: read('sync', parseSync),
+    config: read('config', parseConfig),
+    status: read('status', parseStatus) ?? read('optime/leader', parseStatus),
+    failover: read('failover', parseFailover),
+    failoverRevision: nodes.get('failover')?.modRevision ?? '0',
+    history: read('history', parseHistory),
+    historyRevision: nodes.get('history')?.modRevision ?? null,
+    failsafe: read('failsafe', parseFailsafe),
+    problems,
+  };
+}
+
+// ---------------------------------------------------------------- JSON that may be anything
+
+function parseJson(text: string): { ok: true; value: JsonValue } | { ok: false } {
+  try {
+    return { ok: true, value: JSON.parse(text) as JsonValue };
+  } catch {
+    return { ok: false };
+  }
+}
+
+/** The object in a key; `{}` and a note when it holds something else. */
+function objectIn(node: Node, note: Note): JsonObject | null {
+  const json = parseJson(node.value);
+  if (!json.ok) note(node, node.value === '' ? 'is empty' : 'is not valid JSON');
+  else if (isObject(json.value)) return json.value;
+  else note(node, `is ${describe(json.value)}, expected an object`);
+  return null;
+}
+
+function describe(value: JsonValue): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function stringIn(data: JsonObject, field: string, node: Node, note: Note): string | null {
+  const value = data[field];
+  if (typeof value === 'string') return value;
+  if (value !== undefined && value !== null)
+    note(node, `${field} is ${describe(value)}, expected a string`);
+  return null;
+}
+
+/** A position in bytes: Patroni writes decimal numbers. Zero and nonsense are null. */
+function lsnOf(value: JsonValue | undefined): Lsn | null {
+  if (typeof value === 'string' && /^\s*[1-9][0-9]*\s*$/.test(value)) return BigInt(value.trim());
+  const bytes = parseInteger(value);
+  return bytes === null || bytes <= 0 ? null : BigInt(bytes);
+}
+
+// ---------------------------------------------------------------- one function a key
+
+function parseLeader(node: Node, note: Note): string | null {
+  if (node.value !== '') return node.value;
+  note(node, 'is empty');
+  return null;
+}
+
+function parseMembers(nodes: Map<string, Node>, note: Note): Member[] {
+  const members: Member[] = [];
+  for (const [name, node] of nodes) {
+    if (!name.startsWith('members/') || name.indexOf('/', 8) >= 0) continue;
+    members.push(parseMember(name.slice(8), node, note));
+  }
+  return members.sort((a, b) => byCodePoint(a.name, b.name));
+}
+
+function parseMember(name: string, node: Node, note: Note): Member {
+  const raw = node.value.startsWith('postgres')
+    ? governorMember(node.value)
+    : (objectIn(node, note) ?? {});
+  const string = (field: string): string | null => stringIn(raw, field, node, note);
+  const connUrl = string('conn_url');
+  const address = addressOf(raw, connUrl);
+  if (address === null) note(node, 'conn_url has no readable host and port');
+  const { tags } = raw;
+  if (tags !== undefined && !isObject(tags)) note(node, 'tags are not an object');
+  return {
+    name,
+    connUrl,
+    apiUrl: string('api_url'),
+    host: address?.host ?? null,
+    port: address?.port ?? null,
+    role: string('role') ?? '',
+    state: string('state') ?? '',
+    replicationState: string('replication_state'),
+    timeline: parseInteger(raw['timeline']),
+    xlogLocation: lsnOf(raw['xlog_location']),
+    receiveLsn: lsnOf(raw['receive_lsn']),
+    replayLsn: lsnOf(raw['replay_lsn']),
+    version: string('version'),
+    tags: isObject(tags) ? tags : {},
+    pendingRestart: truthy(raw['pending_restart']),
+    pendingRestartReason: isObject(raw['pending_restart_reason'])
+      ? raw['pending_restart_reason']
+      : null,
+    scheduledRestart: isObject(raw['scheduled_restart']) ? raw['scheduled_restart'] : null,
+    pause: truthy(raw['pause']),
+    modRevision: node.modRevision,
+    raw,
+    text: node.value,
+  };
+}
+
+/** Members of Patroni's ancestor: a connection URL with the REST address in application_name. */
+function governorMember(value: string): JsonObject {
+  const [, rest = '', query = '', fragment = ''] =
+    /^([^?#]*)(?:\?([^#]*))?(#.*)?$/s.exec(value) ?? [];
+  const name = new URLSearchParams(query).getAll('application_name').find((found) => found !== '');
+  return { conn_url: rest + fragment, api_url: name ?? null };
+}
+
+interface Address {
+  host: string | null;
+  port: number | null;
+}
+
+/** null: there is an address and it cannot be read. */
+function addressOf(raw: JsonObject, connUrl: string | null): Address | null {
+  const kwargs = raw['conn_kwargs'];
+  if (isObject(kwargs) && truthy(kwargs)) {
+    const host =
+      typeof kwargs['host'] === 'string' && kwargs['host'] !== '' ? kwargs['host'] : null;
+    return { host, port: parseInteger(kwargs['port']) };
+  }
+  if (connUrl === null || connUrl === '') return { host: null, port: null };
+  return parseAddress(connUrl);
+}
+
+/** Host (lower case, without brackets) and port (default 5432) of a connection URL. */
+function parseAddress(url: string): Address | null {
+  const authority = /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/([^/?#]*)/.exec(url)?.[1];
+  if (authority === undefined) return null;
+  const hostPort = authority.slice(authority.lastIndexOf('@') + 1);
+  const match = /^(?:[^[]*\[([^\]]*)\](?::(.*))?|([^:[]*)(?::(.*))?)$/s.exec(hostPort);
+  const host = match?.[1] ?? match?.[3] ?? '';
+  const portText = match?.[2] ?? match?.[4] ?? '';
+  if (host === '' || !/^[0-9]*$/.test(portText) || Number(portText) > 65535) return null;
+  const [name = '', ...zone] = host.split('%');
+  return { host: [name.toLowerCase(), ...zone].join('%'), port: Number(portText) || 5432 };
+}
+
+function parseSync(node: Node, note: Note): SyncKey {
+  const empty = { leader: null, standbys: [], quorum: 0, modRevision: node.modRevision };
+  let isWhole = true;
+  const noteHere: Note = (...problem) => {
+    isWhole = false;
+    note(...problem);
+  };
+  const done = (sync: SyncKey): SyncKey => (isWhole ? sync : { ...sync, unreadable: true });
+  const data = objectIn(node, noteHere);
+  if (data === null) return done(empty);
+  const leader = stringIn(data, 'leader', node, noteHere);
+  if (leader === null || leader === '') return done(empty);
+  const quorum = truthy(data['quorum']) ? wholeNumber(data['quorum']) : 0;
+  if (quorum === null) {
+    noteHere(node, 'quorum is not a number');
+    return done(empty);
+  }
+  const standbys = (stringIn(data, 'sync_standby', node, noteHere) ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return done({ leader, standbys, quorum, modRevision: node.modRevision });
+}
+
+/** int() of Python: cuts fractions of numbers, takes decimal strings. */
+function wholeNumber(value: JsonValue | undefined): number | null {
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : null;
+  return typeof value === 'string' && /^\s*[-+]?[0-9]+\s*$/.test(value) ? Number(value) : null;
+}
+
+function parseFailover(node: Node, note: Note): FailoverKey | null {
+  if (node.value === '') return null;
+  const { modRevision } = node;
+  if (!parseJson(node.value).ok) {
+    // The format before JSON: "leader:candidate".
+    const [leader = '', candidate = ''] = node.value.split(':').map((part) => part.trim());
+    if (leader === '' && candidate === '') return null;
+    return { leader: leader || null, candidate: candidate || null, scheduledAt: null, modRevision };
+  }
+  const data = objectIn(node, note);
+  if (data === null) return null;
+  const leader = stringIn(data, 'leader', node, note) ?? '';
+  const candidate = stringIn(data, 'member', node, note) ?? '';
+  const scheduledAt = stringIn(data, 'scheduled_at', node, note) ?? '';
+  if (leader === '' && candidate === '') return null;
+  return {
+    leader: leader || null,
+    candidate: candidate || null,
+    scheduledAt: scheduledAt || null,
+    modRevision,
+  };
+}
+
+function parseStatus(node: Node, note: Note): StatusKey {
+  const empty: StatusKey = { optime: null, slots: {}, retainSlots: [] };
+  const json = parseJson(node.value);
+  // `optime/leader` of old versions: the bare number.
+  if (json.ok && typeof json.value === 'number') return { ...empty, optime: lsnOf(json.value) };
+  const data = objectIn(node, note);
+  if (data === null) return empty;
+  const slots = maybeText(data['slots']);
+  const retain = maybeText(data['retain_slots']);
+  noteStatus({ ...data, slots: slots ?? null, retain_slots: retain ?? null }, node, note);
+  return {
+    optime: lsnOf(data['optime']),
+    slots: isObject(slots) ? slotPositions(slots) : {},
+    retainSlots: Array.isArray(retain) ? retain.filter((name) => typeof name === 'string') : [],
+  };
+}
+
+function noteStatus(data: JsonObject, node: Node, note: Note): void {
+  const { optime, slots, retain_slots: retain } = data;
+  const wrong = (field: string, value: JsonValue | undefined, wanted: string): void => {
+    if (isGiven(value)) note(node, `${field} is ${describe(value)}, expected ${wanted}`, 'partly');
+  };
+  if (!isPosition(optime)) wrong('optime', optime, 'a position in bytes');
+  if (!isObject(slots)) wrong('slots', slots, 'an object');
+  else if (!Object.values(slots).every(isPosition)) {
+    note(node, 'slots holds something else than positions in bytes', 'partly');
+  }
+  if (!Array.isArray(retain)) wrong('retain_slots', retain, 'a list');
+}
+
+function isGiven(value: JsonValue | undefined): value is Exclude<JsonValue, null> {
+  return value !== undefined && value !== null;
+}
+
+function isPosition(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' ? /^\s*[0-9]+\s*$/.test(value) : parseInteger(value) !== null;
+}
+
+/** Some stores hold nested JSON as text. */
+function maybeText(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value !== 'string') return value;
+  const json = parseJson(value);
+  return json.ok ? json.value : value;
+}
+
+function slotPositions(slots: JsonObject): Record<string, Lsn> {
+  const positions: [string, Lsn][] = [];
+  for (const [name, value] of Object.entries(slots)) {
+    const lsn = lsnOf(value);
+    if (lsn !== null) positions.push([name, lsn]);
+  }
+  return Object.fromEntries(positions);
+}
+
+function parseHistory(node: Node, note: Note): HistoryLine[] {
+  const json = parseJson(node.value);
+  if (!json.ok || !Array.isArray(json.value)) {
+    note(node, json.ok ? 'is not a list' : 'is not valid JSON');
+    return [];
+  }
+  const lines: HistoryLine[] = [];
+  for (const entry of json.value) {
+    const line = historyLine(entry);
+    if (line) lines.push(line);
+    else note(node, `has a line that is not [timeline, lsn, reason, …]`);
+  }
+  return lines;
+}
+
+function historyLine(entry: JsonValue): HistoryLine | null {
+  if (!Array.isArray(entry)) return null;
+  const [tl, position, reason, timestamp, newLeader] = entry;
+  const timeline = parseInteger(tl);
+  const lsn = parseInteger(position);
+  if (timeline === null || lsn === null || lsn < 0) return null;
+  return {
+    timeline,
+    lsn: BigInt(lsn),
+    reason: typeof reason === 'string' ? reason : '',
+    timestamp: typeof timestamp === 'string' ? timestamp : null,
+    newLeader: typeof newLeader === 'string' ? newLeader : null,
+  };
+}
+
+function parseFailsafe(node: Node, note: Note): Record<string, string> | null {
+  const data = objectIn(node, note);
+  if (data === null) return null;
+  const entries: [string, string][] = [];
+  for (const [name, url] of Object.entries(data)) {
+    if (typeof url === 'string') entries.push([name, url]);
+    else note(node, `the address of ${name} is ${describe(url)}, expected a string`);
+  }
+  return Object.fromEntries(entries);
+}
+
+function parseConfig(node: Node, note: Note): DynamicConfig {
+  const raw = objectIn(node, note);
+  if (raw !== null) noteConfig(raw, node, note);
+  return {
+    ...readConfig(raw ?? {}),
+    text: node.value,
+    modRevision: node.modRevision,
+    ...(raw === null && { unreadable: true }),
+  };
+}
+
+const NUMBERS = [
+  ...['synchronous_node_count', 'ttl', 'loop_wait', 'retry_timeout', 'maximum_lag_on_failover'],
+  ...['maximum_lag_on_syncnode', 'primary_stop_timeout', 'master_stop_timeout'],
+];
+const SECONDS = ['ttl', 'loop_wait', 'retry_timeout'];
+const SWITCHES = ['synchronous_mode_strict', 'check_timeline', 'failsafe_mode', 'pause'];
+
+/** Settings of a type that means nothing: Patroni passes over them, and nobody is told. */
+function noteConfig(raw: JsonObject, node: Node, note: Note): void {
+  const wrong = (name: string, value: JsonValue, wanted: string): void =>
+    note(node, `${name} is ${describe(value)}, expected ${wanted}`, 'partly');
+  for (const name of NUMBERS) {
+    const value = raw[name];
+    const unit = SECONDS.includes(name) ? 's' : undefined;
+    if (isGiven(value) && parseInteger(value, unit) === null) wrong(name, value, 'a number');
+  }
+  const switches: [string, JsonValue | undefined][] = SWITCHES.map((name) => [name, raw[name]]);
+  const { postgresql } = raw;
+  if (isObject(postgresql)) {
+    for (const name of ['use_slots', 'use_pg_rewind'])
+      switches.push([`postgresql.${name}`, postgresql[name]]);
+  }
+  for (const [name, value] of switches) {
+    if (isGiven(value) && parseBool(value) === null) wrong(name, value, 'on or off');
+  }
+  const mode = raw['synchronous_mode'];
+  if (isGiven(mode) && parseBool(mode) === null && syncModeOf(mode) === 'off')
+    wrong('synchronous_mode', mode, 'on, off or quorum');
+  for (const name of ['postgresql', 'standby_cluster', 'slots']) {
+    const value = raw[name];
+    if (isGiven(value) && !isObject(value)) wrong(name, value, 'an object');
+  }
+}
+
+/** The settings that decide things, read out of a dynamic configuration with Patroni's defaults. */
+export function readConfig(raw: JsonObject): Omit<DynamicConfig, 'modRevision' | 'text'> {
+  const on = (name: string): boolean => parseBool(raw[name]) === true;
+  const seconds = (name: string, fallback: number): number =>
+    parseInteger(raw[name], 's') ?? fallback;
+  const stopTimeout =
+    'primary_stop_timeout' in raw ? raw['primary_stop_timeout'] : raw['master_stop_timeout'];
+  const postgresql = isObject(raw['postgresql']) ? raw['postgresql'] : {};
+  const syncModeStrict = on('synchronous_mode_strict');
+  return {
+    raw,
+    syncMode: syncModeOf(raw['synchronous_mode']),
+    syncModeStrict,
+    syncNodeCount: Math.max(
+      parseInteger(raw['synchronous_node_count']) ?? 1,
+      syncModeStrict ? 1 : 0,
+    ),
+    ttlSeconds: seconds('ttl', 30),
+    loopWaitSeconds: seconds('loop_wait', 10),
+    retryTimeoutSeconds: seconds('retry_timeout', 10),
+    maximumLagOnFailoverBytes: parseInteger(raw['maximum_lag_on_failover']) ?? 1_048_576,
+    maximumLagOnSyncnodeBytes: parseInteger(raw['maximum_lag_on_syncnode']) ?? -1,
+    primaryStopTimeoutSeconds: parseInteger(stopTimeout) ?? 0,
+    checkTimeline: on('check_timeline'),
+    failsafeMode: on('failsafe_mode'),
+    pause: on('pause'),
+    useSlots: postgresql['use_slots'] === undefined || parseBool(postgresql['use_slots']) === true,
+    usePgRewind: parseBool(postgresql['use_pg_rewind']) === true,
+    standbyCluster: standbyClusterOf(raw['standby_cluster']),
+  };
+}
+
+function syncModeOf(value: JsonValue | undefined): DynamicConfig['syncMode'] {
+  if (typeof value === 'string' && value.toLowerCase() === 'quorum') return 'quorum';
+  return parseBool(value) === true ? 'on' : 'off';
+}
+
+function standbyClusterOf(value: JsonValue | undefined): JsonObject | null {
+  if (!isObject(value)) return null;
+  return ['host', 'port', 'restore_command'].some((name) => truthy(value[name])) ? value : null;
+}

@@ -1,0 +1,96 @@
+/** What may be lost: the arithmetic is in votes/data-loss.ts, the leader's state decides which of it counts. */
+import { syncKeySays } from '../findings/evidence.js';
+import { dataLossVerdict, keptByVotes, type LossVerdict } from '../votes/data-loss.js';
+import type { Witnessed } from '../model/model.js';
+import type { Plan, PlanCheck } from './plan.js';
+import type { VoteInput } from '../votes/vote-rules.js';
+import { bad, ok, unlessAccepted, type Context } from './plan-facts.js';
+
+/** May a commit be lost that a client was told is durable? */
+export function dataLoss(ctx: Context): PlanCheck | null {
+  if (ctx.candidate !== null && ctx.one === null) return null;
+  const name = 'data_loss';
+  const { verdict, words, because } = lossOf(ctx);
+  const evidence: Witnessed[] = ctx.input.mode === 'off' ? [] : [syncKeySays(ctx.cluster)];
+  if (verdict === 'none') return ok(name, `${words}: ${because}`, evidence);
+  const accepted = ctx.request.allowDataLoss;
+  const next = accepted
+    ? 'accepted by --allow-data-loss'
+    : 'choose another candidate (patctl quorum shows who has what), or accept it with --allow-data-loss';
+  if (verdict === 'possible')
+    return bad(name, unlessAccepted(ctx), `${words}: ${because}`, evidence, next);
+  return bad(
+    name,
+    accepted ? 'warning' : 'unknown',
+    `whether acknowledged commits may be lost is ${words}`,
+    evidence,
+    next,
+  );
+}
+
+export interface LossWords {
+  verdict: Plan['dataLoss']['verdict'];
+  words: string;
+  because: string;
+}
+
+/** The verdict for the leader as it is: alive and about to be shut down cleanly, or gone. */
+export function lossOf(ctx: Context): LossWords {
+  const { leaderState, cluster } = ctx;
+  const who = cluster.leaderName ?? 'the leader';
+  if (leaderState === 'alive') return unnamedLoss(ctx) ?? wordsOf(verdictFor(ctx, true));
+  if (leaderState === 'silent' && !ctx.input.standbyCluster)
+    return wordsOf({
+      loss: 'possible',
+      because: `${who} is a primary that nobody can tell to stop, and goes on acknowledging`,
+    });
+  if (leaderState === 'down' || leaderState === 'none') {
+    const gone = verdictFor(ctx, false);
+    const heard = leaderState === 'down' && gone.loss === 'none' ? stillStreams(ctx) : null;
+    if (heard === null) return wordsOf(gone);
+    return wordsOf({
+      loss: 'unknown',
+      because: `${heard} still streams: ${who} may be alive unheard`,
+    });
+  }
+  const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
+  if (both[0].loss === both[1].loss) return wordsOf(both[1]);
+  return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
+}
+
+/** With nobody named the race decides, however the leader's gate may be passed. */
+function unnamedLoss({ candidate, input }: Context): LossWords | null {
+  const because = candidate === null ? keptByVotes(input) : null;
+  return because === null ? null : wordsOf({ loss: 'none', because });
+}
+
+function stillStreams({ input, leader }: Context): string | null {
+  if (leader?.rest.ok) return null;
+  return input.nodes.find((n) => n.streams === true && n.primary !== true)?.name ?? null;
+}
+
+function verdictFor({ input, candidate }: Context, leaderAlive: boolean): LossVerdict {
+  return dataLossVerdict(input, candidate, { leaderAlive });
+}
+
+function wordsOf({ loss, because }: Pick<LossVerdict, 'loss' | 'because'>): LossWords {
+  const words = {
+    none: 'no acknowledged commit can be lost',
+    possible: 'acknowledged commits may be lost',
+    unknown: `unknown, because ${because}`,
+  }[loss];
+  return { verdict: loss, words, because };
+}
+
+/**
+ * The positions as a clean shutdown leaves them: whoever streams from the leader has everything. Under load
+ * the members are read at different moments, and whoever was read first would seem to be behind.
+ */
+export function levelled(input: VoteInput): VoteInput {
+  const level = input.nodes.find((n) => n.name === input.leader)?.walPosition ?? null;
+  if (level === null) return input;
+  const nodes = input.nodes.map((n) =>
+    n.streamsFromLeader === true && !n.standsStill ? { ...n, walPosition: level } : n,
+  );
+  return { ...input, nodes };
+}

@@ -1,0 +1,241 @@
+/** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
+import { leaderKeySays, roleSeen } from '../findings/evidence.js';
+import type { Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import type { MemberView } from '../roles/view.js';
+import { argumentOf, askNext, bad, dcs, ok, type Context } from './plan-facts.js';
+
+export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
+  const name = 'leader_named';
+  const { leader, avoid } = request;
+  const evidence = [leaderKeySays(cluster)];
+  if (avoid !== null && !isKnown(cluster, avoid)) {
+    const members = cluster.members.map((member) => member.name).join(', ');
+    return bad(
+      name,
+      'refused',
+      `${avoid}, which --avoid names, is unknown here`,
+      evidence,
+      `members: ${members}`,
+    );
+  }
+  if (leader === null) {
+    if (cluster.leaderName === null) return null;
+    return ok(name, `${cluster.leaderName} is the leader; nobody said who it should be`, evidence);
+  }
+  if (leader === cluster.leaderName)
+    return ok(name, `${leader} is the leader, as was said`, evidence);
+  const is = cluster.leaderName === null ? 'nobody is' : `${cluster.leaderName} is`;
+  const next = `name the leader there is, or leave --leader out`;
+  return bad(name, 'refused', `${leader} is not the leader, ${is}`, evidence, next);
+}
+
+/** Members, and those who were: `--avoid` on a node that has left is no slip of the pen. */
+export function isKnown(cluster: Context['cluster'], member: string): boolean {
+  const names = [
+    ...cluster.members.map(({ name }) => name),
+    ...(cluster.history ?? []).map(({ newLeader }) => newLeader),
+    cluster.leaderName,
+  ];
+  return names.includes(member);
+}
+
+/** What Patroni wrote and cannot be read would be taken for absent: synchronous mode for off, say. */
+export function dcsReadable({ cluster, config }: Context): PlanCheck {
+  const name = 'dcs_readable';
+  const { problems } = cluster;
+  const evidence = problems.map(({ key, problem }) => dcs(key, problem));
+  const next = 'see patctl status, and what wrote that key';
+  if (config === null) {
+    const said = 'there is no readable /config: whether synchronous mode is on is not known';
+    return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
+  }
+  if (problems.length === 0) return ok(name, 'every key of the cluster was read');
+  const decides = problems.filter(
+    ({ key, partly }) => !partly && /\/(config|sync|failover|leader)$/.test(key),
+  );
+  const keys = problems.map(({ key }) => key).join(', ');
+  const result = decides.length > 0 ? 'refused' : 'unknown';
+  return bad(name, result, `unreadable in the DCS: ${keys}`, evidence, next);
+}
+
+export function leaderAlive(ctx: Context): PlanCheck {
+  const { cluster, leader, leaderState, action } = ctx;
+  const name = 'leader_alive';
+  const evidence = [leaderKeySays(cluster), ...(leader ? [roleSeen(leader)] : [])];
+  const who = cluster.leaderName ?? '';
+  switch (leaderState) {
+    case 'none':
+      return noLock(ctx);
+    case 'alive':
+      return aloneAlive(ctx, evidence);
+    case 'unknown':
+      return bad(name, 'unknown', `whether ${who} lives is not known`, evidence, askNext(ctx, who));
+    case 'silent':
+    case 'down': {
+      const state = leaderState === 'silent' ? 'its Patroni does not answer' : downWords(ctx);
+      const said = `${who} holds the lock, but ${state}`;
+      if (action === 'switchover')
+        return bad(
+          name,
+          'refused',
+          said,
+          evidence,
+          'see to that node; when its lock has expired the cluster fails over by itself, or fail over to a named candidate',
+        );
+      return bad(
+        name,
+        'warning',
+        said,
+        evidence,
+        `nothing happens before the lock expires (ttl ${ctx.config?.ttlSeconds ?? 30} s)`,
+      );
+    }
+  }
+}
+
+/** It lives; a second primary would go on beside whoever comes next. */
+function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'leader_alive';
+  const who = cluster.leaderName ?? '';
+  const others = view.primaries.filter((one) => one.name !== who);
+  if (others.length === 0)
+    return ok(name, `${who} holds the lock and runs as ${leader?.observed ?? 'leader'}`, evidence);
+  const names = others.map((one) => one.name).join(', ');
+  const seen = [...evidence, ...others.map(roleSeen)];
+  const said = `${who} holds the lock and lives, but ${names} runs as a primary too`;
+  return bad(name, 'warning', said, seen, 'fence the other one first: see patctl status');
+}
+
+/** A standby leader streams from its remote; null when nobody could say. */
+export function streamsFromRemote({ sql, rest }: MemberView): boolean | null {
+  if (sql.ok) return sql.value.walReceiver?.status === 'streaming';
+  return rest.ok ? rest.value.replicationState === 'streaming' : null;
+}
+
+/** In a standby cluster: the next standby leader gets everything from the same remote. */
+export function remoteStreams(ctx: Context): PlanCheck | null {
+  const { config, leader, leaderState } = ctx;
+  const name = 'remote_streams';
+  if (!config?.standbyCluster || leader === null || leaderState !== 'alive') return null;
+  const { host, port, restore_command: archive } = config.standbyCluster;
+  const where = [host, port].filter((part) => typeof part === 'string' || typeof part === 'number');
+  const remote = where.length > 0 ? `the remote ${where.join(':')}` : 'the remote';
+  const evidence = [dcs('/config', `standby_cluster of ${where.join(':') || 'an archive'}`)];
+  const streams = streamsFromRemote(leader);
+  if (streams === true) return ok(name, `${leader.name} streams from ${remote}`, evidence);
+  if (!host && archive) return ok(name, `${leader.name} reads an archive`, evidence);
+  if (streams === null) {
+    const said = `whether ${leader.name} streams from ${remote} is not known`;
+    return bad(name, 'unknown', said, evidence, askNext(ctx, leader.name));
+  }
+  const said = `${leader.name} does not stream from ${remote}: nor may the next one`;
+  return bad(name, 'warning', said, evidence, `see the remote, and the log of ${leader.name}`);
+}
+
+function downWords({ leader }: Context): string {
+  if (leader === null) return 'it has no member key';
+  const state = leader.rest.ok ? leader.rest.value.state : '';
+  const named = state === '' || state === 'running' ? '' : ` (${state})`;
+  return `it is seen as ${leader.observed}${named}`;
+}
+
+function noLock({ cluster, view, action }: Context): PlanCheck {
+  const name = 'leader_alive';
+  const evidence = [leaderKeySays(cluster), ...view.primaries.map(roleSeen)];
+  const primary = view.primaries[0];
+  if (primary)
+    return bad(
+      name,
+      'refused',
+      `nobody holds the lock, but ${primary.name} runs as a primary`,
+      evidence,
+      'it may be in failsafe mode or about to take the lock: look at the DCS and at that node first',
+    );
+  if (action === 'switchover')
+    return bad(
+      name,
+      'refused',
+      'nobody is the leader, so nobody can step down',
+      evidence,
+      'use failover and name a candidate',
+    );
+  return ok(name, 'nobody holds the lock, and no primary was seen', evidence);
+}
+
+export function failoverPending({ cluster }: Context): PlanCheck {
+  const name = 'failover_pending';
+  const { failover } = cluster;
+  if (failover === null) return ok(name, 'no request is pending', [dcs('/failover', 'empty')]);
+  const from = failover.leader === null ? '' : ` from ${failover.leader}`;
+  const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
+  const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;
+  const what = failover.leader === null ? 'failover' : 'switchover';
+  const said = `a ${what}${from}${to}${at} is pending, and would be replaced silently`;
+  const flag =
+    failover.scheduledAt === null ? ' --stuck, once it is sure that nobody acts on it' : '';
+  return bad(
+    name,
+    'refused',
+    said,
+    [dcs('/failover', `${what}${from}${to}${at}`)],
+    `patctl flush ${argumentOf(cluster)} switchover${flag}`,
+  );
+}
+
+export function pausedNeedsCandidate({ config, candidate, cluster }: Context): PlanCheck | null {
+  const name = 'paused_needs_candidate';
+  if (!config?.pause) return null;
+  const evidence = [dcs('/config', 'pause: true')];
+  if (candidate !== null)
+    return ok(name, 'the cluster is paused, and a candidate is named', evidence);
+  return bad(
+    name,
+    'refused',
+    'the cluster is paused, and no candidate is named',
+    evidence,
+    `name one with --candidate, or patctl resume ${argumentOf(cluster)}`,
+  );
+}
+
+/** A standby leader is no primary: while paused it leaves every request alone, and the resume carries it out. */
+export function pausedStandbyCluster(ctx: Context): PlanCheck | null {
+  const { config, leaderState, cluster } = ctx;
+  if (!config?.pause || !config.standbyCluster) return null;
+  // The lock of one that is gone expires: then the candidate takes it, paused or not.
+  if (leaderState !== 'alive' && leaderState !== 'unknown') return null;
+  return bad(
+    'paused_standby_cluster',
+    'refused',
+    `the cluster is paused, and as a standby cluster carries out no ${ctx.request.kind} before it is resumed`,
+    [dcs('/config', 'pause: true, standby_cluster')],
+    `patctl resume ${argumentOf(cluster)} first: a request sent now would be carried out whenever somebody resumes`,
+  );
+}
+
+export function pausedNoSchedule({ config, request, cluster }: Context): PlanCheck | null {
+  if (!config?.pause || request.scheduledAt === null) return null;
+  const said = 'the cluster is paused, and nothing can be scheduled in it';
+  return bad(
+    'paused_no_schedule',
+    'refused',
+    said,
+    [dcs('/config', 'pause: true')],
+    `patctl resume ${argumentOf(cluster)}, or do it now`,
+  );
+}
+
+/** A schedule that lies in the past, or belongs to a failover, would be refused or dropped by Patroni. */
+export function schedule({ request, now }: Context): PlanCheck | null {
+  const { scheduledAt } = request;
+  const name = 'schedule';
+  if (scheduledAt === null) return null;
+  const refused = (said: string, next: string) => bad(name, 'refused', said, [], next);
+  if (request.kind === 'failover')
+    return refused('a failover cannot be scheduled', 'leave the schedule out, or use switchover');
+  const at = Date.parse(scheduledAt);
+  if (Number.isNaN(at)) return refused(`${scheduledAt} is no time`, 'give ISO 8601 with an offset');
+  const inMs = at - Date.parse(now.takenAt);
+  if (inMs <= 0) return refused(`${scheduledAt} has passed`, 'give a time to come');
+  return ok(name, `at ${scheduledAt}; the candidate is looked at again only then`);
+}

@@ -1,0 +1,189 @@
+/** Sync state and votes: the arithmetic is in quorum.ts and stepdown.ts. */
+import { rowSeen, syncKeySays } from '../findings/evidence.js';
+import { formatLsn } from '../model/lsn.js';
+import type { Witnessed } from '../model/model.js';
+import type { PlanCheck } from './plan.js';
+import { race, type RaceResult } from '../votes/race.js';
+import { apiPrecheck, leaderGate, type GateResult } from '../votes/step-down.js';
+import { listed, quorumActive, syncActive, votingSet } from '../votes/vote-rules.js';
+import { askNext, bad, dcs, isGone, ok, unlessAccepted, type Context } from './plan-facts.js';
+
+export function candidateSync(ctx: Context): PlanCheck | null {
+  const { one, candidate, cluster, input, action } = ctx;
+  const name = 'candidate_sync';
+  if (one === null || candidate === null || candidate === cluster.leaderName) return null;
+  if (input.mode === 'off' || input.standbyCluster) return null;
+  const evidence = [syncKeySays(cluster), rowSeen(one, ctx.view)];
+  if (!syncActive(input)) {
+    const said = `synchronous mode is ${input.mode}, but /sync is empty: nobody is known to have every commit`;
+    if (action === 'switchover' && input.mode === 'quorum')
+      return bad(name, 'warning', said, evidence, 'see patctl status');
+    // Patroni itself answers 412 to a switchover, whatever may be lost.
+    return bad(
+      name,
+      action === 'switchover' ? 'refused' : unlessAccepted(ctx),
+      said,
+      evidence,
+      'wait until Patroni has written /sync; see patctl status',
+    );
+  }
+  if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
+  if (isGone(ctx))
+    return ok(name, `${candidate} is in /sync; nobody leads, so nobody streams`, evidence);
+  return trulySync(ctx, evidence);
+}
+
+function notListed(ctx: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'candidate_sync';
+  const names = ctx.input.voters.join(', ') || 'none';
+  const said = `${ctx.candidate ?? ''} is asynchronous: /sync names ${names}`;
+  if (ctx.action === 'switchover')
+    return bad(
+      name,
+      'refused',
+      said,
+      evidence,
+      'Patroni switches over to members in /sync only: name one of them, or use failover',
+    );
+  const next = ctx.request.allowDataLoss
+    ? 'accepted by --allow-data-loss'
+    : 'name a member in /sync, or give --allow-data-loss';
+  return bad(name, unlessAccepted(ctx), said, evidence, next);
+}
+
+function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
+  const name = 'candidate_sync';
+  const { one } = ctx;
+  const who = ctx.candidate ?? '';
+  const state = one?.syncState ?? 'unknown';
+  if (state === 'sync' || state === 'quorum')
+    return ok(name, `${who} is in /sync, and ${state} by pg_stat_replication`, evidence);
+  if (state === 'unknown' || state === '')
+    return bad(
+      name,
+      'unknown',
+      `${who} is in /sync; what PostgreSQL says of it is not known`,
+      evidence,
+      askNext(ctx, ctx.cluster.leaderName ?? 'the leader'),
+    );
+  const said = `/sync says that ${who} is synchronous, pg_stat_replication says ${state}`;
+  return bad(
+    name,
+    unlessAccepted(ctx),
+    said,
+    evidence,
+    'do not count on it having every commit: see synchronous_standby_names on the leader',
+  );
+}
+
+/** Patroni 4.0.5 wants the votes of all from the one member that is named (patroni#3307). */
+export function bug405(ctx: Context): PlanCheck | null {
+  const { input, candidate, action, cluster, leaderState } = ctx;
+  const name = 'patroni_405_quorum';
+  if (!quorumActive(input) || candidate === null || leaderState === 'none') return null;
+  const version = input.leaderVersion;
+  const who = cluster.leaderName ?? '';
+  const evidence = [
+    dcs(`/members/${who}`, `version ${version ?? 'not known'}`),
+    syncKeySays(cluster),
+  ];
+  if (version === null)
+    return bad(
+      name,
+      'unknown',
+      `the Patroni version of ${who} is not known`,
+      evidence,
+      '4.0.5 refuses every named candidate in quorum mode',
+    );
+  const gate = leaderGate(input, { candidate, action });
+  if (!gate.refusedByBug405)
+    return ok(
+      name,
+      `Patroni ${version} on ${who} takes a named candidate in quorum mode`,
+      evidence,
+    );
+  const said = `${who} runs Patroni 4.0.5, which refuses every named candidate in quorum mode (patroni#3307)`;
+  return bad(
+    name,
+    'refused',
+    said,
+    evidence,
+    'name no candidate; or upgrade Patroni; or set synchronous_mode to on for the moment',
+  );
+}
+
+/** Will the leader let itself be demoted; or, with nobody leading, would the candidate win by itself? */
+export function votes(ctx: Context): PlanCheck | null {
+  if (ctx.candidate !== null && ctx.one === null) return null;
+  if (isGone(ctx) || ctx.leaderState === 'silent') return withoutLeader(ctx);
+  const gate = gateOf(ctx);
+  const name = 'votes';
+  const answer = beforehand(ctx);
+  if (answer !== null) return answer;
+  const evidence: Witnessed[] = gate.members.map((m) => ({
+    witness: 'REST',
+    subject: m.name,
+    said: m.why,
+  }));
+  if (quorumActive(ctx.input)) evidence.unshift(syncKeySays(ctx.cluster));
+  const who = ctx.cluster.leaderName ?? '';
+  const count = `${gate.healthy.length} healthy of ${gate.needed} needed`;
+  const why = gate.reasons.join('; ');
+  if (gate.passes === 'yes')
+    return ok(name, `${who} may step down: ${count} (${gate.healthy.join(', ')})`, evidence);
+  if (gate.passes === 'unknown')
+    return bad(
+      name,
+      'unknown',
+      `whether ${who} lets itself be demoted is not known: ${why}`,
+      evidence,
+      askNext(ctx, 'the others'),
+    );
+  const next =
+    gate.needed > 1
+      ? 'bring the members back that are missing, or name a candidate, which needs no votes'
+      : 'see patctl quorum, and patctl why-not MEMBER';
+  return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
+}
+
+/** Nobody is named, and Patroni's API would not even take the request: no member of /sync is there, say. */
+function beforehand({ input, candidate, action, cluster }: Context): PlanCheck | null {
+  if (candidate !== null || action !== 'switchover' || input.paused) return null;
+  const { leaderName: leader } = cluster;
+  const { outcome, status, message } = apiPrecheck(input, { action, leader, candidate });
+  if (outcome !== 'no') return null;
+  const said = `Patroni would answer ${status ?? ''}: ${message}`;
+  return bad('votes', 'refused', said, [syncKeySays(cluster)], 'see patctl status');
+}
+
+/** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */
+export function gateOf({ input, candidate, action }: Context): GateResult {
+  return leaderGate({ ...input, leaderVersion: null }, { candidate, action });
+}
+
+function withoutLeader(ctx: Context): PlanCheck | null {
+  const name = 'votes';
+  const result = race(ctx.input).find((r) => r.name === ctx.candidate);
+  if (!result) return null;
+  const evidence = raceEvidence(ctx, result);
+  const count = result.needed > 0 ? `, with ${result.counted} of ${result.needed} votes` : '';
+  if (result.mayWin === 'yes')
+    return ok(name, `${result.name} would win the race by itself${count}`, evidence);
+  const said = `${result.name} would not surely win the race${count}: ${result.reasons.join('; ')}`;
+  return bad(
+    name,
+    'warning',
+    said,
+    evidence,
+    'Patroni counts no votes for a named candidate: data_loss says what that may cost',
+  );
+}
+
+function raceEvidence({ input, cluster }: Context, result: RaceResult): Witnessed[] {
+  const seen = input.nodes.flatMap((n): Witnessed[] =>
+    n.walPosition === null
+      ? []
+      : [{ witness: 'REST', subject: n.name, said: `at ${formatLsn(n.walPosition)}` }],
+  );
+  return result.needed > 0 ? [syncKeySays(cluster), ...seen] : seen;
+}

@@ -1,0 +1,471 @@
+/** What a series of sightings means for one change of leader: how far it is, and how it ended. */
+import type {
+  Cluster,
+  FailoverKey,
+  Reading,
+  RestStatus,
+  RestWalsender,
+  SqlStatus,
+  Walsender,
+} from '../model/model.js';
+
+/** How much has to be seen before the change counts as done. */
+export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
+
+/** What was asked for, and what has to be so again afterwards. */
+export interface Goal {
+  kind: 'switchover' | 'failover';
+  /** Who led when the request was sent; null: nobody. */
+  leader: string | null;
+  /** Whom the request named; null: Patroni chooses. */
+  candidate: string | null;
+  /** Members that streamed or led before: they have to stream from the new leader. */
+  members: string[];
+  /** Standbys that /sync named before; 0 when synchronous mode was not active. */
+  syncStandbys: number;
+  standbyCluster: boolean;
+  /** A standby cluster's leader streamed from its remote before: the next one has to do so too. */
+  remote: boolean;
+  /** mod_revision of /failover before the request. */
+  failoverRevision: string;
+  waitFor: WaitFor;
+}
+
+/** What became of the one request. */
+export type Answer =
+  { kind: 'answered'; status: number; text: string } | { kind: 'lost'; reason: string };
+
+export type Sighting =
+  | { type: 'dcs'; atMs: number; cluster: Cluster }
+  | {
+      type: 'member';
+      atMs: number;
+      name: string;
+      rest: Reading<RestStatus>;
+      sql: Reading<SqlStatus>;
+    }
+  | { type: 'answer'; atMs: number; answer: Answer };
+
+export type StepName =
+  | 'accepted'
+  | 'stopping'
+  | 'released'
+  | 'locked'
+  | 'writable'
+  | 'standby_leader'
+  | 'rejoined'
+  | 'streaming'
+  | 'sync_restored';
+
+export interface Step {
+  name: StepName;
+  atMs: number;
+  /** Whom it is about; null: the cluster. */
+  member: string | null;
+  said: string;
+}
+
+interface Seen {
+  rest: Reading<RestStatus>;
+  sql: Reading<SqlStatus>;
+}
+
+export interface Progress {
+  goal: Goal;
+  steps: Step[];
+  answer: Answer | null;
+  cluster: Cluster | null;
+  /** The last readings of every member. */
+  seen: ReadonlyMap<string, Seen>;
+  /** /failover was written after the request; null: not yet. */
+  request: FailoverKey | 'gone' | null;
+  /** The old leader gave the lock up and has it again. */
+  retaken: boolean;
+  newLeader: string | null;
+  timeline: number | null;
+}
+
+export type Verdict =
+  | { done: false }
+  | {
+      done: true;
+      ending: 'ok' | 'error' | 'failed' | 'unconfirmed' | 'diverted';
+      /** Greppable. */
+      code: string;
+      words: string;
+    };
+
+export function begin(goal: Goal): Progress {
+  return {
+    goal,
+    steps: [],
+    answer: null,
+    cluster: null,
+    seen: new Map(),
+    request: null,
+    retaken: false,
+    newLeader: null,
+    timeline: null,
+  };
+}
+
+/** The progress with one sighting more. Steps are only ever added, each once. */
+export function advance(before: Progress, sighting: Sighting): Progress {
+  const now: Progress = { ...before, steps: [...before.steps] };
+  switch (sighting.type) {
+    case 'answer':
+      now.answer = sighting.answer;
+      takeAnswer(now, sighting.atMs);
+      break;
+    case 'dcs':
+      takeDcs(now, sighting.cluster, sighting.atMs);
+      break;
+    case 'member':
+      now.seen = new Map(now.seen).set(sighting.name, sighting);
+      takeOldLeader(now, sighting.atMs);
+      break;
+  }
+  takeNewLeader(now, sighting.atMs);
+  return now;
+}
+
+export function stepOf(progress: Progress, name: StepName): Step | null {
+  return progress.steps.find((step) => step.name === name) ?? null;
+}
+
+function add(
+  now: Progress,
+  name: StepName,
+  atMs: number,
+  member: string | null,
+  said: string,
+): void {
+  if (stepOf(now, name) === null) now.steps.push({ name, atMs, member, said });
+}
+
+function takeAnswer(now: Progress, atMs: number): void {
+  const { answer } = now;
+  if (answer?.kind !== 'answered' || (answer.status !== 200 && answer.status !== 202)) return;
+  add(now, 'accepted', atMs, null, `Patroni answered ${answer.status}: ${answer.text}`);
+}
+
+function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
+  const { goal } = now;
+  now.cluster = cluster;
+  if (BigInt(cluster.failoverRevision) > BigInt(goal.failoverRevision)) {
+    now.request = cluster.failover ?? 'gone';
+    if (cluster.failover) add(now, 'accepted', atMs, null, 'the request stands in /failover');
+    else add(now, 'accepted', atMs, null, 'the request stood in /failover');
+  }
+  const lock = cluster.leaderName;
+  if (goal.leader !== null && lock !== goal.leader) {
+    add(now, 'released', atMs, goal.leader, `${goal.leader} gave up the leader lock`);
+  }
+  if (lock === goal.leader) {
+    if (stepOf(now, 'released') && lock !== null) now.retaken = true;
+    now.newLeader = null;
+  } else if (lock !== now.newLeader) {
+    now.newLeader = lock;
+    // Another winner after a winner, or none: what was seen of the first proves nothing any more.
+    now.steps = now.steps.filter((step) => !PROOFS.includes(step.name));
+    now.timeline = null;
+    if (lock !== null) add(now, 'locked', atMs, lock, `${lock} holds the leader lock`);
+  }
+}
+
+const PROOFS: StepName[] = [
+  'locked',
+  'writable',
+  'standby_leader',
+  'rejoined',
+  'streaming',
+  'sync_restored',
+];
+
+/** The new leader was seen to lead: a primary accepts writes, a standby leader follows its remote. */
+export function leadsSince(progress: Progress): Step | null {
+  return stepOf(progress, progress.goal.standbyCluster ? 'standby_leader' : 'writable');
+}
+
+function takeOldLeader(now: Progress, atMs: number): void {
+  const { leader } = now.goal;
+  if (leader === null || stepOf(now, 'accepted') === null || stepOf(now, 'locked')) return;
+  const rest = now.seen.get(leader)?.rest;
+  if (!rest?.ok || !['stopping', 'stopped'].includes(rest.value.state)) return;
+  add(now, 'stopping', atMs, leader, `${leader} is ${rest.value.state}`);
+}
+
+/** Everything that has to be proven of the new leader, in order: nothing counts before it leads. */
+function takeNewLeader(now: Progress, atMs: number): void {
+  const { goal, newLeader, cluster } = now;
+  if (newLeader === null || cluster === null) return;
+  const seen = now.seen.get(newLeader);
+  const leads = goal.standbyCluster ? standbyLeading(now, seen) : leading(seen);
+  if (leads !== null) {
+    now.timeline = leads.timeline ?? now.timeline;
+    const on = leads.timeline === null ? '' : ` on timeline ${leads.timeline}`;
+    const said = `${newLeader} ${leads.what}${on} (${leads.witness})`;
+    add(now, goal.standbyCluster ? 'standby_leader' : 'writable', atMs, newLeader, said);
+  }
+  if (leadsSince(now) === null) return;
+  if (goal.leader !== null && goal.members.includes(goal.leader)) {
+    if (streams(now, goal.leader)) {
+      add(now, 'rejoined', atMs, goal.leader, `${goal.leader} streams from ${newLeader}`);
+    }
+  }
+  const missing = notStreaming(now);
+  if (missing.length === 0) {
+    const said = now.timeline === null ? '' : ` on timeline ${now.timeline}`;
+    add(now, 'streaming', atMs, null, `every replica streams${said}`);
+  }
+  if (syncRestored(now)) {
+    const names = cluster.sync?.standbys.join(', ') ?? '';
+    if (goal.syncStandbys > 0) {
+      add(now, 'sync_restored', atMs, null, `synchronous again: ${newLeader} with ${names}`);
+    }
+  }
+}
+
+interface Leads {
+  timeline: number | null;
+  what: string;
+  witness: 'SQL' | 'REST';
+}
+
+function leading(seen: Seen | undefined): Leads | null {
+  if (seen === undefined) return null;
+  const { rest, sql } = seen;
+  const what = 'accepts writes';
+  if (sql.ok) {
+    return sql.value.inRecovery ? null : { timeline: sql.value.timeline, what, witness: 'SQL' };
+  }
+  if (!rest.ok || rest.value.state !== 'running' || rest.value.location === null) return null;
+  return { timeline: rest.value.timeline, what, witness: 'REST' };
+}
+
+/** Only Patroni knows that it is one; from whom it streams PostgreSQL says best. */
+function standbyLeading({ goal, cluster }: Progress, seen: Seen | undefined): Leads | null {
+  if (seen === undefined) return null;
+  const { rest, sql } = seen;
+  if (!rest.ok || rest.value.role !== 'standby_leader' || rest.value.state !== 'running')
+    return null;
+  const { timeline } = rest.value;
+  const is = 'is the standby leader';
+  if (!goal.remote) return { timeline, what: is, witness: 'REST' };
+  if (!sql.ok) {
+    if (rest.value.replicationState !== 'streaming') return null;
+    return { timeline, what: `${is} and streams`, witness: 'REST' };
+  }
+  const { walReceiver } = sql.value;
+  if (walReceiver?.status !== 'streaming') return null;
+  const { senderHost, senderPort, receivedTimeline } = walReceiver;
+  // Its receiver may still be the one that followed the old leader.
+  const isMember = cluster?.members.some((m) => m.host === senderHost && m.port === senderPort);
+  if (isMember) return null;
+  const what = `${is} and streams from ${senderHost ?? '?'}:${senderPort ?? '?'}`;
+  return { timeline: receivedTimeline ?? timeline, what, witness: 'SQL' };
+}
+
+/** Members that streamed before and do not yet stream on the new leader's timeline. */
+export function notStreaming(progress: Progress): string[] {
+  const { goal, newLeader } = progress;
+  return goal.members.filter((name) => name !== newLeader && !streams(progress, name));
+}
+
+/** The member has a streaming walsender row on somebody, and does not say it is on an older timeline. */
+function streams({ seen, newLeader, timeline, cluster }: Progress, name: string): boolean {
+  const own = seen.get(name);
+  if (own === undefined) return false;
+  const upstream = cluster?.members.find((member) => member.name === name)?.tags['replicatefrom'];
+  const hasRow = [newLeader, upstream].some(
+    (from) => typeof from === 'string' && from !== name && hasStreamingRow(seen.get(from), name),
+  );
+  if (!hasRow) return false;
+  const { rest, sql } = own;
+  if (sql.ok && sql.value.inRecovery) {
+    return (sql.value.walReceiver?.receivedTimeline ?? timeline) === timeline;
+  }
+  if (!rest.ok || rest.value.location !== null) return false;
+  return timeline === null || (rest.value.timeline ?? timeline) >= timeline;
+}
+
+function hasStreamingRow(seen: Seen | undefined, name: string): boolean {
+  return rowsOf(seen).some(
+    (row) => row.applicationName.toLowerCase() === name.toLowerCase() && row.state === 'streaming',
+  );
+}
+
+function rowsOf(seen: Seen | undefined): readonly (Walsender | RestWalsender)[] {
+  if (seen?.sql.ok) {
+    return seen.sql.value.walsenders.filter((row) => row.slotType !== 'logical');
+  }
+  return seen?.rest.ok ? (seen.rest.value.replication ?? []) : [];
+}
+
+function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
+  if (goal.syncStandbys === 0) return true;
+  const sync = cluster?.sync;
+  if (!sync || newLeader === null || sync.leader !== newLeader) return false;
+  if (sync.standbys.length < goal.syncStandbys) return false;
+  const rows = rowsOf(seen.get(newLeader));
+  const really = rows.filter((row) => row.syncState === 'sync' || row.syncState === 'quorum');
+  return sync.standbys.every((name) =>
+    really.some((row) => row.applicationName.toLowerCase() === name.toLowerCase()),
+  );
+}
+
+// ---------------------------------------------------------------- what it comes to
+
+/** Whether it is over, as far as has been seen. A deadline is not known here: see `atDeadline`. */
+export function verdictOf(progress: Progress): Verdict {
+  const { goal, answer, newLeader } = progress;
+  const refusal = refusedBeforehand(progress);
+  if (refusal !== null) return refusal;
+  if (goal.waitFor === 'accepted' && stepOf(progress, 'accepted')) {
+    return { done: true, ending: 'ok', code: 'accepted', words: `the ${goal.kind} was accepted` };
+  }
+  if (newLeader !== null && reached(progress)) return won(progress, newLeader);
+  if (progress.request !== 'gone' || newLeader !== null) return { done: false };
+  // The request is gone and nobody else leads: Patroni has dropped it, unless the race is still open.
+  if (goal.leader === null || progress.cluster?.leaderName !== goal.leader) return { done: false };
+  if (progress.retaken || stepOf(progress, 'stopping')) {
+    const words = `${goal.leader} stepped down and leads again: the ${goal.kind} failed`;
+    return { done: true, ending: 'failed', code: 'retaken', words };
+  }
+  const text = answer?.kind === 'answered' ? ` (${answer.status}: ${answer.text})` : '';
+  const words = `Patroni took the request and dropped it${text}; ${goal.leader} still leads`;
+  return { done: true, ending: 'error', code: 'dropped_by_patroni', words };
+}
+
+/** Answers that Patroni gives before it writes anything. */
+const BEFOREHAND = [400, 401, 403, 404, 405, 412, 422, 501];
+
+function refusedBeforehand({ goal, answer }: Progress): Verdict | null {
+  if (answer?.kind !== 'answered' || !BEFOREHAND.includes(answer.status)) return null;
+  const { status, text } = answer;
+  const title = goal.kind === 'switchover' ? 'Switchover' : 'Failover';
+  const words = `${title} failed, details: ${status}, ${text}`;
+  return { done: true, ending: 'error', code: refusalCode(status), words };
+}
+
+function refusalCode(status: number): string {
+  if (status === 401) return 'rest_login_wanted';
+  if (status === 403) return 'rest_forbidden';
+  return status === 412 ? 'refused_by_patroni' : 'request_refused';
+}
+
+function reached(progress: Progress): boolean {
+  const has = (name: StepName) => stepOf(progress, name) !== null;
+  switch (progress.goal.waitFor) {
+    case 'accepted':
+    case 'leader':
+      return has('locked');
+    case 'writable':
+      return leadsSince(progress) !== null;
+    case 'healthy':
+      return has('streaming') && (progress.goal.syncStandbys === 0 || has('sync_restored'));
+  }
+}
+
+function won({ goal }: Progress, newLeader: string): Verdict {
+  const { kind, candidate } = goal;
+  const title = kind === 'switchover' ? 'Switched' : 'Failed';
+  if (candidate !== null && candidate !== newLeader) {
+    const words = `${title} over to "${newLeader}" instead of "${candidate}"`;
+    return { done: true, ending: 'diverted', code: 'diverted', words };
+  }
+  const words = `Successfully ${title.toLowerCase()} over to "${newLeader}"`;
+  return { done: true, ending: 'ok', code: 'done', words };
+}
+
+/** What it comes to when no more time is left, after `waitedMs`. */
+export function atDeadline(progress: Progress, waitedMs: number): Extract<Verdict, { done: true }> {
+  const verdict = verdictOf(progress);
+  if (verdict.done) return verdict;
+  const { newLeader } = progress;
+  const within = `within ${Math.round(waitedMs / 1000)} s`;
+  if (newLeader === null) return nobodyYet(progress, within);
+  const outcome = won(progress, newLeader);
+  if (outcome.done && outcome.ending === 'diverted') {
+    return { ...outcome, words: `${outcome.words}; ${unproven(progress)} ${within}` };
+  }
+  const leads = leadsSince(progress) !== null;
+  const silent = !leads && !answers(progress.seen.get(newLeader));
+  const what = unproven(progress);
+  const ending = silent ? 'unconfirmed' : 'failed';
+  const notYet = progress.goal.standbyCluster ? 'not_following' : 'not_writable';
+  const code = leads ? 'not_healthy' : notYet;
+  const words = `${newLeader} leads, but ${what} ${within}`;
+  return { done: true, ending, code, words };
+}
+
+function answers(seen: Seen | undefined): boolean {
+  return seen !== undefined && (seen.rest.ok || seen.sql.ok);
+}
+
+/** What has not been seen of the level that was waited for. */
+export function unproven(progress: Progress): string {
+  const { goal, newLeader } = progress;
+  if (leadsSince(progress) === null) {
+    const who = newLeader ?? 'nobody';
+    if (!goal.standbyCluster) return `${who} did not accept writes`;
+    const how = goal.remote ? ' that streams from the remote' : '';
+    return `${who} was not seen as a standby leader${how}`;
+  }
+  const missing = notStreaming(progress);
+  if (missing.length > 0) return `${missing.join(', ')} did not stream from it`;
+  return 'synchronous replication was not restored';
+}
+
+function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done: true }> {
+  const { goal, answer, request } = progress;
+  const end = (code: string, words: string): Extract<Verdict, { done: true }> => ({
+    done: true,
+    ending: 'unconfirmed',
+    code,
+    words,
+  });
+  const who = goal.leader ?? 'the old leader';
+  if (stepOf(progress, 'released')) {
+    return end('no_leader', `${who} gave up the lock, and nobody took it ${within}`);
+  }
+  if (stepOf(progress, 'stopping')) {
+    return end('still_stopping', `${who} is still stopping ${within}`);
+  }
+  if (request !== null && request !== 'gone') {
+    return end('still_pending', `the request still stands in /failover ${within}`);
+  }
+  if (request === 'gone')
+    return end('no_leader', `the request is gone, and nobody leads ${within}`);
+  const lost = answer?.kind === 'lost' ? `; the answer was lost: ${answer.reason}` : '';
+  const said = answer?.kind === 'answered' ? `; Patroni said ${answer.status}: ${answer.text}` : '';
+  return end(
+    'no_trace',
+    `the request was sent, and no trace of it was seen ${within}${lost}${said}`,
+  );
+}
+
+// ---------------------------------------------------------------- what was measured
+
+export interface Measured {
+  /** From the loss of the lock to the first answer of the new leader out of recovery; none in a standby cluster. */
+  writeOutageMs: number | null;
+  /** From the first sign of the old leader's shutdown to the same moment. */
+  writesStoppedMs: number | null;
+  newLeader: string | null;
+  timeline: number | null;
+}
+
+export function measured(progress: Progress): Measured {
+  const writable = stepOf(progress, 'writable')?.atMs ?? null;
+  const since = (name: StepName): number | null => {
+    const from = stepOf(progress, name)?.atMs ?? null;
+    return writable === null || from === null ? null : Math.max(0, writable - from);
+  };
+  return {
+    writeOutageMs: since('released'),
+    writesStoppedMs: since('stopping'),
+    newLeader: progress.newLeader,
+    timeline: progress.timeline,
+  };
+}

@@ -1,0 +1,30 @@
+/** What is to be thought of one member, in one word or the codes of what is wrong. */
+import type { Finding } from '../model/model.js';
+import type { MemberView, View } from './view.js';
+import { claimIsUnreadable } from './dcs-roles.js';
+
+/**
+ * 'ok': the claim was checked and holds; 'unverified': nobody was asked; 'unknown': nobody who could
+ * tell answered, or what it claims cannot be read; otherwise the codes of the findings about it, worst first.
+ */
+export function verdictOf(one: MemberView, view: View, found: readonly Finding[]): string {
+  if (view.snapshot.verify === 'off') return 'unverified';
+  const codes = found
+    .filter(({ severity }) => severity !== 'info')
+    .filter(({ members }) => members.includes(one.name) || concernsLeader(members, one, view))
+    .map(({ code }) => code);
+  if (codes.length > 0) return [...new Set(codes)].join(', ');
+  if (one.witness === null || one.syncState === 'unknown') return 'unknown';
+  if (one.member !== null && claimIsUnreadable(view.snapshot.cluster, one.name)) return 'unknown';
+  return 'ok';
+}
+
+/** A finding about nobody in particular is shown at the leader. */
+function concernsLeader(members: readonly string[], one: MemberView, view: View): boolean {
+  return members.length === 0 && one === view.leader;
+}
+
+/** Findings in which somebody's claim is false, as `--strict` counts them. */
+export function isMismatch({ severity }: Finding): boolean {
+  return severity === 'critical' || severity === 'unknown';
+}

@@ -1,0 +1,165 @@
+/** How many members a cluster may lose besides its leader, whichever they are, and still have a new one. */
+import { ownFindings, polled, race, rival, votesFor } from './race.js';
+import { limitation, quorumActive, sameName } from './vote-rules.js';
+import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
+
+/** How many members more may be lost at once, whichever they are, after the leader. */
+export interface Survivable {
+  /** Somebody can take over if the leader alone is lost. */
+  leaderLoss: Outcome;
+  /** null when only the bounds below are known, or the leader's loss is not survived. */
+  more: number | null;
+  atLeast: number;
+  atMost: number;
+  sentence: string;
+}
+
+/** What the cluster survives: the leader's loss and so many more. Bounds where not all is known. */
+export function survivable(input: VoteInput): Survivable {
+  const leaderLoss = takeover(input);
+  const survives = leaderLoss === 'yes';
+  const sure = fewestLost(runnersOf(input, (holds) => holds === 'yes'));
+  const perhaps = fewestLost(runnersOf(input, (holds) => holds !== 'no'));
+  const atLeast = survives ? Math.max(sure.atLeast - 1, 0) : 0;
+  const atMost = leaderLoss === 'no' ? 0 : Math.max(perhaps.atMost - 1, 0);
+  const more = survives && atLeast === atMost ? atLeast : null;
+  return { leaderLoss, more, atLeast, atMost, sentence: sentence(leaderLoss, atLeast, atMost) };
+}
+
+function sentence(leaderLoss: Outcome, atLeast: number, atMost: number): string {
+  if (leaderLoss === 'no') return 'nobody can take over if the leader is lost';
+  if (leaderLoss === 'unknown')
+    return 'whether anybody can take over if the leader is lost is not known';
+  const number = atLeast === atMost ? String(atLeast) : `${atLeast} to ${atMost}`;
+  return `the cluster survives losing the leader and ${number} more`;
+}
+
+function takeover(input: VoteInput): Outcome {
+  const outcomes = race(input).map((r) => r.mayWin);
+  if (outcomes.includes('yes')) return 'yes';
+  return outcomes.includes('unknown') ? 'unknown' : 'no';
+}
+
+/** One member's way to lead, as far as it hangs on who else is there. */
+interface Runner {
+  name: string;
+  /** Each of these keeps it from leading as long as it is there. */
+  blockedBy: ReadonlySet<string>;
+  /** Members whose votes it has, itself among them if it votes; null: it needs none. */
+  votes: ReadonlySet<string> | null;
+  needed: number;
+}
+
+/** Those that nothing keeps from leading but others; `passes` says which outcomes count as good. */
+function runnersOf(input: VoteInput, passes: (holds: Outcome) => boolean): Runner[] {
+  const able = input.nodes.filter(
+    (node) =>
+      node.name !== input.leader &&
+      limitation(node)?.certain !== true &&
+      ownFindings(input, node).every(({ holds }) => passes(holds)),
+  );
+  return able.map((me) => ({
+    name: me.name,
+    blockedBy: new Set(
+      polled(input, me)
+        .filter((other) => !passes(rival(input, me, other).holds))
+        .map(({ name }) => name),
+    ),
+    votes: needsVotes(input, me) ? votersFor(input, me, passes) : null,
+    needed: input.quorum + 1,
+  }));
+}
+
+function needsVotes(input: VoteInput, me: VoteNode): boolean {
+  return quorumActive(input) && me.primary !== true && input.syncLeader !== me.name;
+}
+
+function votersFor(
+  input: VoteInput,
+  me: VoteNode,
+  passes: (holds: Outcome) => boolean,
+): Set<string> {
+  const given = votesFor(input, me).filter(({ voted }) => passes(voted));
+  const names = given.map(
+    (vote) => input.nodes.find(({ name }) => sameName(name, vote.name))?.name,
+  );
+  return new Set(names.filter((name) => name !== undefined));
+}
+
+type Lost = ReadonlySet<string>;
+
+/** How many of its votes have to go until it has too few; none for one that does not lead. */
+function spareVotes({ votes, needed }: Runner, lost: Lost): number {
+  if (votes === null) return Infinity;
+  return [...votes].filter((name) => !lost.has(name)).length - needed + 1;
+}
+
+function leads(runner: Runner, lost: Lost): boolean {
+  if (lost.has(runner.name) || spareVotes(runner, lost) <= 0) return false;
+  return [...runner.blockedBy].every((name) => lost.has(name));
+}
+
+/** The size of the smallest loss after which nobody leads. */
+interface Bounds {
+  atLeast: number;
+  atMost: number;
+}
+
+/** How many losses of one size are looked at; beyond that the answer is a range. */
+const MOST_TRIED = 500;
+
+function fewestLost(runners: readonly Runner[]): Bounds {
+  let atLeast: number | null = null;
+  for (let size = 0; ; size++) {
+    const budget = { left: MOST_TRIED };
+    if (canEnd(runners, { lost: new Set(), stay: new Set() }, size, budget)) {
+      return { atLeast: atLeast ?? size, atMost: size };
+    }
+    if (budget.left < 0) atLeast ??= size;
+  }
+}
+
+/** A loss that is being thought of: who is lost in it, and who is not. */
+interface Loss {
+  lost: Lost;
+  stay: Lost;
+}
+
+/**
+ * Whether the loss can grow by `size` members so that nobody leads. Of one who leads, either it is lost, or it
+ * stays and its spare votes are lost. False when the budget ends.
+ */
+function canEnd(
+  runners: readonly Runner[],
+  { lost, stay }: Loss,
+  size: number,
+  budget: { left: number },
+): boolean {
+  if (budget.left-- <= 0) return false;
+  const leader = strongest(runners, lost);
+  if (leader === null) return true;
+  if (size === 0) return false;
+  const { name, votes } = leader;
+  const withIt = { lost: new Set([...lost, name]), stay };
+  if (!stay.has(name) && canEnd(runners, withIt, size - 1, budget)) return true;
+  if (spareVotes(leader, lost) > size) return false;
+  const staying = new Set([...stay, name]);
+  for (const voter of votes ?? []) {
+    if (lost.has(voter) || staying.has(voter)) continue;
+    const withVoter = { lost: new Set([...lost, voter]), stay: new Set(staying) };
+    if (canEnd(runners, withVoter, size - 1, budget)) return true;
+    // Losses with this voter are done.
+    staying.add(voter);
+  }
+  return false;
+}
+
+/** Of those who lead the one with most votes to spare: for it there is least to choose. */
+function strongest(runners: readonly Runner[], lost: Lost): Runner | null {
+  const leading = runners.filter((runner) => leads(runner, lost));
+  const spare = (runner: Runner) => spareVotes(runner, lost);
+  return leading.reduce<Runner | null>(
+    (best, one) => (best === null || spare(one) > spare(best) ? one : best),
+    null,
+  );
+}

@@ -1,0 +1,177 @@
+/** Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. */
+import {
+  enough,
+  lagging,
+  limitation,
+  listed,
+  quorumActive,
+  syncActive,
+  voterNames,
+} from './vote-rules.js';
+import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
+
+export type Action = 'switchover' | 'failover';
+
+export interface GateRequest {
+  candidate: string | null;
+  action: Action;
+}
+
+export interface GateMember {
+  name: string;
+  healthy: Outcome;
+  why: string;
+}
+
+export interface GateResult {
+  passes: Outcome;
+  /** Members the leader asks, each with what it finds. */
+  members: GateMember[];
+  /** Names of the surely healthy ones. */
+  healthy: string[];
+  /** Healthy members wanted. */
+  needed: number;
+  /** Patroni 4.0.5 wants a quorum of a single named candidate (patroni#3307) and will refuse. */
+  refusedByBug405: boolean;
+  reasons: string[];
+}
+
+/** Will the leader let itself be demoted for this request [Ha.is_failover_possible before the shutdown]? */
+export function leaderGate(input: VoteInput, request: GateRequest): GateResult {
+  const asked = input.nodes.filter((node) => isAsked(input, request, node));
+  const members = asked.map((node) => health(input, node));
+  const healthy = members.filter((m) => m.healthy === 'yes').map((m) => m.name);
+  const possible = members.filter((m) => m.healthy !== 'no').length;
+  const bug = input.leaderVersion === '4.0.5' && request.candidate !== null;
+  const byQuorum = quorumActive(input) && (request.candidate === null || bug);
+  const needed = byQuorum ? input.quorum + 1 : 1;
+  const passes = enough(healthy.length, possible, needed);
+  return {
+    passes: refusedAnyway(input, request) === null ? passes : 'no',
+    members,
+    healthy,
+    needed,
+    refusedByBug405: bug && byQuorum && needed > 1,
+    reasons: reasons(input, request, members, needed, passes),
+  };
+}
+
+function isAsked(input: VoteInput, request: GateRequest, node: VoteNode): boolean {
+  if (node.name === input.leader || node.nofailover) return false;
+  if (request.candidate !== null && node.name !== request.candidate) return false;
+  const anyMember = request.action === 'failover' || !syncActive(input);
+  return anyMember || listed(voterNames(input), node.name);
+}
+
+function health(input: VoteInput, node: VoteNode): GateMember {
+  const { name } = node;
+  const limit = limitation(node);
+  if (limit?.certain) return { name, healthy: 'no', why: limit.reason };
+  // A primary's answer has neither received nor replayed position: Patroni reads 0.
+  const lags = lagging(input, node.primary === true ? 0n : node.walPosition);
+  if (lags === true) return { name, healthy: 'no', why: 'lags more than maximum_lag_on_failover' };
+  const known = input.clusterTimeline ?? 0;
+  if (input.checkTimeline && node.timeline !== null && node.timeline < known)
+    return { name, healthy: 'no', why: `is on timeline ${node.timeline}, behind ${known}` };
+  if (limit) return { name, healthy: 'unknown', why: limit.reason };
+  if (lags === null) return { name, healthy: 'unknown', why: 'its WAL position is not known' };
+  if (input.checkTimeline && node.timeline === null)
+    return { name, healthy: 'unknown', why: 'its timeline is not known' };
+  return { name, healthy: 'yes', why: 'answers, may be promoted and keeps up' };
+}
+
+function refusedAnyway(input: VoteInput, request: GateRequest): string | null {
+  if (input.leader === null) return 'nobody holds the leader lock';
+  if (input.paused && request.candidate === null) return 'a paused cluster wants a named candidate';
+  if (input.paused && input.standbyCluster)
+    return 'a standby cluster does nothing while it is paused';
+  if (request.candidate === input.leader) return `${input.leader} is the leader already`;
+  return null;
+}
+
+function reasons(
+  input: VoteInput,
+  request: GateRequest,
+  members: GateMember[],
+  needed: number,
+  passes: Outcome,
+): string[] {
+  const anyway = refusedAnyway(input, request);
+  if (anyway !== null) return [anyway];
+  if (passes === 'yes') return [];
+  const bad = members.filter((m) => m.healthy !== 'yes').map((m) => `${m.name} ${m.why}`);
+  const whom = request.candidate === null ? 'no member' : request.candidate;
+  if (members.length === 0)
+    return [`${whom} may take over: not there, nofailover, or not in /sync`];
+  return [...bad, `${members.length - bad.length} healthy of ${needed} needed`];
+}
+
+export interface PrecheckRequest {
+  action: Action;
+  leader: string | null;
+  candidate: string | null;
+  scheduled?: boolean;
+}
+
+export interface PrecheckResult {
+  outcome: Outcome;
+  /** The status Patroni refuses with; null when it goes on. */
+  status: 400 | 412 | null;
+  /** Patroni's own words; '' when it goes on. */
+  message: string;
+}
+
+/** What Patroni's API answers before it writes /failover [do_POST_failover, RestApiServer.is_failover_possible]. */
+export function apiPrecheck(input: VoteInput, request: PrecheckRequest): PrecheckResult {
+  const bad = badRequest(input, request);
+  if (bad !== null) return { outcome: 'no', status: 400, message: bad };
+  if (request.scheduled) return { outcome: 'yes', status: null, message: '' };
+  // A failover request that names a leader is carried out as a switchover.
+  const action = request.leader === null ? request.action : 'switchover';
+  const members = precheckMembers(input, request, action);
+  if (typeof members === 'string') return { outcome: 'no', status: 412, message: members };
+  const limits = members.map(limitation);
+  if (limits.includes(null)) return { outcome: 'yes', status: null, message: '' };
+  const message = `${action} is not possible: no good candidates have been found`;
+  const open = limits.some((limit) => limit?.certain === false);
+  return { outcome: open ? 'unknown' : 'no', status: 412, message };
+}
+
+function badRequest(input: VoteInput, request: PrecheckRequest): string | null {
+  const { action, leader, candidate, scheduled } = request;
+  if (action === 'failover' && candidate === null)
+    return 'Failover could be performed only to a specific candidate';
+  if (action === 'switchover' && leader === null)
+    return 'Switchover could be performed only from a specific leader';
+  if (scheduled && action === 'failover') return "Failover can't be scheduled";
+  if (scheduled && input.paused) return "Can't schedule switchover in the paused state";
+  if (input.paused && candidate === null)
+    return 'Switchover is possible only to a specific candidate in a paused state';
+  return leader === candidate ? 'Switchover target and source are the same' : null;
+}
+
+/** Whom the API asks, or its refusal. */
+function precheckMembers(
+  input: VoteInput,
+  request: PrecheckRequest,
+  action: Action,
+): VoteNode[] | string {
+  const { leader, candidate } = request;
+  const plainSync = input.mode === 'on' && !input.standbyCluster;
+  const voters = voterNames(input);
+  if (leader !== null && leader !== input.leader) return 'leader name does not match';
+  if (candidate !== null) {
+    if (action === 'switchover' && plainSync && !listed(voters, candidate))
+      return 'candidate name does not match with sync_standby';
+    const named = input.nodes.filter((n) => n.name === candidate);
+    return named.length > 0 ? named : 'candidate does not exists';
+  }
+  if (plainSync) {
+    const sync = input.nodes.filter((n) => listed(voters, n.name));
+    return sync.length > 0 ? sync : `${action} is not possible: can not find sync_standby`;
+  }
+  const others = input.nodes.filter((n) => n.name !== input.leader);
+  return others.length > 0
+    ? others
+    : `${action} is not possible: cluster does not have members except leader`;
+}

@@ -1,0 +1,170 @@
+/** A snapshot as the facts of the vote arithmetic. */
+import type { Lsn } from '../model/lsn.js';
+import type {
+  JsonObject,
+  JsonValue,
+  Member,
+  MemberReadings,
+  Reading,
+  RestStatus,
+  Setting,
+  Snapshot,
+} from '../model/model.js';
+import { parseSyncNames } from '../model/sync-standby-names.js';
+import { isObject, parseBool, parseInteger, truthy } from '../model/patroni-values.js';
+import { sameName } from './vote-rules.js';
+import type { SynchronousCommit, SyncNames, VoteInput, VoteNode } from './vote-rules.js';
+
+/** What the witnesses said, REST before SQL; heartbeats in the DCS are claims and count as not known. */
+export function voteInput(snapshot: Snapshot): VoteInput {
+  const { cluster } = snapshot;
+  const { config, history } = cluster;
+  const leader = cluster.members.find((m) => m.name === cluster.leaderName) ?? null;
+  const leaderReadings = readingsOf(snapshot, cluster.leaderName);
+  const last = history?.at(-1) ?? null;
+  return {
+    nodes: cluster.members.map((member) => voteNode(snapshot, member, leaderReadings)),
+    leader: cluster.leaderName,
+    formerLeader: cluster.leaderName === null ? (last?.newLeader ?? null) : null,
+    leaderVersion: leader?.version ?? null,
+    mode: config?.syncMode ?? 'off',
+    syncLeader: cluster.sync?.leader ?? null,
+    voters: cluster.sync?.standbys ?? [],
+    quorum: cluster.sync?.quorum ?? 0,
+    syncNames: leaderSyncNames(leaderReadings),
+    synchronousCommit: synchronousCommit(snapshot, leaderReadings),
+    optime: cluster.status?.optime ?? null,
+    maximumLagOnFailoverBytes: config?.maximumLagOnFailoverBytes ?? 1048576,
+    checkTimeline: config?.checkTimeline ?? false,
+    clusterTimeline: last ? last.timeline + 1 : history ? 1 : null,
+    standbyCluster: (config?.standbyCluster ?? null) !== null,
+    paused: config?.pause ?? false,
+    failsafeMembers: failsafeMembers(snapshot),
+    departedPrimaries: snapshot.departed.filter(outOfRecovery).map((d) => d.name),
+    departedUnread: snapshot.departed
+      .filter((d) => d.listening === true && !d.rest.ok && !d.sql.ok)
+      .map((d) => d.name),
+  };
+}
+
+function readingsOf(snapshot: Snapshot, name: string | null): MemberReadings | null {
+  return snapshot.members.find((m) => m.name === name) ?? null;
+}
+
+function failsafeMembers(snapshot: Snapshot): string[] | null {
+  const names = Object.keys(snapshot.cluster.failsafe ?? {});
+  return snapshot.cluster.config?.failsafeMode && names.length > 0 ? names : null;
+}
+
+function leaderSyncNames(leader: MemberReadings | null): SyncNames | null {
+  if (!leader?.sql.ok) return null;
+  const setting = leader.sql.value.settings['synchronous_standby_names'];
+  return setting ? parseSyncNames(setting.value) : null;
+}
+
+/** Of the leader; where its SQL is not read what /config says, then what another member runs with. */
+function synchronousCommit(
+  snapshot: Snapshot,
+  leader: MemberReadings | null,
+): SynchronousCommit | null {
+  const { postgresql } = snapshot.cluster.config?.raw ?? {};
+  const parameters = isObject(postgresql) ? postgresql['parameters'] : undefined;
+  const configured = isObject(parameters) ? parameters['synchronous_commit'] : undefined;
+  const others = snapshot.members.map((readings) => settingInForce(readings));
+  const said = [settingInForce(leader), commitLevel(configured), ...others];
+  return said.find((level) => level !== null) ?? null;
+}
+
+/** What was set for our own login or session only says nothing of anybody else's. */
+const OURS_ALONE = ['client', 'database', 'database user', 'session', 'user'];
+
+function settingInForce(readings: MemberReadings | null): SynchronousCommit | null {
+  if (!readings?.sql.ok) return null;
+  const setting: Setting | undefined = readings.sql.value.settings['synchronous_commit'];
+  if (setting === undefined || OURS_ALONE.includes(setting.source ?? '')) return null;
+  return commitLevel(setting.value);
+}
+
+function commitLevel(value: JsonValue | undefined): SynchronousCommit | null {
+  const on = parseBool(value);
+  if (on !== null) return on ? 'on' : 'off';
+  const text = typeof value === 'string' ? value.toLowerCase() : '';
+  return text === 'local' || text === 'remote_write' || text === 'remote_apply' ? text : null;
+}
+
+function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | null): VoteNode {
+  const readings = readingsOf(snapshot, member.name);
+  const rest = readings?.rest.ok ? readings.rest.value : null;
+  const sql = readings?.sql.ok ? readings.sql.value : null;
+  const tags = rest?.tags ?? member.tags;
+  return {
+    name: member.name,
+    reachable: readings ? reachable(readings.rest) : null,
+    running: rest ? restPosition(rest) !== null : sql ? true : null,
+    primary: rest ? isPrimary(rest) : sql ? !sql.inRecovery : null,
+    walPosition: rest
+      ? restPosition(rest)
+      : sql
+        ? (sql.currentLsn ?? greater(sql.receiveLsn, sql.replayLsn))
+        : null,
+    timeline: rest?.timeline ?? sql?.timeline ?? null,
+    nofailover: isNofailover(member.tags) || isNofailover(tags),
+    watchdogFailed: rest?.watchdogFailed ?? null,
+    failoverPriority: priority(tags),
+    streamsFromLeader: streamsFrom(leader, member.name),
+    // Told by two readings only: see preflight/standstill.ts.
+    standsStill: false,
+    streams: sql ? sql.walReceiver?.status === 'streaming' : restStreams(rest),
+  };
+}
+
+/** Refused by its allowlist or unreadable to us, it may still answer its peers. */
+function reachable(rest: Reading<RestStatus>): boolean | null {
+  if (rest.ok) return true;
+  return rest.kind === 'off' || rest.kind === 'denied' || rest.kind === 'invalid' ? null : false;
+}
+
+/** As Patroni's own race reads an answer, but with a primary's position. */
+function restPosition(rest: RestStatus): Lsn | null {
+  return rest.location ?? greater(rest.receivedLocation, rest.replayedLocation);
+}
+
+function outOfRecovery({ rest, sql }: MemberReadings): boolean {
+  return (rest.ok && isPrimary(rest.value)) || (sql.ok && !sql.value.inRecovery);
+}
+
+function isPrimary(rest: RestStatus): boolean {
+  return rest.location !== null || rest.role === 'primary' || rest.role === 'master';
+}
+
+function restStreams(rest: RestStatus | null): boolean | null {
+  return rest ? rest.replicationState === 'streaming' : null;
+}
+
+function greater(a: Lsn | null, b: Lsn | null): Lsn | null {
+  if (a === null || b === null) return a ?? b;
+  return a > b ? a : b;
+}
+
+function streamsFrom(leader: MemberReadings | null, name: string): boolean | null {
+  if (leader?.sql.ok)
+    return leader.sql.value.walsenders.some(
+      (w) => sameName(w.applicationName, name) && w.state === 'streaming',
+    );
+  if (!leader?.rest.ok) return null;
+  const senders = leader.rest.value.replication ?? [];
+  return senders.some((w) => sameName(w.applicationName, name) && w.state === 'streaming');
+}
+
+/** The tag itself decides; without it a failover_priority of 0 does. */
+function isNofailover(tags: JsonObject): boolean {
+  const tag = tags['nofailover'];
+  if (tag !== undefined && tag !== null) return truthy(tag);
+  const value = parseInteger(tags['failover_priority']);
+  return value !== null && value <= 0;
+}
+
+function priority(tags: JsonObject): number {
+  if (truthy(tags['nofailover'])) return 0;
+  return parseInteger(tags['failover_priority']) ?? 1;
+}

@@ -1,0 +1,171 @@
+/** Every command: how it is called, what it does, and where it is made. */
+import type { Command } from 'commander';
+import type { Finish } from '../program.js';
+import type { Context } from '../context.js';
+
+export interface Listed {
+  usage: string;
+  /** As the command says itself; `--help` lists it without loading the command. */
+  summary: string;
+  load(): Promise<(context: Context, finish: Finish) => Command>;
+}
+
+/** In the order of `--help`. */
+export const COMMANDS: readonly Listed[] = [
+  {
+    usage: 'list [options] [clusters...]',
+    summary: 'List the members of a cluster, what they claim and what they are',
+    load: async () => (await import('./list.js')).listCommand,
+  },
+  {
+    usage: 'topology [options] [clusters...]',
+    summary: 'List the members as a tree of who really streams from whom',
+    load: async () => (await import('./list.js')).topologyCommand,
+  },
+  {
+    usage: 'status [options] [cluster]',
+    summary: 'The whole truth about one cluster on one screen',
+    load: async () => (await import('./status.js')).statusCommand,
+  },
+  {
+    usage: 'check [options] [clusters...]',
+    summary:
+      'Say whether a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
+    load: async () => (await import('./check.js')).checkCommand,
+  },
+  {
+    usage: 'wait [options] [cluster]',
+    summary: 'Wait until something is so; exit 0 when it is, 5 at the limit',
+    load: async () => (await import('./wait.js')).waitCommand,
+  },
+  {
+    usage: 'ready [options] <member>',
+    summary: 'Say whether a member may be read: exit 0 ready, 1 not ready, 3 cannot tell',
+    load: async () => (await import('./ready.js')).readyCommand,
+  },
+  {
+    usage: 'snapshot [options] [clusters...]',
+    summary: 'Record everything the witnesses say, secrets removed, for --snapshot FILE',
+    load: async () => (await import('./snapshot.js')).snapshotCommand,
+  },
+  {
+    usage: 'leader [options] [cluster]',
+    summary:
+      'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
+    load: async () => (await import('./leader.js')).leaderCommand,
+  },
+  {
+    usage: 'members [options] [cluster]',
+    summary: 'Print the names of the members, one a line, by the role they are seen in',
+    load: async () => (await import('./leader.js')).membersCommand,
+  },
+  {
+    usage: 'quorum [options] [cluster]',
+    summary: 'Who would take over with which votes, and how many losses are survived',
+    load: async () => (await import('./quorum.js')).quorumCommand,
+  },
+  {
+    usage: 'why-not [options] <member> [cluster]',
+    summary: "Patroni's own checks of one member: 0 if it could be promoted, 1 if not",
+    load: async () => (await import('./why-not.js')).whyNotCommand,
+  },
+  {
+    usage: 'switchover [options] [cluster]',
+    summary: 'Switch over to a replica, and see it done',
+    load: async () => (await import('./switchover.js')).switchoverCommand,
+  },
+  {
+    usage: 'failover [options] [cluster]',
+    summary: 'Fail over to a named replica, and see it done',
+    load: async () => (await import('./failover.js')).failoverCommand,
+  },
+  {
+    usage: 'flush [options] <cluster> [members...]',
+    summary: 'Discard scheduled restarts, or the scheduled switchover',
+    load: async () => (await import('./flush.js')).flushCommand,
+  },
+  {
+    usage: 'pause [options] [cluster]',
+    summary: 'Disable auto failover',
+    load: async () => (await import('./pause.js')).pauseCommand,
+  },
+  {
+    usage: 'resume [options] [cluster]',
+    summary: 'Resume auto failover',
+    load: async () => (await import('./pause.js')).resumeCommand,
+  },
+  {
+    usage: 'restart [options] <cluster> [members...]',
+    summary: 'Restart PostgreSQL on the members of a cluster',
+    load: async () => (await import('./restart.js')).restartCommand,
+  },
+  {
+    usage: 'reload [options] <cluster> [members...]',
+    summary: 'Reload the configuration of the members of a cluster',
+    load: async () => (await import('./reload.js')).reloadCommand,
+  },
+  {
+    usage: 'reinit [options] <cluster> [members...]',
+    summary: 'Reinitialize replicas: their data is thrown away and copied anew',
+    load: async () => (await import('./reinit.js')).reinitCommand,
+  },
+  {
+    usage: 'remove [options] <cluster>',
+    summary: 'Remove a cluster from the DCS',
+    load: async () => (await import('./remove.js')).removeCommand,
+  },
+  {
+    usage: 'demote-cluster [options] [cluster]',
+    summary: 'Demote cluster to a standby cluster',
+    load: async () => (await import('./demote-cluster.js')).demoteClusterCommand,
+  },
+  {
+    usage: 'promote-cluster [options] [cluster]',
+    summary: 'Promote cluster, make it run standalone',
+    load: async () => (await import('./promote-cluster.js')).promoteClusterCommand,
+  },
+  {
+    usage: 'history [options] [cluster]',
+    summary: 'Show the history of failovers and switchovers',
+    load: async () => (await import('./history.js')).historyCommand,
+  },
+  {
+    usage: 'show-config [options] [cluster]',
+    summary: 'Show the configuration of the cluster',
+    load: async () => (await import('./show-config.js')).showConfigCommand,
+  },
+  {
+    usage: 'edit-config [options] [cluster]',
+    summary: 'Edit the configuration of the cluster',
+    load: async () => (await import('./edit-config.js')).editConfigCommand,
+  },
+  {
+    usage: 'version [options] [cluster] [members...]',
+    summary: "Show the version of patctl, and of each member's Patroni and PostgreSQL",
+    load: async () => (await import('./version.js')).versionCommand,
+  },
+  {
+    usage: 'dsn [options] [cluster]',
+    summary: "Print the host and port of a member; the leader's when nothing is said",
+    load: async () => (await import('./dsn.js')).dsnCommand,
+  },
+  {
+    usage: 'query [options] [cluster]',
+    summary: 'Query a member, the leader when nothing is said',
+    load: async () => (await import('./query.js')).queryCommand,
+  },
+  {
+    usage: 'config',
+    summary: 'The configuration of patctl itself',
+    load: async () => (await import('./config.js')).configCommand,
+  },
+  {
+    usage: 'completion <shell> [words...]',
+    summary: 'Print the completion script of a shell',
+    load: async () => (await import('./completion.js')).completionCommand,
+  },
+];
+
+export function nameOf({ usage }: Listed): string {
+  return usage.replace(/ .*/, '');
+}

@@ -1,0 +1,51 @@
+/** What a command may reach of the world. */
+import type { Config } from './config/effective.js';
+import type { Dcs } from './dcs/dcs.js';
+import type { Io } from './output/io.js';
+import type { Patroni } from './patroni/patroni.js';
+import type { Postgres } from './postgres/postgres.js';
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  configFile: string | undefined;
+  dcsUrl: string | undefined;
+  insecure: boolean;
+  compat: boolean;
+  color: boolean;
+  debug: boolean;
+  /** Errors as one JSON object on stderr: `-f json` was asked for. */
+  jsonErrors: boolean;
+  /** Deadline of one call to one node, ms. */
+  timeoutMs: number;
+  /** -U, -d and --password of the commands that ask PostgreSQL. */
+  login: LoginFlags;
+  /** --snapshot FILE: a recording is read, and nobody is asked. */
+  recording?: string | undefined;
+}
+
+export interface LoginFlags {
+  username: string | undefined;
+  database: string | undefined;
+  password: string | undefined;
+}
+
+export interface Clock {
+  nowMs(): number;
+  /** Resolves after `ms`, or at once when the signal aborts. */
+  wait(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Context {
+  readonly io: Io;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts at SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly flags: GlobalFlags;
+  /** Read once; throws ToolError on a broken configuration. */
+  config(): Promise<Config>;
+  /** Connected lazily; closed by main. Throws ToolError when nothing tells where it is. */
+  dcs(): Promise<Dcs>;
+  patroni(): Promise<Patroni>;
+  postgres(): Promise<Postgres>;
+}

@@ -1,0 +1,63 @@
+/** One member asked over REST and SQL at once; a witness that does not answer is a Reading with the reason. */
+import type {
+  MemberReadings,
+  Reading,
+  RestStatus,
+  SqlStatus,
+  VerifyMode,
+} from '../cluster/model/model.js';
+import type { Context } from '../context.js';
+
+export const OFF: Reading<never> = { ok: false, kind: 'off', reason: 'not asked' };
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export interface Address {
+  name: string;
+  scope: string;
+  apiUrl: string | null;
+  host: string | null;
+  port: number | null;
+}
+
+/** Both witnesses of one node at once; neither throws. */
+export async function readWitnesses(
+  context: Context,
+  address: Address,
+  verify: VerifyMode,
+): Promise<MemberReadings> {
+  const [rest, sql] = await Promise.all([
+    askRest(context, address, verify),
+    askSql(context, address, verify),
+  ]);
+  return { name: address.name, rest, sql };
+}
+
+async function askRest(
+  context: Context,
+  { name, scope, apiUrl }: Address,
+  verify: VerifyMode,
+): Promise<Reading<RestStatus>> {
+  if (verify === 'off' || verify === 'sql') return OFF;
+  if (apiUrl === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no api_url' };
+  }
+  return (await context.patroni()).status({ apiUrl, name, scope }, context.flags.timeoutMs);
+}
+
+async function askSql(
+  context: Context,
+  { host, port }: Address,
+  verify: VerifyMode,
+): Promise<Reading<SqlStatus>> {
+  if (verify === 'off' || verify === 'rest') return OFF;
+  const postgres = await context.postgres();
+  if (verify === 'auto' && !postgres.hasLogin) return OFF;
+  if (host === null || port === null) {
+    return { ok: false, kind: 'no_address', reason: 'its DCS key has no conn_url' };
+  }
+  return postgres.status({ host, port }, context.flags.timeoutMs);
+}

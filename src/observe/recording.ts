@@ -1,0 +1,115 @@
+/** Snapshots in a file: everything the three witnesses said, without secrets, to be looked at without a network. */
+import { formatLsn, parseLsn } from '../cluster/model/lsn.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import { ToolError } from '../errors.js';
+import { VERSION } from '../version.js';
+import { cleaned } from './without-secrets.js';
+
+export interface Recording {
+  schemaVersion: 1;
+  kind: 'patctl-snapshot';
+  /** Version that wrote it. */
+  patctl: string;
+  snapshots: Snapshot[];
+}
+
+// ---------------------------------------------------------------- to text and back
+
+/** One JSON document. WAL positions are `{"$lsn": "0/5000060"}`. */
+export function recordingText(snapshots: readonly Snapshot[]): string {
+  const recording = { schemaVersion: 1, kind: 'patctl-snapshot', patctl: VERSION, snapshots };
+  return `${JSON.stringify(cleaned(recording), replaceLsn, 1)}\n`;
+}
+
+function replaceLsn(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? { $lsn: formatLsn(value) } : value;
+}
+
+function reviveValue(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('$lsn' in value)) return value;
+  const text = value.$lsn;
+  const lsn = typeof text === 'string' ? parseLsn(text) : null;
+  if (lsn === null) throw new Error('a WAL position in it cannot be read');
+  return lsn;
+}
+
+/** The snapshots of a recording's text. ToolError when it is none. */
+export function parseRecording(text: string, name: string): Snapshot[] {
+  let recording: Partial<Recording> | null;
+  try {
+    recording = JSON.parse(text, reviveValue) as Partial<Recording> | null;
+  } catch (error) {
+    throw unreadable(name, error instanceof Error ? error.message : String(error));
+  }
+  if (recording?.kind !== 'patctl-snapshot') throw unreadable(name, 'it is no recording of patctl');
+  if (recording.schemaVersion !== 1) throw unreadable(name, 'it was written by a newer patctl');
+  const { snapshots } = recording;
+  if (!Array.isArray(snapshots) || !snapshots.every(isSnapshot)) {
+    throw unreadable(name, 'it holds no snapshots');
+  }
+  return snapshots;
+}
+
+function isSnapshot(value: Partial<Snapshot> | null): boolean {
+  return (
+    typeof value?.cluster?.scope === 'string' &&
+    Array.isArray(value.cluster.members) &&
+    Array.isArray(value.members) &&
+    value.members.length === value.cluster.members.length &&
+    Array.isArray(value.departed)
+  );
+}
+
+function unreadable(name: string, why: string): ToolError {
+  return new ToolError('error', `${name} cannot be read: ${why}`, {
+    code: 'recording_unreadable',
+    hint: 'patctl snapshot > FILE makes one',
+  });
+}
+
+// ---------------------------------------------------------------- files
+
+/** Plain or gzipped, told by its first bytes. */
+export async function readRecording(file: string): Promise<Snapshot[]> {
+  const [{ readFile }, { gunzipSync }] = await Promise.all([
+    import('node:fs/promises'),
+    import('node:zlib'),
+  ]);
+  let content: Buffer;
+  try {
+    content = await readFile(file);
+    if (content[0] === 0x1f && content[1] === 0x8b) content = gunzipSync(content);
+  } catch (error) {
+    throw unreadable(file, error instanceof Error ? error.message : String(error));
+  }
+  return parseRecording(content.toString('utf8'), file);
+}
+
+/** Gzipped when the name ends in .gz. */
+export async function writeRecording(file: string, text: string): Promise<void> {
+  const [{ writeFile }, { gzipSync }] = await Promise.all([
+    import('node:fs/promises'),
+    import('node:zlib'),
+  ]);
+  try {
+    await writeFile(file, file.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ToolError('error', `${file} cannot be written: ${why}`, { code: 'not_written' });
+  }
+}
+
+/** What a recording has of the cluster that is named; '' takes the only one. */
+export function chosen(snapshots: Snapshot[], scope: string, group: number | null): Snapshot[] {
+  const names = [...new Set(snapshots.map(({ cluster }) => cluster.scope))];
+  const wanted = scope === '' && names.length === 1 ? names[0] : scope;
+  const found = snapshots.filter(
+    ({ cluster }) => cluster.scope === wanted && (group === null || cluster.group === group),
+  );
+  if (found.length > 0) return found;
+  const what = scope === '' ? 'several clusters, and none is named' : `no cluster "${scope}"`;
+  throw new ToolError('error', `the recording has ${what}`, {
+    code: 'unknown_cluster',
+    hint: `it has: ${names.join(', ')}`,
+  });
+}

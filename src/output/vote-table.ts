@@ -1,0 +1,117 @@
+/** The vote table, and the answer to why-not, for people. */
+import type { QuorumDocument, QuorumMember } from '../cluster/documents/quorum-document.js';
+import type { WhyNotDocument } from '../cluster/documents/why-not-document.js';
+import type { Outcome } from '../cluster/votes/vote-rules.js';
+import { grid } from './grid.js';
+import { oneLine } from './text.js';
+
+/** Who may win with which votes, who voted for whom, the leader's gate, and what is survived. */
+export async function quorumText(document: QuorumDocument): Promise<string> {
+  const { members, gate, survives, dataLoss } = document;
+  const votes = members.flatMap((one) =>
+    one.votes.map((vote) => [one.name, vote.name, vote.voted, vote.why]),
+  );
+  const gates = gate === null ? [] : [gate.unnamed, ...gate.named];
+  const gateRows = gates.map((one) => [
+    one.candidate ?? '(nobody)',
+    one.passes,
+    `${one.healthy.length} of ${one.needed}`,
+    one.reasons.join('; ') || one.healthy.join(', '),
+  ]);
+  const parts = [
+    lines(headLines(document)),
+    lines(['', 'If the leader vanished now']),
+    await grid(['Member', 'May win', 'Votes', 'Voter', 'Lost', 'Why'], members.map(memberCells)),
+    votes.length === 0 ? '' : lines(['', 'Who votes for whom']),
+    votes.length === 0 ? '' : await grid(['For', 'Voter', 'Votes', 'Why'], votes),
+    gates.length === 0
+      ? ''
+      : lines(['', `Would ${document.leader ?? ''} step down for a switchover`]),
+    gates.length === 0 ? '' : await grid(['To', 'Passes', 'Healthy', 'Who or why not'], gateRows),
+    lines(['', capital(survives.sentence), `If it vanished now: ${lossWords(dataLoss)}`]),
+  ];
+  return parts.join('');
+}
+
+function headLines(document: QuorumDocument): string[] {
+  const { cluster, group, leader, leaderState, sync, mode } = document;
+  const state = leaderState === 'none' ? '' : `, ${leaderState}`;
+  const notes = [
+    document.standbyCluster ? 'standby cluster: no votes are counted' : '',
+    document.paused ? 'paused: nobody races' : '',
+  ].filter((note) => note !== '');
+  const said =
+    sync === null
+      ? mode === 'off' || document.standbyCluster
+        ? mode
+        : `${mode}, but /sync is empty`
+      : `${mode}, /sync of ${sync.leader} names ${sync.voters.join(', ') || 'nobody'}` +
+        (mode === 'quorum' ? `, quorum ${sync.quorum}` : '');
+  return [
+    `Cluster  ${cluster}${group === null ? '' : ` group ${group}`}`,
+    `Leader   ${leader ?? 'none'}${state}`,
+    `Sync     ${said}`,
+    ...notes.map((note) => `Note     ${note}`),
+  ];
+}
+
+function memberCells(one: QuorumMember): string[] {
+  const open = one.possible > one.counted ? ` (perhaps ${one.possible})` : '';
+  return [
+    one.name,
+    one.mayWin,
+    one.needed === 0 ? '-' : `${one.counted} of ${one.needed}${open}`,
+    one.voter ? 'yes' : 'no',
+    { none: 'nothing', possible: 'commits', unknown: 'unknown' }[one.dataLoss.verdict],
+    one.reasons.join('; '),
+  ];
+}
+
+function lossWords({ verdict, words, because }: QuorumDocument['dataLoss']): string {
+  return verdict === 'unknown' ? `whether commits may be lost is ${words}` : `${words}: ${because}`;
+}
+
+function capital(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+const COULD: Record<Outcome, string> = {
+  yes: 'could be promoted',
+  no: 'would not be promoted',
+  unknown: 'may or may not be promoted',
+};
+
+/** The answer first; then the checks of a switchover in Patroni's order, then the race. */
+export async function whyNotText(document: WhyNotDocument): Promise<string> {
+  const { member, leader, switchover, race } = document;
+  if (member === leader) return lines([`${member} is the leader already`]);
+  const parts: string[] = [];
+  if (switchover) {
+    const rows = switchover.steps.map(({ asks, check, result, said }) => [
+      asks,
+      check,
+      result,
+      said,
+    ]);
+    parts.push(
+      lines([`By a switchover now: ${member} ${COULD[switchover.could]}`]),
+      await grid(['Asks', 'Check', 'Result', 'Found'], rows),
+      lines(
+        switchover.steps
+          .filter(({ result, next }) => result !== 'ok' && next !== null)
+          .map(({ check, next }) => `  ${check}: ${next ?? ''}`),
+      ),
+    );
+  }
+  if (race) {
+    const when = leader === null ? 'By the race, as nobody leads' : 'If the leader vanished now';
+    const votes = race.needed === 0 ? '' : `, with ${race.counted} of ${race.needed} votes`;
+    parts.push(lines([`${when}: ${member} ${COULD[race.could]}${votes}`]));
+    parts.push(lines(race.reasons.map((reason) => `  ${reason}`)));
+  }
+  return parts.join('');
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.map((text) => `${oneLine(text)}\n`).join('');
+}

@@ -1,25 +1,19 @@
 /**
  * Puts on this machine what the lab needs and nothing more: etcd, PostgreSQL, Python and shells from the
- * distribution, Patroni from PyPI. Quick when nothing is missing: it only looks for files then.
+ * distribution, Patroni from PyPI, other versions of PostgreSQL and etcd from where programs/catalogue.ts says.
+ * Quick when nothing is missing: it only looks for files then.
  * Run it as `tsx test/support/setup.ts [PATRONI-VERSION…]`; the lab calls it too.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from './lab/lock.js';
+import { log } from './programs/cache.js';
+import { SetupError } from './programs/errors.js';
+import { ensureEtcd } from './programs/etcd.js';
+import { ensurePatroni } from './programs/patroni.js';
+import { ensurePostgres } from './programs/postgres.js';
 
 /** The version whose output patctl promises to match. */
 export const DEFAULT_PATRONI = '4.1.4';
@@ -36,21 +30,32 @@ export interface LabPrograms {
   patroniBin: string;
 }
 
-/** Something the lab needs is not there, and it could not be installed. The message says what to do. */
-export class SetupError extends Error {}
+export { SetupError } from './programs/errors.js';
+export { cacheFolder } from './programs/cache.js';
 
-const log = (line: string): void => void process.stderr.write(`setup: ${line}\n`);
+/** What a cluster runs; null: the version that this machine has. */
+export interface Versions {
+  patroni: string;
+  pg: string | null;
+  etcd: string | null;
+}
 
 /** Makes sure that everything is installed and says where it is. */
-export async function ensureSetup(patroni: string = DEFAULT_PATRONI): Promise<LabPrograms> {
+export async function ensureSetup(wanted: Partial<Versions> = {}): Promise<LabPrograms> {
   if (missingPackages().length > 0) await installPackages(missingPackages);
-  const patroniBin = await ensurePatroni(patroni);
+  const patroniBin = await ensurePatroni(wanted.patroni ?? DEFAULT_PATRONI);
   const pgBin = findPgBin();
   const etcd = findProgram('etcd');
   const etcdctl = findProgram('etcdctl');
   if (pgBin === null || etcd === null || etcdctl === null)
     throw new SetupError(howToInstall(missingPackages()));
-  return { etcd, etcdctl, pgBin, patroniBin };
+  const python = join(patroniBin, 'python');
+  return {
+    etcd: wanted.etcd ? await ensureEtcd(wanted.etcd, etcd, python) : etcd,
+    etcdctl,
+    pgBin: wanted.pg ? await ensurePostgres(wanted.pg, python) : pgBin,
+    patroniBin,
+  };
 }
 
 /** Makes sure that the shells are there whose completion is tested. No cluster needs them. */
@@ -178,75 +183,10 @@ function rootCommand(): string[] | null {
   return quiet || process.stdin.isTTY ? ['sudo'] : null;
 }
 
-/** Where Patroni's environments are kept. Root's home is closed to the unprivileged user that runs them. */
-export function cacheFolder(): string {
-  const named = process.env['PATCTL_LAB_CACHE'];
-  if (named !== undefined && named !== '') return named;
-  return process.getuid?.() === 0 ? '/var/cache/patctl-lab' : join(homedir(), '.cache/patctl-lab');
-}
-
-async function ensurePatroni(version: string): Promise<string> {
-  if (!/^\d+\.\d+\.\d+$/.test(version)) throw new SetupError(`not a Patroni version: ${version}`);
-  const cache = cacheFolder();
-  const link = join(cache, `patroni-${version}`);
-  if (existsSync(join(link, 'bin', 'patronictl'))) return join(link, 'bin');
-  mkdirSync(cache, { recursive: true, mode: 0o755 });
-  await withLock(join(cache, `.patroni-${version}.lock`), 600_000, () => {
-    if (!existsSync(join(link, 'bin', 'patronictl'))) buildPatroni(version, cache, link);
-  });
-  return join(link, 'bin');
-}
-
-/** A virtual environment cannot be moved, so it is built under its own name and a link is renamed to it. */
-function buildPatroni(version: string, cache: string, link: string): void {
-  log(`installing Patroni ${version} from PyPI into ${link}`);
-  sweep(cache, version, link);
-  const folder = mkdtempSync(join(cache, `.patroni-${version}-`));
-  try {
-    run('chmod', ['755', folder]);
-    run('/usr/bin/python3', ['-m', 'venv', folder]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
-    run(join(folder, 'bin/python'), [...pip, ...requirements(version)]);
-    // It imports what a newer release of some dependency may have taken away.
-    run(join(folder, 'bin/patronictl'), ['version']);
-    symlinkSync(basename(folder), `${folder}.link`);
-    renameSync(`${folder}.link`, link);
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-function requirements(version: string): string[] {
-  // python-etcd is imported for etcd v3 too.
-  const wanted = [`patroni[psycopg2-binary,etcd3]==${version}`, 'python-etcd>=0.4.3,<0.5'];
-  // Patroni before 4 does not say that a later ydiff has lost what it imports.
-  return Number(version.split('.')[0]) < 4 ? [...wanted, 'ydiff>=1.2,<1.3'] : wanted;
-}
-
-/** What an interrupted build left. The caller holds the lock, so nobody is at work on it. */
-function sweep(cache: string, version: string, link: string): void {
-  const current = existsSync(link) ? basename(readlinkSync(link)) : '';
-  for (const name of readdirSync(cache)) {
-    const old = name.startsWith(`.patroni-${version}-`) && name !== current;
-    if (old) rmSync(join(cache, name), { recursive: true, force: true });
-  }
-}
-
-function run(command: string, args: string[]): void {
-  const done = spawnSync(command, args, {
-    encoding: 'utf8',
-    env: { ...process.env, PYTHONPATH: '' },
-  });
-  if (done.status === 0) return;
-  const why = done.error?.message ?? `${done.stdout}${done.stderr}`.trim().slice(-2000);
-  throw new SetupError(`${command} ${args.join(' ')} failed: ${why}`);
-}
-
 async function main(args: string[]): Promise<void> {
   const wanted = args.includes('all') ? KNOWN_PATRONI : args.length > 0 ? args : [DEFAULT_PATRONI];
   try {
-    for (const version of wanted) await ensureSetup(version);
+    for (const patroni of wanted) await ensureSetup({ patroni });
     if (args.includes('all')) await ensureShells();
     log(`ready: Patroni ${wanted.join(', ')}`);
   } catch (error) {

@@ -22,7 +22,9 @@ const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
             --members 3         1 to 9: pg1, pg2, …
             --sync off          off, on or quorum
             --sync-nodes 1      synchronous_node_count
-            --patroni VERSION   installed from PyPI when first used
+            --patroni VERSION   installed from PyPI when first used, e.g. 3.0.4
+            --pg VERSION        of PostgreSQL, 13 to 18: downloaded when first used (default: this machine's)
+            --etcd-version VERSION   3.4, 3.5 or 3.6: downloaded or built when first used (default: this machine's)
             --standby-of SCOPE  a standby cluster of that one, in the same etcd
             --tags pg2=nofailover:true,replicatefrom:pg3   (may be repeated)
             --etcd 1            1 or 3 nodes: etcd1, …
@@ -46,6 +48,8 @@ const OPTIONS = {
   sync: { type: 'string' },
   'sync-nodes': { type: 'string' },
   patroni: { type: 'string' },
+  pg: { type: 'string' },
+  'etcd-version': { type: 'string' },
   'standby-of': { type: 'string' },
   tags: { type: 'string', multiple: true },
   etcd: { type: 'string' },
@@ -190,6 +194,8 @@ function clusterOptions(values: Values): Partial<ClusterOptions> {
   if (values.sync !== undefined) options.sync = oneOf('sync', values.sync, ['off', 'on', 'quorum']);
   if (values['sync-nodes'] !== undefined) options.syncNodes = Number(values['sync-nodes']);
   if (values.patroni !== undefined) options.patroni = values.patroni;
+  if (values.pg !== undefined) options.pg = values.pg;
+  if (values['etcd-version'] !== undefined) options.etcdVersion = values['etcd-version'];
   if (values['standby-of'] !== undefined) options.standbyOf = values['standby-of'];
   if (values.tags !== undefined) options.tags = parseTags(values.tags);
   if (values.etcd !== undefined)

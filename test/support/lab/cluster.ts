@@ -5,7 +5,7 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../eventually.js';
-import { DEFAULT_PATRONI, ensureSetup, type LabPrograms } from '../setup.js';
+import { DEFAULT_PATRONI, ensureSetup, type LabPrograms, type Versions } from '../setup.js';
 import { writeCitus } from './citus.js';
 import { clientYaml, memberYaml, MONITOR_USER, PASSWORDS } from './configs.js';
 import { controller, type Lab } from './controller.js';
@@ -42,6 +42,8 @@ const DEFAULTS: ClusterOptions = {
   sync: 'off',
   syncNodes: 1,
   patroni: DEFAULT_PATRONI,
+  pg: null,
+  etcdVersion: null,
   standbyOf: null,
   citus: null,
   tags: {},
@@ -64,7 +66,7 @@ export interface StartHow {
 export async function startCluster(wanted: Partial<ClusterOptions>, how: StartHow): Promise<Lab> {
   const options = checked({ ...DEFAULTS, ...wanted });
   const progress = how.progress ?? (() => undefined);
-  const programs = await ensureSetup(options.patroni);
+  const programs = await ensureSetup(versionsOf(options));
   return await withLock(scopeLock(options.scope), UP_LIMIT_MS, async () => {
     const existing = readState(options.scope);
     const state = existing ?? (await prepare(options, programs, how.owner));
@@ -83,8 +85,14 @@ export async function startCluster(wanted: Partial<ClusterOptions>, how: StartHo
 /** The controller of a cluster that was started before; null when there is none of that name. */
 export async function openCluster(scope: string): Promise<Lab | null> {
   const state = readState(scope);
-  return state === null ? null : controller(state, await ensureSetup(state.options.patroni));
+  return state === null ? null : controller(state, await ensureSetup(versionsOf(state.options)));
 }
+
+const versionsOf = ({ patroni, pg, etcdVersion }: ClusterOptions): Versions => ({
+  patroni,
+  pg,
+  etcd: etcdVersion,
+});
 
 function checked(options: ClusterOptions): ClusterOptions {
   const { scope, members, patroni, sync, standbyOf } = options;

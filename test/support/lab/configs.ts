@@ -154,6 +154,8 @@ function dynamicConfiguration(state: ClusterState): Record<string, unknown> {
         max_connections: 40,
         wal_log_hints: 'on',
         wal_keep_size: '16MB',
+        // What accessRules() asks for is the default from 14 on only.
+        ...(options.pg?.startsWith('13') === true ? { password_encryption: 'scram-sha-256' } : {}),
         ...options.parameters,
       },
     },

@@ -42,6 +42,10 @@ export interface ClusterOptions {
   sync: SyncMode;
   syncNodes: number;
   patroni: string;
+  /** Version of PostgreSQL, e.g. `17`; null: the machine's own. */
+  pg: string | null;
+  /** Version of etcd, e.g. `3.6`; null: the machine's own. */
+  etcdVersion: string | null;
   /** Scope of the lab's cluster that this one is a standby cluster of; its etcd is used. */
   standbyOf: string | null;
   /**

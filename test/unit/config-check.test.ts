@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import {
-  checkConfig,
-  nearest,
-  newProblems,
-  restartSettings,
-} from '../../src/cluster/configuration/config-check.js';
+import { checkConfig, newProblems } from '../../src/cluster/configuration/config-check.js';
+import { restartSettings } from '../../src/cluster/configuration/config-settings.js';
 import { gucs } from '../../src/cluster/configuration/gucs.js';
 import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
+import { nearest } from '../../src/cluster/configuration/nearest.js';
 import { goldenKeys, goldenNames, loadGolden } from '../fixtures/golden.js';
 
 const codes = (config: JsonObject) =>
@@ -31,7 +28,10 @@ describe('checkConfig', () => {
   test.each<[JsonObject, string[]]>([
     [{}, []],
     [{ ttl: 30, loop_wait: 10, retry_timeout: 10 }, []],
-    [{ ttl: '30', loop_wait: '10s', synchronous_mode: 'on', pause: 'yes' }, []],
+    [{ ttl: '30', loop_wait: ' 10 ', synchronous_mode: 'on', pause: 'yes' }, []],
+    [{ ttl: '60s' }, ['error wrong_type ttl']],
+    [{ member_slots_ttl: '30min' }, []],
+    [{ primary_start_timeout: '5min' }, ['error wrong_type primary_start_timeout']],
     [{ synchronous_mode: 'Quorum', synchronous_node_count: 2 }, []],
     [{ synchronous_mode: 'perhaps' }, ['error wrong_type synchronous_mode']],
     [{ ttl: 29 }, ['error timing ttl']],
@@ -44,10 +44,10 @@ describe('checkConfig', () => {
     [{ maximum_lag_on_syncnode: -2 }, ['error out_of_range maximum_lag_on_syncnode']],
     [{ maximun_lag_on_failover: 1 }, ['error unknown_key maximun_lag_on_failover']],
     [{ my_own_notes: 'x' }, ['warning unknown_key my_own_notes']],
-    [{ tags: {} }, ['warning ignored tags']],
+    [{ tags: {} }, ['error ignored tags']],
     [{ constructor: 1 }, ['warning unknown_key constructor']],
     [{ standby_cluster: { host: 'a', prot: 1 } }, ['error unknown_key standby_cluster.prot']],
-    [{ postgresql: { listen: '*' } }, ['warning ignored postgresql.listen']],
+    [{ postgresql: { listen: '*' } }, ['error ignored postgresql.listen']],
     [{ postgresql: { use_pg_rewnd: true } }, ['error unknown_key postgresql.use_pg_rewnd']],
     [{ postgresql: { create_replica_methods: ['pgbackrest'], pgbackrest: { command: 'x' } } }, []],
   ])('%j', (config, expected) => {

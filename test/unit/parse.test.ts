@@ -298,13 +298,16 @@ describe('parseCluster', () => {
       standby_cluster: 'pg9',
     };
     const key = JSON.stringify(config);
+    const all = 'Patroni throws the whole dynamic configuration away';
+    const seconds = `a whole number of seconds is wanted: ${all}`;
     expect(said({ config: key })).toEqual([
-      'ttl is an object, expected a number',
-      'loop_wait is a string, expected a number',
-      'pause is a string, expected on or off',
-      'postgresql.use_slots is a number, expected on or off',
-      'synchronous_mode is a list, expected on, off or quorum',
-      'standby_cluster is a string, expected an object',
+      `ttl is a mapping, ${seconds}`,
+      `loop_wait is "x", ${seconds}`,
+      `retry_timeout is "10s", ${seconds}`,
+      'synchronous_mode is a list, true, false or quorum is wanted: Patroni uses off',
+      'pause is "perhaps", true or false is wanted: Patroni uses off',
+      `standby_cluster is "pg9", a mapping is wanted: ${all}`,
+      'postgresql.use_slots is 7, true or false is wanted: Patroni uses off',
     ]);
     const read = parse({ config: key });
     expect(read.problems.every(({ partly }) => partly === true)).toBe(true);

@@ -1,4 +1,5 @@
 /** Sends the one request and sees it through: at once, or for later. */
+import { sameName } from '../../cluster/model/member-names.js';
 import {
   type Answer,
   type Goal,
@@ -9,7 +10,7 @@ import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { planOf, type Plan } from '../../cluster/preflight/plan.js';
 import { holdersOf, type Holder } from '../../cluster/preflight/holders.js';
 import { streamsFromRemote } from '../../cluster/preflight/leader-state.js';
-import { sameName, viewOf, type View } from '../../cluster/roles/view.js';
+import { viewOf, type View } from '../../cluster/roles/view.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { until } from '../kit/until.js';
 import { readSnapshot } from '../../observe/read-snapshot.js';

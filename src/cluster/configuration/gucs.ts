@@ -120,6 +120,7 @@ extension_destdir string
 external_pid_file! string
 extra_float_digits int -15..3
 file_copy_method enum copy|clone
+file_extend_method enum posix_fallocate|write_zeros
 force_parallel_mode boolenum regress
 from_collapse_limit int 1..2147483647
 fsync bool
@@ -339,7 +340,7 @@ temp_file_limit int:kB -1..2147483647
 temp_tablespaces string
 TimeZone string
 timezone_abbreviations string
-trace_connection_negotiation bool
+trace_connection_negotiation! bool
 trace_notify bool
 trace_recovery_messages enum debug5|debug4|debug3|debug2|debug1|log|notice|warning|error
 trace_sort bool
@@ -429,7 +430,8 @@ export function gucs(): ReadonlyMap<string, Guc> {
 }
 
 function readLine(line: string): Guc {
-  const [marked = '', kind = '', rest = ''] = line.split(' ');
+  const [marked = '', kind = '', ...words] = line.split(' ');
+  const rest = words.join(' ');
   const [type = 'string', unit = null] = kind.split(':');
   const [min = '', max = ''] = rest.split('..');
   const counts = type === 'int' || type === 'real';
@@ -439,7 +441,7 @@ function readLine(line: string): Guc {
     unit,
     min: counts ? Number(min) : -Infinity,
     max: counts ? Number(max) : Infinity,
-    words: counts ? [] : rest.split('|').filter((word) => word !== ''),
+    words: counts || rest === '' ? [] : rest.split('|'),
     restart: marked.endsWith('!'),
   };
 }

@@ -1,10 +1,10 @@
 /** Whether commits on the leader wait for synchronous standbys that do not confirm them. */
+import { isSenderOf, sameName } from '../model/member-names.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Finding, Snapshot, Witnessed } from '../model/model.js';
 import {
   REPLY_SLACK_MS,
   askedAndSilentMs,
-  sameName,
   viewOf,
   type MemberView,
   type StreamRow,
@@ -121,7 +121,7 @@ function isAwaited({ syncState }: StreamRow): boolean {
 function isConnected(name: string, { leaderRows }: View): boolean {
   return (leaderRows ?? []).some(
     (row) =>
-      sameName(row.applicationName, name) &&
+      isSenderOf(row.applicationName, name) &&
       (row.state === 'streaming' || row.state === 'stopping'),
   );
 }
@@ -149,7 +149,7 @@ function isLate({ replyAgeMs }: StreamRow): boolean {
  * (after half of wal_sender_timeout) and heard nothing.
  */
 function overdueMs(row: StreamRow, { leader, members }: View): number {
-  const standby = members.find(({ name }) => sameName(name, row.applicationName));
+  const standby = members.find(({ name }) => isSenderOf(row.applicationName, name));
   const seconds = settingNumber(standby, 'wal_receiver_status_interval');
   if (seconds !== null && seconds > 0) {
     return Math.max(REPLY_OVERDUE_MS, seconds * 1000 + REPLY_SLACK_MS);

@@ -1,7 +1,7 @@
 /** The dynamic configuration: timing, words that Patroni does not know, and what is not in force. */
 import type { Finding, JsonValue, Setting } from '../model/model.js';
 import type { View } from '../roles/view.js';
-import { settingNumber } from '../configuration/config-check.js';
+import { settingNumber } from '../configuration/config-settings.js';
 import { COMPARED_TEXTS, gucs } from '../configuration/gucs.js';
 import { isObject, parseBool, parseInteger } from '../model/patroni-values.js';
 

@@ -3,7 +3,7 @@ import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { slotName } from '../model/slot-name.js';
-import { truthy } from '../model/patroni-values.js';
+import { readTags } from '../model/tags.js';
 import type { Limits } from './limits.js';
 import { isSettling, isUnfed, standbys, wantedUpstream } from './streaming.js';
 import { bytesText, durationText, rowSeen } from './evidence.js';
@@ -21,7 +21,7 @@ interface MemberSlot {
 function memberSlots(view: View): MemberSlot[] {
   if (view.snapshot.cluster.config?.useSlots === false) return [];
   return standbys(view).flatMap((one): MemberSlot[] => {
-    if (truthy(one.member?.tags['nostream'])) return [];
+    if (readTags(one.member?.tags).nostream) return [];
     const wanted = wantedUpstream(one, view);
     const upstream = view.members.find(({ name, member }) => member !== null && name === wanted);
     if (!upstream?.sql.ok) return [];

@@ -1,7 +1,9 @@
 /** Who streams from whom, and how far behind. */
+import { sameName } from '../model/member-names.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, Witnessed } from '../model/model.js';
-import { sameName, viewOf, type MemberView, type View } from '../roles/view.js';
+import { viewOf, type MemberView, type View } from '../roles/view.js';
+import { readTags } from '../model/tags.js';
 import { truthy } from '../model/patroni-values.js';
 import { maxLagBytes, readAtMs, sincePreviousMs, timestampMs, type Limits } from './limits.js';
 import { bytesText, durationText, leaderKeySays, roleSeen, rowSeen } from './evidence.js';
@@ -18,7 +20,7 @@ export function standbys({ leader, members }: View): MemberView[] {
 
 /** Whether a standby has no WAL sender that feeds it; one that catches up is fed. */
 export function isUnfed({ syncState, row, member }: MemberView): boolean {
-  if (truthy(member?.tags['nostream'])) return false;
+  if (readTags(member?.tags).nostream) return false;
   if (row === null) return syncState === 'absent';
   return row.state !== 'streaming' && row.state !== 'catchup';
 }
@@ -103,7 +105,7 @@ export function isSettling({ rest }: MemberView, view: View): boolean {
 
 /** The member from which it should stream: replicatefrom when that member exists, else the leader. */
 export function wantedUpstream(one: MemberView, view: View): string | null {
-  const from = one.member?.tags['replicatefrom'];
+  const from = readTags(one.member?.tags).replicatefrom;
   const named = view.members.find(({ name, member }) => member !== null && name === from);
   if (named && named.name !== one.name) return named.name;
   return view.snapshot.cluster.leaderName;

@@ -1,7 +1,9 @@
 /** Synchronous replication: what /sync promises against what pg_stat_replication does. */
+import { isSenderOf, sameName } from '../model/member-names.js';
 import type { Cluster, Finding } from '../model/model.js';
-import { sameName, type MemberView, type View } from '../roles/view.js';
+import { type MemberView, type View } from '../roles/view.js';
 import { parseSyncNames } from '../model/sync-standby-names.js';
+import { readTags } from '../model/tags.js';
 import { isObject } from '../model/patroni-values.js';
 import { list, rowSeen, rowText, syncKeySays } from './evidence.js';
 
@@ -94,11 +96,12 @@ export function syncEmpty(view: View): Finding[] {
   ];
 }
 
+/** Patroni looks for the member's name as it is, not as PostgreSQL changes it. */
 function canBeSync(view: View, applicationName: string): boolean {
   const one = view.members.find(({ name }) => sameName(name, applicationName));
   if (!one?.member) return false;
-  const { nosync, nostream, sync_priority: priority } = one.member.tags;
-  return nosync !== true && nostream !== true && priority !== 0;
+  const { nosync, nostream } = readTags(one.member.tags);
+  return !nosync && !nostream;
 }
 
 export function syncLeaderStale(view: View): Finding[] {
@@ -240,7 +243,7 @@ export function syncInStandbyCluster(view: View): Finding[] {
 export function duplicateApplicationName(view: View): Finding[] {
   const rows = (view.leaderRows ?? []).filter(({ slotType }) => slotType !== 'logical');
   return view.members.flatMap((one: MemberView) => {
-    const mine = rows.filter((row) => sameName(row.applicationName, one.name));
+    const mine = rows.filter((row) => isSenderOf(row.applicationName, one.name));
     if (mine.length < 2) return [];
     return [
       {

@@ -1,4 +1,6 @@
 /** Reads Patroni's keys into the model, as tolerant as Patroni is: nothing here ever throws. */
+import { unreadValues } from './config-rules.js';
+import { slotProblems } from './config-slots.js';
 import type { Lsn } from './lsn.js';
 import type {
   Cluster,
@@ -12,7 +14,14 @@ import type {
   StatusKey,
   SyncKey,
 } from './model.js';
-import { byCodePoint, isObject, parseBool, parseInteger, truthy } from './patroni-values.js';
+import {
+  byCodePoint,
+  isObject,
+  parseBool,
+  parseInteger,
+  pythonInteger,
+  truthy,
+} from './patroni-values.js';
 
 /** What a range read has to bring; a dcs RangeRead fits. */
 export interface KeysRead {
@@ -283,7 +292,7 @@ function parseSync(node: Node, note: Note): SyncKey {
   if (data === null) return done(empty);
   const leader = stringIn(data, 'leader', node, noteHere);
   if (leader === null || leader === '') return done(empty);
-  const quorum = truthy(data['quorum']) ? wholeNumber(data['quorum']) : 0;
+  const quorum = truthy(data['quorum']) ? pythonInteger(data['quorum']) : 0;
   if (quorum === null) {
     noteHere(node, 'quorum is not a number');
     return done(empty);
@@ -293,13 +302,6 @@ function parseSync(node: Node, note: Note): SyncKey {
     .map((name) => name.trim())
     .filter((name) => name !== '');
   return done({ leader, standbys, quorum, modRevision: node.modRevision });
-}
-
-/** int() of Python: cuts fractions of numbers, takes decimal strings. */
-function wholeNumber(value: JsonValue | undefined): number | null {
-  if (typeof value === 'boolean') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : null;
-  return typeof value === 'string' && /^\s*[-+]?[0-9]+\s*$/.test(value) ? Number(value) : null;
 }
 
 function parseFailover(node: Node, note: Note): FailoverKey | null {
@@ -431,45 +433,18 @@ function parseConfig(node: Node, note: Note): DynamicConfig {
   };
 }
 
-const NUMBERS = [
-  ...['synchronous_node_count', 'ttl', 'loop_wait', 'retry_timeout', 'maximum_lag_on_failover'],
-  ...['maximum_lag_on_syncnode', 'primary_stop_timeout', 'master_stop_timeout'],
-];
-const SECONDS = ['ttl', 'loop_wait', 'retry_timeout'];
-const SWITCHES = ['synchronous_mode_strict', 'check_timeline', 'failsafe_mode', 'pause'];
-
-/** Settings of a type that means nothing: Patroni passes over them, and nobody is told. */
+/** Values that Patroni cannot read: it passes over them, or over everything, and nobody is told. */
 function noteConfig(raw: JsonObject, node: Node, note: Note): void {
-  const wrong = (name: string, value: JsonValue, wanted: string): void =>
-    note(node, `${name} is ${describe(value)}, expected ${wanted}`, 'partly');
-  for (const name of NUMBERS) {
-    const value = raw[name];
-    const unit = SECONDS.includes(name) ? 's' : undefined;
-    if (isGiven(value) && parseInteger(value, unit) === null) wrong(name, value, 'a number');
-  }
-  const switches: [string, JsonValue | undefined][] = SWITCHES.map((name) => [name, raw[name]]);
-  const { postgresql } = raw;
-  if (isObject(postgresql)) {
-    for (const name of ['use_slots', 'use_pg_rewind'])
-      switches.push([`postgresql.${name}`, postgresql[name]]);
-  }
-  for (const [name, value] of switches) {
-    if (isGiven(value) && parseBool(value) === null) wrong(name, value, 'on or off');
-  }
-  const mode = raw['synchronous_mode'];
-  if (isGiven(mode) && parseBool(mode) === null && syncModeOf(mode) === 'off')
-    wrong('synchronous_mode', mode, 'on, off or quorum');
-  for (const name of ['postgresql', 'standby_cluster', 'slots']) {
-    const value = raw[name];
-    if (isGiven(value) && !isObject(value)) wrong(name, value, 'an object');
+  const rejected = slotProblems(raw).filter(({ effect }) => effect === 'rejected');
+  for (const { message, effect } of [...unreadValues(raw), ...rejected]) {
+    if (effect !== 'adjusted' && effect !== 'taken') note(node, message, 'partly');
   }
 }
 
 /** The settings that decide things, read out of a dynamic configuration with Patroni's defaults. */
 export function readConfig(raw: JsonObject): Omit<DynamicConfig, 'modRevision' | 'text'> {
   const on = (name: string): boolean => parseBool(raw[name]) === true;
-  const seconds = (name: string, fallback: number): number =>
-    parseInteger(raw[name], 's') ?? fallback;
+  const seconds = (name: string, fallback: number): number => pythonInteger(raw[name]) ?? fallback;
   const stopTimeout =
     'primary_stop_timeout' in raw ? raw['primary_stop_timeout'] : raw['master_stop_timeout'];
   const postgresql = isObject(raw['postgresql']) ? raw['postgresql'] : {};

@@ -23,7 +23,6 @@ export function parseBool(value: JsonValue | undefined): boolean | null {
   return null;
 }
 
-type Base = 'B' | 'kB' | 'MB' | 'ms' | 's' | 'min';
 /** How much of the smallest member of the family one unit is; in order, largest first. */
 const MEMORY: [string, number][] = [
   ['TB', 1024 ** 4],
@@ -48,14 +47,16 @@ export function roundHalfEven(value: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function convert(value: number, unit: string, base: Base): number | null {
-  const family = MEMORY.some(([name]) => name === base) ? MEMORY : TIME;
+/** `base` may be a multiple: 8kB. null when the units do not go together [convert_to_base_unit]. */
+function convert(value: number, unit: string, base: string): number | null {
+  const [, times = '', baseUnit = ''] = /^([0-9]*)(.*)$/.exec(base) ?? [];
+  const family = MEMORY.some(([name]) => name === baseUnit) ? MEMORY : TIME;
   const size = new Map(family);
   const own = size.get(unit);
-  const target = size.get(base);
+  const target = size.get(baseUnit);
   if (own === undefined || target === undefined) return null;
   const smaller = family[family.findIndex(([name]) => name === unit) + 1];
-  const converted = (value * own) / target;
+  const converted = (value * own) / target / (times === '' ? 1 : Number(times));
   if (smaller === undefined) return converted;
   const step = smaller[1] / target;
   return roundHalfEven(converted / step) * step;
@@ -76,23 +77,47 @@ function sign(text: string | undefined): number {
 }
 
 /**
- * A whole number as PostgreSQL writes settings: 10, '10', '0x10', '1.6', and with a base unit also
- * '10s' or '1 MB'. null when it is none, or has a unit nobody asked for.
+ * A whole number as Patroni reads settings: 10, '10', '0x10', '1.6', and with a base unit (kB, 8kB, s, …) also
+ * '10s' or '1 MB'. null when it is none, or has a unit nobody asked for [parse_int].
  */
-export function parseInteger(value: JsonValue | undefined, base?: Base): number | null {
+export function parseInteger(value: JsonValue | undefined, base?: string | null): number | null {
   if (Number.isSafeInteger(value)) return plusZero(value as number);
   if (typeof value !== 'number' && typeof value !== 'string') return null;
   const text = String(value).trim();
   let [number, rest] = leadingInteger(text);
   if ((number === null && rest.startsWith('.')) || /^[.eE]/.test(rest)) {
-    const match = /^[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?/.exec(text);
-    [number, rest] = match ? [Number(match[0]), text.slice(match[0].length)] : [null, text];
+    [number, rest] = leadingReal(text);
   }
+  const converted = inBase(number, rest, base);
+  return converted === null ? null : plusZero(roundHalfEven(converted));
+}
+
+/** The same for a number with a fraction [parse_real]. */
+export function parseReal(value: JsonValue | undefined, base?: string | null): number | null {
+  if (typeof value !== 'number' && typeof value !== 'string') return null;
+  const converted = inBase(...leadingReal(String(value).trim()), base);
+  return converted === null ? null : plusZero(converted);
+}
+
+function leadingReal(text: string): [number | null, string] {
+  const match = /^[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?/.exec(text);
+  return match ? [Number(match[0]), text.slice(match[0].length)] : [null, text];
+}
+
+function inBase(number: number | null, rest: string, base?: string | null): number | null {
   if (number === null || !Number.isFinite(number)) return null;
   const unit = rest.trim();
-  if (unit === '') return plusZero(roundHalfEven(number));
-  const converted = base === undefined ? null : convert(number, unit, base);
-  return converted === null ? null : plusZero(roundHalfEven(converted));
+  if (unit === '') return number;
+  return base === undefined || base === null ? null : convert(number, unit, base);
+}
+
+/** int() of Python: cuts fractions of numbers, takes true for 1, and decimal text without a unit. null: it raises. */
+export function pythonInteger(value: JsonValue | undefined): number | null {
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? plusZero(Math.trunc(value)) : null;
+  if (typeof value !== 'string') return null;
+  const text = value.trim();
+  return /^[-+]?[0-9]+(?:_[0-9]+)*$/.test(text) ? plusZero(Number(text.replaceAll('_', ''))) : null;
 }
 
 function plusZero(value: number): number {

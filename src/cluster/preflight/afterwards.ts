@@ -1,8 +1,9 @@
 /** Can the others, and above all the old leader, follow the new one? */
+import { strangersIn } from '../model/member-names.js';
 import type { SqlStatus, Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan.js';
 import { slotName } from '../model/slot-name.js';
-import { truthy } from '../model/patroni-values.js';
+import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
 import { argumentOf, bad, dcs, ok, sqlNotRead, type Context } from './plan-facts.js';
 
@@ -22,7 +23,7 @@ export function slotsForOldLeader(ctx: Context): PlanCheck | null {
   if (!isStandby(ctx) || !old) return null;
   if (config && !config.useSlots)
     return ok(name, 'use_slots is off', [dcs('/config', 'use_slots: false')]);
-  if (truthy(old.tags['nostream']))
+  if (readTags(old.tags).nostream)
     return ok(name, `${old.name} is tagged nostream and has no slot`);
   const sql = candidateSql(ctx);
   if (sql === null) return sqlNotRead(name, one, `whether there is a slot for ${old.name}`);
@@ -66,10 +67,7 @@ export function candidateWalsenders(ctx: Context): PlanCheck | null {
   const most = Number(sql.settings['max_wal_senders']?.value ?? NaN);
   if (Number.isNaN(most)) return sqlNotRead(name, one, 'max_wal_senders');
   const others = cluster.members.filter((member) => member.name !== candidate).length;
-  const members = cluster.members.map((member) => member.name.toLowerCase());
-  const strangers = sql.walsenders.filter(
-    (row) => !members.includes(row.applicationName.toLowerCase()),
-  ).length;
+  const strangers = strangersIn(sql.walsenders, cluster.members).length;
   const evidence: Witnessed[] = [
     {
       witness: 'SQL',

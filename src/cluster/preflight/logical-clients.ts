@@ -1,4 +1,5 @@
 /** Logical clients of the leader: its clean shutdown waits for every one of them. */
+import { strangersIn } from '../model/member-names.js';
 import { lagBytes, type Lsn } from '../model/lsn.js';
 import type { Walsender, Witnessed } from '../model/model.js';
 import type { LogicalHolder, PlanCheck } from './plan.js';
@@ -138,10 +139,7 @@ function overRest(ctx: Context): PlanCheck {
   const name = 'logical_walsenders';
   const { leader, cluster, view } = ctx;
   if (view.leaderRows === null) return sqlNotRead(name, leader, 'who holds the shutdown');
-  const members = cluster.members.map((m) => m.name.toLowerCase());
-  const strangers = view.leaderRows.filter(
-    (row) => !members.includes(row.applicationName.toLowerCase()),
-  );
+  const strangers = strangersIn(view.leaderRows, cluster.members);
   const evidence = view.leaderRows.map((row): Witnessed => ({
     witness: 'REST',
     subject: `${row.upstream} pg_stat_replication`,

@@ -1,6 +1,7 @@
 /** In which order members are restarted, so that the cluster serves while it goes on. */
 import { namedInSync, syncModeActive } from '../roles/dcs-roles.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../model/model.js';
+import { readTags } from '../model/tags.js';
 
 /** A standby refuses to start with less of these than its primary had when the WAL was written. */
 const HOT_STANDBY = [
@@ -166,7 +167,7 @@ export function notBack(
   if (started === null) return missing('does not say since when it runs');
   if (started === wanted.startedBefore) return missing('has not been restarted yet');
   const streams =
-    now.location !== null || now.replicationState === 'streaming' || now.tags['nostream'] === true;
+    now.location !== null || now.replicationState === 'streaming' || readTags(now.tags).nostream;
   if (!wanted.leads && !streams) {
     return missing(now.replicationState ?? 'does not stream yet');
   }
@@ -210,7 +211,7 @@ export function heirs(cluster: Cluster, restarted: ReadonlySet<string>): string[
   const sync = syncModeActive(cluster) && (cluster.sync?.leader ?? null) !== null;
   const position = (member: Member) => member.receiveLsn ?? member.replayLsn ?? 0n;
   return cluster.members
-    .filter((one) => one.name !== cluster.leaderName && !isNofailover(one))
+    .filter((one) => one.name !== cluster.leaderName && !readTags(one.tags).nofailover)
     .filter((one) => restarted.has(one.name) || !one.pendingRestart)
     .filter((one) => !sync || namedInSync(cluster, one.name))
     .sort(
@@ -219,10 +220,6 @@ export function heirs(cluster: Cluster, restarted: ReadonlySet<string>): string[
         compare(position(b), position(a)),
     )
     .map(({ name }) => name);
-}
-
-function isNofailover({ tags }: Member): boolean {
-  return tags['nofailover'] === true || tags['failover_priority'] === 0;
 }
 
 function compare(a: bigint, b: bigint): number {

@@ -1,7 +1,7 @@
 /** What else a clean shutdown of the leader waits for, or cuts off. */
+import { isSenderOf } from '../model/member-names.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan.js';
-import { sameName } from '../roles/view.js';
 import { plural, seconds } from '../model/words.js';
 import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
 import { stillSenders, unconfirmedBytes } from './stalled-standby.js';
@@ -75,7 +75,7 @@ function untilTimeout({ leaderSql }: Context): string {
 }
 
 function isCandidate({ candidate }: Context, applicationName: string): boolean {
-  return candidate !== null && sameName(candidate, applicationName);
+  return candidate !== null && isSenderOf(applicationName, candidate);
 }
 
 /** A shutdown waits until everything is archived; PostgreSQL gives up only after several failures. */

@@ -8,6 +8,8 @@ import type {
   SqlStatus,
   Walsender,
 } from '../model/model.js';
+import { isSenderOf } from '../model/member-names.js';
+import { readTags } from '../model/tags.js';
 
 /** How much has to be seen before the change counts as done. */
 export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
@@ -276,9 +278,10 @@ export function notStreaming(progress: Progress): string[] {
 function streams({ seen, newLeader, timeline, cluster }: Progress, name: string): boolean {
   const own = seen.get(name);
   if (own === undefined) return false;
-  const upstream = cluster?.members.find((member) => member.name === name)?.tags['replicatefrom'];
+  const { tags } = cluster?.members.find((member) => member.name === name) ?? {};
+  const upstream = readTags(tags).replicatefrom;
   const hasRow = [newLeader, upstream].some(
-    (from) => typeof from === 'string' && from !== name && hasStreamingRow(seen.get(from), name),
+    (from) => from !== null && from !== name && hasStreamingRow(seen.get(from), name),
   );
   if (!hasRow) return false;
   const { rest, sql } = own;
@@ -291,7 +294,7 @@ function streams({ seen, newLeader, timeline, cluster }: Progress, name: string)
 
 function hasStreamingRow(seen: Seen | undefined, name: string): boolean {
   return rowsOf(seen).some(
-    (row) => row.applicationName.toLowerCase() === name.toLowerCase() && row.state === 'streaming',
+    (row) => isSenderOf(row.applicationName, name) && row.state === 'streaming',
   );
 }
 
@@ -309,9 +312,7 @@ function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
   if (sync.standbys.length < goal.syncStandbys) return false;
   const rows = rowsOf(seen.get(newLeader));
   const really = rows.filter((row) => row.syncState === 'sync' || row.syncState === 'quorum');
-  return sync.standbys.every((name) =>
-    really.some((row) => row.applicationName.toLowerCase() === name.toLowerCase()),
-  );
+  return sync.standbys.every((name) => really.some((row) => isSenderOf(row.applicationName, name)));
 }
 
 // ---------------------------------------------------------------- what it comes to

@@ -1,6 +1,7 @@
 /** How far the new copy of a member is, by what it says of itself. */
 import type { RestStatus } from '../model/model.js';
 import { startTimeOf } from '../preflight/restart-order.js';
+import { readTags } from '../model/tags.js';
 
 export type ReinitPhase = 'asked' | 'creating' | 'starting' | 'done' | 'failed';
 
@@ -42,7 +43,7 @@ export function seeReinit(
   if (now.state === 'running' || now.state === 'streaming') {
     const another = startTimeOf(now) !== null && startTimeOf(now) !== was.startedBefore;
     if (!another && was.phase === 'asked') return was;
-    if (now.replicationState === 'streaming' || now.tags['nostream'] === true) {
+    if (now.replicationState === 'streaming' || readTags(now.tags).nostream) {
       if (was.phase !== 'asked') return at('done', 'streams');
       return at('asked', 'was restarted, but was never seen to be copied');
     }

@@ -1,6 +1,7 @@
 /** What the DCS claims, read the way patronictl reads it; whether it is true is decided elsewhere. */
 import type { Lsn } from '../model/lsn.js';
 import type { Cluster, JsonObject, Member } from '../model/model.js';
+import { readTags } from '../model/tags.js';
 import { byCodePoint } from '../model/patroni-values.js';
 
 export type ClaimedRole =
@@ -176,10 +177,12 @@ export function topologyOrder(
   const names = new Set(replicas.map((member) => member.name));
   const children = new Map<string | null, ClaimedMember[]>();
   for (const member of replicas) {
-    const from = member.tags['replicatefrom'];
-    const wanted = typeof from === 'string' && from !== member.name && names.has(from);
+    const from = readTags(member.tags).replicatefrom;
+    const wanted = from !== null && from !== member.name && names.has(from);
     const parent = wanted ? from : (leader?.name ?? null);
-    children.set(parent, [...(children.get(parent) ?? []), member]);
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [member]);
+    else siblings.push(member);
   }
 
   const order: TreeNode<ClaimedMember>[] = [];

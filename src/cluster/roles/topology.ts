@@ -1,7 +1,8 @@
 /** The tree of who really streams from whom. */
+import { sameName } from '../model/member-names.js';
 import { wantedUpstream } from '../findings/streaming.js';
 import type { TreeNode } from './dcs-roles.js';
-import { sameName, type MemberView, type View } from './view.js';
+import { type MemberView, type View } from './view.js';
 
 /** Every member once, children below the node on which their walsender row was seen; circles lose nobody. */
 export function observedTree(view: View): TreeNode<MemberView>[] {

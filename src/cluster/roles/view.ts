@@ -1,4 +1,5 @@
 /** What every member claims to be, what it is seen to be, and who really streams from whom. */
+import { senderNames } from '../model/member-names.js';
 import { claimedRole, type ClaimedRole } from './dcs-roles.js';
 import { lagBytes, type Lsn } from '../model/lsn.js';
 import type {
@@ -11,6 +12,8 @@ import type {
   Snapshot,
   SqlStatus,
 } from '../model/model.js';
+import { slotName } from '../model/slot-name.js';
+import { readTags } from '../model/tags.js';
 
 export type ObservedRole =
   'primary' | 'standby leader' | 'replica' | 'not running' | 'unreachable' | 'unknown';
@@ -80,17 +83,16 @@ export interface View {
   leaderRows: StreamRow[] | null;
 }
 
-export function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
-}
-
 /** Joins the witnesses of a snapshot. SQL is believed before REST, REST before nothing. */
 export function viewOf(snapshot: Snapshot): View {
   const { cluster } = snapshot;
   const departedHeard = snapshot.departed.filter(isHeard);
   const everybody: MemberReadings[] = [...snapshot.members, ...departedHeard];
   const rowsBy = new Map(everybody.map((readings) => [readings.name, streamRows(readings)]));
-  const all = [...rowsBy.values()].flatMap((rows) => rows ?? []);
+  const rowsOf = rowFinder(
+    [...rowsBy.values()].flatMap((rows) => rows ?? []),
+    everybody.map(({ name }) => name),
+  );
   const leaderReadings = snapshot.members.find(({ name }) => name === cluster.leaderName);
   const leaderPosition = leaderReadings ? positionOf(leaderReadings) : null;
   const leaderTimeline = leaderReadings ? timelineOf(leaderReadings, null, null).timeline : null;
@@ -101,7 +103,7 @@ export function viewOf(snapshot: Snapshot): View {
     const member = departed ? null : (cluster.members[at] ?? null);
     const { name, rest, sql } = readings;
     const { observed, witness } = observedRole(readings, cluster);
-    const rows = all.filter((row) => isRowOf(row, name));
+    const rows = rowsOf(name);
     const row = rows.find(({ upstream }) => upstream === cluster.leaderName) ?? rows[0] ?? null;
     const position = positionOf(readings);
     const replayed = replayedOf(readings);
@@ -145,13 +147,40 @@ function isHeard({ rest, sql, listening }: Departed): boolean {
   return rest.ok || sql.ok || listening === true;
 }
 
-function isRowOf(row: StreamRow, name: string): boolean {
-  return sameName(row.applicationName, name) && row.slotType !== 'logical' && row.upstream !== name;
+/**
+ * The walsenders of a member, by its name. Where PostgreSQL shows two members under one name, the slot tells them
+ * apart, and without one the row is taken to be of both.
+ */
+function rowFinder(rows: readonly StreamRow[], names: string[]): (name: string) => StreamRow[] {
+  const byName = new Map<string, StreamRow[]>();
+  for (const row of rows) {
+    if (row.slotType === 'logical') continue;
+    push(byName, row.applicationName.toLowerCase(), row);
+  }
+  const owners = new Map<string, string[]>();
+  for (const name of names) for (const shown of senderNames(name)) push(owners, shown, name);
+  const isAnothers = (row: StreamRow, shown: string, name: string): boolean => {
+    const others = owners.get(shown) ?? [];
+    if (others.length < 2 || row.slotName === null) return false;
+    return row.slotName !== slotName(name) && others.some((one) => row.slotName === slotName(one));
+  };
+  return (name) =>
+    senderNames(name).flatMap((shown) =>
+      (byName.get(shown) ?? []).filter(
+        (row) => row.upstream !== name && !isAnothers(row, shown, name),
+      ),
+    );
+}
+
+function push<T>(map: Map<string, T[]>, key: string, item: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [item]);
+  else list.push(item);
 }
 
 /** Where a member's row may be: on the leader, or on its replicatefrom when that member exists. */
 function upstreamsOf(member: Member | null, cluster: Cluster): string[] {
-  const from = member?.tags['replicatefrom'];
+  const from = readTags(member?.tags).replicatefrom;
   const upstream = cluster.members.find(({ name }) => name === from);
   const names = [cluster.leaderName ?? '', upstream?.name ?? ''].filter((name) => name !== '');
   return names.length > 0 ? names : [''];

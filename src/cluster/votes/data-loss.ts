@@ -1,4 +1,5 @@
 /** Whether promoting somebody could lose a commit that a client was told is durable. */
+import { sameName } from '../model/member-names.js';
 import { race } from './race.js';
 import { leaderGate } from './step-down.js';
 import {
@@ -6,7 +7,6 @@ import {
   limitation,
   listed,
   quorumActive,
-  sameName,
   syncActive,
   voterNames,
   votingSet,

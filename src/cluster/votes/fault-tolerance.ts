@@ -1,6 +1,7 @@
 /** How many members a cluster may lose besides its leader, whichever they are, and still have a new one. */
+import { sameName } from '../model/member-names.js';
 import { ownFindings, polled, race, rival, votesFor } from './race.js';
-import { limitation, quorumActive, sameName } from './vote-rules.js';
+import { limitation, quorumActive } from './vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 /** How many members more may be lost at once, whichever they are, after the leader. */

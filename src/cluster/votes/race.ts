@@ -1,4 +1,5 @@
 /** Who would become leader if the leader vanished now. */
+import { sameName } from '../model/member-names.js';
 import { formatLsn } from '../model/lsn.js';
 import {
   allOf,
@@ -7,7 +8,6 @@ import {
   limitation,
   listed,
   quorumActive,
-  sameName,
   syncActive,
   votingSet,
 } from './vote-rules.js';

@@ -1,7 +1,7 @@
 /** A snapshot as the facts of the vote arithmetic. */
+import { isSenderOf } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type {
-  JsonObject,
   JsonValue,
   Member,
   MemberReadings,
@@ -11,8 +11,8 @@ import type {
   Snapshot,
 } from '../model/model.js';
 import { parseSyncNames } from '../model/sync-standby-names.js';
-import { isObject, parseBool, parseInteger, truthy } from '../model/patroni-values.js';
-import { sameName } from './vote-rules.js';
+import { readTags } from '../model/tags.js';
+import { isObject, parseBool } from '../model/patroni-values.js';
 import type { SynchronousCommit, SyncNames, VoteInput, VoteNode } from './vote-rules.js';
 
 /** What the witnesses said, REST before SQL; heartbeats in the DCS are claims and count as not known. */
@@ -108,9 +108,9 @@ function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | n
         ? (sql.currentLsn ?? greater(sql.receiveLsn, sql.replayLsn))
         : null,
     timeline: rest?.timeline ?? sql?.timeline ?? null,
-    nofailover: isNofailover(member.tags) || isNofailover(tags),
+    nofailover: readTags(member.tags).nofailover || readTags(tags).nofailover,
     watchdogFailed: rest?.watchdogFailed ?? null,
-    failoverPriority: priority(tags),
+    failoverPriority: readTags(tags).failoverPriority,
     streamsFromLeader: streamsFrom(leader, member.name),
     // Told by two readings only: see preflight/standstill.ts.
     standsStill: false,
@@ -149,22 +149,9 @@ function greater(a: Lsn | null, b: Lsn | null): Lsn | null {
 function streamsFrom(leader: MemberReadings | null, name: string): boolean | null {
   if (leader?.sql.ok)
     return leader.sql.value.walsenders.some(
-      (w) => sameName(w.applicationName, name) && w.state === 'streaming',
+      (w) => isSenderOf(w.applicationName, name) && w.state === 'streaming',
     );
   if (!leader?.rest.ok) return null;
   const senders = leader.rest.value.replication ?? [];
-  return senders.some((w) => sameName(w.applicationName, name) && w.state === 'streaming');
-}
-
-/** The tag itself decides; without it a failover_priority of 0 does. */
-function isNofailover(tags: JsonObject): boolean {
-  const tag = tags['nofailover'];
-  if (tag !== undefined && tag !== null) return truthy(tag);
-  const value = parseInteger(tags['failover_priority']);
-  return value !== null && value <= 0;
-}
-
-function priority(tags: JsonObject): number {
-  if (truthy(tags['nofailover'])) return 0;
-  return parseInteger(tags['failover_priority']) ?? 1;
+  return senders.some((w) => isSenderOf(w.applicationName, name) && w.state === 'streaming');
 }

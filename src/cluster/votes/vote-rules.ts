@@ -1,4 +1,5 @@
 /** The facts the vote arithmetic works on, and Patroni's small predicates over them. */
+import { sameName } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type { SyncMode } from '../model/model.js';
 
@@ -66,11 +67,6 @@ export interface SyncNames {
   method: 'off' | 'first' | 'any';
   num: number;
   names: string[];
-}
-
-/** Whether two names mean one standby to PostgreSQL. */
-export function sameName(a: string | null, b: string | null): boolean {
-  return a !== null && b !== null && a.toLowerCase() === b.toLowerCase();
 }
 
 /** Whether synchronous replication is wanted and somebody took it up. */

@@ -21,6 +21,11 @@ export interface GlobalFlags {
   login: LoginFlags;
   /** --snapshot FILE: a recording is read, and nobody is asked. */
   recording?: string | undefined;
+  /** --kube-context, --kube-namespace, --kube-proxy, --kube-labels */
+  kubeContext?: string | undefined;
+  kubeNamespace?: string | undefined;
+  kubeProxy?: 'auto' | 'always' | 'never' | undefined;
+  kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres' | undefined;
 }
 
 export interface LoginFlags {

@@ -5,16 +5,15 @@ import type { Io } from './output/io.js';
 import { oneLine, plain } from './output/text.js';
 import { buildProgram } from './program.js';
 import type { Context } from './context.js';
-import { makeContext, type ProcessEnvironment } from './cli/make-context.js';
+import { makeContext, type Witnesses, type ProcessEnvironment } from './cli/make-context.js';
 
 /** One run. `witnesses` stands in for the real ones in tests. */
 export async function main(
   argv: readonly string[],
   world: ProcessEnvironment,
-  witnesses: Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>> = {},
+  witnesses: Witnesses = {},
 ): Promise<number> {
-  const { context: real, close } = makeContext(world);
-  const context: Context = { ...real, ...witnesses };
+  const { context, close } = makeContext(world, witnesses);
   context.flags.jsonErrors = asksFor('json', argv);
   const mistake: { said?: string } = {};
   let exit = 0;

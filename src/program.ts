@@ -21,6 +21,10 @@ interface GlobalOptions {
   color: boolean;
   debug?: boolean;
   timeout?: number;
+  kubeContext?: string;
+  kubeNamespace?: string;
+  kubeProxy?: 'auto' | 'always' | 'never';
+  kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres';
 }
 
 /**
@@ -38,6 +42,20 @@ export async function buildProgram(
     .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
     .option('-d, --dcs-url <url>', 'The DCS, as etcd3://host:port/namespace (DCS_URL); also --dcs')
     .addOption(new Option('--dcs <url>').hideHelp())
+    .option('--kube-context <name>', 'Kubernetes is the DCS: this context of the kubeconfig')
+    .option('--kube-namespace <name>', 'Kubernetes is the DCS: this namespace')
+    .addOption(
+      new Option(
+        '--kube-labels <operator>',
+        'Kubernetes is the DCS: labels of this operator',
+      ).choices(['zalando', 'crunchy', 'percona', 'stackgres']),
+    )
+    .addOption(
+      new Option(
+        '--kube-proxy <when>',
+        "Reach the REST API of Pods through the API server's proxy (default auto: when it is not reached directly)",
+      ).choices(['auto', 'always', 'never']),
+    )
     .option('-k, --insecure', 'Do not verify the certificates of the REST API')
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--compat', 'Print byte for byte what patronictl 4.1.4 prints')
@@ -118,6 +136,10 @@ function takeGlobals(
   const { flags } = context;
   flags.configFile = global.configFile;
   flags.dcsUrl = global.dcsUrl ?? global.dcs;
+  flags.kubeContext = global.kubeContext;
+  flags.kubeNamespace = global.kubeNamespace;
+  flags.kubeProxy = global.kubeProxy;
+  flags.kubeLabels = global.kubeLabels;
   flags.insecure = global.insecure ?? false;
   flags.compat ||= global.compat === true || local['compat'] === true;
   flags.color = global.color && local['color'] !== false;

@@ -1,8 +1,8 @@
 /** Makes the Context that commands get: every witness connected when first asked for, closed at the end. */
-import type { Config, EtcdSettings } from '../config/effective.js';
-import type { Dcs, Endpoint } from '../dcs/dcs.js';
-import type { ResolveSrv } from '../dcs/srv.js';
-import { ToolError } from '../errors.js';
+import type { Config } from '../config/effective.js';
+import type { Dcs } from '../dcs/dcs.js';
+import type { DcsWorld } from '../dcs/dcs-registry.js';
+import type { ResolveSrv } from '../dcs/etcd3/srv.js';
 import type { Io } from '../output/io.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Postgres } from '../postgres/postgres.js';
@@ -42,10 +42,13 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make());
 }
 
-export function makeContext(world: ProcessEnvironment): {
-  context: Context;
-  close: () => Promise<void>;
-} {
+/** Stand-ins for the real witnesses, in tests. */
+export type Witnesses = Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>>;
+
+export function makeContext(
+  world: ProcessEnvironment,
+  witnesses: Witnesses = {},
+): { context: Context; close: () => Promise<void> } {
   const { env } = world;
   const flags: GlobalFlags = {
     configFile: undefined,
@@ -67,9 +70,20 @@ export function makeContext(world: ProcessEnvironment): {
 
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;
-  const dcs = once(
-    async () => (opened = await connectDcs(await config(), flags.timeoutMs, world.resolveSrv)),
-  );
+  const dcsWorld = async (): Promise<DcsWorld> => ({
+    config: await config(),
+    env,
+    home: env['HOME'] ?? '/',
+    recording: flags.recording,
+    timeoutMs: flags.timeoutMs,
+    resolveSrv: world.resolveSrv,
+  });
+  const dcs = once(async () => {
+    // A recording is read whatever stands in for the DCS.
+    if (witnesses.dcs && flags.recording === undefined) return witnesses.dcs();
+    const { openDcs } = await import('../dcs/dcs-registry.js');
+    return (opened = await openDcs(await dcsWorld()));
+  });
   const context: Context = {
     io,
     clock,
@@ -79,15 +93,18 @@ export function makeContext(world: ProcessEnvironment): {
     config,
     dcs,
     patroni: once(async (): Promise<Patroni> => {
-      const { openPatroni } = await import('../patroni/rest.js');
-      return openPatroni((await config()).rest);
+      const [{ openPatroni }, { patroniOf }] = await Promise.all([
+        import('../patroni/rest.js'),
+        import('../dcs/dcs-registry.js'),
+      ]);
+      return patroniOf(await dcsWorld(), dcs, openPatroni((await config()).rest));
     }),
     postgres: once(async (): Promise<Postgres> => {
       const { openPostgres } = await import('../postgres/connect.js');
       return openPostgres((await config()).logins, env, flags.login);
     }),
   };
-  return { context, close: async () => opened?.close() };
+  return { context: { ...context, ...witnesses, dcs }, close: async () => opened?.close() };
 }
 
 async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promise<Config> {
@@ -98,55 +115,4 @@ async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promis
     home: world.env['HOME'] ?? '/',
     platform: world.platform,
   });
-}
-
-async function connectDcs(
-  config: Config,
-  timeoutMs: number,
-  resolveSrv: ResolveSrv | undefined,
-): Promise<Dcs> {
-  const { etcd } = config;
-  if (!etcd) {
-    throw new ToolError('error', 'nothing tells where the DCS is', {
-      code: 'no_dcs',
-      hint: 'give -c FILE with an etcd3 section, --dcs-url etcd3://host:port, or PATRONI_ETCD3_HOSTS',
-    });
-  }
-  const setting = (name: string) => {
-    const key = `etcd3.${name}`;
-    const from = config.sources.find((one) => one.key === key)?.source ?? 'configuration';
-    return { key, from };
-  };
-  const { openDcs } = await import('../dcs/open.js');
-  const { readPem } = await import('../config/pem.js');
-  return openDcs({
-    endpoints: await endpointsOf(etcd, timeoutMs, resolveSrv),
-    username: etcd.username,
-    password: etcd.password,
-    ca: await readPem(etcd.cacert, 'certificate', setting('cacert')),
-    cert: await readPem(etcd.cert, 'certificate', setting('cert')),
-    key: await readPem(
-      etcd.key ?? etcd.cert,
-      'private key',
-      setting(etcd.key === null ? 'cert' : 'key'),
-    ),
-    keyPassword: etcd.keyPassword,
-    timeoutMs,
-  });
-}
-
-/** As Patroni: what the DNS says, and only where it says nothing the hosts that are listed too. */
-async function endpointsOf(
-  { srv, endpoints }: EtcdSettings,
-  timeoutMs: number,
-  resolveSrv: ResolveSrv | undefined,
-): Promise<Endpoint[]> {
-  if (srv === null) return endpoints;
-  const { discoverEtcd } = await import('../dcs/srv.js');
-  try {
-    return await discoverEtcd(srv, timeoutMs, resolveSrv);
-  } catch (error) {
-    if (endpoints.length === 0) throw error;
-    return endpoints;
-  }
 }

@@ -125,11 +125,23 @@ export function prettyOrJson(): Option {
     .default('pretty');
 }
 
+/** The one cluster that the DCS leads to (a recording, a member's address); null: it leads to any. */
+async function ownScope(context: Context): Promise<string | null> {
+  try {
+    const dcs = await context.dcs();
+    return dcs.ownScope ? await dcs.ownScope() : null;
+  } catch (error) {
+    // That no cluster is named is the first thing to say.
+    if (error instanceof ToolError && error.code === 'no_dcs') return null;
+    throw error;
+  }
+}
+
 /** The cluster that is named, or the configured scope; ToolError `usage` when neither is there. */
 export async function scopeOrDefault(context: Context, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  // A recording knows what it is of.
-  if (context.flags.recording !== undefined) return '';
+  const own = await ownScope(context);
+  if (own !== null) return own;
   const { scope } = await context.config();
   if (scope !== null) return scope;
   throw new ToolError('usage', 'no cluster is named, and the configuration has no scope', {

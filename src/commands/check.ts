@@ -261,9 +261,9 @@ async function checkClusters(
 async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
   const { rest } = await context.config();
   // With credentials of our own nothing is learnt about those who have none.
-  if (rest.username !== null || rest.certfile !== null || context.flags.recording !== undefined) {
-    return snapshot;
-  }
+  if (rest.username !== null || rest.certfile !== null) return snapshot;
+  const { isRecorded } = await import('../observe/read-snapshot.js');
+  if (await isRecorded(context)) return snapshot;
   const patroni = await context.patroni();
   const open = await Promise.all(
     snapshot.cluster.members.map(async ({ name, apiUrl }) => {

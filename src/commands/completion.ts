@@ -1,7 +1,6 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
-import { clusterNames, clusterPrefix, parseFleet } from '../cluster/model/parse-keys.js';
-import type { RangeRead } from '../dcs/dcs.js';
+import type { Dcs } from '../dcs/dcs.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
@@ -176,31 +175,23 @@ async function candidates(context: Context, wanted: Wanted): Promise<readonly st
     case 'files':
       return [];
     case 'clusters':
-      return (await live(context, '', clusterNames)) ?? [];
+      return (await live(context, (dcs) => dcs.scopes())) ?? [];
     case 'members': {
-      const scope = wanted.cluster ?? undefined;
-      const names = await live(context, scope, (read, namespace) =>
-        parseFleet(read, namespace).flatMap(({ members }) => members.map(({ name }) => name)),
-      );
+      const names = await live(context, async (dcs) => {
+        const scope = wanted.cluster ?? (await context.config()).scope;
+        if (scope === null) return [];
+        const clusters = await dcs.read({ scope, group: null });
+        return clusters.flatMap(({ members }) => members.map(({ name }) => name));
+      });
       return [...(names ?? []), ...wanted.orWords];
     }
   }
 }
 
-/** What the DCS has below this scope, the configured one when it is undefined; null: it does not answer. */
-async function live<T>(
-  context: Context,
-  named: string | undefined,
-  find: (read: RangeRead, namespace: string) => T,
-): Promise<T | null> {
+/** What the DCS says; null: it does not answer. */
+async function live<T>(context: Context, ask: (dcs: Dcs) => Promise<T>): Promise<T | null> {
   try {
-    const { namespace, scope } = await context.config();
-    const wanted = named ?? scope;
-    if (wanted === null) return null;
-    return find(
-      await (await context.dcs()).range(clusterPrefix(namespace, wanted, null)),
-      namespace,
-    );
+    return await ask(await context.dcs());
   } catch {
     return null;
   }

@@ -104,11 +104,11 @@ async function editConfig(
 ): Promise<Ending> {
   checkOptions(options);
   const scope = await scopeOrDefault(context, name);
-  const { group, namespace } = await context.config();
+  const { group } = await context.config();
   const cluster = await readCluster(context, scope, options.group ?? group);
   // A configuration that cannot be read can be replaced, and nothing else.
   if (options.replace === undefined) readableConfig(cluster);
-  const current = currentOf(cluster, namespace);
+  const current = currentOf(cluster);
   if (!current) throw noConfig(cluster);
   const edit = await takeEdit(context, options, scope, current);
   const work = { cluster, current, edit };
@@ -326,14 +326,12 @@ async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {
 }
 
 /** Once, and only if the key is still what was edited. */
-async function write(context: Context, { current, edit }: Work): Promise<void> {
-  const { key, modRevision, document } = current;
+async function write(context: Context, { cluster, current, edit }: Work): Promise<void> {
   const dcs = await context.dcs();
-  const value = documentJson(edit.document);
-  const outcome = await dcs.txn([{ key, modRevision }], [{ op: 'put', key, value }]);
+  const outcome = await dcs.writeConfig(cluster, documentJson(edit.document));
   if (outcome.done) return;
-  const theirs = documentOf(outcome.current.find((kv) => kv.key === key)?.value ?? '');
-  const evidence = theirs ? threeWayEvidence(document, theirs, edit.document) : [];
+  const theirs = documentOf(outcome.current ?? '');
+  const evidence = theirs ? threeWayEvidence(current.document, theirs, edit.document) : [];
   throw new ToolError('error', 'Config modification aborted due to concurrent changes', {
     code: 'concurrent_change',
     evidence,

@@ -2,7 +2,6 @@
 import { Command, Option } from 'commander';
 import { leaderFirst, ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import type { Cluster, FailoverKey } from '../cluster/model/model.js';
-import { clusterPrefix } from '../cluster/model/parse-keys.js';
 import { argumentOf } from '../cluster/preflight/plan-facts.js';
 import { ToolError, type Ending } from '../errors.js';
 import {
@@ -245,11 +244,7 @@ async function clearStuck(
 
 /** Writes what Patroni writes when a request is over, only if it is still the one that was read. */
 async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
-  const { namespace } = await context.config();
-  const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
-  const written = await (
-    await context.dcs()
-  ).txn([{ key, modRevision: cluster.failoverRevision }], [{ op: 'put', key, value: '{}' }]);
+  const written = await (await context.dcs()).writeFailover(cluster, null);
   if (!written.done) {
     throw new ToolError('error', 'the request has changed meanwhile; nothing was written', {
       code: 'changed_meanwhile',

@@ -158,8 +158,7 @@ async function readAll(
     names.map(async (scope): Promise<Found> => {
       try {
         const snapshots = await readSettled(context, { scope, group, ...asked });
-        // A recording says itself what it is of.
-        return { scope: scope === '' ? (snapshots[0]?.cluster.scope ?? '') : scope, snapshots };
+        return { scope, snapshots };
       } catch (problem) {
         if (!(problem instanceof ToolError) || problem.code !== 'unknown_cluster') throw problem;
         error ??= problem;

@@ -2,7 +2,6 @@
 import { Command, Option } from 'commander';
 import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
 import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model/model.js';
-import { clusterPrefix, parseScope } from '../cluster/model/parse-keys.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
@@ -59,12 +58,10 @@ async function byDcs(
   limit: LagLimit,
 ): Promise<string | null> {
   const scope = await scopeOrDefault(context, options.cluster);
-  const { namespace, group: configured } = await context.config();
+  const { group: configured } = await context.config();
   const group = options.group ?? configured;
-  const read = await (await context.dcs()).range(clusterPrefix(namespace, scope, group));
-  const cluster = parseScope(read, namespace, scope).find((one) =>
-    one.members.some((member) => member.name === name),
-  );
+  const clusters = await (await context.dcs()).read({ scope, group });
+  const cluster = clusters.find((one) => one.members.some((member) => member.name === name));
   if (!cluster) return `${name} has no member key`;
   if (cluster.leaderName === null) return 'there is no leader to compare with';
   // Only the two that matter are asked.

@@ -1,8 +1,6 @@
 /** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
 import { Command, Option } from 'commander';
-import type { Cluster } from '../cluster/model/model.js';
-import { clusterPrefix, parseCluster, parseScope } from '../cluster/model/parse-keys.js';
-import type { RangeRead } from '../dcs/dcs.js';
+import type { Cluster, Member } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { membersTable } from '../actions/kit/choose-members.js';
 import { openAsker, type Asker } from '../output/ask.js';
@@ -51,34 +49,30 @@ async function remove(
   scope: string,
   options: RemoveOptions,
 ): Promise<Ending> {
-  const { namespace, group: configured } = await context.config();
+  const { group: configured } = await context.config();
   const group = options.group ?? null;
-  const prefix = clusterPrefix(namespace, scope, group);
   const dcs = await context.dcs();
-  const read = await dcs.range(prefix);
-  const clusters = parseScope(read, namespace, scope);
+  const removal = await dcs.removal({ scope, group });
+  const { clusters, cluster, foreign } = removal;
   if (clusters.length === 0) {
     const { unknownCluster } = await import('../observe/read-snapshot.js');
     throw await unknownCluster(context, scope, group);
   }
   const grouped = clusters.some((one) => one.group !== null);
   if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
-  const cluster = parseCluster(scope, group, read, prefix);
   context.io.out(await membersTable(context, scope, [cluster], group, options.format));
 
   needAnswers(context, cluster, options);
   await askAll(asker, cluster, options);
 
-  const { removeKeys, sortKeys } = await import('../actions/remove/remove-keys.js');
-  const removed = await removeKeys(context, prefix, read.kvs);
-  const { foreign } = sortKeys(prefix, read.kvs);
+  const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
   if (foreign.length > 0) {
     context.io.err(`left alone, for they are not Patroni's: ${foreign.map(oneLine).join(', ')}\n`);
   }
   if (!context.flags.compat && isTable(options.format)) {
     context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
   }
-  await sayWhoLives(context, prefix, cluster);
+  await sayWhoLives(context, cluster);
   return 'ok';
 }
 
@@ -134,13 +128,12 @@ function refused(message: string): ToolError {
 }
 
 /** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
-async function sayWhoLives(context: Context, prefix: string, cluster: Cluster): Promise<void> {
+async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
   if (context.flags.compat || cluster.leaderName === null) return;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
   await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
-  const read = await readAgain(context, prefix);
-  if (read === null) return;
-  const back = parseCluster(cluster.scope, cluster.group, read, prefix).members;
+  const back = await membersNow(context, cluster);
+  if (back === null) return;
   if (back.length === 0) return;
   const names = back.map(({ name }) => name).join(', ');
   const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
@@ -148,9 +141,9 @@ async function sayWhoLives(context: Context, prefix: string, cluster: Cluster): 
 }
 
 /** It is removed, whether or not it can be looked at afterwards: null, and said. */
-async function readAgain(context: Context, prefix: string): Promise<RangeRead | null> {
+async function membersNow(context: Context, { scope, group }: Cluster): Promise<Member[] | null> {
   try {
-    return await (await context.dcs()).range(prefix);
+    return (await (await context.dcs()).follow({ scope, group })).cluster.members;
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const what = 'whether members still run and write their keys again could not be seen';

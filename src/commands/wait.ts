@@ -8,8 +8,8 @@ import {
   type LagLimit,
 } from '../cluster/conditions.js';
 import type { Snapshot } from '../cluster/model/model.js';
-import { clusterPrefix } from '../cluster/model/parse-keys.js';
 import { viewOf } from '../cluster/roles/view.js';
+import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
@@ -75,13 +75,13 @@ async function wait(
   const { timeout: limitMs, ...rest } = options;
   const asked = await witnesses(context, rest);
   const scope = await scopeOrDefault(context, cluster);
-  const { group: configured, namespace } = await context.config();
+  const { group: configured } = await context.config();
   const group = options.group ?? configured;
   const request = { scope, group, ...asked };
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
   const startedMs = context.clock.nowMs();
   let before: readonly Snapshot[] = [];
-  const follower = followDcs(context, clusterPrefix(namespace, scope, group));
+  const follower = followDcs(context, { scope, group });
   let said = '';
   try {
     for (let first = true; ; first = false) {
@@ -148,19 +148,19 @@ async function whatIsMissing(
 }
 
 interface Follower {
-  /** Resolves after a change below the prefix, or after `ms`. */
+  /** Resolves after a change of the cluster in the DCS, or after `ms`. */
   event(ms: number): Promise<void>;
   stop(): void;
 }
 
 /** A watch that may fail: then looking every TICK_MS has to do. */
-function followDcs(context: Context, prefix: string): Follower {
+function followDcs(context: Context, name: ClusterName): Follower {
   const stop = new AbortController();
   let wake: () => void = () => undefined;
   const follow = async () => {
     const dcs = await context.dcs();
-    const { revision } = await dcs.range(prefix);
-    const events = dcs.watch(prefix, revision, stop.signal)[Symbol.asyncIterator]();
+    const { changes } = await dcs.follow(name);
+    const events = changes(stop.signal)[Symbol.asyncIterator]();
     while (!(await events.next()).done) wake();
   };
   follow().catch(() => undefined);

@@ -58,10 +58,14 @@ export function parseDcsUrl(url: string, from: string): DcsUrl {
 /** The answer to every DCS but etcd v3. */
 export function notSupported(dcs: string, from: string): ToolError {
   const name = dcs === 'etcd' ? 'etcd (v2)' : dcs;
-  return new ToolError('error', `${from}: ${name} is not supported yet, supported: etcd3`, {
-    code: 'dcs_not_supported',
-    hint: 'if the cluster is in etcd v3, write etcd3: in the file or give --dcs-url etcd3://host:port',
-  });
+  return new ToolError(
+    'error',
+    `${from}: ${name} is not supported yet, supported: etcd3, kubernetes`,
+    {
+      code: 'dcs_not_supported',
+      hint: 'if the cluster is in etcd v3, write etcd3: in the file or give --dcs-url etcd3://host:port',
+    },
+  );
 }
 
 function checkScheme(scheme: string, from: string, bad: (problem: string) => ToolError): void {

@@ -1,6 +1,7 @@
 /** The effective configuration: what flags, environment and file came to. Reading it is load.ts's work. */
-import type { Endpoint } from '../dcs/dcs.js';
-import type { SrvDomain } from '../dcs/srv.js';
+import type { KubeSettings } from '../dcs/kubernetes/kube-settings.js';
+import type { Endpoint } from '../dcs/etcd3/etcd-connection.js';
+import type { SrvDomain } from '../dcs/etcd3/srv.js';
 
 /** TLS and login for Patroni's REST API. Paths, not contents. */
 export interface RestSettings {
@@ -25,6 +26,13 @@ export interface EtcdSettings {
   cert: string | null;
   key: string | null;
   keyPassword: string | null;
+}
+
+/** Kubernetes as the DCS. */
+export interface KubernetesConfig {
+  settings: KubeSettings;
+  /** --kube-namespace was given: no other one is looked at. */
+  onlyNamespace: boolean;
 }
 
 /** One PostgreSQL login out of the configuration or the command line. */
@@ -59,6 +67,8 @@ export interface Config {
   group: number | null;
   /** null: nothing tells where the DCS is (an error once it is needed). */
   etcd: EtcdSettings | null;
+  /** null: Kubernetes is not the DCS. */
+  kubernetes: KubernetesConfig | null;
   rest: RestSettings;
   /** In the order in which they are tried. */
   logins: PgLogin[];

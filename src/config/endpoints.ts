@@ -1,6 +1,6 @@
 /** Addresses of etcd, as people write them, to host and port. */
 import { isIPv6 } from 'node:net';
-import type { Endpoint } from '../dcs/dcs.js';
+import type { Endpoint } from '../dcs/etcd3/etcd-connection.js';
 
 export type Protocol = Endpoint['protocol'];
 

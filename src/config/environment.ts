@@ -12,7 +12,7 @@ const OTHER_DCS: Record<string, string[]> = {
   consul: ['HOST', 'URL'],
   zookeeper: ['HOSTS'],
   exhibitor: ['HOSTS'],
-  kubernetes: ['NAMESPACE', 'CONTEXT', 'USE_ENDPOINTS', 'LABELS', 'POD_IP'],
+  kubernetes: ['POD_IP', 'PORTS', 'BYPASS_API_SERVICE'],
   raft: ['SELF_ADDR', 'PARTNER_ADDRS', 'DATA_DIR'],
 };
 
@@ -27,7 +27,10 @@ export async function environmentTree(env: Env, warnings: string[]): Promise<Map
   }
   for (const [dcs, suffixes] of Object.entries(OTHER_DCS)) {
     const variable = suffixes.map((s) => `PATRONI_${dcs.toUpperCase()}_${s}`).find((v) => env[v]);
-    if (variable) tree = withLeaf(tree, dcs, emptyMap(`environment ${variable}`));
+    // What a section has already is not taken away.
+    if (variable && !tree.entries.has(dcs)) {
+      tree = withLeaf(tree, dcs, emptyMap(`environment ${variable}`));
+    }
   }
   return tree;
 }
@@ -52,6 +55,8 @@ async function readVariable(
       return textLeaf(value, from);
     case 'list':
       return { ...(await readList(value, from, warnings)), from };
+    case 'map':
+      return { ...(await readMap(value, from, warnings, wrong)), from };
     case 'bool':
       if (truthValue(value.trim()) === null) throw wrong('must be true or false');
       return textLeaf(value.trim(), from);
@@ -61,6 +66,23 @@ async function readVariable(
       if (!/^\s*\d+\s*$/.test(value)) throw wrong('must be a whole number');
       return textLeaf(value.trim(), from);
   }
+}
+
+/** A YAML mapping; as for Patroni the braces may be left out. */
+async function readMap(
+  value: string,
+  from: string,
+  warnings: string[],
+  wrong: (what: string) => ToolError,
+): Promise<Tree> {
+  const text = value.trim();
+  const tree = await parseYamlValue(
+    text.startsWith('{') ? text : `{${text}}`,
+    from,
+    warnings,
+  ).catch(() => null);
+  if (tree?.kind !== 'map') throw wrong('must be a mapping');
+  return tree;
 }
 
 /** A YAML list, or items between commas. */

@@ -26,9 +26,16 @@ interface Located {
 /** Sections that Patroni takes before and after etcd3 when a file has several. */
 const BEFORE_ETCD3 = ['consul', 'etcd'];
 const AFTER_ETCD3 = ['exhibitor', 'kubernetes', 'raft', 'zookeeper'];
+const AFTER_KUBERNETES = ['raft', 'zookeeper'];
 
-/** Settings for etcd v3; throws when the configuration means another DCS. */
-export function findEtcd(reader: Reader, url: DcsUrl | null, warnings: string[]): FoundEtcd {
+/** Settings for etcd v3; throws when the configuration means a DCS that is not supported. */
+export function findEtcd(
+  reader: Reader,
+  url: DcsUrl | null,
+  warnings: string[],
+  isKubeMeant: boolean,
+): FoundEtcd {
+  if (isKubeMeant) return NO_ETCD;
   if (!url) checkOtherDcs(reader, warnings);
   const inSection = locate(reader, url !== null);
   const located = url ? { addresses: url.places.map(asAddress), from: url.from } : inSection;
@@ -65,6 +72,14 @@ export function findEtcd(reader: Reader, url: DcsUrl | null, warnings: string[])
   };
 }
 
+const NO_ETCD: FoundEtcd = {
+  settings: null,
+  hosts: null,
+  srv: null,
+  srvSuffix: null,
+  username: null,
+  password: null,
+};
 const NO_SRV = { srv: null, srvSuffix: null };
 
 /** A proxy is taken as it is; of anything else service records are the stronger. */
@@ -91,14 +106,20 @@ function asAddress(place: { host: string; port: number }): Address {
 
 function checkOtherDcs(reader: Reader, warnings: string[]): void {
   const { entries } = reader.tree;
-  const blocking = entries.has('etcd3') ? BEFORE_ETCD3 : [...BEFORE_ETCD3, ...AFTER_ETCD3];
+  const isKube = !entries.has('etcd3') && entries.has('kubernetes');
+  const ignored = isKube ? AFTER_KUBERNETES : AFTER_ETCD3;
+  const others = [...BEFORE_ETCD3, ...AFTER_ETCD3].filter((dcs) => dcs !== 'kubernetes');
+  const blocking = entries.has('etcd3')
+    ? BEFORE_ETCD3
+    : others.filter((dcs) => !isKube || !ignored.includes(dcs));
   for (const dcs of blocking) {
     const section = entries.get(dcs);
     if (section) throw notSupported(dcs, section.from);
   }
-  for (const dcs of AFTER_ETCD3) {
+  const used = isKube ? 'kubernetes' : 'etcd3';
+  for (const dcs of ignored) {
     const section = entries.get(dcs);
-    if (section) warnings.push(`${section.from}: ${dcs} is ignored, etcd3 is given too`);
+    if (section) warnings.push(`${section.from}: ${dcs} is ignored, ${used} is given too`);
   }
 }
 

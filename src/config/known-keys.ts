@@ -4,7 +4,7 @@ export interface KeySpec {
   /** Dotted, in Patroni's own words. */
   key: string;
   variable: string;
-  type: 'text' | 'bool' | 'int' | 'list';
+  type: 'text' | 'bool' | 'int' | 'list' | 'map';
   secret: boolean;
 }
 
@@ -53,6 +53,14 @@ export const KEYS: readonly KeySpec[] = [
   spec('etcd3.protocol', 'ETCD3_PROTOCOL'),
   spec('etcd3.use_proxies', 'ETCD3_USE_PROXIES', 'bool'),
   ...section('etcd3', ['cacert', 'cert', 'key', 'key_password', 'username', 'password']),
+  ...section('kubernetes', ['context', 'namespace', 'scope_label', 'role_label', 'cacert']),
+  ...section('kubernetes', [
+    'leader_label_value',
+    'follower_label_value',
+    'standby_leader_label_value',
+  ]),
+  spec('kubernetes.labels', 'KUBERNETES_LABELS', 'map'),
+  spec('kubernetes.use_endpoints', 'KUBERNETES_USE_ENDPOINTS', 'bool'),
   spec('ctl.insecure', 'CTL_INSECURE', 'bool'),
   ...section('ctl', ['cacert', 'certfile', 'keyfile', 'keyfile_password']),
   spec('ctl.authentication.username', 'CTL_USERNAME'),

@@ -5,6 +5,7 @@ import { environmentTree, type Env } from './environment.js';
 import { findEtcd, type FoundEtcd } from './etcd-settings.js';
 import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
 import { KEYS, LOCATION_KEYS } from './known-keys.js';
+import { isKubeMeant, kubernetesConfig, type KubeFlags } from './kubernetes-settings.js';
 import { configLogins } from './login-settings.js';
 import { printable } from './printable.js';
 import { makeReader, type Reader } from './typed-values.js';
@@ -24,6 +25,10 @@ export interface LoadInput {
   flags: {
     configFile?: string | undefined;
     dcsUrl?: string | undefined;
+    kubeContext?: string | undefined;
+    kubeNamespace?: string | undefined;
+    kubeProxy?: KubeFlags['kubeProxy'];
+    kubeLabels?: KubeFlags['kubeLabels'];
     insecure?: boolean | undefined;
     /** Citus group. */
     group?: number | undefined;
@@ -51,7 +56,9 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
       `${url.from}: read as etcd3, for want of a scheme (patronictl takes it for etcd v2)`,
     );
   }
-  const etcd = findEtcd(reader, url, warnings);
+  const isKube = !url && isKubeMeant(flags);
+  const etcd = findEtcd(reader, url, warnings, isKube);
+  const hasSection = !url && etcd.settings === null && lookUp(reader.tree, 'kubernetes') !== null;
   const namespace = findNamespace(reader, url);
   const group = findGroup(reader, flags.group, warnings);
   const insecure = findInsecure(reader, flags.insecure === true);
@@ -61,6 +68,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     namespace: namespace.value,
     group: group === null ? null : Number(group.value),
     etcd: etcd.settings,
+    kubernetes: isKube || hasSection ? kubernetesConfig(reader, flags) : null,
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
     ...checkSettings(reader),
@@ -256,6 +264,11 @@ function readAny(
   key: string,
   type: (typeof KEYS)[number]['type'],
 ): { value: string; from: string } | null {
+  if (type === 'map') {
+    const map = reader.map(key);
+    const pairs = Object.entries(map?.entries ?? {}).map(([name, value]) => `${name}=${value}`);
+    return map && { value: pairs.join(','), from: map.from };
+  }
   const found =
     type === 'bool' ? reader.bool(key) : type === 'int' ? reader.int(key) : reader.text(key);
   return found && { value: String(found.value), from: found.from };

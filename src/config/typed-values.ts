@@ -10,6 +10,8 @@ export interface Reader {
   int(key: string): Sourced<number> | null;
   /** A list of texts, or one text with commas. Blank items are left out. */
   list(key: string): { items: Sourced<string>[]; from: string } | null;
+  /** A mapping of names to texts; a number is taken as it is written. */
+  map(key: string): { entries: Record<string, string>; from: string } | null;
 }
 
 export function makeReader(tree: MapTree, warnings: string[]): Reader {
@@ -31,6 +33,7 @@ export function makeReader(tree: MapTree, warnings: string[]): Reader {
     bool: (key) => readBool(key, lookUp(tree, key)),
     int: (key) => readInt(key, lookUp(tree, key)),
     list: (key) => readList(key, lookUp(tree, key)),
+    map: (key) => readMap(key, lookUp(tree, key)),
   };
 }
 
@@ -39,6 +42,19 @@ function readBool(key: string, leaf: Tree | null): Sourced<boolean> | null {
   const value = leaf.kind === 'scalar' ? truthValue(leaf.text) : null;
   if (value === null) throw wrongValue(key, leaf.from, 'must be true or false');
   return { value, from: leaf.from };
+}
+
+function readMap(
+  key: string,
+  leaf: Tree | null,
+): { entries: Record<string, string>; from: string } | null {
+  if (leaf === null || (leaf.kind === 'scalar' && leaf.type === 'null')) return null;
+  if (leaf.kind !== 'map') throw wrongValue(key, leaf.from, 'must be a mapping');
+  const entries = [...leaf.entries].map(([name, value]): [string, string] => {
+    if (value.kind !== 'scalar') throw wrongValue(`${key}.${name}`, value.from, 'must be text');
+    return [name, value.text];
+  });
+  return { entries: Object.fromEntries(entries), from: leaf.from };
 }
 
 function readInt(key: string, leaf: Tree | null): Sourced<number> | null {

@@ -1,110 +1,117 @@
-/** The DCS in our words. Implementations: etcd3.ts (gRPC), gateway.ts (one-shot reads over HTTP), memory.ts. */
+/**
+ * The port to the first witness: what the DCS claims of clusters, and the few things that are written there.
+ * Commands know it in Patroni's words only; where the keys lie is each implementation's own business
+ * (registry.ts lists them, docs/dcs.md says how another one is added, test/contract/dcs-contract.ts holds
+ * all of them to one suite).
+ */
+import type { Cluster, Member, Snapshot } from '../cluster/model/model.js';
 
-/** One key at one revision. Revisions and lease ids are decimal strings: they exceed 2^53. */
-export interface KeyValue {
-  key: string;
-  value: string;
-  createRevision: string;
-  modRevision: string;
-  /** Lease id, or null when the key has none. */
-  lease: string | null;
+/** A cluster by name; `group` is the Citus group, null outside Citus. */
+export interface ClusterName {
+  scope: string;
+  group: number | null;
+  /** Where several places are read at once (Kubernetes' namespaces): the one that is meant. */
+  place?: string | undefined;
 }
 
-/** All keys of a prefix at one revision, in key order. */
-export interface RangeRead {
-  revision: string;
-  kvs: KeyValue[];
-}
-
-export interface RangeOptions {
-  /** Answer from one server's own copy, without asking the etcd majority. Default false (linearizable). */
+export interface ReadOptions {
+  /** Take an answer that may be stale when the DCS has lost its majority. Default false. */
   serializable?: boolean;
 }
 
-/** The key is at this revision; '0' means it does not exist. */
-export interface Compare {
-  key: string;
-  modRevision: string;
-}
-
-export type WriteOp = { op: 'put'; key: string; value: string } | { op: 'delete'; key: string };
-
-/** `conflict`: a compare did not hold and nothing was written; `current` is what the compared keys are now. */
-export type TxnOutcome = { done: true; revision: string } | { done: false; current: KeyValue[] };
-
-export type WatchEvent =
-  | { type: 'put'; kv: KeyValue; revision: string }
-  | { type: 'delete'; key: string; previous: string | null; revision: string }
-  /** The connection was lost and is back, or history was compacted: read again, events may be missing. */
-  | { type: 'resync' };
-
-/** A key that was deleted, with the last value it had. */
-export interface DeletedKey {
-  key: string;
-  lastValue: string;
-  deletedRevision: string;
-}
-
-/** In key order. */
-export interface DeletedKeys {
-  keys: DeletedKey[];
+/** A cluster as it is now, and from there on every change. */
+export interface Followable {
+  /** Empty (no members, no configuration) when the DCS holds nothing of it. */
+  cluster: Cluster;
   /**
-   * History was looked at back to its beginning; in a long one, all but what came and went between two
-   * writes below the prefix. When false (a limit was reached, or it was enough), keys that existed for a
-   * short while, long ago, may be missing, and one that came and went several times may bear an earlier
-   * value.
+   * The cluster again after every change since `cluster` was read, in order; a change may come together with
+   * the next ones after a lost connection. Ends when the signal aborts; throws ToolError when it cannot go on.
    */
-  complete: boolean;
+  changes(signal: AbortSignal): AsyncIterable<Cluster>;
 }
 
-/** How much of etcd's history is looked at. */
-export interface HistoryLimit {
+/** How far back the past is searched. */
+export interface PastLimit {
   ms: number;
-  /** Moments of the past; without it as many as the time allows. */
+  /** Moments of the past to look at; without it as many as the time allows. */
   looks?: number;
 }
 
-/** Says whether what was found by now will do. */
-export type Enough = (found: readonly DeletedKey[]) => boolean;
+/** Members whose key was deleted, each with its last heartbeat. */
+export interface GoneMembers {
+  members: Member[];
+  /** Why members may be missing here, as a clause ("etcd's history is too long …"); null: none is missing. */
+  incomplete: string | null;
+}
+
+/** A request in /failover. Patroni reads a null as absent. */
+export interface FailoverRequest {
+  leader: string | null;
+  candidate: string | null;
+  /** ISO 8601 with an offset; null: now. */
+  scheduledAt: string | null;
+}
+
+/** `done: false`: it has changed since it was read, and nothing was written. `current`: as it is now, null when gone. */
+export type Written = { done: true } | { done: false; current: string | null };
+
+/** Taking a cluster out of the DCS: what would go, and the act itself. */
+export interface Removal {
+  /** As `Dcs.read` has them. */
+  clusters: Cluster[];
+  /** What would be taken out. */
+  cluster: Cluster;
+  /** Names of what lies among it and is not Patroni's: it stays. */
+  foreign: string[];
+  /**
+   * Takes it out, if it is still the cluster that was read; gives the number of keys or objects. `progress` is told
+   * what an operator has to know on the way. ToolError `error` (changed_meanwhile) when it is another by now,
+   * `failed` when part of it is gone.
+   */
+  run(progress: (line: string) => void): Promise<number>;
+}
 
 /**
- * Errors of every call are ToolError: `unreachable` when no endpoint answered within the deadline,
- * `error` when etcd answered and refused (permission, wrong password), and, for txn only,
- * `unconfirmed` when the answer was lost and reading the keys back did not settle whether it was written.
+ * Errors of every call are ToolError: `unreachable` when nothing answered within the deadline, `error` when the
+ * DCS answered and refused (a right that is missing is named), and, for writes only, `unconfirmed` when the answer
+ * was lost and reading back did not settle whether it was written. Writes are sent once, never retried.
  */
 export interface Dcs {
-  /** Every key below `prefix`, which must end with '/'. */
-  range(prefix: string, options?: RangeOptions): Promise<RangeRead>;
-  /** Write all `ops` if every compare holds. Sent once, never retried. */
-  txn(compares: Compare[], ops: WriteOp[]): Promise<TxnOutcome>;
-  /** Events below `prefix` after `afterRevision`; ends when `signal` aborts. Survives lost connections. */
-  watch(prefix: string, afterRevision: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** As messages name it: `etcd`, `Kubernetes`. */
+  readonly name: string;
+  /** Where clusters are looked for, as in "no cluster x in …": `/service`, `namespace default`. */
+  readonly where: string;
+  /** Set where nothing moves and nobody can be asked: what all three witnesses said, as it was recorded. */
+  readonly recorded?: {
+    snapshots(scope: string, group: number | null): Promise<Snapshot[]>;
+    all(): Promise<Snapshot[]>;
+  };
+  /** The scope of the one cluster that this way leads to, whatever the configuration says; absent: of any cluster. */
+  ownScope?(): Promise<string>;
+
+  /** The cluster of this name, or each of its Citus groups when no group is named; [] when nothing is there. */
+  read(name: ClusterName, options?: ReadOptions): Promise<Cluster[]>;
+  /** Every cluster within reach, by scope and then group. */
+  readAll(options?: ReadOptions): Promise<Cluster[]>;
+  /** Every scope within reach, sorted. */
+  scopes(): Promise<string[]>;
+  /** One cluster, and a way to be told of every change. Without a group: changes of every group wake it. */
+  follow(name: ClusterName): Promise<Followable>;
   /**
-   * Keys below `prefix` that were deleted, newest value of each, from etcd's own history, as far back as
-   * the last compaction; bounded by `limit`, and by `enough`, which is asked now and then. Keys that exist
-   * again are left out.
+   * Members of the cluster whose key is gone, from the DCS's own past, until `enough` of them were found. A past
+   * that cannot be read is a ToolError.
    */
-  deletedKeys(prefix: string, limit: HistoryLimit, enough?: Enough): Promise<DeletedKeys>;
-  /** Ends every connection and watch. Idempotent. */
+  goneMembers(
+    cluster: Cluster,
+    limit: PastLimit,
+    enough: (found: readonly Member[]) => boolean,
+  ): Promise<GoneMembers>;
+  /** Writes the dynamic configuration (JSON text), if it is still what `cluster` has. */
+  writeConfig(cluster: Cluster, text: string): Promise<Written>;
+  /** Writes a request into /failover, or clears it with null, if it is still what `cluster` has. */
+  writeFailover(cluster: Cluster, request: FailoverRequest | null): Promise<Written>;
+  /** What `remove` would take out. */
+  removal(name: ClusterName): Promise<Removal>;
+  /** Ends every connection and every `changes`. Idempotent. */
   close(): Promise<void>;
-}
-
-export interface Endpoint {
-  protocol: 'http' | 'https';
-  host: string;
-  port: number;
-}
-
-/** Everything needed to reach etcd; files are already read (PEM text). */
-export interface DcsSettings {
-  endpoints: Endpoint[];
-  username: string | null;
-  password: string | null;
-  /** PEM of the CA, client certificate and key; null when not configured. */
-  ca: string | null;
-  cert: string | null;
-  key: string | null;
-  keyPassword: string | null;
-  /** Overall limit of one call over all endpoints, ms. */
-  timeoutMs: number;
 }

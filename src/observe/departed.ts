@@ -7,22 +7,21 @@ import type {
   ParseProblem,
   VerifyMode,
 } from '../cluster/model/model.js';
-import { clusterPrefix, parseCluster } from '../cluster/model/parse-keys.js';
 import { slotName } from '../cluster/model/slot-name.js';
 import type { Context } from '../context.js';
-import type { DeletedKey, HistoryLimit } from '../dcs/dcs.js';
+import type { PastLimit } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
 import { readWitnesses, type Address, type HostPort } from './read-witnesses.js';
 
 /** How far back in /history a name still makes us look for its owner. */
 const RECENT_HISTORY = 3;
-/** Limit of searching etcd's history for the address of a member that is gone. */
-const PAST_LIMIT: HistoryLimit = { ms: 1000 };
+/** Limit of searching the DCS's past for the address of a member that is gone. */
+const PAST_LIMIT: PastLimit = { ms: 1000 };
 /**
  * The same when nothing names the one that may be gone: it is no more than a suspicion, and every read pays for
  * it. So many looks meet whoever led for an eighth of the time since; the time is for a machine that is busy.
  */
-const UNNAMED_LIMIT: HistoryLimit = { ms: 2000, looks: 256 };
+const UNNAMED_LIMIT: PastLimit = { ms: 2000, looks: 256 };
 
 /** Members whose key is gone, but of whom slots, history, failsafe or the user still speak. */
 export async function readDeparted(
@@ -156,40 +155,31 @@ async function departedAddresses(
 
 /**
  * The last heartbeat of members whose key was deleted or expired, until all that are wanted are found or
- * etcd remembers no more. A history that cannot be read is a problem to show, no reason to show nothing.
+ * the DCS remembers no more. A history that cannot be read is a problem to show, no reason to show nothing.
  */
 async function deletedMembers(
   context: Context,
   cluster: Cluster,
   wanted: Missing,
 ): Promise<{ members: Member[]; problem: string | null }> {
-  const { namespace } = await context.config();
-  const prefix = clusterPrefix(namespace, cluster.scope, cluster.group);
-  const below = `${prefix}members/`;
-  const lacking = (found: readonly DeletedKey[]): string[] =>
+  const lacking = (found: readonly Member[]): string[] =>
     stillMissing(
       wanted,
-      found.map(({ key }) => key.slice(below.length)),
+      found.map(({ name }) => name),
     );
-  const membersOf = (keys: readonly DeletedKey[]): Member[] => {
-    const kvs = keys.map(({ key, lastValue, deletedRevision }) => ({
-      key,
-      value: lastValue,
-      modRevision: deletedRevision,
-    }));
-    return parseCluster(cluster.scope, cluster.group, { revision: '0', kvs }, prefix).members;
-  };
   const isNamed = wanted.slots.size > 0 || wanted.names.size > 0;
   try {
     const dcs = await context.dcs();
-    const { keys, complete } = await dcs.deletedKeys(
-      below,
+    const { members, incomplete } = await dcs.goneMembers(
+      cluster,
       isNamed ? PAST_LIMIT : UNNAMED_LIMIT,
       (found) =>
-        lacking(found).length === 0 &&
-        (isNamed || membersOf(found).some((one) => isMissing(wanted, one))),
+        lacking(found).length === 0 && (isNamed || found.some((one) => isMissing(wanted, one))),
     );
-    return { members: membersOf(keys), problem: complete ? null : tooLong(lacking(keys)) };
+    return {
+      members,
+      problem: incomplete === null ? null : notFound(incomplete, lacking(members)),
+    };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     if (!isNamed) return { members: [], problem: null };
@@ -197,7 +187,7 @@ async function deletedMembers(
   }
 }
 
-function tooLong(lacking: readonly string[]): string | null {
+function notFound(why: string, lacking: readonly string[]): string | null {
   if (lacking.length === 0) return null;
-  return `etcd's history is too long to search all of it: no address was found for ${lacking.join(', ')}`;
+  return `${why}: no address was found for ${lacking.join(', ')}`;
 }

@@ -1,10 +1,11 @@
 /** What `check` and recordings want to know beside the three witnesses; nothing of it decides a write. */
 import type { Snapshot } from '../cluster/model/model.js';
+import { isRecorded } from './read-snapshot.js';
 import type { Context } from '../context.js';
 
 /** With the certificates that the servers show; a recording has its own, or none. */
 export async function withCertificates(context: Context, snapshot: Snapshot): Promise<Snapshot> {
-  if (context.flags.recording !== undefined || snapshot.verify === 'off') return snapshot;
+  if (snapshot.verify === 'off' || (await isRecorded(context))) return snapshot;
   const { seenCertificates } = await import('./certificates.js');
   return { ...snapshot, certificates: await seenCertificates(context, snapshot) };
 }
@@ -14,7 +15,7 @@ export async function withPauseAge(context: Context, snapshot: Snapshot): Promis
   const { cluster, takenAt } = snapshot;
   const answering = snapshot.members.filter(({ sql }) => sql.ok).map(({ name }) => name);
   const isPaused = cluster.config?.pause === true;
-  if (!isPaused || context.flags.recording !== undefined || answering.length === 0) return snapshot;
+  if (!isPaused || answering.length === 0 || (await isRecorded(context))) return snapshot;
   const postgres = await context.postgres();
   const ages = await Promise.all(
     cluster.members.map(async ({ name, host, port }) => {

@@ -6,12 +6,6 @@ import type {
   Snapshot,
   VerifyMode,
 } from '../cluster/model/model.js';
-import {
-  clusterNames,
-  clusterPrefix,
-  parseFleet,
-  parseScope,
-} from '../cluster/model/parse-keys.js';
 import { needsSecondLook } from '../cluster/findings/commits.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
@@ -42,15 +36,10 @@ export async function readSnapshots(
   request: SnapshotRequest,
 ): Promise<Snapshot[]> {
   const { scope, group, serializable } = request;
-  const recorded = await readRecorded(context);
-  if (recorded) {
-    const { chosen } = await import('./recording.js');
-    return chosen(recorded, scope, group);
-  }
-  const { namespace } = await context.config();
   const dcs = await context.dcs();
-  const read = await dcs.range(clusterPrefix(namespace, scope, group), { serializable });
-  const clusters = parseScope(read, namespace, scope);
+  const recorded = await dcs.recorded?.snapshots(scope, group);
+  if (recorded && recorded.length > 0) return recorded;
+  const clusters = await dcs.read({ scope, group }, { serializable });
   if (clusters.length === 0) throw await unknownCluster(context, scope, group);
   return Promise.all(clusters.map((cluster) => witnessCluster(context, cluster, request)));
 }
@@ -60,14 +49,13 @@ export async function readFleet(
   context: Context,
   request: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<Snapshot[]> {
-  const recorded = await readRecorded(context);
-  if (recorded) return recorded;
-  const { namespace } = await context.config();
   const { serializable } = request;
-  const read = await (await context.dcs()).range(`${namespace}/`, { serializable });
-  const clusters = parseFleet(read, namespace);
+  const dcs = await context.dcs();
+  const recorded = await dcs.recorded?.all();
+  if (recorded) return recorded;
+  const clusters = await dcs.readAll({ serializable });
   // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
-  if (clusters.length === 0) throw noClusterAtAll(namespace);
+  if (clusters.length === 0) throw noClusterAtAll(dcs.where);
   const snapshots: Snapshot[] = [];
   for (let at = 0; at < clusters.length; at += FLEET_PARALLEL) {
     const batch = clusters.slice(at, at + FLEET_PARALLEL);
@@ -78,12 +66,9 @@ export async function readFleet(
   return snapshots;
 }
 
-/** What --snapshot FILE holds; null when the cluster itself is to be asked. */
-async function readRecorded(context: Context): Promise<Snapshot[] | null> {
-  const { recording } = context.flags;
-  if (recording === undefined) return null;
-  const { readRecording } = await import('./recording.js');
-  return readRecording(recording);
+/** Nobody can be asked: what is looked at was recorded. */
+export async function isRecorded(context: Context): Promise<boolean> {
+  return (await context.dcs()).recorded !== undefined;
 }
 
 /** How long a stalled synchronous standby is watched before it is called one. */
@@ -93,7 +78,7 @@ const STALL_LOOK_MS = 1000;
 export async function readSettled(context: Context, request: SnapshotRequest): Promise<Snapshot[]> {
   const first = await readSnapshots(context, request);
   // A recording does not move; it has its own earlier reading where one was taken.
-  if (context.flags.recording !== undefined) return first;
+  if (await isRecorded(context)) return first;
   if (!first.some((snapshot) => needsSecondLook(viewOf(snapshot)))) return first;
   await context.clock.wait(STALL_LOOK_MS, context.signal);
   const second = await readSnapshots(context, request);
@@ -147,21 +132,21 @@ export async function unknownCluster(
   scope: string,
   group: number | null,
 ): Promise<ToolError> {
-  const { namespace } = await context.config();
-  const read = await (await context.dcs()).range(clusterPrefix(namespace, '', null));
-  const names = clusterNames(read, clusterPrefix(namespace, '', null));
+  const dcs = await context.dcs();
+  const names = await dcs.scopes();
+  const { where } = dcs;
   const what = group === null ? `"${scope}"` : `"${scope}" group ${group}`;
-  return new ToolError('error', `no cluster ${what} in ${namespace}`, {
+  return new ToolError('error', `no cluster ${what} in ${where}`, {
     code: 'unknown_cluster',
     hint:
       names.length === 0
-        ? `there is no cluster at all in ${namespace}: is the namespace right?`
-        : `clusters in ${namespace}: ${names.join(', ')}`,
+        ? `there is no cluster at all in ${where}: is the namespace right?`
+        : `clusters in ${where}: ${names.join(', ')}`,
   });
 }
 
-function noClusterAtAll(namespace: string): ToolError {
-  return new ToolError('error', `there is no cluster at all in ${namespace}`, {
+function noClusterAtAll(where: string): ToolError {
+  return new ToolError('error', `there is no cluster at all in ${where}`, {
     code: 'unknown_cluster',
     hint: 'is the namespace right?',
   });

@@ -98,18 +98,3 @@ export async function writeRecording(file: string, text: string): Promise<void> 
     throw new ToolError('error', `${file} cannot be written: ${why}`, { code: 'not_written' });
   }
 }
-
-/** What a recording has of the cluster that is named; '' takes the only one. */
-export function chosen(snapshots: Snapshot[], scope: string, group: number | null): Snapshot[] {
-  const names = [...new Set(snapshots.map(({ cluster }) => cluster.scope))];
-  const wanted = scope === '' && names.length === 1 ? names[0] : scope;
-  const found = snapshots.filter(
-    ({ cluster }) => cluster.scope === wanted && (group === null || cluster.group === group),
-  );
-  if (found.length > 0) return found;
-  const what = scope === '' ? 'several clusters, and none is named' : `no cluster "${scope}"`;
-  throw new ToolError('error', `the recording has ${what}`, {
-    code: 'unknown_cluster',
-    hint: `it has: ${names.join(', ')}`,
-  });
-}

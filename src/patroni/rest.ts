@@ -78,7 +78,7 @@ function toOutcome(result: Exchange): CallOutcome {
 }
 
 /** An answer counts only if it comes from the member that was asked for. */
-function readStatus(
+export function readStatus(
   target: RestTarget,
   answer: { status: number; body: string },
   tookMs: number,

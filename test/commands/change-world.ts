@@ -1,7 +1,8 @@
 /** A cluster of three without a network that carries out what it is asked, or fails as the test wants. */
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
-import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import type { Context } from '../../src/context.js';
@@ -17,7 +18,7 @@ export interface SentRequest {
 }
 
 export interface ChangeWorld {
-  dcs: MemoryDcs;
+  dcs: MemoryStore;
   leader: string;
   replicas: string[];
   /** What members answer at GET /patroni; a member without an entry is unreachable. */
@@ -35,7 +36,7 @@ export function changeWorld(golden = 'off'): ChangeWorld {
   const cluster = recorded(golden);
   const keys: Record<string, string> = { ...cluster.keys, [`${PREFIX}failover`]: '{}' };
   const leader = keys[`${PREFIX}leader`] ?? '';
-  const dcs = memoryDcs(keys);
+  const dcs = memoryStore(keys);
   const rest = { ...cluster.rest };
   const names = Object.keys(rest);
   const world: ChangeWorld = {
@@ -161,7 +162,7 @@ export async function runIn(
       signal: signal ?? new AbortController().signal,
     },
     {
-      dcs: () => Promise.resolve(world.dcs),
+      dcs: () => Promise.resolve(keyedDcs(world.dcs, '/service')),
       patroni: () => Promise.resolve(patroni),
       postgres: () => Promise.resolve(postgres),
       clock: quickClock(),

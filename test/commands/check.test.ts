@@ -9,7 +9,7 @@ import {
 import { CHECK_FORMATS } from '../../src/output/check-formats.js';
 import type { Looked } from '../../src/cluster/findings/find.js';
 import type { Finding, Reading, Snapshot, SqlStatus } from '../../src/cluster/model/model.js';
-import { memoryDcs } from '../../src/dcs/memory.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import {
   quickClock,
   recorded,
@@ -137,7 +137,7 @@ describe('settling', () => {
 
   test('what is gone at the second look is transient, and no alarm', async () => {
     const good = recorded('on');
-    const dcs = memoryDcs(mismatched().keys);
+    const dcs = memoryStore(mismatched().keys);
     const clock = quickClock(() => {
       dcs.put('/service/demo/sync', good.keys['/service/demo/sync'] ?? '');
     });
@@ -418,7 +418,7 @@ describe('formats', () => {
   });
 
   test('nagios says unknown and exits 3 when the DCS does not answer', async () => {
-    const dcs = memoryDcs({});
+    const dcs = memoryStore({});
     dcs.failNext('unreachable');
     const run = await runFake({ keys: {}, dcs }, ['check', '-f', 'nagios']);
     expect(run.code).toBe(3);
@@ -615,7 +615,7 @@ describe('a recording', () => {
     const file = `${folder}/one.json.gz`;
     try {
       expect((await runFake(mismatched(), ['snapshot', '-o', file])).code).toBe(0);
-      const dcs = memoryDcs({});
+      const dcs = memoryStore({});
       const nobody = { keys: {}, dcs };
       const { found, code } = await check(nobody, '--snapshot', file);
       expect(code).toBe(2);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonValue, RestStatus } from '../../src/cluster/model/model.js';
-import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { loadGolden } from '../fixtures/golden.js';
 import { fakeMembers } from '../support/fake-members.js';
 import { quickClock, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
@@ -22,7 +22,7 @@ function file(name: string, text: string): string {
 }
 
 interface Stage extends FakeCluster {
-  dcs: MemoryDcs;
+  dcs: MemoryStore;
 }
 
 /** The recorded cluster `off`; `change` goes over its configuration. */
@@ -30,7 +30,7 @@ function stage(change: Record<string, unknown> = {}): Stage {
   const cluster = recorded('off');
   const config = JSON.parse(cluster.keys[KEY] ?? '') as Record<string, unknown>;
   const keys = { ...cluster.keys, [KEY]: JSON.stringify({ ...config, ...change }) };
-  return { ...cluster, keys, dcs: memoryDcs(keys) };
+  return { ...cluster, keys, dcs: memoryStore(keys) };
 }
 
 async function stored({ dcs }: Stage): Promise<string> {
@@ -92,7 +92,7 @@ describe('what the recorded patronictl printed, in the order of the recording', 
 describe('edit-config', () => {
   test('writes compact JSON with the order of the keys kept', async () => {
     const keys = { [KEY]: '{"ttl": 30, "loop_wait": 10, "x": 1.0, "retry_timeout": 10}' };
-    const cluster: Stage = { keys, dcs: memoryDcs(keys) };
+    const cluster: Stage = { keys, dcs: memoryStore(keys) };
     expect((await edit(cluster, '-s', 'ttl=40', '-s', 'pause=on', '--force')).code).toBe(0);
     expect(await stored(cluster)).toBe(
       '{"ttl":40,"loop_wait":10,"x":1.0,"retry_timeout":10,"pause":true}',
@@ -279,7 +279,7 @@ describe('edit-config', () => {
 
   test('an unreadable configuration can be replaced, not edited', async () => {
     const keys = { ...stage().keys, [KEY]: '{"ttl"' };
-    const cluster: Stage = { keys, dcs: memoryDcs(keys) };
+    const cluster: Stage = { keys, dcs: memoryStore(keys) };
     expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(1);
     expect((await edit(cluster, '--replace', file('n.yaml', 'ttl: 40'), '--force')).code).toBe(0);
     expect(await stored(cluster)).toBe('{"ttl":40}');
@@ -381,7 +381,7 @@ describe('edit-config --wait', () => {
     const startedAt = clock.nowMs() / 1000;
     const reason = { max_connections: { old_value: '40', new_value: '60' } };
     const PENDING = { pending_restart: true, pending_restart_reason: reason };
-    const cluster: FakeCluster & { dcs: MemoryDcs } = {
+    const cluster: FakeCluster & { dcs: MemoryStore } = {
       ...fake.cluster,
       clock,
       call: async (_, apiUrl, path) => {

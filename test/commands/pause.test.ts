@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { JsonValue } from '../../src/cluster/model/model.js';
-import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import {
   quickClock,
@@ -19,7 +19,7 @@ interface Sent {
   body: JsonValue;
 }
 
-let cluster: FakeCluster & { dcs: MemoryDcs };
+let cluster: FakeCluster & { dcs: MemoryStore };
 let sent: Sent[];
 
 /** Names by REST address, as the recorded keys have them. */
@@ -65,7 +65,7 @@ function obey(acknowledging: readonly string[], outcome: CallOutcome = answer(20
 
 beforeEach(() => {
   const { keys, rest } = recorded('on');
-  cluster = { keys, rest: rest ?? {}, dcs: memoryDcs(keys), clock: quickClock() };
+  cluster = { keys, rest: rest ?? {}, dcs: memoryStore(keys), clock: quickClock() };
   sent = [];
   obey(['pg1', 'pg2', 'pg3']);
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { chunks } from '../../src/actions/remove/remove-keys.js';
-import { memoryDcs } from '../../src/dcs/memory.js';
+import { chunks } from '../../src/dcs/keyed/remove-keys.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import {
   quickClock,
   recorded,
@@ -9,7 +9,7 @@ import {
   type FakeRun,
 } from '../support/fake-world.js';
 
-let cluster: FakeCluster & { dcs: ReturnType<typeof memoryDcs> };
+let cluster: FakeCluster & { dcs: ReturnType<typeof memoryStore> };
 const run = (...args: string[]): Promise<FakeRun> => runFake(cluster, ['remove', ...args]);
 const SURE = ['--confirm-name', 'demo', '--confirm-leader', 'pg2', '--yes'];
 const left = async (): Promise<string[]> =>
@@ -24,7 +24,7 @@ const NEIGHBOURS = {
 
 beforeEach(() => {
   const { keys } = recorded('on');
-  const dcs = memoryDcs({ ...keys, ...NEIGHBOURS });
+  const dcs = memoryStore({ ...keys, ...NEIGHBOURS });
   cluster = { keys, dcs, clock: quickClock() };
 });
 
@@ -164,7 +164,7 @@ describe('Citus', () => {
         ['0', '1'].map((group) => [key.replace('/demo/', `/demo/${group}/`), value]),
       ),
     );
-    cluster = { keys, dcs: memoryDcs(keys), clock: quickClock() };
+    cluster = { keys, dcs: memoryStore(keys), clock: quickClock() };
   });
 
   test('wants the group', async () => {

@@ -1,6 +1,6 @@
 /** `wait` as a person sees it: what is still missing on stderr, and how it ends. */
 import { describe, expect, test } from 'vitest';
-import { memoryDcs } from '../../src/dcs/memory.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import {
   quickClock,
   recorded,
@@ -82,7 +82,7 @@ describe('--for healthy', () => {
 
   test('until it is gone', async () => {
     const good = recorded('on');
-    const dcs = memoryDcs(edited('on', 'sync', '{"leader":"pg2","sync_standby":"pg3"}').keys);
+    const dcs = memoryStore(edited('on', 'sync', '{"leader":"pg2","sync_standby":"pg3"}').keys);
     const clock = quickClock(() => {
       dcs.put('/service/demo/sync', good.keys['/service/demo/sync'] ?? '');
     });

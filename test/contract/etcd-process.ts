@@ -7,7 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { DcsSettings, Endpoint } from '../../src/dcs/dcs.js';
+import type { EtcdConnection, Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
 
 export interface EtcdNode {
   endpoint: Endpoint;
@@ -165,8 +165,8 @@ function tlsAnswers(endpoint: Endpoint, tls: { ca: string; cert: string; key: st
 /** Settings for a cluster without TLS and login. */
 export function settingsFor(
   endpoints: Endpoint[],
-  changes: Partial<DcsSettings> = {},
-): DcsSettings {
+  changes: Partial<EtcdConnection> = {},
+): EtcdConnection {
   const none = { username: null, password: null, ca: null, cert: null, key: null };
   return { endpoints, ...none, keyPassword: null, timeoutMs: 3000, ...changes };
 }

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openDcs } from '../../src/dcs/open.js';
+import { openEtcd } from '../../src/dcs/etcd3/open-etcd.js';
 import { startCluster, type Lab } from './lab/cluster.js';
 import { ownerOf } from './lab/lock.js';
 import { cleanEnv } from './lab/process.js';
@@ -85,7 +85,7 @@ function table(title: string, costs: Map<string, Cost>, bases: string[]): void {
 
 /** 1000 clusters of 6 keys below a namespace of their own. */
 async function writeFleet({ etcd }: Lab): Promise<void> {
-  const dcs = openDcs({
+  const dcs = openEtcd({
     endpoints: etcd.map(({ host, port }) => ({ protocol: 'http', host, port })),
     username: null,
     password: null,

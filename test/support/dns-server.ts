@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { promises as dns } from 'node:dns';
-import type { ResolveSrv } from '../../src/dcs/srv.js';
+import type { ResolveSrv } from '../../src/dcs/etcd3/srv.js';
 
 export interface Service {
   host: string;

@@ -1,6 +1,6 @@
 /** A recorded cluster whose members take requests: what was sent, and answers that a test decides. */
 import type { JsonValue } from '../../src/cluster/model/model.js';
-import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import { quickClock, recorded, type FakeCluster } from './fake-world.js';
 
@@ -13,7 +13,7 @@ export interface Sent {
 type Change = (value: Record<string, unknown>) => void;
 
 export interface FakeMembers {
-  cluster: FakeCluster & { dcs: MemoryDcs };
+  cluster: FakeCluster & { dcs: MemoryStore };
   /** Requests that change something, in order. */
   sent: Sent[];
   /** Answers by member name; 200 for everybody else. */
@@ -34,7 +34,7 @@ export const lost: CallOutcome = { kind: 'lost', reason: 'socket hang up' };
 
 export function fakeMembers(name: string): FakeMembers {
   const { keys, rest = {} } = recorded(name);
-  const dcs = memoryDcs(keys);
+  const dcs = memoryStore(keys);
   const nameAt = (apiUrl: string): string =>
     Object.entries(keys)
       .find(([key, value]) => key.includes('/members/') && value.includes(apiUrl))?.[0]

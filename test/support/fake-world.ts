@@ -1,7 +1,8 @@
 /** A run of patctl without a network: memory DCS, and members that say what the test lets them say. */
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
-import { memoryDcs, type MemoryDcs } from '../../src/dcs/memory.js';
+import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
@@ -30,7 +31,7 @@ export interface FakeCluster {
   /** Instead of `rest`, when what a member says changes. */
   status?: Patroni['status'];
   /** Instead of a DCS made of `keys`, when the test has to look at it or change it. */
-  dcs?: MemoryDcs;
+  dcs?: MemoryStore;
   /** Instead of the real one. */
   clock?: Clock;
   /** Typed at the questions, a line each: there is a terminal. */
@@ -64,7 +65,7 @@ export async function runFake(
 ): Promise<FakeRun> {
   let out = '';
   let err = '';
-  const dcs = cluster.dcs ?? memoryDcs(cluster.keys);
+  const dcs = cluster.dcs ?? memoryStore(cluster.keys);
   const tty = cluster.answers !== undefined;
   const stdin = new PassThrough();
   stdin.end(cluster.answers?.map((line) => `${line}\n`).join('') ?? '');
@@ -102,7 +103,7 @@ export async function runFake(
       signal: new AbortController().signal,
     },
     {
-      dcs: () => Promise.resolve(dcs),
+      dcs: () => Promise.resolve(keyedDcs(dcs, '/service')),
       patroni: () => Promise.resolve(patroni),
       postgres: () => Promise.resolve(postgres),
       ...(cluster.clock ? { clock: cluster.clock } : {}),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readPem } from '../../src/config/pem.js';
-import { tlsWords } from '../../src/dcs/refusal.js';
+import { tlsWords } from '../../src/dcs/etcd3/refusal.js';
 
 /** As OpenSSL in Node 20 says it. */
 const openssl = (reason: string): string =>

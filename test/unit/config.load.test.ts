@@ -174,7 +174,7 @@ describe('precedence', () => {
     const env = Object.fromEntries(
       KEYS.filter(({ key }) => !/^etcd3\.(srv|url|proxy|host$|protocol)/.test(key)).map((spec) => [
         spec.variable,
-        { bool: 'on', int: '7', list: 'h1,h2', text: `v-${spec.key}` }[spec.type],
+        { bool: 'on', int: '7', list: 'h1,h2', map: 'a: b', text: `v-${spec.key}` }[spec.type],
       ]),
     );
     const config = await load({ env });

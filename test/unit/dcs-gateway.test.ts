@@ -1,9 +1,9 @@
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../src/dcs/dcs.js';
-import { openGateway } from '../../src/dcs/gateway.js';
-import type { DcsSettings } from '../../src/dcs/dcs.js';
+import type { Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import { openGateway } from '../../src/dcs/etcd3/gateway.js';
+import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
 
 interface Asked {
   path: string;
@@ -40,7 +40,7 @@ async function serve(reply: (asked: Asked, nth: number) => Reply) {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const endpoint: Endpoint = { protocol: 'http', host: '127.0.0.1', port: address.port };
-  const open = (changes: Partial<DcsSettings> = {}) =>
+  const open = (changes: Partial<EtcdConnection> = {}) =>
     openGateway({
       ...{ endpoints: [endpoint], username: null, password: null, ca: null, cert: null },
       ...{ key: null, keyPassword: null, timeoutMs: 1000, ...changes },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../src/dcs/dcs.js';
-import { EndpointFailure, hostPort, walkEndpoints } from '../../src/dcs/walk.js';
+import type { Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import { EndpointFailure, hostPort, walkEndpoints } from '../../src/dcs/etcd3/walk.js';
 import { ToolError } from '../../src/errors.js';
 
 const [a, b, c] = ['a', 'b', 'c'].map((host): Endpoint => ({ protocol: 'http', host, port: 2379 }));

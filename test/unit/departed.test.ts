@@ -1,8 +1,8 @@
 /** What a run says about members whose key is gone, depending on what etcd's history tells. */
 import { describe, expect, it } from 'vitest';
 import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
-import type { Dcs, DeletedKeys } from '../../src/dcs/dcs.js';
-import { memoryDcs } from '../../src/dcs/memory.js';
+import type { DeletedKeys, KeyStore } from '../../src/dcs/keyed/key-store.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 const TOO_LONG = "etcd's history is too long to search all of it: no address was found for pg9";
@@ -11,8 +11,8 @@ const TOO_LONG = "etcd's history is too long to search all of it: no address was
 async function status(past?: DeletedKeys): Promise<{ out: string; asked: string[] }> {
   const { keys } = recorded('on');
   const asked: string[] = [];
-  const dcs = memoryDcs({ ...keys, '/service/demo/leader': 'pg9' });
-  const deletedKeys: Dcs['deletedKeys'] = (...args) =>
+  const dcs = memoryStore({ ...keys, '/service/demo/leader': 'pg9' });
+  const deletedKeys: KeyStore['deletedKeys'] = (...args) =>
     past === undefined ? dcs.deletedKeys(...args) : Promise.resolve(past);
   const ask: FakeCluster['status'] = ({ apiUrl }) => {
     asked.push(apiUrl);
@@ -61,7 +61,7 @@ describe('a former leader that nothing names', () => {
     if (history) keys['/service/demo/history'] = JSON.stringify(history);
     const asked: string[] = [];
     let searches = 0;
-    const deletedKeys: Dcs['deletedKeys'] = (_prefix, _limitMs, enough) => {
+    const deletedKeys: KeyStore['deletedKeys'] = (_prefix, _limitMs, enough) => {
       searches += 1;
       // A replica that went away later does not end the search.
       expect(enough?.(past.keys.slice(0, 1))).toBe(false);
@@ -72,7 +72,7 @@ describe('a former leader that nothing names', () => {
       asked.push(name);
       return Promise.resolve(UNREACHABLE);
     };
-    const dcs = { ...memoryDcs(keys), deletedKeys };
+    const dcs = { ...memoryStore(keys), deletedKeys };
     const { out } = await runFake({ keys, dcs, status }, ['status']);
     expect(out).not.toContain('too long');
     return { asked: asked.filter((name) => ['pg8', 'pg9'].includes(name)), searches };

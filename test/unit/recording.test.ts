@@ -1,7 +1,12 @@
 /** Recordings: everything comes back, and no secret goes in. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Dcs } from '../../src/dcs/dcs.js';
+import { recordedDcs } from '../../src/dcs/recording/recorded-dcs.js';
 import type { Snapshot } from '../../src/cluster/model/model.js';
-import { chosen, parseRecording, recordingText } from '../../src/observe/recording.js';
+import { parseRecording, recordingText } from '../../src/observe/recording.js';
 import { withoutSecrets } from '../../src/observe/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
@@ -120,9 +125,29 @@ test.each([
   expect(() => parseRecording(text, 'file')).toThrow(reason);
 });
 
-test('a recording of one cluster needs no name, one of several does', () => {
-  const one = snapshot('one');
-  expect(chosen([one], '', null)).toEqual([one]);
-  expect(() => chosen([one, snapshot('two')], '', null)).toThrow(/several clusters/);
-  expect(() => chosen([one], 'two', null)).toThrow(/no cluster "two"/);
+/** A recording of clusters of these names, behind the port. */
+async function recordedOf(...scopes: string[]): Promise<Dcs> {
+  const file = join(mkdtempSync(join(tmpdir(), 'patctl-recording-')), 'recording.json');
+  writeFileSync(file, recordingText(scopes.map((scope) => snapshot(scope))));
+  return recordedDcs(file);
+}
+
+test('a recording of one cluster needs no name, one of several does', async () => {
+  const one = await recordedOf('one');
+  const several = await recordedOf('one', 'two');
+  expect(await one.ownScope?.()).toBe('one');
+  expect(await several.scopes()).toEqual(['one', 'two']);
+  await expect(several.ownScope?.()).rejects.toThrow(/several clusters/);
+  expect((await several.recorded?.snapshots('two', null))?.length).toBe(1);
+  expect(await one.read({ scope: 'two', group: null })).toEqual([]);
+});
+
+test('a recording takes no write', async () => {
+  const dcs = await recordedOf('one');
+  const [cluster] = await dcs.read({ scope: 'one', group: null });
+  if (!cluster) throw new Error('no cluster');
+  const refused = { ending: 'usage', code: 'recording' };
+  await expect(dcs.writeConfig(cluster, '{}')).rejects.toMatchObject(refused);
+  await expect(dcs.writeFailover(cluster, null)).rejects.toMatchObject(refused);
+  await expect(dcs.removal({ scope: 'one', group: null })).rejects.toMatchObject(refused);
 });

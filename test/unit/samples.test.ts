@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { distances, take } from '../../src/dcs/samples.js';
+import { distances, take } from '../../src/dcs/etcd3/samples.js';
 
 describe('distances', () => {
   it.each([1, 2, 3, 7, 8, 100, 1023, 1024, 1025])('meets each of 1 to %i once', (oldest) => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { discoverEtcd } from '../../src/dcs/srv.js';
+import { discoverEtcd } from '../../src/dcs/etcd3/srv.js';
 import { ToolError } from '../../src/errors.js';
 import { startDns, type DnsServer, type Service } from '../support/dns-server.js';
 import { runInProcess } from '../support/in-process.js';

@@ -1,7 +1,6 @@
 /** A dynamic configuration on its way from the DCS through an edit and back. */
 import type { Branch, Node } from '../../cluster/configuration/config-edit.js';
 import type { Cluster, JsonObject } from '../../cluster/model/model.js';
-import { clusterPrefix } from '../../cluster/model/parse-keys.js';
 import type { Tree } from '../../config/tree.js';
 import { ToolError } from '../../errors.js';
 import { exactJson, jsonDump } from '../../output/json.js';
@@ -19,23 +18,16 @@ export type Document = Branch<Value>;
 
 /** What the DCS holds. */
 export interface Current {
-  key: string;
-  modRevision: string;
   document: Document;
   /** As it is shown and edited. */
   text: string;
 }
 
 /** The configuration of a cluster; one that is no JSON is empty, and its text is what stands there. */
-export function currentOf(cluster: Cluster, namespace: string): Current | null {
-  const { config } = cluster;
+export function currentOf({ config }: Cluster): Current | null {
   if (!config) return null;
-  const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}config`;
-  const { modRevision } = config;
   const document = documentOf(config.text ?? '');
   return {
-    key,
-    modRevision,
     document: document ?? new Map(),
     text: document ? documentText(document) : (config.text ?? ''),
   };

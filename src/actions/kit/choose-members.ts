@@ -1,7 +1,6 @@
 /** What every acting command begins with: the cluster by name, its table, the members that are meant. */
 import { selectMembers, type RoleFilter, type Selected } from '../../cluster/select-members.js';
 import type { Cluster } from '../../cluster/model/model.js';
-import { clusterPrefix, parseScope } from '../../cluster/model/parse-keys.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import type { Format } from '../../output/render.js';
@@ -13,9 +12,7 @@ export async function readClusters(
   scope: string,
   group: number | null,
 ): Promise<Cluster[]> {
-  const { namespace } = await context.config();
-  const read = await (await context.dcs()).range(clusterPrefix(namespace, scope, group));
-  const clusters = parseScope(read, namespace, scope);
+  const clusters = await (await context.dcs()).read({ scope, group });
   if (clusters.length > 0) return clusters;
   const { unknownCluster } = await import('../../observe/read-snapshot.js');
   throw await unknownCluster(context, scope, group);

@@ -15,7 +15,7 @@ import { ToolError, type Evidence } from '../../errors.js';
 import { until } from '../kit/until.js';
 import { readSnapshot } from '../../observe/read-snapshot.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
-import { follow, readKeys, type Followed } from './follow.js';
+import { follow, readToFollow, type Followed } from './follow.js';
 import { missingSaid } from './missing-members.js';
 import type { Change } from './change-leader.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './change-request.js';
@@ -41,7 +41,8 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
     ? await terminateLogical(context, now.cluster, plan, report)
     : [];
   const holders = holdersOf(now, first).filter(({ pid }) => !ended.includes(pid));
-  const { read, cluster } = await readKeys(context, reading.scope, reading.group);
+  const base = await readToFollow(context, reading.scope, reading.group);
+  const { cluster } = base;
   if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
   if (context.signal.aborted) throw notSentYet(plan);
   const goal = goalOf(now, cluster, change);
@@ -53,7 +54,7 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
       group: reading.group,
       goal,
       members: cluster.members.map(({ name }) => name),
-      base: read,
+      base,
       timeoutMs: options.timeout,
     },
     (asking) => {
@@ -217,7 +218,7 @@ function saysProven({ members }: Cluster, goal: Goal): boolean {
 
 async function clusterNow({ context, reading }: Change): Promise<Cluster | null> {
   try {
-    return (await readKeys(context, reading.scope, reading.group)).cluster;
+    return (await readToFollow(context, reading.scope, reading.group)).cluster;
   } catch (error) {
     if (error instanceof ToolError) return null;
     throw error;

@@ -8,7 +8,7 @@ import { ToolError, type Ending } from '../../errors.js';
 import { openAsker, type Asker } from '../../output/ask.js';
 import { planText } from '../../output/plan-table.js';
 import { progressReporter } from '../../output/progress.js';
-import { readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
+import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
 import { act, schedule } from './carry-out.js';
 import type { ChangeOptions } from '../../commands/change-options.js';
@@ -123,7 +123,7 @@ async function secondLook(
   first: Snapshot,
   firstAtMs: number,
 ): Promise<{ second: Snapshot; before: Snapshot | null }> {
-  if (context.flags.recording !== undefined) return { second: first, before: first.previous };
+  if (await isRecorded(context)) return { second: first, before: first.previous };
   await context.clock.wait(
     Math.max(0, APART_MS - (context.clock.nowMs() - firstAtMs)),
     context.signal,
@@ -160,7 +160,7 @@ async function whatToRead(
   delete limits.timeout;
   const asked = await witnesses(context, limits);
   const scope = await scopeOrDefault(context, name);
-  const isOpen = options.group === undefined && context.flags.recording === undefined;
+  const isOpen = options.group === undefined && !(await isRecorded(context));
   const shown = isOpen && (await context.config()).group !== null;
   const group = shown ? await askGroup(context, scope, options, asker) : (options.group ?? null);
   return { reading: { scope, group, ...asked }, citus: group !== null, shown };

@@ -1,7 +1,6 @@
 /** The one request of a change: over Patroni's REST API, or, when asked for, into the DCS. */
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import type { Answer } from '../../cluster/progress/change-outcome.js';
-import { clusterPrefix } from '../../cluster/model/parse-keys.js';
 import type { Plan } from '../../cluster/preflight/plan.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
@@ -129,18 +128,15 @@ export async function sendOverDcs(
   asking: Asking = UNHEARD,
 ): Promise<Sent & { answer: Answer }> {
   if (cluster.failover !== null) throw pending(plan);
-  const { namespace } = await context.config();
-  const key = `${clusterPrefix(namespace, cluster.scope, cluster.group)}failover`;
-  const { candidate, ...body } = requestBody(plan);
-  const value = JSON.stringify(candidate === null ? body : { ...body, member: candidate });
   if (context.signal.aborted) throw notSentYet(plan);
   const dcs = await context.dcs();
   asking('DCS');
   try {
-    const written = await dcs.txn(
-      [{ key, modRevision: cluster.failoverRevision }],
-      [{ op: 'put', key, value }],
-    );
+    const written = await dcs.writeFailover(cluster, {
+      leader: plan.kind === 'switchover' ? plan.leader : null,
+      candidate: plan.candidate,
+      scheduledAt: plan.scheduledAt === null ? null : offsetForm(plan.scheduledAt),
+    });
     if (!written.done) throw pending(plan);
   } catch (error) {
     if (!(error instanceof ToolError) || error.ending !== 'unconfirmed') throw error;

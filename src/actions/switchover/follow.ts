@@ -14,8 +14,7 @@ import {
   type Step,
   type Verdict,
 } from '../../cluster/progress/change-outcome.js';
-import { clusterPrefix, parseCluster } from '../../cluster/model/parse-keys.js';
-import type { KeyValue, RangeRead } from '../../dcs/dcs.js';
+import type { Followable } from '../../dcs/dcs.js';
 import { ToolError } from '../../errors.js';
 import { untilAborted } from '../kit/until.js';
 import type { Context } from '../../context.js';
@@ -41,8 +40,8 @@ export interface FollowOptions {
   goal: Goal;
   /** Names of everybody who can be asked. */
   members: string[];
-  /** The keys right before the request: the watch begins there. */
-  base: RangeRead;
+  /** The cluster right before the request: the watch begins there. */
+  base: Followable;
   timeoutMs: number;
 }
 
@@ -98,7 +97,7 @@ export async function follow(
   await Promise.all([
     ask(),
     deadline,
-    watchKeys(context, options, signal, see),
+    watchDcs(context, options, signal, see),
     ...options.members.map((name) => watchMember(context, name, current, options, signal, see)),
     watchHolding(context, current, signal, listener),
   ]);
@@ -114,61 +113,43 @@ export async function follow(
 
 type See = (sighting: Sighting) => void;
 
-/** The keys as they change, by watch; read anew now and then, for a watch may be cut off. */
-async function watchKeys(
+/** The cluster as it changes, by watch; read anew now and then, because a watch may be cut off. */
+async function watchDcs(
   context: Context,
   { scope, group, base }: FollowOptions,
   signal: AbortSignal,
   see: See,
 ): Promise<void> {
-  const { namespace } = await context.config();
-  const prefix = clusterPrefix(namespace, scope, group);
   const dcs = await context.dcs();
-  let keys = new Map(base.kvs.map((kv) => [kv.key, kv]));
-  let revision = base.revision;
+  let revision = base.cluster.revision;
   let blind = false;
 
-  const show = (): void => {
-    const cluster = parseCluster(scope, group, { revision, kvs: [...keys.values()] }, prefix);
+  const show = (cluster: Cluster): void => {
+    // What was read meanwhile is newer than what a watch brings late.
+    if (BigInt(cluster.revision) < BigInt(revision)) return;
+    revision = cluster.revision;
     see({ type: 'dcs', atMs: context.clock.nowMs(), cluster });
   };
   const reread = async (): Promise<void> => {
-    const read = await untilAborted(dcs.range(prefix), signal);
-    if (read === null || BigInt(read.revision) < BigInt(revision)) return;
-    keys = new Map(read.kvs.map((kv) => [kv.key, kv]));
-    revision = read.revision;
-    show();
+    const read = await untilAborted(dcs.follow({ scope, group }), signal);
+    if (read !== null) show(read.cluster);
   };
   const rereading = async (): Promise<void> => {
     while (!signal.aborted) {
       await context.clock.wait(blind ? REREAD_BLIND_MS : REREAD_MS, signal);
-      // An etcd that does not answer is waited for: the deadline is the limit.
+      // A DCS that does not answer is waited for: the deadline is the limit.
       if (!isOver(signal)) await reread().catch(() => undefined);
     }
   };
   const watching = async (): Promise<void> => {
     try {
-      for await (const event of dcs.watch(prefix, base.revision, signal)) {
-        if (event.type === 'resync') {
-          await reread().catch(() => undefined);
-          continue;
-        }
-        if (BigInt(event.revision) < BigInt(revision)) continue;
-        revision = event.revision;
-        take(keys, event.type === 'put' ? event.kv : event.key);
-        show();
-      }
+      for await (const cluster of base.changes(signal)) show(cluster);
     } catch {
       blind = true;
     }
   };
-  show();
+  show(base.cluster);
   await Promise.all([rereading(), watching()]);
-}
-
-function take(keys: Map<string, KeyValue>, change: KeyValue | string): void {
-  if (typeof change === 'string') keys.delete(change);
-  else keys.set(change.key, change);
 }
 
 // ---------------------------------------------------------------- the members
@@ -248,18 +229,15 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** The keys of one cluster as they are now. */
-export async function readKeys(
+/** One cluster as it is now, and a way to follow it from there. */
+export async function readToFollow(
   context: Context,
   scope: string,
   group: number | null,
-): Promise<{ read: RangeRead; cluster: Cluster }> {
-  const { namespace } = await context.config();
-  const prefix = clusterPrefix(namespace, scope, group);
-  const read = await (await context.dcs()).range(prefix);
-  const cluster = parseCluster(scope, group, read, prefix);
-  if (cluster.members.length === 0 && cluster.config === null) {
+): Promise<Followable> {
+  const found = await (await context.dcs()).follow({ scope, group });
+  if (found.cluster.members.length === 0 && found.cluster.config === null) {
     throw new ToolError('error', `no cluster "${scope}"`, { code: 'unknown_cluster' });
   }
-  return { read, cluster };
+  return found;
 }

@@ -131,6 +131,76 @@ export interface Cluster {
   historyRevision?: string | null;
   failsafe: Record<string, string> | null;
   problems: ParseProblem[];
+  /** When this was so by the DCS's own clock, ISO 8601 UTC; absent where it tells no time. */
+  asOf?: string;
+  /** What this way to the cluster cannot know, and why, as a clause; absent where it knows everything. */
+  cannotTell?: Partial<Record<Claim, string>>;
+  /** The leader's claim with its age, where claims outlive the leader (Kubernetes). */
+  leaderClaim?: LeaderClaim;
+  /** What Kubernetes itself claims; absent elsewhere. */
+  kubernetes?: KubernetesClaims;
+}
+
+/** What a way to a cluster may be unable to tell: a key of Patroni's, members that left, or other clusters. */
+export type Claim =
+  | 'leader'
+  | 'sync'
+  | 'failover'
+  | 'failsafe'
+  | 'status'
+  | 'config'
+  | 'history'
+  | 'initialize'
+  | 'departed'
+  | 'other_clusters';
+
+/** Where nothing removes the leader's claim when the leader dies: who claims it, and how old the claim is. */
+export interface LeaderClaim {
+  name: string;
+  /** By the leader's clock, as written; null when absent. */
+  renewTime: string | null;
+  /** Seconds for which it holds; null when absent. */
+  ttlSeconds: number | null;
+  /** From renewTime to the DCS's own clock; null when one of the two is not known. */
+  ageMs: number | null;
+  /** Older than its ttl: Patroni's members take the lock for free, and so does `Cluster.leaderName`. */
+  expired: boolean;
+}
+
+/** What Kubernetes says of the Pods, beside what Patroni wrote into its objects. */
+export interface KubernetesClaims {
+  namespace: string;
+  /** The kind of object that holds Patroni's keys. */
+  kind: 'endpoints' | 'configmaps';
+  /** The label that Patroni writes into the Pods, and its values. */
+  roleLabel: {
+    name: string;
+    leaderValue: string;
+    followerValue: string;
+    standbyLeaderValue: string;
+  };
+  /** Where the leader's Endpoints lead clients to; null with ConfigMaps. */
+  leaderEndpoints: {
+    name: string;
+    addresses: { ip: string; port: number | null; pod: string | null }[];
+  } | null;
+  /** By name. */
+  pods: PodClaim[];
+}
+
+/** One Pod of a cluster. */
+export interface PodClaim {
+  name: string;
+  ip: string | null;
+  phase: string | null;
+  /** Condition Ready: Services send clients to it. null: nobody has said so far. */
+  ready: boolean | null;
+  readySince: string | null;
+  /** Value of the role label; null: none. */
+  roleLabel: string | null;
+  deleting: boolean;
+  /** Patroni has written its status into it. */
+  reports: boolean;
 }
 
 // ---------------------------------------------------------------- readings

@@ -27,6 +27,8 @@ const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
             --etcd-version VERSION   3.4, 3.5 or 3.6: downloaded or built when first used (default: this machine's)
             --standby-of SCOPE  a standby cluster of that one, in the same etcd
             --tags pg2=nofailover:true,replicatefrom:pg3   (may be repeated)
+            --dcs etcd          etcd or kubernetes (a kube-apiserver, built from Go's modules when first used)
+            --config-maps       with kubernetes: ConfigMaps instead of Endpoints
             --etcd 1            1 or 3 nodes: etcd1, …
             --rest-auth         user and password for what changes something over REST
             --tls               TLS with client certificates for etcd, REST and PostgreSQL
@@ -52,6 +54,8 @@ const OPTIONS = {
   'etcd-version': { type: 'string' },
   'standby-of': { type: 'string' },
   tags: { type: 'string', multiple: true },
+  dcs: { type: 'string' },
+  'config-maps': { type: 'boolean' },
   etcd: { type: 'string' },
   'rest-auth': { type: 'boolean' },
   tls: { type: 'boolean' },
@@ -164,7 +168,9 @@ function etcdOf(scope: string): LabProcess[] {
 }
 
 async function act(lab: Lab, verb: string, name: string, values: Values): Promise<void> {
-  const known = [...lab.etcd, ...lab.members].find((one) => one.name === name);
+  const known = [...lab.etcd, ...(lab.kube ? [lab.kube] : []), ...lab.members].find(
+    (one) => one.name === name,
+  );
   if (known === undefined) throw new LabError(`${lab.scope} has no ${name}`);
   const which = { postgres: values.postgres === true };
   switch (verb) {
@@ -198,6 +204,8 @@ function clusterOptions(values: Values): Partial<ClusterOptions> {
   if (values['etcd-version'] !== undefined) options.etcdVersion = values['etcd-version'];
   if (values['standby-of'] !== undefined) options.standbyOf = values['standby-of'];
   if (values.tags !== undefined) options.tags = parseTags(values.tags);
+  if (values.dcs !== undefined) options.store = oneOf('dcs', values.dcs, ['etcd', 'kubernetes']);
+  if (values['config-maps'] === true) options.configMaps = true;
   if (values.etcd !== undefined)
     options.etcd = oneOf('etcd', values.etcd, ['1', '3']) === '3' ? 3 : 1;
   if (values['rest-auth'] === true) options.restAuth = true;

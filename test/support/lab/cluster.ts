@@ -11,6 +11,7 @@ import { clientYaml, memberYaml, MONITOR_USER, PASSWORDS } from './configs.js';
 import { controller, type Lab } from './controller.js';
 import { takeDown } from './down.js';
 import { dcsGet, isEtcdHealthy } from './health.js';
+import { isKubeReady, isOnThisHost, kubeNode, makeObjects, podIp, writeKubeFiles } from './kube.js';
 import { withLock, type Owner } from './lock.js';
 import { labProcesses, signal, unprivilegedUser } from './process.js';
 import {
@@ -48,6 +49,8 @@ const DEFAULTS: ClusterOptions = {
   citus: null,
   tags: {},
   etcd: 1,
+  store: 'etcd',
+  configMaps: false,
   restAuth: false,
   tls: false,
   loopWait: 2,
@@ -126,14 +129,17 @@ async function prepare(
   const source = home === options.scope ? null : readState(home);
   const followed = source === null || options.citus ? null : await leadingMember(source);
   const etcdCount = source === null ? options.etcd : 0;
-  const state = await withFreePorts(2 * (etcdCount + options.members), (ports) => {
+  const hosts = await hostsOf(options);
+  const state = await withFreePorts(1 + 2 * (etcdCount + options.members), (ports) => {
     const next = (): number => ports.shift() ?? 0;
+    const kubePort = next();
     const chosen: ClusterState = {
       options,
       owner,
       etcd: source?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
-      members: names(memberPrefix(options), options.members).map((name) =>
-        member(options, name, next),
+      kube: source?.kube ?? (options.store === 'etcd' ? null : kubeNode(options.scope, kubePort)),
+      members: names(memberPrefix(options), options.members).map((name, index) =>
+        member(options, name, hosts[index] ?? '127.0.0.1', next),
       ),
       source: followed,
       certs: options.tls ? (source?.certs ?? join(root, 'certs')) : null,
@@ -143,6 +149,7 @@ async function prepare(
     return chosen;
   });
   if (options.tls && source === null) await makeCertificates(join(root, 'certs'));
+  if (state.kube && source === null) await writeKubeFiles(state.kube);
   writeFiles(state, programs);
   return state;
 }
@@ -175,12 +182,26 @@ function etcdNode(options: ClusterOptions, name: string, nextPort: () => number)
   };
 }
 
-function member(options: ClusterOptions, name: string, nextPort: () => number): LabMember {
+/** Where members listen: on the addresses of their Pods, if this network namespace has them. */
+async function hostsOf({ store, members }: ClusterOptions): Promise<string[]> {
+  if (store === 'etcd') return [];
+  const indexes = Array.from({ length: members }, (_, index) => index);
+  return await Promise.all(
+    indexes.map(async (at) => ((await isOnThisHost(podIp(at))) ? podIp(at) : '127.0.0.1')),
+  );
+}
+
+function member(
+  options: ClusterOptions,
+  name: string,
+  host: string,
+  nextPort: () => number,
+): LabMember {
   const root = rootOf(options.scope);
   return {
     name,
-    restUrl: `${options.tls ? 'https' : 'http'}://127.0.0.1:${nextPort()}`,
-    host: '127.0.0.1',
+    restUrl: `${options.tls ? 'https' : 'http'}://${host}:${nextPort()}`,
+    host,
     port: nextPort(),
     dataDir: join(root, 'data', name),
     log: join(root, 'log', `${name}.log`),
@@ -219,6 +240,16 @@ async function startMissing(lab: Lab, progress: (line: string) => void): Promise
     const healthy = await Promise.all(state.etcd.map((node) => isEtcdHealthy(state, node)));
     return healthy.every(Boolean);
   });
+  if (state.kube) {
+    const { kube } = state;
+    progress(`${scope}: kube-apiserver on port ${kube.port}`);
+    await lab.launch(kube.name);
+    await eventually('the kube-apiserver is ready', Math.max(leftMs(), 60_000), async () => {
+      lab.assertRunning([kube.name]);
+      return await isKubeReady(kube);
+    });
+    await makeObjects(state, kube);
+  }
   // In a new cluster the first member makes the database, so that who leads is not a matter of luck.
   if ((await lab.dcsGet('initialize')) === null) {
     const first = state.members.find(({ name }) => !isTagged(state, name, 'nofailover'));

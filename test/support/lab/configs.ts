@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { citusParameters, citusPostInit } from './citus.js';
+import { LABELS, NAMESPACE, podIp } from './kube.js';
 import { rootOf, type ClusterState, type LabMember } from './state.js';
 
 /** Fixed, so that a standby cluster can log in to its source, and easy to look for in output. */
@@ -21,9 +22,11 @@ export const REST_USER = 'patroni';
 export function memberYaml(state: ClusterState, member: LabMember, pgBin: string): string {
   const root = rootOf(state.options.scope);
   const address = new URL(member.restUrl).host;
+  const index = state.members.indexOf(member);
   const tags = state.options.tags[member.name];
   return stringify({
     ...commonPart(state),
+    ...(state.kube ? { kubernetes: { ...kubernetesPart(state), pod_ip: podIp(index) } } : {}),
     name: member.name,
     log: { level: 'INFO' },
     restapi: {
@@ -38,8 +41,8 @@ export function memberYaml(state: ClusterState, member: LabMember, pgBin: string
       ...(state.options.citus === null ? {} : { post_init: citusPostInit(root, pgBin) }),
     },
     postgresql: {
-      listen: `127.0.0.1:${member.port}`,
-      connect_address: `127.0.0.1:${member.port}`,
+      listen: `${member.host}:${member.port}`,
+      connect_address: `${member.host}:${member.port}`,
       data_dir: member.dataDir,
       bin_dir: pgBin,
       pgpass: join(root, 'run', `pgpass-${member.name}`),
@@ -74,17 +77,27 @@ function commonPart(state: ClusterState): Record<string, unknown> {
       ? {}
       : { ...certificates(certs, 'cacert', 'certfile', 'keyfile'), insecure: false };
   const { scope, citus } = state.options;
+  const etcd3 =
+    certs === null
+      ? { hosts }
+      : { hosts, protocol: 'https', ...certificates(certs, 'cacert', 'cert', 'key') };
   return {
     scope: citus?.of ?? scope,
-    namespace: '/service/',
+    // Patroni would take it for the namespace of Kubernetes.
+    ...(state.kube ? { kubernetes: kubernetesPart(state) } : { namespace: '/service/', etcd3 }),
     ...(citus === null ? {} : { citus: { group: citus.group, database: 'postgres' } }),
-    etcd3:
-      certs === null
-        ? { hosts }
-        : { hosts, protocol: 'https', ...certificates(certs, 'cacert', 'cert', 'key') },
     ...(certs === null && !state.options.restAuth
       ? {}
       : { ctl: { ...ctl, ...restAuthentication(state) } }),
+  };
+}
+
+function kubernetesPart({ options }: ClusterState): Record<string, unknown> {
+  return {
+    context: 'admin',
+    namespace: NAMESPACE,
+    labels: LABELS,
+    use_endpoints: !options.configMaps,
   };
 }
 
@@ -165,7 +178,7 @@ function dynamicConfiguration(state: ClusterState): Record<string, unknown> {
 }
 
 /** Passwords over TCP, so that the order of logins matters; the sockets' folder is private. */
-function accessRules({ certs }: ClusterState): string[] {
+function accessRules({ certs, kube }: ClusterState): string[] {
   const kind = certs === null ? 'host' : 'hostssl';
   const method = certs === null ? 'scram-sha-256' : 'scram-sha-256 clientcert=verify-ca';
   return [
@@ -173,6 +186,12 @@ function accessRules({ certs }: ClusterState): string[] {
     'local replication all trust',
     `${kind} replication replicator 127.0.0.1/32 ${method}`,
     `${kind} all all 127.0.0.1/32 ${method}`,
+    ...(kube === null
+      ? []
+      : [
+          `${kind} replication replicator 10.244.0.0/24 ${method}`,
+          `${kind} all all 10.244.0.0/24 ${method}`,
+        ]),
   ];
 }
 

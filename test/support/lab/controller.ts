@@ -7,6 +7,7 @@ import { PASSWORDS, REST_USER } from './configs.js';
 import { down } from './down.js';
 import { assertHealthy, dcsGet, isEtcdHealthy } from './health.js';
 import { httpRequest, type HttpAnswer, type HttpOptions } from './http.js';
+import { isKubeReady, kubeCommand } from './kube.js';
 import {
   cleanEnv,
   freezeProcess,
@@ -25,6 +26,7 @@ import {
   rootOf,
   type ClusterState,
   type EtcdNode,
+  type KubeNode,
   type LabMember,
 } from './state.js';
 
@@ -35,6 +37,8 @@ export interface Description {
   patronictl: string;
   /** URLs, etcd1 first. */
   etcd: string[];
+  /** The kubeconfig of a cluster on Kubernetes; null elsewhere. */
+  kubeconfig: string | null;
   members: LabMember[];
 }
 
@@ -57,6 +61,8 @@ export interface Lab {
   /** Environment variables that make patctl and patronictl find the cluster without -c. */
   env: Record<string, string>;
   etcd: EtcdNode[];
+  /** The kube-apiserver; null where the DCS is etcd. */
+  kube: KubeNode | null;
   members: LabMember[];
   /** Folder of ca.crt, client.crt and client.key; null without TLS. */
   certs: string | null;
@@ -109,7 +115,8 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
   const { scope } = state.options;
   const root = rootOf(scope);
   const user = unprivilegedUser();
-  const env = cleanEnv(join(root, 'run'));
+  const kubeEnv = state.kube ? { KUBECONFIG: state.kube.kubeconfig } : {};
+  const env = cleanEnv(join(root, 'run'), kubeEnv);
   const config = configOf(scope);
 
   const member = (name: string): LabMember => {
@@ -125,7 +132,8 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
   const all = (name: string): LabProcess[] =>
     labProcesses(folderOf(name)).filter((found) => found.name === name);
   const main = (name: string): LabProcess | undefined =>
-    all(name).find(({ kind }) => kind === 'patroni' || kind === 'etcd');
+    all(name).find(({ kind }) => kind === 'patroni' || kind === 'etcd' || kind === 'apiserver');
+  const isKube = (name: string): boolean => name === state.kube?.name;
   const postmaster = (name: string): LabProcess | undefined =>
     all(name).find(({ kind }) => kind === 'postmaster');
   const chosen = (name: string, which: Which | undefined): LabProcess => {
@@ -136,11 +144,18 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
 
   const launch = async (name: string): Promise<void> => {
     const node = etcdNode(name);
-    if (node === undefined) member(name);
+    if (node === undefined && !isKube(name)) member(name);
     if (main(name) !== undefined) return;
-    const [command, args] = node === undefined ? patroniCommand(name) : etcdCommand(node);
-    const logFile = node?.log ?? member(name).log;
-    await startDaemon({ command, args, logFile, env, user, cwd: join(folderOf(name), 'run') });
+    const [command, args] = isKube(name)
+      ? await kubeCommand(state)
+      : node === undefined
+        ? patroniCommand(name)
+        : etcdCommand(node);
+    const logFile = isKube(name) ? (state.kube?.log ?? '') : (node?.log ?? member(name).log);
+    const cwd = join(folderOf(name), 'run');
+    // The API server reads keys that only we may read.
+    const as = isKube(name) ? null : user;
+    await startDaemon({ command, args, logFile, env, user: as, cwd });
   };
   const patroniCommand = (name: string): [string, string[]] => [
     join(programs.patroniBin, 'python'),
@@ -157,6 +172,7 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
     await eventually(`${name} runs`, 30_000, async () => {
       assertRunning([name]);
       if (node !== undefined) return await isEtcdHealthy(state, node);
+      if (state.kube && isKube(name)) return await isKubeReady(state.kube);
       return (await rest(name, '/health')).status === 200;
     });
   };
@@ -180,7 +196,7 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
   const assertRunning = (names: string[]): void => {
     for (const name of names) {
       if (main(name) !== undefined) continue;
-      const { log } = etcdNode(name) ?? member(name);
+      const { log } = etcdNode(name) ?? (state.kube && isKube(name) ? state.kube : member(name));
       throw new GiveUp(`${name} of ${scope} has ended; its log says:\n${tail(log)}`);
     }
   };
@@ -234,8 +250,9 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
     scope,
     config,
     patronictl: state.patronictl,
-    env: { PATRONICTL_CONFIG_FILE: config },
+    env: { PATRONICTL_CONFIG_FILE: config, ...kubeEnv },
     etcd: state.etcd,
+    kube: state.kube,
     members: state.members,
     certs: state.certs,
     root,
@@ -245,6 +262,7 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
       config,
       patronictl: state.patronictl,
       etcd: state.etcd.map(({ url }) => url),
+      kubeconfig: state.kube?.kubeconfig ?? null,
       members: state.members,
     }),
     member,

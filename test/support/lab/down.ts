@@ -59,7 +59,7 @@ export async function takeDown(scope: string): Promise<void> {
   if (state !== null && etcdHome(state.options) !== scope) {
     await dcsForget(state).catch(() => undefined);
   }
-  signalAll(root, (kind) => kind === 'etcd', 'SIGKILL');
+  signalAll(root, (kind) => kind === 'etcd' || kind === 'apiserver', 'SIGKILL');
   const servers = () => labProcesses(root).filter(({ kind }) => kind === 'postmaster');
   await waitGone(servers, 8_000);
   const gone = await waitGone(() => {

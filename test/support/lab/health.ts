@@ -1,5 +1,6 @@
 /** Is the cluster what was asked for? Asked of etcd and of every member's Patroni. */
 import { httpRequest, type HttpAnswer } from './http.js';
+import { kubeKey } from './kube.js';
 import { keysOf, type ClusterState, type EtcdNode, type LabMember } from './state.js';
 
 interface Walsender {
@@ -17,6 +18,7 @@ interface MemberAnswer {
 
 /** One of the cluster's keys in etcd; null when it is not there. */
 export async function dcsGet(state: ClusterState, key: string): Promise<string | null> {
+  if (state.kube) return await kubeKey(state, state.kube, key);
   const full = `${keysOf(state.options)}${key}`;
   const answer = await askEtcd(state, '/v3/kv/range', { key: base64(full) });
   const { kvs } = answer.json as { kvs?: { value?: string }[] };

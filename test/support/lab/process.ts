@@ -124,12 +124,12 @@ export async function runProgram(
   });
 }
 
-export type LabProcessKind = 'etcd' | 'patroni' | 'postmaster' | 'other';
+export type LabProcessKind = 'etcd' | 'apiserver' | 'patroni' | 'postmaster' | 'other';
 
 export interface LabProcess {
   pid: number;
   kind: LabProcessKind;
-  /** Of the member or etcd node; empty for `other`. */
+  /** Of the member or etcd node, `kube` for the kube-apiserver; empty for `other`. */
   name: string;
   /** SIGSTOPped. */
   frozen: boolean;
@@ -180,12 +180,14 @@ function classify(
   if (argv[0]?.startsWith('postgres: ') === true) {
     return isBackendOf(root, pid) ? { kind: 'other', name: '' } : null;
   }
-  if (!/^(python[\d.]*|etcd|postgres|initdb|pg_\w+|sh)$/.test(program)) return null;
+  if (!/^(python[\d.]*|etcd|kube-apiserver[\w.-]*|postgres|initdb|pg_\w+|sh)$/.test(program))
+    return null;
   if (!argv.some((arg) => arg.includes(`${root}/`))) return null;
   const last = argv.at(-1) ?? '';
   if (program.startsWith('python') && last.startsWith(`${root}/`) && last.endsWith('.yml')) {
     return { kind: 'patroni', name: basename(last, '.yml') };
   }
+  if (program.startsWith('kube-apiserver')) return { kind: 'apiserver', name: 'kube' };
   if (program === 'etcd') {
     const folder = argv.find((arg) => arg.startsWith('--data-dir='));
     return { kind: 'etcd', name: basename(folder ?? '') };

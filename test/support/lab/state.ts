@@ -32,6 +32,19 @@ export interface LabMember {
   log: string;
 }
 
+/** The kube-apiserver of a cluster whose DCS is Kubernetes. */
+export interface KubeNode {
+  name: 'kube';
+  port: number;
+  /** e.g. `https://127.0.0.1:20001` */
+  server: string;
+  /** ca.crt, tokens.csv, kubeconfig and so on. */
+  folder: string;
+  /** Contexts: admin (current), patroni, reader, actor, nobody. */
+  kubeconfig: string;
+  log: string;
+}
+
 /** Patroni's tags of one member. */
 export type Tags = Record<string, string | number | boolean>;
 export type SyncMode = 'off' | 'on' | 'quorum';
@@ -56,6 +69,10 @@ export interface ClusterOptions {
   /** By member name. */
   tags: Record<string, Tags>;
   etcd: 1 | 3;
+  /** Where Patroni keeps its keys. */
+  store: 'etcd' | 'kubernetes';
+  /** With Kubernetes: ConfigMaps instead of Endpoints. */
+  configMaps: boolean;
   restAuth: boolean;
   tls: boolean;
   loopWait: number;
@@ -72,6 +89,8 @@ export interface ClusterState {
   /** The process whose end is the cluster's end; null: it stays until `down`. */
   owner: Owner | null;
   etcd: EtcdNode[];
+  /** null: the keys are in etcd. */
+  kube: KubeNode | null;
   members: LabMember[];
   /** Folder of ca.crt, server.crt, client.crt and the keys; null without --tls. */
   certs: string | null;
@@ -168,6 +187,7 @@ function portsInUseByLab(): Set<number> {
   const ports = new Set<number>();
   for (const state of listScopes().map(readState)) {
     for (const node of state?.etcd ?? []) ports.add(node.port).add(node.peerPort);
+    if (state?.kube) ports.add(state.kube.port);
     for (const member of state?.members ?? []) {
       ports.add(member.port).add(Number(new URL(member.restUrl).port));
     }

@@ -1,0 +1,61 @@
+/** Kubernetes as a DCS, out of the merged configuration and the options. Nothing is connected or read here. */
+import {
+  DEFAULT_MARKS,
+  type KubeSettings,
+  type LabelPreset,
+  type ProxyMode,
+} from '../dcs/kubernetes/kube-settings.js';
+import type { KubernetesConfig } from './effective.js';
+import type { Reader } from './typed-values.js';
+import { lookUp } from './tree.js';
+
+/** --kube-context and its like; null: not given. */
+export interface KubeFlags {
+  kubeContext?: string | undefined;
+  kubeNamespace?: string | undefined;
+  kubeProxy?: ProxyMode | undefined;
+  kubeLabels?: LabelPreset | undefined;
+}
+
+/** Whether an option says that Kubernetes is meant, whatever the file has. */
+export function isKubeMeant({ kubeContext, kubeNamespace, kubeLabels }: KubeFlags): boolean {
+  return [kubeContext, kubeNamespace, kubeLabels].some((one) => one !== undefined);
+}
+
+/** Settings of the section `kubernetes`; without one only what the options say. */
+export function kubernetesConfig(reader: Reader, flags: KubeFlags): KubernetesConfig {
+  const section = lookUp(reader.tree, 'kubernetes');
+  const text = (key: string): string | null => reader.text(`kubernetes.${key}`)?.value ?? null;
+  const preset = flags.kubeLabels ?? null;
+  const settings: KubeSettings = {
+    context: flags.kubeContext ?? text('context'),
+    isContextNamed: flags.kubeContext !== undefined,
+    // Patroni lets the namespace at the top of the file win over that of the section.
+    namespace:
+      flags.kubeNamespace ?? plainName(reader.text('namespace')?.value) ?? text('namespace'),
+    labels: preset === null ? (reader.map('kubernetes.labels')?.entries ?? {}) : {},
+    marks:
+      preset !== null || section === null
+        ? null
+        : {
+            scopeLabel: text('scope_label') ?? DEFAULT_MARKS.scopeLabel,
+            roleLabel: text('role_label') ?? DEFAULT_MARKS.roleLabel,
+            leaderValue: text('leader_label_value') ?? DEFAULT_MARKS.leaderValue,
+            followerValue: text('follower_label_value') ?? DEFAULT_MARKS.followerValue,
+            standbyLeaderValue:
+              text('standby_leader_label_value') ?? DEFAULT_MARKS.standbyLeaderValue,
+          },
+    preset,
+    useEndpoints:
+      reader.bool('kubernetes.use_endpoints')?.value ??
+      (section === null || preset !== null ? null : false),
+    cacert: text('cacert'),
+    proxy: flags.kubeProxy ?? 'auto',
+  };
+  return { settings, onlyNamespace: flags.kubeNamespace !== undefined };
+}
+
+/** A namespace as etcd has them, with slashes, is none of Kubernetes'. */
+function plainName(namespace: string | undefined): string | null {
+  return namespace === undefined || namespace === '' || namespace.includes('/') ? null : namespace;
+}

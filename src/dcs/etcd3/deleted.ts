@@ -1,0 +1,180 @@
+/** Keys that are gone, out of etcd's own history. */
+import type { DeletedKey, DeletedKeys, Enough, KeyValue } from '../keyed/key-store.js';
+import type { Endpoint } from './etcd-connection.js';
+import { ToolError } from '../../errors.js';
+import { isCompacted, refusal } from './refusal.js';
+import type { EtcdError, Subject } from './refusal.js';
+import { distances, take } from './samples.js';
+import { EndpointFailure, endpointEvidence } from './walk.js';
+
+/** Reads in flight at once: hides the way to etcd, and leaves room there for others. */
+export const PARALLEL = 8;
+
+/** etcd's past below a prefix, as one endpoint tells it that has been at the head. */
+export interface Teller {
+  endpoint: Endpoint;
+  /** Revision. */
+  head: string;
+  /** What stood below the prefix at a revision, or at one key of it; or why etcd does not tell. */
+  at(revision: bigint, key?: string): Promise<KeyValue[] | EtcdError>;
+}
+
+/** What stood somewhere at an old revision; nobody knows once that is compacted, or the limit is reached. */
+type Then = KeyValue[] | 'compacted' | 'over';
+
+interface Past {
+  head: bigint;
+  /** Everything below the prefix, or one key. */
+  at(revision: bigint, key?: string): Promise<Then>;
+}
+
+interface Search {
+  past: Past;
+  /** Keys that exist today. */
+  present: ReadonlySet<string>;
+  found: Map<string, DeletedKey>;
+  enough: Enough;
+  /** It is enough, or the limit is reached. */
+  over: boolean;
+}
+
+/**
+ * See KeyStore.deletedKeys. etcd answers at once what stood below a prefix at an old revision, so the past is
+ * looked at in samples, and at the same time step by step: samples find what lived for long, however long
+ * ago; steps find what left while others wrote much. A watch that replays history would need no such
+ * search, but it meets the newest deletions last, and tells its end only by falling silent.
+ */
+export async function findDeleted(
+  teller: Teller,
+  subject: Subject,
+  limit: { over: AbortSignal; looks: number | undefined },
+  enough: Enough = () => false,
+): Promise<DeletedKeys> {
+  let looksLeft = limit.looks ?? Infinity;
+  const at: Past['at'] = (revision, key) => {
+    // Where one key ended is no further look: what was found is to be told precisely.
+    const noMore = key === undefined && looksLeft-- <= 0;
+    if (noMore || limit.over.aborted) return Promise.resolve('over');
+    return readAt(teller, subject, limit.over, revision, key);
+  };
+  try {
+    return await searchPast({ head: BigInt(teller.head), at }, enough);
+  } catch (error) {
+    if (!(error instanceof EndpointFailure)) throw error;
+    const evidence = [endpointEvidence(teller.endpoint, error.message)];
+    throw new ToolError('unreachable', `etcd's history could not be read (${error.message})`, {
+      evidence,
+    });
+  }
+}
+
+async function searchPast(past: Past, enough: Enough): Promise<DeletedKeys> {
+  const now = await past.at(past.head);
+  if (typeof now === 'string') return { keys: [], complete: false };
+  const present = new Set(now.map(({ key }) => key));
+  const search: Search = { past, present, found: new Map(), enough, over: false };
+  const complete = await Promise.all([inSamples(search), inSteps(search, now)]);
+  return { keys: inOrder(search.found), complete: complete.includes(true) };
+}
+
+/** Ever more densely (see `distances`), until every revision has been looked at: then true. */
+async function inSamples(search: Search): Promise<boolean> {
+  const { head } = search.past;
+  // Revision 1 is the empty store; a compaction makes the past shorter.
+  let oldest = Number(head) - 1;
+  const samples = distances(() => oldest);
+  while (!search.over) {
+    const batch = take(samples, PARALLEL);
+    if (batch.length === 0) {
+      search.over = true;
+      return true;
+    }
+    const reads = await Promise.all(batch.map((distance) => look(search, head - BigInt(distance))));
+    for (const [i, distance] of batch.entries()) {
+      if (reads[i] === 'compacted') oldest = Math.min(oldest, distance - 1);
+    }
+  }
+  return false;
+}
+
+/**
+ * From each write below the prefix that can be seen to the one before: others' writes cost no step, and
+ * only what came and went between two such writes is passed over. True when it came to the compaction.
+ */
+async function inSteps(search: Search, now: KeyValue[]): Promise<boolean> {
+  let then: Then = now;
+  while (!search.over && typeof then !== 'string') {
+    const newest = newestOf(then);
+    if (newest === 0n) return false;
+    // Between this write and the last look something may have been deleted.
+    await look(search, newest);
+    then = await look(search, newest - 1n);
+  }
+  return then === 'compacted';
+}
+
+function newestOf(kvs: readonly KeyValue[]): bigint {
+  const revisions = kvs.map(({ modRevision }) => BigInt(modRevision));
+  return revisions.reduce((a, b) => (a > b ? a : b), 0n);
+}
+
+/** What stood at a revision; keeps of it what is gone now. */
+async function look(search: Search, revision: bigint): Promise<Then> {
+  const { past, present, found, enough } = search;
+  const then = await past.at(revision);
+  if (then === 'over') search.over = true;
+  if (typeof then === 'string') return then;
+  const livedOn = (key: string, after: bigint): boolean =>
+    BigInt(found.get(key)?.deletedRevision ?? 0) > after;
+  for (const kv of then) {
+    if (present.has(kv.key) || livedOn(kv.key, revision)) continue;
+    const end = await endOf(past, kv, revision);
+    // Another look may have met it later meanwhile.
+    if (livedOn(kv.key, BigInt(end.deletedRevision))) continue;
+    found.set(kv.key, end);
+    if (enough(inOrder(found))) search.over = true;
+  }
+  return then;
+}
+
+function inOrder(found: ReadonlyMap<string, DeletedKey>): DeletedKey[] {
+  return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Halves the time between `seenAt` and today until only the deletion is left. */
+async function endOf(past: Past, kv: KeyValue, seenAt: bigint): Promise<DeletedKey> {
+  let last = kv;
+  let there = seenAt;
+  let gone = past.head;
+  while (gone - there > 1n) {
+    const middle = (there + gone) / 2n;
+    const then = await past.at(middle, kv.key);
+    if (typeof then === 'string') break;
+    const [still] = then;
+    if (still === undefined) {
+      gone = middle;
+    } else {
+      there = middle;
+      last = still;
+    }
+  }
+  return { key: kv.key, lastValue: last.value, deletedRevision: gone.toString() };
+}
+
+async function readAt(
+  teller: Teller,
+  subject: Subject,
+  over: AbortSignal,
+  revision: bigint,
+  key?: string,
+): Promise<Then> {
+  try {
+    const answer = await teller.at(revision, key);
+    if (Array.isArray(answer)) return answer;
+    if (isCompacted(answer)) return 'compacted';
+    throw refusal(answer, subject);
+  } catch (error) {
+    if (over.aborted) return 'over';
+    throw error;
+  }
+}

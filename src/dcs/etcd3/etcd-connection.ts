@@ -1,0 +1,21 @@
+/** Where etcd is and how to log in there. */
+
+export interface Endpoint {
+  protocol: 'http' | 'https';
+  host: string;
+  port: number;
+}
+
+/** Everything needed to reach etcd; files are already read (PEM text). */
+export interface EtcdConnection {
+  endpoints: Endpoint[];
+  username: string | null;
+  password: string | null;
+  /** PEM of the CA, client certificate and key; null when not configured. */
+  ca: string | null;
+  cert: string | null;
+  key: string | null;
+  keyPassword: string | null;
+  /** Overall limit of one call over all endpoints, ms. */
+  timeoutMs: number;
+}

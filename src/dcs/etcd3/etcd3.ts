@@ -1,0 +1,126 @@
+/** etcd over gRPC: everything KeyStore promises. Importing this file loads gRPC, so import it when first needed. */
+import { setMaxListeners } from 'node:events';
+import type { IRangeRequest, IRangeResponse } from 'etcd3';
+import type { KeyStore, KeyValue, RangeOptions, RangeRead } from '../keyed/key-store.js';
+import type { EtcdConnection, Endpoint } from './etcd-connection.js';
+import { findDeleted } from './deleted.js';
+import type { Teller } from './deleted.js';
+import { openGrpc, unwrap } from './grpc.js';
+import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
+import { findLive, toKeyValue } from './live.js';
+import type { Etcd } from './live.js';
+import { isCompacted } from './refusal.js';
+import { write } from './txn.js';
+import { walkEndpoints } from './walk.js';
+import type { Walk } from './walk.js';
+import { follow } from './follow-prefix.js';
+
+/** Connects at the first call. */
+export function openEtcd3(
+  settings: EtcdConnection,
+  walk: Walk = walkEndpoints(settings.endpoints),
+): KeyStore {
+  const closing = new AbortController();
+  // Every call in flight listens, and there may be many: that is no leak to warn of.
+  setMaxListeners(0, closing.signal);
+  const etcd: Etcd = { settings, walk, grpc: openGrpc(settings), closing: closing.signal };
+  return {
+    async range(prefix, options = {}) {
+      checkPrefix(prefix);
+      const { value } = await walk.first(
+        settings.timeoutMs,
+        (endpoint, signal) => readAll(etcd, endpoint, prefix, options, signal),
+        closing.signal,
+      );
+      return value;
+    },
+    txn: (compares, ops) => write(etcd, compares, ops),
+    watch(prefix, afterRevision, signal) {
+      checkPrefix(prefix);
+      return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
+    },
+    async deletedKeys(prefix, { ms, looks }, enough) {
+      checkPrefix(prefix);
+      const over = AbortSignal.timeout(ms);
+      const timeoutMs = Math.min(ms, settings.timeoutMs);
+      const { endpoint, revision } = await findLive(etcd, prefix, { timeoutMs });
+      const teller = tellerAt(etcd, endpoint, prefix, revision, over);
+      const subject = { username: settings.username, key: prefix };
+      return findDeleted(teller, subject, { over, looks }, enough);
+    },
+    close() {
+      closing.abort();
+      etcd.grpc.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function readAll(
+  { grpc, settings }: Etcd,
+  endpoint: Endpoint,
+  prefix: string,
+  { serializable = false }: RangeOptions,
+  signal: AbortSignal,
+): Promise<RangeRead> {
+  const kvs: KeyValue[] = [];
+  let revision = '0';
+  let key = prefix;
+  let restarts = 0;
+  for (;;) {
+    const answer = await grpc.read<IRangeResponse>(endpoint, {
+      service: 'KV',
+      method: 'range',
+      request: {
+        key: Buffer.from(key),
+        range_end: Buffer.from(endOfPrefix(prefix)),
+        limit: PAGE_KEYS,
+        revision,
+        serializable,
+      } satisfies IRangeRequest,
+      timeoutMs: settings.timeoutMs,
+      signal,
+    });
+    if (!answer.ok && isCompacted(answer.error) && ++restarts <= 3) {
+      kvs.length = 0;
+      revision = '0';
+      key = prefix;
+      continue;
+    }
+    const page = unwrap(answer, settings, prefix);
+    if (revision === '0') revision = page.header.revision;
+    for (const raw of page.kvs) kvs.push(toKeyValue(raw));
+    const last = kvs.at(-1);
+    if (!page.more || last === undefined) return { revision, kvs };
+    key = keyAfter(last.key);
+  }
+}
+
+function tellerAt(
+  { grpc, settings }: Etcd,
+  endpoint: Endpoint,
+  prefix: string,
+  head: string,
+  signal: AbortSignal,
+): Teller {
+  const whole = { key: Buffer.from(prefix), range_end: Buffer.from(endOfPrefix(prefix)) };
+  return {
+    endpoint,
+    head,
+    async at(revision, key) {
+      const answer = await grpc.read<IRangeResponse>(endpoint, {
+        service: 'KV',
+        method: 'range',
+        request: {
+          ...(key === undefined ? whole : { key: Buffer.from(key) }),
+          revision: revision.toString(),
+          // This endpoint has been at the head already, and its past is everybody's.
+          serializable: true,
+        } satisfies IRangeRequest,
+        timeoutMs: settings.timeoutMs,
+        signal,
+      });
+      return answer.ok ? answer.value.kvs.map(toKeyValue) : answer.error;
+    },
+  };
+}

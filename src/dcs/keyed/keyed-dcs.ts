@@ -1,0 +1,151 @@
+/** The port over a store that has Patroni's keys as keys: etcd v3, and the memory of tests. */
+import type { Cluster, Member } from '../../cluster/model/model.js';
+import {
+  clusterNames,
+  clusterPrefix,
+  parseCluster,
+  parseFleet,
+  parseScope,
+} from '../../cluster/model/parse-keys.js';
+import type {
+  ClusterName,
+  Dcs,
+  FailoverRequest,
+  Followable,
+  GoneMembers,
+  PastLimit,
+  Written,
+} from '../dcs.js';
+import type { DeletedKey, KeyStore, KeyValue, RangeRead } from './key-store.js';
+import { removalOf } from './remove-keys.js';
+
+/** Clusters below `namespace` (as in the configuration: `/service`). */
+export function keyedDcs(store: KeyStore, namespace: string): Dcs {
+  const prefixOf = ({ scope, group }: ClusterName): string =>
+    clusterPrefix(namespace, scope, group);
+  const whole = clusterPrefix(namespace, '', null);
+  return {
+    name: 'etcd',
+    where: namespace,
+    read: async (name, options) =>
+      parseScope(await store.range(prefixOf(name), options), namespace, name.scope),
+    readAll: async (options) => parseFleet(await store.range(whole, options), namespace),
+    scopes: async () => clusterNames(await store.range(whole), namespace),
+    follow: async (name) => followed(store, name, prefixOf(name)),
+    goneMembers: (cluster, limit, enough) =>
+      goneMembers(store, cluster, `${prefixOf(cluster)}members/`, limit, enough),
+    writeConfig: async (cluster, text) => {
+      const modRevision = cluster.config?.modRevision ?? '0';
+      return write(store, `${prefixOf(cluster)}config`, modRevision, text);
+    },
+    writeFailover: async (cluster, request) => {
+      const text = request === null ? '{}' : JSON.stringify(failoverValue(request));
+      return write(store, `${prefixOf(cluster)}failover`, cluster.failoverRevision, text);
+    },
+    removal: (name) => removalOf(store, name, prefixOf(name), namespace),
+    close: () => store.close(),
+  };
+}
+
+/** Patroni's own words, without those that say nothing. */
+function failoverValue({ leader, candidate, scheduledAt }: FailoverRequest): object {
+  return {
+    ...(leader === null ? {} : { leader }),
+    ...(scheduledAt === null ? {} : { scheduled_at: scheduledAt }),
+    ...(candidate === null ? {} : { member: candidate }),
+  };
+}
+
+async function write(
+  store: KeyStore,
+  key: string,
+  modRevision: string,
+  value: string,
+): Promise<Written> {
+  const outcome = await store.txn([{ key, modRevision }], [{ op: 'put', key, value }]);
+  if (outcome.done) return { done: true };
+  return { done: false, current: outcome.current.find((kv) => kv.key === key)?.value ?? null };
+}
+
+// ---------------------------------------------------------------- changes
+
+async function followed(
+  store: KeyStore,
+  { scope, group }: ClusterName,
+  prefix: string,
+): Promise<Followable> {
+  const base = await store.range(prefix);
+  const parse = (read: RangeRead): Cluster => parseCluster(scope, group, read, prefix);
+  return {
+    cluster: parse(base),
+    changes: (signal) => changesSince(store, base, prefix, parse, signal),
+  };
+}
+
+async function* changesSince(
+  store: KeyStore,
+  base: RangeRead,
+  prefix: string,
+  parse: (read: RangeRead) => Cluster,
+  signal: AbortSignal,
+): AsyncGenerator<Cluster> {
+  let keys = new Map(base.kvs.map((kv) => [kv.key, kv]));
+  let revision = base.revision;
+  for await (const event of store.watch(prefix, base.revision, signal)) {
+    if (event.type === 'resync') {
+      // A store that does not answer just now is read again at the next resync; the caller reads now and then too.
+      const read = await unlessAborted(store.range(prefix), signal);
+      if (read === null || BigInt(read.revision) < BigInt(revision)) continue;
+      keys = new Map(read.kvs.map((kv) => [kv.key, kv]));
+      revision = read.revision;
+    } else {
+      if (BigInt(event.revision) < BigInt(revision)) continue;
+      revision = event.revision;
+      if (event.type === 'put') keys.set(event.kv.key, event.kv);
+      else keys.delete(event.key);
+    }
+    yield parse({ revision, kvs: [...keys.values()] });
+  }
+}
+
+/** null: it failed, or the signal came first. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const over = new Promise<null>((resolve) => {
+    if (signal.aborted) resolve(null);
+    else signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
+  return Promise.race([work.catch(() => null), over]);
+}
+
+// ---------------------------------------------------------------- the past
+
+async function goneMembers(
+  store: KeyStore,
+  { scope, group }: Cluster,
+  below: string,
+  limit: PastLimit,
+  enough: (found: readonly Member[]) => boolean,
+): Promise<GoneMembers> {
+  const known = new Map<string, Member[]>();
+  const prefix = below.slice(0, -'members/'.length);
+  const memberOf = ({ key, lastValue, deletedRevision }: DeletedKey): Member[] => {
+    const id = `${deletedRevision} ${key}`;
+    const before = known.get(id);
+    if (before) return before;
+    const kv: Pick<KeyValue, 'key' | 'value' | 'modRevision'> = {
+      key,
+      value: lastValue,
+      modRevision: deletedRevision,
+    };
+    const { members } = parseCluster(scope, group, { revision: '0', kvs: [kv] }, prefix);
+    known.set(id, members);
+    return members;
+  };
+  const { keys, complete } = await store.deletedKeys(below, limit, (found) =>
+    enough(found.flatMap(memberOf)),
+  );
+  return {
+    members: keys.flatMap(memberOf),
+    incomplete: complete ? null : "etcd's history is too long to search all of it",
+  };
+}

@@ -1,0 +1,65 @@
+/** A recording (patctl snapshot) behind the port: it tells what was, and takes no write. */
+import type { Cluster, Snapshot } from '../../cluster/model/model.js';
+import { byCodePoint } from '../../cluster/model/patroni-values.js';
+import { ToolError } from '../../errors.js';
+import type { ClusterName, Dcs } from '../dcs.js';
+
+/** Read when first needed. */
+export function recordedDcs(file: string): Dcs {
+  let read: Promise<Snapshot[]> | undefined;
+  const all = (): Promise<Snapshot[]> =>
+    (read ??= import('../../observe/recording.js').then(({ readRecording }) =>
+      readRecording(file),
+    ));
+  const clustersOf = async ({ scope, group }: ClusterName): Promise<Cluster[]> =>
+    (await all())
+      .map(({ cluster }) => cluster)
+      .filter((one) => one.scope === scope && (group ?? one.group) === one.group);
+  const scopes = async (): Promise<string[]> =>
+    [...new Set((await all()).map(({ cluster }) => cluster.scope))].sort(byCodePoint);
+  const refuse = (): Promise<never> => Promise.reject(noWrite());
+  return {
+    name: 'a recording',
+    where: `the recording ${file}`,
+    recorded: {
+      snapshots: async (scope, group) =>
+        (await all()).filter(
+          ({ cluster }) => cluster.scope === scope && (group ?? cluster.group) === cluster.group,
+        ),
+      all,
+    },
+    ownScope: async () => {
+      const names = await scopes();
+      if (names.length === 1 && names[0] !== undefined) return names[0];
+      throw new ToolError('error', 'the recording has several clusters, and none is named', {
+        code: 'unknown_cluster',
+        hint: `it has: ${names.join(', ')}`,
+      });
+    },
+    read: clustersOf,
+    readAll: async () => (await all()).map(({ cluster }) => cluster),
+    scopes,
+    follow: async (name) => {
+      const [cluster] = await clustersOf(name);
+      if (!cluster) throw new ToolError('error', `the recording has no cluster "${name.scope}"`);
+      // Nothing will ever change in it.
+      return { cluster, changes: (signal) => nothing(signal) };
+    },
+    goneMembers: () => Promise.resolve({ members: [], incomplete: null }),
+    writeConfig: refuse,
+    writeFailover: refuse,
+    removal: refuse,
+    close: () => Promise.resolve(),
+  };
+}
+
+async function* nothing(signal: AbortSignal): AsyncGenerator<Cluster> {
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+export function noWrite(): ToolError {
+  return new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+}

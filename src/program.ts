@@ -53,7 +53,7 @@ export async function buildProgram(
     .addOption(
       new Option(
         '--kube-proxy <when>',
-        "Reach the REST API of Pods through the API server's proxy (default auto: when it is not reached directly)",
+        "REST API of Pods through the API server's proxy (default auto)",
       ).choices(['auto', 'always', 'never']),
     )
     .option('-k, --insecure', 'Do not verify the certificates of the REST API')

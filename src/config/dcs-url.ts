@@ -14,7 +14,7 @@ export interface DcsUrl {
 }
 
 /** DCSs that Patroni knows and patctl does not speak yet. */
-const UNSUPPORTED = ['etcd', 'consul', 'zookeeper', 'exhibitor', 'kubernetes', 'raft'];
+const UNSUPPORTED = ['etcd', 'consul', 'zookeeper', 'exhibitor', 'raft'];
 
 /** What patronictl takes a URL without a scheme for when it has one of these ports. */
 const TELLING_PORTS: Record<string, string> = {
@@ -55,7 +55,7 @@ export function parseDcsUrl(url: string, from: string): DcsUrl {
   };
 }
 
-/** The answer to every DCS but etcd v3. */
+/** The answer to every DCS but etcd v3 and Kubernetes. */
 export function notSupported(dcs: string, from: string): ToolError {
   const name = dcs === 'etcd' ? 'etcd (v2)' : dcs;
   return new ToolError(
@@ -70,6 +70,13 @@ export function notSupported(dcs: string, from: string): ToolError {
 
 function checkScheme(scheme: string, from: string, bad: (problem: string) => ToolError): void {
   if (scheme === 'etcd3') return;
+  if (scheme === 'kubernetes') {
+    throw new ToolError(
+      'error',
+      `${from}: Kubernetes is not named by a URL: give --kube-context NAME or a kubernetes section`,
+      { code: 'bad_dcs_url' },
+    );
+  }
   if (UNSUPPORTED.includes(scheme)) throw notSupported(scheme, from);
   throw bad(`unknown scheme ${scheme}, supported: etcd3`);
 }

@@ -27,7 +27,7 @@ export interface Followable {
    * The cluster again after every change since `cluster` was read, in order; a change may come together with
    * the next ones after a lost connection. Ends when the signal aborts; throws ToolError when it cannot go on.
    */
-  changes(signal: AbortSignal): AsyncIterable<Cluster>;
+  changes: (signal: AbortSignal) => AsyncIterable<Cluster>;
 }
 
 /** How far back the past is searched. */

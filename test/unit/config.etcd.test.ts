@@ -217,14 +217,18 @@ describe('--dcs-url', () => {
   });
 
   it.each([
-    ['etcd://h', 'error', 'etcd (v2) is not supported yet, supported: etcd3'],
-    ['consul://h', 'error', 'consul is not supported yet, supported: etcd3'],
-    ['zookeeper://h', 'error', 'zookeeper is not supported yet, supported: etcd3'],
-    ['exhibitor://h', 'error', 'exhibitor is not supported yet, supported: etcd3'],
-    ['kubernetes://h', 'error', 'kubernetes is not supported yet, supported: etcd3'],
-    ['raft://h', 'error', 'raft is not supported yet, supported: etcd3'],
-    ['h:8500', 'error', 'consul is not supported yet, supported: etcd3'],
-    ['h:2181', 'error', 'zookeeper is not supported yet, supported: etcd3'],
+    ['etcd://h', 'error', 'etcd (v2) is not supported yet, supported: etcd3, kubernetes'],
+    ['consul://h', 'error', 'consul is not supported yet, supported: etcd3, kubernetes'],
+    ['zookeeper://h', 'error', 'zookeeper is not supported yet, supported: etcd3, kubernetes'],
+    ['exhibitor://h', 'error', 'exhibitor is not supported yet, supported: etcd3, kubernetes'],
+    [
+      'kubernetes://h',
+      'error',
+      'Kubernetes is not named by a URL: give --kube-context NAME or a kubernetes section',
+    ],
+    ['raft://h', 'error', 'raft is not supported yet, supported: etcd3, kubernetes'],
+    ['h:8500', 'error', 'consul is not supported yet, supported: etcd3, kubernetes'],
+    ['h:2181', 'error', 'zookeeper is not supported yet, supported: etcd3, kubernetes'],
     ['redis://h', 'usage', 'unknown scheme redis, supported: etcd3'],
     ['https://h', 'usage', 'unknown scheme https, supported: etcd3'],
     ['etcd3://h:x', 'usage', 'the address has no port between 1 and 65535'],
@@ -248,7 +252,7 @@ describe('--dcs-url', () => {
 });
 
 describe('another DCS', () => {
-  it.each(['etcd', 'consul', 'zookeeper', 'exhibitor', 'kubernetes', 'raft'])(
+  it.each(['etcd', 'consul', 'zookeeper', 'exhibitor', 'raft'])(
     '%s in the file is not supported yet',
     async (dcs) => {
       const error = await failure(loadYaml(`scope: a\n${dcs}: {x: y}\n`));
@@ -256,7 +260,7 @@ describe('another DCS', () => {
       expect([error.ending, error.code, error.message]).toEqual([
         'error',
         'dcs_not_supported',
-        `file ${FILE}:2: ${name} is not supported yet, supported: etcd3`,
+        `file ${FILE}:2: ${name} is not supported yet, supported: etcd3, kubernetes`,
       ]);
     },
   );
@@ -265,12 +269,11 @@ describe('another DCS', () => {
     ['PATRONI_ETCD_HOSTS', 'etcd (v2)'],
     ['PATRONI_CONSUL_HOST', 'consul'],
     ['PATRONI_ZOOKEEPER_HOSTS', 'zookeeper'],
-    ['PATRONI_KUBERNETES_NAMESPACE', 'kubernetes'],
     ['PATRONI_RAFT_SELF_ADDR', 'raft'],
   ])('%s neither', async (name, dcs) => {
     const error = await failure(load({ env: { [name]: 'x' } }));
     expect(error.message).toBe(
-      `environment ${name}: ${dcs} is not supported yet, supported: etcd3`,
+      `environment ${name}: ${dcs} is not supported yet, supported: etcd3, kubernetes`,
     );
   });
 

@@ -51,6 +51,7 @@ describe('a whole patroni.yml', () => {
       scope: 'batman',
       namespace: '/prod',
       group: 2,
+      kubernetes: null,
       etcd: {
         endpoints: [
           { protocol: 'https', host: '10.0.0.1', port: 2379 },

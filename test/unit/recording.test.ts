@@ -126,15 +126,15 @@ test.each([
 });
 
 /** A recording of clusters of these names, behind the port. */
-async function recordedOf(...scopes: string[]): Promise<Dcs> {
+function recordedOf(...scopes: string[]): Dcs {
   const file = join(mkdtempSync(join(tmpdir(), 'patctl-recording-')), 'recording.json');
   writeFileSync(file, recordingText(scopes.map((scope) => snapshot(scope))));
   return recordedDcs(file);
 }
 
 test('a recording of one cluster needs no name, one of several does', async () => {
-  const one = await recordedOf('one');
-  const several = await recordedOf('one', 'two');
+  const one = recordedOf('one');
+  const several = recordedOf('one', 'two');
   expect(await one.ownScope?.()).toBe('one');
   expect(await several.scopes()).toEqual(['one', 'two']);
   await expect(several.ownScope?.()).rejects.toThrow(/several clusters/);
@@ -143,7 +143,7 @@ test('a recording of one cluster needs no name, one of several does', async () =
 });
 
 test('a recording takes no write', async () => {
-  const dcs = await recordedOf('one');
+  const dcs = recordedOf('one');
   const [cluster] = await dcs.read({ scope: 'one', group: null });
   if (!cluster) throw new Error('no cluster');
   const refused = { ending: 'usage', code: 'recording' };

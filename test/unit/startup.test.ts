@@ -76,12 +76,13 @@ function eagerFiles(from: string): string[] {
 
 test('start-up and a one-shot read load no heavy file', () => {
   expect(eagerFiles('src/run.ts')).toEqual([]);
-  expect(eagerFiles('src/dcs/open.ts')).toEqual([]);
+  expect(eagerFiles('src/dcs/etcd3/open-etcd.ts')).toEqual([]);
+  expect(eagerFiles('src/dcs/kubernetes/connect-kubernetes.ts')).toEqual([]);
   expect(eagerFiles('src/patroni/rest.ts')).toEqual([]);
 });
 
 test('each heavy file is loaded where it is used', () => {
-  expect(eagerFiles('src/dcs/etcd3.ts')).toEqual(['./cockatiel.cjs', './etcd3.cjs']);
+  expect(eagerFiles('src/dcs/etcd3/etcd3.ts')).toEqual(['./cockatiel.cjs', './etcd3.cjs']);
 });
 
 test.each(['etcd3', 'pg', 'inquirer', 'yaml', 'cli-table3', 'chalk'])('%s is shipped', (name) => {

@@ -30,38 +30,45 @@ export async function* follow(
 ): AsyncGenerator<Cluster> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
-  let changed = false;
-  let failure: unknown = null;
-  let wake: () => void = () => undefined;
+  const state: State = { changed: false, failure: null, wake: () => undefined };
   const note = (): void => {
-    changed = true;
-    wake();
+    state.changed = true;
+    state.wake();
   };
   const lists = gathered.flatMap(({ pods, kinds }) => [pods, ...kinds] as OneList<AnyObject>[]);
   const following = lists.map((list) =>
     followOne(client, list, note, both).catch((error: unknown) => {
-      failure ??= error;
-      wake();
+      state.failure ??= error instanceof Error ? error : new Error('the watch failed');
+      state.wake();
     }),
   );
-  both.addEventListener('abort', () => wake());
+  both.addEventListener('abort', () => state.wake());
   try {
     while (!isOver(signal)) {
-      if (failure !== null) throw failure as Error;
-      if (changed) {
-        changed = false;
+      if (state.failure !== null) throw state.failure;
+      if (!state.changed) await somethingNew(state, signal);
+      else {
+        state.changed = false;
         yield parse();
-        continue;
       }
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        if (changed || failure !== null || isOver(signal)) resolve();
-      });
     }
   } finally {
     over.abort();
     await Promise.all(following);
   }
+}
+
+interface State {
+  changed: boolean;
+  failure: Error | null;
+  wake: () => void;
+}
+
+function somethingNew(state: State, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    state.wake = resolve;
+    if (state.changed || state.failure !== null || isOver(signal)) resolve();
+  });
 }
 
 /** Until the signal aborts; what cannot be mended by trying again is thrown. */

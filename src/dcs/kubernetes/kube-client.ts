@@ -36,7 +36,7 @@ export interface KubeClient {
   /** One call, never retried but for a 401, when we say anew who we are: nothing was carried out then. */
   call(request: KubeRequest): Promise<KubeOutcome>;
   /** GET of a JSON document; a busy API server is asked again within the deadline. ToolError when it is none. */
-  get<T>(path: string, what: string): Promise<{ json: T; dateMs: number | null }>;
+  get(path: string, what: string): Promise<{ json: unknown; dateMs: number | null }>;
   /** Lines of a watch, as they come. Throws when the connection is lost; returns at its regular end. */
   watch(path: string, signal: AbortSignal): AsyncIterable<unknown>;
   close(): void;
@@ -54,10 +54,9 @@ type Protocol = typeof http;
 
 export async function openClient(access: KubeAccess, timeoutMs: number): Promise<KubeClient> {
   const isTls = access.server.protocol === 'https:';
-  const [protocol, { connectThrough }] = await Promise.all([
-    isTls ? (import('node:https') as unknown as Promise<Protocol>) : import('node:http'),
-    access.proxy === null ? { connectThrough: null } : import('./kube-tunnel.js'),
-  ]);
+  const protocol = await (isTls
+    ? (import('node:https') as unknown as Promise<Protocol>)
+    : import('node:http'));
   const agent = new protocol.Agent({ keepAlive: true, maxSockets: 8 });
   const where = `the Kubernetes API at ${access.server.host}`;
 
@@ -88,7 +87,8 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
       signal,
       ...(isTls ? tlsOptions(access, login) : {}),
     };
-    if (connectThrough !== null && access.proxy !== null) {
+    if (access.proxy !== null) {
+      const { connectThrough } = await import('./kube-tunnel.js');
       options.agent = false;
       options['createConnection'] = await connectThrough(access.proxy, options, isTls, signal);
     }
@@ -130,7 +130,10 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
     return isRefused ? once(request, true) : outcome;
   }
 
-  async function get<T>(path: string, what: string): Promise<{ json: T; dateMs: number | null }> {
+  async function get(
+    path: string,
+    what: string,
+  ): Promise<{ json: unknown; dateMs: number | null }> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const leftMs = Math.max(1, deadline - Date.now());
@@ -138,7 +141,7 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
       if (outcome.kind !== 'answered') throw unreachable(where, outcome.reason);
       const { answer } = outcome;
       if (answer.status === 200 && answer.json !== null) {
-        return { json: answer.json as T, dateMs: answer.dateMs };
+        return { json: answer.json, dateMs: answer.dateMs };
       }
       if (!BUSY.includes(answer.status) || Date.now() + RETRY_PAUSE_MS >= deadline) {
         throw refusal(where, access, answer, what);
@@ -147,7 +150,7 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
     }
   }
 
-  async function* watch(path: string, signal: AbortSignal): AsyncGenerator<unknown> {
+  async function* watch(path: string, signal: AbortSignal): AsyncGenerator {
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
     let silence = setTimeout(() => over.abort(), WATCH_SILENCE_MS);

@@ -63,14 +63,15 @@ export async function listAll<T>(
   do {
     // resourceVersion=0 takes what the API server has in memory, as it is when etcd cannot be asked.
     const how = serializable ? 'resourceVersion=0' : `limit=${PAGE}${page}`;
-    const read = await client.get<{
+    const read = await client.get(`${path}?${where}${how}`, resource);
+    const json = read.json as {
       metadata: { resourceVersion: string; continue?: string };
       items: T[] | null;
-    }>(`${path}?${where}${how}`, resource);
-    items.push(...(read.json.items ?? []));
-    resourceVersion = read.json.metadata.resourceVersion;
+    };
+    items.push(...(json.items ?? []));
+    resourceVersion = json.metadata.resourceVersion;
     dateMs ??= read.dateMs;
-    const next = read.json.metadata.continue;
+    const next = json.metadata.continue;
     page = next ? `&continue=${encodeURIComponent(next)}` : '';
   } while (page !== '');
   return { resource, items, resourceVersion, dateMs, path, selector };

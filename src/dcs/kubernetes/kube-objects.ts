@@ -102,7 +102,8 @@ export function clusterIn(
   const pods = listed.pods.filter(isOurs);
   const kinds = new Map(listed.kinds.filter(isOurs).map((one) => [one.metadata.name, one]));
   const names = objectNames(name, listed.kind);
-  const own = Object.values(names).flatMap((object) => kinds.get(object) ?? []);
+  const objects = [names.leader, names.config, names.failover, names.sync];
+  const own = objects.flatMap((object) => kinds.get(object) ?? []);
   // Services of an operator have the same labels: without Patroni's own objects they make no cluster.
   if (own.length === 0 && !pods.some(({ metadata }) => metadata.annotations?.['status'])) {
     return null;

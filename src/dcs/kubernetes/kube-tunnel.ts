@@ -32,7 +32,7 @@ export async function connectThrough(
     ...target,
     host,
     port: Number(target.port),
-    socket: raw as net.Socket,
+    socket: raw,
     // An address is no server name.
     ...(net.isIP(servername) === 0 ? { servername } : {}),
   } as tls.ConnectionOptions);

@@ -69,7 +69,7 @@ export async function kubeconfigAccess(wanted: AccessWanted): Promise<KubeAccess
     throw noAccess(`context "${name}": its cluster has no usable server`, filesHint(all));
   const isTls = server.protocol === 'https:';
   const ca = await dataOrFile(cluster, 'certificate-authority');
-  const own = user ? await identity(user, name, server, ca, wanted) : anonymous;
+  const own = user ? identity(user, name, server, ca, wanted) : anonymous;
   return {
     server,
     ca,
@@ -133,7 +133,7 @@ function find<K extends 'context' | 'cluster' | 'user', T>(
 ): { part: T; folder: string } | null {
   const found = list.find(({ entry }) => entry.name === name && name !== undefined);
   const part = found?.entry[kind];
-  return found && part ? { part: part as T, folder: found.folder } : null;
+  return found && part ? { part, folder: found.folder } : null;
 }
 
 const contextsHint = ({ contexts, files }: Merged): string =>
@@ -169,13 +169,13 @@ function urlOf(text: string | undefined): URL | null {
 
 // ---------------------------------------------------------------- who we are
 
-async function identity(
+function identity(
   user: { part: UserPart; folder: string },
   context: string,
   server: URL,
   ca: string | null,
   { env, timeoutMs }: AccessWanted,
-): Promise<KubeAccess['headers']> {
+): KubeAccess['headers'] {
   const { part, folder } = user;
   const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
   if (part.tokenFile) {

@@ -25,9 +25,9 @@ export interface PodAddress {
 
 export interface KubernetesDcs extends Dcs {
   /** The API server, connected when first asked for. */
-  client(): Promise<KubeClient>;
+  client: () => Promise<KubeClient>;
   /** The Pod behind an api_url that has been read; null: of none that is known. */
-  podOf(apiUrl: string): PodAddress | null;
+  podOf: (apiUrl: string) => PodAddress | null;
 }
 
 export interface KubernetesOptions {
@@ -221,11 +221,9 @@ async function namespacesOf(
   own: string,
 ): Promise<{ names: string[]; why: string | null }> {
   try {
-    const { json } = await client.get<{ items: { metadata: { name: string } }[] }>(
-      '/api/v1/namespaces',
-      'namespaces',
-    );
-    return { names: json.items.map(({ metadata }) => metadata.name), why: null };
+    const read = await client.get('/api/v1/namespaces', 'namespaces');
+    const { items } = read.json as { items: { metadata: { name: string } }[] };
+    return { names: items.map(({ metadata }) => metadata.name), why: null };
   } catch (error) {
     if (!(error instanceof ToolError) || !isForbidden(error)) throw error;
     return { names: [own], why: `only namespace ${own} was read: namespaces may not be listed` };

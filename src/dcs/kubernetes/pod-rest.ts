@@ -69,7 +69,7 @@ export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsWorld): 
     const outcome = await through(pod, request).catch(asOutcome);
     const reading = readingOf(target, outcome, performance.now() - startedMs);
     if (reading.ok && first !== null) unroutable.add(target.apiUrl);
-    if (reading.ok || first === null || first.ok) return reading;
+    if (reading.ok || first === null) return reading;
     const reason = `${first.reason}; through the API server: ${reading.reason}`;
     return { ...reading, reason };
   };

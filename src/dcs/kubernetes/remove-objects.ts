@@ -30,7 +30,7 @@ export function removalOf(
     clusters,
     cluster,
     foreign: [...new Set(foreign)],
-    run: async (progress) => {
+    run: (progress) => {
       const pods = cluster.members.length;
       if (pods > 0) progress(`${pods} Pods are left alone, and their status annotations with them`);
       return run(client, cluster, own, timeoutMs);
@@ -87,8 +87,8 @@ async function sameLeader(
   const { leader: name } = objectNames(cluster, kind);
   if (!own.some(({ metadata }) => metadata.name === name)) return;
   const path = pathOf({ namespace, kind, name });
-  const read = await client.get<KubeKind>(path, `${kind} ${name}`);
-  const leads = read.json.metadata.annotations?.['leader'] || null;
+  const read = await client.get(path, `${kind} ${name}`);
+  const leads = (read.json as KubeKind).metadata.annotations?.['leader'] || null;
   if (leads === (cluster.leaderClaim?.name ?? null)) return;
   throw changed(deleted, own.length, 'leader', `is ${leads ?? 'nobody'} now`);
 }

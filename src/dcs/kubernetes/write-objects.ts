@@ -89,14 +89,15 @@ async function create(
   const { namespace, kind, name } = target;
   const config = { ...target, name: objectNames(cluster, kind).config };
   // Patroni finds its objects by their labels: a new one gets those of the others.
-  const read = await client.get<KubeKind>(pathOf(config), `${kind} ${config.name}`);
+  const read = await client.get(pathOf(config), `${kind} ${config.name}`);
+  const like = read.json as KubeKind;
   const body = JSON.stringify({
     apiVersion: 'v1',
     kind: kind === 'endpoints' ? 'Endpoints' : 'ConfigMap',
     metadata: {
       name,
       namespace,
-      labels: read.json.metadata.labels ?? {},
+      labels: like.metadata.labels ?? {},
       annotations: Object.fromEntries(
         Object.entries(annotations).filter(([, value]) => value !== null),
       ),
@@ -175,7 +176,7 @@ async function readBack(
 async function current(client: KubeClient, target: Target): Promise<KubeKind | null> {
   const what = `${target.kind} ${target.name}`;
   try {
-    return (await client.get<KubeKind>(pathOf(target), what)).json;
+    return (await client.get(pathOf(target), what)).json as KubeKind;
   } catch (error) {
     if (error instanceof ToolError && isNotFound(error)) return null;
     throw error;

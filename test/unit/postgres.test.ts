@@ -79,7 +79,7 @@ describe('a PostgreSQL that says nothing useful', () => {
     const reading = await ask(port, 200, [login({ sslmode }), login({ username: 'second' })]);
     const reason = 'no answer within 200 ms';
     expect(reading).toEqual({ ok: false, kind: 'unreachable', reason });
-    expect(performance.now() - startedMs).toBeLessThan(1000);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
   });
 
   test('closes the connection', async () => {

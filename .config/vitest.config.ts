@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two tiers: fast (no network, no programs) and cluster (real etcd, PostgreSQL, Patroni).
+// Three tiers: fast (no network, no programs), judge (Patroni's own code), live (real clusters).
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -17,6 +17,12 @@ export default defineConfig({
           // Nothing here waits for anything: a test that is slow has a busy machine.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'judge',
+          include: ['test/judge/**/*.test.ts'],
         },
       },
       {

@@ -33,11 +33,24 @@ export async function quorumText(document: QuorumDocument): Promise<string> {
   return parts.join('');
 }
 
+function standbyNote({ standbyCluster, members, mode }: QuorumDocument): string {
+  if (!standbyCluster) return '';
+  const needed = members.find((one) => one.needed > 0)?.needed ?? 0;
+  if (mode !== 'quorum' || needed === 0) return 'standby cluster: no votes are counted';
+  return `standby cluster: ${needed} votes are needed by a /sync that nobody updates here`;
+}
+
+function versionsNote({ mixedVersions }: QuorumDocument): string {
+  if (mixedVersions === null) return '';
+  return `${mixedVersions.join(' and ')} count differently: each member is judged by its own version`;
+}
+
 function headLines(document: QuorumDocument): string[] {
   const { cluster, group, leader, leaderState, sync, mode } = document;
   const state = leaderState === 'none' ? '' : `, ${leaderState}`;
   const notes = [
-    document.standbyCluster ? 'standby cluster: no votes are counted' : '',
+    standbyNote(document),
+    versionsNote(document),
     document.paused ? 'paused: nobody races' : '',
   ].filter((note) => note !== '');
   const said =

@@ -17,7 +17,8 @@ export function parseRestStatus(httpStatus: number, json: JsonValue | null): Res
   const patroni = object(raw?.['patroni']);
   const scope = text(patroni?.['scope']);
   if (!raw || !patroni || scope === null) return null;
-  const xlog = object(raw['xlog']) ?? {};
+  // Patroni itself looks for `wal` first [_MemberStatus.from_api_response].
+  const xlog = object(raw['wal']) ?? object(raw['xlog']) ?? {};
   return {
     httpStatus,
     name: text(patroni['name']) ?? '',

@@ -19,7 +19,7 @@ import { ensurePostgres } from './programs/postgres.js';
 export const DEFAULT_PATRONI = '4.1.4';
 
 /** Versions the tests know how to use; `setup.ts all` installs every one. */
-export const KNOWN_PATRONI = ['4.1.5', '4.1.4', '4.0.5', '3.2.2'];
+export const KNOWN_PATRONI = ['4.1.5', '4.1.4', '4.0.11', '4.0.5', '3.3.11', '3.2.2'];
 
 export interface LabPrograms {
   etcd: string;

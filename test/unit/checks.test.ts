@@ -368,6 +368,27 @@ test('quorum_lost names the voters it wants back, and says so when there are non
   expect(next('')).toEqual([expect.stringMatching(/^\/sync lists no voter: bring a replica back/)]);
 });
 
+test('a standby cluster that an old /sync keeps from electing is critical, with the way out', () => {
+  const look = (mode: string, sync_standby: string, quorum: number) => {
+    const sync = { leader: 'pg1', sync_standby, quorum };
+    const config = { synchronous_mode: mode, standby_cluster: { host: '10.0.0.1' } };
+    const pg2 = { role: 'replica', state: 'running', timeline: 3, version: '4.1.4' };
+    const view = viewOf(snapshot({ config, keys: { sync, 'members/pg2': pg2 } }));
+    return CATALOGUE.filter(({ group }) => group === 'Synchronous replication')
+      .flatMap((check) => check.find(view, DEFAULT_LIMITS))
+      .filter(({ severity }) => severity === 'critical');
+  };
+  expect(look('quorum', 'pg2,pg3', 1)).toMatchObject([
+    {
+      code: 'standby_cluster_cannot_elect',
+      message: expect.stringContaining('/sync still asks for 2 votes of pg2, pg3') as string,
+      next: expect.stringContaining('--set synchronous_mode=on') as string,
+    },
+  ]);
+  expect(look('quorum', 'pg2', 0)).toEqual([]);
+  expect(look('on', 'pg2,pg3', 1)).toEqual([]);
+});
+
 describe('timelines', () => {
   const history = [
     [2, Number(500n * MB), 'no recovery target', '2026-11-20T08:00:00+00:00', 'pg1'],

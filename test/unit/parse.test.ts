@@ -238,7 +238,10 @@ describe('parseCluster', () => {
   });
 
   it('reads /failsafe', () => {
-    expect(parse({ failsafe: '{"a":"http://a/","b":1}' }).failsafe).toEqual({ a: 'http://a/' });
+    expect(parse({ failsafe: '{"a":"http://a/","b":1}' }).failsafe).toEqual({
+      a: 'http://a/',
+      b: '',
+    });
     expect(parse({ failsafe: '[]' }).failsafe).toBeNull();
   });
 

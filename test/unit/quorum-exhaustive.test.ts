@@ -20,12 +20,17 @@ function node(model: ModelNode): VoteNode {
   const answers = model.position > 0;
   return {
     name: model.name,
+    version: '4.1.4',
+    hasApiUrl: true,
+    starting: false,
     reachable: answers,
     running: answers ? true : null,
     primary: answers ? false : null,
     walPosition: answers ? BigInt(model.position) : null,
     timeline: answers ? 1 : null,
     nofailover: model.nofailover,
+    keyNofailover: model.nofailover,
+    ownSystem: true,
     watchdogFailed: answers ? false : null,
     failoverPriority: model.priority,
     streamsFromLeader: false,
@@ -54,6 +59,7 @@ function toInput(c: ModelCluster): VoteInput {
     standbyCluster: false,
     paused: false,
     failsafeMembers: null,
+    failsafeNodes: [],
     departedPrimaries: [],
     departedUnread: [],
   };

@@ -5,36 +5,10 @@ import { apiPrecheck, leaderGate } from '../../src/cluster/votes/step-down.js';
 import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
 import { parseSyncNames } from '../../src/cluster/model/sync-standby-names.js';
 import type { VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
-import { node } from './vote-node.js';
+import { cluster, node } from './vote-node.js';
 
 const GONE = { leaderAlive: false };
 const ALIVE = { leaderAlive: true };
-
-/** Three members in quorum mode, synchronous_node_count 1, as in the lab. */
-function cluster(facts: Partial<VoteInput> = {}): VoteInput {
-  return {
-    nodes: [node('pg1', { primary: true, streams: false }), node('pg2'), node('pg3')],
-    leader: 'pg1',
-    formerLeader: null,
-    leaderVersion: '4.1.4',
-    mode: 'quorum',
-    syncLeader: 'pg1',
-    voters: ['pg2', 'pg3'],
-    quorum: 1,
-    syncNames: null,
-    synchronousCommit: null,
-    optime: 100n,
-    maximumLagOnFailoverBytes: 1048576,
-    checkTimeline: false,
-    clusterTimeline: 5,
-    standbyCluster: false,
-    paused: false,
-    failsafeMembers: null,
-    departedPrimaries: [],
-    departedUnread: [],
-    ...facts,
-  };
-}
 
 function with3(facts: Partial<VoteNode>, rest: Partial<VoteInput> = {}): VoteInput {
   const base = cluster();
@@ -235,12 +209,18 @@ describe("the API's own check", () => {
 });
 
 test('a standby leader does nothing while it is paused, whoever is named', () => {
-  const paused = cluster({ mode: 'off', standbyCluster: true, paused: true });
+  const standbys = ['pg1', 'pg2', 'pg3'].map((name) => node(name));
+  const paused = cluster({ mode: 'off', standbyCluster: true, paused: true, nodes: standbys });
   for (const action of ['switchover', 'failover'] as const)
     expect(leaderGate(paused, { candidate: 'pg2', action })).toMatchObject({
       passes: 'no',
-      reasons: ['a standby cluster does nothing while it is paused'],
+      reasons: [
+        'a leader that is not a primary, as in a standby cluster, does nothing while paused',
+      ],
     });
+  // Of an unread leader nobody can tell whether it is one.
+  const unread = { ...paused, nodes: [node('pg1', { primary: null }), ...standbys.slice(1)] };
+  expect(leaderGate(unread, { candidate: 'pg2', action: 'switchover' }).passes).toBe('unknown');
   const resumed = { ...paused, paused: false };
   expect(leaderGate(resumed, { candidate: 'pg2', action: 'switchover' }).passes).toBe('yes');
 });
@@ -254,7 +234,8 @@ describe('can a commit be lost', () => {
     expect(loss(with3({ streamsFromLeader: null }), 'pg3', ALIVE)).toBe('unknown');
     expect(loss(cluster({ mode: 'off' }), 'pg2', ALIVE)).toBe('none');
     expect(loss(cluster(), null, ALIVE)).toBe('none');
-    expect(loss(with3({ reachable: false }), null, ALIVE)).toBe('unknown');
+    // Whoever wins has the votes, whether or not the leader steps down at all.
+    expect(loss(with3({ reachable: false }), null, ALIVE)).toBe('none');
   });
   test('with a live leader a standby that stands still gets nothing more', () => {
     const still = with3({ standsStill: true });
@@ -342,7 +323,44 @@ describe('can a commit be lost', () => {
     expect(loss(syncNames('ANY 1 (pg4)'), 'pg2')).toBe('possible');
   });
   test('a standby cluster acknowledges nothing itself', () => {
-    expect(loss(cluster({ standbyCluster: true, mode: 'off' }), 'pg2')).toBe('none');
+    const nodes = ['pg1', 'pg2', 'pg3'].map((name) => node(name));
+    const standby = cluster({ standbyCluster: true, mode: 'off', nodes });
+    expect(loss(standby, 'pg2')).toBe('none');
+    // Unless one of its members is a primary, its leader included.
+    expect(loss(cluster({ standbyCluster: true, mode: 'off' }), 'pg2')).toBe('possible');
+  });
+  test('a second primary spoils every verdict, also while the leader lives', () => {
+    const second = with3({ primary: true, streamsFromLeader: false });
+    for (const candidate of ['pg2', 'pg3', null])
+      for (const situation of [ALIVE, GONE])
+        expect(loss(second, candidate, situation)).toBe('possible');
+    expect(loss(cluster({ departedPrimaries: ['pg9'] }), 'pg2', ALIVE)).toBe('possible');
+    expect(loss(cluster({ departedUnread: ['pg9'] }), 'pg2', ALIVE)).toBe('unknown');
+    const unread = { reachable: null, running: null, primary: null, streamsFromLeader: false };
+    expect(loss(with3(unread), 'pg2', ALIVE)).toBe('unknown');
+    expect(loss(with3({ ...unread, streamsFromLeader: true }), 'pg2', ALIVE)).toBe('none');
+  });
+  test('votes prove nothing of a member on another timeline, or with a /sync of another leader', () => {
+    const stray = { timeline: 4, streamsFromLeader: false, walPosition: 900n };
+    expect(loss(with3(stray), null, ALIVE)).toBe('possible');
+    expect(loss(with3({ ...stray, walPosition: 50n }), null, ALIVE)).toBe('none');
+    expect(loss(with3({ ...stray, nofailover: true }), null, ALIVE)).toBe('none');
+    expect(loss(with3(stray, { checkTimeline: true }), null, ALIVE)).toBe('none');
+    expect(loss(with3({ ...stray, timeline: null }), null, ALIVE)).toBe('unknown');
+    const stale = { syncLeader: 'pg3', voters: ['pg1', 'pg2'] };
+    expect(loss(with3(stray, stale), null, ALIVE)).not.toBe('none');
+    expect(loss(cluster({ leader: null, formerLeader: 'pg9' }), 'pg2')).toBe('possible');
+  });
+  test('a candidate without which nothing is acknowledged has everything, whether it streams or not', () => {
+    const away = { streamsFromLeader: false };
+    expect(loss(with3(away, { quorum: 0 }), 'pg3', ALIVE)).toBe('none');
+    expect(loss(with3(away, { quorum: 1 }), 'pg3', ALIVE)).toBe('possible');
+  });
+  test('a leader before 4.0 waits for nobody in quorum mode', () => {
+    expect(loss(cluster({ leaderVersion: '3.3.11' }), 'pg2')).toBe('possible');
+    // One that counts no votes may win without them.
+    const old = with3({ version: '3.3.11', timeline: null, streamsFromLeader: null });
+    expect(loss(old, null, ALIVE)).not.toBe('none');
   });
 });
 

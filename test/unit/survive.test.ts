@@ -27,6 +27,7 @@ function cluster(facts: Partial<VoteInput> & Pick<VoteInput, 'nodes'>): VoteInpu
     standbyCluster: false,
     paused: false,
     failsafeMembers: null,
+    failsafeNodes: [],
     departedPrimaries: [],
     departedUnread: [],
     ...facts,
@@ -61,10 +62,16 @@ function without(input: VoteInput, lost: string[]): VoteInput {
   return { ...input, nodes };
 }
 
+/** A primary that is tagged nofailover retakes the lock all the same. */
+function mayMatter(one: VoteNode): boolean {
+  const tagged = one.primary === true ? { nofailover: false, watchdogFailed: false } : {};
+  return limitation({ ...one, ...tagged })?.certain !== true;
+}
+
 function everyLoss(input: VoteInput): Counted {
   const leaderLoss = takeover(input);
   const losable = input.nodes
-    .filter((one) => one.name !== input.leader && limitation(one)?.certain !== true)
+    .filter((one) => one.name !== input.leader && mayMatter(one))
     .map(({ name }) => name);
   let atLeast = 0;
   let atMost = 0;

@@ -4,6 +4,7 @@ import type { Snapshot, SyncMode } from '../model/model.js';
 import { race, type Vote } from '../votes/race.js';
 import { viewOf } from '../roles/view.js';
 import { leaderGate, type GateMember, type GateResult } from '../votes/step-down.js';
+import { rulesOf } from '../votes/patroni-versions.js';
 import { survivable, type Survivable } from '../votes/fault-tolerance.js';
 import { voteInput } from '../votes/vote-facts.js';
 import {
@@ -64,6 +65,8 @@ export interface QuorumDocument {
   standbyCluster: boolean;
   /** null: synchronous mode is off, or /sync is empty. */
   sync: { leader: string; voters: string[]; quorum: number } | null;
+  /** Patroni's versions on the members, where they count votes in different ways; null: in one way. */
+  mixedVersions: string[] | null;
   members: QuorumMember[];
   /** Whether the leader lets itself be demoted in a switchover; null: nobody leads. */
   gate: { unnamed: GateView; named: GateView[] } | null;
@@ -88,6 +91,7 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
     paused: input.paused,
     standbyCluster: input.standbyCluster,
     sync: syncLeader === null ? null : syncPart(input, syncLeader),
+    mixedVersions: mixedVersions(input),
     members: race(input).map((result) => ({
       ...result,
       voter: voterNames(input).some((name) => name.toLowerCase() === result.name.toLowerCase()),
@@ -100,6 +104,14 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
     survives: survivable(input),
     dataLoss: lossIfGone(input, null),
   };
+}
+
+function mixedVersions({ nodes }: VoteInput): string[] | null {
+  const ways = new Set(nodes.map(({ version }) => rulesOf(version)));
+  const versions = new Set(
+    nodes.map(({ version }) => `Patroni ${version ?? 'of an unknown version'}`),
+  );
+  return ways.size > 1 ? [...versions].sort() : null;
 }
 
 function syncPart(input: VoteInput, leader: string): QuorumDocument['sync'] {
@@ -125,7 +137,11 @@ export function survival(snapshot: Snapshot): { survives: Survivable; words: str
 }
 
 function votersInWords(input: VoteInput): string {
-  if (input.standbyCluster) return 'standby cluster, no votes';
+  if (input.standbyCluster) {
+    if (!quorumActive(input)) return 'standby cluster, no votes';
+    const voters = voterNames(input).join(',') || 'nobody';
+    return `standby cluster, quorum ${input.quorum} of voters ${voters} left in /sync`;
+  }
   if (input.mode === 'off') return 'asynchronous, no votes';
   if (!syncActive(input)) return `synchronous mode ${input.mode}, but /sync is empty`;
   const names = voterNames(input).join(',') || 'nobody';

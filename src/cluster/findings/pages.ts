@@ -101,6 +101,12 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Both quorum standbys stopped.',
     'Bring voters back; Patroni lowers the quorum once they are gone for good.',
   ],
+  standby_cluster_cannot_elect: [
+    'A standby cluster with synchronous_mode quorum still has the /sync of its time as a primary cluster, and too few of the voters in it are there. Without that /sync a member could take over.',
+    'Patroni counts the votes that /sync asks for in a standby cluster too, but never updates /sync there: a voter that leaves is never taken out. If the standby leader is lost, no member takes over; a switchover without a candidate is refused with 503.',
+    '`demote-cluster` in quorum mode, then one of the voters stopped.',
+    '`edit-config --set synchronous_mode=on`: a standby cluster then counts no votes, and nothing else changes. Set it back to quorum after promote-cluster. Or bring the missing voters back. A switchover to a named candidate needs no votes.',
+  ],
   quorum_at_risk: [
     'One more voter lost would leave nobody able to win, although /sync allows for more.',
     'A warning before quorum_lost.',
@@ -115,7 +121,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   sync_in_standby_cluster: [
     'synchronous_mode is on in a standby cluster.',
-    'It has no effect there; Patroni before 3.3.1 shows Sync Standby all the same.',
+    'No commit waits for a standby there; Patroni before 3.3.1 shows Sync Standby all the same. In mode quorum a /sync that is left still decides how many votes a new standby leader needs (see standby_cluster_cannot_elect).',
     '`lab up --standby-of` with synchronous_mode.',
     'Nothing, but do not count on it.',
   ],

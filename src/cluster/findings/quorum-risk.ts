@@ -24,7 +24,7 @@ export function quorumLost(view: View): Finding[] {
   const input = inputOf(view);
   if (!quorumActive(input) || input.leader === null) return [];
   const results = race(input);
-  if (results.some(({ mayWin }) => mayWin !== 'no')) return [];
+  if (results.some(({ mayWin }) => mayWin !== 'no') || isBlockedBySync(input)) return [];
   return [
     {
       code: 'quorum_lost',
@@ -36,6 +36,30 @@ export function quorumLost(view: View): Finding[] {
         voterNames(input).length > 0
           ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are gone for good`
           : `/sync lists no voter: bring a replica back that may be synchronous, and see whether ${input.leader} writes /sync`,
+    },
+  ];
+}
+
+/** A standby cluster in which only the votes that its /sync asks for keep every member from taking over. */
+function isBlockedBySync(input: VoteInput): boolean {
+  if (!input.standbyCluster || !quorumActive(input)) return false;
+  const isDead = (facts: VoteInput): boolean => race(facts).every(({ mayWin }) => mayWin === 'no');
+  return isDead(input) && !isDead({ ...input, syncLeader: null, voters: [] });
+}
+
+export function standbyClusterCannotElect(view: View): Finding[] {
+  const input = inputOf(view);
+  if (input.leader === null || !isBlockedBySync(input)) return [];
+  const { scope, group } = view.snapshot.cluster;
+  const cluster = group === null ? scope : `${scope} --group ${group}`;
+  return [
+    {
+      code: 'standby_cluster_cannot_elect',
+      severity: 'critical',
+      members: [],
+      message: `if the standby leader ${input.leader} is lost now, no member takes over: /sync still asks for ${input.quorum + 1} votes of ${list(voterNames(input))}, and a standby cluster does not update it`,
+      evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
+      next: `patctl edit-config ${cluster} --set synchronous_mode=on (a standby cluster then counts no votes; set it back after promote-cluster), or bring the missing voters back`,
     },
   ];
 }

@@ -232,7 +232,7 @@ export function syncInStandbyCluster(view: View): Finding[] {
       severity: 'info',
       members: [],
       message:
-        'synchronous_mode has no effect in a standby cluster' +
+        'no commit waits for synchronous_mode in a standby cluster' +
         (sync && sync.standbys.length > 0 ? `; /sync still lists ${list(sync.standbys)}` : ''),
       evidence: [syncKeySays(cluster)],
       next: 'nothing may be counted on as synchronous here until the cluster is promoted',

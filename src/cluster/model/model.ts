@@ -46,6 +46,8 @@ export interface SyncKey {
   modRevision: string;
   /** The key is there and cannot be read: what it promises is not known, which is not nothing. */
   unreadable?: true;
+  /** Only its quorum cannot be read: the rest, by which Patroni before 4.0 goes. */
+  withoutQuorum?: { leader: string; standbys: string[] };
 }
 
 /** `/failover` when it holds a request; `{}` (finished or cancelled) is parsed as null. */

@@ -293,14 +293,14 @@ function parseSync(node: Node, note: Note): SyncKey {
   const leader = stringIn(data, 'leader', node, noteHere);
   if (leader === null || leader === '') return done(empty);
   const quorum = truthy(data['quorum']) ? pythonInteger(data['quorum']) : 0;
-  if (quorum === null) {
-    noteHere(node, 'quorum is not a number');
-    return done(empty);
-  }
   const standbys = (stringIn(data, 'sync_standby', node, noteHere) ?? '')
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+  if (quorum === null) {
+    noteHere(node, 'quorum is not a number');
+    return done({ ...empty, withoutQuorum: { leader, standbys } });
+  }
   return done({ leader, standbys, quorum, modRevision: node.modRevision });
 }
 
@@ -416,8 +416,10 @@ function parseFailsafe(node: Node, note: Note): Record<string, string> | null {
   if (data === null) return null;
   const entries: [string, string][] = [];
   for (const [name, url] of Object.entries(data)) {
-    if (typeof url === 'string') entries.push([name, url]);
-    else note(node, `the address of ${name} is ${describe(url)}, expected a string`);
+    // Patroni keeps the name, and does not ask a member without an address.
+    entries.push([name, typeof url === 'string' ? url : '']);
+    if (typeof url !== 'string')
+      note(node, `the address of ${name} is ${describe(url)}, expected a string`);
   }
   return Object.fromEntries(entries);
 }

@@ -1,6 +1,6 @@
 /** What may be lost: the arithmetic is in votes/data-loss.ts, the leader's state decides which of it counts. */
 import { syncKeySays } from '../findings/evidence.js';
-import { dataLossVerdict, keptByVotes, type LossVerdict } from '../votes/data-loss.js';
+import { dataLossVerdict, type LossVerdict } from '../votes/data-loss.js';
 import type { Witnessed } from '../model/model.js';
 import type { Plan, PlanCheck } from './plan.js';
 import type { VoteInput } from '../votes/vote-rules.js';
@@ -38,7 +38,7 @@ export interface LossWords {
 export function lossOf(ctx: Context): LossWords {
   const { leaderState, cluster } = ctx;
   const who = cluster.leaderName ?? 'the leader';
-  if (leaderState === 'alive') return unnamedLoss(ctx) ?? wordsOf(verdictFor(ctx, true));
+  if (leaderState === 'alive') return wordsOf(verdictFor(ctx, true));
   if (leaderState === 'silent' && !ctx.input.standbyCluster)
     return wordsOf({
       loss: 'possible',
@@ -56,12 +56,6 @@ export function lossOf(ctx: Context): LossWords {
   const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
   if (both[0].loss === both[1].loss) return wordsOf(both[1]);
   return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
-}
-
-/** With nobody named the race decides, however the leader's gate may be passed. */
-function unnamedLoss({ candidate, input }: Context): LossWords | null {
-  const because = candidate === null ? keptByVotes(input) : null;
-  return because === null ? null : wordsOf({ loss: 'none', because });
 }
 
 function stillStreams({ input, leader }: Context): string | null {

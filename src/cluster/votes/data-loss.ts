@@ -4,13 +4,16 @@ import { race } from './race.js';
 import { leaderGate } from './step-down.js';
 import {
   enough,
+  isVoting,
   limitation,
   listed,
+  possibleRules,
   quorumActive,
   syncActive,
   voterNames,
   votingSet,
 } from './vote-rules.js';
+import { rulesOf } from './patroni-versions.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 export type Loss = 'none' | 'possible' | 'unknown';
@@ -40,10 +43,38 @@ export function dataLossVerdict(
   candidate: string | null,
   situation: LossSituation,
 ): LossVerdict {
+  const second = secondPrimary(input, candidate);
+  if (second !== null) return verdict('possible', second);
+  const found = verdictOnOnePrimary(input, candidate, situation);
+  if (found.loss !== 'none') return found;
+  const unheard = unheardPrimary(input, candidate);
+  return unheard === null ? found : verdict('unknown', unheard, found.held, found.needed);
+}
+
+function verdictOnOnePrimary(
+  input: VoteInput,
+  candidate: string | null,
+  { leaderAlive }: LossSituation,
+): LossVerdict {
   if (input.standbyCluster) return verdict('none', 'a standby cluster acknowledges no commits');
-  if (situation.leaderAlive && input.leader !== null)
+  if (leaderAlive && input.leader !== null)
     return candidate === null ? steppingDown(input) : followedDown(input, candidate);
   return candidate === null ? ofWinners(input) : ofNamed(input, candidate);
+}
+
+/** Another primary than the one that is replaced goes on acknowledging commits, whoever is promoted. */
+function secondPrimary(input: VoteInput, candidate: string | null): string | null {
+  const { leader, nodes, standbyCluster, departedPrimaries } = input;
+  // Without a leader a primary that takes the lock again is no second one.
+  const rightful = standbyCluster ? null : (leader ?? candidate ?? onlyWinner(input));
+  const members = nodes.filter(({ primary }) => primary === true).map(({ name }) => name);
+  const other = [...members, ...departedPrimaries].find((name) => name !== rightful);
+  return other === undefined ? null : `${other} is a primary and goes on acknowledging`;
+}
+
+function onlyWinner(input: VoteInput): string | null {
+  const winners = race(input).filter(({ mayWin }) => mayWin !== 'no');
+  return winners.length === 1 ? (winners[0]?.name ?? null) : null;
 }
 
 function verdict(loss: Loss, because: string, held = 0, needed = 0): LossVerdict {
@@ -60,12 +91,18 @@ function verdict(loss: Loss, because: string, held = 0, needed = 0): LossVerdict
 function followedDown(input: VoteInput, candidate: string): LossVerdict {
   const node = input.nodes.find((n) => n.name === candidate);
   if (!node) return verdict('unknown', `${candidate} is no member`);
+  if (follows(node) && node.reachable !== false && node.running !== false)
+    return verdict('none', `the leader's clean shutdown waits until ${candidate} has everything`);
+  if (hasEveryCommit(input, node))
+    return verdict('none', `every acknowledged commit has waited for ${candidate}`);
   const limit = limitation(node);
   if (limit?.certain && limit.reason !== 'is tagged nofailover')
     return verdict('possible', `${candidate} ${limit.reason}`);
-  if (follows(node))
-    return verdict('none', `the leader's clean shutdown waits until ${candidate} has everything`);
-  if (node.standsStill) return leftBehind(input, node);
+  if (node.standsStill)
+    return verdict(
+      'possible',
+      `${candidate} stands still, and the leader's shutdown gives it up after wal_sender_timeout`,
+    );
   if (node.streamsFromLeader === null)
     return verdict('unknown', `whether ${candidate} streams from the leader is not known`);
   return verdict(
@@ -79,27 +116,32 @@ function follows(node: VoteNode): boolean {
   return node.streamsFromLeader === true && !node.standsStill;
 }
 
-/** The shutdown goes on without it: what it has now is all it will have, while the others go on confirming. */
-function leftBehind(input: VoteInput, me: VoteNode): LossVerdict {
+/**
+ * The shutdown goes on without it: what it has now is all that it will have, while the others go on confirming.
+ * Another voter that does not stream now may do so a moment later, so only its own acknowledgement counts.
+ */
+function hasEveryCommit(input: VoteInput, me: VoteNode): boolean {
   const alone = input.nodes.filter((n) => n === me || n.name === input.leader);
-  if (ofNamed({ ...input, nodes: alone }, me.name).loss === 'none')
-    return verdict('none', `every acknowledged commit has waited for ${me.name}`);
-  return verdict(
-    'possible',
-    `${me.name} stands still, and the leader's shutdown gives it up after wal_sender_timeout`,
-  );
+  return ofNamed({ ...input, nodes: alone }, me.name).loss === 'none';
 }
 
 /** Nobody named: the winner has the votes, is in /sync, or is the furthest of those that follow. */
 function steppingDown(input: VoteInput): LossVerdict {
-  const gate = leaderGate(input, { candidate: null, action: 'switchover' });
-  if (gate.passes !== 'yes') return verdict('unknown', 'whether the leader steps down is not sure');
   const kept = keptByVotes(input);
   if (kept !== null) return verdict('none', kept);
+  const gate = leaderGate(input, { candidate: null, action: 'switchover' });
+  if (gate.passes !== 'yes') return verdict('unknown', 'whether the leader steps down is not sure');
   const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
-  const follower = healthy.find(follows);
-  if (follower)
-    return verdict('none', `${follower.name} will have everything, and nobody behind it wins`);
+  // In synchronous mode nobody gives way to the leader of /sync, whom Patroni takes for the former leader.
+  const isIgnored = ({ name }: VoteNode): boolean =>
+    syncActive(input) && sameName(input.syncLeader, name);
+  const follower = healthy.find((node) => follows(node) && !isIgnored(node));
+  if (follower) return withFollower(input, follower);
+  if (healthy.some(follows))
+    return verdict(
+      'possible',
+      `/sync was written for ${input.syncLeader ?? ''}, not for ${input.leader ?? ''}`,
+    );
   if (healthy.some((n) => n.streamsFromLeader === null))
     return verdict('unknown', 'who streams from the leader is not known');
   const still = healthy.filter((n) => n.standsStill).map((n) => n.name);
@@ -111,10 +153,61 @@ function steppingDown(input: VoteInput): LossVerdict {
   return verdict('possible', 'nobody who may be promoted streams from the leader');
 }
 
+/** Whoever is behind the follower on the leader's timeline gives way to it; on another timeline it may not. */
+function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
+  const leader = input.nodes.find(({ name }) => name === input.leader);
+  const written = leader?.walPosition ?? null;
+  const strays = mayWin(input).filter((node) => isOnTimelineOf(leader, node) !== 'yes');
+  const unclear = strays.find(
+    ({ walPosition }) => walPosition === null || written === null || walPosition >= written,
+  );
+  if (unclear === undefined)
+    return verdict('none', `${follower.name} will have everything, and nobody behind it wins`);
+  if (isOnTimelineOf(leader, unclear) === 'no' && unclear.walPosition !== null && written !== null)
+    return verdict(
+      'possible',
+      `${unclear.name} is on another timeline and further than the leader`,
+    );
+  return verdict('unknown', `the timeline or the WAL position of ${unclear.name} is not known`);
+}
+
 /** Why whoever wins without being named has every acknowledged commit, by /sync alone; null: not for sure. */
-export function keptByVotes(input: VoteInput): string | null {
+function keptByVotes(input: VoteInput): string | null {
   if (!syncActive(input) || early(input) !== null || promisesLess(input)) return null;
+  // Right after a failover /sync is still that of the leader before.
+  if (!sameName(input.syncLeader, input.leader)) return null;
+  const winners = mayWin(input);
+  if (quorumActive(input) && winners.some(countsNoVotes)) return null;
+  // A vote compares positions, which says nothing of another timeline.
+  const leader = input.nodes.find(({ name }) => name === input.leader);
+  if (!winners.every((node) => isOnTimelineOf(leader, node) === 'yes')) return null;
   return quorumActive(input) ? 'whoever wins has a quorum of votes' : 'whoever wins is in /sync';
+}
+
+/** Those that may take the lock when the leader has let it go, and that the check of timelines does not stop. */
+function mayWin(input: VoteInput): VoteNode[] {
+  const { checkTimeline, clusterTimeline, leader } = input;
+  const isOld = ({ timeline }: VoteNode): boolean =>
+    checkTimeline && timeline !== null && timeline < (clusterTimeline ?? 0);
+  return input.nodes.filter(
+    (node) =>
+      node.name !== leader &&
+      node.reachable !== false &&
+      limitation({ ...node, hasApiUrl: true })?.certain !== true &&
+      !isOld(node) &&
+      (input.mode !== 'on' || !syncActive(input) || isVoting(input, node.name)),
+  );
+}
+
+/** A member older than quorum mode, or of an unknown version, may win without a vote. */
+function countsNoVotes({ version }: VoteNode): boolean {
+  return possibleRules(version).some(({ quorumMode }) => !quorumMode);
+}
+
+function isOnTimelineOf(leader: VoteNode | undefined, node: VoteNode): Outcome {
+  if (node.streamsFromLeader === true) return 'yes';
+  if (node.timeline === null || !leader || leader.timeline === null) return 'unknown';
+  return node.timeline === leader.timeline ? 'yes' : 'no';
 }
 
 /** Nobody waits for a standby although synchronous mode is on; null: they do, or it is not known. */
@@ -137,25 +230,25 @@ function ofWinners(input: VoteInput): LossVerdict {
 function ofNamed(input: VoteInput, candidate: string): LossVerdict {
   const me = input.nodes.find((n) => n.name === candidate);
   if (!me) return verdict('unknown', `${candidate} is no member`);
-  const others = input.nodes.filter((n) => n !== me && n.name !== input.leader);
-  const primary = others.find((n) => n.primary === true)?.name ?? input.departedPrimaries[0];
-  if (primary !== undefined)
-    return verdict('possible', `${primary} is a primary and goes on acknowledging`);
   if (!syncActive(input))
     return verdict('possible', 'commits are acknowledged before any standby has them');
-  const unawaited = early(input);
+  const unawaited = early(input) ?? notAsked(input);
   if (unawaited !== null) return verdict('possible', unawaited);
-  if (input.leader !== null && !sameName(input.leader, input.syncLeader))
-    return verdict(
-      'possible',
-      `/sync speaks of the leader ${input.syncLeader ?? ''}, not of ${input.leader}`,
-    );
+  const led = input.leader ?? input.formerLeader;
+  if (led !== null && !sameName(led, input.syncLeader))
+    return verdict('possible', `/sync was written for ${input.syncLeader ?? ''}, not for ${led}`);
   if (me.reachable === false || me.running === false)
     return verdict('possible', `${candidate} does not answer or does not run PostgreSQL`);
-  const counted = count(input, me);
-  if (counted.loss !== 'none') return counted;
-  const unheard = unheardPrimary(input);
-  return unheard === null ? counted : verdict('unknown', unheard, counted.held, counted.needed);
+  return count(input, me);
+}
+
+/** Before 4.0 a leader waits for nobody in quorum mode. */
+function notAsked({ mode, leaderVersion, leader, nodes }: VoteInput): string | null {
+  if (mode !== 'quorum') return null;
+  const led = leader === null ? nodes.map(({ version }) => version) : [leaderVersion];
+  const old = led.find((version) => rulesOf(version)?.quorumMode === false);
+  if (old === undefined || old === null) return null;
+  return `Patroni ${old} knows no quorum mode: commits are acknowledged before any standby has them`;
 }
 
 /**
@@ -219,11 +312,20 @@ function promisesLess(input: VoteInput): boolean {
   return ssn.names.includes('*') || union.length > quorum + num;
 }
 
-/** Without a leader nobody should stream, unless from a primary that nobody lists. */
-function unheardPrimary(input: VoteInput): string | null {
+/** A primary may live that nobody could hear. */
+function unheardPrimary(input: VoteInput, candidate: string | null): string | null {
   const unread = input.departedUnread[0];
   if (unread !== undefined) return `${unread} has no member key, listens, and may be a primary`;
+  const rightful = input.standbyCluster ? null : (input.leader ?? candidate);
+  const dark = input.nodes.find((n) => n.name !== rightful && mayBePrimary(n));
+  if (dark !== undefined) return `${dark.name} could not be read, and may be a primary`;
   if (input.leader !== null) return null;
+  // Without a leader nobody should stream, unless from a primary that nobody lists.
   const streaming = input.nodes.find((n) => n.streams === true && n.primary !== true);
   return streaming ? `${streaming.name} still streams: a primary may be alive unseen` : null;
+}
+
+/** What does not answer at all is taken to be down. */
+function mayBePrimary({ primary, reachable, streamsFromLeader }: VoteNode): boolean {
+  return primary === null && reachable === null && streamsFromLeader !== true;
 }

@@ -1,7 +1,5 @@
 /** How many members a cluster may lose besides its leader, whichever they are, and still have a new one. */
-import { sameName } from '../model/member-names.js';
-import { ownFindings, polled, race, rival, votesFor } from './race.js';
-import { limitation, quorumActive } from './vote-rules.js';
+import { candidacies, needsNone, race, type Candidacy } from './race.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 /** How many members more may be lost at once, whichever they are, after the leader. */
@@ -53,38 +51,40 @@ interface Runner {
 
 /** Those that nothing keeps from leading but others; `passes` says which outcomes count as good. */
 function runnersOf(input: VoteInput, passes: (holds: Outcome) => boolean): Runner[] {
-  const able = input.nodes.filter(
-    (node) =>
-      node.name !== input.leader &&
-      limitation(node)?.certain !== true &&
-      ownFindings(input, node).every(({ holds }) => passes(holds)),
-  );
-  return able.map((me) => ({
-    name: me.name,
-    blockedBy: new Set(
-      polled(input, me)
-        .filter((other) => !passes(rival(input, me, other).holds))
-        .map(({ name }) => name),
-    ),
-    votes: needsVotes(input, me) ? votersFor(input, me, passes) : null,
-    needed: input.quorum + 1,
-  }));
+  return input.nodes
+    .filter((node) => node.name !== input.leader)
+    .flatMap((me) => {
+      const ways = candidacies(input, me).map((one) => runnerOf(input, me, one, passes));
+      const able = ways.filter((way) => way !== null);
+      // What it may be in one way only is not sure; perhaps it leads in any of them.
+      if (ways.length === 1) return able;
+      const isSure = able.length === ways.length && able.every((way) => isSame(way, able[0]));
+      return isSure ? able.slice(0, 1) : passes('unknown') ? able : [];
+    });
 }
 
-function needsVotes(input: VoteInput, me: VoteNode): boolean {
-  return quorumActive(input) && me.primary !== true && input.syncLeader !== me.name;
-}
-
-function votersFor(
+function runnerOf(
   input: VoteInput,
   me: VoteNode,
+  { own, rivals, votes, needed }: Candidacy,
   passes: (holds: Outcome) => boolean,
-): Set<string> {
-  const given = votesFor(input, me).filter(({ voted }) => passes(voted));
-  const names = given.map(
-    (vote) => input.nodes.find(({ name }) => sameName(name, vote.name))?.name,
-  );
-  return new Set(names.filter((name) => name !== undefined));
+): Runner | null {
+  if (!own.every(({ holds }) => passes(holds))) return null;
+  const given = votes?.filter(({ voted }) => passes(voted)).map(({ name }) => name);
+  return {
+    name: me.name,
+    blockedBy: new Set(
+      rivals.filter(({ finding }) => !passes(finding.holds)).map(({ name }) => name),
+    ),
+    votes: given === undefined || needsNone(input, me) ? null : new Set(given),
+    needed,
+  };
+}
+
+function isSame(a: Runner, b: Runner | undefined): boolean {
+  const text = ({ blockedBy, votes, needed }: Runner) =>
+    JSON.stringify([[...blockedBy], votes && [...votes], votes && needed]);
+  return b !== undefined && text(a) === text(b);
 }
 
 type Lost = ReadonlySet<string>;

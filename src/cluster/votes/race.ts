@@ -1,13 +1,19 @@
-/** Who would become leader if the leader vanished now. */
+/** Who would become leader if the leader vanished now. The invariant of the votes stands in vote-rules.ts. */
 import { sameName } from '../model/member-names.js';
 import { formatLsn } from '../model/lsn.js';
+import type { Rules } from './patroni-versions.js';
 import {
+  agreed,
   allOf,
   enough,
+  everybody,
+  isVoting,
   lagging,
   limitation,
-  listed,
+  modeOf,
+  possibleRules,
   quorumActive,
+  seenBy,
   syncActive,
   votingSet,
 } from './vote-rules.js';
@@ -34,9 +40,20 @@ export interface RaceResult {
   reasons: string[];
 }
 
-interface Finding {
+export interface Finding {
   holds: Outcome;
   reason: string;
+}
+
+/** One way in which a member may go into the race: by what it may be, and by how its version decides. */
+export interface Candidacy {
+  /** What it asks of itself. */
+  own: Finding[];
+  /** What it hears from each other node that it asks. */
+  rivals: { name: string; finding: Finding }[];
+  /** null: it needs no votes. */
+  votes: Vote[] | null;
+  needed: number;
 }
 
 /** For every member but the leader: may it win the race if the leader and its node were gone? */
@@ -45,126 +62,201 @@ export function race(input: VoteInput): RaceResult[] {
 }
 
 function raceOf(input: VoteInput, me: VoteNode): RaceResult {
-  const counts = quorumActive(input);
-  const votes = counts ? votesFor(input, me) : [];
-  const counted = votes.filter((v) => v.voted === 'yes').length;
-  const possible = votes.filter((v) => v.voted !== 'no').length;
-  const needed = counts ? input.quorum + 1 : 0;
-  const findings = [
-    ...ownFindings(input, me),
-    ...polled(input, me).map((o) => rival(input, me, o)),
-  ];
-  if (counts) findings.push(votesFinding(input, me, counted, possible, needed));
+  const results = candidacies(input, me).map((one) => resultOf(input, me, one));
+  const [first] = results;
+  if (first !== undefined && results.length === 1) return first;
+  const mayWin = agreed(results.map((one) => one.mayWin));
+  const reasons = [...new Set(results.flatMap((one) => one.reasons))];
+  const known = first ?? { name: me.name, counted: 0, possible: 0, needed: 0, votes: [] };
+  return { ...known, mayWin, reasons: mayWin === 'yes' ? [] : reasons };
+}
+
+/** Every way in which it may decide: an unread member may be a primary, and an unknown version any. */
+export function candidacies(input: VoteInput, me: VoteNode): Candidacy[] {
+  const roles = me.primary === null ? [false, true] : [me.primary];
+  return roles.flatMap((primary) =>
+    possibleRules(me.version).map((rules) =>
+      candidacy(seenBy(input, rules), { ...me, primary }, rules),
+    ),
+  );
+}
+
+function candidacy(input: VoteInput, me: VoteNode, rules: Rules): Candidacy {
+  if (me.primary === true) return { own: ofPrimary(input, me), rivals: [], votes: null, needed: 0 };
+  const counts = quorumActive(input, rules);
+  const asked = polled(input, me, rules);
   return {
-    name: me.name,
-    mayWin: allOf(findings.map((f) => f.holds)),
-    counted,
-    possible,
-    needed,
-    votes,
-    reasons: findings.filter((f) => f.holds !== 'yes').map((f) => f.reason),
+    own: ofStandby(input, me, rules),
+    rivals: asked.map((other) => ({
+      name: other.name,
+      finding: rival(input, me, other, rules),
+    })),
+    votes: counts ? votesFor(input, me, asked) : null,
+    needed: counts ? input.quorum + 1 : 0,
   };
 }
 
-/** What a member asks of itself before it asks anybody [Ha.is_healthiest_node]. */
-export function ownFindings(input: VoteInput, me: VoteNode): Finding[] {
-  const limit = limitation(me);
+function resultOf(input: VoteInput, me: VoteNode, one: Candidacy): RaceResult {
+  const { own, rivals, votes, needed } = one;
+  const counted = votes?.filter(({ voted }) => voted === 'yes').length ?? 0;
+  const possible = votes?.filter(({ voted }) => voted !== 'no').length ?? 0;
+  const findings = [...own, ...rivals.map(({ finding }) => finding)];
+  if (votes !== null && !needsNone(input, me))
+    findings.push({
+      holds: enough(counted, possible, needed),
+      reason: `has ${counted} of ${needed} votes`,
+    });
+  return {
+    name: me.name,
+    mayWin: allOf(findings.map(({ holds }) => holds)),
+    counted,
+    possible,
+    needed,
+    votes: votes ?? [],
+    reasons: findings.filter(({ holds }) => holds !== 'yes').map(({ reason }) => reason),
+  };
+}
+
+/**
+ * The former leader needs no votes when nobody is ahead of it [last line of Ha._is_healthiest_node]; nobody being
+ * ahead is what the rivals' findings say already.
+ */
+export function needsNone(input: VoteInput, me: VoteNode): boolean {
+  return input.syncLeader === me.name;
+}
+
+// ---------------------------------------------------------------- what a member asks of itself
+
+/** It retakes a free key before tags and watchdog are looked at [Ha.is_healthiest_node]. */
+function ofPrimary(input: VoteInput, me: VoteNode): Finding[] {
+  const findings = silence(me);
+  if (me.starting && !input.paused) findings.push({ holds: 'no', reason: 'is still starting' });
+  if (input.paused && me.ownSystem !== true)
+    findings.push({
+      holds: me.ownSystem === false ? 'no' : 'unknown',
+      reason: 'its system identifier is not that in /initialize',
+    });
+  const behind = timelineFinding(input, me);
+  return input.paused || behind === null ? findings : [...findings, behind];
+}
+
+function ofStandby(input: VoteInput, me: VoteNode, rules: Rules): Finding[] {
+  const no = (reason: string): Finding => ({ holds: 'no', reason });
+  const limit = limitation({ ...me, hasApiUrl: true });
   const findings: Finding[] = [];
   if (limit) findings.push({ holds: limit.certain ? 'no' : 'unknown', reason: limit.reason });
-  if (me.primary === true) {
-    if (ownTimeline(input, me) === 'no') findings.push(timelineFinding(input, me));
-    return findings;
-  }
-  if (input.paused) findings.push({ holds: 'no', reason: 'nobody races while paused' });
+  if (me.starting) findings.push(no('is still starting'));
+  if (input.paused) findings.push(no('nobody races while paused'));
   if (input.failsafeMembers && !input.failsafeMembers.includes(me.name))
-    findings.push({ holds: 'no', reason: 'is missing in /failsafe' });
-  if (input.mode === 'on' && syncActive(input) && !listed(votingSet(input), me.name))
-    findings.push({ holds: 'no', reason: 'is not in /sync' });
+    findings.push(no('is missing in /failsafe'));
+  const sync = syncActive(input, rules) && modeOf(input, rules) === 'on';
+  if (sync && !isVoting(input, me.name)) findings.push(no('is not in /sync'));
   const lags = lagging(input, me.walPosition);
-  if (lags === true)
-    findings.push({ holds: 'no', reason: 'lags more than maximum_lag_on_failover' });
+  if (lags === true) findings.push(no('lags more than maximum_lag_on_failover'));
   if (lags === null) findings.push({ holds: 'unknown', reason: 'its WAL position is not known' });
-  if (ownTimeline(input, me) !== 'yes') findings.push(timelineFinding(input, me));
-  return findings;
+  const behind = input.checkTimeline && !input.standbyCluster ? timelineFinding(input, me) : null;
+  return behind === null ? findings : [...findings, behind];
 }
 
-function ownTimeline(input: VoteInput, me: VoteNode): Outcome {
-  if (input.standbyCluster || !(input.checkTimeline || me.primary === true)) return 'yes';
-  if (me.timeline === null) return 'unknown';
-  return me.timeline < (input.clusterTimeline ?? 0) ? 'no' : 'yes';
+/** Whether it is there at all. */
+function silence({ reachable, running }: VoteNode): Finding[] {
+  if (reachable === false) return [{ holds: 'no', reason: 'does not answer' }];
+  if (running === false) return [{ holds: 'no', reason: 'does not run PostgreSQL' }];
+  if (reachable === null) return [{ holds: 'unknown', reason: 'was not asked' }];
+  return running === null ? [{ holds: 'unknown', reason: 'may not run PostgreSQL' }] : [];
 }
 
-function timelineFinding(input: VoteInput, me: VoteNode): Finding {
-  const mine = me.timeline === null ? 'unknown' : String(me.timeline);
-  const reason = `its timeline ${mine} against the cluster's ${input.clusterTimeline ?? 'unknown'}`;
-  return { holds: ownTimeline(input, me), reason };
+/** null: its timeline is none that the history has left behind. */
+function timelineFinding(input: VoteInput, me: VoteNode): Finding | null {
+  const known = input.clusterTimeline;
+  const reason = `its timeline ${me.timeline ?? 'unknown'} against the cluster's ${known ?? 'unknown'}`;
+  if (me.timeline === null) return { holds: 'unknown', reason };
+  return me.timeline < (known ?? 0) ? { holds: 'no', reason } : null;
 }
 
-/** Whom a racing member asks: everybody else, in synchronous modes only V and sync.leader. */
-export function polled(input: VoteInput, me: VoteNode): VoteNode[] {
-  if (me.primary === true) return [];
-  const voting = votingSet(input);
-  const wanted = (o: VoteNode): boolean =>
-    syncActive(input) ? listed(voting, o.name) : !o.nofailover;
-  return input.nodes.filter((o) => o.name !== me.name && o.name !== input.leader && wanted(o));
+// ---------------------------------------------------------------- what it hears from the others
+
+/**
+ * Whom a racing member asks: everybody but the members tagged nofailover, and while synchronous mode is active
+ * only V and sync.leader, these with the tag too when votes are counted.
+ */
+function polled(input: VoteInput, me: VoteNode, rules: Rules): VoteNode[] {
+  const onlyVoting = syncActive(input, rules);
+  const counts = quorumActive(input, rules);
+  return everybody(input).filter(({ name, hasApiUrl, keyNofailover }) => {
+    if (name === me.name || name === input.leader || !hasApiUrl) return false;
+    if (!onlyVoting && !keyNofailover) return true;
+    const votes = isVoting(input, name);
+    return (!onlyVoting || votes) && (!keyNofailover || (counts && votes));
+  });
 }
 
-/** Whether `other` lets `me` go first; members that may not promote are not asked for it. */
-export function rival(input: VoteInput, me: VoteNode, other: VoteNode): Finding {
+/** Whether `other` lets `me` go first; members that may not promote are not listened to. */
+function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): Finding {
   const limit = limitation(other);
   if (limit?.certain) return { holds: 'yes', reason: '' };
-  const given = yields(input, me, other);
+  if (other.primary === true) {
+    const reason = `${other.name} is out of recovery: a primary is still alive`;
+    return { holds: limit ? 'unknown' : 'no', reason };
+  }
+  const given = yields(input, me, other, rules);
+  if (given.holds === 'yes' && other.primary === null)
+    return {
+      holds: 'unknown',
+      reason: `${other.name} may be a primary: ${limit?.reason ?? 'its role is not known'}`,
+    };
   return limit && given.holds === 'no' ? { ...given, holds: 'unknown' } : given;
 }
 
-function yields(input: VoteInput, me: VoteNode, other: VoteNode): Finding {
-  if (other.primary === true)
-    return { holds: 'no', reason: `${other.name} is out of recovery: a primary is still alive` };
-  const isFormer = syncActive(input)
-    ? sameName(input.syncLeader, other.name)
-    : input.formerLeader === other.name;
-  const ignoredAhead = syncActive(input) && isFormer;
-  const prefers = !isFormer && other.failoverPriority > me.failoverPriority;
+function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): Finding {
+  const sync = syncActive(input, rules);
+  const mayBeAhead = sync && sameName(input.syncLeader, other.name);
+  const goesFirst = isPreferred(input, me, other, rules);
   if (me.walPosition === null || other.walPosition === null) {
-    if (ignoredAhead) return { holds: 'yes', reason: '' };
+    if (mayBeAhead && !goesFirst) return { holds: 'yes', reason: '' };
     return { holds: 'unknown', reason: `${other.name} may be ahead: a WAL position is not known` };
   }
-  if (other.walPosition > me.walPosition && !ignoredAhead)
+  if (other.walPosition > me.walPosition && !mayBeAhead)
     return { holds: 'no', reason: `${other.name} is ahead at ${formatLsn(other.walPosition)}` };
-  if (other.walPosition === me.walPosition && other.walPosition > 0n && prefers)
+  const sameWal = other.walPosition === me.walPosition;
+  if (sameWal && goesFirst && (other.walPosition > 0n || rules.priorityWithoutWal))
     return { holds: 'no', reason: `${other.name} is as far and has a higher failover_priority` };
   return { holds: 'yes', reason: '' };
 }
 
-/** The former leader needs no votes when nobody is ahead of it [last line of Ha._is_healthiest_node]. */
-function votesFinding(
-  input: VoteInput,
-  me: VoteNode,
-  counted: number,
-  possible: number,
-  needed: number,
-): Finding {
-  // Nobody being ahead is what the rivals' findings say already.
-  if (me.primary === true || input.syncLeader === me.name) return { holds: 'yes', reason: '' };
-  const reason = `has ${counted} of ${needed} votes`;
-  return { holds: enough(counted, possible, needed), reason };
+/** Whether a standby that is as far goes first for its failover_priority. */
+function isPreferred(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): boolean {
+  if (other.failoverPriority <= me.failoverPriority) return false;
+  const former = syncActive(input, rules) ? input.syncLeader : input.formerLeader;
+  if (rules.sparesFormerLeader && former === other.name) return false;
+  const votes = quorumActive(input, rules);
+  if (votes && isVoting(input, other.name)) return true;
+  return rules.priorityInSyncMode ? !votes : !syncActive(input, rules);
 }
 
 /** What each member of V and sync.leader says to it, its own vote among them if it is one. */
-export function votesFor(input: VoteInput, me: VoteNode): Vote[] {
+function votesFor(input: VoteInput, me: VoteNode, asked: readonly VoteNode[]): Vote[] {
   const voting = votingSet(input);
-  const others = voting.filter((name) => !sameName(name, me.name));
-  const own: Vote = { name: me.name, voted: 'yes', why: 'its own vote' };
-  const votes = others.map((name) => voteOf(input, me, name));
-  return others.length < voting.length ? [own, ...votes] : votes;
+  const own: Vote[] = isVoting(input, me.name)
+    ? [{ name: me.name, voted: 'yes', why: 'its own vote' }]
+    : [];
+  const votes = voting.flatMap((name) => {
+    const others = everybody(input).filter(
+      (node) => sameName(node.name, name) && node.name !== me.name,
+    );
+    if (others.length > 0)
+      return others.map((other) => voteOf(input, me, other, asked.includes(other)));
+    return sameName(name, me.name) ? [] : [{ name, voted: 'no' as const, why: 'is no member' }];
+  });
+  return [...own, ...votes];
 }
 
-function voteOf(input: VoteInput, me: VoteNode, name: string): Vote {
-  const other = input.nodes.find((node) => sameName(node.name, name));
-  if (!other) return { name, voted: 'no', why: 'is no member' };
-  if (other.name === input.leader) return { name, voted: 'no', why: 'is the leader that is gone' };
+function voteOf(input: VoteInput, me: VoteNode, other: VoteNode, isAsked: boolean): Vote {
+  const { name } = other;
+  if (name === input.leader) return { name, voted: 'no', why: 'is the leader that is gone' };
   const limit = limitation(other);
   if (limit?.certain) return { name, voted: 'no', why: limit.reason };
+  if (!isAsked) return { name, voted: 'no', why: 'is not asked' };
   if (other.primary === true) return { name, voted: 'no', why: 'is a primary' };
   if (other.walPosition === 0n) return { name, voted: 'no', why: 'has no WAL position' };
   if (me.walPosition === null || other.walPosition === null)
@@ -172,5 +264,6 @@ function voteOf(input: VoteInput, me: VoteNode, name: string): Vote {
   if (other.walPosition > me.walPosition)
     return { name, voted: 'no', why: `is ahead at ${formatLsn(other.walPosition)}` };
   if (limit) return { name, voted: 'unknown', why: limit.reason };
+  if (other.primary === null) return { name, voted: 'unknown', why: 'may be a primary' };
   return { name, voted: 'yes', why: `is not ahead, at ${formatLsn(other.walPosition)}` };
 }

@@ -1,10 +1,15 @@
-/** Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. */
+/** Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. See vote-rules.ts. */
+import type { Rules } from './patroni-versions.js';
 import {
+  agreed,
   enough,
   lagging,
   limitation,
   listed,
+  modeOf,
+  possibleRules,
   quorumActive,
+  seenBy,
   syncActive,
   voterNames,
 } from './vote-rules.js';
@@ -15,6 +20,8 @@ export type Action = 'switchover' | 'failover';
 export interface GateRequest {
   candidate: string | null;
   action: Action;
+  /** As if patroni#3307 were mended: it is told apart, so that each can be skipped by name. */
+  withoutBug405?: boolean;
 }
 
 export interface GateMember {
@@ -38,28 +45,42 @@ export interface GateResult {
 
 /** Will the leader let itself be demoted for this request [Ha.is_failover_possible before the shutdown]? */
 export function leaderGate(input: VoteInput, request: GateRequest): GateResult {
-  const asked = input.nodes.filter((node) => isAsked(input, request, node));
+  const ways = possibleRules(input.leaderVersion).map((rules) => gateBy(input, request, rules));
+  const passes = agreed(ways.map((way) => way.passes));
+  // Of several versions the strictest is shown.
+  const shown = ways.reduce((worst, way) => (way.needed > worst.needed ? way : worst));
+  if (passes !== 'unknown' || ways.length === 1) return { ...shown, passes };
+  return { ...shown, passes, reasons: [...shown.reasons, "it depends on the leader's version"] };
+}
+
+function gateBy(all: VoteInput, request: GateRequest, rules: Rules): GateResult {
+  const input = seenBy(all, rules);
+  const asked = input.nodes.filter((node) => isAsked(input, request, node, rules));
   const members = asked.map((node) => health(input, node));
   const healthy = members.filter((m) => m.healthy === 'yes').map((m) => m.name);
   const possible = members.filter((m) => m.healthy !== 'no').length;
-  const bug = input.leaderVersion === '4.0.5' && request.candidate !== null;
-  const byQuorum = quorumActive(input) && (request.candidate === null || bug);
-  const needed = byQuorum ? input.quorum + 1 : 1;
-  const passes = enough(healthy.length, possible, needed);
+  const bug = rules.gateVotes === 'always' && request.candidate !== null && !request.withoutBug405;
+  const byVotes = rules.gateVotes !== 'none' && (request.candidate === null || bug);
+  const needed = byVotes && quorumActive(input, rules) ? input.quorum + 1 : 1;
+  const anyway = refusedAnyway(input, request);
+  const passes = anyway?.passes ?? enough(healthy.length, possible, needed);
   return {
-    passes: refusedAnyway(input, request) === null ? passes : 'no',
+    passes,
     members,
     healthy,
     needed,
-    refusedByBug405: bug && byQuorum && needed > 1,
-    reasons: reasons(input, request, members, needed, passes),
+    refusedByBug405: bug && needed > 1,
+    reasons: anyway ? [anyway.reason] : reasons(request, members, needed, passes),
   };
 }
 
-function isAsked(input: VoteInput, request: GateRequest, node: VoteNode): boolean {
-  if (node.name === input.leader || node.nofailover) return false;
+function isAsked(input: VoteInput, request: GateRequest, node: VoteNode, rules: Rules): boolean {
+  if (node.name === input.leader || node.keyNofailover || !node.hasApiUrl) return false;
   if (request.candidate !== null && node.name !== request.candidate) return false;
-  const anyMember = request.action === 'failover' || !syncActive(input);
+  const anyMember =
+    request.action === 'failover' ||
+    !syncActive(input, rules) ||
+    (rules.gateVotes === 'none' && modeOf(input, rules) === 'quorum');
   return anyMember || listed(voterNames(input), node.name);
 }
 
@@ -80,24 +101,30 @@ function health(input: VoteInput, node: VoteNode): GateMember {
   return { name, healthy: 'yes', why: 'answers, may be promoted and keeps up' };
 }
 
-function refusedAnyway(input: VoteInput, request: GateRequest): string | null {
-  if (input.leader === null) return 'nobody holds the leader lock';
-  if (input.paused && request.candidate === null) return 'a paused cluster wants a named candidate';
-  if (input.paused && input.standbyCluster)
-    return 'a standby cluster does nothing while it is paused';
-  if (request.candidate === input.leader) return `${input.leader} is the leader already`;
-  return null;
+/** What decides before anybody is asked. */
+function refusedAnyway(
+  input: VoteInput,
+  { candidate }: GateRequest,
+): { passes: Outcome; reason: string } | null {
+  const no = (reason: string) => ({ passes: 'no' as const, reason });
+  if (input.leader === null) return no('nobody holds the leader lock');
+  if (candidate === input.leader) return no(`${input.leader} is the leader already`);
+  if (!input.paused) return null;
+  if (candidate === null) return no('a paused cluster wants a named candidate');
+  const isPrimary = input.nodes.find(({ name }) => name === input.leader)?.primary ?? null;
+  if (isPrimary === false)
+    return no('a leader that is not a primary, as in a standby cluster, does nothing while paused');
+  return isPrimary
+    ? null
+    : { passes: 'unknown', reason: `whether ${input.leader} is a primary is not known` };
 }
 
 function reasons(
-  input: VoteInput,
   request: GateRequest,
   members: GateMember[],
   needed: number,
   passes: Outcome,
 ): string[] {
-  const anyway = refusedAnyway(input, request);
-  if (anyway !== null) return [anyway];
   if (passes === 'yes') return [];
   const bad = members.filter((m) => m.healthy !== 'yes').map((m) => `${m.name} ${m.why}`);
   const whom = request.candidate === null ? 'no member' : request.candidate;
@@ -121,14 +148,35 @@ export interface PrecheckResult {
   message: string;
 }
 
-/** What Patroni's API answers before it writes /failover [do_POST_failover, RestApiServer.is_failover_possible]. */
+/**
+ * What Patroni's API answers before it writes /failover [do_POST_failover, RestApiServer.is_failover_possible].
+ * Any member may take the request: where their versions would answer differently it is unknown.
+ */
 export function apiPrecheck(input: VoteInput, request: PrecheckRequest): PrecheckResult {
+  const rules = new Set(input.nodes.flatMap(({ version }) => possibleRules(version)));
+  const ways = [...(rules.size > 0 ? rules : possibleRules(null))].map((one) =>
+    precheckBy(input, request, one),
+  );
+  const [first] = ways;
+  const isSame = ways.every(
+    ({ outcome, message }) => outcome === first?.outcome && message === first.message,
+  );
+  if (first !== undefined && isSame) return first;
+  return {
+    outcome: 'unknown',
+    status: null,
+    message: 'it depends on the version of the member that is asked',
+  };
+}
+
+function precheckBy(all: VoteInput, request: PrecheckRequest, rules: Rules): PrecheckResult {
+  const input = seenBy(all, rules);
   const bad = badRequest(input, request);
   if (bad !== null) return { outcome: 'no', status: 400, message: bad };
   if (request.scheduled) return { outcome: 'yes', status: null, message: '' };
   // A failover request that names a leader is carried out as a switchover.
   const action = request.leader === null ? request.action : 'switchover';
-  const members = precheckMembers(input, request, action);
+  const members = precheckMembers(input, request, action, rules);
   if (typeof members === 'string') return { outcome: 'no', status: 412, message: members };
   const limits = members.map(limitation);
   if (limits.includes(null)) return { outcome: 'yes', status: null, message: '' };
@@ -155,9 +203,10 @@ function precheckMembers(
   input: VoteInput,
   request: PrecheckRequest,
   action: Action,
+  rules: Rules,
 ): VoteNode[] | string {
   const { leader, candidate } = request;
-  const plainSync = input.mode === 'on' && !input.standbyCluster;
+  const plainSync = modeOf(input, rules) === 'on' && !input.standbyCluster;
   const voters = voterNames(input);
   if (leader !== null && leader !== input.leader) return 'leader name does not match';
   if (candidate !== null) {
@@ -170,7 +219,10 @@ function precheckMembers(
     const sync = input.nodes.filter((n) => listed(voters, n.name));
     return sync.length > 0 ? sync : `${action} is not possible: can not find sync_standby`;
   }
-  const others = input.nodes.filter((n) => n.name !== input.leader);
+  const others =
+    input.leader === null
+      ? input.nodes
+      : input.nodes.filter((n) => n.name !== input.leader && n.hasApiUrl);
   return others.length > 0
     ? others
     : `${action} is not possible: cluster does not have members except leader`;

@@ -2,6 +2,7 @@
 import { isSenderOf } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type {
+  JsonObject,
   JsonValue,
   Member,
   MemberReadings,
@@ -9,10 +10,11 @@ import type {
   RestStatus,
   Setting,
   Snapshot,
+  SyncKey,
 } from '../model/model.js';
 import { parseSyncNames } from '../model/sync-standby-names.js';
 import { readTags } from '../model/tags.js';
-import { isObject, parseBool } from '../model/patroni-values.js';
+import { isObject, parseBool, truthy } from '../model/patroni-values.js';
 import type { SynchronousCommit, SyncNames, VoteInput, VoteNode } from './vote-rules.js';
 
 /** What the witnesses said, REST before SQL; heartbeats in the DCS are claims and count as not known. */
@@ -31,6 +33,7 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     syncLeader: cluster.sync?.leader ?? null,
     voters: cluster.sync?.standbys ?? [],
     quorum: cluster.sync?.quorum ?? 0,
+    ...syncBefore4(cluster.sync),
     syncNames: leaderSyncNames(leaderReadings),
     synchronousCommit: synchronousCommit(snapshot, leaderReadings),
     optime: cluster.status?.optime ?? null,
@@ -40,6 +43,7 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     standbyCluster: (config?.standbyCluster ?? null) !== null,
     paused: config?.pause ?? false,
     failsafeMembers: failsafeMembers(snapshot),
+    failsafeNodes: failsafeNodes(snapshot),
     departedPrimaries: snapshot.departed.filter(outOfRecovery).map((d) => d.name),
     departedUnread: snapshot.departed
       .filter((d) => d.listening === true && !d.rest.ok && !d.sql.ok)
@@ -54,6 +58,23 @@ function readingsOf(snapshot: Snapshot, name: string | null): MemberReadings | n
 function failsafeMembers(snapshot: Snapshot): string[] | null {
   const names = Object.keys(snapshot.cluster.failsafe ?? {});
   return snapshot.cluster.config?.failsafeMode && names.length > 0 ? names : null;
+}
+
+function syncBefore4(sync: SyncKey | null): Pick<VoteInput, 'syncBefore4'> {
+  const plain = sync?.withoutQuorum;
+  return plain ? { syncBefore4: { leader: plain.leader, voters: plain.standbys } } : {};
+}
+
+/** Those whom only /failsafe names, with what was heard of them as departed members. */
+function failsafeNodes(snapshot: Snapshot): VoteNode[] {
+  const { cluster, departed } = snapshot;
+  return (failsafeMembers(snapshot) ?? [])
+    .filter((name) => !cluster.members.some((member) => member.name === name))
+    .map((name) => {
+      const readings = departed.find((one) => one.name === name) ?? null;
+      const hasApiUrl = cluster.failsafe?.[name] !== '';
+      return { ...nodeOf(snapshot, name, {}, readings), hasApiUrl, keyNofailover: false };
+    });
 }
 
 function leaderSyncNames(leader: MemberReadings | null): SyncNames | null {
@@ -94,13 +115,33 @@ function commitLevel(value: JsonValue | undefined): SynchronousCommit | null {
 
 function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | null): VoteNode {
   const readings = readingsOf(snapshot, member.name);
+  const node = nodeOf(snapshot, member.name, member.tags, readings);
+  return {
+    ...node,
+    version: node.version ?? member.version,
+    hasApiUrl: truthy(member.apiUrl),
+    streamsFromLeader: streamsFrom(leader, member.name),
+  };
+}
+
+/** What was heard of a node, and where nothing was, what its key says of its tags. */
+function nodeOf(
+  { cluster }: Snapshot,
+  name: string,
+  keyTags: JsonObject,
+  readings: MemberReadings | null,
+): VoteNode {
   const rest = readings?.rest.ok ? readings.rest.value : null;
   const sql = readings?.sql.ok ? readings.sql.value : null;
-  const tags = rest?.tags ?? member.tags;
+  const tags = rest?.tags ?? keyTags;
+  const system = rest?.systemId ?? sql?.systemId ?? null;
   return {
-    name: member.name,
+    name,
+    version: rest?.patroniVersion ?? null,
+    hasApiUrl: true,
     reachable: readings ? reachable(readings.rest) : null,
     running: rest ? restPosition(rest) !== null : sql ? true : null,
+    starting: rest?.state === 'starting',
     primary: rest ? isPrimary(rest) : sql ? !sql.inRecovery : null,
     walPosition: rest
       ? restPosition(rest)
@@ -108,20 +149,27 @@ function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | n
         ? (sql.currentLsn ?? greater(sql.receiveLsn, sql.replayLsn))
         : null,
     timeline: rest?.timeline ?? sql?.timeline ?? null,
-    nofailover: readTags(member.tags).nofailover || readTags(tags).nofailover,
+    nofailover: readTags(tags).nofailover,
+    keyNofailover: readTags(keyTags).nofailover,
+    ownSystem: !truthy(cluster.systemId) || isSame(rest !== null, system, cluster.systemId),
     watchdogFailed: rest?.watchdogFailed ?? null,
     failoverPriority: readTags(tags).failoverPriority,
-    streamsFromLeader: streamsFrom(leader, member.name),
+    streamsFromLeader: null,
     // Told by two readings only: see preflight/standstill.ts.
     standsStill: false,
     streams: sql ? sql.walReceiver?.status === 'streaming' : restStreams(rest),
   };
 }
 
+/** Patroni tells no system identifier before it knows one: then it is another. */
+function isSame(isHeard: boolean, mine: string | null, wanted: string | null): boolean | null {
+  return mine === null && !isHeard ? null : mine === wanted;
+}
+
 /** Refused by its allowlist or unreadable to us, it may still answer its peers. */
 function reachable(rest: Reading<RestStatus>): boolean | null {
   if (rest.ok) return true;
-  return rest.kind === 'off' || rest.kind === 'denied' || rest.kind === 'invalid' ? null : false;
+  return rest.kind === 'unreachable' ? false : null;
 }
 
 /** As Patroni's own race reads an answer, but with a primary's position. */

@@ -1,15 +1,42 @@
-/** The facts the vote arithmetic works on, and Patroni's small predicates over them. */
+/**
+ * The facts that the vote arithmetic works on, and Patroni's small predicates over them.
+ *
+ * The invariant, in the names of patroni/quorum.py (QuorumStateResolver). It is kept in two places:
+ * - `synchronous_standby_names` on the leader, ANY `numsync` (`sync`): a commit is acknowledged when the leader
+ *   and `numsync` members of `sync` have it. These are an acknowledging set.
+ * - `/sync` in the DCS, {`leader`, `voters` (the field sync_standby), `quorum`}: a member may be elected when it
+ *   and `quorum` others of `voters` and `leader` answer, and none of these others is ahead of it. These
+ *   `quorum` + 1 members are an electing set.
+ *
+ * Patroni keeps |voters ∪ sync| <= numsync + quorum at all times: what raises the right side is written first,
+ * what lowers it last. In the steady state sync = voters, N of them, and quorum = N - numsync.
+ *
+ * So every acknowledging set meets every electing set. If the leader of /sync is in the electing set, they meet
+ * there. Otherwise the electing set is quorum + 1 voters, and the acknowledging set has numsync of sync: these are
+ * numsync + quorum + 1 > |voters ∪ sync| members out of voters ∪ sync, so one member is in both. It has the
+ * commit, and the elected member is not behind it. The elected member then has the commit too, provided that both
+ * are on the same timeline: positions on different timelines do not compare.
+ *
+ * Plain synchronous mode is the case numsync = N, quorum = 0: every voter has every acknowledged commit.
+ */
 import { sameName } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type { SyncMode } from '../model/model.js';
+import { everyRules, rulesOf, type Rules } from './patroni-versions.js';
 
 export type Outcome = 'yes' | 'no' | 'unknown';
 
 /** One member, as far as it is known. null is always: not known. */
 export interface VoteNode {
   name: string;
+  /** Of its Patroni; null: not known. */
+  version: string | null;
+  /** Its member key (or /failsafe) has an address of its REST API: nobody asks a member without one. */
+  hasApiUrl: boolean;
   /** Its Patroni answers under its own name; null: it was not asked. What does not answer us is taken to answer nobody. */
   reachable: boolean | null;
+  /** PostgreSQL is still starting: others count its position, and it takes part in no race. */
+  starting: boolean;
   /** PostgreSQL runs and told Patroni its WAL position. */
   running: boolean | null;
   /** Out of recovery: it is a primary. */
@@ -17,8 +44,12 @@ export interface VoteNode {
   /** The greater of received and replayed; on a primary its current position. */
   walPosition: Lsn | null;
   timeline: number | null;
-  /** The tag, with failover_priority 0 counted in. */
+  /** The tag, with failover_priority 0 counted in, as the member itself says it. */
   nofailover: boolean;
+  /** The same by its member key, which its peers look at before they ask it. */
+  keyNofailover: boolean;
+  /** Its system identifier is that in /initialize (or there is none there); null: not known. */
+  ownSystem: boolean | null;
   watchdogFailed: boolean | null;
   failoverPriority: number;
   /** Has a walsender on the leader itself, in state streaming. */
@@ -42,6 +73,8 @@ export interface VoteInput {
   syncLeader: string | null;
   voters: string[];
   quorum: number;
+  /** /sync as Patroni before 4.0 reads it, where only its quorum is no number: later versions take it for empty. */
+  syncBefore4?: { leader: string; voters: string[] };
   /** synchronous_standby_names in force on the leader; null when nobody could read it. */
   syncNames: SyncNames | null;
   /** synchronous_commit in force on the leader; null when nobody could read it: PostgreSQL's default is on. */
@@ -55,6 +88,8 @@ export interface VoteInput {
   paused: boolean;
   /** Names in /failsafe when failsafe_mode is on and the key holds any. */
   failsafeMembers: string[] | null;
+  /** Those of them that have no member key: with failsafe_mode on they are asked in a race all the same. */
+  failsafeNodes: VoteNode[];
   /** Nodes without a member key that were found out of recovery. */
   departedPrimaries: string[];
   /** Nodes without a member key whose PostgreSQL listens, and of which nobody could learn what it is. */
@@ -69,13 +104,44 @@ export interface SyncNames {
   names: string[];
 }
 
-/** Whether synchronous replication is wanted and somebody took it up. */
-export function syncActive(input: VoteInput): boolean {
-  return input.mode !== 'off' && !input.standbyCluster && input.syncLeader !== null;
+/** How the cluster as a whole counts: as the leader does, or else the newest of its members. */
+export function clusterRules({ leaderVersion, nodes }: VoteInput): Rules {
+  const known = [leaderVersion, ...nodes.map(({ version }) => version)].map(rulesOf);
+  const [leader, ...members] = known;
+  return leader ?? members.find((rules) => rules?.quorumMode) ?? members.find(Boolean) ?? NEWEST;
 }
 
-export function quorumActive(input: VoteInput): boolean {
-  return input.mode === 'quorum' && syncActive(input);
+const NEWEST = rulesOf('9999.0.0') as Rules;
+
+/** How a member may decide: one way for each version that it may be. */
+export function possibleRules(version: string | null): Rules[] {
+  const known = rulesOf(version);
+  return known === null ? everyRules() : [known];
+}
+
+/** The facts as a member that decides by these rules reads them. */
+export function seenBy(input: VoteInput, rules: Rules): VoteInput {
+  const { syncBefore4: sync } = input;
+  if (sync === undefined || rules.quorumMode) return input;
+  return { ...input, syncLeader: sync.leader, voters: sync.voters };
+}
+
+/** synchronous_mode as these versions understand it: before 4.0 the word quorum means off. */
+export function modeOf({ mode }: Pick<VoteInput, 'mode'>, rules: Rules): SyncMode {
+  return mode === 'quorum' && !rules.quorumMode ? 'off' : mode;
+}
+
+/** Whether synchronous replication is wanted and active [Ha.sync_mode_is_active]: never in a standby cluster. */
+export function syncActive(input: VoteInput, rules = clusterRules(input)): boolean {
+  return modeOf(input, rules) !== 'off' && !input.standbyCluster && input.syncLeader !== null;
+}
+
+/**
+ * Whether votes are counted [Ha.quorum_commit_mode_is_active]. In a standby cluster too: Patroni looks at the mode
+ * and at /sync only, so a /sync that demote-cluster leaves behind counts on.
+ */
+export function quorumActive(input: VoteInput, rules = clusterRules(input)): boolean {
+  return modeOf(input, rules) === 'quorum' && input.syncLeader !== null;
 }
 
 /** V without doubles; empty when /sync is. */
@@ -86,17 +152,41 @@ export function voterNames(input: VoteInput): string[] {
 
 /** V and sync.leader, without doubles. */
 export function votingSet(input: VoteInput): string[] {
+  return votingOf(input).names;
+}
+
+/** Whether a name is in V or that of sync.leader. */
+export function isVoting(input: VoteInput, name: string): boolean {
+  return votingOf(input).lower.has(name.toLowerCase());
+}
+
+interface Voting {
+  names: string[];
+  lower: ReadonlySet<string>;
+}
+
+/** Every member asks of every other whether it votes: worked out once for the same facts. */
+const votingSets = new WeakMap<VoteInput, Voting>();
+
+function votingOf(input: VoteInput): Voting {
+  const known = votingSets.get(input);
+  if (known !== undefined) return known;
   const voters = voterNames(input);
-  if (input.syncLeader === null || listed(voters, input.syncLeader)) return voters;
-  return [input.syncLeader, ...voters];
+  const { syncLeader } = input;
+  const names =
+    syncLeader === null || listed(voters, syncLeader) ? voters : [syncLeader, ...voters];
+  const voting = { names, lower: new Set(names.map((name) => name.toLowerCase())) };
+  votingSets.set(input, voting);
+  return voting;
 }
 
 export function listed(names: string[], name: string): boolean {
   return names.some((n) => sameName(n, name));
 }
 
-/** Why Patroni would not let this node promote or vote; null when nothing known forbids it. */
+/** Why Patroni would not let this node promote or vote [_MemberStatus.failover_limitation]; null: nothing known forbids it. */
 export function limitation(node: VoteNode): { certain: boolean; reason: string } | null {
+  if (!node.hasApiUrl) return { certain: true, reason: 'has no api_url in its member key' };
   if (node.reachable === false) return { certain: true, reason: 'does not answer' };
   if (node.nofailover) return { certain: true, reason: 'is tagged nofailover' };
   if (node.watchdogFailed === true) return { certain: true, reason: 'has no working watchdog' };
@@ -107,17 +197,28 @@ export function limitation(node: VoteNode): { certain: boolean; reason: string }
   return null;
 }
 
-/** Whether the position is too far below the DCS optime for an automatic failover; no optime, no check. */
+/** Whether the position is too far below the DCS optime for an automatic failover; without an optime it counts as 0. */
 export function lagging(input: VoteInput, walPosition: Lsn | null): boolean | null {
-  if (input.optime === null) return false;
-  if (walPosition === null) return null;
-  return input.optime - walPosition > BigInt(Math.trunc(input.maximumLagOnFailoverBytes));
+  const most = BigInt(Math.trunc(input.maximumLagOnFailoverBytes));
+  if (input.optime === null && most >= 0n) return false;
+  return walPosition === null ? null : (input.optime ?? 0n) - walPosition > most;
+}
+
+/** Everybody whom Patroni may ask: the members, and with failsafe_mode on those that only /failsafe names. */
+export function everybody(input: VoteInput): VoteNode[] {
+  return input.failsafeNodes.length === 0 ? input.nodes : [...input.nodes, ...input.failsafeNodes];
 }
 
 /** yes when all are, no when one is not, else unknown. */
 export function allOf(outcomes: Outcome[]): Outcome {
   if (outcomes.includes('no')) return 'no';
   return outcomes.includes('unknown') ? 'unknown' : 'yes';
+}
+
+/** The same in every case: that; else unknown. */
+export function agreed(outcomes: Outcome[]): Outcome {
+  const [first = 'unknown'] = outcomes;
+  return outcomes.every((one) => one === first) ? first : 'unknown';
 }
 
 /** `counted` are sure, `possible` also has those nothing is known of. */

@@ -1,0 +1,103 @@
+/** The verdicts on lost commits beside a model that tries every hidden world. */
+import { describe, expect, test } from 'vitest';
+import { planOf, type ChangeRequest } from '../../src/cluster/preflight/plan.js';
+import { dataLossVerdict, type Loss } from '../../src/cluster/votes/data-loss.js';
+import { voteInput } from '../../src/cluster/votes/vote-facts.js';
+import { snapshotOf } from './decisions.js';
+import { bytesOf, LEADER, losesACommit, someLossCluster, type LossCluster } from './loss-model.js';
+
+const CLUSTERS = Number(process.env['PATCTL_JUDGE_CLUSTERS'] ?? 20_000) / 2;
+const FIRST_SEED = Number(process.env['PATCTL_JUDGE_SEED'] ?? 0);
+
+interface Verdict {
+  candidate: string | null;
+  loss: Loss;
+  because: string;
+  loses: boolean;
+}
+
+function verdictsOf(cluster: LossCluster): Verdict[] {
+  const input = voteInput(snapshotOf(bytesOf(cluster)));
+  const leaderAlive = cluster.leader === 'alive';
+  return [null, ...cluster.others.map(({ name }) => name)].map((candidate) => ({
+    candidate,
+    ...dataLossVerdict(input, candidate, { leaderAlive }),
+    loses: losesACommit(cluster, candidate),
+  }));
+}
+
+/** Everything that bears on the verdict was shown. */
+function isKnown({ others }: LossCluster): boolean {
+  return others.every(({ state }) => state !== 'hidden');
+}
+
+/** A dead member is not promoted, and where none is alive nobody takes over. */
+function isNobody({ others }: LossCluster, candidate: string | null): boolean {
+  const alive = others.filter(({ state }) => state !== 'dead');
+  return !alive.some(({ name }) => candidate === null || name === candidate);
+}
+
+function percent(part: number, of: number): number {
+  return of === 0 ? 0 : Math.round((part * 1000) / of) / 10;
+}
+
+describe.each([
+  ['plain clusters', true],
+  ['odd clusters', false],
+])('%s', (title, plain) => {
+  test(
+    'nothing lost is said only where no hidden world loses a commit',
+    { timeout: 3_600_000 },
+    () => {
+      const counts = { verdicts: 0, none: 0, safe: 0, cautious: 0 };
+      const causes = new Map<string, number>();
+      for (let seed = FIRST_SEED; seed < FIRST_SEED + CLUSTERS; seed++) {
+        const cluster = someLossCluster(seed, plain);
+        for (const { candidate, loss, because, loses } of verdictsOf(cluster)) {
+          counts.verdicts++;
+          if (loss === 'none') counts.none++;
+          if (loss === 'none' && loses)
+            expect.fail(
+              `${candidate ?? 'whoever wins'}: none, because ${because}\n${JSON.stringify(cluster, null, 1)}`,
+            );
+          if (loses || !isKnown(cluster) || isNobody(cluster, candidate)) continue;
+          counts.safe++;
+          if (loss === 'none') continue;
+          counts.cautious++;
+          const kind = `${cluster.leader} ${candidate === null ? 'unnamed' : 'named'}: ${because}`;
+          const cause = kind.replaceAll(/\b(lead|a|b|c|d)\b/gi, 'X').replaceAll(/\d+/g, 'n');
+          causes.set(cause, (causes.get(cause) ?? 0) + 1);
+        }
+      }
+      console.log(
+        `${title}: ${counts.verdicts} verdicts, ${counts.none} none; ` +
+          `${counts.cautious} of ${counts.safe} safe ones (${percent(counts.cautious, counts.safe)} %) not called so`,
+      );
+      const sorted = [...causes].sort(([, a], [, b]) => b - a);
+      for (const [cause, times] of sorted) console.log(`  ${times} × ${cause}`);
+      expect(counts.none).toBeGreaterThan(counts.verdicts / 20);
+    },
+  );
+});
+
+test('the plan of a switchover or failover says the same as the verdict behind it', () => {
+  let compared = 0;
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + CLUSTERS / 40; seed++) {
+    const cluster = someLossCluster(seed, seed % 2 === 0);
+    const snapshot = snapshotOf(bytesOf(cluster));
+    for (const { candidate, loses } of verdictsOf(cluster)) {
+      const isAlive = cluster.leader === 'alive';
+      const request: ChangeRequest = {
+        kind: isAlive ? 'switchover' : 'failover',
+        leader: isAlive ? LEADER : null,
+        ...{ candidate, avoid: null, scheduledAt: null, allowDataLoss: false, skipChecks: [] },
+        terminateLogical: false,
+      };
+      const { dataLoss } = planOf(snapshot, null, request);
+      if (dataLoss.verdict === 'none' && loses)
+        expect.fail(`${candidate ?? 'whoever wins'}: ${JSON.stringify(cluster, null, 1)}`);
+      compared++;
+    }
+  }
+  expect(compared).toBeGreaterThan(CLUSTERS / 40);
+});

@@ -1,20 +1,22 @@
 /** Text out of a file that was named; `-` is stdin. */
+import { gathered, readLimited } from '../config/read-limited.js';
 import { ToolError } from '../errors.js';
 import type { Context } from '../context.js';
 
 /** ToolError `usage` when the file cannot be read. */
 export async function inputText(context: Context, file: string): Promise<string> {
   if (file === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of context.io.stdin) chunks.push(Buffer.from(chunk));
-    return utf8(Buffer.concat(chunks), 'stdin');
+    return utf8(await gathered(context.io.stdin).catch(refused('stdin')), 'stdin');
   }
-  const { readFile } = await import('node:fs/promises');
-  const bytes = await readFile(file).catch((error: unknown) => {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new ToolError('usage', `cannot read ${file}: ${code}`, { code: 'no_file', cause: error });
-  });
-  return utf8(bytes, file);
+  return utf8(await readLimited(file).catch(refused(file)), file);
+}
+
+function refused(label: string): (error: unknown) => never {
+  return (error) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EFBIG' ? message : (code ?? 'unreadable');
+    throw new ToolError('usage', `cannot read ${label}: ${why}`, { code: 'no_file', cause: error });
+  };
 }
 
 /** The text, or ToolError `error`: what is not UTF-8 must not become something else on its way. */

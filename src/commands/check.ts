@@ -355,10 +355,13 @@ function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): 
 }
 
 async function readExpect(file: string): Promise<Expectation> {
-  const [{ readFile }, { parse }] = await Promise.all([import('node:fs/promises'), import('yaml')]);
+  const [{ readLimited }, { parse }] = await Promise.all([
+    import('../config/read-limited.js'),
+    import('yaml'),
+  ]);
   let problem: string;
   try {
-    const read = parseExpectation(parse(await readFile(file, 'utf8')));
+    const read = parseExpectation(parse((await readLimited(file)).toString('utf8')));
     if (read.ok) return read.expectation;
     problem = read.problem;
   } catch (error) {

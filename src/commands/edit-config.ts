@@ -14,8 +14,8 @@ import {
   newProblems,
   type ConfigProblem,
 } from '../cluster/configuration/config-check.js';
-import { restartSettings } from '../cluster/configuration/config-settings.js';
-import type { Cluster } from '../cluster/model/model.js';
+import { restartSettings, settingsIn } from '../cluster/configuration/config-settings.js';
+import type { Cluster, JsonObject } from '../cluster/model/model.js';
 import {
   currentOf,
   documentJson,
@@ -358,19 +358,31 @@ function threeWayEvidence(base: Document, theirs: Document, mine: Document): Too
   });
 }
 
+/** The settings of PostgreSQL that this edit wrote. */
+function changedSettings(before: Document, after: Document): JsonObject {
+  const [old, now] = [settingsIn(plainObject(before)), settingsIn(plainObject(after))];
+  return Object.fromEntries(
+    Object.entries(now).filter(
+      ([name, value]) => JSON.stringify(old[name]) !== JSON.stringify(value),
+    ),
+  );
+}
+
 async function waited(
   context: Context,
   options: EditOptions,
-  { cluster, edit }: Work,
+  { cluster, current, edit }: Work,
 ): Promise<void> {
-  const { waitTaken } = await import('../actions/edit-config/taken.js');
+  const { refuseUntaken, seenInForce, waitTaken } = await import('../actions/edit-config/taken.js');
   const after = plainObject(edit.document);
+  refuseUntaken(checkConfig(after));
   // A longer loop_wait counts from the loop on in which it is read.
   const loops = [cluster.config?.loopWaitSeconds, after['loop_wait']].map((one) =>
     typeof one === 'number' ? one : 10,
   );
   const limitMs = options.deadline ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
   const taken = await waitTaken(context, cluster, after, limitMs);
+  await seenInForce(context, cluster, taken, changedSettings(current.document, edit.document));
   context.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
   const pending = taken.filter((one) => one.pending !== null);
   if (pending.length === 0) return;

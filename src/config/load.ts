@@ -1,4 +1,5 @@
 /** Reads the effective configuration: command line over environment over file over default. */
+import { readLimited } from './read-limited.js';
 import type { Config, SourcedValue } from './effective.js';
 import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
 import { environmentTree, type Env } from './environment.js';
@@ -151,8 +152,9 @@ async function readTree(
 async function nodeFiles(): Promise<ConfigFiles> {
   // Not node:fs/promises, which costs start-up.
   const [fs, { promisify }] = await Promise.all([import('node:fs'), import('node:util')]);
-  const [readFile, readdir] = [promisify(fs.readFile), promisify(fs.readdir)];
-  return { readFile: (path) => readFile(path, 'utf8'), readdir: (path) => readdir(path) };
+  const readdir = promisify(fs.readdir);
+  const readFile = async (path: string) => (await readLimited(path)).toString('utf8');
+  return { readFile, readdir: (path) => readdir(path) };
 }
 
 /** Lays the environment over the file; where etcd is comes from one of the two, never from a mixture. */

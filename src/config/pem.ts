@@ -1,3 +1,4 @@
+import { readLimited } from './read-limited.js';
 import { ToolError } from '../errors.js';
 
 /** What a file has to hold. */
@@ -24,12 +25,11 @@ export async function readPem(
   { key, from }: PemSetting,
 ): Promise<string | null> {
   if (path === null) return null;
-  const { readFile } = await import('node:fs/promises');
   const wrong = (what: string, cause?: unknown): ToolError =>
     new ToolError('error', `${from}: ${key}: ${what}`, { code: 'bad_configuration', cause });
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readLimited(path)).toString('utf8');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw wrong(`cannot read ${path}: ${code}`, cause);

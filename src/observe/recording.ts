@@ -1,6 +1,7 @@
 /** Snapshots in a file: everything the three witnesses said, without secrets, to be looked at without a network. */
 import { formatLsn, parseLsn } from '../cluster/model/lsn.js';
 import type { Snapshot } from '../cluster/model/model.js';
+import { readLimited } from '../config/read-limited.js';
 import { ToolError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { cleaned } from './without-secrets.js';
@@ -69,16 +70,18 @@ function unreadable(name: string, why: string): ToolError {
 
 // ---------------------------------------------------------------- files
 
+/** A thousand members take some 20 MB. */
+const MOST_RECORDED_BYTES = 256 * 1024 * 1024;
+
 /** Plain or gzipped, told by its first bytes. */
 export async function readRecording(file: string): Promise<Snapshot[]> {
-  const [{ readFile }, { gunzipSync }] = await Promise.all([
-    import('node:fs/promises'),
-    import('node:zlib'),
-  ]);
+  const { gunzipSync } = await import('node:zlib');
   let content: Buffer;
   try {
-    content = await readFile(file);
-    if (content[0] === 0x1f && content[1] === 0x8b) content = gunzipSync(content);
+    content = await readLimited(file, MOST_RECORDED_BYTES);
+    if (content[0] === 0x1f && content[1] === 0x8b) {
+      content = gunzipSync(content, { maxOutputLength: MOST_RECORDED_BYTES });
+    }
   } catch (error) {
     throw unreadable(file, error instanceof Error ? error.message : String(error));
   }

@@ -1,23 +1,20 @@
-/** Takes secrets out of what a recording keeps: passwords by their names, and the arguments of commands. */
+/**
+ * Takes secrets out of what a recording keeps: by the names of keys and by what a text looks like, whatever the type
+ * of the value. Every expression here takes time in proportion to the text: each begins at the beginning of a word.
+ */
+import { isCommandName, isSecretName } from '../cluster/configuration/secret-names.js';
 
 const MARK = '***';
 
-/** In a name: what it holds is secret. */
-const WORDS =
-  'passw(?:or)?d|passphrase|passcode|secret|token|credentials?|authorization|access_?key|api_?key|private_?key';
-/** The same where it is a word by itself: a compass is no secret, a cipher-pass is. */
-const SHORT = '(?:^|(?<![A-Za-z]))(?:pass|pwd|sig|signature)(?![A-Za-z])';
-const SECRET = new RegExp(`${WORDS}|${SHORT}`, 'i');
-/** Settings that only sound like one. */
-const NO_SECRET = new Set(['password_encryption', 'ssl_passphrase_command_supports_reload']);
-
-const NAME = `[\\w.-]*(?:${WORDS}|${SHORT})[\\w.-]*`;
 const QUOTED = `"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*'|\\\\"[^"\\\\]*\\\\"`;
-const ASSIGNED = new RegExp(`(${NAME}\\s*[=:]\\s*)(${QUOTED}|[^\\s'"&,;]+)`, 'gi');
-const JSON_MEMBER = new RegExp(`("${NAME}"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
-const ARGUMENT = new RegExp(`(--?${NAME}\\s+)(${QUOTED}|[^\\s'"]+)`, 'gi');
+/** A whole word, then `=` or `:`. */
+const ASSIGNED = /(?<![\w.-])([\w.-]+)\s*[=:]\s*/g;
+const VALUE = new RegExp(`${QUOTED}|[^\\s'"&,;]+`, 'y');
+const JSON_MEMBER = /"([\w.-]+)"(\s*:\s*)"(?:[^"\\]|\\.)*"/g;
+const ARGUMENT = /(?<![\w.-])(-{1,2}[\w.-]+)\s+/g;
+const ARGUMENT_VALUE = new RegExp(`${QUOTED}|[^\\s'"]+`, 'y');
 /** Up to the last @ before the host: a password may hold one. */
-const USERINFO = /([a-z][a-z0-9+.-]*:\/\/)[^/\s]*@/gi;
+const USERINFO = /(?<![a-z0-9+.-])([a-z0-9+.-]+:\/\/)[^/\s]*@/gi;
 const BEARER = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi;
 const AUTHORIZATION = /(authorization\s*:\s*)[^"'\r\n]+/gi;
 const LOGIN = /((?:^|\s)(?:-u|--user|--proxy-user)[\s=]*)("[^"]*"|'[^']*'|[^\s'":]+:\S+)/g;
@@ -32,42 +29,77 @@ export function withoutSecrets(text: string): string {
 }
 
 function plain(text: string): string {
-  return text
+  const logins = text
     .replace(COMMAND_LINE, (_, name: string, command: string) => name + quotedProgram(command))
     .replace(USERINFO, '$1')
     .replace(AUTHORIZATION, `$1${MARK}`)
     .replace(BEARER, `$1 ${MARK}`)
-    .replace(JSON_MEMBER, `$1"${MARK}"`)
-    .replace(ASSIGNED, `$1${MARK}`)
-    .replace(ARGUMENT, `$1${MARK}`)
+    .replace(JSON_MEMBER, (whole: string, name: string, between: string) =>
+      isSecretName(name) ? `"${name}"${between}"${MARK}"` : whole,
+    );
+  return masked(masked(logins, ASSIGNED, VALUE), ARGUMENT, ARGUMENT_VALUE)
     .replace(SSHPASS, `$1${MARK}`)
     .replace(LOGIN, `$1${MARK}`);
 }
 
-/** The value at these keys, outermost first, with every string in it made safe. */
-export function cleaned(value: unknown, keys: readonly string[] = []): unknown {
-  if (typeof value === 'string') return safeText(value, keys);
-  if (Array.isArray(value)) return value.map((item) => cleaned(item, keys));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, cleaned(item, [...keys, key])]),
-  );
+/** What follows a secret name; what follows another may hold a secret name itself. */
+function masked(text: string, name: RegExp, value: RegExp): string {
+  const parts: string[] = [];
+  let done = 0;
+  for (const found of text.matchAll(name)) {
+    const start = found.index + found[0].length;
+    if (found.index < done || !isSecretName(found[1] ?? '')) continue;
+    value.lastIndex = start;
+    const held = value.exec(text);
+    if (held === null) continue;
+    parts.push(text.slice(done, start), MARK);
+    done = start + held[0].length;
+  }
+  return parts.join('') + text.slice(done);
+}
+
+/** Where a value stands: its keys, outermost first, and whether one of them names a secret. */
+interface Place {
+  keys: readonly string[];
+  isSecret: boolean;
+}
+
+const TOP: Place = { keys: [], isSecret: false };
+
+function below({ keys, isSecret }: Place, key: string): Place {
+  return {
+    keys: [...keys, key],
+    isSecret: isSecret ? !isFactOfSetting(keys, key) : isSecretName(key) && !isCommandName(key),
+  };
+}
+
+/** Of a setting with such a name: where its value comes from is no secret. */
+function isFactOfSetting(keys: readonly string[], key: string): boolean {
+  return keys.at(-2) === 'settings' && ['source', 'sourcefile', 'pendingRestart'].includes(key);
+}
+
+/** The value without secrets, those that YAML reads as a number or a switch among them; WAL positions stay. */
+export function cleaned(value: unknown, place: Place = TOP): unknown {
+  if (typeof value === 'string') return safeText(value, place);
+  if (Array.isArray(value)) return value.map((item) => cleaned(item, place));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, cleaned(item, below(place, key))]),
+    );
+  }
+  const isHeld = typeof value === 'number' || typeof value === 'boolean';
+  return isHeld && place.isSecret ? MARK : value;
 }
 
 /** Below a parameter's name: what it is, was, or will be. */
 const VALUE_OF = new Set(['value', 'old_value', 'new_value']);
 
-function safeText(text: string, keys: readonly string[]): string {
+function safeText(text: string, { keys, isSecret }: Place): string {
   const last = keys.at(-1) ?? '';
   const at = VALUE_OF.has(last) ? keys.length - 2 : keys.length - 1;
   const name = keys[at] ?? '';
-  if (isCommand(name) || keys[at - 1] === 'callbacks') return programOf(text);
-  if (NO_SECRET.has(name)) return text;
-  return SECRET.test(name) ? MARK : withoutSecrets(text);
-}
-
-function isCommand(name: string): boolean {
-  return /(^|[_-])command$/i.test(name) || name === 'pre_promote' || name === 'before_stop';
+  if (isCommandName(name) || keys[at - 1] === 'callbacks') return programOf(text);
+  return isSecret ? MARK : withoutSecrets(text);
 }
 
 /** The first word of a command: anything may follow, and nobody can tell which of it is secret. */
@@ -87,27 +119,40 @@ function quotedProgram(command: string): string {
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^"{}[\],:]+/g;
 
-/** The same text of JSON, numbers and spaces as they were, its strings safe; null when it is no JSON object. */
+/** The same text of JSON, numbers and spaces as they were, without secrets; null when it is no JSON object. */
 function jsonWithoutSecrets(text: string): string | null {
   if (!/^\s*\{/.test(text) || !isJson(text)) return null;
-  // Of every object and array that is open, the key being read; null until there is one.
-  const keys: (string | null)[] = [];
+  // Of every object and array that is open: where it stands, and where its present value does.
+  const open: { own: Place; value: Place }[] = [];
+  const here = (): Place => open.at(-1)?.value ?? TOP;
   const tokens = text.match(TOKENS) ?? [];
-  const isKey = (at: number) => tokens.slice(at + 1).find((token) => token.trim() !== '') === ':';
   const safe = tokens.map((token, at) => {
-    if (token === '{' || token === '[') keys.push(null);
-    if (token === '}' || token === ']') keys.pop();
-    if (!token.startsWith('"')) return token;
+    if (token === '{' || token === '[') open.push({ own: here(), value: here() });
+    if (token === '}' || token === ']') open.pop();
+    const top = open.at(-1);
+    if (!token.startsWith('"')) return here().isSecret ? maskedScalar(token) : token;
     const value = JSON.parse(token) as string;
-    if (isKey(at)) {
-      keys[keys.length - 1] = value;
+    if (top && isKey(tokens, at)) {
+      top.value = below(top.own, value);
       return token;
     }
-    const path = keys.filter((key) => key !== null);
-    const kept = safeText(value, path);
+    const kept = safeText(value, here());
     return kept === value ? token : JSON.stringify(kept);
   });
   return safe.join('');
+}
+
+/** A number or a switch; punctuation, blanks and null stay. */
+function maskedScalar(token: string): string {
+  const word = token.trim();
+  if (!/^(?:-?[0-9.eE+-]+|true|false)$/.test(word)) return token;
+  return token.replace(word, JSON.stringify(MARK));
+}
+
+/** A colon follows, after blanks at most. */
+function isKey(tokens: readonly string[], at: number): boolean {
+  const next = tokens[at + 1] ?? '';
+  return (next.trim() === '' ? tokens[at + 2] : next) === ':';
 }
 
 function isJson(text: string): boolean {

@@ -295,8 +295,8 @@ async function readTlsFiles(rest: RestSettings, readFile: ReadFile): Promise<Con
 }
 
 async function readFromDisk(path: string): Promise<Buffer> {
-  const fs = await import('node:fs/promises');
-  return fs.readFile(path);
+  const { readLimited } = await import('../config/read-limited.js');
+  return readLimited(path);
 }
 
 function codeOf(error: unknown): string {

@@ -42,11 +42,14 @@ export function findPassword(lines: PgpassLine[], key: PgpassKey): string | null
 
 /** A file that others may read is not used, as libpq has it. null: no such file, or unusable. */
 export async function readPgpass(path: string): Promise<PgpassLine[] | null> {
-  const fs = await import('node:fs/promises');
+  const [fs, { readLimited }] = await Promise.all([
+    import('node:fs/promises'),
+    import('../config/read-limited.js'),
+  ]);
   try {
     const found = await fs.stat(path);
     if (!found.isFile() || (found.mode & 0o077) !== 0) return null;
-    return parsePgpass(await fs.readFile(path, 'utf8'));
+    return parsePgpass(String(await readLimited(path)));
   } catch {
     return null;
   }

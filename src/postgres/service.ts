@@ -20,9 +20,9 @@ export function parseService(text: string, name: string): Service | null {
 
 /** The service out of the user's own file, else the system's. null: nowhere defined. */
 export async function readService(name: string, paths: string[]): Promise<Service | null> {
-  const fs = await import('node:fs/promises');
+  const { readLimited } = await import('../config/read-limited.js');
   for (const path of paths) {
-    const text = await fs.readFile(path, 'utf8').catch(() => null);
+    const text = await readLimited(path).then(String, () => null);
     const service = text === null ? null : parseService(text, name);
     if (service) return service;
   }

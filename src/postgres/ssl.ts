@@ -52,9 +52,9 @@ async function clientCertificate(ssl: SslSettings): Promise<ConnectionOptions> {
 
 /** A file that was named has to be there; the default one may be missing. */
 async function readOwn(named: string | null, usual: string): Promise<Buffer | null> {
-  const fs = await import('node:fs/promises');
+  const { readLimited } = await import('../config/read-limited.js');
   try {
-    return await fs.readFile(named ?? usual);
+    return await readLimited(named ?? usual);
   } catch (error) {
     if (named === null) return null;
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';

@@ -86,3 +86,26 @@ describe('members -r primary', () => {
     expect(members.find(({ name }) => name === 'pg3')?.lagBytes).toBe(0);
   });
 });
+
+describe('a scope with a slash', () => {
+  const COMMANDS = [
+    ...['list', 'topology', 'status', 'check', 'quorum', 'history', 'show-config', 'dsn', 'leader'],
+    ...['ready', 'members', 'version', 'why-not', 'edit-config --check', 'snapshot'],
+  ];
+
+  test.each(COMMANDS)('is known to %s', async (command) => {
+    const cluster = recorded('off');
+    const keys = Object.fromEntries(
+      Object.entries(cluster.keys).map(([key, value]) => [
+        key.replace('/service/demo/', '/service/15/main/'),
+        value,
+      ]),
+    );
+    const [name = '', ...options] = command.split(' ');
+    const more = name === 'why-not' ? ['pg2'] : [];
+    const args = [name, ...more, '15/main', ...options];
+    const { out, err } = await runFake({ ...cluster, keys }, args);
+    expect(out + err).not.toMatch(/unknown|no cluster|not found|does not exist/i);
+    expect(out).not.toBe('');
+  });
+});

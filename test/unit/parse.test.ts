@@ -333,7 +333,9 @@ describe('parseFleet', () => {
     '/service/a/0/leader': 'c1',
     '/service/a/10/leader': 'w10',
     '/service/a/2/members/w2': '{}',
-    '/service/sub/x/leader': 'not here',
+    '/service/15/main/leader': 'm1',
+    '/service/15/main/members/m1': '{}',
+    '/service/15/main/0/leader': 'm0',
     '/service/nothing': '1',
     '/other/z/leader': 'pg1',
   });
@@ -341,16 +343,18 @@ describe('parseFleet', () => {
   it('groups by scope and Citus group', () => {
     const fleet = parseFleet(keys, '//service/');
     expect(fleet.map((c) => [c.scope, c.group, c.leaderName])).toEqual([
+      ['15/main', null, 'm1'],
+      ['15/main', 0, 'm0'],
       ['a', 0, 'c1'],
       ['a', 2, null],
       ['a', 10, 'w10'],
       ['b', null, 'pg1'],
     ]);
-    expect(fleet[3]?.members.map((m) => m.name)).toEqual(['pg1']);
+    expect(fleet.at(-1)?.members.map((m) => m.name)).toEqual(['pg1']);
   });
 
   it('names the scopes', () => {
-    expect(clusterNames(keys, 'service')).toEqual(['a', 'b']);
+    expect(clusterNames(keys, 'service')).toEqual(['15/main', 'a', 'b']);
   });
 
   it('is quick: 1000 clusters of six keys', () => {

@@ -7,7 +7,7 @@ import type { Dcs } from '../../src/dcs/dcs.js';
 import { recordedDcs } from '../../src/dcs/recording/recorded-dcs.js';
 import type { Snapshot } from '../../src/cluster/model/model.js';
 import { parseRecording, recordingText } from '../../src/observe/recording.js';
-import { withoutSecrets } from '../../src/observe/without-secrets.js';
+import { cleaned, withoutSecrets } from '../../src/observe/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
   return {
@@ -150,4 +150,38 @@ test('a recording takes no write', async () => {
   await expect(dcs.writeConfig(cluster, '{}')).rejects.toMatchObject(refused);
   await expect(dcs.writeFailover(cluster, null)).rejects.toMatchObject(refused);
   await expect(dcs.removal({ scope: 'one', group: null })).rejects.toMatchObject(refused);
+});
+
+test('secrets go by name and by place, whatever the type of the value', () => {
+  const held = { password: 12345, bindpw: 'x1', pass: true, credentials: { user: 'u1', n: [7] } };
+  const kept = { username: 'u', compass: 'north', slots: { auth_token: 5n }, password: null };
+  const seen = JSON.stringify(cleaned(held));
+  for (const secret of ['12345', 'x1', 'true', 'u1', '7']) expect(seen).not.toContain(secret);
+  expect(cleaned(kept)).toEqual(kept);
+  const text = '{"bindpw": 12345, "a": {"token": [1, null]}, "passive": true}';
+  expect(withoutSecrets(text)).toBe(
+    '{"bindpw": "***", "a": {"token": ["***", null]}, "passive": true}',
+  );
+  const settings = {
+    'x.password_length': { value: '9', source: 'default', pendingRestart: false },
+  };
+  expect(cleaned({ settings })).toEqual({
+    settings: { 'x.password_length': { value: '***', source: 'default', pendingRestart: false } },
+  });
+});
+
+test.each([
+  ['one long word', 'x'.repeat(100_000)],
+  ['a word of passwords', 'password'.repeat(12_500)],
+  ['dashes', '-'.repeat(100_000)],
+  ['a scheme without end', `${'a+.'.repeat(33_000)}:/`],
+  ['many open quotes', `p="${"a='".repeat(30_000)}`],
+  ['blanks after a name', `password${' '.repeat(100_000)}x`],
+  ['commands', '_command'.repeat(12_500)],
+  ['JSON of many keys', `{${Array.from({ length: 20_000 }, (_, at) => `"k${at}":1`).join()}}`],
+])('takes time in proportion to %s', (_, text) => {
+  const start = process.cpuUsage();
+  withoutSecrets(text);
+  // Quadratic expressions took 38 s for 100 kB; a few milliseconds are enough.
+  expect(process.cpuUsage(start).user / 1e6).toBeLessThan(2);
 });

@@ -87,6 +87,27 @@ describe('the order of a rolling restart', () => {
     expect(plan.lowered).toEqual(['max_connections: 100->50']);
   });
 
+  test.each<[string, Record<string, unknown>, boolean]>([
+    ['nofailover, whatever its text', { nofailover: 'no' }, true],
+    ['failover_priority 0', { failover_priority: '0' }, true],
+    ['nofailover as an empty text', { nofailover: '' }, false],
+    ['nofailover off against a priority of 0', { nofailover: false, failover_priority: 0 }, false],
+  ])('with --switchover somebody has to be able to lead: %s', (_, tags, refused) => {
+    const shape = { members: { a: {}, b: { tags }, c: { tags } } };
+    const plan = planRolling(cluster(shape), { members: all, switchover: true });
+    expect([plan.refused === null, plan.steps.length === 0]).toEqual([!refused, refused]);
+    expect(planRolling(cluster(shape), { members: all, switchover: false }).refused).toBeNull();
+  });
+
+  test('in synchronous mode whoever can never be synchronous does not count', () => {
+    const sync = { mode: 'on', standbys: '' } as const;
+    const shape = (tags: object) => ({ sync, members: { a: {}, b: { tags } } });
+    const plan = (tags: object) =>
+      planRolling(cluster(shape(tags)), { members: ['a', 'b'], switchover: true });
+    expect(plan({ nosync: 'yes' }).refused).toContain('no replica may take over from a');
+    expect(plan({}).refused).toBeNull();
+  });
+
   test('lowered and --switchover cannot both be had', () => {
     const members = { a: pending('100', '50'), b: pending('100', '50') };
     const plan = planRolling(cluster({ members }), { members: ['a', 'b'], switchover: true });

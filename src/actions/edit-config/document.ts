@@ -1,4 +1,5 @@
 /** A dynamic configuration on its way from the DCS through an edit and back. */
+import { MOST_NESTED, nesting } from '../../cluster/model/json-nesting.js';
 import type { Branch, Node } from '../../cluster/configuration/config-edit.js';
 import type { Cluster, JsonObject } from '../../cluster/model/model.js';
 import type { Tree } from '../../config/tree.js';
@@ -51,7 +52,12 @@ export function documentJson(document: Document): string {
 
 /** For looking into, where 1.0 and 1 are the same. */
 export function plainObject(document: Document): JsonObject {
-  return JSON.parse(documentJson(document)) as JsonObject;
+  const json = documentJson(document);
+  if (nesting(json) <= MOST_NESTED) return JSON.parse(json) as JsonObject;
+  throw new ToolError('error', `the configuration is nested more than ${MOST_NESTED} deep`, {
+    code: 'bad_configuration',
+    hint: 'Patroni cannot read it, and would not see the cluster any more',
+  });
 }
 
 /** Equal in the sense of Patroni's patches: they look the same. */

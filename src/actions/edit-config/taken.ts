@@ -1,5 +1,7 @@
 /** Whether every member has taken a new configuration, asked until the limit. */
-import type { Cluster, JsonValue, Member } from '../../cluster/model/model.js';
+import type { ConfigProblem } from '../../cluster/configuration/config-check.js';
+import { isInForce } from '../../cluster/findings/configuration.js';
+import type { Cluster, JsonObject, JsonValue, Member } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import { reread } from '../kit/choose-members.js';
 import { until } from '../kit/until.js';
@@ -56,6 +58,57 @@ export async function waitTaken(
     code: 'config_not_taken',
     hint: 'the configuration is in the DCS; a member takes it when its Patroni runs its loop',
     evidence: [...waiting].map(([name, said]) => ({ witness: 'REST', subject: name, said })),
+  });
+}
+
+/** ToolError `failed` when Patroni cannot use it: no member ever takes it, whatever GET /config shows. */
+export function refuseUntaken(problems: readonly ConfigProblem[]): void {
+  const rejected = problems.filter(({ effect }) => effect === 'rejected');
+  if (rejected.length === 0) return;
+  throw new ToolError('failed', 'no member takes the configuration: Patroni cannot use it', {
+    code: 'config_not_taken',
+    hint: 'it is in the DCS; correct it with edit-config',
+    evidence: rejected.map(({ key, message }) => ({
+      witness: 'check',
+      subject: key,
+      said: message,
+    })),
+  });
+}
+
+/**
+ * ToolError `failed` when PostgreSQL runs with another value than the one that was written, and no restart is
+ * pending for it. What cannot be read there is left to Patroni's word.
+ */
+export async function seenInForce(
+  context: Context,
+  { members }: Cluster,
+  taken: readonly Taken[],
+  written: JsonObject,
+): Promise<void> {
+  const postgres = await context.postgres();
+  if (!postgres.hasLogin || Object.keys(written).length === 0) return;
+  const others = await Promise.all(
+    taken.map(async ({ name, pending }) => {
+      const { host = null, port = null } = members.find((one) => one.name === name) ?? {};
+      if (host === null || port === null) return [];
+      const sql = await postgres.status({ host, port }, context.flags.timeoutMs);
+      if (!sql.ok) return [];
+      return Object.entries(written).flatMap(([setting, wanted]) => {
+        const seen = sql.value.settings[setting];
+        const waits = seen?.pendingRestart === true || (pending ?? []).includes(setting);
+        if (!seen || waits || isInForce(setting, wanted, seen) !== false) return [];
+        const said = `${setting} = ${seen.value} (${seen.sourcefile ?? seen.source ?? 'source unknown'}), written ${JSON.stringify(wanted)}`;
+        return [{ witness: 'SQL', subject: name, said }];
+      });
+    }),
+  );
+  const evidence = others.flat();
+  if (evidence.length === 0) return;
+  throw new ToolError('failed', 'every member has read it, and a setting is not in force', {
+    code: 'config_not_taken',
+    hint: 'see what overrides it: ALTER SYSTEM, the file of Patroni on that member, or a least value of Patroni',
+    evidence,
   });
 }
 

@@ -1,4 +1,5 @@
 /** How much of a member's copy has been sent, by those who send it. */
+import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import type { BaseBackup } from '../../postgres/postgres.js';
 import type { Context } from '../../context.js';
@@ -17,7 +18,7 @@ export async function copied(
   const postgres = await context.postgres();
   if (!postgres.hasLogin) return null;
   const sources = cluster.members.filter(
-    ({ name, tags }) => name === cluster.leaderName || tags['clonefrom'] === true,
+    ({ name, tags }) => name === cluster.leaderName || readTags(tags).clonefrom,
   );
   const readings = await Promise.all(
     sources.flatMap(({ host, port }) =>

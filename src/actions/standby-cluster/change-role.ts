@@ -1,4 +1,5 @@
 /** demote-cluster and promote-cluster: one change of standby_cluster, followed until the cluster is what was asked for. */
+import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
@@ -181,7 +182,7 @@ function wantedOf(
   const follow = [...streamed, ...(standby === null ? [] : [oldLeader.name])];
   return cluster.members.flatMap((member): Wanted[] => {
     if (member.name !== cluster.leaderName) {
-      const follows = follow.includes(member.name) && member.tags['nostream'] !== true;
+      const follows = follow.includes(member.name) && !readTags(member.tags).nostream;
       return follows ? [{ member, does: 'streams', source: null }] : [];
     }
     if (standby === null) return [{ member, does: 'accepts writes', source: null }];

@@ -1,4 +1,5 @@
 /** What patronictl would ask, in its order and words; and its refusals of names that cannot be. */
+import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
@@ -53,7 +54,7 @@ export async function completeWanted(
 /** Names that a request may carry, sorted as patronictl shows them. */
 function candidates({ members, leaderName }: Cluster): string[] {
   return members
-    .filter(({ name, tags }) => name !== leaderName && tags['nofailover'] !== true)
+    .filter(({ name, tags }) => name !== leaderName && !readTags(tags).nofailover)
     .map(({ name }) => name)
     .sort(byCodePoint);
 }

@@ -5,6 +5,7 @@ import * as commits from './commits.js';
 import * as leadership from './leadership.js';
 import type { Limits } from './limits.js';
 import * as operations from './operations.js';
+import * as rejected from './configuration-rejected.js';
 import * as quorum from './quorum-risk.js';
 import * as replication from './streaming.js';
 import * as settings from './configuration.js';
@@ -503,11 +504,36 @@ const OPERATIONS: Check[] = [
     find: operations.pendingRestart,
   },
   {
+    code: 'config_rejected',
+    group: 'Operations',
+    severity: ['critical'],
+    needs: 'DCS',
+    title: 'Patroni cannot use the dynamic configuration at all',
+    find: rejected.configRejected,
+  },
+  {
+    code: 'config_ignored',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'DCS',
+    title: 'a value of the dynamic configuration is not in force as it is written',
+    find: rejected.configIgnored,
+  },
+  {
+    code: 'slots_misconfigured',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'a configured replication slot is not created, or not left alone',
+    find: rejected.slotsMisconfigured,
+  },
+  {
     code: 'config_timing',
     group: 'Operations',
     severity: ['warning'],
     needs: 'DCS',
     title: 'ttl is less than loop_wait + 2 * retry_timeout',
+    follows: ['config_rejected'],
     find: settings.configTiming,
   },
   {
@@ -516,7 +542,7 @@ const OPERATIONS: Check[] = [
     severity: ['warning'],
     needs: 'DCS',
     title: 'the dynamic configuration has a key that Patroni does not know',
-    find: settings.configUnknownKey,
+    find: rejected.configUnknownKey,
   },
   {
     code: 'cert_expiring',
@@ -540,6 +566,7 @@ const OPERATIONS: Check[] = [
     severity: ['info'],
     needs: 'SQL on every member',
     title: 'a parameter of the dynamic configuration is not in force',
+    follows: ['config_rejected'],
     find: settings.configDrift,
   },
   {

@@ -28,108 +28,6 @@ export function configTiming({ snapshot }: View): Finding[] {
   ];
 }
 
-/** What Patroni 3 to 4.1 reads of /config. */
-const TOP = [
-  'ttl',
-  'loop_wait',
-  'retry_timeout',
-  'maximum_lag_on_failover',
-  'maximum_lag_on_syncnode',
-  'max_timelines_history',
-  'primary_start_timeout',
-  'primary_stop_timeout',
-  'master_start_timeout',
-  'master_stop_timeout',
-  'synchronous_mode',
-  'synchronous_mode_strict',
-  'synchronous_node_count',
-  'standby_cluster',
-  'failsafe_mode',
-  'check_timeline',
-  'member_slots_ttl',
-  'pause',
-  'slots',
-  'permanent_slots',
-  'permanent_replication_slots',
-  'ignore_slots',
-  'postgresql',
-];
-
-/** Below `postgresql` there may also be sections of custom replica methods: only near misses are told. */
-const POSTGRESQL = [
-  'use_pg_rewind',
-  'use_slots',
-  'parameters',
-  'pg_hba',
-  'pg_ident',
-  'recovery_conf',
-  'remove_data_directory_on_rewind_failure',
-  'remove_data_directory_on_diverged_timelines',
-  'callbacks',
-  'create_replica_methods',
-  'create_replica_method',
-  'basebackup',
-  'pg_ctl_timeout',
-  'pre_promote',
-  'before_stop',
-  'custom_conf',
-  'use_unix_socket',
-  'use_unix_socket_repl',
-];
-
-export function configUnknownKey({ snapshot }: View): Finding[] {
-  const raw = snapshot.cluster.config?.raw ?? {};
-  const below = isObject(raw['postgresql']) ? Object.keys(raw['postgresql']) : [];
-  const unknown = [
-    ...Object.keys(raw)
-      .filter((key) => !TOP.includes(key))
-      .map((key) => ({
-        key,
-        meant: POSTGRESQL.includes(key)
-          ? `postgresql.${key}`
-          : nearest(key, [...TOP, ...POSTGRESQL.map((name) => `postgresql.${name}`)]),
-      })),
-    ...below
-      .filter((key) => !POSTGRESQL.includes(key))
-      .map((key) => ({ key: `postgresql.${key}`, meant: prefixed(nearest(key, POSTGRESQL)) }))
-      .filter(({ meant }) => meant !== null),
-  ];
-  return unknown.map(({ key, meant }) => ({
-    code: 'config_unknown_key',
-    severity: 'warning',
-    members: [],
-    message: `the dynamic configuration has ${key}, which Patroni does not know${meant === null ? '' : `: ${meant} is meant?`}`,
-    evidence: [{ witness: 'DCS', subject: '/config', said: `has the key ${key}` }],
-    next: meant === null ? 'patctl edit-config: remove it' : `patctl edit-config: call it ${meant}`,
-  }));
-}
-
-function prefixed(key: string | null): string | null {
-  return key === null ? null : `postgresql.${key}`;
-}
-
-/** The known key whose last word is at most three letters away; null when none is. */
-function nearest(word: string, known: readonly string[]): string | null {
-  const [best] = known
-    .map((name) => ({ name, distance: distance(word, name.split('.').at(-1) ?? name) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.min(3, Math.floor(word.length / 3)) ? best.name : null;
-}
-
-/** Letters to add, drop or change until one word is the other. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [i, left] of Array.from(a).entries()) {
-    const next = [i + 1];
-    for (const [j, right] of Array.from(b).entries()) {
-      const change = (row[j] ?? 0) + (left === right ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
 /** Parameters in pg_settings' own units, as settings.ts reads them; those Patroni itself sets are left out. */
 const UNITS: Record<string, 'MB' | 'ms' | 'number' | 'switch' | 'text'> = {
   archive_mode: 'text',
@@ -210,7 +108,7 @@ function inForce(parameter: string, wanted: JsonValue, setting: Setting): boolea
     case 'text':
       return typeof wanted === 'string' ? wanted === value : null;
     case undefined:
-      return isOverridden(setting) ? isSame(parameter, wanted, setting) : null;
+      return isOverridden(setting) ? isInForce(parameter, wanted, setting) : null;
     default:
       return null;
   }
@@ -224,8 +122,12 @@ function isOverridden({ source, sourcefile }: Setting): boolean {
   return source === 'configuration file' && /[.](auto|base)[.]conf$/.test(sourcefile ?? '');
 }
 
-/** null when the two cannot be compared. */
-function isSame(parameter: string, wanted: JsonValue, { value }: Setting): boolean | null {
+/** Whether a server runs with what is written; null when the two cannot be compared. */
+export function isInForce(
+  parameter: string,
+  wanted: JsonValue,
+  { value }: Setting,
+): boolean | null {
   const guc = gucs().get(parameter.toLowerCase());
   if (guc === undefined || wanted === null || typeof wanted === 'object') return null;
   const flags = [parseBool(wanted), parseBool(value)];

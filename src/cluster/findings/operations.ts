@@ -288,10 +288,13 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
   });
 }
 
-/** Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is not known. */
+/**
+ * Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is not known. Of /config
+ * config_rejected and config_ignored speak.
+ */
 export function dcsUnreadable({ snapshot }: View): Finding[] {
   return snapshot.cluster.problems
-    .filter(({ key }) => key.startsWith('/'))
+    .filter(({ key }) => key.startsWith('/') && !key.endsWith('/config'))
     .map(({ key, problem, partly }) => ({
       code: 'dcs_unreadable',
       severity: partly ? 'warning' : 'unknown',

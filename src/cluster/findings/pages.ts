@@ -288,10 +288,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     'See whether Patroni runs there.',
   ],
   dcs_unreadable: [
-    'A key of the cluster is no JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
+    'A key of the cluster other than /config is no JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
     'What hangs on the key is not known: with an unreadable /sync nobody knows who is synchronous.',
     "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
-    'See who wrote it; Patroni writes its own keys again, the configuration is corrected with `patctl edit-config`.',
+    'See who wrote it; Patroni writes its own keys again.',
   ],
   member_refuses: [
     'Neither its REST API nor its PostgreSQL lets us in: a CA, a client certificate or a login is wrong.',
@@ -304,6 +304,24 @@ const PAGES: Readonly<Record<string, Page>> = {
     'What is configured is not in force.',
     'max_connections changed in the dynamic configuration.',
     '`patctl restart CLUSTER --pending`.',
+  ],
+  config_rejected: [
+    'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is no whole number, `postgresql`, its `parameters` or `standby_cluster` that is no mapping), or its loop fails on it (`slots`, `ignore_slots`).',
+    'Every member keeps ttl, loop_wait, retry_timeout and what stands below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force all the same. The evidence says where a setting in force is not the one that is written.',
+    '`ttl: 60s`, `ttl: null`, `parameters: x`, `slots: x` written to the key of a live cluster.',
+    'Correct the value that is named: `patctl edit-config`.',
+  ],
+  config_ignored: [
+    'Patroni cannot read one value and goes by its default, or changes it, or leaves a setting of PostgreSQL out. Critical when something that was asked for is not in force; a warning when Patroni takes another value, or when the key only has its effect in the file of a node.',
+    'The configuration reads as if it were in force, and nobody is told.',
+    '`synchronous_mode: quorun`, `maximum_lag_on_failover: 1MB`, `autovacuum: t`, `use_pg_rewind: "off"` (which is true).',
+    'Write it as Patroni reads it: `patctl edit-config` refuses what it cannot read.',
+  ],
+  slots_misconfigured: [
+    'An entry of `slots` has a name or a type that Patroni does not take, or a logical one lacks its database or plugin; or an entry of `ignore_slots` matches nothing, or more than is meant.',
+    'The slot does not exist, so its client loses its place with the next failover, and Patroni logs an error in every loop; a slot that should be left alone is dropped.',
+    '`slots: {type: logical, database: app, plugin: pgoutput}`, with the name left out.',
+    'Correct the entry: `patctl edit-config`.',
   ],
   config_timing: [
     'ttl is less than loop_wait + 2 * retry_timeout.',

@@ -1,6 +1,7 @@
 /** Reads Patroni's keys into the model, as tolerant as Patroni is: nothing here ever throws. */
 import { unreadValues } from './config-rules.js';
 import { slotProblems } from './config-slots.js';
+import { MOST_NESTED, nesting } from './json-nesting.js';
 import type { Lsn } from './lsn.js';
 import type {
   Cluster,
@@ -83,8 +84,19 @@ const KEYS = new Set(
   'initialize config leader failover sync history status failsafe optime/leader'.split(' '),
 );
 
-function isClusterKey(name: string): boolean {
-  return KEYS.has(name) || (name.startsWith('members/') && !name.includes('/', 8));
+/**
+ * A key below a namespace as scope (which may hold slashes, as 15/main does), Citus group ('' for none) and the
+ * cluster's own key; null when it is no key of Patroni.
+ */
+function splitKey(path: string): { scope: string; group: string; name: string } | null {
+  const parts = path.split('/');
+  const isPair = ['members', 'optime'].includes(parts.at(-2) ?? '') && parts.length > 2;
+  const name = parts.slice(isPair ? -2 : -1).join('/');
+  if (!KEYS.has(name) && !(isPair && name.startsWith('members/'))) return null;
+  const above = parts.slice(0, isPair ? -2 : -1);
+  const hasGroup = above.length > 1 && /^(?:0|[1-9][0-9]*)$/.test(above.at(-1) ?? '');
+  const scope = (hasGroup ? above.slice(0, -1) : above).join('/');
+  return scope === '' ? null : { scope, group: hasGroup ? (above.at(-1) ?? '') : '', name };
 }
 
 interface KeyGroup {
@@ -98,16 +110,12 @@ function groupKeys(read: KeysRead, namespace: string): Map<string, KeyGroup> {
   const groups = new Map<string, KeyGroup>();
   for (const kv of read.kvs) {
     if (!kv.key.startsWith(base)) continue;
-    const scopeEnd = kv.key.indexOf('/', base.length);
-    if (scopeEnd <= base.length) continue;
-    const below = kv.key.slice(scopeEnd + 1);
-    const groupText = /^(0|[1-9][0-9]*)\//.exec(below)?.[1] ?? '';
-    const name = groupText === '' ? below : below.slice(groupText.length + 1);
-    if (!isClusterKey(name)) continue;
-    const id = kv.key.slice(base.length, scopeEnd + 1) + groupText;
+    const split = splitKey(kv.key.slice(base.length));
+    if (split === null) continue;
+    const { scope, group: groupText, name } = split;
+    const id = `${scope}/${groupText}/`;
     let found = groups.get(id);
     if (!found) {
-      const scope = kv.key.slice(base.length, scopeEnd);
       const group = groupText === '' ? null : Number(groupText);
       groups.set(id, (found = { scope, group, nodes: new Map() }));
     }
@@ -150,7 +158,8 @@ function fromNodes(
 
 // ---------------------------------------------------------------- JSON that may be anything
 
-function parseJson(text: string): { ok: true; value: JsonValue } | { ok: false } {
+function parseJson(text: string): { ok: true; value: JsonValue } | { ok: false; deep?: true } {
+  if (nesting(text) > MOST_NESTED) return { ok: false, deep: true };
   try {
     return { ok: true, value: JSON.parse(text) as JsonValue };
   } catch {
@@ -161,10 +170,15 @@ function parseJson(text: string): { ok: true; value: JsonValue } | { ok: false }
 /** The object in a key; `{}` and a note when it holds something else. */
 function objectIn(node: Node, note: Note): JsonObject | null {
   const json = parseJson(node.value);
-  if (!json.ok) note(node, node.value === '' ? 'is empty' : 'is not valid JSON');
+  if (!json.ok) note(node, brokenSaid(node, json.deep));
   else if (isObject(json.value)) return json.value;
   else note(node, `is ${describe(json.value)}, expected an object`);
   return null;
+}
+
+function brokenSaid({ value }: Node, deep = false): string {
+  if (deep) return `is nested more than ${MOST_NESTED} deep`;
+  return value === '' ? 'is empty' : 'is not valid JSON';
 }
 
 function describe(value: JsonValue): string {

@@ -81,6 +81,16 @@ export function planRolling(
       refused: `--switchover cannot lower ${lowered.join(', ')}: the primary has to be restarted in place first`,
     };
   }
+  if (primary && switchover) {
+    const possible = heirs(cluster, new Set(members), { planned: true });
+    if (possible.length === 0) {
+      return {
+        ...plan,
+        steps: [],
+        refused: `--switchover: no replica may take over from ${primary.name} (tags, or a restart that stays pending); run it without --switchover`,
+      };
+    }
+  }
   if (down && !primary) {
     plan.warnings.push(
       `the replicas keep the old value of ${lowered.join(', ')} until the primary is restarted`,
@@ -206,20 +216,32 @@ export function startTimeOf({ raw }: RestStatus): string | null {
   return typeof started === 'string' ? started : null;
 }
 
-/** Who may take over from the primary: restarted, eligible, synchronous where that is asked for; best first. */
-export function heirs(cluster: Cluster, restarted: ReadonlySet<string>): string[] {
+/**
+ * Who may take over from the primary: restarted, eligible, synchronous where that is asked for; best first. While it
+ * is `planned`, whoever may become synchronous until then counts.
+ */
+export function heirs(
+  cluster: Cluster,
+  restarted: ReadonlySet<string>,
+  { planned = false } = {},
+): string[] {
   const sync = syncModeActive(cluster) && (cluster.sync?.leader ?? null) !== null;
   const position = (member: Member) => member.receiveLsn ?? member.replayLsn ?? 0n;
   return cluster.members
     .filter((one) => one.name !== cluster.leaderName && !readTags(one.tags).nofailover)
     .filter((one) => restarted.has(one.name) || !one.pendingRestart)
-    .filter((one) => !sync || namedInSync(cluster, one.name))
+    .filter((one) => !sync || namedInSync(cluster, one.name) || (planned && maySync(one)))
     .sort(
       (a, b) =>
         Number(restarted.has(b.name)) - Number(restarted.has(a.name)) ||
         compare(position(b), position(a)),
     )
     .map(({ name }) => name);
+}
+
+function maySync({ tags }: Member): boolean {
+  const { nosync, nostream } = readTags(tags);
+  return !nosync && !nostream;
 }
 
 function compare(a: bigint, b: bigint): number {

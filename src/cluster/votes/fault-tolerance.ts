@@ -92,12 +92,16 @@ type Lost = ReadonlySet<string>;
 /** How many of its votes have to go until it has too few; none for one that does not lead. */
 function spareVotes({ votes, needed }: Runner, lost: Lost): number {
   if (votes === null) return Infinity;
-  return [...votes].filter((name) => !lost.has(name)).length - needed + 1;
+  let gone = 0;
+  for (const name of lost) if (votes.has(name)) gone++;
+  return votes.size - gone - needed + 1;
 }
 
 function leads(runner: Runner, lost: Lost): boolean {
   if (lost.has(runner.name) || spareVotes(runner, lost) <= 0) return false;
-  return [...runner.blockedBy].every((name) => lost.has(name));
+  if (runner.blockedBy.size > lost.size) return false;
+  for (const name of runner.blockedBy) if (!lost.has(name)) return false;
+  return true;
 }
 
 /** The size of the smallest loss after which nobody leads. */
@@ -108,16 +112,41 @@ interface Bounds {
 
 /** How many losses of one size are looked at; beyond that the answer is a range. */
 const MOST_TRIED = 500;
+/** The same in runners that are looked at twice: in a large cluster each loss costs more. */
+const MOST_LOOKS = 500_000;
 
 function fewestLost(runners: readonly Runner[]): Bounds {
   let atLeast: number | null = null;
-  for (let size = 0; ; size++) {
-    const budget = { left: MOST_TRIED };
+  const enough = simpleLoss(runners);
+  // Without votes there is nothing to choose: everybody who would lead has to be lost.
+  if (runners.every(({ votes }) => votes === null)) return { atLeast: enough, atMost: enough };
+  const tries = Math.min(MOST_TRIED, Math.ceil(MOST_LOOKS / runners.length ** 2));
+  for (let size = leastLoss(runners); ; size++) {
+    if (size >= enough) return { atLeast: atLeast ?? size, atMost: enough };
+    const budget = { left: tries };
     if (canEnd(runners, { lost: new Set(), stay: new Set() }, size, budget)) {
       return { atLeast: atLeast ?? size, atMost: size };
     }
     if (budget.left < 0) atLeast ??= size;
   }
+}
+
+/** Losing whoever leads with most votes to spare, again and again, ends it with so many; often with no more than needed. */
+function simpleLoss(runners: readonly Runner[]): number {
+  const lost = new Set<string>();
+  for (;;) {
+    const leader = strongest(runners, lost);
+    if (leader === null) return lost.size;
+    lost.add(leader.name);
+  }
+}
+
+/** Each of those who lead now is lost, or a loss is as large as its spare votes: none smaller than this ends it. */
+function leastLoss(runners: readonly Runner[]): number {
+  const nobody = new Set<string>();
+  const leading = runners.filter((runner) => leads(runner, nobody));
+  const spare = leading.map((runner) => spareVotes(runner, nobody));
+  return Math.min(leading.length, ...spare);
 }
 
 /** A loss that is being thought of: who is lost in it, and who is not. */

@@ -1,0 +1,30 @@
+/** Files that were named by somebody: read up to a limit, for a device or a pipe may have no end. */
+
+/** Configurations, certificates and edits: etcd takes no value beyond 1.5 MiB. */
+export const MOST_TEXT_BYTES = 16 * 1024 * 1024;
+
+/** The whole file, or an error with the code EFBIG when it is larger than `mostBytes`. */
+export async function readLimited(path: string, mostBytes = MOST_TEXT_BYTES): Promise<Buffer> {
+  // Not node:fs/promises, which costs start-up.
+  const { createReadStream } = await import('node:fs');
+  return gathered(createReadStream(path), mostBytes);
+}
+
+/** Everything that comes, or the same error. */
+export async function gathered(
+  chunks: AsyncIterable<unknown>,
+  mostBytes = MOST_TEXT_BYTES,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    const part = Buffer.from(chunk as Uint8Array);
+    parts.push(part);
+    size += part.length;
+    if (size > mostBytes) {
+      const message = `it has more than ${mostBytes / 1024 / 1024} MiB`;
+      throw Object.assign(new Error(message), { code: 'EFBIG' });
+    }
+  }
+  return Buffer.concat(parts);
+}

@@ -27,6 +27,7 @@ const GOAL: Goal = {
   remote: false,
   failoverRevision: '10',
   waitFor: 'healthy',
+  mayWriteForMs: 10_000,
 };
 
 interface Keys {
@@ -57,7 +58,12 @@ function cluster({ leader, failover, sync }: Keys): Cluster {
   return parseCluster('demo', null, { revision: '20', kvs }, PREFIX);
 }
 
-const dcs = (keys: Keys): Sighting => ({ type: 'dcs', atMs: tick(), cluster: cluster(keys) });
+const dcs = (keys: Keys, readMs: number | null = null): Sighting => ({
+  type: 'dcs',
+  atMs: tick(),
+  cluster: cluster(keys),
+  readMs,
+});
 const answered = (status: number, text: string): Sighting => ({
   type: 'answer',
   atMs: tick(),
@@ -317,6 +323,44 @@ describe('a standby cluster', () => {
     const seen = member('pg2', { role: remote ? 'standby_leader' : 'replica' });
     const late = atDeadline(sees({ ...goal, remote }, ...MOVED, seen), 120_000);
     expect(late).toMatchObject({ ending: 'failed', code: 'not_following', words });
+  });
+});
+
+describe('an answer of which the DCS shows nothing', () => {
+  const after = (status: number, waitedMs: number) => {
+    const answer = answered(status, 'so');
+    const read = dcs({ leader: 'pg1' }, answer.atMs + waitedMs);
+    return verdictOf(sees({}, dcs({ leader: 'pg1' }), answer, read));
+  };
+
+  test.each([
+    [500, 'error', 'not_written'],
+    [503, 'error', 'not_written'],
+    [200, 'unconfirmed', 'no_trace'],
+    [202, 'unconfirmed', 'no_trace'],
+  ])('%i is decided once Patroni cannot write it any more', (status, ending, code) => {
+    expect(after(status, 9900)).toEqual({ done: false });
+    expect(after(status, 10_000)).toMatchObject({ ending, code });
+  });
+
+  test.each([502, 504])('%i of a proxy: Patroni may still be reading then', (status) => {
+    expect(after(status, 19_900)).toEqual({ done: false });
+    expect(after(status, 20_000)).toMatchObject({ ending: 'unconfirmed', code: 'no_trace' });
+  });
+
+  test('501 is a refusal at once; what a watch told decides nothing', () => {
+    const answer = answered(501, 'so');
+    expect(verdictOf(sees({}, answer))).toMatchObject({ ending: 'error' });
+    const watched: Sighting = { ...dcs({ leader: 'pg1' }), atMs: 1e9 };
+    expect(verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(500, 'so'), watched))).toEqual({
+      done: false,
+    });
+  });
+
+  test('a stub that says 200 has not been accepted: --no-wait does not end', () => {
+    const answer = answered(200, 'so');
+    const progress = sees({ waitFor: 'accepted' }, dcs({ leader: 'pg1' }), answer);
+    expect(verdictOf(progress)).toEqual({ done: false });
   });
 });
 

@@ -124,15 +124,16 @@ async function watchDcs(
   let revision = base.cluster.revision;
   let blind = false;
 
-  const show = (cluster: Cluster): void => {
+  const show = (cluster: Cluster, readMs: number | null = null): void => {
     // What was read meanwhile is newer than what a watch brings late.
     if (BigInt(cluster.revision) < BigInt(revision)) return;
     revision = cluster.revision;
-    see({ type: 'dcs', atMs: context.clock.nowMs(), cluster });
+    see({ type: 'dcs', atMs: context.clock.nowMs(), cluster, readMs });
   };
   const reread = async (): Promise<void> => {
+    const askedMs = context.clock.nowMs();
     const read = await untilAborted(dcs.follow({ scope, group }), signal);
-    if (read !== null) show(read.cluster);
+    if (read !== null) show(read.cluster, askedMs);
   };
   const rereading = async (): Promise<void> => {
     while (!signal.aborted) {

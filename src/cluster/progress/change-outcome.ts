@@ -31,6 +31,8 @@ export interface Goal {
   /** mod_revision of /failover before the request. */
   failoverRevision: string;
   waitFor: WaitFor;
+  /** How long after its answer Patroni may still write the request, ms (retry_timeout). */
+  mayWriteForMs: number;
 }
 
 /** What became of the one request. */
@@ -38,7 +40,8 @@ export type Answer =
   { kind: 'answered'; status: number; text: string } | { kind: 'lost'; reason: string };
 
 export type Sighting =
-  | { type: 'dcs'; atMs: number; cluster: Cluster }
+  /** `readMs`: the keys were read anew, linearizably, and asked for at this moment; null: a watch told it. */
+  | { type: 'dcs'; atMs: number; cluster: Cluster; readMs: number | null }
   | {
       type: 'member';
       atMs: number;
@@ -76,7 +79,10 @@ export interface Progress {
   goal: Goal;
   steps: Step[];
   answer: Answer | null;
+  answeredMs: number | null;
   cluster: Cluster | null;
+  /** When the keys were last asked for that were read anew. */
+  readMs: number | null;
   /** The last readings of every member. */
   seen: ReadonlyMap<string, Seen>;
   /** /failover was written after the request; null: not yet. */
@@ -102,7 +108,9 @@ export function begin(goal: Goal): Progress {
     goal,
     steps: [],
     answer: null,
+    answeredMs: null,
     cluster: null,
+    readMs: null,
     seen: new Map(),
     request: null,
     retaken: false,
@@ -117,9 +125,10 @@ export function advance(before: Progress, sighting: Sighting): Progress {
   switch (sighting.type) {
     case 'answer':
       now.answer = sighting.answer;
-      takeAnswer(now, sighting.atMs);
+      now.answeredMs = sighting.atMs;
       break;
     case 'dcs':
+      now.readMs = sighting.readMs ?? now.readMs;
       takeDcs(now, sighting.cluster, sighting.atMs);
       break;
     case 'member':
@@ -143,12 +152,6 @@ function add(
   said: string,
 ): void {
   if (stepOf(now, name) === null) now.steps.push({ name, atMs, member, said });
-}
-
-function takeAnswer(now: Progress, atMs: number): void {
-  const { answer } = now;
-  if (answer?.kind !== 'answered' || (answer.status !== 200 && answer.status !== 202)) return;
-  add(now, 'accepted', atMs, null, `Patroni answered ${answer.status}: ${answer.text}`);
 }
 
 function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
@@ -326,6 +329,8 @@ export function verdictOf(progress: Progress): Verdict {
     return { done: true, ending: 'ok', code: 'accepted', words: `the ${goal.kind} was accepted` };
   }
   if (newLeader !== null && reached(progress)) return won(progress, newLeader);
+  const unwritten = neverWritten(progress);
+  if (unwritten !== null) return unwritten;
   if (progress.request !== 'gone' || newLeader !== null) return { done: false };
   // The request is gone and nobody else leads: Patroni has dropped it, unless the race is still open.
   if (goal.leader === null || progress.cluster?.leaderName !== goal.leader) return { done: false };
@@ -338,14 +343,39 @@ export function verdictOf(progress: Progress): Verdict {
   return { done: true, ending: 'error', code: 'dropped_by_patroni', words };
 }
 
+/**
+ * An answer came, Patroni has had its time to write, and the DCS, read after that, shows nothing. A 200 then
+ * came from something else than Patroni, or a 502 or 504 from a proxy before it: that is not sure.
+ */
+function neverWritten(progress: Progress): Verdict | null {
+  const { goal, answer, answeredMs, readMs, request, newLeader, cluster } = progress;
+  if (answer?.kind !== 'answered' || answeredMs === null || readMs === null) return null;
+  if (request !== null || newLeader !== null || stepOf(progress, 'stopping')) return null;
+  if (cluster?.leaderName !== goal.leader) return null;
+  const { status, text } = answer;
+  const isProxy = status === 502 || status === 504;
+  const waitedMs = readMs - answeredMs;
+  if (waitedMs < goal.mayWriteForMs * (isProxy ? 2 : 1)) return null;
+  const nothing = `${Math.round(waitedMs / 1000)} s after that nothing was written into /failover`;
+  if (status < 400 || isProxy) {
+    const words = `Patroni said ${status}: ${text}; ${nothing}`;
+    return { done: true, ending: 'unconfirmed', code: 'no_trace', words };
+  }
+  const words = `${titleOf(goal)} failed, details: ${status}, ${text}; ${nothing}`;
+  return { done: true, ending: 'error', code: 'not_written', words };
+}
+
+function titleOf({ kind }: Goal): string {
+  return kind === 'switchover' ? 'Switchover' : 'Failover';
+}
+
 /** Answers that Patroni gives before it writes anything. */
 const BEFOREHAND = [400, 401, 403, 404, 405, 412, 422, 501];
 
 function refusedBeforehand({ goal, answer }: Progress): Verdict | null {
   if (answer?.kind !== 'answered' || !BEFOREHAND.includes(answer.status)) return null;
   const { status, text } = answer;
-  const title = goal.kind === 'switchover' ? 'Switchover' : 'Failover';
-  const words = `${title} failed, details: ${status}, ${text}`;
+  const words = `${titleOf(goal)} failed, details: ${status}, ${text}`;
   return { done: true, ending: 'error', code: refusalCode(status), words };
 }
 

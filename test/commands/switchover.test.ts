@@ -22,7 +22,9 @@ describe('a switchover', () => {
       ),
     );
     expect(run.out).toMatch(/^New leader {4}pg\d, timeline \d+$/m);
-    expect(run.out).toMatch(/^Write outage {2}[\d.]+ s from the loss of the lock/m);
+    expect(run.out).toMatch(
+      /^Write outage {2}[\d.]+ (to [\d.]+ )?s: pg\d took the last write at [\d:.]+ \(REST\)/m,
+    );
     for (const step of ['gave up the leader lock', 'accepts writes', 'every replica streams']) {
       expect(run.err).toContain(step);
     }

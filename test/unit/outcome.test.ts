@@ -84,7 +84,7 @@ interface Said {
 function member(name: string, said: Said | null): Sighting {
   if (said === null) {
     const rest = { ok: false, kind: 'unreachable', reason: 'refused' } as const;
-    return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+    return { type: 'member', askedMs: clock, atMs: tick(), name, rest, sql: OFF };
   }
   const { state = 'running', role = 'replica', timeline = 1, primary = false } = said;
   const value = {
@@ -101,7 +101,7 @@ function member(name: string, said: Said | null): Sighting {
     })),
   } as unknown as RestStatus;
   const rest: Reading<RestStatus> = { ok: true, value, tookMs: 1 };
-  return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+  return { type: 'member', askedMs: clock, atMs: tick(), name, rest, sql: OFF };
 }
 
 const sees = (goal: Partial<Goal>, ...sightings: Sighting[]): Progress =>
@@ -142,13 +142,22 @@ describe('a change that goes well', () => {
     });
   });
 
-  test('is measured from the loss of the lock, and from the beginning of the shutdown', () => {
-    const timed = [...MOVED, leads('pg2')].map((sighting, at) => ({ ...sighting, atMs: at * 100 }));
-    expect(measured(sees({ waitFor: 'writable' }, ...timed))).toEqual({
+  test('is measured as clients see it, and from the loss of the lock', () => {
+    const before = member('pg1', { role: 'primary', primary: true });
+    const timed = [before, ...MOVED, leads('pg2')].map((sighting, at) => ({
+      ...sighting,
+      atMs: at * 100,
+      ...(sighting.type === 'member' ? { askedMs: at * 100 - 10 } : {}),
+    }));
+    expect(measured(sees({ waitFor: 'writable' }, ...timed))).toMatchObject({
       newLeader: 'pg2',
       timeline: 2,
-      writeOutageMs: 300,
-      writesStoppedMs: 400,
+      lockFreeMs: 300,
+      writeOutage: {
+        atMostMs: timed.length * 100 - 100 + 10,
+        last: { member: 'pg1', witness: 'REST', fromMs: -10 },
+        first: { member: 'pg2', witness: 'REST', toMs: timed.length * 100 - 100 },
+      },
     });
   });
 
@@ -203,7 +212,7 @@ describe('a change that goes well', () => {
     const goal = { kind: 'failover', leader: null, candidate: 'pg2', waitFor: 'writable' } as const;
     const done = sees(goal, dcs({ leader: 'pg2', failover: '{}' }), leads('pg2'));
     expect(verdictOf(done)).toMatchObject({ words: 'Successfully failed over to "pg2"' });
-    expect(measured(done).writeOutageMs).toBeNull();
+    expect(measured(done).writeOutage).toMatchObject({ atMostMs: null, last: null });
   });
 });
 
@@ -295,7 +304,7 @@ describe('a standby cluster', () => {
       'pg2 is the standby leader and streams on timeline 1 (REST)',
     );
     expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
-    expect(measured(done)).toMatchObject({ writeOutageMs: null, writesStoppedMs: null });
+    expect(measured(done)).toMatchObject({ writeOutage: null, lockFreeMs: null });
   });
 
   test('SQL says from whom; a receiver that follows a member still is no proof', () => {

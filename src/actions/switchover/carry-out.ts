@@ -1,6 +1,7 @@
 /** Sends the one request and sees it through: at once, or for later. */
 import { sameName } from '../../cluster/model/member-names.js';
 import {
+  withoutPatroni,
   type Answer,
   type Goal,
   type Progress,
@@ -68,6 +69,8 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
         const said = holdersText(plan.leader, holders, stoppingMs, atMs);
         report({ step: 'holding', atMs, member: plan.leader, said });
       },
+      waiting: ({ member, said }) =>
+        report({ step: 'waiting', atMs: context.clock.nowMs(), member, said }),
     },
   );
   story.sent = followed.sent;
@@ -138,7 +141,7 @@ async function concluded(
   if (verdict === null) return stoppedWaiting(change, progress);
   const { ending, code, words } = verdict;
   const conclusion: Conclusion = { ending, code, message: words };
-  const hint = nextStep(code, plan, holders);
+  const hint = nextStep(code, plan, { holders, silent: withoutPatroni(progress) });
   if (hint !== undefined) conclusion.hint = hint;
   if (ending === 'error' || ending === 'failed') {
     const why = await whyNot(change, first, progress);

@@ -10,6 +10,13 @@ import type {
 } from '../model/model.js';
 import { isSenderOf } from '../model/member-names.js';
 import { readTags } from '../model/tags.js';
+import {
+  withProbe,
+  writeOutage,
+  type Probe,
+  type Tracks,
+  type WriteOutage,
+} from './write-outage.js';
 
 /** How much has to be seen before the change counts as done. */
 export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
@@ -48,7 +55,11 @@ export type Sighting =
       name: string;
       rest: Reading<RestStatus>;
       sql: Reading<SqlStatus>;
+      /** When it was asked. */
+      askedMs: number;
     }
+  /** One member was asked over SQL whether it takes writes. */
+  | { type: 'probe'; atMs: number; probe: Probe }
   | { type: 'answer'; atMs: number; answer: Answer };
 
 export type StepName =
@@ -91,6 +102,9 @@ export interface Progress {
   retaken: boolean;
   newLeader: string | null;
   timeline: number | null;
+  /** Who took writes when. */
+  writes: Tracks;
+  beganMs: number | null;
 }
 
 export type Verdict =
@@ -116,12 +130,15 @@ export function begin(goal: Goal): Progress {
     retaken: false,
     newLeader: null,
     timeline: null,
+    writes: new Map(),
+    beganMs: null,
   };
 }
 
 /** The progress with one sighting more. Steps are only ever added, each once. */
 export function advance(before: Progress, sighting: Sighting): Progress {
   const now: Progress = { ...before, steps: [...before.steps] };
+  now.beganMs ??= sighting.atMs;
   switch (sighting.type) {
     case 'answer':
       now.answer = sighting.answer;
@@ -133,7 +150,11 @@ export function advance(before: Progress, sighting: Sighting): Progress {
       break;
     case 'member':
       now.seen = new Map(now.seen).set(sighting.name, sighting);
+      takeWrites(now, sighting);
       takeOldLeader(now, sighting.atMs);
+      break;
+    case 'probe':
+      now.writes = withProbe(now.writes, sighting.probe);
       break;
   }
   takeNewLeader(now, sighting.atMs);
@@ -198,6 +219,17 @@ function takeOldLeader(now: Progress, atMs: number): void {
   const rest = now.seen.get(leader)?.rest;
   if (!rest?.ok || !['stopping', 'stopped'].includes(rest.value.state)) return;
   add(now, 'stopping', atMs, leader, `${leader} is ${rest.value.state}`);
+}
+
+/** Over REST a primary says where it writes; one that does not answer says nothing about writes. */
+function takeWrites(
+  now: Progress,
+  { name, rest, askedMs, atMs }: Extract<Sighting, { type: 'member' }>,
+): void {
+  if (!rest.ok) return;
+  const takesWrites = rest.value.state === 'running' && rest.value.location !== null;
+  const probe: Probe = { member: name, witness: 'REST', askedMs, atMs, takesWrites };
+  now.writes = withProbe(now.writes, probe);
 }
 
 /** Everything that has to be proven of the new leader, in order: nothing counts before it leads. */
@@ -444,8 +476,19 @@ export function unproven(progress: Progress): string {
     return `${who} was not seen as a standby leader${how}`;
   }
   const missing = notStreaming(progress);
-  if (missing.length > 0) return `${missing.join(', ')} did not stream from it`;
+  if (missing.length > 0) return missingText(progress, missing);
   return 'synchronous replication was not restored';
+}
+
+function missingText({ seen }: Progress, missing: readonly string[]): string {
+  const silent = missing.filter((name) => seen.get(name)?.rest.ok === false);
+  const why = silent.length === 0 ? '' : ` (the Patroni of ${silent.join(', ')} does not answer)`;
+  return `${missing.join(', ')} did not stream from it${why}`;
+}
+
+/** Members that do not stream and whose Patroni is silent: nothing else points them to the new leader. */
+export function withoutPatroni(progress: Progress): string[] {
+  return notStreaming(progress).filter((name) => progress.seen.get(name)?.rest.ok === false);
 }
 
 function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done: true }> {
@@ -479,24 +522,28 @@ function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done:
 // ---------------------------------------------------------------- what was measured
 
 export interface Measured {
+  /** As clients see it; null in a standby cluster, and where nobody was seen to take writes in the end. */
+  writeOutage: WriteOutage | null;
   /** From the loss of the lock to the first answer of the new leader out of recovery; none in a standby cluster. */
-  writeOutageMs: number | null;
-  /** From the first sign of the old leader's shutdown to the same moment. */
-  writesStoppedMs: number | null;
+  lockFreeMs: number | null;
   newLeader: string | null;
   timeline: number | null;
 }
 
 export function measured(progress: Progress): Measured {
+  const { goal, newLeader, timeline, writes, beganMs } = progress;
   const writable = stepOf(progress, 'writable')?.atMs ?? null;
-  const since = (name: StepName): number | null => {
-    const from = stepOf(progress, name)?.atMs ?? null;
-    return writable === null || from === null ? null : Math.max(0, writable - from);
-  };
+  const releasedMs = stepOf(progress, 'released')?.atMs ?? null;
+  const lockedMs = stepOf(progress, 'locked')?.atMs ?? null;
+  const began = { beganMs: beganMs ?? 0, releasedMs, lockedMs: lockedMs ?? 0 };
   return {
-    writeOutageMs: since('released'),
-    writesStoppedMs: since('stopping'),
-    newLeader: progress.newLeader,
-    timeline: progress.timeline,
+    writeOutage:
+      goal.standbyCluster || newLeader === null || lockedMs === null
+        ? null
+        : writeOutage(writes, goal.leader, newLeader, began),
+    lockFreeMs:
+      writable === null || releasedMs === null ? null : Math.max(0, writable - releasedMs),
+    newLeader,
+    timeline,
   };
 }

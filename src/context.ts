@@ -1,7 +1,7 @@
 /** What a command may reach of the world. */
 import type { Config } from './config/effective.js';
 import type { Dcs } from './dcs/dcs.js';
-import type { Io } from './output/io.js';
+import type { Door } from './output/door.js';
 import type { Patroni } from './patroni/patroni.js';
 import type { Postgres } from './postgres/postgres.js';
 
@@ -41,7 +41,7 @@ export interface Clock {
 }
 
 export interface Context {
-  readonly io: Io;
+  readonly io: Door;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at SIGINT and SIGTERM. */

@@ -3,6 +3,7 @@ import type { Config } from '../config/effective.js';
 import type { Dcs } from '../dcs/dcs.js';
 import type { DcsWorld } from '../dcs/dcs-registry.js';
 import type { ResolveSrv } from '../dcs/etcd3/srv.js';
+import { leaving, type Door } from '../output/door.js';
 import type { Io } from '../output/io.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Postgres } from '../postgres/postgres.js';
@@ -66,7 +67,10 @@ export function makeContext(
   const io = Object.create(world.io, {
     outColor: { get: () => world.io.outColor && wantsColor() },
     errColor: { get: () => world.io.errColor && wantsColor() },
-  }) as Io;
+    out: { value: (text: string) => world.io.out(leaving(text, flags.compat)) },
+    err: { value: (text: string) => world.io.err(leaving(text, flags.compat)) },
+    data: { value: (text: string) => world.io.out(text) },
+  }) as Door;
 
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;

@@ -3,16 +3,12 @@ import { Command, Option } from 'commander';
 import { leaderFirst, ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import type { Cluster, FailoverKey } from '../cluster/model/model.js';
 import { argumentOf } from '../cluster/preflight/plan-facts.js';
-import { ToolError, type Ending } from '../errors.js';
-import {
-  chooseMembers,
-  confirmAction,
-  readCluster,
-  reread,
-} from '../actions/kit/choose-members.js';
+import { ToolError, type Ending, type Evidence } from '../errors.js';
+import { chooseMembers, confirmAction, readCluster } from '../actions/kit/choose-members.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
+import { isRefusal, lookAfter, saysNo } from '../actions/kit/after-answer.js';
 import { answerWords, askMember, bodyText } from '../actions/kit/member-request.js';
-import { until } from '../actions/kit/until.js';
+import { flushRestart } from '../actions/restart/scheduled-restart.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
@@ -26,10 +22,6 @@ interface FlushOptions {
   stuck?: boolean;
   via: 'rest' | 'dcs';
 }
-
-/** The answer is written before it is sent; a moment for a slow etcd. */
-const SEEN_WITHIN_MS = 5000;
-const LOOK_MS = 200;
 
 export function flushCommand(context: Context, finish: Finish): Command {
   return new Command('flush')
@@ -100,24 +92,9 @@ async function flushRestarts(
       context.io.out(`No scheduled restart for member ${member.name}\n`);
       continue;
     }
-    const timeoutMs = context.flags.timeoutMs;
-    const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
-    const { outcome: answer } = await askMember(context, scope, member, request);
-    const ending = endingOf(answer);
-    const how =
-      ending === 'ok'
-        ? `Success: flush scheduled restart for member ${member.name}`
-        : `Failed: flush scheduled restart for member ${member.name}, ${answerWords(answer)}`;
-    context.io.out(`${how}\n`);
-    outcomes.push({ member: member.name, ending, said: answerWords(answer) });
+    outcomes.push(await flushRestart(context, scope, member));
   }
   return conclude('flush restart', outcomes);
-}
-
-function endingOf(outcome: CallOutcome): Ending {
-  if (outcome.kind === 'not_sent') return 'unreachable';
-  if (outcome.kind === 'lost') return 'unconfirmed';
-  return outcome.answer.status < 400 ? 'ok' : 'error';
 }
 
 function needTerminal(context: Context, force: boolean, what: string): void {
@@ -164,64 +141,64 @@ function words({ leader, candidate, scheduledAt }: FailoverKey): string {
   return `${from}${to}${scheduledAt === null ? '' : ` at ${scheduledAt}`}`;
 }
 
-/** Asks the members for it, the leader first; the next one only when the one before could not do it. */
+/** Asks the leader, and the next member only where it surely was not sent; then the key tells, not the answer. */
 async function deleteSchedule(context: Context, cluster: Cluster): Promise<Ending> {
-  const said: { member: string; answer: CallOutcome }[] = [];
+  const silent: Evidence[] = [];
   for (const member of leaderFirst(cluster)) {
     const timeoutMs = context.flags.timeoutMs;
     const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
-    const { outcome: answer } = await askMember(context, cluster.scope, member, request);
-    said.push({ member: member.name, answer });
-    if (answer.kind === 'lost') return seenGone(context, cluster, answerWords(answer));
-    if (answer.kind === 'not_sent') continue;
-    const { status } = answer.answer;
-    if (status === 200) {
-      context.io.out(`Success: ${bodyText(answer)}\n`);
-      return seenGone(context, cluster, bodyText(answer));
-    }
-    context.io.out(
-      status === 404
-        ? `Failed: ${bodyText(answer)}\n`
-        : `Failed: member=${member.name}, status_code=${status}, (${bodyText(answer)})\n`,
-    );
-    if (status === 404) break;
+    const { outcome } = await askMember(context, cluster.scope, member, request);
+    if (outcome.kind !== 'not_sent') return deleted(context, cluster, member.name, outcome);
+    silent.push({ witness: 'REST', subject: member.name, said: answerWords(outcome) });
   }
-  const answered = said.some(({ answer }) => answer.kind === 'answered');
-  throw new ToolError(
-    answered ? 'error' : 'unreachable',
-    answered
-      ? 'the scheduled switchover was not deleted'
-      : `no member's REST API answers; nothing was sent`,
-    {
-      code: answered ? 'flush_refused' : 'rest_unreachable',
-      evidence: said.map(({ member, answer }) => ({
-        witness: 'REST',
-        subject: member,
-        said: answerWords(answer),
-      })),
-      hint: answered
-        ? `look with: patctl status ${argumentOf(cluster)}`
-        : '--via dcs clears it in the DCS, under a compare of its revision',
-    },
-  );
+  throw new ToolError('unreachable', `no member's REST API answers; nothing was sent`, {
+    code: 'rest_unreachable',
+    evidence: silent,
+    hint: `patctl flush ${argumentOf(cluster)} switchover --via dcs clears it in the DCS, under a compare of its revision`,
+  });
 }
 
 /** An answer is not the key: look whether it is gone, or another one by now. */
-async function seenGone(context: Context, cluster: Cluster, said: string): Promise<Ending> {
-  const limit = {
-    atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
-    everyMs: LOOK_MS,
-    goesOn: 'the request had been sent',
-  };
-  const gone = await until(context, limit, async () => {
-    const now = await reread(context, cluster);
-    const isGone = now !== null && now.failoverRevision !== cluster.failoverRevision;
-    return isGone ? true : null;
-  });
-  if (gone) return 'ok';
-  throw new ToolError('unconfirmed', `the schedule still stands in /failover; ${said}`, {
+async function deleted(
+  context: Context,
+  cluster: Cluster,
+  member: string,
+  outcome: CallOutcome,
+): Promise<Ending> {
+  const status = outcome.kind === 'answered' ? outcome.answer.status : null;
+  const refused = status !== null && status !== 404 && isRefusal(status);
+  const isWritten = (now: Cluster) => now.failoverRevision !== cluster.failoverRevision;
+  const goesOn = 'the request had been sent';
+  const seen = refused
+    ? 'not written'
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  const said = bodyText(outcome);
+  if (seen === 'written') {
+    const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;
+    context.io.out(`Success: ${words}\n`);
+    return 'ok';
+  }
+  if (status !== null && status !== 200) {
+    const failed = status === 404 ? said : `member=${member}, status_code=${status}, (${said})`;
+    context.io.out(`Failed: ${failed}\n`);
+  }
+  const evidence: Evidence[] = [{ witness: 'REST', subject: member, said: answerWords(outcome) }];
+  if (seen === 'not written') {
+    evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule stands, as before' });
+  }
+  const hint = `look with: patctl status ${argumentOf(cluster)}`;
+  if (seen === 'not written' && saysNo(outcome)) {
+    const message = 'the scheduled switchover was not deleted';
+    throw new ToolError('error', message, { code: 'flush_refused', evidence, hint });
+  }
+  const state =
+    seen === 'unreadable'
+      ? `whether the schedule still stands in /failover is not known`
+      : `the schedule still stands in /failover`;
+  throw new ToolError('unconfirmed', `${state}; ${said}`, {
     code: 'flush_not_seen',
-    hint: `look with: patctl status ${argumentOf(cluster)}`,
+    evidence,
+    hint,
   });
 }
 

@@ -2,14 +2,11 @@
 import { Command } from 'commander';
 import { leaderFirst } from '../cluster/select-members.js';
 import type { Cluster } from '../cluster/model/model.js';
-import { ToolError, type Ending } from '../errors.js';
+import { argumentOf } from '../cluster/preflight/plan-facts.js';
+import { ToolError, type Ending, type Evidence } from '../errors.js';
 import { readCluster, reread } from '../actions/kit/choose-members.js';
-import {
-  answerWords,
-  askMember,
-  bodyText,
-  isConfigRefused,
-} from '../actions/kit/member-request.js';
+import { isRefusal, lookAfter, saysNo } from '../actions/kit/after-answer.js';
+import { answerWords, askMember, bodyText } from '../actions/kit/member-request.js';
 import { until } from '../actions/kit/until.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
@@ -62,7 +59,7 @@ async function toggle(
   const { group } = await context.config();
   const cluster = await readCluster(context, scope, options.group ?? group);
   const waits: Wait = { cluster, paused, atMs: context.clock.nowMs() + limitMs(cluster, options) };
-  if ((cluster.config?.pause ?? false) === paused) {
+  if (isPaused(cluster) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
     if (!options.idempotent) throw new ToolError('error', already, { code: 'already_so' });
     context.io.out(`${already}\n`);
@@ -90,7 +87,7 @@ function limitMs(cluster: Cluster, { deadline }: PauseOptions): number {
   return deadline ?? loops + SPARE_MS;
 }
 
-/** Asks the leader, and the next member only when it surely was not sent. Returns once it is in the DCS. */
+/** Asks the leader, and the next member only when it surely was not sent. Returns once it is seen in the DCS. */
 async function request(context: Context, wait: Wait): Promise<void> {
   const { cluster, paused } = wait;
   const verb = paused ? 'pause' : 'resume';
@@ -107,8 +104,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
       context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
       continue;
     }
-    if (outcome.kind === 'answered' && outcome.answer.status === 200) return;
-    return await notAccepted(context, wait, verb, member.name, outcome);
+    return await answered(context, wait, verb, member.name, outcome);
   }
   throw new ToolError('unreachable', 'Can not find accessible cluster member', {
     code: 'no_member_answers',
@@ -122,54 +118,61 @@ async function request(context: Context, wait: Wait): Promise<void> {
 }
 
 const CONFLICT_HINT =
-  'Patroni could not write it: somebody else wrote at that moment, or its etcd is slow. Try again.';
+  'Patroni could not write it: another write came at that moment, or its etcd is slow. Try again.';
 
-/** A refusal says that nothing was written; after anything else the DCS tells. */
-async function notAccepted(
+/** A refusal says that nothing was written; after anything else, a plain 200 too, the DCS tells. */
+async function answered(
   context: Context,
-  wait: Wait,
+  { cluster, paused }: Wait,
   verb: string,
   member: string,
   outcome: CallOutcome,
 ): Promise<void> {
+  const refused = outcome.kind === 'answered' && isRefusal(outcome.answer.status);
+  const isWritten = (now: Cluster) => isPaused(now) === paused;
+  const goesOn = 'the request was sent and may take effect';
+  const seen = refused
+    ? 'not written'
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  if (seen === 'written') return;
   const words = answerWords(outcome);
-  const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
-  const refused = await isConfigRefused(context, wait.cluster, outcome);
-  if (!refused && (await seenInDcs(context, wait))) return;
   if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
   const evidence = [{ witness: 'REST', subject: member, said: words }];
-  if (refused) {
+  if (seen === 'not written' && saysNo(outcome)) {
+    const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
       code: `${verb}_refused`,
-      evidence,
+      evidence: refused ? evidence : [...evidence, notInDcs(cluster)],
       ...(isConflict ? { hint: CONFLICT_HINT } : {}),
     });
   }
-  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and is not in the DCS`, {
+  const state = seen === 'unreadable' ? 'the DCS could not be read since' : 'is not in the DCS';
+  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and ${state}`, {
     code: `${verb}_unconfirmed`,
     evidence,
-    hint: `look at show-config before trying again`,
+    hint: `look before you try again: patctl show-config ${argumentOf(cluster)}`,
   });
 }
 
-async function seenInDcs(context: Context, { cluster, paused, atMs }: Wait): Promise<boolean> {
-  const goesOn = `the request was sent and may take effect`;
-  const seen = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
-    const now = await reread(context, cluster);
-    return now && (now.config?.pause ?? false) === paused ? true : null;
-  });
-  return seen ?? false;
+function isPaused({ config }: Cluster): boolean {
+  return config?.pause ?? false;
+}
+
+function notInDcs(cluster: Cluster): Evidence {
+  return { witness: 'DCS', subject: '/config', said: `pause is ${isPaused(cluster)}, as before` };
 }
 
 /** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
 async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
+  const what = paused ? 'pause' : 'resume';
   let missing: string[] = [];
   const done = await until(
     context,
-    { atMs, everyMs: LOOK_MS, goesOn: `the ${paused ? 'pause' : 'resume'} is in the DCS` },
+    { atMs, everyMs: LOOK_MS, goesOn: `the ${what} is in the DCS` },
     async () => {
       const now = await reread(context, cluster);
       if (now === null) return null;
+      if (isPaused(now) !== paused) throw takenBack(now, what);
       missing = now.members
         .filter((member) => member.apiUrl !== null && member.pause !== paused)
         .map((member) => member.name);
@@ -180,6 +183,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
   if (missing.length === 0) {
     throw new ToolError('unconfirmed', 'the DCS could not be read until the deadline', {
       code: 'not_acknowledged',
+      hint: `look with: patctl list ${argumentOf(cluster)}`,
     });
   }
   const names = missing.join(', ');
@@ -189,8 +193,18 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
   }
   throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
     code: 'not_acknowledged',
-    hint: `the ${paused ? 'pause' : 'resume'} is in the DCS; a member takes it when its Patroni runs its loop`,
+    hint: `the ${what} is in the DCS; a member takes it when its Patroni runs its loop`,
     evidence: await silence(context, cluster, missing),
+  });
+}
+
+/** Seen in the DCS, and gone again while it was waited for. */
+function takenBack(now: Cluster, what: string): ToolError {
+  const said = `pause is ${isPaused(now)}`;
+  return new ToolError('failed', `the ${what} was in the DCS, and was taken back meanwhile`, {
+    code: 'taken_back',
+    evidence: [{ witness: 'DCS', subject: '/config', said }],
+    hint: `see what else changes the configuration; look with: patctl show-config ${argumentOf(now)}`,
   });
 }
 

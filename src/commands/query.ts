@@ -249,10 +249,13 @@ async function rowsOut(context: Context, { format, delimiter }: QueryOptions): P
   const writer = rowWriter(format, {
     delimiter: delimiter ?? (format === 'csv' ? ',' : '\t'),
     harmless: io.stdoutIsTty,
+    asPatronictl: context.flags.compat,
   });
   let pending = '';
   const flush = (): void => {
-    if (pending !== '') io.out(pending);
+    // A pipe gets what PostgreSQL gave: it may be read back in.
+    if (pending !== '' && io.stdoutIsTty) io.out(pending);
+    else if (pending !== '') io.data(pending);
     pending = '';
   };
   const pass = (): Promise<void> | undefined => {

@@ -6,6 +6,7 @@ import type { RestStatus } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { chooseMembers, confirmAction } from '../actions/kit/choose-members.js';
 import { copied, copyWords, type Copied } from '../actions/reinit/copy-progress.js';
+import { isRefusal } from '../actions/kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../actions/kit/member-request.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
@@ -116,7 +117,7 @@ function judge(member: string, { outcome }: Asked): Outcome {
   if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
   const { status } = outcome.answer;
   if (status < 400) return { member, ending: 'ok', said };
-  return { member, ending: status < 500 || status === 503 ? 'error' : 'unconfirmed', said };
+  return { member, ending: isRefusal(status) || status === 503 ? 'error' : 'unconfirmed', said };
 }
 
 // ---------------------------------------------------------------- --wait

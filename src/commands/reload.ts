@@ -4,6 +4,7 @@ import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/select-
 import type { RestStatus } from '../cluster/model/model.js';
 import type { Ending } from '../errors.js';
 import { chooseMembers, confirmAction } from '../actions/kit/choose-members.js';
+import { isRefusal } from '../actions/kit/after-answer.js';
 import { answerWords, askMember } from '../actions/kit/member-request.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
 import { until } from '../actions/kit/until.js';
@@ -101,7 +102,7 @@ function judge(member: string, outcome: CallOutcome): Outcome {
   if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
   const { status } = outcome.answer;
   if (status === 200 || status === 202) return { member, ending: 'ok', said };
-  return { member, ending: status < 500 ? 'error' : 'unconfirmed', said };
+  return { member, ending: isRefusal(status) ? 'error' : 'unconfirmed', said };
 }
 
 /**

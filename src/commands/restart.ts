@@ -5,7 +5,6 @@ import { ROLE_FILTERS, type RoleFilter, type Selected } from '../cluster/select-
 import type { Cluster, JsonObject } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { chooseMembers, confirmAction, type Chosen } from '../actions/kit/choose-members.js';
-import { answerWords, askMember } from '../actions/kit/member-request.js';
 import { restartMember } from '../actions/restart/restart-member.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
@@ -199,18 +198,11 @@ async function confirm(
   throw new ToolError('error', 'Aborted scheduled restart', { code: 'declined' });
 }
 
-/** --force replaces a restart that is scheduled already, as patronictl does. */
+/** --force replaces a restart that is scheduled already, as patronictl does; a failure is in its line. */
 async function flushFirst(context: Context, { cluster, member }: Selected): Promise<void> {
   if (!member.scheduledRestart) return;
-  const { outcome } = await askMember(context, cluster.scope, member, {
-    method: 'DELETE',
-    path: '/restart',
-    body: null,
-    timeoutMs: context.flags.timeoutMs,
-  });
-  if (outcome.kind === 'answered' && outcome.answer.status < 400) return;
-  const words = answerWords(outcome);
-  context.io.out(`Failed: flush scheduled restart for member ${member.name}, ${words}\n`);
+  const { flushRestart } = await import('../actions/restart/scheduled-restart.js');
+  await flushRestart(context, cluster.scope, member);
 }
 
 interface Rolling {

@@ -37,7 +37,9 @@ async function showConfig(
   const cluster = await readCluster(context, scope, group ?? (await context.config()).group);
   const config = readableConfig(cluster);
   context.io.out(
-    format === 'json' ? `${JSON.stringify(config.raw, null, 2)}\n` : showConfigCompat(cluster),
+    format === 'json'
+      ? `${JSON.stringify(config.raw, null, 2)}\n`
+      : showConfigCompat(cluster, context.flags.compat),
   );
   return 'ok';
 }

@@ -3,6 +3,7 @@ import { formatLsn, parseLsn } from '../cluster/model/lsn.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import { readLimited } from '../config/read-limited.js';
 import { ToolError } from '../errors.js';
+import { visible } from '../output/text.js';
 import { VERSION } from '../version.js';
 import { cleaned } from './without-secrets.js';
 
@@ -19,7 +20,7 @@ export interface Recording {
 /** One JSON document. WAL positions are `{"$lsn": "0/5000060"}`. */
 export function recordingText(snapshots: readonly Snapshot[]): string {
   const recording = { schemaVersion: 1, kind: 'patctl-snapshot', patctl: VERSION, snapshots };
-  return `${JSON.stringify(cleaned(recording), replaceLsn, 1)}\n`;
+  return visible(`${JSON.stringify(cleaned(recording), replaceLsn, 1)}\n`);
 }
 
 function replaceLsn(_: string, value: unknown): unknown {

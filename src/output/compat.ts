@@ -6,6 +6,8 @@ import { render, type Column, type Format } from './render.js';
 import type { HistoryLine } from '../cluster/model/model.js';
 import { yamlDump } from './write-yaml.js';
 
+const TO_THE_BYTE = { asPatronictl: true };
+
 export interface ListCompatOptions extends Omit<MemberTableOptions, 'lost'> {
   /** -t: the time to print above, in the local zone. */
   timestamp?: Date | null;
@@ -27,7 +29,10 @@ export function topologyCompat(
 
 function oneCluster(entry: ListEntry, options: ListCompatOptions): string {
   const { title, columns, rows, notes } = memberTable(entry, { ...options, lost: 'drop' });
-  return render(options.format, title, columns, rows) + notes.map((note) => `${note}\n`).join('');
+  return (
+    render(options.format, title, columns, rows, TO_THE_BYTE) +
+    notes.map((note) => `${note}\n`).join('')
+  );
 }
 
 /** 2026-11-21 00:24:19, local time. */
@@ -48,17 +53,17 @@ export const HISTORY_COLUMNS: readonly Column<HistoryLine>[] = [
 
 /** stdout of `patronictl history`; null: unknown cluster. */
 export function historyCompat(cluster: Cluster | null, format: Format): string {
-  return render(format, '', HISTORY_COLUMNS, cluster?.history ?? []);
+  return render(format, '', HISTORY_COLUMNS, cluster?.history ?? [], TO_THE_BYTE);
 }
 
 /** stdout of `patronictl show-config`; null: unknown cluster. */
-export function showConfigCompat(cluster: Cluster | null): string {
+export function showConfigCompat(cluster: Cluster | null, asPyYaml = true): string {
   const config = cluster?.config;
-  return config ? `${configYaml(config)}\n` : '';
+  return config ? `${configYaml(config, asPyYaml)}\n` : '';
 }
 
 /** A dynamic configuration as YAML, the way patronictl shows and edits it. */
-export function configYaml(config: NonNullable<Cluster['config']>): string {
+function configYaml(config: NonNullable<Cluster['config']>, asPyYaml: boolean): string {
   const exact = exactJson(config.text ?? '');
-  return yamlDump(exact instanceof Map ? exact : config.raw);
+  return yamlDump(exact instanceof Map ? exact : config.raw, { asPyYaml });
 }

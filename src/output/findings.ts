@@ -2,6 +2,7 @@
 import type { ChalkInstance } from 'chalk';
 import { doubtText, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Severity } from '../cluster/model/model.js';
+import { styled } from './door.js';
 import { oneLine } from './text.js';
 
 export interface FindingLines {
@@ -56,5 +57,5 @@ async function painter(color: boolean): Promise<(severity: Severity) => string> 
     warning: chalk.yellow,
     info: chalk.cyan,
   };
-  return (severity) => paint[severity](word(severity));
+  return (severity) => styled(paint[severity], word(severity));
 }

@@ -6,6 +6,7 @@ import {
   type Plan,
   type PlanCheck,
 } from '../cluster/preflight/plan.js';
+import { styled } from './door.js';
 import { grid } from './grid.js';
 import { oneLine } from './text.js';
 
@@ -95,6 +96,9 @@ async function paint(table: string): Promise<string> {
     skipped: chalk.cyan,
   };
   const row = (line: string) =>
-    line.replace(ROW, (_, head: string, word: CheckResult) => `${head}${colors[word](word)}`);
+    line.replace(
+      ROW,
+      (_, head: string, word: CheckResult) => `${head}${styled(colors[word], word)}`,
+    );
   return table.split('\n').map(row).join('\n');
 }

@@ -6,7 +6,7 @@ export const PROGRESS_STYLES = ['text', 'json', 'none'] as const;
 export type ProgressStyle = (typeof PROGRESS_STYLES)[number];
 
 export interface ProgressEvent {
-  /** A closed set of words: the steps of the change, `holding`, `terminated`. */
+  /** A closed set of words: the steps of the change, `holding`, `waiting`, `terminated`. */
   step: string;
   atMs: number;
   member: string | null;

@@ -32,17 +32,24 @@ export function isTable(format: Format): format is 'pretty' | 'topology' {
   return format === 'pretty' || format === 'topology';
 }
 
+export interface RenderOptions {
+  /** To the byte: YAML prints what turns text around as it is. */
+  asPatronictl?: boolean;
+}
+
 /** The whole text of a result in one format; `title` goes into the first rule of a table. */
 export function render<Row>(
   format: Format,
   title: string,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
+  { asPatronictl = false }: RenderOptions = {},
 ): string {
   const shown = columns.filter((column) => !column.omit?.includes(format));
   if (format === 'json') return `${jsonDump(records(shown, rows))}\n`;
   // patronictl adds a line feed to the one that YAML ends with.
-  if (format === 'yaml' || format === 'yml') return `${yamlDump(records(shown, rows))}\n`;
+  if (format === 'yaml' || format === 'yml')
+    return `${yamlDump(records(shown, rows), { asPyYaml: asPatronictl })}\n`;
   const cells = rows.map((row) => shown.map((column) => cellText(column, row, format)));
   if (format === 'tsv') return tsv([shown.map(({ key }) => key), ...cells]);
   const heads = shown.map(({ key, header = key, align = 'l' }) => ({ header, align }));

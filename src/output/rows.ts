@@ -19,6 +19,8 @@ export interface RowOptions {
   delimiter: string;
   /** The text goes to a terminal: escapes are taken out. */
   harmless: boolean;
+  /** YAML to the byte. */
+  asPatronictl: boolean;
 }
 
 export function rowWriter(format: RowFormat, options: RowOptions): RowWriter {
@@ -31,7 +33,9 @@ export function rowWriter(format: RowFormat, options: RowOptions): RowWriter {
       return recordWriter('[', ', ', ']\n', '[]\n', jsonDump);
     case 'yaml':
     case 'yml':
-      return recordWriter('', '', '\n', '[]\n\n', (record) => yamlDump([record]));
+      return recordWriter('', '', '\n', '[]\n\n', (record) =>
+        yamlDump([record], { asPyYaml: options.asPatronictl }),
+      );
     case 'pretty':
       return tableWriter(options);
   }

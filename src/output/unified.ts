@@ -1,4 +1,6 @@
 /** Unified differences as Python's difflib chooses and prints them: patronictl's are compared byte for byte. */
+import { styled } from './door.js';
+import { plain } from './text.js';
 
 /** Lines without line feeds; none when the texts are equal. */
 export function unifiedDiff(before: string, after: string): string[] {
@@ -10,16 +12,15 @@ export function unifiedDiff(before: string, after: string): string[] {
 
 /** The lines with their line feeds; coloured when that is wanted. */
 export async function diffText(before: string, after: string, color: boolean): Promise<string> {
-  const { plain } = await import('./text.js');
   const lines = unifiedDiff(before, after).map(plain);
   if (!color) return lines.map((line) => `${line}\n`).join('');
   const { Chalk } = await import('chalk');
   const chalk = new Chalk({ level: 1 });
   const paint = (line: string): string => {
-    if (line.startsWith('---') || line.startsWith('+++')) return chalk.bold(line);
-    if (line.startsWith('@@')) return chalk.cyan(line);
-    if (line.startsWith('-')) return chalk.red(line);
-    return line.startsWith('+') ? chalk.green(line) : line;
+    if (line.startsWith('---') || line.startsWith('+++')) return styled(chalk.bold, line);
+    if (line.startsWith('@@')) return styled(chalk.cyan, line);
+    if (line.startsWith('-')) return styled(chalk.red, line);
+    return line.startsWith('+') ? styled(chalk.green, line) : line;
   };
   return lines.map((line) => `${paint(line)}\n`).join('');
 }

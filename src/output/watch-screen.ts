@@ -1,16 +1,17 @@
 /** A screen that is drawn again and again, for -W and -w. */
 import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
+import { own, withoutOwn } from './door.js';
 import { untilNobodyReads, type Io } from './io.js';
 import { plain } from './text.js';
 import { displayWidth } from './width.js';
 
-const HIDE_CURSOR = '\x1b[?25l';
-const SHOW_CURSOR = '\x1b[?25h';
-const CLEAR_SCREEN = '\x1b[2J';
-const HOME = '\x1b[H';
-const CLEAR_LINE_END = '\x1b[K';
-const CLEAR_BELOW = '\x1b[J';
+const HIDE_CURSOR = own('\x1b[?25l');
+const SHOW_CURSOR = own('\x1b[?25h');
+const CLEAR_SCREEN = own('\x1b[2J');
+const HOME = own('\x1b[H');
+const CLEAR_LINE_END = own('\x1b[K');
+const CLEAR_BELOW = own('\x1b[J');
 const CHANGED = ' <';
 
 /**
@@ -19,7 +20,7 @@ const CHANGED = ' <';
  * tried again: a watch is there to see the cluster through an outage.
  */
 export async function watchScreen(
-  context: Pick<Context, 'io' | 'clock' | 'signal'>,
+  context: { io: Io } & Pick<Context, 'clock' | 'signal'>,
   everyMs: number,
   read: () => Promise<string>,
 ): Promise<void> {
@@ -83,7 +84,7 @@ function fitting(lines: readonly string[], { columns, rows }: Screen): readonly 
   // (A terminal that does not know its size says 0.)
   const room = (rows || Infinity) - 1;
   const heights = lines.map((line) =>
-    Math.max(1, Math.ceil(displayWidth(plain(line)) / (columns || 80))),
+    Math.max(1, Math.ceil(displayWidth(plain(withoutOwn(line))) / (columns || 80))),
   );
   const total = heights.reduce((sum, height) => sum + height, 0);
   if (total <= room) return lines;

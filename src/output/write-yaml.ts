@@ -1,10 +1,13 @@
 /** YAML as PyYAML's safe_dump writes it (keys sorted, Unicode kept, width 200), byte for byte. */
+import { HIDDEN } from './text.js';
 import { isList, isPyFloat, numberText, sortedEntries, type PyFloat, type Value } from './value.js';
 
 export interface YamlOptions {
   /** Everything in one line, {like: this}. */
   flow?: boolean;
   width?: number;
+  /** As PyYAML has it, which prints what turns text around as it is. Otherwise that is escaped. */
+  asPyYaml?: boolean;
 }
 
 /** The document with its line feed at the end. */
@@ -17,6 +20,7 @@ export function yamlDump(value: Value, options: YamlOptions = {}): string {
     onlyIndent: true,
     flowLevel: 0,
     openEnded: false,
+    asPyYaml: options.asPyYaml ?? false,
   };
   node(out, value, null, { flow: options.flow ?? false, root: true });
   startLine(out, 0);
@@ -37,6 +41,7 @@ interface Out {
   flowLevel: number;
   /** A bare scalar as the whole document is closed by `...`. */
   openEnded: boolean;
+  asPyYaml: boolean;
 }
 
 function put(out: Out, text: string, length = text.length): void {
@@ -192,7 +197,7 @@ function scalar(
   const indent = deeper(outer, true);
   const fold = context.simpleKey !== true;
   if (typeof value !== 'string') return bare(out, bareText(value), indent, fold, context.root);
-  const allowed = analyse(value);
+  const allowed = analyse(value, out.asPyYaml);
   const multiline = BREAK.test(value);
   const bareAllowed = out.flowLevel > 0 ? allowed.bareInFlow : allowed.bare;
   if (bareAllowed && !readsAsOther(value)) return bare(out, value, indent, fold, context.root);
@@ -237,18 +242,22 @@ interface Allowed {
 }
 
 /** Which styles can hold the text. */
-function analyse(text: string): Allowed {
+function analyse(text: string, asPyYaml: boolean): Allowed {
   if (text === '') return { bare: true, bareInFlow: false, single: true };
   const { inBlock, inFlow } = indicators(text);
   const edges = /^[ \n\u0085\u2028\u2029]|[ \n\u0085\u2028\u2029]$/.test(text);
   const breakThenSpace = /[\n\u0085\u2028\u2029] /.test(text);
-  const doubleOnly = / [\n\u0085\u2028\u2029]/.test(text) || !PRINTABLE.test(text);
+  const doubleOnly = / [\n\u0085\u2028\u2029]/.test(text) || !isShown(text, asPyYaml);
   const bare = !edges && !breakThenSpace && !doubleOnly && !BREAK.test(text);
   return {
     bare: bare && !inBlock,
     bareInFlow: bare && !inFlow,
     single: !breakThenSpace && !doubleOnly,
   };
+}
+
+function isShown(text: string, asPyYaml: boolean): boolean {
+  return PRINTABLE.test(text) && (asPyYaml || !HIDDEN.test(text));
 }
 
 const PRINTABLE =
@@ -354,7 +363,7 @@ function double(out: Out, text: string, indent: number, fold: boolean): void {
     pending = [];
   };
   chars.forEach((char, i) => {
-    const asIs = AS_IS.test(char);
+    const asIs = AS_IS.test(char) && (out.asPyYaml || !HIDDEN.test(char));
     if (!asIs) {
       flush();
       put(out, escape(char));

@@ -11,6 +11,7 @@ import type { PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
+import { takesWritesOf, WRITES_SQL } from './takes-writes.js';
 import { endedPids, terminateSql } from './terminate-walsender.js';
 
 /** What comes next after an attempt that led to nothing. */
@@ -86,8 +87,8 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
         const tookMs = performance.now() - startedMs;
         return { ok: true, value: read(attempt.document), tookMs };
       }
+      if (attempt.next === 'stop') return { ok: false, kind: attempt.kind, reason: attempt.reason };
       refusals.push(`${login.origin}: ${attempt.reason}`);
-      if (attempt.next === 'stop') break;
     }
     return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is known' };
   }
@@ -95,6 +96,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   return {
     hasLogin: ordered.length > 0,
     status,
+    takesWrites: (target, timeoutMs) => askOnce(target, WRITES_SQL, takesWritesOf, timeoutMs),
     terminateLogical: (target, walsenders, timeoutMs) =>
       askOnce(target, terminateSql(walsenders), endedPids, timeoutMs),
     baseBackups: (target, timeoutMs) => askOnce(target, BASEBACKUP_SQL, baseBackupsOf, timeoutMs),

@@ -27,6 +27,8 @@ export interface Postgres {
   readonly hasLogin: boolean;
   /** Everything one PostgreSQL says of itself, in one read-only session. Never throws. */
   status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>>;
+  /** Whether it takes writes, asked on a connection of its own as a client would. Never throws. */
+  takesWrites(target: PgTarget, timeoutMs: number): Promise<Reading<boolean>>;
   /**
    * Ends those of the listed walsenders that still serve their logical slot, and nothing else; gives the
    * pids that were ended. Needs a superuser, or pg_signal_backend for clients that are none. Never throws.

@@ -35,7 +35,7 @@ async function expectFollows(
   const { result } = document;
   expect(result).toMatchObject({ newLeader: await lab.leader(), oldLeader: leader });
   expect(result?.newLeader).not.toBe(leader);
-  expect(result).toMatchObject({ writeOutageMs: null, writesStoppedMs: null });
+  expect(result).toMatchObject({ writeOutageMs: null, writeOutage: null, lockFreeMs: null });
   const led = document.steps.find(({ step }) => step === 'standby_leader');
   const from = `127.0.0.1:${remotePort()}`;
   expect(led?.said).toBe(

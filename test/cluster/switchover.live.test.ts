@@ -365,7 +365,7 @@ describe('a logical client that confirms nothing', () => {
     expect(run.err).toContain(`kill -TERM ${pid}`);
     expect(run.code).toBe(0);
     const document = JSON.parse(run.out) as ChangeDocument;
-    expect(document.result?.writesStoppedMs).toBeGreaterThan(4000);
+    expect(document.result?.writeOutageMs).toBeGreaterThan(4000);
   });
 });
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Member, SqlStatus, WalReceiver } from '../../src/cluster/model/model.js';
 import { memberAt, microsOf } from '../../src/actions/standby-cluster/streams.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
-import { runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
+import { quickClock, runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 
 let fake: FakeMembers;
 const run = (...args: string[]): Promise<FakeRun> => runFake(fake.cluster, args);
@@ -188,10 +188,28 @@ describe('demote-cluster', () => {
   });
 
   test('a role that never comes is exit 5 at the deadline', async () => {
-    fake.onCall = () => undefined;
+    fake.onCall = () =>
+      fake.set('config', (value) => (value['standby_cluster'] = { host: 'far', port: 5433 }));
     const done = await run(...DEMOTE, '--deadline', '10s');
     expect(done.code).toBe(5);
     expect(done.err).toContain('leader role: primary, leader state: running');
+  });
+
+  test.each([
+    [200, 5, 'standby_cluster is as before'],
+    [500, 1, 'standby_cluster is as before'],
+    [502, 5, 'standby_cluster is as before'],
+    [501, 1, 'status code=501'],
+  ])('HTTP %i that is not followed by its effect is exit %i, soon', async (status, code, said) => {
+    fake.onCall = () => undefined;
+    fake.answers['pg2'] = answer(status, 'so');
+    const clock = quickClock();
+    const startedMs = clock.nowMs();
+    fake.cluster.clock = clock;
+    const done = await run(...DEMOTE);
+    expect([done.code, fake.sent.length]).toEqual([code, 1]);
+    expect(done.err).toContain(said);
+    expect(clock.nowMs() - startedMs).toBeLessThan(25_000);
   });
 
   test('nothing to stream from is exit 2', async () => {

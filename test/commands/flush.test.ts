@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { answered, changeWorld, PREFIX, runIn } from './change-world.js';
+import { answered, changeWorld, PREFIX, runIn, type ChangeWorld } from './change-world.js';
 
 const SCHEDULED = '{"leader":"pg1","scheduled_at":"2099-01-01T09:00:00+00:00"}';
 
@@ -48,17 +48,36 @@ describe('flush switchover', () => {
     expect(await world.failoverKey()).toBe('{}');
   });
 
-  test('409 and 401 are failures with exit 1', async () => {
-    for (const status of [401, 409]) {
-      const world = changeWorld();
-      world.dcs.put(`${PREFIX}failover`, SCHEDULED);
-      world.answer = () => answered(status, 'no');
-      const run = await runIn(world, ['flush', 'demo', 'switchover']);
-      expect(run.code).toBe(1);
-      expect(run.out).toContain(`status_code=${status}, (no)`);
-      // The next one may see what the one before did not: each is asked once.
-      expect([world.sent.length, new Set(world.sent.map(({ to }) => to)).size]).toEqual([3, 3]);
-    }
+  test.each([
+    [401, 1],
+    [404, 1],
+    [409, 1],
+    [500, 1],
+    [501, 1],
+    [502, 5],
+  ])('HTTP %i, and the schedule stands: exit %i, and sent once', async (status, code) => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+    world.answer = () => answered(status, 'no');
+    const run = await runIn(world, ['flush', 'demo', 'switchover']);
+    expect([run.code, world.sent.length]).toEqual([code, 1]);
+    const failed = status === 404 ? 'Failed: no\n' : `status_code=${status}, (no)\n`;
+    expect(run.out).toContain(failed);
+  });
+
+  test.each([404, 409, 500, 502])('HTTP %i, and it is gone: exit 0', async (status) => {
+    const world = changeWorld();
+    world.dcs.put(`${PREFIX}failover`, SCHEDULED);
+    world.answer = () => {
+      world.dcs.put(`${PREFIX}failover`, '{}');
+      return answered(status, 'no');
+    };
+    const run = await runIn(world, ['flush', 'demo', 'switchover']);
+    expect([run.code, run.out, world.sent.length]).toEqual([
+      0,
+      'Success: the scheduled switchover is gone from /failover\n',
+      1,
+    ]);
   });
 
   test('a left-over request is cleared with --stuck only, if it is still the same', async () => {
@@ -79,10 +98,21 @@ describe('flush switchover', () => {
   });
 });
 
+/** As Patroni does it: every member forgets what it had scheduled. */
+function withdraw({ rest }: ChangeWorld): void {
+  for (const [name, reading] of Object.entries(rest)) {
+    if (!reading.ok) continue;
+    rest[name] = { ...reading, value: { ...reading.value, scheduledRestart: null } };
+  }
+}
+
 describe('flush restart', () => {
   test('members without a schedule are said, others asked', async () => {
     const world = changeWorld('scheduled-restart');
-    world.answer = () => answered(200, 'scheduled restart deleted');
+    world.answer = () => {
+      withdraw(world);
+      return answered(200, 'scheduled restart deleted');
+    };
     const run = await runIn(world, ['flush', 'demo', 'restart', '--force']);
     expect(run.code).toBe(0);
     expect(run.out).toMatch(/^Success: flush scheduled restart for member pg\d$/m);
@@ -90,10 +120,31 @@ describe('flush restart', () => {
     expect(world.sent).toMatchObject([{ method: 'DELETE', path: '/restart' }]);
   });
 
-  test('a refusal is exit 1; a name that is none, too', async () => {
+  test.each([
+    [200, 5],
+    [401, 1],
+    [404, 1],
+    [500, 1],
+    [502, 5],
+  ])('HTTP %i, and it is still scheduled: exit %i', async (status, code) => {
     const world = changeWorld('scheduled-restart');
-    world.answer = () => answered(404, 'no restarts are scheduled');
-    expect((await runIn(world, ['flush', 'demo', 'restart', '--force'])).code).toBe(1);
+    world.answer = () => answered(status, 'so');
+    const run = await runIn(world, ['flush', 'demo', 'restart', '--force']);
+    expect([run.code, world.sent.length]).toEqual([code, 1]);
+    expect(run.out).toMatch(/^Failed: flush scheduled restart for member pg\d, status code=/m);
+  });
+
+  test.each([404, 500, 502])('HTTP %i, and it is gone: exit 0', async (status) => {
+    const world = changeWorld('scheduled-restart');
+    world.answer = () => {
+      withdraw(world);
+      return answered(status, 'no restarts are scheduled');
+    };
+    expect((await runIn(world, ['flush', 'demo', 'restart', '--force'])).code).toBe(0);
+  });
+
+  test('a name that is none is exit 1', async () => {
+    const world = changeWorld('scheduled-restart');
     expect((await runIn(world, ['flush', 'demo', 'pg9', 'restart', '--force'])).code).toBe(1);
   });
 

@@ -155,20 +155,36 @@ describe('pause', () => {
     };
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(code);
-    if (code === 5) expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    if (code === 5) expect(run.err).toContain('to pg2, and the DCS could not be read since');
   });
 
-  test.each<[string, CallOutcome]>([
-    ['HTTP 500', answer(500)],
-    ['a lost answer', { kind: 'lost', reason: 'socket hang up' }],
-  ])('%s: the DCS tells how it ended', async (_, outcome) => {
+  test.each<[string, CallOutcome, number]>([
+    ['HTTP 200', answer(200), 5],
+    ['HTTP 500', answer(500), 1],
+    ['HTTP 502 of a proxy', answer(502), 5],
+    ['a lost answer', { kind: 'lost', reason: 'socket hang up' }, 5],
+  ])('%s: the DCS tells how it ended', async (_, outcome, code) => {
     obey(['pg1'], outcome);
     expect((await runFake(cluster, ['pause'])).code).toBe(0);
-    cluster.call = () => Promise.resolve(outcome);
+    sent = [];
+    cluster.call = (method, apiUrl, path, body) => {
+      sent.push({ to: nameAt(apiUrl), method, path, body });
+      return Promise.resolve(outcome);
+    };
     setPause(false);
+    const run = await runFake(cluster, ['pause', '--wait']);
+    expect([run.code, sent.length]).toEqual([code, 1]);
+    expect(run.out).not.toContain('Success');
+    expect(run.out).not.toContain('waiting');
+    if (code === 5) expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    else expect(run.err).toContain('DCS /config: pause is false, as before');
+  });
+
+  test('501 is a refusal: the DCS need not be asked', async () => {
+    cluster.call = () => Promise.resolve(answer(501, 'Unsupported method'));
     const run = await runFake(cluster, ['pause']);
-    expect(run.code).toBe(5);
-    expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('pg2 refused to pause: status code=501, (Unsupported method)');
   });
 });
 
@@ -191,6 +207,20 @@ describe('pause --wait', () => {
     expect(run.code).toBe(5);
     expect(run.out).toBe("'pause' request sent, waiting until it is recognized by all nodes\n");
     expect(run.err).toContain('Error: not acknowledged by pg3\n  REST pg3: connect ECONNREFUSED\n');
+  });
+
+  test('a pause that is taken back meanwhile is not waited for, and not said to be there', async () => {
+    obey(['pg1', 'pg2']);
+    let looks = 0;
+    const range = cluster.dcs.range.bind(cluster.dcs);
+    cluster.dcs.range = (...args) => {
+      looks += 1;
+      if (looks === 4) setPause(false);
+      return range(...args);
+    };
+    const run = await runFake(cluster, ['pause', '--wait']);
+    expect(run.code).toBe(4);
+    expect(run.err).toContain('the pause was in the DCS, and was taken back meanwhile');
   });
 
   test('a member whose key is gone is not waited for', async () => {

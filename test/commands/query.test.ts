@@ -105,6 +105,7 @@ describe('rowWriter', () => {
     const writer = rowWriter(format, {
       delimiter: format === 'csv' ? ',' : '\t',
       harmless: false,
+      asPatronictl: true,
       ...options,
     });
     const head = writer.start(['a', 'b']);
@@ -136,7 +137,7 @@ describe('rowWriter', () => {
     ['json', '[{}, {}]\n'],
     ['yaml', '- {}\n- {}\n\n'],
   ])('%s of two rows without columns', (format, text) => {
-    const writer = rowWriter(format, { delimiter: '\t', harmless: false });
+    const writer = rowWriter(format, { delimiter: '\t', harmless: false, asPatronictl: true });
     expect(writer.start([]) + writer.row([], []) + writer.row([], []) + writer.end()).toBe(text);
   });
 
@@ -164,7 +165,7 @@ describe('rowWriter', () => {
   });
 
   test('a table too long to be measured goes on as wide as it is by then, and keeps nothing', () => {
-    const writer = rowWriter('pretty', { delimiter: '\t', harmless: false });
+    const writer = rowWriter('pretty', { delimiter: '\t', harmless: false, asPatronictl: true });
     writer.start(['a', 'b']);
     const wide = 'x'.repeat(1024);
     const texts = Array.from({ length: 10_000 }, () => writer.row([wide, 1], []));

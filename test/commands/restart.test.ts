@@ -203,9 +203,18 @@ describe('restart --wait', () => {
 
 describe('restart --scheduled', () => {
   const at = '2026-11-21T10:00+02:00';
+  /** What Patroni does with the request, and says of itself. */
+  const obey = () => {
+    fake.onCall = (to, request) =>
+      fake.says(to, (value) => {
+        const { schedule } = fake.sent.at(-1)?.body as { schedule: string };
+        value['scheduledRestart'] = request.startsWith('DELETE') ? null : { schedule };
+      });
+  };
 
   test('sends the time with its offset, and says it in UTC', async () => {
     fake.answers['pg1'] = answer(202, 'Restart scheduled');
+    obey();
     const wrong = await run(
       'restart',
       'demo',
@@ -220,6 +229,27 @@ describe('restart --scheduled', () => {
     expect(done.err).toContain('that is 2026-11-21T10:00:00Z');
     const { schedule } = fake.sent[0]?.body as { schedule: string };
     expect(new Date(schedule).toISOString()).toBe('2026-11-21T10:00:00.000Z');
+  });
+
+  test.each([
+    [202, 5, 'it has no such restart scheduled'],
+    [200, 5, 'it has no such restart scheduled'],
+    [500, 1, 'it has no such restart scheduled'],
+    [502, 5, 'it has no such restart scheduled'],
+    [501, 1, 'status code=501'],
+  ])('HTTP %i of which the member shows nothing is exit %i', async (status, code, said) => {
+    fake.cluster.clock = quickClock();
+    fake.answers['pg1'] = answer(status, 'so');
+    const done = await run('restart', 'demo', 'pg1', '--scheduled', '+30m', '--force');
+    expect([done.code, fake.sent.length]).toEqual([code, 1]);
+    expect(done.err).toContain(said);
+  });
+
+  test.each([500, 502])('HTTP %i after which it is scheduled is done', async (status) => {
+    fake.answers['pg1'] = answer(status, 'so');
+    obey();
+    const done = await run('restart', 'demo', 'pg1', '--scheduled', '+30m', '--force');
+    expect([done.code, below(done)]).toEqual([0, ['Success: restart scheduled on member pg1']]);
   });
 
   test('--force takes the scheduled one away first', async () => {

@@ -22,7 +22,9 @@ describe('a switchover', () => {
       ),
     );
     expect(run.out).toMatch(/^New leader {4}pg\d, timeline \d+$/m);
-    expect(run.out).toMatch(/^Write outage {2}[\d.]+ s from the loss of the lock/m);
+    expect(run.out).toMatch(
+      /^Write outage {2}[\d.]+ (to [\d.]+ )?s: pg\d took the last write at [\d:.]+ \(REST\)/m,
+    );
     for (const step of ['gave up the leader lock', 'accepts writes', 'every replica streams']) {
       expect(run.err).toContain(step);
     }
@@ -288,6 +290,19 @@ describe('other endings', () => {
     expect([run.code, world.sent.length]).toEqual([0, 1]);
   });
 
+  test.each([
+    [500, 1, 'not_written'],
+    [501, 1, 'request_refused'],
+    [502, 5, 'no_trace'],
+    [200, 5, 'no_trace'],
+  ])('%i, and nothing seen: exit %i long before the limit', async (status, exit, code) => {
+    const world = changeWorld();
+    world.answer = () => answered(status, 'so');
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json', '--no-wait']);
+    expect(document(run.out)).toMatchObject({ exit, code });
+    expect(world.sent).toHaveLength(1);
+  });
+
   test('lost, and nothing seen: exit 5, one request, no write', async () => {
     const world = changeWorld();
     world.answer = () => ({ kind: 'lost', reason: 'socket hang up' });
@@ -427,10 +442,23 @@ describe('--scheduled', () => {
     const args = ['switchover', '--force', '--scheduled', '+30m'];
     const run = await runIn(world, ['--compat', ...args]);
     expect([run.code, run.out.split('\n').at(-2)]).toEqual([
-      5,
+      1,
       'Switchover failed, details: 500, no',
     ]);
     expect((await runIn(world, args)).out).not.toContain('failed');
+  });
+
+  test.each([
+    [501, 1, 'request_refused'],
+    [500, 1, 'not_written'],
+    [502, 5, 'schedule_not_seen'],
+    [202, 5, 'schedule_not_seen'],
+  ])('HTTP %i without a schedule in /failover is exit %i', async (status, exit, code) => {
+    const world = changeWorld();
+    world.answer = () => answered(status, 'so');
+    const args = ['switchover', '--force', '--scheduled', '+30m', '-f', 'json'];
+    expect(document((await runIn(world, args)).out)).toMatchObject({ exit, code });
+    expect(world.sent).toHaveLength(1);
   });
 
   test('a lost answer that does stand there is', async () => {

@@ -78,6 +78,7 @@ export async function runFake(
   const postgres: Postgres = {
     hasLogin: cluster.sql !== undefined,
     status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
+    takesWrites: () => Promise.resolve(UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),
     pausedForMs: ({ port }) => Promise.resolve(cluster.pausedForMs?.[port] ?? UNREACHABLE),

@@ -82,11 +82,18 @@ describe('the next step', () => {
     const world = troubled();
     const found = holdersOf(world.snapshot, earlierBy(1000, world).snapshot);
     const planned = plan(world);
-    expect(nextStep('still_stopping', planned, found)).toBe(
+    expect(nextStep('still_stopping', planned, { holders: found, silent: [] })).toBe(
       'the switchover goes on by itself; on the host of pg1: kill -TERM 777',
     );
     expect(nextStep('still_stopping', planned)).toBe(
       'the switchover goes on by itself; look with: patctl status demo',
+    );
+  });
+
+  test('of a change that is not whole: the Patroni that is silent is to be started', () => {
+    const seen = { holders: [], silent: ['pg3'] };
+    expect(nextStep('not_healthy', plan(healthy('off')), seen)).toBe(
+      'start Patroni on pg3; look with: patctl status demo',
     );
   });
 

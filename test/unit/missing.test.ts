@@ -19,6 +19,7 @@ const GOAL: Goal = {
   remote: false,
   failoverRevision: '10',
   waitFor: 'healthy',
+  mayWriteForMs: 10_000,
 };
 
 /** pg1 holds the lock now; of the others nothing was seen. */

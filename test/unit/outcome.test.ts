@@ -27,6 +27,7 @@ const GOAL: Goal = {
   remote: false,
   failoverRevision: '10',
   waitFor: 'healthy',
+  mayWriteForMs: 10_000,
 };
 
 interface Keys {
@@ -57,7 +58,12 @@ function cluster({ leader, failover, sync }: Keys): Cluster {
   return parseCluster('demo', null, { revision: '20', kvs }, PREFIX);
 }
 
-const dcs = (keys: Keys): Sighting => ({ type: 'dcs', atMs: tick(), cluster: cluster(keys) });
+const dcs = (keys: Keys, readMs: number | null = null): Sighting => ({
+  type: 'dcs',
+  atMs: tick(),
+  cluster: cluster(keys),
+  readMs,
+});
 const answered = (status: number, text: string): Sighting => ({
   type: 'answer',
   atMs: tick(),
@@ -78,7 +84,7 @@ interface Said {
 function member(name: string, said: Said | null): Sighting {
   if (said === null) {
     const rest = { ok: false, kind: 'unreachable', reason: 'refused' } as const;
-    return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+    return { type: 'member', askedMs: clock, atMs: tick(), name, rest, sql: OFF };
   }
   const { state = 'running', role = 'replica', timeline = 1, primary = false } = said;
   const value = {
@@ -95,7 +101,7 @@ function member(name: string, said: Said | null): Sighting {
     })),
   } as unknown as RestStatus;
   const rest: Reading<RestStatus> = { ok: true, value, tookMs: 1 };
-  return { type: 'member', atMs: tick(), name, rest, sql: OFF };
+  return { type: 'member', askedMs: clock, atMs: tick(), name, rest, sql: OFF };
 }
 
 const sees = (goal: Partial<Goal>, ...sightings: Sighting[]): Progress =>
@@ -136,13 +142,22 @@ describe('a change that goes well', () => {
     });
   });
 
-  test('is measured from the loss of the lock, and from the beginning of the shutdown', () => {
-    const timed = [...MOVED, leads('pg2')].map((sighting, at) => ({ ...sighting, atMs: at * 100 }));
-    expect(measured(sees({ waitFor: 'writable' }, ...timed))).toEqual({
+  test('is measured as clients see it, and from the loss of the lock', () => {
+    const before = member('pg1', { role: 'primary', primary: true });
+    const timed = [before, ...MOVED, leads('pg2')].map((sighting, at) => ({
+      ...sighting,
+      atMs: at * 100,
+      ...(sighting.type === 'member' ? { askedMs: at * 100 - 10 } : {}),
+    }));
+    expect(measured(sees({ waitFor: 'writable' }, ...timed))).toMatchObject({
       newLeader: 'pg2',
       timeline: 2,
-      writeOutageMs: 300,
-      writesStoppedMs: 400,
+      lockFreeMs: 300,
+      writeOutage: {
+        atMostMs: timed.length * 100 - 100 + 10,
+        last: { member: 'pg1', witness: 'REST', fromMs: -10 },
+        first: { member: 'pg2', witness: 'REST', toMs: timed.length * 100 - 100 },
+      },
     });
   });
 
@@ -197,7 +212,7 @@ describe('a change that goes well', () => {
     const goal = { kind: 'failover', leader: null, candidate: 'pg2', waitFor: 'writable' } as const;
     const done = sees(goal, dcs({ leader: 'pg2', failover: '{}' }), leads('pg2'));
     expect(verdictOf(done)).toMatchObject({ words: 'Successfully failed over to "pg2"' });
-    expect(measured(done).writeOutageMs).toBeNull();
+    expect(measured(done).writeOutage).toMatchObject({ atMostMs: null, last: null });
   });
 });
 
@@ -289,7 +304,7 @@ describe('a standby cluster', () => {
       'pg2 is the standby leader and streams on timeline 1 (REST)',
     );
     expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
-    expect(measured(done)).toMatchObject({ writeOutageMs: null, writesStoppedMs: null });
+    expect(measured(done)).toMatchObject({ writeOutage: null, lockFreeMs: null });
   });
 
   test('SQL says from whom; a receiver that follows a member still is no proof', () => {
@@ -317,6 +332,44 @@ describe('a standby cluster', () => {
     const seen = member('pg2', { role: remote ? 'standby_leader' : 'replica' });
     const late = atDeadline(sees({ ...goal, remote }, ...MOVED, seen), 120_000);
     expect(late).toMatchObject({ ending: 'failed', code: 'not_following', words });
+  });
+});
+
+describe('an answer of which the DCS shows nothing', () => {
+  const after = (status: number, waitedMs: number) => {
+    const answer = answered(status, 'so');
+    const read = dcs({ leader: 'pg1' }, answer.atMs + waitedMs);
+    return verdictOf(sees({}, dcs({ leader: 'pg1' }), answer, read));
+  };
+
+  test.each([
+    [500, 'error', 'not_written'],
+    [503, 'error', 'not_written'],
+    [200, 'unconfirmed', 'no_trace'],
+    [202, 'unconfirmed', 'no_trace'],
+  ])('%i is decided once Patroni cannot write it any more', (status, ending, code) => {
+    expect(after(status, 9900)).toEqual({ done: false });
+    expect(after(status, 10_000)).toMatchObject({ ending, code });
+  });
+
+  test.each([502, 504])('%i of a proxy: Patroni may still be reading then', (status) => {
+    expect(after(status, 19_900)).toEqual({ done: false });
+    expect(after(status, 20_000)).toMatchObject({ ending: 'unconfirmed', code: 'no_trace' });
+  });
+
+  test('501 is a refusal at once; what a watch told decides nothing', () => {
+    const answer = answered(501, 'so');
+    expect(verdictOf(sees({}, answer))).toMatchObject({ ending: 'error' });
+    const watched: Sighting = { ...dcs({ leader: 'pg1' }), atMs: 1e9 };
+    expect(verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(500, 'so'), watched))).toEqual({
+      done: false,
+    });
+  });
+
+  test('a stub that says 200 has not been accepted: --no-wait does not end', () => {
+    const answer = answered(200, 'so');
+    const progress = sees({ waitFor: 'accepted' }, dcs({ leader: 'pg1' }), answer);
+    expect(verdictOf(progress)).toEqual({ done: false });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { leaving } from '../../src/output/door.js';
 import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/preflight/plan.js';
 import type { SyncMode } from '../../src/cluster/model/model.js';
 import type { ChangeRequest, Plan } from '../../src/cluster/preflight/plan.js';
@@ -473,7 +474,10 @@ describe('how it is shown', () => {
 
   test('colour is only about the results', async () => {
     const world = healthy('off', { tags: { pg2: { nofailover: true } } });
-    const text = await planText(plan(world, { candidate: 'pg2' }), { color: true, all: true });
+    const text = leaving(
+      await planText(plan(world, { candidate: 'pg2' }), { color: true, all: true }),
+      false,
+    );
     expect(text).toContain('\u001b[31m\u001b[1mrefused');
     expect(text.replace(/\u001b\[[0-9]+m/g, '')).toBe(
       await planText(plan(world, { candidate: 'pg2' }), { color: false, all: true }),

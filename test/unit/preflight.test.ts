@@ -127,7 +127,7 @@ const CASES: Case[] = [
   },
   {
     check: 'leader_alive',
-    wants: 'warning',
+    wants: 'refused',
     what: 'it answers, and is not the only primary',
     edit: (w) => (w.sql('pg3').inRecovery = false),
   },
@@ -902,6 +902,21 @@ const CASES: Case[] = [
     wants: 'warning',
     what: 'use_pg_rewind off',
     options: { config: { postgresql: { use_pg_rewind: false } } },
+  },
+  { check: 'bystanders_follow', wants: 'ok', what: 'its Patroni answers', request: TO2 },
+  {
+    check: 'bystanders_follow',
+    wants: 'warning',
+    what: 'its Patroni is dead and its PostgreSQL lives',
+    request: TO2,
+    edit: (w) => (w.readings('pg3').rest = DEAD),
+  },
+  {
+    check: 'bystanders_follow',
+    wants: 'unknown',
+    what: 'it does not answer us',
+    request: TO2,
+    edit: (w) => (w.readings('pg3').rest = { ok: false, kind: 'denied', reason: 'HTTP 403' }),
   },
 ];
 

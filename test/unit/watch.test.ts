@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ToolError } from '../../src/errors.js';
 import type { Io } from '../../src/output/io.js';
-import { frame, watchScreen } from '../../src/output/watch-screen.js';
+import { leaving } from '../../src/output/door.js';
+import { frame as drawnFrame, watchScreen } from '../../src/output/watch-screen.js';
 import { quickClock } from '../support/fake-world.js';
 
 test('a frame overwrites in place and marks the lines that changed', () => {
@@ -40,6 +41,10 @@ test('what would scroll is cut, and how much is said', () => {
   ]);
 });
 
+/** As it reaches the terminal. */
+const frame = (...args: Parameters<typeof drawnFrame>): string =>
+  leaving(drawnFrame(...args), false);
+
 const LARGE = { columns: 80, rows: 24 };
 
 function drawnLines(
@@ -59,7 +64,7 @@ describe('a watch', () => {
     const io = {
       stdoutIsTty: true,
       ...LARGE,
-      out: (text: string) => (screen += text),
+      out: (text: string) => (screen += leaving(text, false)),
     } as unknown as Io;
     const context = { io, clock: quickClock(), signal: interrupt.signal };
     await watchScreen(context, 1000, () => read((round += 1), interrupt));

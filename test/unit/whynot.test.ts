@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { quorumDocument, survival } from '../../src/cluster/documents/quorum-document.js';
 import { whyNot } from '../../src/cluster/documents/why-not-document.js';
-import { AT, DEAD, healthy, unverified, type ProcessEnvironment } from './plan-support.js';
+import { refusals, type Plan } from '../../src/cluster/preflight/plan.js';
+import { AT, DEAD, healthy, plan, unverified, type ProcessEnvironment } from './plan-support.js';
 
 function words(world: ProcessEnvironment): string {
   return survival(world.snapshot).words;
@@ -95,6 +96,33 @@ describe('whyNot', () => {
   test('a leader that is down leaves the race', () => {
     const answer = whyNot(kill(healthy('quorum'), 'pg1').snapshot, 'pg3');
     expect([answer.leaderState, answer.switchover, answer.could]).toEqual(['down', null, 'yes']);
+  });
+
+  test.each(['switchover', 'failover'] as const)(
+    'two primaries: %s, why-not and quorum agree that commits may be lost',
+    (kind) => {
+      const world = healthy('quorum');
+      world.sql('pg3').inRecovery = false;
+      const planned = plan(world, { kind, candidate: 'pg2' });
+      expect(planned.dataLoss.verdict).toBe('possible');
+      const refusing = ({ checks }: Plan) => refusals({ checks }).map(({ name }) => name);
+      expect(refusing(planned)).toEqual(expect.arrayContaining(['leader_alive', 'data_loss']));
+      const overridden = { allowDataLoss: true, skipChecks: ['leader_alive'] };
+      const both = refusing(plan(world, { kind, candidate: 'pg2', ...overridden }));
+      expect(both).not.toContain('leader_alive');
+      expect(both).not.toContain('data_loss');
+      const answer = whyNot(world.snapshot, 'pg2');
+      expect(answer.could).toBe('no');
+      const refused = answer.switchover?.steps.filter((step) => step.result === 'refused');
+      expect(refused?.map(({ check }) => check)).toEqual(['data_loss', 'leader_alive']);
+      expect(quorumDocument(world.snapshot).dataLoss.verdict).toBe('possible');
+    },
+  );
+
+  test('whatever refuses the switchover is in the answer: a pause wants somebody named', () => {
+    const world = healthy('off', { config: { pause: true, standby_cluster: { host: 'far' } } });
+    const planned = plan(world, { candidate: 'pg2' });
+    expect([planned.refused, whyNot(world.snapshot, 'pg2').could]).toEqual([true, 'no']);
   });
 
   test('a frozen member would not, by either way', () => {

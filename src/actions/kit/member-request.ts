@@ -1,10 +1,9 @@
 /** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
-import type { Cluster, JsonValue, Member, RestStatus } from '../../cluster/model/model.js';
+import type { JsonValue, Member, RestStatus } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { reread } from './choose-members.js';
 import { untilAborted } from './until.js';
 
 export interface MemberRequest {
@@ -43,21 +42,6 @@ export async function askMember(
   const outcome = await untilAborted(answer, context.signal);
   if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
   return { outcome, before: alive.ok ? alive.value : null };
-}
-
-/**
- * Whether PATCH /config was answered with a plain no. 409 is one while etcd answers us: Patroni says it also when
- * its own etcd is silent, and then the write may still be on its way.
- */
-export async function isConfigRefused(
-  context: Context,
-  cluster: Cluster,
-  outcome: CallOutcome,
-): Promise<boolean> {
-  if (outcome.kind !== 'answered') return false;
-  const { status } = outcome.answer;
-  if (status === 409) return (await reread(context, cluster)) !== null;
-  return status < 500 || status === 503;
 }
 
 function notSent(reason: string): Asked {

@@ -5,7 +5,9 @@ import type { Selected } from '../../cluster/select-members.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { isRefusal } from '../kit/after-answer.js';
 import type { Outcome } from '../kit/results.js';
+import { seeScheduled } from './scheduled-restart.js';
 import { until } from '../kit/until.js';
 
 export interface RestartRequest {
@@ -39,16 +41,20 @@ export async function restartMember(
     body: request.content,
     timeoutMs: request.limitMs,
   });
+  const { schedule } = request.content;
+  if (typeof schedule === 'string') {
+    const seen = await seeScheduled(context, { cluster, member }, outcome, schedule);
+    context.io.out(`${scheduledLine(name, outcome, seen)}\n`);
+    return seen;
+  }
   const answered = judge(name, outcome);
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
-    if (!('schedule' in request.content)) {
-      const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
-      const known = before !== null && startTimeOf(before) !== null;
-      const seen = settle(answered, back, known);
-      context.io.out(`${lineOf(name, outcome, seen)}\n`);
-      return seen;
-    }
+    const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
+    const known = before !== null && startTimeOf(before) !== null;
+    const seen = settle(answered, back, known);
+    context.io.out(`${lineOf(name, outcome, seen)}\n`);
+    return seen;
   }
   context.io.out(`${lineOf(name, outcome, answered)}\n`);
   return answered;
@@ -66,9 +72,8 @@ function judge(member: string, outcome: CallOutcome): Outcome {
   if (text === 'restart failed' || text === 'postgres is still starting') {
     return { member, ending: 'failed', said };
   }
-  if (status < 500 || status === 503 || text.startsWith("Can't schedule")) {
+  if (isRefusal(status) || status === 409 || status === 503)
     return { member, ending: 'error', said };
-  }
   return { member, ending: 'unconfirmed', said };
 }
 
@@ -76,12 +81,20 @@ function lineOf(member: string, outcome: CallOutcome, seen: Outcome): string {
   if (outcome.kind === 'answered') {
     const { status } = outcome.answer;
     if (status === 200 && seen.ending === 'ok') return `Success: restart on member ${member}`;
-    if (status === 202) return `Success: restart scheduled on member ${member}`;
     if (status === 409) return `Failed: another restart is already scheduled on member ${member}`;
     if (status >= 300) return `Failed: restart for member ${member}, ${answerWords(outcome)}`;
   }
   if (seen.ending === 'ok') return `Success: restart on member ${member}`;
   const word = seen.ending === 'unconfirmed' ? 'Unconfirmed' : 'Failed';
+  return `${word}: restart for member ${member}, ${seen.said}`;
+}
+
+/** patronictl's line for a restart that is to come. */
+function scheduledLine(member: string, outcome: CallOutcome, seen: Outcome): string {
+  if (seen.ending === 'ok') return `Success: restart scheduled on member ${member}`;
+  const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
+  if (status === 409) return `Failed: another restart is already scheduled on member ${member}`;
+  const word = status < 300 && seen.ending === 'unconfirmed' ? 'Unconfirmed' : 'Failed';
   return `${word}: restart for member ${member}, ${seen.said}`;
 }
 

@@ -7,7 +7,9 @@ import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { membersTable, readCluster, reread } from '../kit/choose-members.js';
-import { answerWords, askMember, isConfigRefused } from '../kit/member-request.js';
+import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
+import { answerWords, askMember } from '../kit/member-request.js';
 import { checkSource, look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
 import { until } from '../kit/until.js';
 
@@ -54,7 +56,7 @@ export async function changeClusterRole(
   }
   const atMs = context.clock.nowMs() + change.limitMs;
   const streamed = await streamingNow(context, cluster);
-  await send(context, cluster, leader, change, atMs);
+  await send(context, cluster, leader, change);
   const now = await reached(context, cluster, leader, change, atMs);
   await settled(context, now, (led) => wantedOf(led, leader, change, streamed), change, atMs);
   const then = (await reread(context, now)) ?? now;
@@ -85,7 +87,6 @@ async function send(
   cluster: Cluster,
   leader: Member,
   change: RoleChange,
-  atMs: number,
 ): Promise<void> {
   const verb = change.standby === null ? 'promote' : 'demote';
   const { outcome } = await askMember(context, cluster.scope, leader, {
@@ -94,21 +95,22 @@ async function send(
     body: { standby_cluster: change.standby },
     timeoutMs: CALL_MS,
   });
-  if (outcome.kind === 'answered' && outcome.answer.status === 200) return;
   const words = `Failed to ${verb} ${change.scope} cluster: ${patchWords(outcome)}`;
   const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
   if (outcome.kind === 'not_sent') throw new ToolError('unreachable', words, { evidence });
-  if (await isConfigRefused(context, cluster, outcome)) {
+  if (outcome.kind === 'answered' && isRefusal(outcome.answer.status)) {
     throw new ToolError('error', words, { evidence });
   }
+  const isWritten = ({ config }: Cluster) =>
+    ((config?.standbyCluster ?? null) !== null) === (change.standby !== null);
   const goesOn = 'the change had been sent';
-  const written = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
-    const now = await reread(context, cluster);
-    const isStandby = (now?.config?.standbyCluster ?? null) !== null;
-    return now && isStandby === (change.standby !== null) ? true : null;
-  });
-  if (!written)
-    throw new ToolError('unconfirmed', words, { evidence, hint: 'look at show-config' });
+  const seen = await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  if (seen === 'written') return;
+  const said = seen === 'unreadable' ? 'could not be read since' : 'standby_cluster is as before';
+  evidence.push({ witness: 'DCS', subject: '/config', said });
+  const ending = seen === 'not written' && saysNo(outcome) ? 'error' : 'unconfirmed';
+  const hint = `look before you try again: patctl show-config ${argumentOf(cluster)}`;
+  throw new ToolError(ending, words, { evidence, ...(ending === 'error' ? {} : { hint }) });
 }
 
 function patchWords(outcome: CallOutcome): string {

@@ -9,11 +9,13 @@ export function planArgument({ cluster, group }: Plan): string {
   return argumentOf({ scope: cluster, group });
 }
 
+const NOTHING_SEEN = { holders: [], silent: [] };
+
 /** The next step for the operator; undefined when there is nothing to say. */
 export function nextStep(
   code: string,
   plan: Plan,
-  holders: readonly Holder[] = [],
+  { holders, silent }: { holders: readonly Holder[]; silent: readonly string[] } = NOTHING_SEEN,
 ): string | undefined {
   const { kind } = plan;
   const cluster = planArgument(plan);
@@ -32,6 +34,8 @@ export function nextStep(
       return `the request may still be carried out${byResume(plan)}; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
     case 'still_stopping':
       return `the ${kind} goes on by itself; ${holdersAdvice(plan.leader, holders) ?? look}`;
+    case 'not_healthy':
+      return silent.length === 0 ? look : `start Patroni on ${silent.join(', ')}; ${look}`;
     case 'no_leader':
     case 'no_trace':
       return `do not repeat it before you know how it stands; ${look}`;

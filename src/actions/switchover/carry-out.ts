@@ -1,6 +1,7 @@
 /** Sends the one request and sees it through: at once, or for later. */
 import { sameName } from '../../cluster/model/member-names.js';
 import {
+  withoutPatroni,
   type Answer,
   type Goal,
   type Progress,
@@ -12,7 +13,8 @@ import { holdersOf, type Holder } from '../../cluster/preflight/holders.js';
 import { streamsFromRemote } from '../../cluster/preflight/leader-state.js';
 import { viewOf, type View } from '../../cluster/roles/view.js';
 import { ToolError, type Evidence } from '../../errors.js';
-import { until } from '../kit/until.js';
+import { isRefusal, lookAfter, saysNo, type Seen } from '../kit/after-answer.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
 import { readSnapshot } from '../../observe/read-snapshot.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
 import { follow, readToFollow, type Followed } from './follow.js';
@@ -27,8 +29,6 @@ import { terminateLogical } from './terminate-logical.js';
 /** Patroni looks for the outcome max(10, loop_wait) * 2 times, a second apart; then it answers. */
 const PATRONI_GIVES_UP_MS = 20_000;
 const MARGIN_MS = 5000;
-/** A schedule is written before it is answered. */
-const READ_BACK_MS = 5000;
 const LOOK_MS = 200;
 /** How long the closing table waits for keys that say what has been proven: members write theirs now and then. */
 const TABLE_WAITS_MS = 3000;
@@ -69,6 +69,8 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
         const said = holdersText(plan.leader, holders, stoppingMs, atMs);
         report({ step: 'holding', atMs, member: plan.leader, said });
       },
+      waiting: ({ member, said }) =>
+        report({ step: 'waiting', atMs: context.clock.nowMs(), member, said }),
     },
   );
   story.sent = followed.sent;
@@ -115,6 +117,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Go
     remote: followsRemote(view, cluster),
     failoverRevision: cluster.failoverRevision,
     waitFor,
+    mayWriteForMs: 1000 * (config?.retryTimeoutSeconds ?? 10),
   };
 }
 
@@ -138,7 +141,7 @@ async function concluded(
   if (verdict === null) return stoppedWaiting(change, progress);
   const { ending, code, words } = verdict;
   const conclusion: Conclusion = { ending, code, message: words };
-  const hint = nextStep(code, plan, holders);
+  const hint = nextStep(code, plan, { holders, silent: withoutPatroni(progress) });
   if (hint !== undefined) conclusion.hint = hint;
   if (ending === 'error' || ending === 'failed') {
     const why = await whyNot(change, first, progress);
@@ -250,28 +253,25 @@ export async function schedule(
   story.sent = sent;
   story.progress = null;
   const { answer } = sent;
-  if (answer.kind === 'answered' && answer.status >= 400 && answer.status < 500) {
+  if (answer.kind === 'answered' && isRefusal(answer.status)) {
     const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
     const code = answer.status === 401 ? 'rest_login_wanted' : 'request_refused';
     const hint = nextStep(code, plan) ?? '';
     if (options.format === 'pretty' && context.flags.compat) context.io.out(`${message}\n`);
     return { ending: 'error', code, message, hint };
   }
-  const limit = {
-    atMs: context.clock.nowMs() + READ_BACK_MS,
-    everyMs: LOOK_MS,
+  let cluster = before;
+  const outcome = outcomeOf(answer);
+  const seen = await lookAfter(context, before, outcome, {
+    isWritten: (now) => stands((cluster = now), change, when),
     goesOn: 'the schedule was sent',
-  };
-  const cluster = await until(context, limit, async () => {
-    const now = await clusterNow(change);
-    return now !== null && stands(now, change, when) ? now : null;
   });
-  if (cluster === null) {
+  if (seen !== 'written') {
     const answered = answer.kind === 'answered' && answer.status >= 400;
     if (options.format === 'pretty' && context.flags.compat && answered) {
       context.io.out(failedLine(change, '', sent));
     }
-    return notSeen(plan, sent);
+    return notSeen(plan, sent, seen);
   }
   const message = `Switchover scheduled`;
   if (options.format === 'pretty') {
@@ -292,17 +292,34 @@ function requestSaid(plan: Plan, { to }: Sent): Evidence {
   return { witness: 'request', subject: to, said: JSON.stringify(requestBody(plan)) };
 }
 
-function notSeen(plan: Plan, sent: Sent & { answer: Answer }): Conclusion {
+function outcomeOf(answer: Answer): CallOutcome {
+  if (answer.kind === 'lost') return answer;
+  const { status, text } = answer;
+  return { kind: 'answered', answer: { status, body: text, json: null } };
+}
+
+function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Conclusion {
   const { answer } = sent;
+  const evidence = [requestSaid(plan, sent)];
+  const hint = `look with: patctl status ${planArgument(plan)}`;
+  if (answer.kind === 'answered' && seen === 'not written' && saysNo(outcomeOf(answer))) {
+    evidence.push({ witness: 'DCS', subject: '/failover', said: 'no such schedule' });
+    const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
+    return { ending: 'error', code: 'not_written', message, evidence, hint };
+  }
   const said =
     answer.kind === 'lost'
       ? `the answer was lost: ${answer.reason}`
       : `Patroni said ${answer.status}: ${answer.text}`;
+  const state =
+    seen === 'unreadable'
+      ? 'whether it stands in /failover is not known'
+      : 'it does not stand in /failover';
   return {
     ending: 'unconfirmed',
     code: 'schedule_not_seen',
-    message: `the schedule was sent and does not stand in /failover; ${said}`,
-    evidence: [requestSaid(plan, sent)],
-    hint: `look with: patctl status ${planArgument(plan)}`,
+    message: `the schedule was sent, and ${state}; ${said}`,
+    evidence,
+    hint,
   };
 }

@@ -1,6 +1,7 @@
 /** What a change came to: patronictl's lines and tables, ours below them, or one JSON document. */
 import type { Cluster } from '../../cluster/model/model.js';
-import { measured, type Progress } from '../../cluster/progress/change-outcome.js';
+import { measured, type Measured, type Progress } from '../../cluster/progress/change-outcome.js';
+import type { End, WriteOutage } from '../../cluster/progress/write-outage.js';
 import type { Plan } from '../../cluster/preflight/plan.js';
 import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
 import { listCompat } from '../../output/compat.js';
@@ -42,11 +43,27 @@ export interface ChangeDocument {
     oldLeader: string | null;
     newLeader: string | null;
     timeline: number | null;
-    /** From the loss of the lock to the first writable answer; null in a standby cluster, which takes no writes. */
+    /** As a client sees it, at most; null in a standby cluster, and where the old leader took no write any more. */
     writeOutageMs: number | null;
-    /** From the first sign of the old leader's shutdown to the first writable answer; null in a standby cluster. */
-    writesStoppedMs: number | null;
+    /** Between which two moments each end lies, and who saw it; null in a standby cluster. */
+    writeOutage: {
+      atLeastMs: number;
+      atMostMs: number | null;
+      /** The old leader took writes at `from`, and did not at `to`; null: it was not seen to take any. */
+      last: OutageEnd | null;
+      /** The new leader did not take writes at `from`, and did at `to`. */
+      first: OutageEnd;
+    } | null;
+    /** From the loss of the lock to the first writable answer; null in a standby cluster. */
+    lockFreeMs: number | null;
   } | null;
+}
+
+export interface OutageEnd {
+  member: string;
+  witness: 'SQL' | 'REST' | 'DCS';
+  from: string;
+  to: string;
 }
 
 export interface Story {
@@ -89,7 +106,29 @@ function changeDocument(conclusion: Conclusion, story: Story): ChangeDocument {
       member,
       said,
     })),
-    result: figures && { oldLeader: plan.leader, ...figures },
+    result: figures && { oldLeader: plan.leader, ...resultOf(figures) },
+  };
+}
+
+function resultOf({ writeOutage: outage, ...rest }: Measured) {
+  const end = ({ member, witness, fromMs, toMs }: End): OutageEnd => ({
+    member,
+    witness,
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+  });
+  const { newLeader, timeline, lockFreeMs } = rest;
+  return {
+    newLeader,
+    timeline,
+    writeOutageMs: outage?.atMostMs ?? null,
+    writeOutage: outage && {
+      atLeastMs: outage.atLeastMs,
+      atMostMs: outage.atMostMs,
+      last: outage.last && end(outage.last),
+      first: end(outage.first),
+    },
+    lockFreeMs,
   };
 }
 
@@ -113,20 +152,28 @@ export function stampedLine(atMs: number, text: string): string {
 }
 
 /** What was measured, below the table. */
-export function resultLines({ plan, progress }: Story): string {
+export function resultLines({ progress }: Story): string {
   if (progress === null || progress.newLeader === null) return '';
-  const { newLeader, timeline, writeOutageMs, writesStoppedMs } = measured(progress);
+  const { newLeader, timeline, writeOutage, lockFreeMs } = measured(progress);
   const on = timeline === null ? '' : `, timeline ${timeline}`;
   const lines = [`New leader    ${newLeader ?? ''}${on}`];
-  if (writeOutageMs !== null) {
-    const shutdown =
-      writesStoppedMs !== null && writesStoppedMs > writeOutageMs
-        ? `; ${seconds(writesStoppedMs)} since ${plan.leader ?? 'the old leader'} began to stop`
-        : '';
-    const from = 'from the loss of the lock to the first writable answer';
-    lines.push(`Write outage  ${seconds(writeOutageMs)} ${from}${shutdown}`);
-  }
+  if (writeOutage !== null) lines.push(`Write outage  ${outageText(writeOutage, lockFreeMs)}`);
   return lines.map((line) => `${oneLine(line)}\n`).join('');
+}
+
+/** The headline is what clients see; how each end was seen stands behind it. */
+export function outageText(outage: WriteOutage, lockFreeMs: number | null): string {
+  const { atLeastMs, atMostMs, last, first } = outage;
+  const least = seconds(atLeastMs);
+  const most = atMostMs === null ? null : seconds(atMostMs);
+  const time = (ms: number) => new Date(ms).toISOString().slice(11, 23);
+  const next = `${first.member} took the first at ${time(first.toMs)} (${first.witness})`;
+  if (most === null || last === null) {
+    return `at least ${least}: the old leader was not seen to take a write; ${next} UTC`;
+  }
+  const range = least === most ? most : `${least.replace(' s', '')} to ${most}`;
+  const lock = lockFreeMs === null ? '' : `; the lock was lost for ${seconds(lockFreeMs)} of it`;
+  return `${range}: ${last.member} took the last write at ${time(last.fromMs)} (${last.witness}), ${next} UTC${lock}`;
 }
 
 /** Throws what is not a success, for main to say. */

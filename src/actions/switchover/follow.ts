@@ -15,6 +15,8 @@ import {
   type Verdict,
 } from '../../cluster/progress/change-outcome.js';
 import type { Followable } from '../../dcs/dcs.js';
+import { awaited, type Awaited } from '../../cluster/progress/awaited.js';
+import { tookWrites } from '../../cluster/progress/write-outage.js';
 import { ToolError } from '../../errors.js';
 import { untilAborted } from '../kit/until.js';
 import type { Context } from '../../context.js';
@@ -25,6 +27,8 @@ export interface Listener {
   step(step: Step, progress: Progress): void;
   /** The old leader has been stopping for so long, and again every few seconds. */
   holding(stoppingMs: number): void;
+  /** Nothing was told for a while. */
+  waiting(awaited: Awaited): void;
 }
 
 export interface Followed {
@@ -51,6 +55,9 @@ const REREAD_MS = 2000;
 /** When the watch is lost, reading has to do. */
 const REREAD_BLIND_MS = 500;
 const HOLDING_MS = 5000;
+const WAITING_MS = 10_000;
+/** A client that asks again and again would see the outage to about as much. */
+const PROBE_MS = 15;
 
 const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };
 
@@ -79,8 +86,12 @@ export async function follow(
     failures.push(error instanceof Error ? error : new Error('the request failed'));
     over.abort();
   };
+  let probed: () => void = () => undefined;
+  const firstProbe = new Promise<void>((resolve) => (probed = resolve));
   const ask = async (): Promise<void> => {
     try {
+      // Without an answer of the old leader before the request nobody could say when it took its last write.
+      await untilAborted(firstProbe, signal);
       const sent = await untilAborted(
         send((member) => (request.to = member)),
         signal,
@@ -100,6 +111,8 @@ export async function follow(
     watchDcs(context, options, signal, see),
     ...options.members.map((name) => watchMember(context, name, current, options, signal, see)),
     watchHolding(context, current, signal, listener),
+    watchWaiting(context, startedMs, current, signal, listener),
+    probeWrites(context, current, signal, see, probed),
   ]);
   const [failure] = failures;
   if (failure) throw failure;
@@ -124,15 +137,16 @@ async function watchDcs(
   let revision = base.cluster.revision;
   let blind = false;
 
-  const show = (cluster: Cluster): void => {
+  const show = (cluster: Cluster, readMs: number | null = null): void => {
     // What was read meanwhile is newer than what a watch brings late.
     if (BigInt(cluster.revision) < BigInt(revision)) return;
     revision = cluster.revision;
-    see({ type: 'dcs', atMs: context.clock.nowMs(), cluster });
+    see({ type: 'dcs', atMs: context.clock.nowMs(), cluster, readMs });
   };
   const reread = async (): Promise<void> => {
+    const askedMs = context.clock.nowMs();
     const read = await untilAborted(dcs.follow({ scope, group }), signal);
-    if (read !== null) show(read.cluster);
+    if (read !== null) show(read.cluster, askedMs);
   };
   const rereading = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -168,6 +182,7 @@ async function watchMember(
     const member = current().cluster?.members.find((one) => one.name === name);
     if (member) {
       const leads = name === current().newLeader;
+      const askedMs = context.clock.nowMs();
       const asking: Promise<[Reading<RestStatus>, Reading<SqlStatus>]> = Promise.all([
         askRest(context, scope, member),
         leads || !restAnswers ? askSql(context, member) : NOT_ASKED,
@@ -176,7 +191,7 @@ async function watchMember(
       if (said === null) return;
       const [rest, sql] = said;
       restAnswers = rest.ok;
-      see({ type: 'member', atMs: context.clock.nowMs(), name, rest, sql });
+      see({ type: 'member', atMs: context.clock.nowMs(), name, rest, sql, askedMs });
     }
     await context.clock.wait(intervalMs(name, current()), signal);
   }
@@ -222,6 +237,70 @@ async function watchHolding(
     toldMs = sinceMs;
     listener.holding(sinceMs);
   }
+}
+
+/** A line whenever nothing was told for a while: what is awaited, and what that member says. */
+async function watchWaiting(
+  context: Context,
+  startedMs: number,
+  current: () => Progress,
+  signal: AbortSignal,
+  listener: Listener,
+): Promise<void> {
+  let toldMs = startedMs;
+  while (!signal.aborted) {
+    await context.clock.wait(500, signal);
+    const progress = current();
+    // While it stops `holding` tells.
+    const isHeld = stepOf(progress, 'stopping') !== null && !stepOf(progress, 'released');
+    const lastMs = Math.max(toldMs, progress.steps.at(-1)?.atMs ?? 0);
+    const nowMs = context.clock.nowMs();
+    if (isOver(signal) || isHeld || nowMs - lastMs < WAITING_MS) continue;
+    toldMs = nowMs;
+    listener.waiting(awaited(progress));
+  }
+}
+
+/** Asks the old leader, then the new one, over SQL and with a new connection each time: as a client would. */
+async function probeWrites(
+  context: Context,
+  current: () => Progress,
+  signal: AbortSignal,
+  see: See,
+  probed: () => void,
+): Promise<void> {
+  const postgres = await context.postgres();
+  const { standbyCluster, leader } = current().goal;
+  if (!postgres.hasLogin || standbyCluster || leader === null) probed();
+  if (!postgres.hasLogin || standbyCluster) return;
+  while (!signal.aborted && !isWritable(current())) {
+    const { goal, newLeader, cluster } = current();
+    const name = newLeader ?? goal.leader;
+    const member = cluster?.members.find((one) => one.name === name);
+    if (member?.host && member.port !== null) {
+      const target = { host: member.host, port: member.port };
+      const askedMs = context.clock.nowMs();
+      const said = await untilAborted(postgres.takesWrites(target, CALL_MS), signal);
+      if (said === null) return;
+      const atMs = context.clock.nowMs();
+      // A login that is refused says nothing about writes.
+      if (said.ok || said.kind === 'unreachable') {
+        const takesWrites = said.ok && said.value;
+        const probe = { member: member.name, witness: 'SQL' as const, askedMs, atMs, takesWrites };
+        see({ type: 'probe', atMs, probe });
+        probed();
+      } else {
+        probed();
+        await context.clock.wait(REREAD_MS, signal);
+      }
+    } else probed();
+    await context.clock.wait(PROBE_MS, signal);
+  }
+}
+
+/** The new leader was seen to take a write: the outage is over. */
+function isWritable({ writes, newLeader }: Progress): boolean {
+  return newLeader !== null && tookWrites(writes, newLeader);
 }
 
 /** A function, for the compiler remembers a check of `aborted` across an await. */

@@ -2,7 +2,7 @@
 import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
 import type { Snapshot, SyncMode } from '../model/model.js';
 import { race, type Vote } from '../votes/race.js';
-import { viewOf } from '../roles/view.js';
+import { viewOf, type MemberView } from '../roles/view.js';
 import { leaderGate, type GateMember, type GateResult } from '../votes/step-down.js';
 import { rulesOf } from '../votes/patroni-versions.js';
 import { survivable, type Survivable } from '../votes/fault-tolerance.js';
@@ -15,6 +15,7 @@ import {
   type VoteInput,
 } from '../votes/vote-rules.js';
 import { plural } from '../model/words.js';
+import { besideLeader, lossBeside } from '../preflight/data-loss-check.js';
 import { leaderStateOf, type LeaderState } from '../preflight/plan-facts.js';
 
 export interface QuorumMember {
@@ -80,13 +81,15 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
   const input = voteInput(snapshot);
   const others = input.nodes.map(({ name }) => name).filter((name) => name !== input.leader);
   const syncLeader = syncActive(input) ? input.syncLeader : null;
+  const view = viewOf(snapshot);
+  const lossIfGone = (candidate: string | null) => lossOf(input, candidate, besideLeader(view));
   return {
     schemaVersion: 1,
     takenAt: snapshot.takenAt,
     cluster: cluster.scope,
     group: cluster.group,
     leader: cluster.leaderName,
-    leaderState: leaderStateOf(viewOf(snapshot)),
+    leaderState: leaderStateOf(view),
     mode: input.mode,
     paused: input.paused,
     standbyCluster: input.standbyCluster,
@@ -95,14 +98,14 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
     members: race(input).map((result) => ({
       ...result,
       voter: voterNames(input).some((name) => name.toLowerCase() === result.name.toLowerCase()),
-      dataLoss: lossIfGone(input, result.name),
+      dataLoss: lossIfGone(result.name),
     })),
     gate:
       input.leader === null
         ? null
         : { unnamed: gateView(input, null), named: others.map((name) => gateView(input, name)) },
     survives: survivable(input),
-    dataLoss: lossIfGone(input, null),
+    dataLoss: lossIfGone(null),
   };
 }
 
@@ -118,7 +121,8 @@ function syncPart(input: VoteInput, leader: string): QuorumDocument['sync'] {
   return { leader, voters: voterNames(input), quorum: quorumActive(input) ? input.quorum : 0 };
 }
 
-function lossIfGone(input: VoteInput, candidate: string | null): LossView {
+function lossOf(input: VoteInput, candidate: string | null, other: MemberView | null): LossView {
+  if (other !== null && !input.standbyCluster) return lossBeside(input.leader, other.name);
   const { loss, sentence, because } = dataLossVerdict(input, candidate, { leaderAlive: false });
   return { verdict: loss, words: sentence, because };
 }

@@ -88,6 +88,14 @@ function switchoverOf(ctx: Context): { could: Outcome; steps: WhyNotStep[] } {
     const { result, said, next } = found;
     return [{ asks: whoAsks(ctx, asks, check), check, result, said, next }];
   });
+  const named = ORDER.map(([, check]) => check);
+  // One verdict for one situation: whatever else would refuse the switchover stands here too.
+  for (const [check, found] of Object.entries(CHECKS)) {
+    const refusal = named.includes(check) ? null : found(ctx);
+    if (refusal?.result !== 'refused') continue;
+    const { said, next } = refusal;
+    steps.push({ asks: 'patctl', check, result: 'refused', said, next });
+  }
   const results = steps.map(({ result }) => result);
   const could = results.includes('refused')
     ? 'no'

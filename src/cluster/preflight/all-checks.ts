@@ -22,6 +22,7 @@ import {
 } from './leader-state.js';
 import { logicalWalsenders } from './logical-clients.js';
 import { candidateLag, candidateStreams, candidateTimeline, replayPaused } from './position.js';
+import { bystandersFollow } from './bystanders.js';
 import { archiving, baseBackup, longTransaction, physicalWalsenders } from './shutdown.js';
 import { bug405, candidateSync, votes } from './vote-check.js';
 
@@ -61,4 +62,5 @@ export const CHECKS: Record<string, Check> = {
   slots_for_old_leader: slotsForOldLeader,
   candidate_walsenders: candidateWalsenders,
   old_leader_rewind: oldLeaderRewind,
+  bystanders_follow: bystandersFollow,
 };

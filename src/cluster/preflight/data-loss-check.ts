@@ -2,6 +2,7 @@
 import { syncKeySays } from '../findings/evidence.js';
 import { dataLossVerdict, type LossVerdict } from '../votes/data-loss.js';
 import type { Witnessed } from '../model/model.js';
+import type { MemberView, View } from '../roles/view.js';
 import type { Plan, PlanCheck } from './plan.js';
 import type { VoteInput } from '../votes/vote-rules.js';
 import { bad, ok, unlessAccepted, type Context } from './plan-facts.js';
@@ -38,6 +39,8 @@ export interface LossWords {
 export function lossOf(ctx: Context): LossWords {
   const { leaderState, cluster } = ctx;
   const who = cluster.leaderName ?? 'the leader';
+  const other = leaderState === 'alive' && !ctx.input.standbyCluster && besideLeader(ctx.view);
+  if (other) return lossBeside(who, other.name);
   if (leaderState === 'alive') return wordsOf(verdictFor(ctx, true));
   if (leaderState === 'silent' && !ctx.input.standbyCluster)
     return wordsOf({
@@ -56,6 +59,19 @@ export function lossOf(ctx: Context): LossWords {
   const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
   if (both[0].loss === both[1].loss) return wordsOf(both[1]);
   return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
+}
+
+/** A primary beside the leader, in the DCS or out of it; without a leader the votes' own arithmetic counts it. */
+export function besideLeader({ primaries, snapshot }: View): MemberView | null {
+  const { leaderName } = snapshot.cluster;
+  if (leaderName === null) return null;
+  return primaries.find(({ name }) => name !== leaderName) ?? null;
+}
+
+/** The one verdict on two primaries, whoever asks. */
+export function lossBeside(leader: string | null, other: string): LossWords {
+  const because = `${other} is a primary beside ${leader ?? 'the leader'}, and what it acknowledges is lost`;
+  return wordsOf({ loss: 'possible', because });
 }
 
 function stillStreams({ input, leader }: Context): string | null {

@@ -104,7 +104,8 @@ function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): 
   const names = others.map((one) => one.name).join(', ');
   const seen = [...evidence, ...others.map(roleSeen)];
   const said = `${who} holds the lock and lives, but ${names} runs as a primary too`;
-  return bad(name, 'warning', said, seen, 'fence the other one first: see patctl status');
+  const next = `fence ${names} first: see patctl status ${argumentOf(cluster)}; --skip-check ${name} goes on all the same`;
+  return bad(name, 'refused', said, seen, next);
 }
 
 /** A standby leader streams from its remote; null when nobody could say. */

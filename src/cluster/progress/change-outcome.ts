@@ -10,6 +10,13 @@ import type {
 } from '../model/model.js';
 import { isSenderOf } from '../model/member-names.js';
 import { readTags } from '../model/tags.js';
+import {
+  withProbe,
+  writeOutage,
+  type Probe,
+  type Tracks,
+  type WriteOutage,
+} from './write-outage.js';
 
 /** How much has to be seen before the change counts as done. */
 export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
@@ -31,6 +38,8 @@ export interface Goal {
   /** mod_revision of /failover before the request. */
   failoverRevision: string;
   waitFor: WaitFor;
+  /** How long after its answer Patroni may still write the request, ms (retry_timeout). */
+  mayWriteForMs: number;
 }
 
 /** What became of the one request. */
@@ -38,14 +47,19 @@ export type Answer =
   { kind: 'answered'; status: number; text: string } | { kind: 'lost'; reason: string };
 
 export type Sighting =
-  | { type: 'dcs'; atMs: number; cluster: Cluster }
+  /** `readMs`: the keys were read anew, linearizably, and asked for at this moment; null: a watch told it. */
+  | { type: 'dcs'; atMs: number; cluster: Cluster; readMs: number | null }
   | {
       type: 'member';
       atMs: number;
       name: string;
       rest: Reading<RestStatus>;
       sql: Reading<SqlStatus>;
+      /** When it was asked. */
+      askedMs: number;
     }
+  /** One member was asked over SQL whether it takes writes. */
+  | { type: 'probe'; atMs: number; probe: Probe }
   | { type: 'answer'; atMs: number; answer: Answer };
 
 export type StepName =
@@ -76,7 +90,10 @@ export interface Progress {
   goal: Goal;
   steps: Step[];
   answer: Answer | null;
+  answeredMs: number | null;
   cluster: Cluster | null;
+  /** When the keys were last asked for that were read anew. */
+  readMs: number | null;
   /** The last readings of every member. */
   seen: ReadonlyMap<string, Seen>;
   /** /failover was written after the request; null: not yet. */
@@ -85,6 +102,9 @@ export interface Progress {
   retaken: boolean;
   newLeader: string | null;
   timeline: number | null;
+  /** Who took writes when. */
+  writes: Tracks;
+  beganMs: number | null;
 }
 
 export type Verdict =
@@ -102,29 +122,39 @@ export function begin(goal: Goal): Progress {
     goal,
     steps: [],
     answer: null,
+    answeredMs: null,
     cluster: null,
+    readMs: null,
     seen: new Map(),
     request: null,
     retaken: false,
     newLeader: null,
     timeline: null,
+    writes: new Map(),
+    beganMs: null,
   };
 }
 
 /** The progress with one sighting more. Steps are only ever added, each once. */
 export function advance(before: Progress, sighting: Sighting): Progress {
   const now: Progress = { ...before, steps: [...before.steps] };
+  now.beganMs ??= sighting.atMs;
   switch (sighting.type) {
     case 'answer':
       now.answer = sighting.answer;
-      takeAnswer(now, sighting.atMs);
+      now.answeredMs = sighting.atMs;
       break;
     case 'dcs':
+      now.readMs = sighting.readMs ?? now.readMs;
       takeDcs(now, sighting.cluster, sighting.atMs);
       break;
     case 'member':
       now.seen = new Map(now.seen).set(sighting.name, sighting);
+      takeWrites(now, sighting);
       takeOldLeader(now, sighting.atMs);
+      break;
+    case 'probe':
+      now.writes = withProbe(now.writes, sighting.probe);
       break;
   }
   takeNewLeader(now, sighting.atMs);
@@ -143,12 +173,6 @@ function add(
   said: string,
 ): void {
   if (stepOf(now, name) === null) now.steps.push({ name, atMs, member, said });
-}
-
-function takeAnswer(now: Progress, atMs: number): void {
-  const { answer } = now;
-  if (answer?.kind !== 'answered' || (answer.status !== 200 && answer.status !== 202)) return;
-  add(now, 'accepted', atMs, null, `Patroni answered ${answer.status}: ${answer.text}`);
 }
 
 function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
@@ -195,6 +219,17 @@ function takeOldLeader(now: Progress, atMs: number): void {
   const rest = now.seen.get(leader)?.rest;
   if (!rest?.ok || !['stopping', 'stopped'].includes(rest.value.state)) return;
   add(now, 'stopping', atMs, leader, `${leader} is ${rest.value.state}`);
+}
+
+/** Over REST a primary says where it writes; one that does not answer says nothing about writes. */
+function takeWrites(
+  now: Progress,
+  { name, rest, askedMs, atMs }: Extract<Sighting, { type: 'member' }>,
+): void {
+  if (!rest.ok) return;
+  const takesWrites = rest.value.state === 'running' && rest.value.location !== null;
+  const probe: Probe = { member: name, witness: 'REST', askedMs, atMs, takesWrites };
+  now.writes = withProbe(now.writes, probe);
 }
 
 /** Everything that has to be proven of the new leader, in order: nothing counts before it leads. */
@@ -326,6 +361,8 @@ export function verdictOf(progress: Progress): Verdict {
     return { done: true, ending: 'ok', code: 'accepted', words: `the ${goal.kind} was accepted` };
   }
   if (newLeader !== null && reached(progress)) return won(progress, newLeader);
+  const unwritten = neverWritten(progress);
+  if (unwritten !== null) return unwritten;
   if (progress.request !== 'gone' || newLeader !== null) return { done: false };
   // The request is gone and nobody else leads: Patroni has dropped it, unless the race is still open.
   if (goal.leader === null || progress.cluster?.leaderName !== goal.leader) return { done: false };
@@ -338,14 +375,39 @@ export function verdictOf(progress: Progress): Verdict {
   return { done: true, ending: 'error', code: 'dropped_by_patroni', words };
 }
 
+/**
+ * An answer came, Patroni has had its time to write, and the DCS, read after that, shows nothing. A 200 then
+ * came from something else than Patroni, or a 502 or 504 from a proxy before it: that is not sure.
+ */
+function neverWritten(progress: Progress): Verdict | null {
+  const { goal, answer, answeredMs, readMs, request, newLeader, cluster } = progress;
+  if (answer?.kind !== 'answered' || answeredMs === null || readMs === null) return null;
+  if (request !== null || newLeader !== null || stepOf(progress, 'stopping')) return null;
+  if (cluster?.leaderName !== goal.leader) return null;
+  const { status, text } = answer;
+  const isProxy = status === 502 || status === 504;
+  const waitedMs = readMs - answeredMs;
+  if (waitedMs < goal.mayWriteForMs * (isProxy ? 2 : 1)) return null;
+  const nothing = `${Math.round(waitedMs / 1000)} s after that nothing was written into /failover`;
+  if (status < 400 || isProxy) {
+    const words = `Patroni said ${status}: ${text}; ${nothing}`;
+    return { done: true, ending: 'unconfirmed', code: 'no_trace', words };
+  }
+  const words = `${titleOf(goal)} failed, details: ${status}, ${text}; ${nothing}`;
+  return { done: true, ending: 'error', code: 'not_written', words };
+}
+
+function titleOf({ kind }: Goal): string {
+  return kind === 'switchover' ? 'Switchover' : 'Failover';
+}
+
 /** Answers that Patroni gives before it writes anything. */
 const BEFOREHAND = [400, 401, 403, 404, 405, 412, 422, 501];
 
 function refusedBeforehand({ goal, answer }: Progress): Verdict | null {
   if (answer?.kind !== 'answered' || !BEFOREHAND.includes(answer.status)) return null;
   const { status, text } = answer;
-  const title = goal.kind === 'switchover' ? 'Switchover' : 'Failover';
-  const words = `${title} failed, details: ${status}, ${text}`;
+  const words = `${titleOf(goal)} failed, details: ${status}, ${text}`;
   return { done: true, ending: 'error', code: refusalCode(status), words };
 }
 
@@ -414,8 +476,19 @@ export function unproven(progress: Progress): string {
     return `${who} was not seen as a standby leader${how}`;
   }
   const missing = notStreaming(progress);
-  if (missing.length > 0) return `${missing.join(', ')} did not stream from it`;
+  if (missing.length > 0) return missingText(progress, missing);
   return 'synchronous replication was not restored';
+}
+
+function missingText({ seen }: Progress, missing: readonly string[]): string {
+  const silent = missing.filter((name) => seen.get(name)?.rest.ok === false);
+  const why = silent.length === 0 ? '' : ` (the Patroni of ${silent.join(', ')} does not answer)`;
+  return `${missing.join(', ')} did not stream from it${why}`;
+}
+
+/** Members that do not stream and whose Patroni is silent: nothing else points them to the new leader. */
+export function withoutPatroni(progress: Progress): string[] {
+  return notStreaming(progress).filter((name) => progress.seen.get(name)?.rest.ok === false);
 }
 
 function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done: true }> {
@@ -449,24 +522,28 @@ function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done:
 // ---------------------------------------------------------------- what was measured
 
 export interface Measured {
+  /** As clients see it; null in a standby cluster, and where nobody was seen to take writes in the end. */
+  writeOutage: WriteOutage | null;
   /** From the loss of the lock to the first answer of the new leader out of recovery; none in a standby cluster. */
-  writeOutageMs: number | null;
-  /** From the first sign of the old leader's shutdown to the same moment. */
-  writesStoppedMs: number | null;
+  lockFreeMs: number | null;
   newLeader: string | null;
   timeline: number | null;
 }
 
 export function measured(progress: Progress): Measured {
+  const { goal, newLeader, timeline, writes, beganMs } = progress;
   const writable = stepOf(progress, 'writable')?.atMs ?? null;
-  const since = (name: StepName): number | null => {
-    const from = stepOf(progress, name)?.atMs ?? null;
-    return writable === null || from === null ? null : Math.max(0, writable - from);
-  };
+  const releasedMs = stepOf(progress, 'released')?.atMs ?? null;
+  const lockedMs = stepOf(progress, 'locked')?.atMs ?? null;
+  const began = { beganMs: beganMs ?? 0, releasedMs, lockedMs: lockedMs ?? 0 };
   return {
-    writeOutageMs: since('released'),
-    writesStoppedMs: since('stopping'),
-    newLeader: progress.newLeader,
-    timeline: progress.timeline,
+    writeOutage:
+      goal.standbyCluster || newLeader === null || lockedMs === null
+        ? null
+        : writeOutage(writes, goal.leader, newLeader, began),
+    lockFreeMs:
+      writable === null || releasedMs === null ? null : Math.max(0, writable - releasedMs),
+    newLeader,
+    timeline,
   };
 }

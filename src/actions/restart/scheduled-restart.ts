@@ -1,0 +1,105 @@
+/** A restart for later, set or withdrawn: asked for once, then the member itself is looked at. */
+import type { JsonObject, Member } from '../../cluster/model/model.js';
+import type { Selected } from '../../cluster/select-members.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+import { isRefusal, saysNo } from '../kit/after-answer.js';
+import { readClusters } from '../kit/choose-members.js';
+import { answerWords, askMember } from '../kit/member-request.js';
+import type { Outcome } from '../kit/results.js';
+import { until } from '../kit/until.js';
+
+/** Patroni keeps the schedule in memory and in its member key, and has written both before it answers. */
+const SEEN_WITHIN_MS = 5000;
+const LOOK_MS = 300;
+
+/** null: nothing is scheduled; undefined: neither the member nor the DCS said. */
+type Scheduled = JsonObject | null | undefined;
+
+/** Withdraws what is scheduled on one member; prints patronictl's line. */
+export async function flushRestart(
+  context: Context,
+  scope: string,
+  member: Member,
+): Promise<Outcome> {
+  const { name } = member;
+  const { timeoutMs } = context.flags;
+  const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
+  const { outcome } = await askMember(context, scope, member, request);
+  const seen = await seenAs(context, scope, member, outcome, (now) => now === null);
+  const isGone = outcome.kind === 'answered' && outcome.answer.status === 404 && seen === 'yes';
+  const judged = judge(name, outcome, seen, 'its restart is still scheduled');
+  if (isGone) context.io.out(`No scheduled restart for member ${name}\n`);
+  else if (judged.ending === 'ok') {
+    context.io.out(`Success: flush scheduled restart for member ${name}\n`);
+  } else {
+    context.io.out(`Failed: flush scheduled restart for member ${name}, ${judged.said}\n`);
+  }
+  return judged;
+}
+
+/** What became of POST /restart with a schedule. */
+export async function seeScheduled(
+  context: Context,
+  { cluster, member }: Selected,
+  outcome: CallOutcome,
+  schedule: string,
+): Promise<Outcome> {
+  const atMs = Date.parse(schedule);
+  const isIt = (now: JsonObject | null) =>
+    typeof now?.['schedule'] === 'string' && Math.abs(Date.parse(now['schedule']) - atMs) < 1000;
+  const seen = await seenAs(context, cluster.scope, member, outcome, isIt);
+  return judge(member.name, outcome, seen, 'it has no such restart scheduled');
+}
+
+/** not looked: the answer decides alone. */
+type Seen = 'yes' | 'no' | 'unknown' | 'not looked';
+
+async function seenAs(
+  context: Context,
+  scope: string,
+  member: Member,
+  outcome: CallOutcome,
+  isIt: (now: JsonObject | null) => boolean,
+): Promise<Seen> {
+  if (outcome.kind === 'not_sent') return 'not looked';
+  const status = outcome.kind === 'answered' ? outcome.answer.status : null;
+  // Another restart is scheduled (409), or none is (404): the second may be what was wanted.
+  if (status === 409 || (status !== null && status !== 404 && isRefusal(status)))
+    return 'not looked';
+  const limit = {
+    atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
+    everyMs: LOOK_MS,
+    goesOn: `the request had been sent to ${member.name}`,
+  };
+  let last: Seen = 'unknown';
+  await until(context, limit, async () => {
+    const now = await scheduledOn(context, scope, member);
+    if (now !== undefined) last = isIt(now) ? 'yes' : 'no';
+    return last === 'yes' || (last === 'no' && status === 404) ? last : null;
+  });
+  return last;
+}
+
+/** The member's own word; where it does not answer, its key. */
+async function scheduledOn(context: Context, scope: string, member: Member): Promise<Scheduled> {
+  const { apiUrl, name } = member;
+  const patroni = await context.patroni();
+  const target = { apiUrl: apiUrl ?? '', name, scope };
+  const now = await patroni.status(target, context.flags.timeoutMs);
+  if (now.ok) return now.value.scheduledRestart;
+  const clusters = await readClusters(context, scope, null).catch(() => []);
+  return clusters.flatMap(({ members }) => members).find((one) => one.name === name)
+    ?.scheduledRestart;
+}
+
+function judge(member: string, outcome: CallOutcome, seen: Seen, still: string): Outcome {
+  const said = answerWords(outcome);
+  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
+  if (seen === 'yes') return { member, ending: 'ok', said };
+  if (seen === 'not looked') return { member, ending: 'error', said };
+  if (seen === 'unknown') {
+    return { member, ending: 'unconfirmed', said: `${said}; it does not say what is scheduled` };
+  }
+  return { member, ending: saysNo(outcome) ? 'error' : 'unconfirmed', said: `${said}; ${still}` };
+}

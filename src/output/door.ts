@@ -1,0 +1,42 @@
+/** The one door: whatever is written to stdout or stderr goes through here, whoever wrote it. */
+import type { Io } from './io.js';
+import { HIDDEN, visible } from './text.js';
+
+/** The streams of a command. Nothing that moves a cursor or hides itself gets past `out` and `err`. */
+export interface Door extends Io {
+  /** Rows of a query as they are, for a pipe or a file; never for a terminal. */
+  data(text: string): void;
+}
+
+/**
+ * Stands for ESC in what patctl itself draws. Drawn anew in every run, so that no text from outside, which was
+ * written before, can hold it.
+ */
+const OWN_ESC = `\ufdd0${Math.random().toString(36).slice(2)}\ufdd1`;
+
+/** A terminal sequence of patctl's own (it begins with ESC), which the door lets through. */
+export function own(sequence: string): string {
+  return sequence.replaceAll('\x1b', OWN_ESC);
+}
+
+/** The text between the sequences that a style puts around it; what is in the text stays a text. */
+export function styled(style: (text: string) => string, text: string): string {
+  const [before = '', after = ''] = style('\0').split('\0');
+  return `${own(before)}${text}${own(after)}`;
+}
+
+/** The text without patctl's own sequences. */
+export function withoutOwn(text: string): string {
+  return text.replace(OWN_SEQUENCE, '');
+}
+
+const OWN_SEQUENCE = new RegExp(`${OWN_ESC}\\[[0-?]*[ -/]*[@-~]`, 'g');
+
+/** What patronictl does not print either: PyYAML takes NEL for a line end and escapes the other ones. */
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]/g;
+
+/** The text as it leaves: what is hidden is written out (\u202e), which JSON reads as the very character. */
+export function leaving(text: string, compat: boolean): string {
+  const safe = HIDDEN.test(text) ? visible(text, compat ? CONTROLS : undefined) : text;
+  return safe.includes(OWN_ESC) ? safe.replaceAll(OWN_ESC, '\x1b') : safe;
+}

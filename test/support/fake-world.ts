@@ -99,6 +99,8 @@ export async function runFake(
       },
       env: { HOME: '/nonexistent', PATRONI_SCOPE: 'demo', ...env },
       platform: 'linux',
+      nodeVersion: '22.0.0',
+      arch: 'x64',
       programName: 'patctl',
       signal: new AbortController().signal,
     },

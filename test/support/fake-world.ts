@@ -34,6 +34,8 @@ export interface FakeCluster {
   dcs?: MemoryStore;
   /** Instead of the real one. */
   clock?: Clock;
+  /** Told of each piece of stdout when it is written. */
+  onOut?: (text: string) => void;
   /** Typed at the questions, a line each: there is a terminal. */
   answers?: readonly string[];
 }
@@ -86,7 +88,10 @@ export async function runFake(
     args,
     {
       io: {
-        out: (text) => (out += text),
+        out: (text) => {
+          out += text;
+          cluster.onOut?.(text);
+        },
         err: (text) => (err += text),
         stdin,
         stderr: new PassThrough(),

@@ -43,6 +43,19 @@ const noPrograms = {
   },
 };
 
+/** pg's own cryptography goes through Web Crypto; src/postgres/pg-crypto.ts says why not. */
+const plainCrypto = {
+  name: 'pg with node:crypto',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/(crypto\/)?utils$/ }, ({ importer, path: name }) =>
+      /[\\/]pg[\\/]lib[\\/](crypto[\\/]|client\.js)/.test(importer) &&
+      (name === './crypto/utils' || /[\\/]crypto[\\/]/.test(importer))
+        ? { path: path.join(root, 'src/postgres/pg-crypto.ts') }
+        : undefined,
+    );
+  },
+};
+
 /** etcd3 would read its protocol description from .proto files; here it stands in the code. */
 const protocolInside = {
   name: 'etcd3 with its protocol description',
@@ -104,7 +117,7 @@ const heavy = Object.entries(HEAVY).map(([name, file]) =>
     entryPoints: [{ in: name, out: file.replace(/\.cjs$/, '') }],
     outdir: path.join(building, 'bundle'),
     outExtension: { '.js': '.cjs' },
-    plugins: [protocolInside],
+    plugins: [protocolInside, plainCrypto],
   }),
 );
 const built = await Promise.all([main, ...heavy]);

@@ -2,19 +2,14 @@
 // package is a file of its own. Separate files keep start-up small: what a run does not need is neither read
 // nor deserialised.
 import { build, transform } from 'esbuild';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const root = path.join(import.meta.dirname, '..');
+const requireFromEtcd3 = createRequire(path.join(root, 'node_modules/etcd3/package.json'));
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 /** import name -> file beside patctl.cjs */
@@ -48,6 +43,38 @@ const noPrograms = {
   },
 };
 
+/** pg's own cryptography goes through Web Crypto; src/postgres/pg-crypto.ts says why not. */
+const plainCrypto = {
+  name: 'pg with node:crypto',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/(crypto\/)?utils$/ }, ({ importer, path: name }) =>
+      /[\\/]pg[\\/]lib[\\/](crypto[\\/]|client\.js)/.test(importer) &&
+      (name === './crypto/utils' || /[\\/]crypto[\\/]/.test(importer))
+        ? { path: path.join(root, 'src/postgres/pg-crypto.ts') }
+        : undefined,
+    );
+  },
+};
+
+/** etcd3 would read its protocol description from .proto files; here it stands in the code. */
+const protocolInside = {
+  name: 'etcd3 with its protocol description',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]etcd3[\\/]lib[\\/]connection-pool\.js$/ }, ({ path: file }) => {
+      const text = readFileSync(file, 'utf8');
+      const call = /\.loadSync\)\(`\$\{__dirname\}\/(.*?)`, (\{.*?\})\)/s.exec(text);
+      if (!call) throw new Error('etcd3 loads its protocol description in another way');
+      const [whole, proto, options] = call;
+      const { Root } = requireFromEtcd3('protobufjs');
+      const keepCase = options.includes('keepCase: true');
+      const read = new Root().loadSync(path.join(path.dirname(file), proto), { keepCase });
+      const description = JSON.stringify(read.resolveAll().toJSON());
+      const contents = text.replace(whole, () => `.fromJSON)(${description}, ${options})`);
+      return { contents };
+    });
+  },
+};
+
 // Built aside and put in place at the end: a test may be running the one that is there.
 const building = path.join(root, `dist/building-${process.pid}`);
 const commonJs = {
@@ -65,6 +92,7 @@ const common = {
   external: ['pg-native'],
   define: {
     PATCTL_VERSION: JSON.stringify(version),
+    PATCTL_COMMIT: JSON.stringify(commitOf(root)),
     // pg makes a Response to look for Cloudflare, which loads all of Node's fetch.
     Response: 'undefined',
   },
@@ -89,6 +117,7 @@ const heavy = Object.entries(HEAVY).map(([name, file]) =>
     entryPoints: [{ in: name, out: file.replace(/\.cjs$/, '') }],
     outdir: path.join(building, 'bundle'),
     outExtension: { '.js': '.cjs' },
+    plugins: [protocolInside, plainCrypto],
   }),
 );
 const built = await Promise.all([main, ...heavy]);
@@ -107,11 +136,6 @@ for (const file of readdirSync(path.join(building, 'bundle')).sort()) {
 }
 writeFileSync(path.join(building, 'bundle/build-id'), hash.digest('hex'));
 
-// etcd3 reads its protocol description from ../proto beside the code at run time.
-cpSync(path.join(root, 'node_modules/etcd3/proto'), path.join(building, 'proto'), {
-  recursive: true,
-});
-
 // The bundle contains other people's work: their licences go with it.
 const notices = packagesOf(inputs).map((name) => {
   const folder = path.join(root, 'node_modules', name);
@@ -123,7 +147,7 @@ const notices = packagesOf(inputs).map((name) => {
 writeFileSync(path.join(building, 'THIRD-PARTY.txt'), notices.join(`\n${'-'.repeat(72)}\n\n`));
 
 mkdirSync(path.join(root, 'dist'), { recursive: true });
-for (const name of ['bundle', 'proto', 'meta.json', 'THIRD-PARTY.txt']) {
+for (const name of ['bundle', 'meta.json', 'THIRD-PARTY.txt']) {
   rmSync(path.join(root, 'dist', name), { recursive: true, force: true });
   renameSync(path.join(building, name), path.join(root, 'dist', name));
 }
@@ -155,6 +179,15 @@ async function writeOwn({ outputFiles, metafile }) {
     `const first=${some(true)},others='./commands.cjs',made={};${part}part('./run.js');`,
   );
   file('commands.cjs', `module.exports=${some(false)}`);
+}
+
+/** The commit that is built, with a + where files differ from it; null outside a repository. */
+function commitOf(folder) {
+  const git = (...args) => spawnSync('git', ['-C', folder, ...args], { encoding: 'utf8' });
+  const { status, stdout } = git('rev-parse', '--short=12', 'HEAD');
+  if (status !== 0) return null;
+  const changed = git('status', '--porcelain', '--untracked-files=no').stdout.trim() !== '';
+  return `${stdout.trim()}${changed ? '+' : ''}`;
 }
 
 async function partOf({ path: file, text }) {

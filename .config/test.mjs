@@ -34,15 +34,33 @@ if (!onlyFast) {
   if (process.env.CI && !onlyJudge) for (const major of [22, 24]) fastTierOn(major);
   step('lab set-up', bin('tsx'), ['test/support/setup.ts', 'all'], process.env);
   tier('judge');
-  if (!onlyJudge) tier('live');
+  if (!onlyJudge) {
+    tier('live');
+    // The registries may want a certificate of NODE_EXTRA_CA_CERTS: here the environment stays as it is.
+    step('packages', bin('tsx'), ['.config/package.ts', '--quick'], process.env);
+    onExecutable();
+  }
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 
-/** Runs one tier of vitest and adds up what it counted. */
-function tier(name, node = process.execPath) {
+/** Once more with the single executable in the place of bin/patctl.cjs: every run of the program in these tests. */
+function onExecutable() {
+  const program = path.join(root, `dist/package/patctl-linux-${process.arch}`);
+  const env = { PATCTL_PROGRAM: program };
+  tier('fast', { title: 'fast tier on the executable', env });
+  const files = ['differential', 'compat', 'prompts', 'pipes', 'packages'];
+  const filters = files.map((file) => `test/cluster/${file}.live.test.ts`);
+  tier('live', { title: 'live differential suite on the executable', env, filters });
+}
+
+/** Runs one tier of vitest, or the files of it that are named, and adds up what it counted. */
+function tier(
+  name,
+  { node = process.execPath, title = `${name} tier`, env = {}, filters = [] } = {},
+) {
   const report = path.join(root, `dist/tests-${name}.json`);
   rmSync(report, { force: true });
-  step(`tests, ${name} tier${node === process.execPath ? '' : ` on ${node}`}`, node, [
+  const args = [
     path.join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
     ...config,
@@ -51,7 +69,9 @@ function tier(name, node = process.execPath) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
-  ]);
+    ...filters,
+  ];
+  step(`tests, ${title}${node === process.execPath ? '' : ` on ${node}`}`, node, args, env);
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
   passed += numPassedTests;
   failed += numFailedTests;
@@ -68,5 +88,5 @@ function fastTierOn(major) {
     const name = `node-${process.platform}-${process.arch}@${major}`;
     step(`Node ${major}`, 'npm', ['install', '--no-save', '--prefix', folder, name], process.env);
   }
-  tier('fast', binary);
+  tier('fast', { node: binary });
 }

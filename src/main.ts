@@ -6,6 +6,7 @@ import { oneLine, plain } from './output/text.js';
 import { buildProgram } from './program.js';
 import type { Context } from './context.js';
 import { makeContext, type Witnesses, type ProcessEnvironment } from './cli/make-context.js';
+import { versionLine } from './version.js';
 
 /** One run. `witnesses` stands in for the real ones in tests. */
 export async function main(
@@ -24,6 +25,7 @@ export async function main(
         exit = typeof how === 'number' ? how : exitCode(how);
       },
       argv,
+      versionLine(world),
     );
     catchMistakes(program, program, mistake);
     await program.parseAsync(argv, { from: 'user' });

@@ -35,10 +35,11 @@ export async function buildProgram(
   context: Context,
   finish: Finish,
   words: readonly string[] | null = null,
+  version = VERSION,
 ): Promise<Command> {
   const program = new Command('patctl')
     .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
-    .version(VERSION, '--version')
+    .version(version, '--version', 'Print the versions of patctl and Node.js, commit and platform')
     .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
     .option('-d, --dcs-url <url>', 'The DCS, as etcd3://host:port/namespace (DCS_URL); also --dcs')
     .addOption(new Option('--dcs <url>').hideHelp())

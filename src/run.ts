@@ -73,6 +73,8 @@ async function run(): Promise<void> {
     io,
     env: process.env,
     platform: process.platform,
+    nodeVersion: process.versions.node,
+    arch: process.arch,
     programName: process.argv[1] ?? 'patctl',
     signal: interrupt.signal,
   });

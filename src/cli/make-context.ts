@@ -14,6 +14,9 @@ export interface ProcessEnvironment {
   io: Io;
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
+  nodeVersion: string;
+  /** As Node names it: x64, arm64. */
+  arch: string;
   /** argv[1]: called as `patronictl` means --compat. */
   programName: string;
   signal: AbortSignal;

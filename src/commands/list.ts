@@ -1,10 +1,11 @@
 /** `patctl list` and `patctl topology`: patronictl's tables, with the truth in the last columns. */
 import { Command, Option } from 'commander';
-import type { Snapshot } from '../cluster/model/model.js';
+import type { Cluster, Snapshot } from '../cluster/model/model.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
 import { listCompat, timestampText } from '../output/compat.js';
 import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../output/listing.js';
+import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import type { Finish } from '../program.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
@@ -78,6 +79,9 @@ async function list(context: Context, names: string[], options: ListOptions): Pr
   }
   const once = () => listOnce(context, names, group, options, asked);
   const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
+  if (seconds === null && options.all && isTable(options.format) && !context.flags.compat) {
+    return listFleet(context, group, options, asked);
+  }
   if (seconds === null) {
     const { text, ending, error } = await once();
     context.io.out(text);
@@ -90,6 +94,67 @@ async function list(context: Context, names: string[], options: ListOptions): Pr
     return error ? text + errorText(error) : text;
   });
   return 'ok';
+}
+
+/** `--all` as tables: each is printed as soon as it is known, and all before it. */
+async function listFleet(
+  context: Context,
+  group: number | null,
+  options: ListOptions,
+  asked: Omit<SnapshotRequest, 'scope' | 'group'>,
+): Promise<Ending> {
+  const { io, clock } = context;
+  const config = await context.config();
+  const { openFleet } = await import('../observe/read-snapshot.js');
+  if (options.timestamp) io.out(`${timestampText(new Date(clock.nowMs()))}\n`);
+  const { clusters, snapshots } = await openFleet(context, asked);
+  const citus =
+    group !== null || config.group !== null || clusters.some((cluster) => cluster.group !== null);
+  const shape = { format: options.format, extended: options.extended ?? false, citus, group };
+  const counter = openCounter(context, snapshots.length, 'clusters read');
+  for (const snapshot of snapshots) void snapshot.then(counter.count, () => undefined);
+  let isDoubtful = false;
+  try {
+    for await (const found of asTheyCome(byScope(clusters, snapshots))) {
+      const tables = tablesOf(found, shape);
+      const text = await listingText(tables, options.format, io.outColor);
+      counter.clear();
+      io.out(text);
+      isDoubtful ||= tables.some((table) => table.isUnchecked || table.found.some(isMismatch));
+    }
+  } finally {
+    counter.clear();
+  }
+  return options.strict && isDoubtful ? 'failed' : 'ok';
+}
+
+/** The Citus groups of one name are one table. */
+function byScope(clusters: Cluster[], snapshots: Promise<Snapshot>[]): Promise<Found>[] {
+  const scopes = new Map<string, Promise<Snapshot>[]>();
+  for (const [at, snapshot] of snapshots.entries()) {
+    const scope = clusters[at]?.scope ?? '';
+    const one = scopes.get(scope);
+    if (one) one.push(snapshot);
+    else scopes.set(scope, [snapshot]);
+  }
+  return [...scopes].map(async ([scope, all]) => ({ scope, snapshots: await Promise.all(all) }));
+}
+
+/** In their order: when the next one is there, it and those behind it that are there as well. */
+async function* asTheyCome<T extends object>(promises: readonly Promise<T>[]): AsyncGenerator<T[]> {
+  const known: T[] = [];
+  for (const [at, promise] of promises.entries()) {
+    promise.then(
+      (value) => (known[at] = value),
+      () => undefined,
+    );
+  }
+  for (let next = 0; next < promises.length;) {
+    await promises[next];
+    const from = next;
+    while (known[next] !== undefined) next += 1;
+    yield known.slice(from, next);
+  }
 }
 
 interface Listing {

@@ -9,6 +9,7 @@ import type {
 import { needsSecondLook } from '../cluster/findings/commits.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
+import { openCounter } from '../output/counter.js';
 import type { Context } from '../context.js';
 import { otherServers, readDeparted } from './departed.js';
 import { oneLine } from '../output/text.js';
@@ -25,8 +26,8 @@ export interface SnapshotRequest {
   also: HostPort[];
 }
 
-/** How many clusters of a namespace are asked at once. */
-const FLEET_PARALLEL = 16;
+/** How many clusters of a namespace are asked at once: with three members each, that is 400 sockets. */
+const FLEET_PARALLEL = 64;
 
 /**
  * One snapshot of the cluster, or one for each Citus group when no group is named. ToolError `error`
@@ -58,26 +59,72 @@ async function sayNewer({ flags, io }: Context, snapshots: readonly Snapshot[]):
   }
 }
 
-/** Every cluster of the namespace, DCS and witnesses; at most FLEET_PARALLEL clusters are asked at once. */
+/** Every cluster of the namespace: what the DCS says of each, and the snapshots that come of it, in this order. */
+export interface Fleet {
+  clusters: Cluster[];
+  snapshots: Promise<Snapshot>[];
+}
+
+/** Reads the DCS, and begins to ask the members; at most FLEET_PARALLEL clusters are asked at once. */
+export async function openFleet(
+  context: Context,
+  request: Omit<SnapshotRequest, 'scope' | 'group'>,
+): Promise<Fleet> {
+  const { serializable } = request;
+  const dcs = await context.dcs();
+  const recorded = await dcs.recorded?.all();
+  if (recorded) {
+    const clusters = recorded.map(({ cluster }) => cluster);
+    return { clusters, snapshots: recorded.map((snapshot) => Promise.resolve(snapshot)) };
+  }
+  const clusters = await dcs.readAll({ serializable });
+  // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
+  if (clusters.length === 0) throw noClusterAtAll(dcs.where);
+  const snapshots = withLimit(FLEET_PARALLEL, clusters, (one) =>
+    witnessCluster(context, one, request),
+  );
+  return { clusters, snapshots };
+}
+
+/** The whole fleet, once every cluster has been read; on a terminal a line on stderr counts them. */
 export async function readFleet(
   context: Context,
   request: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<Snapshot[]> {
-  const { serializable } = request;
-  const dcs = await context.dcs();
-  const recorded = await dcs.recorded?.all();
-  if (recorded) return recorded;
-  const clusters = await dcs.readAll({ serializable });
-  // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
-  if (clusters.length === 0) throw noClusterAtAll(dcs.where);
-  const snapshots: Snapshot[] = [];
-  for (let at = 0; at < clusters.length; at += FLEET_PARALLEL) {
-    const batch = clusters.slice(at, at + FLEET_PARALLEL);
-    snapshots.push(
-      ...(await Promise.all(batch.map((one) => witnessCluster(context, one, request)))),
-    );
+  const { snapshots } = await openFleet(context, request);
+  const counter = openCounter(context, snapshots.length, 'clusters read');
+  for (const snapshot of snapshots) void snapshot.then(counter.count, () => undefined);
+  try {
+    return await Promise.all(snapshots);
+  } finally {
+    counter.clear();
   }
-  return snapshots;
+}
+
+/** Begins `work` on each item, as soon as fewer than `limit` others are under way: one that is slow delays no other. */
+function withLimit<T, R>(
+  limit: number,
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<R>[] {
+  let free = limit;
+  const waiting: (() => void)[] = [];
+  const turn = (): Promise<void> => {
+    if (free === 0) return new Promise((resolve) => waiting.push(resolve));
+    free -= 1;
+    return Promise.resolve();
+  };
+  const done = (): void => {
+    const next = waiting.shift();
+    if (next) next();
+    else free += 1;
+  };
+  return items.map((item) => {
+    const result = turn().then(() => work(item));
+    // How it ended is told to who awaits the result; the turn goes on in any case.
+    result.then(done, done);
+    return result;
+  });
 }
 
 /** Nobody can be asked: what is looked at was recorded. */

@@ -3,12 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
-import { runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
+import { PATCTL, runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
 import { sharedCluster } from '../support/shared.js';
 
 let lab: Lab;
@@ -165,9 +164,9 @@ describe('query', () => {
 
   /** `query -w` running beside the test; ends with SIGINT, and gives its exit code. */
   function watching(role: string, sql: string) {
-    const program = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+    const [command = '', ...first] = PATCTL;
     const args = ['-c', lab.config, 'query', '-w', '0.3', '-r', role, '-c', sql];
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(command, [...first, ...args], {
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...AS_SUPERUSER.env },
     });
     const seen = { out: '', err: '' };

@@ -6,17 +6,17 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
-import { runPatctl, type RunOptions, type RunResult } from '../support/run.js';
+import { PATCTL, runPatctl, type RunOptions, type RunResult } from '../support/run.js';
 import { ensureShells } from '../support/setup.js';
 import { privateCluster } from '../support/shared.js';
 import { openShell, type Typing } from '../support/shell.js';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+/** The program as a word of a shell's command line. */
+const PROGRAM = PATCTL.map((word) => `'${word}'`).join(' ');
 const AS_SUPERUSER = { PGUSER: 'postgres', PGPASSWORD: PASSWORDS.superuser };
 
 let east: Lab;
@@ -77,7 +77,7 @@ describe('completion, by pressing Tab', () => {
 
   async function shell(name: string): Promise<Typing> {
     const patctl = join(folder, 'patctl');
-    writeFileSync(patctl, `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`);
+    writeFileSync(patctl, `#!/bin/sh\nexec ${PROGRAM} "$@"\n`);
     chmodSync(patctl, 0o755);
     const { command, lines } = SHELLS[name] ?? { command: '', lines: [] };
     const PATH = `${folder}:${process.env['PATH'] ?? ''}:/usr/local/bin:/usr/bin:/bin`;
@@ -264,7 +264,7 @@ test('reinit --wait of a member whose copy fails is exit 4', async () => {
 test('edit-config: what somebody wrote meanwhile is shown beside the edit, and neither is lost', async () => {
   const lag = 'maximum_lag_on_failover';
   const editor = join(folder, 'editor');
-  const other = `'${process.execPath}' '${PROGRAM}' -c '${east.config}' edit-config -s ${lag}=2000000 --force -q`;
+  const other = `${PROGRAM} -c '${east.config}' edit-config -s ${lag}=2000000 --force -q`;
   const edit = `sed -i 's/^${lag}:.*/${lag}: 3000000/' "$1"`;
   writeFileSync(editor, `#!/bin/sh\n${other}\n${edit}\n`);
   chmodSync(editor, 0o755);
@@ -386,7 +386,8 @@ describe('a frozen etcd', () => {
 
 describe('query', () => {
   const query = (...args: string[]) => {
-    const child = spawn(process.execPath, [PROGRAM, '-c', east.config, 'query', ...args], {
+    const [command = '', ...first] = PATCTL;
+    const child = spawn(command, [...first, '-c', east.config, 'query', ...args], {
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...AS_SUPERUSER },
       stdio: ['ignore', 'pipe', 'ignore'],
     });

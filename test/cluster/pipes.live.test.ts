@@ -13,7 +13,8 @@ beforeAll(async () => {
 
 /** `script`, in which `patctl` runs it on the cluster; its last line is to be an exit code. */
 async function shell(script: string): Promise<{ code: string | undefined; err: string }> {
-  const patctl = `patctl() { '${process.execPath}' '${PATCTL}' -c '${lab.config}' "$@"; }`;
+  const program = PATCTL.map((word) => `'${word}'`).join(' ');
+  const patctl = `patctl() { ${program} -c '${lab.config}' "$@"; }`;
   const { out, err } = await runProgram('bash', ['-c', `${patctl}\n${script}`], {
     env: cleanEnv('/nonexistent', { PGPASSWORD: PASSWORDS.superuser }),
   });

@@ -6,16 +6,15 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import { startRestProxies, type Call, type RestProxies } from '../support/recording-proxy.js';
+import { PATCTL } from '../support/run.js';
 import { settledLines } from '../support/settled.js';
 import { privateCluster } from '../support/shared.js';
 import { CTRL_C, CTRL_D, onTerminal, type Dialogue } from '../support/terminal.js';
 
-const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
 const AT = '2036-12-31T03:04:05+02:00';
 
 let lab: Lab;
@@ -51,7 +50,7 @@ interface Talk {
 }
 
 async function talk(by: Call['by'], line: string, answers: readonly string[]): Promise<Talk> {
-  const program = by === 'patroni' ? [lab.patronictl] : [process.execPath, PATCTL, '--compat'];
+  const program = by === 'patroni' ? [lab.patronictl] : [...PATCTL, '--compat'];
   const scoped = (text: string) => text.replaceAll('CLUSTER', lab.scope);
   const command = [...program, '-c', lab.config, ...scoped(line).split(' ')];
   const from = proxies.calls.length;

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.js';
 import { runInProcess } from '../support/in-process.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { MONITOR_USER, PASSWORDS } from '../support/lab/configs.js';
-import { runPatctl } from '../support/run.js';
+import { PATCTL, runPatctl } from '../support/run.js';
 import { privateCluster, sharedCluster } from '../support/shared.js';
 
 interface Document {
@@ -155,7 +155,7 @@ describe('a plain cluster', () => {
 
   test('-W on a terminal redraws in place, and Ctrl-C gives the terminal back', async () => {
     // exec: where the user's shell is dash, it would die of Ctrl-C itself, and hide how patctl ends.
-    const command = `exec ${process.execPath} bin/patctl.cjs -c ${lab.config} list -w 0.3`;
+    const command = `exec ${PATCTL.join(' ')} -c ${lab.config} list -w 0.3`;
     const terminal = spawn('script', ['-qefc', command, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -159,6 +159,8 @@ export async function runIn(
       },
       env: { HOME: '/nonexistent', PATRONI_SCOPE: 'demo', ...env },
       platform: 'linux',
+      nodeVersion: '22.0.0',
+      arch: 'x64',
       programName: 'patctl',
       signal: signal ?? new AbortController().signal,
     },

@@ -1,20 +1,27 @@
 /**
  * `npm run bench`: what a run of patctl costs, beside bare node and the real patronictl, on one live
- * cluster. Rounds are interleaved, so that a busy moment of the machine hits every row alike.
+ * cluster. Rounds are interleaved, so that a busy moment of the machine hits every row alike. PATCTL_PROGRAM names the
+ * executable to measure; BENCH_GO_PATRONI another tool's command line, in which ETCD stands for etcd's URL and SCOPE
+ * for the cluster.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { openEtcd } from '../../src/dcs/etcd3/open-etcd.js';
+import { promisify } from 'node:util';
+import { ensureNode, OWN_ARCH } from '../../.config/package/tools.js';
+import { scopeAt, startMember, writeFleet } from './bench-fleet.js';
 import { startCluster, type Lab } from './lab/cluster.js';
 import { ownerOf } from './lab/lock.js';
 import { cleanEnv } from './lab/process.js';
+import { PATCTL } from './run.js';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
-const FLEET_CLUSTERS = 1000;
-const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+const FLEETS = [1000, 5000];
+/** So many clusters have members that answer: each after ANSWER_MS, one of all after SLOWEST_MS. */
+const LIVE_CLUSTERS = 50;
+const ANSWER_MS = 50;
+const SLOWEST_MS = 1000;
 
 /** Runs one command and prints wall s, CPU s, peak KiB and exit code of it alone. */
 const METER = `
@@ -32,6 +39,8 @@ print(json.dumps([wall, cpu, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]
 interface Case {
   name: string;
   command: string[];
+  /** Exit codes that are no fault; only 0 when left out. */
+  codes?: number[];
 }
 
 interface Cost {
@@ -40,10 +49,13 @@ interface Cost {
   peakMb: number;
 }
 
-function measure({ name, command }: Case, env: Record<string, string>): Cost {
-  const said = execFileSync('python3', ['-c', METER, ...command], { env, encoding: 'utf8' });
-  const [wall = 0, cpu = 0, peak = 0, code = -1] = JSON.parse(said) as number[];
-  if (code !== 0) throw new Error(`${name} ended with ${code}`);
+async function measure(
+  { name, command, codes = [0] }: Case,
+  env: Record<string, string>,
+): Promise<Cost> {
+  const { stdout } = await promisify(execFile)('python3', ['-c', METER, ...command], { env });
+  const [wall = 0, cpu = 0, peak = 0, code = -1] = JSON.parse(stdout) as number[];
+  if (!codes.includes(code)) throw new Error(`${name} ended with ${code}`);
   return { wallMs: wall * 1000, cpuMs: cpu * 1000, peakMb: peak / 1024 };
 }
 
@@ -52,12 +64,16 @@ function median(numbers: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-function series(cases: Case[], rounds: number, env: Record<string, string>): Map<string, Cost> {
+async function series(
+  cases: Case[],
+  rounds: number,
+  env: Record<string, string>,
+): Promise<Map<string, Cost>> {
   const costs = new Map<string, Cost[]>(cases.map(({ name }) => [name, []]));
   // The first round fills caches (the code cache, the page cache) and is not counted.
   for (let round = 0; round <= rounds; round += 1) {
     for (const one of cases) {
-      const cost = measure(one, env);
+      const cost = await measure(one, env);
       if (round > 0) costs.get(one.name)?.push(cost);
     }
   }
@@ -83,46 +99,71 @@ function table(title: string, costs: Map<string, Cost>, bases: string[]): void {
   }
 }
 
-/** 1000 clusters of 6 keys below a namespace of their own. */
-async function writeFleet({ etcd }: Lab): Promise<void> {
-  const dcs = openEtcd({
-    endpoints: etcd.map(({ host, port }) => ({ protocol: 'http', host, port })),
-    username: null,
-    password: null,
-    ca: null,
-    cert: null,
-    key: null,
-    keyPassword: null,
-    timeoutMs: 5000,
-  });
-  const member = JSON.stringify({
-    conn_url: 'postgres://10.0.0.1:5432/postgres',
-    api_url: 'http://10.0.0.1:8008/patroni',
-    state: 'running',
-    role: 'replica',
-    version: '4.1.4',
-    timeline: 1,
-    receive_lsn: 83886216,
-    replay_lsn: 83886216,
-  });
-  for (let at = 0; at < FLEET_CLUSTERS; at += 1) {
-    const base = `/fleet/c${String(at).padStart(4, '0')}`;
-    const keys = {
-      initialize: '7710410091562263061',
-      leader: 'pg1',
-      config: '{"ttl":20,"loop_wait":2,"retry_timeout":3}',
-      status: '{"optime":83886216}',
-      'members/pg1': member,
-      'members/pg2': member,
-    };
-    const puts = Object.entries(keys).map(([key, value]) => ({
-      op: 'put' as const,
-      key: `${base}/${key}`,
-      value,
-    }));
-    await dcs.txn([], puts);
-  }
-  await dcs.close();
+async function nodeInside(): Promise<string> {
+  return join(await ensureNode(OWN_ARCH), 'bin/node');
+}
+
+function goPatroni(line: string | undefined, url: string, scope: string): Case[] {
+  if (line === undefined || line === '') return [];
+  const words = line.split(' ').map((word) => word.replace('ETCD', url).replace('SCOPE', scope));
+  return [{ name: 'go-patroni', command: words }];
+}
+
+/** The same read as etcdctl makes it, as etcd's gateway answers it, and as patctl shows it. */
+function fleetCases(etcd: { url: string; host: string; port: number }, namespace: string): Case[] {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const range = { key: base64(`${namespace}/`), range_end: base64(`${namespace}0`) };
+  const gateway = [
+    '-sS',
+    '-o',
+    '/dev/null',
+    '-d',
+    JSON.stringify(range),
+    `${etcd.url}/v3/kv/range`,
+  ];
+  return [
+    {
+      name: 'etcdctl get --prefix',
+      command: ['etcdctl', '--endpoints', etcd.url, 'get', '--prefix', `${namespace}/`],
+    },
+    { name: 'curl of the gateway', command: ['curl', ...gateway] },
+    {
+      name: 'list --all -f json --verify off',
+      command: [
+        ...[...PATCTL, '-d', `etcd3://${etcd.host}:${etcd.port}${namespace}`],
+        ...['list', '--all', '-f', 'json', '--verify', 'off'],
+      ],
+    },
+  ];
+}
+
+/** Bound by the slowest member, not by the sum of all. */
+async function benchCheck(lab: Lab, bare: Case, env: Record<string, string>): Promise<void> {
+  const started = await Promise.all(
+    Array.from({ length: LIVE_CLUSTERS }, async (_, at) => {
+      const slow = at === LIVE_CLUSTERS - 1;
+      const scope = scopeAt(at);
+      const all = ['pg1', 'pg2', 'pg3'].map((name) =>
+        startMember(scope, name, slow && name === 'pg3' ? SLOWEST_MS : ANSWER_MS),
+      );
+      return [scope, await Promise.all(all)] as const;
+    }),
+  );
+  const members = new Map(started);
+  await writeFleet(lab, '/live', LIVE_CLUSTERS, (scope) => members.get(scope) ?? []);
+  const [etcd] = lab.etcd;
+  const check = [...PATCTL, '-d', `etcd3://${etcd?.host ?? ''}:${etcd?.port ?? 0}/live`];
+  const cases: Case[] = [
+    bare,
+    {
+      name: 'check --all --verify rest',
+      command: [...check, 'check', '--all', '--verify', 'rest', '--settle', '0'],
+      codes: [0, 1, 2],
+    },
+  ];
+  const title = `${LIVE_CLUSTERS} clusters of 3 members, the slowest answers after ${SLOWEST_MS} ms`;
+  table(title, await series(cases, 5, env), []);
+  for (const { close } of started.flatMap(([, all]) => all)) close();
 }
 
 async function main(): Promise<void> {
@@ -134,50 +175,44 @@ async function main(): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'patctl-bench-'));
   try {
     const env = cleanEnv(home);
-    const node = process.execPath;
-    const patctl = (...args: string[]) => [node, PATCTL, '-c', lab.config, ...args];
+    // An executable is compared with the Node.js that is inside.
+    const node = PATCTL[0] === process.execPath ? PATCTL[0] : await nodeInside();
+    const patctl = (...args: string[]) => [...PATCTL, '-c', lab.config, ...args];
     const etcd = lab.etcd[0];
     if (!etcd) throw new Error('the lab has no etcd');
+    const bare: Case = { name: 'node -e 0', command: [node, '-e', '0'] };
     const cases: Case[] = [
-      { name: 'node -e 0', command: [node, '-e', '0'] },
-      { name: 'patctl --help', command: [node, PATCTL, '--help'] },
+      bare,
+      { name: 'patctl --help', command: [...PATCTL, '--help'] },
       { name: 'list --verify off', command: patctl('list', '--verify', 'off') },
       { name: 'list --verify rest', command: patctl('list', '--verify', 'rest') },
       { name: 'list --verify sql', command: patctl('list', '--verify', 'sql') },
       { name: 'list (both witnesses)', command: patctl('list') },
       { name: 'patronictl list', command: [lab.patronictl, '-c', lab.config, 'list'] },
+      ...goPatroni(process.env['BENCH_GO_PATRONI'], etcd.url, lab.scope),
     ];
-    table(`three members, ${ROUNDS} rounds`, series(cases, ROUNDS, env), [
+    table(`three members, ${ROUNDS} rounds`, await series(cases, ROUNDS, env), [
       'node -e 0',
       'patronictl list',
     ]);
 
-    await writeFleet(lab);
-    const fleet: Case[] = [
-      { name: 'node -e 0', command: [node, '-e', '0'] },
-      {
-        name: 'etcdctl get --prefix',
-        command: ['etcdctl', '--endpoints', etcd.url, 'get', '--prefix', '/fleet/'],
-      },
-      {
-        name: 'list --all -f json --verify off',
-        command: [
-          ...[node, PATCTL, '-d', `etcd3://${etcd.host}:${etcd.port}/fleet`],
-          ...['list', '--all', '-f', 'json', '--verify', 'off'],
-        ],
-      },
-    ];
-    table(
-      `${FLEET_CLUSTERS} clusters of 6 keys`,
-      series(fleet, ROUNDS, { ...env, ETCDCTL_API: '3' }),
-      ['node -e 0', 'etcdctl get --prefix'],
-    );
+    for (const clusters of FLEETS) {
+      const namespace = `/fleet${clusters}`;
+      await writeFleet(lab, namespace, clusters);
+      const costs = await series(
+        [bare, ...fleetCases(etcd, namespace)],
+        clusters > 1000 ? Math.ceil(ROUNDS / 3) : ROUNDS,
+        { ...env, ETCDCTL_API: '3' },
+      );
+      table(`${clusters} clusters of 6 keys`, costs, ['node -e 0', 'etcdctl get --prefix']);
+    }
+    await benchCheck(lab, bare, env);
 
     lab.freeze('pg3');
     const frozen: Case[] = [
       { name: 'list --verify rest', command: patctl('list', '--verify', 'rest') },
     ];
-    table('one member of three frozen, deadline 3 s', series(frozen, 3, env), []);
+    table('one member of three frozen, deadline 3 s', await series(frozen, 3, env), []);
     lab.thaw('pg3');
   } finally {
     await lab.down();

@@ -33,9 +33,10 @@ export async function runUntil(
   step: string,
   at: (kill: (signal: NodeJS.Signals) => void) => void,
 ): Promise<{ code: number | null; out: string; err: string }> {
+  const [command = '', ...first] = PATCTL;
   const child = spawn(
-    process.execPath,
-    [PATCTL, '-c', lab.config, ...args, '--force', '--progress', 'json'],
+    command,
+    [...first, '-c', lab.config, ...args, '--force', '--progress', 'json'],
     { env: cleanEnv('/nonexistent'), stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let out = '';

@@ -34,6 +34,8 @@ export interface FakeCluster {
   dcs?: MemoryStore;
   /** Instead of the real one. */
   clock?: Clock;
+  /** Told of each piece of stdout when it is written. */
+  onOut?: (text: string) => void;
   /** Typed at the questions, a line each: there is a terminal. */
   answers?: readonly string[];
 }
@@ -87,7 +89,10 @@ export async function runFake(
     args,
     {
       io: {
-        out: (text) => (out += text),
+        out: (text) => {
+          out += text;
+          cluster.onOut?.(text);
+        },
         err: (text) => (err += text),
         stdin,
         stderr: new PassThrough(),
@@ -100,6 +105,8 @@ export async function runFake(
       },
       env: { HOME: '/nonexistent', PATRONI_SCOPE: 'demo', ...env },
       platform: 'linux',
+      nodeVersion: '22.0.0',
+      arch: 'x64',
       programName: 'patctl',
       signal: new AbortController().signal,
     },

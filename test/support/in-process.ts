@@ -33,6 +33,8 @@ export async function runInProcess(
     io,
     env: cleanEnv('/nonexistent', env),
     platform: 'linux',
+    nodeVersion: '22.0.0',
+    arch: 'x64',
     programName: 'patctl',
     signal: new AbortController().signal,
     ...(resolveSrv ? { resolveSrv } : {}),

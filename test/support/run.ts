@@ -1,4 +1,5 @@
 /** Runs patctl, and the real patronictl, as a person does: a program with arguments, streams and an exit code. */
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Lab } from './lab/cluster.js';
 import { cleanEnv, runProgram, type ProgramResult } from './lab/process.js';
@@ -14,15 +15,22 @@ export interface RunOptions {
 
 export type RunResult = ProgramResult;
 
-/** The built program's start. */
-export const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+/** The program under test: the built bundle in Node, or the executable that PATCTL_PROGRAM names. */
+export const PATCTL: readonly string[] = programUnderTest(process.env['PATCTL_PROGRAM']);
+
+/** Program and first arguments of a command line. */
+function programUnderTest(executable: string | undefined): string[] {
+  if (executable !== undefined && executable !== '') return [resolve(executable)];
+  return [process.execPath, fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url))];
+}
 
 /** No home at all: no ~/.pgpass, no ~/.config of whoever runs the tests. A test may name one in `env`. */
 const NO_HOME = '/nonexistent';
 
 /** The built program (`npm run build`), in a clean environment. */
 export async function runPatctl(args: string[], options: RunOptions = {}): Promise<RunResult> {
-  return await runClean(process.execPath, [PATCTL, ...args], options);
+  const [command = '', ...first] = PATCTL;
+  return await runClean(command, [...first, ...args], options);
 }
 
 /** The real patronictl of this cluster's Patroni version, with its configuration. */

@@ -4,7 +4,7 @@ import { PATCTL } from './run.js';
 
 export const theirs = (lab: Lab, args: string[]) => [lab.patronictl, '-c', lab.config, ...args];
 export const ours = (lab: Lab, args: string[]) => [
-  ...[process.execPath, PATCTL, '-c', lab.config, '--compat'],
+  ...[...PATCTL, '-c', lab.config, '--compat'],
   ...args,
 ];
 

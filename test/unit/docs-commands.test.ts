@@ -1,4 +1,5 @@
-/** docs/commands.md is what the program says of itself. `vitest -u` writes it anew. */
+/** docs/commands.md and docs/man are what the program says of itself. `vitest -u` writes them anew. */
+import { readFileSync, readdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { format } from 'prettier';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { helpOf } from '../../src/cli/help.js';
 import { ENDINGS } from '../../src/errors.js';
 import { buildProgram } from '../../src/program.js';
 import type { Context } from '../../src/context.js';
+import { manPages, meaningOf, type Named } from '../support/man-pages.js';
 
 function program(): Promise<Command> {
   const io = { columns: 100, out: () => undefined, err: () => undefined };
@@ -13,7 +15,7 @@ function program(): Promise<Command> {
 }
 
 /** The commands a person can give: one with commands below it is only their beginning. */
-function named(root: Command): { path: string; command: Command }[] {
+function named(root: Command): Named[] {
   return root.commands.flatMap((command) =>
     command.commands.length === 0
       ? [{ path: command.name(), command }]
@@ -26,17 +28,11 @@ const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/</g, 
 function optionRows(command: Command): string {
   const rows = command.options
     .filter((option) => !option.hidden)
-    .map(({ flags, description, argChoices, defaultValue, defaultValueDescription }) => {
-      const choices = argChoices ? `; one of ${argChoices.join(', ')}` : '';
-      const given: unknown = defaultValueDescription ?? defaultValue;
-      const shown =
-        typeof given === 'string' || typeof given === 'number' ? `; default ${given}` : '';
-      return `| \`${flags.replace(/\|/g, '\\|')}\` | ${cell(description + choices + shown)} |`;
-    });
+    .map((option) => `| \`${option.flags.replace(/\|/g, '\\|')}\` | ${cell(meaningOf(option))} |`);
   return rows.length === 0 ? '' : `| option | meaning |\n|---|---|\n${rows.join('\n')}\n`;
 }
 
-function chapter({ path, command }: { path: string; command: Command }): string {
+function chapter({ path, command }: Named): string {
   const help = helpOf(path.split(' ')[0] ?? '');
   const ends =
     typeof help?.ends === 'string'
@@ -71,6 +67,18 @@ function document(root: Command): Promise<string> {
 
 test('docs/commands.md says what the program says', async () => {
   await expect(await document(await program())).toMatchFileSnapshot('../../docs/commands.md');
+});
+
+test('docs/man holds a manual page of patctl and of each command', async () => {
+  const root = await program();
+  const about = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(about) as { version: string };
+  const pages = manPages(root, named(root), version);
+  for (const [name, page] of pages) {
+    await expect(page).toMatchFileSnapshot(`../../docs/man/${name}`);
+  }
+  const kept = readdirSync(new URL('../../docs/man', import.meta.url)).sort();
+  expect(kept).toEqual([...pages.keys()].sort());
 });
 
 const all = named(await program());

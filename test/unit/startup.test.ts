@@ -100,7 +100,7 @@ test('Node modules that cost start-up are not loaded at start-up', () => {
   expect(external).not.toContain('node:tls');
 });
 
-describe('the code cache', () => {
+describe('the code cache of bin/patctl.cjs', () => {
   let home: string;
   const folder = () => join(home, 'patctl');
   const help = (...args: string[]) =>

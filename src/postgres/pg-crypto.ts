@@ -1,0 +1,39 @@
+/**
+ * What pg needs of cryptography, for its own lib/crypto/utils.js, which the build replaces: that one goes through
+ * Web Crypto, whose modules cost a start-up more than the login itself. The same names and results.
+ */
+import { createHash, createHmac, pbkdf2 } from 'node:crypto';
+import { promisify } from 'node:util';
+
+export { randomBytes } from 'node:crypto';
+
+type Bytes = Uint8Array | string;
+
+export const md5 = (text: Bytes): Promise<string> =>
+  Promise.resolve(createHash('md5').update(text).digest('hex'));
+
+/** See AuthenticationMD5Password in PostgreSQL's protocol. */
+export async function postgresMd5PasswordHash(
+  user: string,
+  password: string,
+  salt: Uint8Array,
+): Promise<string> {
+  const inner = await md5(password + user);
+  return `md5${await md5(Buffer.concat([Buffer.from(inner), salt]))}`;
+}
+
+/** `name` as Web Crypto has it: SHA-256. */
+export const hashByName = (name: string, text: Bytes): Promise<Buffer> =>
+  Promise.resolve(createHash(name).update(text).digest());
+
+export const sha256 = (text: Bytes): Promise<Buffer> => hashByName('SHA-256', text);
+
+export const hmacSha256 = (key: Uint8Array, text: string): Promise<Buffer> =>
+  Promise.resolve(createHmac('sha256', key).update(text).digest());
+
+/** SCRAM's salted password; on a thread of its own, so that members log us in side by side. */
+export const deriveKey = (
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Buffer> => promisify(pbkdf2)(password, salt, iterations, 32, 'sha256');

@@ -37,7 +37,12 @@ const HELP: Record<string, CommandHelp> = {
     ends: 'The codes of monitoring systems: 0 ok, 1 warning, 2 critical, 3 unknown.',
   },
   wait: {
-    examples: [['patctl wait demo --for healthy', 'until nothing is wrong with it']],
+    examples: [
+      [
+        'patctl wait demo --for healthy',
+        'until every member streams and nothing critical is found',
+      ],
+    ],
     ends: [...LOOKS, 'unconfirmed', 'interrupted'],
   },
   ready: { examples: [['patctl ready pg2 --max-lag 1MB', 'may it be read from?']], ends: LOOKS },

@@ -3,6 +3,7 @@ import { sameName } from './model/member-names.js';
 import { look } from './findings/find.js';
 import { DEFAULT_LIMITS } from './findings/limits.js';
 import { bytesText, silence } from './findings/evidence.js';
+import { leftMembers } from './findings/left.js';
 import { isUnfed, pace } from './findings/streaming.js';
 import { type MemberView, type View } from './roles/view.js';
 import { readTags } from './model/tags.js';
@@ -51,19 +52,25 @@ export interface LagLimit {
   mode: 'replay' | 'write';
 }
 
+export interface WaitLimit extends LagLimit {
+  /** A paused cluster counts as healthy. */
+  evenPaused?: boolean;
+}
+
 /** What is still missing; null when the condition holds. */
-export function missing(condition: Condition, view: View, limit: LagLimit): string | null {
+export function missing(condition: Condition, view: View, limit: WaitLimit): string | null {
   const { cluster } = view.snapshot;
   switch (condition.kind) {
     case 'leader':
       return missingLeader(condition.name, view);
     case 'healthy':
-      return missingHealth(view);
+      return missingHealth(view, limit.evenPaused ?? false);
     case 'streaming': {
       const streaming = replicas(view).filter(isStreaming).length;
-      return streaming >= condition.count
-        ? null
-        : `${streaming} of ${condition.count} replicas stream`;
+      if (streaming >= condition.count) return null;
+      const left = leftMembers(view, DEFAULT_LIMITS.maxAbsenceMs).map(({ name }) => name);
+      const gone = left.length === 0 ? '' : `; ${left.join(', ')} left the DCS`;
+      return `${streaming} of ${condition.count} replicas stream${gone}`;
     }
     case 'caught-up':
       return missingCaughtUp(condition.member, view, limit);
@@ -111,14 +118,31 @@ function missingLeader(name: string | null, { leader, snapshot }: View): string 
   return `${holder} holds the leader key and is ${leader?.observed ?? 'no member'}`;
 }
 
-/** Every member does its part, and `check` would find nothing critical. A pause is no illness. */
-function missingHealth(view: View): string | null {
+/** Warnings of `check` with which a member does not do its part. */
+const UNHEALTHY: ReadonlySet<string> = new Set([
+  'leader_unreachable',
+  'member_left',
+  'member_state',
+  'member_unreachable',
+  'postgres_unreachable',
+  'timeline_behind',
+]);
+
+/** Everybody who should be there streams, nothing is critical or unknown to `check`, and it is not paused. */
+function missingHealth(view: View, evenPaused: boolean): string | null {
   const part = missingPart(view);
   const { findings } = look(view, DEFAULT_LIMITS, () => true);
-  const critical = findings.filter(({ severity }) => severity === 'critical');
+  const bad = findings.filter(
+    ({ severity, code }) =>
+      severity === 'critical' ||
+      severity === 'unknown' ||
+      (severity === 'warning' && UNHEALTHY.has(code)),
+  );
+  const isPaused = view.snapshot.cluster.config?.pause === true && !evenPaused;
   const missing = [
     ...(part === null ? [] : [part]),
-    ...critical.map(({ message, code }) => `${message} [${code}]`),
+    ...bad.map(({ message, code }) => `${message} [${code}]`),
+    ...(isPaused ? ['it is paused (--even-paused waits all the same)'] : []),
   ];
   return missing.length === 0 ? null : missing.join('; ');
 }

@@ -4,10 +4,11 @@ import {
   CHECK_EXITS,
   checkDocument,
   checkedCluster,
-  hasPersisted,
   isWanted,
   overridden,
   persisting,
+  unstable,
+  wantsAnother,
   type CheckedCluster,
   type Overrides,
 } from '../cluster/documents/check-document.js';
@@ -23,7 +24,9 @@ import {
   parseExpectation,
   type Expectation,
 } from '../cluster/findings/expectations.js';
-import type { Finding, Snapshot } from '../cluster/model/model.js';
+import { stateLookMs } from '../cluster/findings/states.js';
+import type { EarlierSnapshot, Finding, Snapshot } from '../cluster/model/model.js';
+import { earlierOf } from '../cluster/roles/absent.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
@@ -57,6 +60,8 @@ interface CheckOptions extends WitnessOptions {
   minMembers?: number;
   maxCreating?: number;
   maxSlotRetain?: number;
+  maxAbsence?: number;
+  since?: string;
   list?: boolean;
   explain?: string;
   expect?: string;
@@ -85,7 +90,7 @@ export function checkCommand(context: Context, finish: Finish): Command {
     )
     .option(
       '--settle <n>',
-      'Readings more, loop_wait apart, in which what is found has to be found again',
+      'Confirm findings with N further readings, loop_wait apart',
       parseCount,
       2,
     )
@@ -97,6 +102,12 @@ export function checkCommand(context: Context, finish: Finish): Command {
       'A replica may be created for so long (default 6h)',
       parseTimeMs,
     )
+    .option(
+      '--max-absence <time>',
+      'Report a member that left for so long (default 24h)',
+      parseTimeMs,
+    )
+    .option('--since <file>', 'Report members that this earlier snapshot has and that left since')
     .option('--max-slot-retain <size>', 'WAL an unused slot may keep (default 1GiB)', parseSize)
     .option('--probe-rest', 'Try whether anybody may change things over REST (changes nothing)')
     .option('--expect <file>', 'YAML of what the cluster has to be; see docs/findings.md')
@@ -203,6 +214,7 @@ async function limitsOf(context: Context, options: CheckOptions): Promise<Limits
     minMembers: options.minMembers ?? from('min_members', parseCount) ?? defaults.minMembers,
     maxCreatingMs:
       options.maxCreating ?? from('max_creating', parseTimeMs) ?? defaults.maxCreatingMs,
+    maxAbsenceMs: options.maxAbsence ?? from('max_absence', parseTimeMs) ?? defaults.maxAbsenceMs,
     maxSlotRetainBytes:
       options.maxSlotRetain ?? from('max_slot_retain', parseSize) ?? defaults.maxSlotRetainBytes,
   };
@@ -245,8 +257,12 @@ async function checkClusters(
         : read;
       const open = options.probeRest === true ? await withOpenRest(context, seen) : seen;
       const isAgeAsked = rules.limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
-      const snapshot = isAgeAsked ? await withPauseAge(context, open) : open;
-      const { scope, group } = snapshot.cluster;
+      const aged = isAgeAsked ? await withPauseAge(context, open) : open;
+      const { scope, group } = aged.cluster;
+      const snapshot =
+        options.since === undefined
+          ? aged
+          : { ...aged, earlier: await readEarlier(options.since, scope, group) };
       return settled(
         context,
         snapshot,
@@ -308,36 +324,43 @@ async function settled(
     if (context.signal.aborted)
       throw new ToolError('interrupted', 'interrupted while reading again');
     // These do not change between two readings.
-    const { certificates = null, openRest = null, pausedSince = null } = first;
+    const { certificates = null, openRest = null, pausedSince = null, earlier = null } = first;
     const found = {
       ...(certificates && { certificates }),
       ...(openRest && { openRest }),
       ...(pausedSince !== null && { pausedSince }),
+      ...(earlier && { earlier }),
     };
     snapshot = { ...(await again()), previous: first, ...found };
     readings.push(lookAt(snapshot, rules));
   }
-  const { looked, transient } = persisting(readings);
+  const { looked, transient } = persisting(withUnstable(readings, rules.overrides));
   return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
+}
+
+/** The last reading with what only all of them together show. */
+function withUnstable(readings: Looked[], overrides: Overrides): Looked[] {
+  const last = readings.at(-1);
+  const found = isWanted('unstable', overrides) ? unstable(readings) : [];
+  if (last === undefined || found.length === 0) return readings;
+  const all = { ...last, findings: [...last.findings, ...found] };
+  return [...readings.slice(0, -1), overridden(all, overrides)];
 }
 
 /** Readings more for what Patroni brings back in several loops once the primary has started. */
 const SYNC_RETURNS = 3;
 
-/**
- * When to read again; null when it has settled. What is found has to be found `settle` times more, wherever it
- * began; a cluster in which trouble follows trouble is read for one more such period at most.
- */
+/** When to read again; null when it has settled (see `wantsAnother`), or when it was watched for long enough. */
 function nextWaitMs(snapshot: Snapshot, readings: Looked[], { settle, overrides }: Rules) {
   if (settle === 0) return null;
   const view = viewOf(snapshot);
   const { findings = [] } = readings.at(-1) ?? {};
   const times = 1 + settle + (comesBackBySteps(findings, view) ? SYNC_RETURNS : 0);
-  const most = times + settle;
-  const more = !hasPersisted(readings, times) && readings.length < most;
+  const more = wantsAnother(readings, times, settle);
   const loopMs = more ? (snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000 : 0;
+  const stateMs = isWanted('member_state', overrides) ? (stateLookMs(view) ?? 0) : 0;
   const logicalMs = isWanted('logical_walsender_stuck', overrides) ? (logicalLookMs(view) ?? 0) : 0;
-  return Math.max(loopMs, logicalMs) || null;
+  return Math.max(loopMs, logicalMs, more ? stateMs : 0) || null;
 }
 
 function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): Looked {
@@ -352,6 +375,20 @@ function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): 
     missing.some((other) => other.members.some((name) => members.includes(name)));
   const findings = [...looked.findings, ...failed.filter((one) => !isSaid(one))];
   return overridden({ ...looked, findings }, overrides);
+}
+
+/** Who was a member of the cluster in an earlier recording of it. */
+async function readEarlier(
+  file: string,
+  scope: string,
+  group: number | null,
+): Promise<EarlierSnapshot> {
+  const { readRecording } = await import('../observe/recording.js');
+  const only = (await readRecording(file)).find(
+    ({ cluster }) => cluster.scope === scope && cluster.group === group,
+  );
+  if (only === undefined) throw new ToolError('usage', `${file} holds no snapshot of ${scope}`);
+  return earlierOf(only);
 }
 
 async function readExpect(file: string): Promise<Expectation> {

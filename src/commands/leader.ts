@@ -6,6 +6,7 @@ import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
+import { orCannotTell } from '../cli/cannot-tell.js';
 import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from '../cli/options.js';
 
 interface LeaderOptions extends WitnessOptions {
@@ -53,7 +54,7 @@ async function readView(
   cluster: string | undefined,
   options: LeaderOptions,
 ): Promise<View> {
-  return viewOf(await readOne(context, cluster, options));
+  return viewOf(await orCannotTell(readOne(context, cluster, options)));
 }
 
 async function leader(

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
 import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model/model.js';
 import { viewOf } from '../cluster/roles/view.js';
+import { orCannotTell } from '../cli/cannot-tell.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import { parseRestStatus } from '../patroni/parse-status.js';
@@ -41,10 +42,11 @@ export function readyCommand(context: Context, finish: Finish): Command {
 async function ready(context: Context, member: string, options: ReadyOptions): Promise<Ending> {
   if (options.timeout !== undefined) context.flags.timeoutMs = options.timeout;
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
-  const why =
+  const why = await orCannotTell(
     options.memberUrl !== undefined && options.leaderUrl !== undefined
-      ? await byUrls(context, member, options.memberUrl, options.leaderUrl, limit)
-      : await byDcs(context, member, options, limit);
+      ? byUrls(context, member, options.memberUrl, options.leaderUrl, limit)
+      : byDcs(context, member, options, limit),
+  );
   context.io.out(why === null ? `${oneLine(member)} is ready\n` : `not ready: ${oneLine(why)}\n`);
   return why === null ? 'ok' : 'error';
 }

@@ -6,6 +6,7 @@ import {
   parseCondition,
   type Condition,
   type LagLimit,
+  type WaitLimit,
 } from '../cluster/conditions.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import { viewOf } from '../cluster/roles/view.js';
@@ -29,6 +30,7 @@ interface WaitOptions extends Omit<WitnessOptions, 'timeout'>, LagLimit {
   for: Condition[];
   timeout: number;
   maxLag: number;
+  evenPaused?: boolean;
 }
 
 const DEFAULT_LIMIT_MS = 300_000;
@@ -43,6 +45,13 @@ function takeCondition(text: string, before: Condition[] = []): Condition[] {
   return [...before, condition];
 }
 
+const HEALTHY = `
+healthy means: the leader is a primary (or a standby leader); every other member streams, but for those tagged
+nostream; no member has left the DCS within 24 h other than by a clean shutdown; every member's Patroni answers and its
+PostgreSQL runs; a standby is synchronous where synchronous_mode is on; check would find nothing critical and nothing
+unknown; and the cluster is not paused, unless --even-paused is given.
+`;
+
 export function waitCommand(context: Context, finish: Finish): Command {
   const command = new Command('wait')
     .description('Wait until something is so; exit 0 when it is, 5 at the limit')
@@ -52,7 +61,9 @@ export function waitCommand(context: Context, finish: Finish): Command {
     .option('--max-lag <size>', 'How far behind counts as caught up', parseSize, 0)
     .addOption(
       new Option('--mode <mode>', 'Behind in what').choices(['replay', 'write']).default('replay'),
-    );
+    )
+    .option('--even-paused', 'Let a paused cluster be healthy')
+    .addHelpText('after', HEALTHY);
   addWitnessOptions(command);
   // Here the limit of the whole wait; a call to one node keeps the program's own --timeout.
   const timeout = command.options.find(({ long }) => long === '--timeout');
@@ -78,7 +89,8 @@ async function wait(
   const { group: configured } = await context.config();
   const group = options.group ?? configured;
   const request = { scope, group, ...asked };
-  const limit = { maxLagBytes: options.maxLag, mode: options.mode };
+  const { maxLag: maxLagBytes, mode, evenPaused = false } = options;
+  const limit = { maxLagBytes, mode, evenPaused };
   const startedMs = context.clock.nowMs();
   let before: readonly Snapshot[] = [];
   const follower = followDcs(context, { scope, group });
@@ -116,7 +128,7 @@ function notInTime(open: string[], limitMs: number): ToolError {
 interface Awaited {
   request: SnapshotRequest;
   conditions: Condition[];
-  limit: LagLimit;
+  limit: WaitLimit;
   /** What was read the last time, to tell a rate from. */
   before: readonly Snapshot[];
 }

@@ -92,6 +92,7 @@ const CHECK_LIMITS = [
   'max_lag',
   'max_pause',
   'min_members',
+  'max_absence',
   'max_creating',
   'max_slot_retain',
 ] as const;

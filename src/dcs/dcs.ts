@@ -4,7 +4,7 @@
  * (registry.ts lists them, docs/dcs.md says how another one is added, test/contract/dcs-contract.ts holds
  * all of them to one suite).
  */
-import type { Cluster, Member, Snapshot } from '../cluster/model/model.js';
+import type { Cluster, LastWord, Member, Snapshot } from '../cluster/model/model.js';
 
 /** A cluster by name; `group` is the Citus group, null outside Citus. */
 export interface ClusterName {
@@ -40,6 +40,8 @@ export interface PastLimit {
 /** Members whose key was deleted, each with its last heartbeat. */
 export interface GoneMembers {
   members: Member[];
+  /** Names of those whose last value was not reached in time: a later one may say more. */
+  unsure?: string[];
   /** Why members may be missing here, as a clause ("etcd's history is too long …"); null: none is missing. */
   incomplete: string | null;
 }
@@ -98,14 +100,16 @@ export interface Dcs {
   /** One cluster, and a way to be told of every change. Without a group: changes of every group wake it. */
   follow(name: ClusterName): Promise<Followable>;
   /**
-   * Members of the cluster whose key is gone, from the DCS's own past, until `enough` of them were found. A past
-   * that cannot be read is a ToolError.
+   * Members of the cluster whose key is gone, from the DCS's own past, until `enough` of them were found, or the
+   * limit is reached. A past that cannot be read is a ToolError. `modRevision` is where each was found to be gone.
    */
   goneMembers(
     cluster: Cluster,
     limit: PastLimit,
-    enough: (found: readonly Member[]) => boolean,
+    enough?: (found: readonly Member[]) => boolean,
   ): Promise<GoneMembers>;
+  /** What stood around a member of `goneMembers` when it was last heard; null where the past does not tell. */
+  lastWord(cluster: Cluster, member: Member): Promise<LastWord | null>;
   /** Writes the dynamic configuration (JSON text), if it is still what `cluster` has. */
   writeConfig(cluster: Cluster, text: string): Promise<Written>;
   /** Writes a request into /failover, or clears it with null, if it is still what `cluster` has. */

@@ -7,10 +7,14 @@ import type {
   VerifyMode,
 } from '../cluster/model/model.js';
 import { needsSecondLook } from '../cluster/findings/commits.js';
+import { findings } from '../cluster/findings/find.js';
+import { isMismatch } from '../cluster/roles/verdict.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
 import { openCounter } from '../output/counter.js';
 import type { Context } from '../context.js';
+import type { PastLimit } from '../dcs/dcs.js';
+import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
 import { otherServers, readDeparted } from './departed.js';
 import { oneLine } from '../output/text.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
@@ -44,7 +48,7 @@ export async function readSnapshots(
   const clusters = await dcs.read({ scope, group }, { serializable });
   if (clusters.length === 0) throw await unknownCluster(context, scope, group);
   const snapshots = await Promise.all(
-    clusters.map((cluster) => witnessCluster(context, cluster, request)),
+    clusters.map((cluster) => witnessCluster(context, cluster, request, ANYBODY_LIMIT)),
   );
   if (context.flags.debug) await sayNewer(context, snapshots);
   return snapshots;
@@ -81,7 +85,7 @@ export async function openFleet(
   // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
   if (clusters.length === 0) throw noClusterAtAll(dcs.where);
   const snapshots = withLimit(FLEET_PARALLEL, clusters, (one) =>
-    witnessCluster(context, one, request),
+    witnessCluster(context, one, request, FLEET_LIMIT),
   );
   return { clusters, snapshots };
 }
@@ -162,19 +166,70 @@ export async function readSnapshot(context: Context, request: SnapshotRequest): 
 
 type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also'>;
 
+/** How often the keys are read again where they contradict what the members say. */
+const REREADS = 2;
+
+/**
+ * One cluster's witnesses. The keys are read first and the members after them: where the two contradict each other
+ * the keys are read once more, and if they have changed meanwhile, everybody is asked again.
+ */
 async function witnessCluster(
   context: Context,
   cluster: Cluster,
+  asked: Witnesses,
+  limit: PastLimit,
+): Promise<Snapshot> {
+  let snapshot = await askWitnesses(context, cluster, asked, limit);
+  for (let round = 0; round < REREADS; round += 1) {
+    if (!findings(viewOf(snapshot)).some(isMismatch)) break;
+    const now = await clusterNow(context, snapshot.cluster, asked);
+    if (now === null || isSameClaim(now, snapshot.cluster)) break;
+    snapshot = await askWitnesses(context, now, asked, limit);
+  }
+  return snapshot;
+}
+
+/** The same cluster as the DCS has it by now; null when that cannot be read, or the cluster is gone. */
+async function clusterNow(
+  context: Context,
+  cluster: Cluster,
+  { serializable }: Witnesses,
+): Promise<Cluster | null> {
+  try {
+    const all = await (await context.dcs()).read(cluster, { serializable });
+    return all.find(({ group }) => group === cluster.group) ?? null;
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
+}
+
+/** Whether two readings of the DCS claim the same of who leads, who is synchronous, and who is there. */
+function isSameClaim(a: Cluster, b: Cluster): boolean {
+  const claim = ({ leaderName, sync, config, members }: Cluster): string =>
+    JSON.stringify([
+      leaderName,
+      sync?.modRevision,
+      config?.modRevision,
+      members.map(({ name }) => name),
+    ]);
+  return claim(a) === claim(b);
+}
+
+async function askWitnesses(
+  context: Context,
+  cluster: Cluster,
   { verify, serializable, also }: Witnesses,
+  limit: PastLimit,
 ): Promise<Snapshot> {
   const takenAt = new Date(context.clock.nowMs()).toISOString();
   if (verify === 'off') {
     const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
     return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
   }
-  const [members, { departed, problems }] = await Promise.all([
+  const [members, { departed, problems, renamed }] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(context, cluster, member, verify))),
-    readDeparted(context, cluster, verify, also),
+    readDeparted(context, cluster, { verify, also, limit }),
   ]);
   return {
     cluster: { ...cluster, problems: [...cluster.problems, ...problems] },
@@ -182,6 +237,7 @@ async function witnessCluster(
     takenAt,
     members,
     departed: otherServers(departed, members),
+    ...(renamed.length > 0 && { renamed }),
     serializable,
     previous: null,
   };

@@ -103,9 +103,10 @@ function xml(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-function details({ severity, evidence, next }: Finding): string[] {
+function details({ severity, evidence, next }: Finding, partOf: string | null = null): string[] {
   const facts = evidence.map(({ witness, subject, said }) => `${witness} ${subject}: ${said}`);
-  return [`severity: ${severity}`, ...facts, `next: ${next}`].map(oneLine);
+  const whole = partOf === null ? [] : [`part of: ${partOf}`];
+  return [`severity: ${severity}`, ...whole, ...facts, `next: ${next}`].map(oneLine);
 }
 
 function junit({ clusters }: CheckDocument, { codes }: CheckTexts): string {
@@ -122,8 +123,21 @@ function junit({ clusters }: CheckDocument, { codes }: CheckTexts): string {
 /** In the formats that list what was tried: the witness of --require. */
 const REQUIRED = 'required_witness';
 
-function failing(one: CheckedCluster, code: string): Finding[] {
-  return one.findings.filter((finding) => finding.code === code && finding.severity !== 'info');
+/** Found, with the code of the finding it is part of where it was folded into one. */
+interface Found {
+  finding: Finding;
+  partOf: string | null;
+}
+
+/** What of a code was found, part of another finding or not: to an alert on this code it is there. */
+function foundOf(one: CheckedCluster, code: string): Found[] {
+  const alone = one.findings.map((finding): Found => ({ finding, partOf: null }));
+  const folded = one.consequences.map(({ finding, of }): Found => ({ finding, partOf: of }));
+  return [...alone, ...folded].filter(({ finding }) => finding.code === code);
+}
+
+function failing(one: CheckedCluster, code: string): Found[] {
+  return foundOf(one, code).filter(({ finding }) => finding.severity !== 'info');
 }
 
 function isSkipped(one: CheckedCluster, code: string): boolean {
@@ -143,8 +157,8 @@ function junitCase(one: CheckedCluster, code: string): string {
   const found = failing(one, code);
   if (found.length > 0) {
     const failures = found.map(
-      (finding) =>
-        `      <failure type="${finding.severity}" message="${xml(finding.message)}">${details(finding).map(xml).join('\n')}</failure>\n`,
+      ({ finding, partOf }) =>
+        `      <failure type="${finding.severity}" message="${xml(finding.message)}">${details(finding, partOf).map(xml).join('\n')}</failure>\n`,
     );
     return `${head}>\n${failures.join('')}    </testcase>\n`;
   }
@@ -168,10 +182,11 @@ function tap({ clusters }: CheckDocument, { codes }: CheckTexts): string {
         lines.push(`ok ${number()} - ${name}${reason}`);
         continue;
       }
-      for (const finding of found) {
+      for (const { finding, partOf } of found) {
         lines.push(`not ok ${number()} - ${name}`, '  ---');
         lines.push(`  message: ${JSON.stringify(oneLine(finding.message))}`);
         lines.push(`  severity: ${finding.severity}`);
+        if (partOf !== null) lines.push(`  part_of: ${partOf}`);
         lines.push(`  evidence:`);
         for (const fact of details(finding).slice(1)) lines.push(`    - ${JSON.stringify(fact)}`);
         lines.push('  ...');
@@ -277,25 +292,31 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
     },
     {
       name: 'patctl_check_finding',
-      help: 'How many of this finding there are; NaN when it could not be looked for',
+      help: 'How many of this finding there are, those that are part of another one too; NaN when it could not be looked for',
       samples: clusters.flatMap((one) =>
         codes.map(({ code }) => {
-          const found = one.findings.filter((finding) => finding.code === code);
+          const found = foundOf(one, code);
           const value = isSkipped(one, code) && found.length === 0 ? NaN : found.length;
-          const severity = found[0]?.severity ?? 'none';
-          return sample('patctl_check_finding', one, { code, severity }, value);
+          return sample('patctl_check_finding', one, { code }, value);
         }),
       ),
     },
     {
-      name: 'patctl_member_lag_bytes',
-      help: "Behind the leader's position of the same reading",
+      name: 'patctl_check_finding_severity',
+      help: 'Worst of this finding: 0 none or info, 1 warning, 2 critical, 3 unknown; NaN when it could not be looked for',
       samples: clusters.flatMap((one) =>
-        one.members
-          .filter(({ lagBytes }) => lagBytes !== null)
-          .map(({ name, lagBytes }) =>
-            sample('patctl_member_lag_bytes', one, { member: name }, lagBytes ?? 0),
-          ),
+        codes.map(({ code }) =>
+          sample('patctl_check_finding_severity', one, { code }, severityValue(one, code)),
+        ),
+      ),
+    },
+    {
+      name: 'patctl_member_lag_bytes',
+      help: "Behind the leader's position of the same reading; NaN when not known",
+      samples: clusters.flatMap((one) =>
+        one.members.map(({ name, lagBytes }) =>
+          sample('patctl_member_lag_bytes', one, { member: name }, lagBytes ?? NaN),
+        ),
       ),
     },
     {
@@ -312,6 +333,17 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
         `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${samples.map((line) => `${line}\n`).join('')}`,
     )
     .join('');
+}
+
+function severityValue(one: CheckedCluster, code: string): number {
+  if (isSkipped(one, code)) return NaN;
+  const rank = { info: 0, warning: 1, unknown: 2, critical: 3 };
+  const [worst] = foundOf(one, code).sort(
+    (a, b) => rank[b.finding.severity] - rank[a.finding.severity],
+  );
+  return { none: 0, info: 0, warning: 1, critical: 2, unknown: 3 }[
+    worst?.finding.severity ?? 'none'
+  ];
 }
 
 function sample(

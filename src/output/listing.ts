@@ -1,7 +1,8 @@
 /** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
 import { findings } from '../cluster/findings/find.js';
+import { leftViews } from '../cluster/findings/left.js';
 import { shownPositions, treeLabel } from '../cluster/roles/dcs-roles.js';
-import { doubts, unchecked, type Doubt } from '../cluster/roles/unverified.js';
+import { doubts, notRunning, unchecked, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { observedTree } from '../cluster/roles/topology.js';
@@ -40,7 +41,7 @@ export interface OneTable {
   /** Why a verdict is unknown. */
   doubts: Doubt[];
   problems: ParseProblem[];
-  /** A claim was not checked, for want of a witness or of a key that can be read. */
+  /** A claim was not checked, for want of a witness or of a key that can be read; or PostgreSQL does not run. */
   isUnchecked: boolean;
   /** Read without etcd's majority. */
   mayBeStale: boolean;
@@ -80,7 +81,7 @@ function tableOf(
   const views = snapshots.map(viewOf);
   const judged = views.map((view) => ({ view, found: findings(view) }));
   const rows = judged.flatMap(({ view, found }) =>
-    inOrder(view, shape.format).map(({ item, label }): Row => {
+    [...inOrder(view, shape.format), ...gone(view)].map(({ item, label }): Row => {
       const listed = table.rows.find(
         ({ cluster, claimed }) => cluster === view.snapshot.cluster && claimed.name === item.name,
       );
@@ -90,7 +91,7 @@ function tableOf(
       );
       return {
         scope,
-        listed: item.departed ? null : (listed ?? null),
+        listed: item.member === null ? null : (listed ?? null),
         view: item,
         label,
         verdict,
@@ -105,7 +106,9 @@ function tableOf(
     found: judged.flatMap(({ found }) => found),
     doubts: judged.flatMap(({ view, found }) => doubts(view, found)),
     problems: snapshots.flatMap(({ cluster }) => cluster.problems),
-    isUnchecked: judged.some(({ view, found }) => unchecked(view, found).length > 0),
+    isUnchecked: judged.some(
+      ({ view, found }) => [...unchecked(view, found), ...notRunning(view, found)].length > 0,
+    ),
     mayBeStale: snapshots.some(({ serializable }) => serializable),
     filled: fillings(rows),
   };
@@ -127,6 +130,11 @@ function inOrder(view: View, format: Format): { item: MemberView; label: string 
     item,
     label: treeLabel(item.name, depth),
   }));
+}
+
+/** Members without a key that give no sign of life, below the others. */
+function gone(view: View): { item: MemberView; label: string }[] {
+  return leftViews(view).map((item) => ({ item, label: item.name }));
 }
 
 const TRUTH: Column<Row>[] = [

@@ -84,14 +84,19 @@ export function readStatus(
   tookMs: number,
 ): Reading<RestStatus> {
   const value = parseRestStatus(answer.status, parseJson(answer.body));
+  if (answer.status === 401 || answer.status === 403) {
+    return silent('denied', `refused with HTTP ${answer.status}`);
+  }
   if (!value) {
-    const refused = answer.status === 401 || answer.status === 403;
-    if (refused) return silent('denied', `refused with HTTP ${answer.status}`);
     return silent('invalid', `HTTP ${answer.status}, and the answer is not Patroni's status`);
   }
   // An old Patroni tells only its scope: then that has to do.
   const sameName = value.name === '' || value.name === target.name;
-  if (sameName && value.scope === target.scope) return { ok: true, value, tookMs };
+  if (sameName && value.scope === target.scope) {
+    // Patroni answers this question with 200 whatever its state is.
+    if (answer.status === 200) return { ok: true, value, tookMs };
+    return silent('invalid', `HTTP ${answer.status}, which Patroni never answers to GET /patroni`);
+  }
   const wanted = `${target.name} of ${target.scope}`;
   const found = `${value.name === '' ? 'a member' : value.name} of ${value.scope}`;
   return silent('misidentified', `asked for ${wanted}, answered by ${found}`);

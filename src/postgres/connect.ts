@@ -20,6 +20,7 @@ interface Refusal {
   next: 'transport' | 'login' | 'stop';
   kind: SilenceKind;
   reason: string;
+  full?: true;
 }
 type Attempt = { ok: true; document: unknown } | Refusal;
 
@@ -47,8 +48,10 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   async function ask(target: PgTarget, deadline: Deadline): Promise<Reading<SqlStatus>> {
     const startedMs = performance.now();
     const refusals: string[] = [];
+    let isServerFull = false;
     for (const login of await resolveLogins(ordered, env, home, target)) {
       const attempt = await tryLogin(login, target, STATUS_SQL, deadline);
+      if (!attempt.ok && attempt.full) isServerFull = true;
       const blind = attempt.ok ? blindRole(attempt.document) : null;
       if (attempt.ok && blind === null) {
         const value = statusOf(attempt.document, login.origin);
@@ -68,7 +71,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
       refusals.push(`${login.origin}: ${why}`);
     }
     const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is known';
-    return { ok: false, kind: 'denied', reason };
+    return { ok: false, kind: 'denied', reason, ...(isServerFull && { full: true as const }) };
   }
 
   /** One statement with the first login that may. */
@@ -153,6 +156,7 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
   const reason = messageOf(error);
   // pg_hba.conf may have a line for the other transport.
   if (code === '28000') return refused('transport', 'denied', reason);
+  if (isFull(error)) return { ...refused('login', 'denied', reason), full: true };
   if (OTHER_LOGIN.includes(code)) return refused('login', 'denied', reason);
   if (/password is wanted|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
   if (/does not support SSL/.test(reason)) {
@@ -168,6 +172,15 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
     return refused('stop', 'invalid', `${reason} (SQLSTATE ${code})`);
   }
   return refused('stop', 'unreachable', reason);
+}
+
+/** Where PostgreSQL counts the connections of one role or one database: then the server itself may have room. */
+const OWN_LIMIT = ['InitializeSessionUserId', 'CheckMyDatabase'];
+
+/** Every connection of the server is taken. */
+function isFull(error: unknown): boolean {
+  const { routine } = error as { routine?: unknown };
+  return codeOf(error) === '53300' && !OWN_LIMIT.includes(String(routine));
 }
 
 function isTlsError(code: string, reason: string): boolean {

@@ -155,6 +155,29 @@ describe('a healthy cluster, synchronous_mode off', () => {
     await nothingIsLeft(lab);
   });
 
+  test('member-left: a replica whose Patroni was killed, with and without its PostgreSQL', async () => {
+    const only = [...AT_ONCE, '--only', 'member_left'];
+    await lab.kill('pg3');
+    try {
+      const left = await eventually('its key is gone', 60_000, async () => {
+        const checked = await check(lab, ...only);
+        return checked.code === 1 && checked;
+      });
+      expect(left.found).toEqual(['member_left warning pg3']);
+      expect(evidenceOf(left, 'member_left')).toContainEqual(
+        expect.stringMatching(
+          /^SQL pg\d pg_stat_replication: pg3 is streaming, and has no member key$/,
+        ),
+      );
+      const wait = ['wait', '--for', 'healthy', '--timeout', '1s'];
+      expect((await runPatctl(['-c', lab.config, ...wait])).code).toBe(5);
+    } finally {
+      await lab.start('pg3');
+      await lab.waitHealthy();
+    }
+    await nothingIsLeft(lab);
+  });
+
   // Last: another member leads afterwards.
   test('two-primaries: the one that nobody lists', async () => {
     await story(lab, 'two-primaries', async (checked, member) => {
@@ -169,6 +192,12 @@ describe('a healthy cluster, synchronous_mode off', () => {
         expect.stringMatching(new RegExp(`^SQL ${member}: primary, timeline 1, at `)),
       ]);
       expect((await runPatctl(['-c', lab.config, 'leader'])).code).toBe(4);
+      const parts = checked.document.clusters[0]?.consequences.map(({ finding, of }) => [
+        finding.code,
+        of,
+      ]);
+      expect(parts).toContainEqual(['primary_without_lock', 'two_primaries']);
+      expect(parts).toContainEqual(['member_left', 'two_primaries']);
     });
   });
 });

@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import {
   hasPersisted,
+  overridden,
   persisting,
+  unstable,
+  wantsAnother,
   type CheckDocument,
 } from '../../src/cluster/documents/check-document.js';
 import { CHECK_FORMATS } from '../../src/output/check-formats.js';
@@ -255,20 +258,61 @@ describe('what several readings say together', () => {
     });
   });
 
-  test('a consequence has to be seen twice as well, whether it was one the first time or not', () => {
+  test('what the last one says holds, however new it is; what it no longer says is transient', () => {
     expect(said(reading(['a', 'b']), reading(['a'], ['b', 'a'], ['c', 'a']))).toEqual({
       findings: ['a'],
+      consequences: ['b of a', 'c of a'],
+      transient: [],
+    });
+    expect(said(reading(['b']), reading(['a'], ['b', 'a']))).toEqual({
+      findings: ['a'],
       consequences: ['b of a'],
-      transient: ['c'],
+      transient: [],
+    });
+    expect(said(reading(['a']), reading(['b']))).toMatchObject({
+      findings: ['b'],
+      transient: ['a'],
     });
   });
 
-  test('a consequence stands for itself when its cause was seen but once', () => {
-    expect(said(reading(['b']), reading(['a'], ['b', 'a']))).toEqual({
-      findings: ['b'],
-      consequences: [],
-      transient: ['a'],
-    });
+  test('they end when trouble follows trouble, but not on a critical one that nobody has seen before', () => {
+    const [a, b, c] = [reading(['a']), reading(['b']), reading(['c'])];
+    const warning = {
+      ...c,
+      findings: c.findings.map((f) => ({ ...f, severity: 'warning' as const })),
+    };
+    expect(wantsAnother([a, b, a, b], 3, 2)).toBe(true);
+    expect(wantsAnother([a, b, a, b, a], 3, 2)).toBe(false);
+    expect(wantsAnother([a, b, a, b, c], 3, 2)).toBe(true);
+    expect(wantsAnother([a, b, a, b, warning], 3, 2)).toBe(false);
+    expect(wantsAnother([a, b, a, b, a, b, c], 3, 2)).toBe(false);
+    expect(wantsAnother([a, b, a, reading([])], 3, 2)).toBe(false);
+  });
+
+  test('trouble that began in five of them is unstable, critical if it was critical each time', () => {
+    const [a, b] = [reading(['a']), reading(['b'])];
+    const mild = reading(['m']);
+    mild.findings[0] = { ...one('m'), severity: 'warning' };
+    const severities = (...readings: Looked[]) =>
+      unstable(readings).map(({ severity, evidence }) => `${severity} ${evidence.length}`);
+    expect(severities(a, b, a, b)).toEqual([]);
+    expect(severities(a, a, a, a, a, a, a)).toEqual([]);
+    expect(severities(a, b, a, b, a)).toEqual(['critical 5']);
+    expect(severities(a, mild, a, mild, a)).toEqual(['warning 5']);
+    expect(severities(a, reading([]), a, reading([]), a, b, a)).toEqual(['critical 5']);
+  });
+
+  test('a consequence that is made worse than its cause stands for itself', () => {
+    const lenient = { only: [], ignore: [], warn: ['a'], critical: ['b'], requireSql: false };
+    const looked = reading([], ['b', 'a']);
+    const cause = { ...one('a'), severity: 'warning' as const };
+    const milder = { finding: { ...one('b'), severity: 'info' as const }, of: 'a' };
+    const changed = overridden({ ...looked, findings: [cause], consequences: [milder] }, lenient);
+    expect(changed.findings.map(({ code, severity }) => `${code} ${severity}`)).toEqual([
+      'b critical',
+      'a warning',
+    ]);
+    expect(overridden(reading(['a'], ['b', 'a']), lenient).consequences).toHaveLength(1);
   });
 
   test('they go on until all of the last one was said so many times on end', () => {
@@ -456,11 +500,51 @@ describe('formats', () => {
   test('prometheus tells status, findings and lag', async () => {
     const text = await out(mismatched(), 'prometheus');
     expect(text).toContain('patctl_check_status{cluster="demo"} 2\n');
+    expect(text).toContain('patctl_check_finding{cluster="demo",code="sync_role_mismatch"} 1\n');
     expect(text).toContain(
-      'patctl_check_finding{cluster="demo",code="sync_role_mismatch",severity="critical"} 1\n',
+      'patctl_check_finding_severity{cluster="demo",code="sync_role_mismatch"} 2\n',
     );
-    expect(text).toContain('code="slot_missing",severity="none"} NaN\n');
+    expect(text).toContain('code="slot_missing"} NaN\n');
     expect(text).toMatch(/patctl_member_lag_bytes\{cluster="demo",member="pg1"\} \d+\n/);
+  });
+
+  test('prometheus: no series comes or goes with the state of the cluster', async () => {
+    const series = async (cluster: FakeCluster) =>
+      (await out(cluster, 'prometheus'))
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => line.slice(0, line.lastIndexOf(' ')));
+    const broken = mismatched();
+    broken.rest = { ...broken.rest, pg1: UNREACHABLE };
+    expect(await series(broken)).toEqual(await series(recorded('on')));
+  });
+
+  test('what is part of another finding is found in every format, and says of which', async () => {
+    const silent = recorded('off');
+    silent.rest = {
+      pg2: silent.rest?.['pg2'] ?? UNREACHABLE,
+      pg3: silent.rest?.['pg3'] ?? UNREACHABLE,
+    };
+    const two = {
+      ...silent,
+      keys: { ...silent.keys, '/service/demo/leader': 'pg9' },
+      rest: recorded('off').rest ?? {},
+    };
+    const pg2 = two.rest['pg2'];
+    if (!pg2?.ok) throw new Error('pg2 is recorded');
+    two.rest['pg2'] = { ...pg2, value: { ...pg2.value, location: 5n } };
+    const part =
+      /not ok \d+ - demo primary_without_lock\n  ---\n.*\n  severity: critical\n  part_of: two_primaries\n/;
+    expect(await out(two, 'tap')).toMatch(part);
+    expect(await out(two, 'junit')).toMatch(
+      /name="primary_without_lock">\n {6}<failure type="critical" [^>]*>severity: critical\npart of: two_primaries\n/,
+    );
+    expect(await out(two, 'prometheus')).toMatch(
+      /patctl_check_finding\{cluster="demo",code="primary_without_lock"\} 2\n/,
+    );
+    expect(await out(two, 'pretty')).toMatch(
+      /follows from two_primaries: .*\[primary_without_lock\]/,
+    );
   });
 
   test('--require sql without a login: every format says why it is unknown', async () => {
@@ -679,7 +763,9 @@ describe('a recording', () => {
     const ports = Object.entries(paused.keys).flatMap(([key, value]) =>
       key.includes('/members/') ? [Number(/:(\d+)\/postgres/.exec(value)?.[1])] : [],
     );
-    const blank = { walsenders: [], slots: [], settings: {}, archiver: null, syncRepWaiters: 0 };
+    const nowhere = { currentLsn: null, receiveLsn: null, replayLsn: null };
+    const rows = { walsenders: [], slots: [], settings: {} };
+    const blank = { ...nowhere, ...rows, archiver: null, syncRepWaiters: 0 };
     const value = { inRecovery: true, ...blank } as unknown as SqlStatus;
     const hour: Reading<number> = { ok: true, value: 3_600_000, tookMs: 1 };
     try {

@@ -1,6 +1,7 @@
 /** `leader` and `members`: what a script reads, and how it ends. */
 import { describe, expect, test } from 'vitest';
 import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 /** The golden cluster `off`, which pg1 leads, with other answers. */
@@ -109,3 +110,13 @@ describe('a scope with a slash', () => {
     expect(out).not.toBe('');
   });
 });
+
+test.each([['leader'], ['members'], ['leader', 'nosuch']])(
+  '%s %s: etcd that refuses us is no answer, a cluster that does not exist is one',
+  async (...args) => {
+    const dcs = memoryStore(recorded('off').keys);
+    if (args.length === 1) dcs.failNext('refused');
+    const run = await runFake({ ...recorded('off'), dcs }, args);
+    expect([run.code, run.out]).toEqual([args.length === 1 ? 3 : 1, '']);
+  },
+);

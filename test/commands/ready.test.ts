@@ -1,6 +1,7 @@
 /** `ready` by two addresses, without a DCS: what it says of each pair of answers. */
 import { describe, expect, test } from 'vitest';
 import type { JsonObject, Reading, RestStatus } from '../../src/cluster/model/model.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
 const LEADER: JsonObject = {
@@ -138,4 +139,12 @@ describe('by the DCS', () => {
     expect(blind.code).toBe(3);
     expect(blind.said).toContain('how far pg2 is behind is not known');
   });
+});
+
+test('etcd that refuses us is no answer: 3', async () => {
+  const dcs = memoryStore(recorded('off').keys);
+  dcs.failNext('refused');
+  const run = await runFake({ ...recorded('off'), dcs }, ['ready', 'pg2']);
+  expect([run.code, run.out]).toEqual([3, '']);
+  expect(run.err).toContain('etcd denied access');
 });

@@ -209,6 +209,11 @@ describe('what PostgreSQL says of itself', () => {
       syncRepWaiters: 0,
       oldestXactAgeMs: null,
       baseBackupsRunning: 0,
+      connections: {
+        used: expect.any(Number) as number,
+        max: expect.any(Number) as number,
+        reserved: 3,
+      },
       archiver: { lastArchivedAgeMs: null, lastFailedAgeMs: null, failedCount: 0 },
       login: 'superuser',
     });

@@ -309,6 +309,35 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       });
     });
 
+    describe('rangeAt', () => {
+      it('gives what stood at an old revision, and how often each key had been written', async () => {
+        await test.put(`${DEMO}status`, '1');
+        await test.put(`${DEMO}status`, '2');
+        await test.put(`${DEMO}leader`, 'a');
+        const { revision } = await dcs.range(DEMO);
+        await test.put(`${DEMO}status`, '3');
+        await test.remove(`${DEMO}leader`);
+        const past = (await dcs.rangeAt(DEMO, revision)) ?? [];
+        expect(past.map(({ key, value, version }) => [key, value, version])).toEqual([
+          [`${DEMO}leader`, 'a', 1],
+          [`${DEMO}status`, '2', 2],
+        ]);
+        const today = await dcs.rangeAt(DEMO, (await dcs.range(DEMO)).revision);
+        expect(today?.map(({ value, version }) => [value, version])).toEqual([['3', 3]]);
+      });
+
+      it('says that etcd has forgotten it', async () => {
+        await test.put(`${DEMO}leader`, 'a');
+        const { revision: old } = await dcs.range(DEMO);
+        await test.put(`${DEMO}leader`, 'b');
+        const { revision } = await dcs.range(DEMO);
+        await test.compact(revision);
+        expect(await dcs.rangeAt(DEMO, old)).toBeNull();
+        const kept = await dcs.rangeAt(DEMO, revision);
+        expect(kept?.map(({ value, version }) => [value, version])).toEqual([['b', 2]]);
+      });
+    });
+
     it('may be closed twice', async () => {
       await dcs.range(DEMO);
       await dcs.close();

@@ -1,9 +1,18 @@
 /** What a run says about members whose key is gone, depending on what etcd's history tells. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
+import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
 import type { DeletedKeys, KeyStore } from '../../src/dcs/keyed/key-store.js';
-import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
-import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
+import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
+import {
+  quickClock,
+  recorded,
+  runFake,
+  UNREACHABLE,
+  type FakeCluster,
+} from '../support/fake-world.js';
 
 const TOO_LONG = "etcd's history is too long to search all of it: no address was found for pg9";
 
@@ -62,10 +71,12 @@ describe('a former leader that nothing names', () => {
     const asked: string[] = [];
     let searches = 0;
     const deletedKeys: KeyStore['deletedKeys'] = (_prefix, _limitMs, enough) => {
+      // The few looks for anybody who left are another search.
+      if (enough === undefined) return Promise.resolve({ keys: [], complete: true });
       searches += 1;
       // A replica that went away later does not end the search.
-      expect(enough?.(past.keys.slice(0, 1))).toBe(false);
-      expect(enough?.(past.keys)).toBe(true);
+      expect(enough(past.keys.slice(0, 1))).toBe(false);
+      expect(enough(past.keys)).toBe(true);
       return Promise.resolve(past);
     };
     const status: FakeCluster['status'] = ({ name }) => {
@@ -87,12 +98,12 @@ describe('a former leader that nothing names', () => {
   ];
 
   it('is looked for after the first promotion, which names only who came', async () => {
-    expect(await look([line(1, 'pg2')])).toEqual({ asked: ['pg9'], searches: 1 });
+    expect(await look([line(1, 'pg2')])).toEqual({ asked: ['pg8', 'pg9'], searches: 1 });
   });
 
   it('is looked for when /history tells no names', async () => {
     const history = [line(1), line(2), line(3)];
-    expect(await look(history)).toEqual({ asked: ['pg9'], searches: 1 });
+    expect(await look(history)).toEqual({ asked: ['pg8', 'pg9'], searches: 1 });
   });
 
   it('is not looked for when the recent leaders are all there', async () => {
@@ -105,7 +116,143 @@ describe('a former leader that nothing names', () => {
     const timelines = Object.entries(recorded('off').keys).flatMap(([key, value]) =>
       key.includes('/members/') ? [(JSON.parse(value) as { timeline?: number }).timeline ?? 1] : [],
     );
-    expect(asked).toEqual(Math.max(...timelines) > 1 ? ['pg9'] : []);
+    expect(asked).toEqual(Math.max(...timelines) > 1 ? ['pg8', 'pg9'] : []);
+  });
+});
+
+describe('a replica that nothing names', () => {
+  const key = '/service/demo/members/pg4';
+  const host = '127.0.0.4';
+  const heartbeat = (state: string, port = 5432) =>
+    JSON.stringify({
+      role: 'replica',
+      state,
+      conn_url: `postgres://${host}:${port}/postgres`,
+      api_url: `http://${host}:8008/patroni`,
+    });
+
+  /** The recorded cluster, of which pg4 was a member. */
+  function left(name: string, ...states: string[]): FakeCluster & { dcs: MemoryStore } {
+    const cluster = recorded(name);
+    const dcs = memoryStore(cluster.keys);
+    for (const state of states) dcs.put(key, heartbeat(state));
+    dcs.remove(key);
+    return { ...cluster, dcs, clock: quickClock() };
+  }
+  const found = async (cluster: FakeCluster, ...args: string[]) => {
+    const { code, out } = await runFake(cluster, ['check', '-f', 'json', ...args]);
+    const document = JSON.parse(out) as CheckDocument;
+    const all = document.clusters.flatMap(({ findings }) => findings);
+    return {
+      code,
+      found: all.map(({ code, severity, members }) => `${code} ${severity} ${members.join()}`),
+    };
+  };
+
+  it('is found in the past of etcd, and shown as a row of list, status and wait', async () => {
+    expect(await found(left('off', 'running'))).toEqual({
+      code: 1,
+      found: ['member_left warning pg4'],
+    });
+    const list = await runFake(left('off', 'running'), ['list']);
+    expect(list.out).toMatch(
+      /^\| pg4 +\| 127.0.0.4:5432 +\| Departed +\| unreachable .*\| member_left +\|$/m,
+    );
+    expect(list.out).toMatch(/^WARNING: pg4 has left the DCS.*\[member_left\]$/m);
+    expect((await runFake(left('off', 'running'), ['list', '--strict'])).code).toBe(0);
+    const status = await runFake(left('off', 'running'), ['status']);
+    expect(status.out).toMatch(/^ *pg4 .*left the DCS.*member_left *$/m);
+    for (const condition of ['healthy', 'streaming=3']) {
+      const args = ['wait', '--for', condition, '--timeout', '2s'];
+      const run = await runFake(left('off', 'running'), args);
+      expect(run.code).toBe(5);
+      expect(run.err).toMatch(/pg4 (has )?left the DCS/);
+    }
+  });
+
+  it('is worth knowing only when it said that it stops', async () => {
+    const cluster = () => left('off', 'running', 'stopped');
+    expect(await found(cluster())).toEqual({ code: 0, found: ['member_left info pg4'] });
+    expect((await runFake(cluster(), ['wait', '--for', 'healthy'])).code).toBe(0);
+  });
+
+  it('is critical when /sync named it then, however /sync reads now', async () => {
+    const cluster = recorded('on');
+    const dcs = memoryStore(cluster.keys);
+    const sync = cluster.keys['/service/demo/sync'] ?? '';
+    dcs.put('/service/demo/sync', sync.replace('"pg1"', '"pg4"'));
+    dcs.put(key, heartbeat('running'));
+    dcs.put('/service/demo/sync', sync);
+    dcs.remove(key);
+    const made = { ...cluster, dcs, clock: quickClock() };
+    expect((await found(made)).found).toEqual(['member_left critical pg4']);
+  });
+
+  it('is forgotten after so many loops of the leader as --max-absence has', async () => {
+    const cluster = left('off', 'running');
+    for (let loop = 0; loop < 400; loop += 1) {
+      cluster.dcs.put('/service/demo/status', JSON.stringify({ optime: loop + 1 }));
+    }
+    const loopWait = (
+      JSON.parse(cluster.keys['/service/demo/config'] ?? '{}') as { loop_wait: number }
+    ).loop_wait;
+    const seconds = 200 * loopWait;
+    const args = (limit: number) => ['--max-absence', `${limit}s`, '--only', 'member_left'];
+    expect((await found(cluster, ...args(seconds + 1))).code).toBe(1);
+    expect((await found(cluster, ...args(seconds - 1))).code).toBe(0);
+  });
+
+  it('is none when another member is at its address, or when it is back', async () => {
+    const cluster = recorded('off');
+    const place = /postgres:\/\/[^/]+:(\d+)/.exec(cluster.keys['/service/demo/members/pg3'] ?? '');
+    const dcs = memoryStore(cluster.keys);
+    dcs.put(key, heartbeat('running', Number(place?.[1])).replaceAll(host, '127.0.0.1'));
+    dcs.remove(key);
+    expect(await found({ ...cluster, dcs, clock: quickClock() })).toEqual({ code: 0, found: [] });
+  });
+
+  it('is told by an earlier recording that is given, when etcd has forgotten it', async () => {
+    const cluster = recorded('off');
+    const folder = mkdtempSync(`${tmpdir()}/patctl-`);
+    const file = `${folder}/before.json`;
+    try {
+      await runFake(cluster, ['snapshot', '-o', file]);
+      const keys = { ...cluster.keys };
+      delete keys['/service/demo/members/pg3'];
+      delete keys['/service/demo/status'];
+      const now = { ...cluster, keys, clock: quickClock() };
+      const only = ['--only', 'member_left'];
+      expect((await found(now, ...only)).found).toEqual([]);
+      expect((await found(now, ...only, '--since', file)).found).toEqual([
+        'member_left warning pg3',
+      ]);
+      const other = await runFake(now, ['check', '--since', `${folder}/none`]);
+      expect(other.code).toBe(3);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('keys that were read before what they say was done', () => {
+  it('are read again: a promotion between two reads is no primary without the lock', async () => {
+    const cluster = recorded('off');
+    const lead = cluster.keys['/service/demo/leader'] ?? '';
+    const dcs = memoryStore({ ...cluster.keys, '/service/demo/leader': 'pg9' });
+    let asked = 0;
+    const status: FakeCluster['status'] = ({ name }) => {
+      asked += 1;
+      // The members are asked after the keys were read, and by then the lock is taken.
+      if (asked === 1) dcs.put('/service/demo/leader', lead);
+      return Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE);
+    };
+    const made = { ...cluster, dcs, status };
+    const { code, out } = await runFake(made, ['check', '--settle', '0', '-f', 'json']);
+    expect((JSON.parse(out) as CheckDocument).clusters[0]?.findings).toEqual([]);
+    expect(code).toBe(0);
+    const stays = memoryStore({ ...cluster.keys, '/service/demo/leader': 'pg9' });
+    const other = await runFake({ ...cluster, dcs: stays }, ['check', '--settle', '0']);
+    expect(other.out).toContain('[primary_without_lock]');
   });
 });
 

@@ -217,6 +217,7 @@ describe('the document of rows', () => {
       syncRepOldest: null,
       oldestXactAgeMs: null,
       baseBackupsRunning: 0,
+      connections: { used: 0, max: Number.MAX_SAFE_INTEGER, reserved: 0 },
       archiver: null,
       login: 'flag',
     });

@@ -146,12 +146,12 @@ describe('GET /patroni is read', () => {
     expect(seen.map((one) => one.url)).toEqual(['/patroni']);
   });
 
-  test('from an answer 503, which a stopped member gives', async () => {
+  test('of a stopped member', async () => {
     const stopped = { state: 'stopped', role: 'replica', patroni: PRIMARY.patroni };
-    const port = await listen(answering(stopped, 503));
+    const port = await listen(answering(stopped));
     expect(await ask(`http://127.0.0.1:${port}`)).toMatchObject({
       ok: true,
-      value: { httpStatus: 503, state: 'stopped', replication: null, location: null },
+      value: { state: 'stopped', replication: null, location: null },
     });
   });
 
@@ -188,9 +188,12 @@ describe('GET /patroni is read', () => {
   test.each([
     [
       'wrong types everywhere',
-      { patroni: { scope: 'demo', name: 7 }, xlog: [], tags: 1, role: {} },
+      { patroni: { scope: 'demo', name: 7 }, xlog: [], tags: 1, role: {}, state: 'running' },
     ],
-    ['negative and broken numbers', { patroni: { scope: 'demo' }, xlog: { location: -1.5 } }],
+    [
+      'negative and broken numbers',
+      { state: '', patroni: { scope: 'demo' }, xlog: { location: -1.5 } },
+    ],
   ])('tolerantly: %s', (_, body) => {
     const status = parseRestStatus(200, body);
     expect(status).toMatchObject({ name: '', scope: 'demo', role: '', location: null, tags: {} });
@@ -206,6 +209,22 @@ describe('the answer of somebody else does not count', () => {
     const reading = await ask(`http://127.0.0.1:${port}`);
     const reason = `asked for pg1 of demo, answered by ${found}`;
     expect(reading).toEqual({ ok: false, kind: 'misidentified', reason });
+  });
+
+  test.each<[string, unknown, number]>([
+    ['Patroni answers 200 whatever its state is', PRIMARY, 503],
+    ['its health checks answer 503, and are another question', PRIMARY, 500],
+    ['a list', [PRIMARY], 200],
+    ['a scope and nothing else', { patroni: { scope: 'demo', name: 'pg1' } }, 200],
+    ["another program's JSON", { status: 'ok', state: 'running' }, 200],
+  ])('%s', async (_, body, status) => {
+    const port = await listen(answering(body, status));
+    expect(await ask(`http://127.0.0.1:${port}`)).toMatchObject({ ok: false, kind: 'invalid' });
+  });
+
+  test('a refusal is one, whatever comes with it', async () => {
+    const port = await listen(answering(PRIMARY, 403));
+    expect(await ask(`http://127.0.0.1:${port}`)).toMatchObject({ ok: false, kind: 'denied' });
   });
 
   test('an old Patroni that tells only its scope does', async () => {

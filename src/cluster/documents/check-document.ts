@@ -29,7 +29,7 @@ export interface CheckedCluster {
   /** Worst first. */
   findings: Finding[];
   consequences: { finding: Finding; of: string }[];
-  /** Found, and gone in a later reading; or not seen before the last one, when there were enough. */
+  /** Found in an earlier reading, and no longer in the last one. */
   transient: Finding[];
   /** What could not be looked for. */
   unknown: Unlooked[];
@@ -58,14 +58,24 @@ export function isWanted(code: string, { only, ignore }: Overrides): boolean {
   return (only.length === 0 || only.includes(code)) && !ignore.includes(code);
 }
 
-/** Severities as the user wants them. */
+/** Severities as the user wants them. A consequence that was made worse than its cause stands for itself. */
 export function overridden(looked: Looked, { warn, critical }: Overrides): Looked {
   const severityOf = ({ code, severity }: Finding): Severity =>
     critical.includes(code) ? 'critical' : warn.includes(code) ? 'warning' : severity;
   const change = (finding: Finding): Finding => ({ ...finding, severity: severityOf(finding) });
+  const findings = looked.findings.map(change);
+  const rank = ({ severity }: Finding) => SEVERITIES.indexOf(severity);
+  const isRaised = ({ finding, of }: Looked['consequences'][number]): boolean => {
+    const now = rank(change(finding));
+    const causes = findings.filter(({ code }) => code === of);
+    return now < rank(finding) && causes.every((cause) => now < rank(cause));
+  };
+  const alone = looked.consequences.filter(isRaised).map(({ finding }) => change(finding));
   return {
-    findings: worstFirst(looked.findings.map(change)),
-    consequences: looked.consequences.map(({ finding, of }) => ({ finding: change(finding), of })),
+    findings: worstFirst([...findings, ...alone]),
+    consequences: looked.consequences
+      .filter((one) => !isRaised(one))
+      .map(({ finding, of }) => ({ finding: change(finding), of })),
     unlooked: looked.unlooked,
   };
 }
@@ -97,27 +107,28 @@ function needsNoProof(finding: Finding): boolean {
 }
 
 /**
- * What the last of several readings says, but for what no reading before it said; `transient` is the rest of
- * what was found. The readings have to go on until `hasPersisted`, or to their limit.
+ * Whether to read again: what the last reading found is to be found in `times` readings on end. A cluster in
+ * which trouble follows trouble is read for `settle` readings more, and for as many again while each last one
+ * finds something critical that none before it found.
  */
+export function wantsAnother(readings: readonly Looked[], times: number, settle: number): boolean {
+  if (hasPersisted(readings, times)) return false;
+  const most = times + settle;
+  return readings.length < most || (readings.length < most + settle && isFresh(readings));
+}
+
+/** The last reading found something critical that no reading before it found. */
+function isFresh(readings: readonly Looked[]): boolean {
+  const before = readings.slice(0, -1).flatMap(saidIn);
+  return (readings.at(-1)?.findings ?? []).some(
+    (finding) =>
+      finding.severity === 'critical' && !before.some((other) => isSameFinding(other, finding)),
+  );
+}
+
+/** What the last reading says, for it holds now; `transient` is what only readings before it found. */
 export function persisting(readings: readonly Looked[]): { looked: Looked; transient: Finding[] } {
-  const last = readings.at(-1) ?? { findings: [], consequences: [], unlooked: [] };
-  const earlier = readings.slice(0, -1);
-  const isHeld = (finding: Finding) =>
-    earlier.length === 0 ||
-    needsNoProof(finding) ||
-    earlier.some((one) => saidIn(one).some((other) => isSameFinding(other, finding)));
-  const findings = last.findings.filter(isHeld);
-  const held = last.consequences.filter(({ finding }) => isHeld(finding));
-  // What explained it was seen but once: then it stands for itself.
-  const isExplained = ({ of }: { of: string }) =>
-    [...findings, ...held.map(({ finding }) => finding)].some(({ code }) => code === of);
-  const alone = held.filter((one) => !isExplained(one)).map(({ finding }) => finding);
-  const looked = {
-    ...last,
-    findings: worstFirst([...findings, ...alone]),
-    consequences: held.filter(isExplained),
-  };
+  const looked = readings.at(-1) ?? { findings: [], consequences: [], unlooked: [] };
   const said = saidIn(looked);
   const transient = new Map<string, Finding>();
   for (const finding of readings.flatMap(saidIn).filter(isTrouble)) {
@@ -125,6 +136,36 @@ export function persisting(readings: readonly Looked[]): { looked: Looked; trans
     transient.set(`${finding.code} ${finding.members.join()}`, finding);
   }
   return { looked, transient: [...transient.values()] };
+}
+
+/** In so many readings trouble has to begin that was not there in the reading before. */
+const UNSTABLE_TIMES = 5;
+
+/** Trouble that comes and goes from reading to reading: none of it lasts, and the cluster is not well. */
+export function unstable(readings: readonly Looked[]): Finding[] {
+  const troubles = readings.map((reading) => saidIn(reading).filter(isTrouble));
+  const begun = troubles.map((now, at) =>
+    now.filter((one) => !(troubles[at - 1] ?? []).some((other) => isSameFinding(one, other))),
+  );
+  const times = begun.filter((found) => found.length > 0).length;
+  if (times < UNSTABLE_TIMES) return [];
+  const criticals = troubles.filter((found) => found.some((one) => one.severity === 'critical'));
+  return [
+    {
+      code: 'unstable',
+      severity: criticals.length >= UNSTABLE_TIMES ? 'critical' : 'warning',
+      members: [],
+      message: `trouble began in ${times} of ${readings.length} readings: it comes and goes, and the cluster does not settle`,
+      evidence: begun.flatMap((found, at) =>
+        found.map(({ code, message }) => ({
+          witness: 'DCS' as const,
+          subject: `reading ${at + 1}`,
+          said: `${message} [${code}]`,
+        })),
+      ),
+      next: 'run patctl check again, with --settle 10 to watch for longer; see the logs of Patroni and etcd for what changes',
+    },
+  ];
 }
 
 function saidIn({ findings, consequences }: Looked): Finding[] {

@@ -1,6 +1,7 @@
 /** The document of `patctl status`: the whole truth about one cluster, as data. */
 import { roleTitle } from '../roles/dcs-roles.js';
 import { findings } from '../findings/find.js';
+import { leftViews } from '../findings/left.js';
 import { doubts, silences, type Doubt } from '../roles/unverified.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type {
@@ -166,7 +167,7 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
     },
     sync: syncPart(view),
     votes: votesPart(snapshot),
-    members: members.map((one) => memberPart(one, view, found)),
+    members: [...members, ...leftViews(view)].map((one) => memberPart(one, view, found)),
     replication: streams(view),
     pending: {
       failover: cluster.failover && {
@@ -256,7 +257,7 @@ function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember
     observedRole: one.observed,
     witness: one.witness,
     silence: silent === 'not asked' ? null : silent,
-    state: member ? (member.replicationState ?? member.state) : null,
+    state: member ? (member.replicationState ?? member.state) : (departed?.lastWord?.state ?? null),
     timeline: one.timeline ?? member?.timeline ?? null,
     lsn: text(one.position),
     replayLsn: text(one.replayed),
@@ -265,7 +266,7 @@ function memberPart(one: MemberView, view: View, found: Finding[]): StatusMember
     replayLagBytes: isOtherPrimary(one, view) ? null : one.replayLagBytes,
     syncState: one.syncState,
     verdict: verdictOf(one, view, found),
-    departed: departed !== null,
+    departed: member === null,
     patroniVersion: (rest.ok ? rest.value.patroniVersion : null) ?? member?.version ?? null,
     postgresVersion: sql.ok ? sql.value.serverVersion : rest.ok ? rest.value.serverVersion : null,
     tags: member?.tags ?? {},

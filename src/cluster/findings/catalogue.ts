@@ -4,6 +4,7 @@ import type { View } from '../roles/view.js';
 import * as commits from './commits.js';
 import * as failoverSlots from './failover-slots.js';
 import * as leadership from './leadership.js';
+import * as left from './left.js';
 import type { Limits } from './limits.js';
 import * as operations from './operations.js';
 import * as rejected from './configuration-rejected.js';
@@ -11,8 +12,10 @@ import * as quorum from './quorum-risk.js';
 import * as replication from './streaming.js';
 import * as settings from './configuration.js';
 import * as slots from './replication-slots.js';
+import * as states from './states.js';
 import * as switchover from './switchover-readiness.js';
 import * as sync from './synchronous.js';
+import * as witnesses from './witnesses.js';
 
 export type Group =
   | 'Leadership'
@@ -123,6 +126,9 @@ const LEADERSHIP: Check[] = [
   },
 ];
 
+const UNSURE_VOTES =
+  'whether anybody could take over is not known: the REST API of a member cannot be asked';
+
 const SYNC: Check[] = [
   {
     code: 'sync_role_mismatch',
@@ -201,6 +207,7 @@ const SYNC: Check[] = [
     title: 'nobody could win the vote if the leader were lost',
     follows: ['sync_leader_stale', 'sync_names_overridden', 'two_primaries'],
     find: quorum.quorumLost,
+    untold: { reason: UNSURE_VOTES, members: quorum.votesUntold },
   },
   {
     code: 'standby_cluster_cannot_elect',
@@ -404,6 +411,7 @@ const SWITCHOVER: Check[] = [
     title: 'every other member is excluded from taking over',
     follows: ['sync_empty', 'sync_names_overridden', 'sync_leader_stale', 'two_primaries'],
     find: quorum.noFailoverCandidate,
+    untold: { reason: UNSURE_VOTES, members: quorum.candidatesUntold },
   },
   {
     code: 'stale_failover_key',
@@ -483,16 +491,26 @@ const OPERATIONS: Check[] = [
     find: operations.memberMissing,
   },
   {
+    code: 'member_left',
+    group: 'Operations',
+    severity: ['critical', 'warning', 'info'],
+    needs: 'DCS',
+    title: 'a member is gone from the DCS, and Patroni has forgotten it',
+    follows: ['two_primaries', 'member_missing', 'lock_without_primary'],
+    claim: true,
+    find: left.memberLeft,
+  },
+  {
     code: 'member_state',
     group: 'Operations',
     severity: ['critical'],
     needs: 'DCS',
     title: 'a member is stopped, crashed, failed to start, or is created for too long',
-    find: operations.memberState,
+    find: states.memberState,
     untold: {
       reason:
         'a replica is being created, and nothing tells since when: no base backup to it is seen',
-      members: operations.creatingUntold,
+      members: states.creatingUntold,
     },
   },
   {
@@ -519,7 +537,43 @@ const OPERATIONS: Check[] = [
     severity: ['unknown'],
     needs: 'DCS',
     title: 'a member is there and refuses to be asked',
-    find: leadership.memberRefuses,
+    find: witnesses.memberRefuses,
+  },
+  {
+    code: 'rest_unusable',
+    group: 'Operations',
+    severity: ['unknown'],
+    needs: 'DCS',
+    title: "a member's REST API cannot be asked, or answers what Patroni never would",
+    follows: ['member_refuses'],
+    claim: true,
+    find: witnesses.restUnusable,
+  },
+  {
+    code: 'login_refused',
+    group: 'Operations',
+    severity: ['unknown'],
+    needs: 'DCS',
+    title: 'the database login that was given is refused',
+    follows: ['member_refuses'],
+    find: witnesses.loginRefused,
+  },
+  {
+    code: 'postgres_unreachable',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'DCS',
+    title: 'PostgreSQL takes no connection although Patroni says that it runs',
+    claim: true,
+    find: witnesses.postgresUnreachable,
+  },
+  {
+    code: 'connections_exhausted',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'SQL on every member',
+    title: 'clients are refused: every connection is taken',
+    find: witnesses.connectionsExhausted,
   },
   {
     code: 'pending_restart',
@@ -613,6 +667,18 @@ const OPERATIONS: Check[] = [
   },
 ];
 
+const READINGS: Check[] = [
+  {
+    code: 'unstable',
+    group: 'Operations',
+    severity: ['critical', 'warning'],
+    needs: 'DCS',
+    title: 'trouble comes and goes from reading to reading',
+    // Found by src/cluster/checkdoc.ts, which compares the readings.
+    find: () => [],
+  },
+];
+
 const EXPECTATIONS: Check[] = [
   {
     code: 'expectation_failed',
@@ -631,5 +697,6 @@ export const CATALOGUE: readonly Check[] = [
   ...REPLICATION,
   ...SWITCHOVER,
   ...OPERATIONS,
+  ...READINGS,
   ...EXPECTATIONS,
 ];

@@ -1,5 +1,5 @@
 /** Runs the catalogue over a snapshot: what is found, what follows from it, and what nobody could tell. */
-import type { Finding, Severity } from '../model/model.js';
+import type { Finding, Severity, SilenceKind } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { CATALOGUE, type Check, type Need } from './catalogue.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -50,9 +50,9 @@ export function look(view: View, limits: Limits, wanted: (code: string) => boole
   };
 }
 
-/** Found by another witness than the one it needs: about the leader there is no more to learn. */
+/** Found by another witness than the one it needs: there is no more to learn. */
 function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean {
-  return needs === 'SQL on the leader' && all.some((finding) => finding.code === code);
+  return needs.startsWith('SQL') && all.some((finding) => finding.code === code);
 }
 
 /** The code of a finding that explains this one: no less severe, and about the same members or the cluster. */
@@ -92,8 +92,8 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
     case 'REST or SQL':
       return silentOnes(here.filter(({ witness }) => witness === null));
     case 'REST':
-      // One that was asked and is silent is what these findings are about.
-      return silentOnes(here.filter(({ rest }) => !rest.ok && rest.kind === 'off'));
+      // One that was asked and does not answer at all is what these findings are about.
+      return silentOnes(here.filter(({ rest }) => !rest.ok && UNASKED.includes(rest.kind)));
     case 'SQL on the leader':
       if (view.leader === null) return { members: [], reason: 'there is no leader to ask' };
       return silentOnes([view.leader].filter(({ sql }) => !sql.ok));
@@ -109,6 +109,8 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
         : null;
   }
 }
+
+const UNASKED: readonly SilenceKind[] = ['off', 'no_address', 'denied', 'invalid'];
 
 function silentOnes(silent: MemberView[]): { members: string[]; reason: string } | null {
   const [first] = silent;

@@ -2,7 +2,7 @@
 import type { Finding } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import type { Limits } from './limits.js';
-import { leaderKeySays, list, roleSeen, silence, silentWitnesses } from './evidence.js';
+import { leaderKeySays, list, roleSeen, silence } from './evidence.js';
 
 export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
   const { cluster } = snapshot;
@@ -202,35 +202,6 @@ export function memberUnreachable({ members, leader }: View, { minMembers }: Lim
   // By default one has to answer; where not even one has a key, other findings say so.
   const isTooFew = minMembers > 1 && answering.length < minMembers;
   return isTooFew && found.length === 0 ? [tooFew(here, answering.length, minMembers)] : found;
-}
-
-/** Members that answer and tell us nothing: our certificate, CA or login is at fault. */
-export function memberRefuses({ members }: View): Finding[] {
-  const dark = members.filter(
-    (one) => one.member !== null && one.witness === null && !isSilent(one) && isRefused(one),
-  );
-  if (dark.length === 0) return [];
-  const names = dark.map(({ name }) => name);
-  return [
-    {
-      code: 'member_refuses',
-      severity: 'unknown',
-      members: names,
-      message: `nothing that the DCS says of ${list(names)} could be checked`,
-      evidence: dark.flatMap((one) =>
-        silentWitnesses(one).map(({ witness, reason }) => ({
-          witness,
-          subject: one.name,
-          said: reason,
-        })),
-      ),
-      next: 'correct what the refusal names: the CA, our certificate, or the login',
-    },
-  ];
-}
-
-function isRefused({ rest, sql }: MemberView): boolean {
-  return [rest, sql].some((reading) => !reading.ok && ['denied', 'invalid'].includes(reading.kind));
 }
 
 function tooFew(here: MemberView[], answering: number, minMembers: number): Finding {

@@ -9,6 +9,8 @@ export interface Limits {
   /** Fewer answering members make `member_unreachable` critical. */
   minMembers: number;
   maxCreatingMs: number;
+  /** A member that left longer ago is not missed any more. */
+  maxAbsenceMs: number;
   /** WAL that an inactive slot may keep; null: half of max_slot_wal_keep_size, or 1 GiB. */
   maxSlotRetainBytes: number | null;
   certWarningDays: number;
@@ -20,6 +22,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxPauseMs: null,
   minMembers: 1,
   maxCreatingMs: 6 * 3_600_000,
+  maxAbsenceMs: 24 * 3_600_000,
   maxSlotRetainBytes: null,
   certWarningDays: 21,
   certCriticalDays: 3,

@@ -1,7 +1,7 @@
 /** Maintenance mode, restarts, states and versions. */
 import type { Finding, Member, Witnessed } from '../model/model.js';
-import type { MemberView, View } from '../roles/view.js';
-import { readAtMs, sincePreviousMs, timestampMs, type Limits } from './limits.js';
+import type { View } from '../roles/view.js';
+import { readAtMs, timestampMs, type Limits } from './limits.js';
 import { durationText, list } from './evidence.js';
 
 export function paused(view: View): Finding[] {
@@ -137,86 +137,6 @@ export function memberMissing({ snapshot }: View): Finding[] {
       ],
       next: `see whether the host of ${name} and Patroni on it run`,
     }));
-}
-
-const BROKEN = new Set([
-  'initdb failed',
-  'custom bootstrap failed',
-  'start failed',
-  'restart failed',
-  'stop failed',
-  'stopped',
-  'crashed',
-]);
-
-export function memberState(view: View, { maxCreatingMs }: Limits): Finding[] {
-  return view.members.flatMap((one): Finding[] => {
-    if (!one.member) return [];
-    const state = stateOf(one);
-    if (BROKEN.has(state))
-      return [stateFinding(one, state, `PostgreSQL on ${one.name} is in state "${state}"`)];
-    if (state !== CREATING) return [];
-    const ageMs = Math.max(copyingForMs(one, view) ?? 0, seenCreatingForMs(one, view));
-    if (ageMs <= maxCreatingMs) return [];
-    return [
-      stateFinding(one, state, `${one.name} is being created for ${durationText(ageMs)} already`),
-    ];
-  });
-}
-
-/** Members that are being created, of which nothing tells for how long. */
-export function creatingUntold(view: View, limits: Limits): string[] {
-  return view.members
-    .filter((one) => one.member !== null && stateOf(one) === CREATING)
-    .filter((one) => copyingForMs(one, view) === null)
-    .filter((one) => seenCreatingForMs(one, view) <= limits.maxCreatingMs)
-    .map(({ name }) => name);
-}
-
-const CREATING = 'creating replica';
-
-function stateOf({ rest, member }: Pick<MemberView, 'rest' | 'member'>): string {
-  return rest.ok ? rest.value.state : (member?.state ?? '');
-}
-
-/** Its key says so and has not been written since the reading before; 0 when that cannot be told. */
-function seenCreatingForMs({ name, member }: MemberView, view: View): number {
-  const before = view.snapshot.previous?.cluster.members.find((one) => one.name === name);
-  const isSame = before?.state === CREATING && before.modRevision === member?.modRevision;
-  return isSame ? (sincePreviousMs(view) ?? 0) : 0;
-}
-
-function stateFinding(one: MemberView, state: string, message: string): Finding {
-  return {
-    code: 'member_state',
-    severity: 'critical',
-    members: [one.name],
-    message,
-    evidence: [
-      { witness: one.rest.ok ? 'REST' : 'DCS', subject: one.name, said: `state ${state}` },
-    ],
-    next: `look at Patroni's and PostgreSQL's logs on ${one.name}`,
-  };
-}
-
-/**
- * By the base backups that run to the member's own address, from whomever; null when none is seen. The
- * youngest counts, for an older one may be somebody else's on the same host.
- */
-function copyingForMs({ member }: MemberView, view: View): number | null {
-  const addresses = [member?.host ?? null, hostOf(member?.apiUrl ?? null)];
-  const starts = view.members
-    .flatMap(({ sql }) => (sql.ok ? sql.value.walsenders : []))
-    .filter(({ state, clientAddr }) => state === 'backup' && addresses.includes(clientAddr ?? ''))
-    .map(({ backendStart }) => timestampMs(backendStart))
-    .filter((at) => at !== null);
-  return starts.length === 0 ? null : readAtMs(view) - Math.max(...starts);
-}
-
-/** `10.0.0.1` of `http://10.0.0.1:8008/patroni`, `::1` of `http://[::1]:8008/`. */
-function hostOf(url: string | null): string | null {
-  const found = /^https?:\/\/(?:\[([^\]]+)\]|([^:/]+))/.exec(url ?? '');
-  return found?.[1] ?? found?.[2] ?? null;
 }
 
 export function versionMixed(view: View): Finding[] {

@@ -293,10 +293,16 @@ const PAGES: Readonly<Record<string, Page>> = {
     'A member stopped for longer than ttl.',
     'See that host.',
   ],
+  member_left: [
+    "A member's key is gone with its lease, and something still speaks of it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when nobody could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
+    'Patroni forgets a member after ttl: the list shows a healthy cluster with one member fewer.',
+    "SIGKILL of a replica's Patroni, with and without its PostgreSQL; of the leader's, after which another is promoted; SIGTERM of a replica.",
+    'Bring it back, or stop its PostgreSQL where that runs on. If it was removed on purpose: --ignore member_left.',
+  ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart, or is created for longer than --max-creating: as long as a base backup to its address runs, from whomever, or as its key has stood unchanged between two readings. Where neither tells, it is among what could not be looked for.',
-    'Patroni gives up quietly after a failed bootstrap.',
-    'A failing create_replica_method.',
+    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or it is created for longer than --max-creating: as long as a base backup to its address runs, from whomever, or as its key has stood unchanged between two readings. Where neither tells, it is among what could not be looked for. The evidence has what it waits for as far as that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
+    'Patroni gives up quietly after a failed bootstrap; a recovery that hangs looks like a restart in every list.',
+    'A failing create_replica_method; a restore_command that never ends; a walreceiver frozen while its upstream stops.',
     'See the logs there.',
   ],
   member_unreachable: [
@@ -316,6 +322,36 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Nothing that the DCS says of it is checked, and nothing found is no sign of health then.',
     "ctl.cacert and sslrootcert that are not the servers' on a cluster with TLS.",
     'Correct what the refusal names: the CA, our certificate, or the login.',
+  ],
+  rest_unusable: [
+    "A member's REST API refuses us (401, 403, TLS), has no usable api_url, or answers what Patroni never would: another status than 200, a page, another program's JSON. Whatever SQL says beside it.",
+    'Restart, reinit and switchover go over it, and only it tells of failsafe mode, the watchdog and votes: what is not looked for because of it is named.',
+    'A proxy that answers 503 with a page in front of the API; ctl.cacert of another CA; an api_url without a host.',
+    'Correct what the refusal names; see what answers at the api_url.',
+  ],
+  login_refused: [
+    'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member. A login of the configuration that does not fit is no finding.',
+    'What needs SQL was meant to be looked for, and is not.',
+    'A wrong password.',
+    'Correct the login, or leave it out.',
+  ],
+  postgres_unreachable: [
+    'Patroni says that PostgreSQL runs, another member answers SQL, and this one takes no connection. Critical where the leader refuses; what does not answer in time may be slow.',
+    'Patroni keeps its own connection: it does not notice a postmaster that accepts nobody.',
+    'SIGSTOP of the postmaster alone.',
+    'Try psql there; look at the postmaster, the firewall and listen_addresses.',
+  ],
+  connections_exhausted: [
+    'Every connection but those reserved for superusers is taken, or the server refused us with "too many clients". Critical on the leader.',
+    'Clients are refused while Patroni, which has its connection, sees a healthy member.',
+    'As many idle sessions as max_connections allows.',
+    'End idle sessions, use a pooler, or raise max_connections.',
+  ],
+  unstable: [
+    'In at least five readings of one run trouble began that was not there in the reading before: it comes and goes. Critical when at least five of them had something critical.',
+    'Each trouble is gone when it is looked at again, and the cluster serves nobody all the same.',
+    'Patroni killed and started again in turns, on all members.',
+    'Run it again with --settle 10; look at what the logs of Patroni and etcd say in between.',
   ],
   pending_restart: [
     'A changed setting waits for a restart; the old and new values are shown.',
@@ -416,12 +452,14 @@ What \`patctl check\` looks for. The list is kept equal to the program by a test
 not answer is unknown, never silently absent. Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of
 critical, unknown and warning counts, info does not. A healthy cluster has no finding at all.
 
-A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, and reported when it is found
-again each time, also when it began in a later reading; what is gone is \`transient\` in json. Where trouble follows
-trouble there are two readings more at most, and what was seen before the last is reported. \`--settle N\` changes how
-often, \`--settle 0\` reports what one reading says. For a minute after a primary started or was promoted, \`sync_empty\`,
-\`quorum_lost\` and \`no_failover_candidate\` are read three times more, for Patroni takes its synchronous standbys back
-in several loops.
+A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, until each reading finds the
+same; what is gone is \`transient\` in json, and what holds in the last reading is reported. Where trouble follows
+trouble there are two readings more, and two again while the last one finds something critical that is new; trouble
+that began in five readings is \`unstable\`. \`--settle N\` changes how often, \`--settle 0\` reports what one reading
+says. For a minute after a primary started or was promoted, \`sync_empty\`, \`quorum_lost\` and
+\`no_failover_candidate\` are read three times more, because Patroni takes its synchronous standbys back in several loops.
+A finding that is part of another one is found all the same: it is told below its cause, and is \`not ok\` in tap, a
+failure in junit, and counted in prometheus, with the code of its cause.
 
 Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`, \`--max-lag\` and so on), or in the
 configuration file, where a flag wins: \`patctl: {check: {ignore: [paused], warn: [sync_empty], max_lag: 16MiB}}\`.

@@ -98,3 +98,24 @@ export function noFailoverCandidate(view: View): Finding[] {
     },
   ];
 }
+
+/** Members of which only their REST API would tell whether they may win a vote, where nobody surely can. */
+export function votesUntold(view: View): string[] {
+  const input = inputOf(view);
+  return quorumActive(input) ? unsure(view, input) : [];
+}
+
+/** The same where no votes are counted. */
+export function candidatesUntold(view: View): string[] {
+  const input = inputOf(view);
+  return quorumActive(input) ? [] : unsure(view, input);
+}
+
+function unsure(view: View, input: VoteInput): string[] {
+  const results = input.leader === null ? [] : race(input);
+  const isOpen = results.some(({ mayWin }) => mayWin === 'unknown');
+  if (!isOpen || results.some(({ mayWin }) => mayWin === 'yes')) return [];
+  return view.members
+    .filter(({ member, rest }) => member !== null && !rest.ok && rest.kind !== 'unreachable')
+    .map(({ name }) => name);
+}

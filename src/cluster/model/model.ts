@@ -218,7 +218,14 @@ export type SilenceKind =
 
 /** What a witness said, or why it said nothing. A node that does not answer is data. */
 export type Reading<T> =
-  { ok: true; value: T; tookMs: number } | { ok: false; kind: SilenceKind; reason: string };
+  | { ok: true; value: T; tookMs: number }
+  | {
+      ok: false;
+      kind: SilenceKind;
+      reason: string;
+      /** PostgreSQL refused because every connection is taken (too many clients). */
+      full?: true;
+    };
 
 // ---------------------------------------------------------------- second witness: Patroni's REST API
 
@@ -365,6 +372,8 @@ export interface SqlStatus {
   /** Oldest transaction's age in ms other than our own, null when none. */
   oldestXactAgeMs: number | null;
   baseBackupsRunning: number;
+  /** Of clients: those that others hold, max_connections, and what of it is kept for superusers and reserved roles. */
+  connections?: { used: number; max: number; reserved: number };
   archiver: {
     lastArchivedAgeMs: number | null;
     lastFailedAgeMs: number | null;
@@ -392,6 +401,26 @@ export interface Departed extends MemberReadings {
   port: number | null;
   /** Something answers PostgreSQL's protocol there (no login needed to see it); null: no address. */
   listening: boolean | null;
+  /** What etcd's history has of its key; absent when it does not come from there. */
+  lastWord?: LastWord;
+}
+
+/** The last value of a member key that is gone. */
+export interface LastWord {
+  role: string;
+  state: string;
+  /** The revision at which the key was found to be gone. */
+  deletedRevision: string;
+  /** /sync named it when the key was last written, or just before it went; null when that cannot be read any more. */
+  isSynchronous: boolean | null;
+  /** How often /status was written since: the leader does so once a loop at most; null when not known. */
+  statusWrites: number | null;
+}
+
+/** What an earlier recording of the cluster has, to tell who has left since. */
+export interface EarlierSnapshot {
+  takenAt: string;
+  members: { name: string; isSynchronous: boolean }[];
 }
 
 export type VerifyMode = 'auto' | 'sql' | 'rest' | 'off';
@@ -405,6 +434,10 @@ export interface Snapshot {
   /** In the order of cluster.members. */
   members: MemberReadings[];
   departed: Departed[];
+  /** Members of etcd's history whose address is another member's now: they were given another name. */
+  renamed?: string[];
+  /** An earlier recording that was given (--since FILE). */
+  earlier?: EarlierSnapshot;
   /** Set when the DCS was read without its majority (--serializable). */
   serializable: boolean;
   /** An earlier reading of the same cluster, when one was taken to see what moves. */

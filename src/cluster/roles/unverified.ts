@@ -1,5 +1,6 @@
 /** What could not be told of a cluster, and why: an unknown verdict without a reason helps nobody. */
 import { silentWitnesses } from '../findings/evidence.js';
+import { isGivenLoginRefused } from '../findings/witnesses.js';
 import type { Finding } from '../model/model.js';
 import type { MemberView, View } from './view.js';
 import { verdictOf } from './verdict.js';
@@ -19,11 +20,18 @@ export function unchecked(view: View, found: readonly Finding[]): MemberView[] {
   );
 }
 
+/** Members that are listed and whose PostgreSQL does not run, though nothing else is wrong with them. */
+export function notRunning(view: View, found: readonly Finding[]): MemberView[] {
+  return view.members.filter(
+    (one) => one.member !== null && verdictOf(one, view, found) === 'not running',
+  );
+}
+
 /** Why they could not be: a reason each, however many members it concerns. */
 export function doubts(view: View, found: readonly Finding[]): Doubt[] {
   const doubted = unchecked(view, found);
   const { leader, leaderRows, snapshot } = view;
-  const refused = view.members.filter((one) => !doubted.includes(one) && isRefusedLogin(one));
+  const refused = view.members.filter((one) => !doubted.includes(one) && isGivenLoginRefused(one));
   const said: Doubt[] = [
     ...silences(doubted, found),
     ...silences(refused, found).filter(({ witness }) => witness === 'SQL'),
@@ -43,11 +51,6 @@ export function doubts(view: View, found: readonly Finding[]): Doubt[] {
     said.push({ witness: null, members: unseen, reason });
   }
   return said;
-}
-
-/** A login by flag or variable is asked for, and its failure told, also where REST vouched for the member. */
-function isRefusedLogin({ sql }: MemberView): boolean {
-  return !sql.ok && sql.kind === 'denied' && /^(flag|environment): /.test(sql.reason);
 }
 
 /** Every witness that was asked and is silent, but for what a finding says already. */

@@ -5,7 +5,8 @@ import { claimIsUnreadable } from './dcs-roles.js';
 
 /**
  * 'ok': the claim was checked and holds; 'unverified': nobody was asked; 'unknown': nobody who could
- * tell answered, or what it claims cannot be read; otherwise the codes of the findings about it, worst first.
+ * tell answered, or what it claims cannot be read; 'not running': its PostgreSQL does not run; 'left': a member
+ * without a key that gives no sign of life; otherwise the codes of the findings about it, worst first.
  */
 export function verdictOf(one: MemberView, view: View, found: readonly Finding[]): string {
   if (view.snapshot.verify === 'off') return 'unverified';
@@ -14,6 +15,8 @@ export function verdictOf(one: MemberView, view: View, found: readonly Finding[]
     .filter(({ members }) => members.includes(one.name) || concernsLeader(members, one, view))
     .map(({ code }) => code);
   if (codes.length > 0) return [...new Set(codes)].join(', ');
+  if (one.member === null && one.witness === null) return 'left';
+  if (one.member !== null && one.observed === 'not running') return 'not running';
   if (one.witness === null || one.syncState === 'unknown') return 'unknown';
   if (one.member !== null && claimIsUnreadable(view.snapshot.cluster, one.name)) return 'unknown';
   return 'ok';

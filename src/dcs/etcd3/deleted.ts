@@ -146,9 +146,11 @@ async function endOf(past: Past, kv: KeyValue, seenAt: bigint): Promise<DeletedK
   let last = kv;
   let there = seenAt;
   let gone = past.head;
+  let isCut = false;
   while (gone - there > 1n) {
     const middle = (there + gone) / 2n;
     const then = await past.at(middle, kv.key);
+    isCut = typeof then === 'string';
     if (typeof then === 'string') break;
     const [still] = then;
     if (still === undefined) {
@@ -158,7 +160,8 @@ async function endOf(past: Past, kv: KeyValue, seenAt: bigint): Promise<DeletedK
       last = still;
     }
   }
-  return { key: kv.key, lastValue: last.value, deletedRevision: gone.toString() };
+  const end = { key: kv.key, lastValue: last.value, deletedRevision: gone.toString() };
+  return isCut ? { ...end, approximate: true } : end;
 }
 
 async function readAt(

@@ -1,7 +1,7 @@
 /** etcd over gRPC: everything KeyStore promises. Importing this file loads gRPC, so import it when first needed. */
 import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
-import type { KeyStore, KeyValue, RangeOptions, RangeRead } from '../keyed/key-store.js';
+import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
 import type { EtcdConnection, Endpoint } from './etcd-connection.js';
 import { findDeleted } from './deleted.js';
 import type { Teller } from './deleted.js';
@@ -38,6 +38,15 @@ export function openEtcd3(
     watch(prefix, afterRevision, signal) {
       checkPrefix(prefix);
       return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
+    },
+    async rangeAt(prefix, revision) {
+      checkPrefix(prefix);
+      const { value } = await walk.first(
+        settings.timeoutMs,
+        (endpoint, signal) => readPast(etcd, endpoint, prefix, revision, signal),
+        closing.signal,
+      );
+      return value;
     },
     async deletedKeys(prefix, { ms, looks }, enough) {
       checkPrefix(prefix);
@@ -94,6 +103,26 @@ async function readAll(
     if (!page.more || last === undefined) return { revision, kvs };
     key = keyAfter(last.key);
   }
+}
+
+async function readPast(
+  { grpc, settings }: Etcd,
+  endpoint: Endpoint,
+  prefix: string,
+  revision: string,
+  signal: AbortSignal,
+): Promise<PastKey[] | null> {
+  const range_end = Buffer.from(endOfPrefix(prefix));
+  const answer = await grpc.read<IRangeResponse>(endpoint, {
+    service: 'KV',
+    method: 'range',
+    request: { key: Buffer.from(prefix), range_end, revision } satisfies IRangeRequest,
+    timeoutMs: settings.timeoutMs,
+    signal,
+  });
+  if (!answer.ok && isCompacted(answer.error)) return null;
+  const { kvs } = unwrap(answer, settings, prefix);
+  return kvs.map((raw) => ({ ...toKeyValue(raw), version: Number(raw.version) }));
 }
 
 function tellerAt(

@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import type { KeyStore, KeyValue, RangeRead } from '../keyed/key-store.js';
+import type { KeyStore, KeyValue, PastKey, RangeRead } from '../keyed/key-store.js';
 import type { EtcdConnection, Endpoint } from './etcd-connection.js';
 import { PARALLEL, findDeleted } from './deleted.js';
 import type { Teller } from './deleted.js';
@@ -15,7 +15,7 @@ import { EndpointFailure, bareHost, walkEndpoints } from './walk.js';
 import type { Walk } from './walk.js';
 
 /** As in KeyStore, but throws GatewayRefused when only gRPC can answer. */
-export type Gateway = Pick<KeyStore, 'range' | 'deletedKeys'>;
+export type Gateway = Pick<KeyStore, 'range' | 'deletedKeys' | 'rangeAt'>;
 
 /** etcd lives, but its gateway does not serve us: it is switched off, or cannot see our certificate. */
 export class GatewayRefused extends Error {
@@ -52,6 +52,15 @@ export function openGateway(
       const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
         withConnections(session, endpoint, signal, (post) =>
           readAll(session, post, prefix, options.serializable === true),
+        ),
+      );
+      return value;
+    },
+    async rangeAt(prefix, revision) {
+      checkPrefix(prefix);
+      const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
+        withConnections(session, endpoint, signal, (post) =>
+          readPast(session, post, prefix, revision),
         ),
       );
       return value;
@@ -362,6 +371,25 @@ function tellerOf(session: Session, post: Post, prefix: string): Teller['at'] {
     });
     return answer.ok ? rawOf(answer.json).map((raw) => toKeyValue(raw, decode)) : answer.error;
   };
+}
+
+async function readPast(
+  session: Session,
+  post: Post,
+  prefix: string,
+  revision: string,
+): Promise<PastKey[] | null> {
+  const body = { ...rangeOf(prefix), revision };
+  const answer = await authorized(session, post, '/kv/range', prefix, body);
+  if (!answer.ok) {
+    if (isCompacted(answer.error)) return null;
+    throw refused(session, answer.error, prefix);
+  }
+  const decode = decoder();
+  return rawOf(answer.json).map((raw) => ({
+    ...toKeyValue(raw, decode),
+    version: Number(isObject(raw) ? str(raw['version']) : 0),
+  }));
 }
 
 /** Every key below a prefix. */

@@ -42,6 +42,7 @@ export function openEtcd(settings: EtcdConnection): KeyStore {
   return {
     range: (...args) => read((dcs) => dcs.range(...args)),
     deletedKeys: (...args) => read((dcs) => dcs.deletedKeys(...args)),
+    rangeAt: (...args) => read((dcs) => dcs.rangeAt(...args)),
     watch,
     txn: async (compares, ops) => (await grpc()).txn(compares, ops),
     close: async () => (await overGrpc)?.close(),

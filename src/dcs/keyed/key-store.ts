@@ -21,6 +21,12 @@ export interface RangeOptions {
   serializable?: boolean;
 }
 
+/** A key as it stood at an old revision. */
+export interface PastKey extends KeyValue {
+  /** How often it had been written since it was created. */
+  version: number;
+}
+
 /** The key is at this revision; '0' means it does not exist. */
 export interface Compare {
   key: string;
@@ -43,6 +49,8 @@ export interface DeletedKey {
   key: string;
   lastValue: string;
   deletedRevision: string;
+  /** The limit was reached before its end was found: it may have had a later value, and be gone for longer. */
+  approximate?: true;
 }
 
 /** In key order. */
@@ -85,6 +93,8 @@ export interface KeyStore {
    * again are left out.
    */
   deletedKeys(prefix: string, limit: HistoryLimit, enough?: Enough): Promise<DeletedKeys>;
+  /** What stood below `prefix` at an old revision; null when etcd no longer has that (compacted). */
+  rangeAt(prefix: string, revision: string): Promise<PastKey[] | null>;
   /** Ends every connection and watch. Idempotent. */
   close(): Promise<void>;
 }

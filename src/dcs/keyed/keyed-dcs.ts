@@ -1,5 +1,5 @@
 /** The port over a store that has Patroni's keys as keys: etcd v3, and the memory of tests. */
-import type { Cluster, Member } from '../../cluster/model/model.js';
+import type { Cluster, LastWord, Member } from '../../cluster/model/model.js';
 import {
   clusterNames,
   clusterPrefix,
@@ -16,7 +16,9 @@ import type {
   PastLimit,
   Written,
 } from '../dcs.js';
-import type { DeletedKey, KeyStore, KeyValue, RangeRead } from './key-store.js';
+import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
+import { ToolError } from '../../errors.js';
+import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead } from './key-store.js';
 import { removalOf } from './remove-keys.js';
 
 /** Clusters below `namespace` (as in the configuration: `/service`). */
@@ -34,6 +36,7 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
     follow: async (name) => followed(store, name, prefixOf(name)),
     goneMembers: (cluster, limit, enough) =>
       goneMembers(store, cluster, `${prefixOf(cluster)}members/`, limit, enough),
+    lastWord: (cluster, member) => lastWord(store, cluster, prefixOf(cluster), member),
     writeConfig: async (cluster, text) => {
       const modRevision = cluster.config?.modRevision ?? '0';
       return write(store, `${prefixOf(cluster)}config`, modRevision, text);
@@ -124,7 +127,7 @@ async function goneMembers(
   { scope, group }: Cluster,
   below: string,
   limit: PastLimit,
-  enough: (found: readonly Member[]) => boolean,
+  enough?: (found: readonly Member[]) => boolean,
 ): Promise<GoneMembers> {
   const known = new Map<string, Member[]>();
   const prefix = below.slice(0, -'members/'.length);
@@ -141,11 +144,51 @@ async function goneMembers(
     known.set(id, members);
     return members;
   };
-  const { keys, complete } = await store.deletedKeys(below, limit, (found) =>
-    enough(found.flatMap(memberOf)),
+  const { keys, complete } = await store.deletedKeys(
+    below,
+    limit,
+    enough && ((found) => enough(found.flatMap(memberOf))),
   );
   return {
     members: keys.flatMap(memberOf),
+    unsure: keys.flatMap((one) => (one.approximate ? memberOf(one).map(({ name }) => name) : [])),
     incomplete: complete ? null : "etcd's history is too long to search all of it",
+  };
+}
+
+/** What the keys around it were when this member last wrote its own, and when that went. */
+async function lastWord(
+  store: KeyStore,
+  { scope, group, revision }: Cluster,
+  prefix: string,
+  { name, role, state, modRevision: deletedRevision }: Member,
+): Promise<LastWord> {
+  const at = async (then: bigint): Promise<PastKey[] | null> => {
+    try {
+      return await store.rangeAt(prefix, then.toString());
+    } catch (error) {
+      if (error instanceof ToolError) return null;
+      throw error;
+    }
+  };
+  const named = (past: PastKey[] | null): boolean | null => {
+    if (past === null) return null;
+    const then = parseCluster(scope, group, { revision: '0', kvs: past }, prefix);
+    return syncModeActive(then) && namedInSync(then, name);
+  };
+  const find = (past: PastKey[] | null, key: string): PastKey | null =>
+    past?.find((one) => one.key === `${prefix}${key}`) ?? null;
+  const [last, now] = await Promise.all([at(BigInt(deletedRevision) - 1n), at(BigInt(revision))]);
+  const own = find(last, `members/${name}`);
+  const first = own === null ? null : await at(BigInt(own.modRevision));
+  const [before, after] = [find(last, 'status'), find(now, 'status')];
+  const isSame = before?.createRevision === after?.createRevision;
+  const known = before !== null && after !== null && isSame;
+  return {
+    role,
+    state,
+    deletedRevision,
+    isSynchronous: named(first) === true ? true : (named(last) ?? named(first)),
+    statusWrites: known ? after.version - before.version : null,
   };
 }

@@ -7,6 +7,7 @@ import type {
   DeletedKeys,
   Enough,
   KeyValue,
+  PastKey,
   WatchEvent,
   WriteOp,
 } from './key-store.js';
@@ -18,7 +19,7 @@ import { checkCompares, checkPrefix } from './prefixes.js';
  */
 export type MemoryFailure = 'unreachable' | 'refused' | 'lost' | 'dropped';
 
-export type MemoryCall = 'range' | 'txn' | 'watch' | 'deletedKeys';
+export type MemoryCall = 'range' | 'rangeAt' | 'txn' | 'watch' | 'deletedKeys';
 
 export interface MemoryStore extends KeyStore {
   /** Writes one key as another client would; gives its revision. */
@@ -51,6 +52,8 @@ interface Watcher {
 }
 
 interface Store {
+  /** What stood at the compaction. */
+  base: PastKey[];
   keys: Map<string, KeyValue>;
   history: Change[];
   revision: bigint;
@@ -66,6 +69,7 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
   const closing = new AbortController();
   const store: Store = {
     keys: new Map(),
+    base: [],
     history: [],
     revision: 1n,
     compacted: 0n,
@@ -82,6 +86,7 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
     put,
     remove: (key) => apply(store, [{ op: 'delete', key }]),
     compact: (revision) => {
+      store.base = pastBelow(store, '', BigInt(revision));
       store.compacted = BigInt(revision);
       store.history = store.history.filter((change) => change.revision > store.compacted);
     },
@@ -119,6 +124,11 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
       await enter(store, 'deletedKeys');
       checkPrefix(prefix);
       return deletedBelow(store, prefix, enough);
+    },
+    rangeAt: async (prefix, revision) => {
+      await enter(store, 'rangeAt');
+      checkPrefix(prefix);
+      return BigInt(revision) < store.compacted ? null : pastBelow(store, prefix, BigInt(revision));
     },
     close: () => {
       closing.abort();
@@ -177,6 +187,18 @@ function below(store: Store, prefix: string): KeyValue[] {
     .filter(({ key }) => key.startsWith(prefix))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map((kv) => ({ ...kv }));
+}
+
+function pastBelow(store: Store, prefix: string, revision: bigint): PastKey[] {
+  const past = new Map(
+    store.base.filter(({ key }) => key.startsWith(prefix)).map((kv) => [kv.key, kv]),
+  );
+  for (const { key, now, revision: at } of store.history) {
+    if (at > revision || !key.startsWith(prefix)) continue;
+    if (now === null) past.delete(key);
+    else past.set(key, { ...now, version: (past.get(key)?.version ?? 0) + 1 });
+  }
+  return [...past.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 function deletedBelow(store: Store, prefix: string, enough: Enough = () => false): DeletedKeys {

@@ -132,6 +132,7 @@ export function kubernetesDcs({
     },
     follow,
     goneMembers: () => Promise.resolve({ members: [], incomplete: NO_PAST }),
+    lastWord: () => Promise.resolve(null),
     writeConfig: async (cluster, text) => {
       const { writeConfig } = await import('./write-objects.js');
       return writeConfig(await client(), cluster, text, timeoutMs);

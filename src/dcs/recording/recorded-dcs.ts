@@ -46,6 +46,7 @@ export function recordedDcs(file: string): Dcs {
       return { cluster, changes: (signal) => nothing(signal) };
     },
     goneMembers: () => Promise.resolve({ members: [], incomplete: null }),
+    lastWord: () => Promise.resolve(null),
     writeConfig: refuse,
     writeFailover: refuse,
     removal: refuse,

@@ -1,0 +1,119 @@
+/** Members that left without a word: Patroni forgets them with their lease, an operator must not. */
+import { absentMembers, type Absent } from '../roles/absent.js';
+import type { Finding, Reading, Severity } from '../model/model.js';
+import type { MemberView, View } from '../roles/view.js';
+import { survivable } from '../votes/fault-tolerance.js';
+import { voteInput } from '../votes/vote-facts.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { durationText } from './evidence.js';
+
+export function memberLeft(view: View, { maxAbsenceMs }: Limits): Finding[] {
+  const left = leftMembers(view, maxAbsenceMs);
+  if (left.length === 0) return [];
+  const isLast = survivesNothing(view);
+  return left.map((one) => ({
+    code: 'member_left',
+    severity: severityOf(one, isLast),
+    members: [one.name],
+    message: messageOf(one, isLast),
+    evidence: one.evidence,
+    next: nextOf(one),
+  }));
+}
+
+/** Those that left within `maxAbsenceMs`, or whose PostgreSQL runs on. */
+export function leftMembers(view: View, maxAbsenceMs: number): Absent[] {
+  return absentMembers(view).filter(
+    (one) => one.isAlive || (one.atLeastMs <= maxAbsenceMs && isTold(one, maxAbsenceMs)),
+  );
+}
+
+/** A leader of long ago that nothing else speaks of has left at an unknown time. */
+function isTold({ departed, evidence, atMostMs }: Absent, maxAbsenceMs: number): boolean {
+  const isHistoryOnly =
+    departed === null && evidence.every(({ subject }) => subject === '/history');
+  return !isHistoryOnly || (atMostMs !== null && atMostMs <= maxAbsenceMs);
+}
+
+const NOT_ASKED: Reading<never> = {
+  ok: false,
+  kind: 'no_address',
+  reason: 'its address is not known',
+};
+
+/** A row each for those that left and give no sign of life; the others are in the view already. */
+export function leftViews(view: View): MemberView[] {
+  if (view.snapshot.verify === 'off') return [];
+  return leftMembers(view, DEFAULT_LIMITS.maxAbsenceMs)
+    .filter(({ view: own }) => own === null)
+    .map(({ name, departed }): MemberView => ({
+      name,
+      member: null,
+      departed,
+      claimed: null,
+      observed: departed === null ? 'unknown' : 'unreachable',
+      witness: null,
+      rest: departed?.rest ?? NOT_ASKED,
+      sql: departed?.sql ?? NOT_ASKED,
+      row: null,
+      rows: [],
+      streams: [],
+      syncState: '',
+      timeline: null,
+      timelineIsLeast: false,
+      position: null,
+      replayed: null,
+      lagBytes: null,
+      replayLagBytes: null,
+    }));
+}
+
+/** Its last word was that it stops. */
+export function isCleanlyStopped({ lastState, isAlive }: Absent): boolean {
+  return lastState === 'stopped' && !isAlive;
+}
+
+function severityOf(one: Absent, isLast: boolean): Severity {
+  if (isCleanlyStopped(one)) return 'info';
+  return one.wasSynchronous || isLast ? 'critical' : 'warning';
+}
+
+/** Nobody could take over from the leader that there is; a pause is another finding. */
+function survivesNothing({ snapshot }: View): boolean {
+  if (snapshot.cluster.leaderName === null) return false;
+  return survivable({ ...voteInput(snapshot), paused: false }).leaderLoss === 'no';
+}
+
+function messageOf(one: Absent, isLast: boolean): string {
+  const { name, isSlotOnly, lastState, wasSynchronous, isAlive, view } = one;
+  const who = isSlotOnly ? `the member with slot ${name}` : name;
+  const role =
+    view?.observed === 'primary' || view?.observed === 'replica' ? ` as a ${view.observed}` : '';
+  return [
+    `${who} has left the DCS${whenText(one)}`,
+    isCleanlyStopped(one) ? 'it was shut down cleanly' : '',
+    isAlive ? `its PostgreSQL runs on${role} without Patroni` : '',
+    !isAlive && lastState !== null && lastState !== 'stopped'
+      ? `its last state was "${lastState}"`
+      : '',
+    wasSynchronous ? 'it was synchronous' : '',
+    isLast ? 'the cluster survives no further loss' : '',
+  ]
+    .filter((words) => words !== '')
+    .join('; ');
+}
+
+/** Bounds that say something: a least age of minutes, a greatest one of a day. */
+function whenText({ isAlive, atLeastMs, atMostMs }: Absent): string {
+  if (isAlive) return '';
+  if (atLeastMs >= 60_000) return `, at least ${durationText(atLeastMs)} ago`;
+  if (atMostMs === null || atMostMs > DEFAULT_LIMITS.maxAbsenceMs) return '';
+  return `, at most ${durationText(atMostMs)} ago`;
+}
+
+function nextOf({ name, isAlive, departed }: Absent): string {
+  const where = departed?.host ? `${name} (${departed.host}:${departed.port ?? '?'})` : name;
+  return isAlive
+    ? `start Patroni on ${where}; if that member is to go, stop its PostgreSQL too`
+    : `see whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;
+}

@@ -1,0 +1,172 @@
+/** Witnesses that are there and cannot be asked, and PostgreSQL that lets nobody in. */
+import type { Finding, Reading, SilenceKind, Witnessed } from '../model/model.js';
+import type { MemberView, View } from '../roles/view.js';
+import { list, silentWitnesses } from './evidence.js';
+
+/** Something answers, and it is not a member's own word: a refusal, another program's answer, no usable address. */
+function isUnusable(reading: Reading<unknown>): boolean {
+  return !reading.ok && ['denied', 'invalid', 'no_address'].includes(reading.kind);
+}
+
+function isRefused({ rest, sql }: MemberView): boolean {
+  return isUnusable(rest) || isUnusable(sql);
+}
+
+function isDown({ rest, observed }: MemberView): boolean {
+  if (rest.ok || rest.kind === 'misidentified') return false;
+  return rest.kind === 'unreachable' || observed === 'unreachable';
+}
+
+/** Members that answer and tell us nothing: our certificate, CA or login is at fault. */
+export function memberRefuses({ members }: View): Finding[] {
+  const dark = members.filter(
+    (one) => one.member !== null && one.witness === null && !isDown(one) && isRefused(one),
+  );
+  if (dark.length === 0) return [];
+  const names = dark.map(({ name }) => name);
+  return [
+    {
+      code: 'member_refuses',
+      severity: 'unknown',
+      members: names,
+      message: `nothing that the DCS says of ${list(names)} could be checked`,
+      evidence: dark.flatMap((one) =>
+        silentWitnesses(one).map(({ witness, reason }) => ({
+          witness,
+          subject: one.name,
+          said: reason,
+        })),
+      ),
+      next: 'correct what the refusal names: the CA, our certificate, or the login',
+    },
+  ];
+}
+
+/**
+ * A REST API that cannot be asked, or that answers what Patroni never would, where SQL speaks for the member: one
+ * finding a reason. A member of which nobody speaks is `member_refuses`.
+ */
+export function restUnusable({ members }: View): Finding[] {
+  const mute = members.filter(
+    ({ member, rest, witness }) => member !== null && witness !== null && isUnusable(rest),
+  );
+  const reasons = [...new Set(mute.map(({ rest }) => reasonOf(rest)))];
+  return reasons.map((reason) => {
+    const same = mute.filter(({ rest }) => reasonOf(rest) === reason);
+    const names = same.map(({ name }) => name);
+    const { rest } = same[0] ?? {};
+    const kind = rest === undefined || rest.ok ? 'invalid' : rest.kind;
+    return {
+      code: 'rest_unusable',
+      severity: 'unknown',
+      members: names,
+      message: `the REST API of ${list(names)} ${TROUBLE[kind] ?? ''}: what only Patroni tells is not known`,
+      evidence: [
+        ...names.map((name): Witnessed => ({ witness: 'REST', subject: name, said: reason })),
+        ...same.flatMap(urlSeen),
+      ],
+      next:
+        kind === 'denied'
+          ? 'correct what the refusal names: ctl.cacert, ctl.certfile and ctl.keyfile, or the allowlist of restapi'
+          : `see what answers at the api_url of ${list(names)}: a proxy, another program, or a wrong restapi.connect_address`,
+    };
+  });
+}
+
+const TROUBLE: Partial<Record<SilenceKind, string>> = {
+  denied: 'does not let us ask',
+  no_address: 'has no address that can be used',
+  invalid: 'answers what Patroni never would',
+};
+
+function reasonOf(reading: Reading<unknown>): string {
+  return reading.ok ? '' : reading.reason;
+}
+
+function urlSeen({ name, member }: MemberView): Witnessed[] {
+  const said = member?.apiUrl ? `api_url ${member.apiUrl}` : 'no api_url';
+  return [{ witness: 'DCS', subject: `/members/${name}`, said }];
+}
+
+/** A login that was given by name, and that a member refuses: what needs SQL was expected to be looked for. */
+export function loginRefused({ members }: View): Finding[] {
+  const refused = members.filter((one) => one.member !== null && isGivenLoginRefused(one));
+  if (refused.length === 0) return [];
+  const names = refused.map(({ name }) => name);
+  return [
+    {
+      code: 'login_refused',
+      severity: 'unknown',
+      members: names,
+      message: `the database login that was given is refused by ${list(names)}: what needs SQL there is not known`,
+      evidence: refused.map(({ name, sql }) => ({
+        witness: 'SQL',
+        subject: name,
+        said: sql.ok ? '' : sql.reason,
+      })),
+      next: 'correct the login (-U, PGUSER, PGPASSFILE), or leave it out to have only Patroni asked',
+    },
+  ];
+}
+
+/** By flag or variable somebody asked for it; one of the configuration may be meant for other hosts. */
+export function isGivenLoginRefused({ sql }: Pick<MemberView, 'sql'>): boolean {
+  return (
+    !sql.ok && sql.kind === 'denied' && !sql.full && /(^|; )(flag|environment): /.test(sql.reason)
+  );
+}
+
+/**
+ * Patroni says that PostgreSQL runs, other members answer SQL, and this one lets nobody connect. Only a refused
+ * connection is critical: what does not answer in time may be slow.
+ */
+export function postgresUnreachable({ members, leader }: View): Finding[] {
+  if (!members.some(({ sql }) => sql.ok)) return [];
+  return members.flatMap((one): Finding[] => {
+    const { name, member, rest, sql } = one;
+    if (member === null || !rest.ok || rest.value.state !== 'running') return [];
+    if (sql.ok || sql.kind !== 'unreachable' || sql.full) return [];
+    return [
+      {
+        code: 'postgres_unreachable',
+        severity: one === leader && /refused/i.test(sql.reason) ? 'critical' : 'warning',
+        members: [name],
+        message: `PostgreSQL on ${name} takes no connection, though Patroni says that it runs`,
+        evidence: [
+          { witness: 'SQL', subject: name, said: sql.reason },
+          { witness: 'REST', subject: name, said: `state ${rest.value.state}` },
+        ],
+        next: `try psql against ${name}: is its postmaster frozen, or does a firewall or listen_addresses stand in between?`,
+      },
+    ];
+  });
+}
+
+/** Every slot for clients is taken: only superusers, and roles with reserved slots, still get in. */
+export function connectionsExhausted({ members, leader }: View): Finding[] {
+  return members.flatMap((one): Finding[] => {
+    const seen = one.member === null ? null : fullSeen(one);
+    if (seen === null) return [];
+    return [
+      {
+        code: 'connections_exhausted',
+        severity: one === leader ? 'critical' : 'warning',
+        members: [one.name],
+        message: `${one.name} refuses clients: every connection is taken`,
+        evidence: [seen],
+        next: `see who holds them (pg_stat_activity on ${one.name}); end idle ones, use a pooler, or raise max_connections`,
+      },
+    ];
+  });
+}
+
+function fullSeen({ name, sql }: MemberView): Witnessed | null {
+  if (!sql.ok) {
+    return sql.full ? { witness: 'SQL', subject: name, said: sql.reason } : null;
+  }
+  const { connections } = sql.value;
+  if (!connections || connections.used < connections.max - connections.reserved) return null;
+  const { used, max, reserved } = connections;
+  const said = `${used} client connections besides ours, max_connections ${max}, of which ${reserved} are reserved`;
+  return { witness: 'SQL', subject: `${name} pg_stat_activity`, said };
+}

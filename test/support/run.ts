@@ -8,6 +8,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string;
   cwd?: string;
+  /** Another copy of the program, which a build beside does not disturb; default PATCTL. */
+  program?: string;
   /** SIGKILLed at this limit; default 60 s. */
   timeoutMs?: number;
 }
@@ -21,8 +23,11 @@ export const PATCTL = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.
 const NO_HOME = '/nonexistent';
 
 /** The built program (`npm run build`), in a clean environment. */
-export async function runPatctl(args: string[], options: RunOptions = {}): Promise<RunResult> {
-  return await runClean(process.execPath, [PATCTL, ...args], options);
+export async function runPatctl(
+  args: string[],
+  { program = PATCTL, ...options }: RunOptions = {},
+): Promise<RunResult> {
+  return await runClean(process.execPath, [program, ...args], options);
 }
 
 /** The real patronictl of this cluster's Patroni version, with its configuration. */

@@ -63,6 +63,7 @@ const HOLD_MS = 16_000;
 const CHECK_LIMIT_MS = 25_000;
 const SEEN_AFTER_MS = 6_000;
 const ACT_LIMIT_MS = 150_000;
+const LEADER_LIMIT_MS = 20_000;
 const NEW_LEADER_MS = 45_000;
 const QUIET_MS = 2_500;
 const ACT_IN_TROUBLE_PERCENT = 40;
@@ -103,11 +104,21 @@ export async function breakCluster(
     },
     faults: [],
     acts: [],
-    config: (await site.lab.dcsGet('config')) ?? '{}',
+    config: await eventually('etcd answers', LEADER_LIMIT_MS, () => judge.latest().config),
   };
   try {
     let isWhole = true;
-    while (isWhole && !isOver(lane)) isWhole = await oneRound(lane);
+    while (isWhole && !isOver(lane)) {
+      isWhole = await oneRound(lane).catch((error: unknown) => {
+        options.log({
+          at: new Date().toISOString(),
+          shape: site.shape.name,
+          during,
+          gaveUp: String(error),
+        });
+        return false;
+      });
+    }
     return isWhole;
   } finally {
     await Promise.all([beside.stop(), writer?.stop()]);
@@ -137,11 +148,13 @@ async function oneRound(lane: Lane): Promise<boolean> {
 
 // ---------------------------------------------------------------- who and what
 
-async function castOf({ site, dice }: Lane): Promise<Cast> {
-  const leader = (await site.lab.leader()) ?? '';
+async function castOf({ site, dice, judge }: Lane): Promise<Cast> {
+  const { leader, standbys } = await eventually('there is a leader', LEADER_LIMIT_MS, () => {
+    const now = judge.latest();
+    return now.leader === null ? null : { leader: now.leader, standbys: now.standbys };
+  });
   const replicas = site.lab.members.map(({ name }) => name).filter((name) => name !== leader);
-  const sync = (await site.lab.dcsGet('sync')) ?? '';
-  const inSync = replicas.filter((name) => sync.includes(name));
+  const inSync = replicas.filter((name) => standbys.includes(name));
   const standby = dice.pick(inSync.length > 0 ? inSync : replicas);
   return { site, dice, leader, replica: dice.pick(replicas), standby };
 }

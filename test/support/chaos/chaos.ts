@@ -79,7 +79,11 @@ async function runLane(
     const dice = diceOf(seed);
     for (let turn = 1; Date.now() < shapeEndsAt && !options.stop.aborted; turn += 1) {
       const scope = `chaos-${shape.name}-${options.owner.pid}-${turn}`;
-      const site = await openSite(shape, scope, options);
+      const site = await openSite(shape, scope, options).catch((error: unknown) => {
+        options.log({ notStarted: scope, error: String(error) });
+        return null;
+      });
+      if (site === null) continue;
       try {
         const lane = { ...options, dice, endsAt: shapeEndsAt };
         await breakCluster(site, figures, lane);

@@ -349,18 +349,14 @@ async function breakConninfo({ site: { lab }, replica }: Cast): Promise<Trouble>
   return { member: replica };
 }
 
-async function fillDisk({ site }: Cast): Promise<Trouble> {
+/** WAL is what is written there next. */
+async function fillDisk({ site, leader }: Cast): Promise<Trouble> {
   const member = site.smallDisk ?? '';
   const folder = dirname(site.lab.member(member).dataDir);
   const filler = join(folder, 'filler');
   const { bavail, bsize } = statfsSync(folder);
   writeFileSync(filler, Buffer.alloc(bavail * bsize));
-  const leader = await site.lab.leader();
-  if (leader !== null && site.shape.isStandby !== true) {
-    await burst(site.lab, leader, 'x');
-    await site.lab.psql(leader, 'SELECT pg_switch_wal()').catch(() => undefined);
-    await burst(site.lab, leader, 'y').catch(() => undefined);
-  }
+  for (const line of ['x', 'y']) await burst(site.lab, leader, line).catch(() => undefined);
   const undo = (): Promise<void> => {
     rmSync(filler, { force: true });
     return Promise.resolve();

@@ -3,16 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckDocument } from '../../../src/cluster/documents/check-document.js';
 import type { Finding } from '../../../src/cluster/model/model.js';
 import type { ProgramResult } from '../lab/process.js';
+import type { Facts } from './facts.js';
 import { holds, isJudged, told } from './holds.js';
 import type { Held, Judge } from './judge.js';
 import type { Site } from './shapes.js';
-import { isTold, type Truth } from './truths.js';
+import { isTold, truthsIn, type Truth } from './truths.js';
 
 /** Something that patctl said and that was not so, or did not say and that was. */
 export interface Incident {
   at: string;
   shape: string;
-  /** false critical, false warning, false calm, wrong ending, broken promise, lost commits, no repair. */
+  /** false critical, false warning, false calm, wrong ending, broken promise, lost commits, no reading, no repair. */
   what: string;
   /** The fault that was on at that time. */
   during: string;
@@ -140,7 +141,9 @@ function judgeCheck(ran: Timed, report: Report): void {
   if (findings === null) {
     const wasAway = ran.moments.some(({ dcs }) => !dcs);
     if (ran.code === 3 && wasAway) return;
-    report({ ...base, what: 'false critical', about: `no document`, said: ran.err });
+    // An etcd that did not answer patctl in time, and did answer the judge: a busy machine, and not calm.
+    const what = ran.code === 3 ? 'no reading' : 'wrong ending';
+    report({ ...base, what, about: 'no document', said: ran.err });
     return;
   }
   const alwaysAway = ran.moments.length > 2 && ran.moments.every(({ dcs }) => !dcs);
@@ -150,7 +153,7 @@ function judgeCheck(ran: Timed, report: Report): void {
   for (const finding of findings) {
     if (finding.severity !== 'critical' && finding.severity !== 'warning') continue;
     if (!isJudged(finding.code) && finding.severity === 'warning') continue;
-    if (ran.moments.some((facts) => holds(finding, facts))) continue;
+    if (ran.moments.some((facts) => isSo(finding, facts))) continue;
     if (ran.held.some(({ truth }) => truth.codes.includes(finding.code))) continue;
     report({
       ...base,
@@ -164,6 +167,11 @@ function judgeCheck(ran: Timed, report: Report): void {
     const about = `${truth.what}, for ${seconds(ran.end - since)} s`;
     report({ ...base, what: 'false calm', about, said: `${textOf(findings)}${shownBy(ran)}` });
   }
+}
+
+/** Trouble that comes and goes is no state of one moment: there has to be trouble at all. */
+function isSo(finding: Finding, facts: Facts): boolean {
+  return finding.code === 'unstable' ? truthsIn(facts).length > 0 : holds(finding, facts);
 }
 
 /** What was found and dropped as transient: that is where most false calms come from. */

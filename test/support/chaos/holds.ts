@@ -54,6 +54,8 @@ const RULES: Record<string, (scene: Scene) => boolean> = {
   member_unreachable: some(isSilent),
   member_left: some(hasLeft),
   member_missing: some(hasLeft),
+  postgres_unreachable: some(({ isUp }, name) => !isUp(name)),
+  connections_exhausted: some(({ facts }, name) => facts.members.get(name)?.isFull === true),
   member_state: some(({ isUp }, name) => !isUp(name)),
   not_streaming: some(isUnfed),
   wrong_upstream: some(isUnfed),

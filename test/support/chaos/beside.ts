@@ -71,10 +71,12 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
     const key = `${name} ${ran.code ?? 'killed'}`;
     runs.set(key, (runs.get(key) ?? 0) + 1);
     // What is true at its start and at its end is true in between when it is the same truth.
-    const held = heldAcross(heldBefore, judge.held());
+    const heldAfter = judge.held();
+    const held = heldAcross(heldBefore, heldAfter);
+    const near = [...heldBefore, ...heldAfter];
     await sleep(AFTER_MS);
     const moments = judge.between(start - BEFORE_MS, end + AFTER_MS);
-    return { ...ran, command: args.join(' '), start, end, held, moments };
+    return { ...ran, command: args.join(' '), start, end, held, near, moments };
   };
 
   const loop = async (betweenMs: number, once: () => Promise<void>): Promise<void> => {
@@ -117,7 +119,10 @@ interface Timed extends ProgramResult {
   command: string;
   start: number;
   end: number;
+  /** All the time. */
   held: Held[];
+  /** At its start or at its end. */
+  near: Held[];
   moments: ReturnType<Judge['between']>;
 }
 
@@ -154,7 +159,7 @@ function judgeCheck(ran: Timed, report: Report): void {
     if (finding.severity !== 'critical' && finding.severity !== 'warning') continue;
     if (!isJudged(finding.code) && finding.severity === 'warning') continue;
     if (ran.moments.some((facts) => isSo(finding, facts))) continue;
-    if (ran.held.some(({ truth }) => truth.codes.includes(finding.code))) continue;
+    if (ran.near.some(({ truth }) => truth.codes.includes(finding.code))) continue;
     report({
       ...base,
       what: `false ${finding.severity}`,

@@ -391,7 +391,9 @@ function closeRest({ site, dice, ...cast }: Cast): Promise<Trouble> {
   return Promise.resolve({ member, truths });
 }
 
-const CONFIG_CODES = ['dcs_unreadable', 'config_rejected', 'config_unknown_key', 'config_timing'];
+const CONFIG_CODES = [
+  ...['dcs_unreadable', 'config_rejected', 'config_ignored', 'config_unknown_key', 'config_timing'],
+];
 
 export const FAULTS: readonly Fault[] = [
   { kind: 'Patroni of the leader killed', begin: killPatroni('leader'), holdMs: HOST_LOST_MS },

@@ -131,14 +131,29 @@ interface Deadline {
   stop(): void;
 }
 
-/** One limit over name lookup, connecting, TLS, headers and body together. */
+/** A timer that fires so late shows that this process stood still: its machine is busy, or it loaded code. */
+const STOOD_STILL_MS = 100;
+
+/**
+ * One limit over name lookup, connecting, TLS, headers and body together. Where it ran out while this process
+ * stood still, the answer may lie here unread: the limit is granted once more.
+ */
 function startDeadline(timeoutMs: number): Deadline {
   let expired = false;
+  let isExtended = false;
   let action: () => void = () => undefined;
-  const timer = setTimeout(() => {
+  let dueMs = performance.now() + timeoutMs;
+  const expire = (): void => {
+    if (!isExtended && performance.now() - dueMs > STOOD_STILL_MS) {
+      isExtended = true;
+      dueMs = performance.now() + timeoutMs;
+      timer = setTimeout(expire, timeoutMs);
+      return;
+    }
     expired = true;
     action();
-  }, timeoutMs);
+  };
+  let timer = setTimeout(expire, timeoutMs);
   return {
     timeoutMs,
     onExpiry(next) {

@@ -9,6 +9,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string;
   cwd?: string;
+  /** Another copy of the program, which a build beside does not disturb; default PATCTL. */
+  program?: string;
   /** SIGKILLed at this limit; default 60 s. */
   timeoutMs?: number;
 }
@@ -28,8 +30,11 @@ function programUnderTest(executable: string | undefined): string[] {
 const NO_HOME = '/nonexistent';
 
 /** The built program (`npm run build`), in a clean environment. */
-export async function runPatctl(args: string[], options: RunOptions = {}): Promise<RunResult> {
-  const [command = '', ...first] = PATCTL;
+export async function runPatctl(
+  args: string[],
+  { program, ...options }: RunOptions = {},
+): Promise<RunResult> {
+  const [command = '', ...first] = program === undefined ? PATCTL : [process.execPath, program];
   return await runClean(command, [...first, ...args], options);
 }
 

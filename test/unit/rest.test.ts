@@ -258,6 +258,15 @@ describe('silence has a kind and a reason', () => {
     expect(performance.now() - startedMs).toBeLessThan(1000);
   });
 
+  test('a limit that ran out while this process stood still is granted once more', async () => {
+    const port = await listen(answering(PRIMARY));
+    const asked = ask(`http://127.0.0.1:${port}`, {}, 50);
+    // As on a machine that gives this process no turn: nothing that arrives is read meanwhile.
+    const untilMs = performance.now() + 200;
+    while (performance.now() < untilMs);
+    expect(await asked).toMatchObject({ ok: true });
+  });
+
   test('one byte at a time does not stretch the deadline', async () => {
     const slow = afterRequest((socket) => {
       socket.write('HTTP/1.0 200 OK\r\n\r\n');

@@ -465,8 +465,9 @@ Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`
 configuration file, where a flag wins: \`patctl: {check: {ignore: [paused], warn: [sync_empty], max_lag: 16MiB}}\`.
 
 \`npm run -s lab -- provoke STORY\` makes the troubles that are named below on a real cluster of its own, and says
-how to look at them and how to end them. \`npx tsx test/support/soak.ts --minutes 30 --sync quorum\` does the opposite:
-planned switchovers, restarts and reinits under load, and \`check\` beside them must not cry.
+how to look at them and how to end them. \`npm run chaos -- --minutes 60\` breaks clusters of every kind at random, with
+every command of patctl beside it, and counts each finding that SQL does not confirm, and each state that no finding
+names; with \`--planned\` nothing breaks: planned switchovers, restarts and reinits under load.
 `;
 
 /** docs/findings.md */

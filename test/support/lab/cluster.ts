@@ -13,7 +13,7 @@ import { takeDown } from './down.js';
 import { dcsGet, isEtcdHealthy } from './health.js';
 import { isKubeReady, isOnThisHost, kubeNode, makeObjects, podIp, writeKubeFiles } from './kube.js';
 import { withLock, type Owner } from './lock.js';
-import { labProcesses, signal, unprivilegedUser } from './process.js';
+import { cleanEnv, labProcesses, runProgram, signal, unprivilegedUser } from './process.js';
 import {
   configOf,
   etcdHome,
@@ -57,6 +57,8 @@ const DEFAULTS: ClusterOptions = {
   dcs: {},
   parameters: {},
   restProxies: {},
+  etcdProxies: {},
+  smallDisks: {},
 };
 
 export interface StartHow {
@@ -151,6 +153,7 @@ async function prepare(
   if (options.tls && source === null) await makeCertificates(join(root, 'certs'));
   if (state.kube && source === null) await writeKubeFiles(state.kube);
   writeFiles(state, programs);
+  await mountSmallDisks(state);
   return state;
 }
 
@@ -203,9 +206,27 @@ function member(
     restUrl: `${options.tls ? 'https' : 'http'}://${host}:${nextPort()}`,
     host,
     port: nextPort(),
-    dataDir: join(root, 'data', name),
+    dataDir: join(diskOf(options, name), name),
     log: join(root, 'log', `${name}.log`),
   };
+}
+
+/** The folder in which a member's data directory lies. */
+function diskOf({ scope, smallDisks }: ClusterOptions, name: string): string {
+  const root = rootOf(scope);
+  return smallDisks[name] === undefined ? join(root, 'data') : join(root, `disk-${name}`);
+}
+
+async function mountSmallDisks({ options }: ClusterState): Promise<void> {
+  const user = unprivilegedUser();
+  const owner = user === null ? '' : `,uid=${user.uid},gid=${user.gid}`;
+  for (const [name, megabytes] of Object.entries(options.smallDisks)) {
+    const folder = diskOf(options, name);
+    mkdirSync(folder, { recursive: true });
+    const how = ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700${owner}`, 'tmpfs', folder];
+    const done = await runProgram('mount', how, { env: cleanEnv('/') });
+    if (done.code !== 0) throw new LabError(`no small disk for ${name}: ${done.err.trim()}`);
+  }
 }
 
 function writeFiles(state: ClusterState, programs: LabPrograms): void {

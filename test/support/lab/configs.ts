@@ -27,6 +27,7 @@ export function memberYaml(state: ClusterState, member: LabMember, pgBin: string
   return stringify({
     ...commonPart(state),
     ...(state.kube ? { kubernetes: { ...kubernetesPart(state), pod_ip: podIp(index) } } : {}),
+    ...etcdProxy(state, member),
     name: member.name,
     log: { level: 'INFO' },
     restapi: {
@@ -71,20 +72,17 @@ export function clientYaml(state: ClusterState): string {
 
 function commonPart(state: ClusterState): Record<string, unknown> {
   const { certs } = state;
-  const hosts = state.etcd.map((node) => `${node.host}:${node.port}`);
   const ctl =
     certs === null
       ? {}
       : { ...certificates(certs, 'cacert', 'certfile', 'keyfile'), insecure: false };
   const { scope, citus } = state.options;
-  const etcd3 =
-    certs === null
-      ? { hosts }
-      : { hosts, protocol: 'https', ...certificates(certs, 'cacert', 'cert', 'key') };
   return {
     scope: citus?.of ?? scope,
     // Patroni would take it for the namespace of Kubernetes.
-    ...(state.kube ? { kubernetes: kubernetesPart(state) } : { namespace: '/service/', etcd3 }),
+    ...(state.kube
+      ? { kubernetes: kubernetesPart(state) }
+      : { namespace: '/service/', etcd3: etcdPart(state) }),
     ...(citus === null ? {} : { citus: { group: citus.group, database: 'postgres' } }),
     ...(certs === null && !state.options.restAuth
       ? {}
@@ -99,6 +97,20 @@ function kubernetesPart({ options }: ClusterState): Record<string, unknown> {
     labels: LABELS,
     use_endpoints: !options.configMaps,
   };
+}
+
+/** Patroni would otherwise ask etcd for its own address and go there. */
+function etcdProxy(state: ClusterState, { name }: LabMember): Record<string, unknown> {
+  const proxy = state.options.etcdProxies[name];
+  if (proxy === undefined) return {};
+  return { etcd3: { ...etcdPart(state), hosts: [proxy], use_proxies: true } };
+}
+
+function etcdPart(state: ClusterState): Record<string, unknown> {
+  const hosts = state.etcd.map((node) => `${node.host}:${node.port}`);
+  const { certs } = state;
+  if (certs === null) return { hosts };
+  return { hosts, protocol: 'https', ...certificates(certs, 'cacert', 'cert', 'key') };
 }
 
 function certificates(folder: string, ca: string, cert: string, key: string) {

@@ -67,8 +67,17 @@ export async function takeDown(scope: string): Promise<void> {
     return labProcesses(root);
   }, 10_000);
   for (const id of memoryIds) if (id !== null) spawnSync('ipcrm', ['-m', id], { stdio: 'ignore' });
+  unmountBelow(root);
   rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   if (!gone) throw new Error(`processes of ${root} do not end`);
+}
+
+/** Small disks of members. */
+function unmountBelow(root: string): void {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  for (const folder of mounts.map((line) => line.split(' ')[1] ?? '')) {
+    if (folder.startsWith(`${root}/`)) spawnSync('umount', ['-l', folder], { stdio: 'ignore' });
+  }
 }
 
 function signalAll(root: string, which: (kind: string) => boolean, name: NodeJS.Signals): void {

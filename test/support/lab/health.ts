@@ -26,12 +26,26 @@ export async function dcsGet(state: ClusterState, key: string): Promise<string |
   return value === undefined ? null : Buffer.from(value, 'base64').toString('utf8');
 }
 
+/** All of the cluster's keys, named without their common beginning. */
+export async function dcsAll(state: ClusterState): Promise<Map<string, string>> {
+  const prefix = keysOf(state.options);
+  const answer = await askEtcd(state, '/v3/kv/range', rangeOf(prefix));
+  const { kvs } = answer.json as { kvs?: { key: string; value?: string }[] };
+  const text = (from: string): string => Buffer.from(from, 'base64').toString('utf8');
+  const named = (kvs ?? []).map(({ key, value }): [string, string] => [
+    text(key).slice(prefix.length),
+    text(value ?? ''),
+  ]);
+  return new Map(named);
+}
+
+function rangeOf(prefix: string): { key: string; range_end: string } {
+  return { key: base64(prefix), range_end: base64(prefix.replace(/\/$/, '0')) };
+}
+
 /** Deletes all keys of the cluster. */
 export async function dcsForget(state: ClusterState): Promise<void> {
-  const prefix = keysOf(state.options);
-  const end = prefix.replace(/\/$/, '0');
-  const body = { key: base64(prefix), range_end: base64(end) };
-  await askEtcd(state, '/v3/kv/deleterange', body);
+  await askEtcd(state, '/v3/kv/deleterange', rangeOf(keysOf(state.options)));
 }
 
 async function askEtcd(state: ClusterState, path: string, body: unknown): Promise<HttpAnswer> {

@@ -1,11 +1,8 @@
 /** The troubles that `check` was made for, each brought about on a live cluster and taken away again. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
 import { eventually } from '../eventually.js';
-import { findPgBin } from '../setup.js';
+import { endProcess, startBeside, startClient } from './clients.js';
 import type { Lab } from './cluster.js';
-import { cleanEnv, unprivilegedUser, type RunAs } from './process.js';
 import type { ClusterOptions } from './state.js';
 
 export interface Provoked {
@@ -204,43 +201,6 @@ async function syncOverridden(lab: Lab): Promise<Provoked> {
   return { member: leader, undo, undoBy };
 }
 
-/** A client of PostgreSQL that outlives this process, and ends with the cluster at the latest. */
-function startClient(lab: Lab, program: string, args: string[]): ChildProcess {
-  const pgBin = findPgBin();
-  if (pgBin === null) throw new Error('PostgreSQL is not installed');
-  return startBeside(lab, join(pgBin, program), args);
-}
-
-/** Its working directory makes it a process of the cluster's, so that `down` finds it. */
-function startBeside(lab: Lab, command: string, args: string[]): ChildProcess {
-  const folder = join(lab.root, 'run');
-  const user: RunAs | null = unprivilegedUser();
-  const env = cleanEnv(folder);
-  const client = spawn(command, args, {
-    stdio: 'ignore',
-    detached: true,
-    cwd: folder,
-    env,
-    ...user,
-  });
-  client.unref();
-  return client;
-}
-
-function loginArgs(lab: Lab, member: string): string[] {
-  const where = ['-h', join(lab.root, 'run'), '-p', String(lab.member(member).port)];
-  return [...where, '-U', 'postgres'];
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  // Nothing waits for a process that was let go of.
-  child.ref();
-  child.kill('SIGKILL');
-  await exit;
-}
-
 /** pg_recvlogical that neither flushes nor reports: it answers keepalives and confirms nothing. */
 async function logicalBlocker(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
@@ -258,7 +218,7 @@ async function logicalBlocker(lab: Lab): Promise<Provoked> {
     '-F',
     '0',
   ];
-  const client = startClient(lab, 'pg_recvlogical', [...loginArgs(lab, leader), ...how]);
+  const client = startClient(lab, leader, 'pg_recvlogical', how);
   await eventually('the client is connected', 10_000, async () =>
     (
       await lab.psql(leader, "SELECT active FROM pg_replication_slots WHERE slot_name = 'outbox'")
@@ -270,7 +230,7 @@ async function logicalBlocker(lab: Lab): Promise<Provoked> {
   );
   await lab.psql(leader, 'INSERT INTO outbox SELECT generate_series(1, 1000)');
   const undo = async () => {
-    await ended(client);
+    await endProcess(client);
     await eventually('the slot can be dropped', 70_000, async () => {
       await lab.psql(leader, "SELECT pg_drop_replication_slot('outbox')");
       return true;
@@ -331,7 +291,7 @@ function startLoad(lab: Lab, leader: string): void {
     END LOOP; END $$`;
   const to = ['-d', `dbname=postgres application_name=${LOAD_NAME}`];
   const args = ['-Xqc', 'SET synchronous_commit = local', '-c', load];
-  startClient(lab, 'psql', [...loginArgs(lab, leader), ...to, ...args]);
+  startClient(lab, leader, 'psql', [...to, ...args]);
 }
 
 /** Its backend would go on without its client. */
@@ -407,7 +367,7 @@ export async function restoreUnderLoad(lab: Lab): Promise<NotReady> {
   };
   const endLoad = () => endLoadOn(lab, leader);
   const release = async () => {
-    if (line !== null) await ended(line);
+    if (line !== null) await endProcess(line);
     lab.thawPid(pid);
   };
   const undo = async () => {

@@ -82,6 +82,10 @@ export interface ClusterOptions {
   parameters: Record<string, string | number | boolean>;
   /** `HOST:PORT` that a member tells others instead of its own REST address, by name. */
   restProxies: Record<string, string>;
+  /** `HOST:PORT` at which a member asks for etcd instead of at etcd itself, by name. */
+  etcdProxies: Record<string, string>;
+  /** Megabytes of a disk (tmpfs, which needs root) that holds this member's data and nothing else, by name. */
+  smallDisks: Record<string, number>;
 }
 
 export interface ClusterState {

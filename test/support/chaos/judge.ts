@@ -1,0 +1,106 @@
+/** Asks every member by SQL, every Patroni and etcd twice a second, and remembers what held from when to when. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Lab } from '../lab/cluster.js';
+import { askKeys, askMember, askPatroni, type Facts, type KeyFacts } from './facts.js';
+import { truthsIn, type Truth } from './truths.js';
+
+export const TICK_MS = 500;
+/** Moments that are kept: what is older than the longest command was judged long ago. */
+const KEPT_MS = 300_000;
+
+/** A truth, and since when it has held without a gap. */
+export interface Held {
+  truth: Truth;
+  since: number;
+}
+
+export interface Judge {
+  /** How often a member was asked by SQL. */
+  readings(): number;
+  latest(): Facts;
+  /** Moments between two times, both ends included. */
+  between(from: number, to: number): Facts[];
+  /** What holds now. */
+  held(): Held[];
+  /** Something that only whoever broke it knows; returns what takes it away again. */
+  declare(truth: Truth): () => void;
+  stop(): Promise<void>;
+}
+
+/** Begins to ask, and resolves when everybody was asked once. */
+export async function startJudge(lab: Lab): Promise<Judge> {
+  const names = lab.members.map(({ name }) => name);
+  const members = new Map<string, Awaited<ReturnType<typeof askMember>>>();
+  const patroni = new Map<string, string | null>();
+  let keys: KeyFacts = await askKeys(lab);
+  let readings = 0;
+  let isOver = false;
+  const lastTold = new Map<string, string>();
+  const moments: Facts[] = [];
+  const since = new Map<string, Held>();
+  const declared = new Set<Truth>();
+
+  const every = async (ms: number, ask: () => Promise<void>): Promise<void> => {
+    while (!isOver) {
+      const next = Date.now() + ms;
+      await ask();
+      await sleep(Math.max(0, next - Date.now()));
+    }
+  };
+  const askOne = async (name: string): Promise<void> => {
+    const said = await askMember(lab, name);
+    readings += 1;
+    members.set(name, said);
+  };
+  const remember = (): void => {
+    const at = Date.now();
+    for (const [name, state] of keys.told) lastTold.set(name, state);
+    const facts = {
+      at,
+      ...keys,
+      told: new Map(lastTold),
+      members: new Map(members),
+      patroni: new Map(patroni),
+    };
+    moments.push(facts);
+    while ((moments[0]?.at ?? at) < at - KEPT_MS) moments.shift();
+    const now = [...truthsIn(facts), ...declared];
+    for (const what of [...since.keys()]) {
+      if (!now.some((truth) => truth.what === what)) since.delete(what);
+    }
+    for (const truth of now) {
+      if (!since.has(truth.what)) since.set(truth.what, { truth, since: at });
+    }
+  };
+  await Promise.all(
+    names.flatMap((name) => [
+      askOne(name),
+      askPatroni(lab, name).then((state) => void patroni.set(name, state)),
+    ]),
+  );
+  remember();
+  const loops = [
+    ...names.map((name) => every(TICK_MS, () => askOne(name))),
+    ...names.map((name) =>
+      every(2 * TICK_MS, async () => void patroni.set(name, await askPatroni(lab, name))),
+    ),
+    every(TICK_MS, async () => {
+      keys = await askKeys(lab);
+      remember();
+    }),
+  ];
+  return {
+    readings: () => readings,
+    latest: () => moments.at(-1) as Facts,
+    between: (from, to) => moments.filter(({ at }) => at >= from && at <= to),
+    held: () => [...since.values()],
+    declare: (truth) => {
+      declared.add(truth);
+      return () => void declared.delete(truth);
+    },
+    stop: async () => {
+      isOver = true;
+      await Promise.all(loops);
+    },
+  };
+}

@@ -1,16 +1,25 @@
 // `npm test`: everything, with its own set-up. `npm test -- fast` stops before anything is installed
-// on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+// on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else;
+// `npm test -- kubernetes` runs that tier alone.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { bin, installPackages, root, step } from './steps.mjs';
 
 const onlyFast = process.argv[2] === 'fast';
 const onlyJudge = process.argv[2] === 'judge';
+const onlyKubernetes = process.argv[2] === 'kubernetes';
 const config = ['-c', '.config/vitest.config.ts'];
 let passed = 0;
 let failed = 0;
 
 installPackages();
+if (onlyKubernetes) {
+  step('build', process.execPath, ['.config/build.mjs']);
+  kubernetesTier();
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exit(0);
+}
 if (!onlyJudge) {
   step('build', process.execPath, ['.config/build.mjs']);
   step('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
@@ -25,15 +34,49 @@ if (!onlyFast) {
   if (process.env.CI && !onlyJudge) for (const major of [22, 24]) fastTierOn(major);
   step('lab set-up', bin('tsx'), ['test/support/setup.ts', 'all'], process.env);
   tier('judge');
-  if (!onlyJudge) tier('live');
+  if (!onlyJudge) {
+    tier('live');
+    kubernetesTier();
+  }
 }
 console.log(`\n${passed} passed, ${failed} failed`);
 
+/**
+ * The tier that needs a kube-apiserver. Without one, and without Go to build it, it is left out with a line; it must
+ * run in CI and where it was asked for. Root gives it a network namespace in which Pods' addresses exist.
+ */
+function kubernetesTier() {
+  const required = onlyKubernetes || process.env.CI;
+  const how = required ? [] : ['--if-possible'];
+  step('kube-apiserver', bin('tsx'), ['test/support/kube-apiserver.ts', ...how], process.env);
+  const cache =
+    process.env.PATCTL_LAB_CACHE ??
+    (process.getuid() === 0
+      ? '/var/cache/patctl-lab'
+      : path.join(process.env.HOME ?? '/', '.cache/patctl-lab'));
+  const built =
+    existsSync(cache) && readdirSync(cache).some((name) => name.startsWith('kube-apiserver-'));
+  if (!built)
+    return console.log(
+      '== tests, kubernetes tier: left out, neither kube-apiserver nor Go is here',
+    );
+  if (process.getuid() !== 0 || spawnSync('unshare', ['-n', 'true']).status !== 0)
+    return tier('kubernetes');
+  const addresses = Array.from(
+    { length: 9 },
+    (_, at) => `ip addr add 10.244.0.${at + 1}/32 dev lo`,
+  );
+  const script = ['ip link set lo up', ...addresses, 'exec "$@"'].join(' && ');
+  tier('kubernetes', 'unshare', ['-n', 'sh', '-c', script, 'sh', process.execPath]);
+}
+
 /** Runs one tier of vitest and adds up what it counted. */
-function tier(name, node = process.execPath) {
+function tier(name, node = process.execPath, before = []) {
   const report = path.join(root, `dist/tests-${name}.json`);
   rmSync(report, { force: true });
-  step(`tests, ${name} tier${node === process.execPath ? '' : ` on ${node}`}`, node, [
+  const where = node === process.execPath || node === 'unshare' ? '' : ` on ${node}`;
+  step(`tests, ${name} tier${where}`, node, [
+    ...before,
     path.join(root, 'node_modules/vitest/vitest.mjs'),
     'run',
     ...config,

@@ -1,7 +1,8 @@
 // `npm test`: everything, with its own set-up. `npm test -- fast` stops before anything is installed
-// on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else.
-// `npm test -- matrix [NAME…]`: see matrix.mjs.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+// on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else;
+// `npm test -- kubernetes` runs that tier alone; `npm test -- matrix [NAME…]`: see matrix.mjs.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { matrix } from './matrix.mjs';
 import { bin, installPackages, root, step } from './steps.mjs';
@@ -9,6 +10,7 @@ import { bin, installPackages, root, step } from './steps.mjs';
 const [what, ...names] = process.argv.slice(2);
 const onlyFast = what === 'fast';
 const onlyJudge = what === 'judge';
+const onlyKubernetes = what === 'kubernetes';
 const config = ['-c', '.config/vitest.config.ts'];
 let passed = 0;
 let failed = 0;
@@ -19,6 +21,12 @@ if (what === 'matrix') {
   const counted = matrix(names);
   console.log(`${counted.passed} passed, ${counted.failed} failed`);
   process.exit(counted.failed > 0 ? 1 : 0);
+}
+if (onlyKubernetes) {
+  step('build', process.execPath, ['.config/build.mjs']);
+  kubernetesTier();
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exit(0);
 }
 if (!onlyJudge) {
   step('build', process.execPath, ['.config/build.mjs']);
@@ -36,12 +44,42 @@ if (!onlyFast) {
   tier('judge');
   if (!onlyJudge) {
     tier('live');
+    kubernetesTier();
     // The registries may want a certificate of NODE_EXTRA_CA_CERTS: here the environment stays as it is.
     step('packages', bin('tsx'), ['.config/package.ts', '--quick'], process.env);
     onExecutable();
   }
 }
 console.log(`\n${passed} passed, ${failed} failed`);
+
+/**
+ * The tier that needs a kube-apiserver. Without one, and without Go to build it, it is left out with a line; it must
+ * run in CI and where it was asked for. Root gives it a network namespace in which Pods' addresses exist.
+ */
+function kubernetesTier() {
+  const required = onlyKubernetes || process.env.CI;
+  const how = required ? [] : ['--if-possible'];
+  step('kube-apiserver', bin('tsx'), ['test/support/kube-apiserver.ts', ...how], process.env);
+  const cache =
+    process.env.PATCTL_LAB_CACHE ??
+    (process.getuid() === 0
+      ? '/var/cache/patctl-lab'
+      : path.join(process.env.HOME ?? '/', '.cache/patctl-lab'));
+  const built =
+    existsSync(cache) && readdirSync(cache).some((name) => name.startsWith('kube-apiserver-'));
+  if (!built)
+    return console.log(
+      '== tests, kubernetes tier: left out, neither kube-apiserver nor Go is here',
+    );
+  if (process.getuid() !== 0 || spawnSync('unshare', ['-n', 'true']).status !== 0)
+    return tier('kubernetes');
+  const addresses = Array.from(
+    { length: 9 },
+    (_, at) => `ip addr add 10.244.0.${at + 1}/32 dev lo`,
+  );
+  const script = ['ip link set lo up', ...addresses, 'exec "$@"'].join(' && ');
+  tier('kubernetes', { before: ['unshare', '-n', 'sh', '-c', script, 'sh'] });
+}
 
 /** Once more with the single executable in the place of bin/patctl.cjs: every run of the program in these tests. */
 function onExecutable() {
@@ -56,7 +94,7 @@ function onExecutable() {
 /** Runs one tier of vitest, or the files of it that are named, and adds up what it counted. */
 function tier(
   name,
-  { node = process.execPath, title = `${name} tier`, env = {}, filters = [] } = {},
+  { node = process.execPath, title = `${name} tier`, env = {}, filters = [], before = [] } = {},
 ) {
   const report = path.join(root, `dist/tests-${name}.json`);
   rmSync(report, { force: true });
@@ -71,7 +109,9 @@ function tier(
     `--outputFile.json=${report}`,
     ...filters,
   ];
-  step(`tests, ${title}${node === process.execPath ? '' : ` on ${node}`}`, node, args, env);
+  const where = node === process.execPath ? '' : ` on ${node}`;
+  const [command, ...words] = [...before, node, ...args];
+  step(`tests, ${title}${where}`, command, words, env);
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
   passed += numPassedTests;
   failed += numFailedTests;

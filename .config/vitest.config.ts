@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Three tiers: fast (no network, no programs), judge (Patroni's own code), live (real clusters).
+// Four tiers: fast (no network, no programs), judge (Patroni's own code), live (real clusters) and kubernetes (a
+// cluster on a real kube-apiserver).
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -36,6 +37,18 @@ export default defineConfig({
           maxWorkers: 2,
           globalSetup: ['test/support/global-setup.ts'],
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.kube.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 400_000,
+          // All of them use one cluster.
+          maxWorkers: 1,
+          globalSetup: ['test/support/global-setup.ts'],
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -7,6 +7,7 @@ import { listCompat, timestampText } from '../output/compat.js';
 import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../output/listing.js';
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
+import { oneLine } from '../output/text.js';
 import type { Finish } from '../program.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
@@ -179,7 +180,14 @@ async function listOnce(
     config.group !== null ||
     (!context.flags.compat &&
       found.some((one) => one.snapshots.some(({ cluster }) => cluster.group !== null)));
-  const shape = { format: options.format, extended: options.extended ?? false, citus, group };
+  const isKube = found.some((one) => one.snapshots.some(({ cluster }) => cluster.kubernetes));
+  const shape = {
+    format: options.format,
+    extended: options.extended ?? false,
+    citus,
+    group,
+    namespaces: isKube && options.all === true,
+  };
   if (context.flags.compat) {
     // Without a citus section patronictl looks below the scope itself, where no group is.
     const seen = (all: Snapshot[]) => all.filter(({ cluster }) => citus || cluster.group === null);
@@ -210,12 +218,17 @@ async function readAll(
   const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
   if (everything) {
     const fleet = await readFleet(context, asked);
-    const byScope = new Map<string, Snapshot[]>();
+    // Two namespaces of Kubernetes may each have a cluster of one name.
+    const byName = new Map<string, Found>();
     for (const snapshot of fleet) {
-      const { scope } = snapshot.cluster;
-      byScope.set(scope, [...(byScope.get(scope) ?? []), snapshot]);
+      const { scope, kubernetes } = snapshot.cluster;
+      const id = `${scope}/${kubernetes?.namespace ?? ''}`;
+      const before = byName.get(id)?.snapshots ?? [];
+      byName.set(id, { scope, snapshots: [...before, snapshot] });
     }
-    const found = [...byScope].map(([scope, snapshots]) => ({ scope, snapshots }));
+    const found = [...byName.values()];
+    const unread = fleet[0]?.cluster.cannotTell?.other_clusters;
+    if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
     return { found, error: null };
   }
   let error: ToolError | null = null;

@@ -19,11 +19,15 @@ export interface Shape {
   extended: boolean;
   citus: boolean;
   group: number | null;
+  /** Clusters of several namespaces of Kubernetes are listed: each says where it is. */
+  namespaces?: boolean;
 }
 
 /** A member as listed; `listed` is null for one that has left the DCS. */
 export interface Row {
   scope: string;
+  /** Of Kubernetes; null elsewhere. */
+  namespace: string | null;
   listed: MemberRow | null;
   view: MemberView;
   label: string;
@@ -65,7 +69,13 @@ export function tablesOf(
     const entry = entryOf(scope, snapshots);
     const table = memberTable(entry, { ...shape, lost: 'keep', made });
     const stale = snapshots.some(({ serializable }) => serializable) ? [STALE] : [];
-    const columns = wide.get(table.columns) ?? [...table.columns.map(widen), ...TRUTH, ...stale];
+    const place = shape.namespaces === true ? [NAMESPACE] : [];
+    const columns = wide.get(table.columns) ?? [
+      ...table.columns.map(widen),
+      ...place,
+      ...TRUTH,
+      ...stale,
+    ];
     wide.set(table.columns, columns);
     return { ...tableOf(scope, snapshots, shape, table), columns };
   });
@@ -91,6 +101,7 @@ function tableOf(
       );
       return {
         scope,
+        namespace: view.snapshot.cluster.kubernetes?.namespace ?? null,
         listed: item.member === null ? null : (listed ?? null),
         view: item,
         label,
@@ -122,6 +133,7 @@ const ROLE = new Set([
   'sync_role_mismatch',
   'sync_leader_stale',
   'sync_unclaimed',
+  'leader_claim_expired',
 ]);
 
 function inOrder(view: View, format: Format): { item: MemberView; label: string }[] {
@@ -141,6 +153,11 @@ const TRUTH: Column<Row>[] = [
   { key: 'Sync State', value: ({ view }) => view.syncState || undefined },
   { key: 'Verdict', value: ({ verdict }) => verdict },
 ];
+
+const NAMESPACE: Column<Row> = {
+  key: 'Namespace',
+  value: ({ namespace }) => namespace ?? undefined,
+};
 
 /** Only after --serializable; a table says it below. */
 const STALE: Column<Row> = {

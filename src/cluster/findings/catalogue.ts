@@ -3,6 +3,7 @@ import type { Finding, Severity } from '../model/model.js';
 import type { View } from '../roles/view.js';
 import * as commits from './commits.js';
 import * as failoverSlots from './failover-slots.js';
+import * as kube from './kubernetes-claims.js';
 import * as leadership from './leadership.js';
 import * as left from './left.js';
 import type { Limits } from './limits.js';
@@ -23,6 +24,7 @@ export type Group =
   | 'Replication'
   | 'Switchover'
   | 'Operations'
+  | 'Kubernetes'
   | 'Expectations';
 
 /** Whose word a finding needs: without it the finding is unknown, not absent. */
@@ -46,6 +48,8 @@ export interface Check {
   follows?: readonly string[];
   /** Also looked for by list and status: it makes a claim false. */
   claim?: true;
+  /** Absent: everywhere. Where it says no there is nothing to look for. */
+  applies?: (view: View) => boolean;
   find(view: View, limits: Limits): Finding[];
   /** Members of which it could not be told although the witness spoke, and why. */
   untold?: { reason: string; members(view: View, limits: Limits): string[] };
@@ -679,6 +683,51 @@ const READINGS: Check[] = [
   },
 ];
 
+const KUBERNETES: Check[] = [
+  {
+    code: 'leader_claim_expired',
+    group: 'Kubernetes',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'the leader annotation was not renewed for its ttl',
+    follows: ['no_leader'],
+    claim: true,
+    applies: kube.isOnKubernetes,
+    find: kube.leaderClaimExpired,
+  },
+  {
+    code: 'pod_ready_behind',
+    group: 'Kubernetes',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title:
+      'a Pod is Ready while its PostgreSQL does not stream, or is behind by more than --max-lag',
+    claim: true,
+    applies: kube.isOnKubernetes,
+    find: kube.podReadyBehind,
+  },
+  {
+    code: 'role_label_wrong',
+    group: 'Kubernetes',
+    severity: ['critical', 'warning'],
+    needs: 'REST or SQL',
+    title: "a Pod's role label is not what its PostgreSQL is",
+    claim: true,
+    applies: kube.isOnKubernetes,
+    find: kube.roleLabelWrong,
+  },
+  {
+    code: 'leader_endpoints_wrong',
+    group: 'Kubernetes',
+    severity: ['critical'],
+    needs: 'REST or SQL',
+    title: "the leader's Endpoints do not lead to the primary",
+    claim: true,
+    applies: kube.isOnKubernetes,
+    find: kube.leaderEndpointsWrong,
+  },
+];
+
 const EXPECTATIONS: Check[] = [
   {
     code: 'expectation_failed',
@@ -698,5 +747,6 @@ export const CATALOGUE: readonly Check[] = [
   ...SWITCHOVER,
   ...OPERATIONS,
   ...READINGS,
+  ...KUBERNETES,
   ...EXPECTATIONS,
 ];

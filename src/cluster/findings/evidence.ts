@@ -4,7 +4,13 @@ import type { Cluster, Reading, Witnessed } from '../model/model.js';
 import type { MemberView, StreamRow, View } from '../roles/view.js';
 
 export function leaderKeySays(cluster: Cluster): Witnessed {
-  const said = cluster.leaderName === null ? 'no such key' : `held by ${cluster.leaderName}`;
+  const { leaderName, leaderClaim: claim } = cluster;
+  if (claim?.expired) {
+    const age = durationText(claim.ageMs ?? 0);
+    const said = `held by ${claim.name}, expired: renewed ${age} ago, ttl ${claim.ttlSeconds ?? 30} s`;
+    return { witness: 'DCS', subject: '/leader', said };
+  }
+  const said = leaderName === null ? 'no such key' : `held by ${leaderName}`;
   return { witness: 'DCS', subject: '/leader', said };
 }
 

@@ -14,7 +14,9 @@ export function worstFirst(found: readonly Finding[]): Finding[] {
 /** What makes a claim of the DCS false, worst first; none when --verify off left nothing to compare. */
 export function findings(view: View): Finding[] {
   if (view.snapshot.verify === 'off') return [];
-  const claims = CATALOGUE.filter(({ claim }) => claim === true);
+  const claims = CATALOGUE.filter(
+    ({ claim, applies }) => claim === true && (applies?.(view) ?? true),
+  );
   return worstFirst(claims.flatMap((check) => check.find(view, DEFAULT_LIMITS)));
 }
 
@@ -37,7 +39,7 @@ export interface Looked {
 
 /** Everything in the catalogue, of which `wanted` says yes. */
 export function look(view: View, limits: Limits, wanted: (code: string) => boolean): Looked {
-  const checks = CATALOGUE.filter(({ code }) => wanted(code));
+  const checks = CATALOGUE.filter(({ code, applies }) => wanted(code) && (applies?.(view) ?? true));
   const all = checks.flatMap((check) => check.find(view, limits));
   // A cause counts even where only the consequence was asked for, but then it must not hide it.
   const judged = all.map((finding) => ({ finding, of: causeOf(finding, all) }));

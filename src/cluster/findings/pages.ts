@@ -5,6 +5,30 @@ import { CATALOGUE } from './catalogue.js';
 type Page = readonly [means: string, why: string, provoked: string, todo: string];
 
 const PAGES: Readonly<Record<string, Page>> = {
+  leader_claim_expired: [
+    "On Kubernetes: the leader's annotation was not renewed for its ttl, by the clock of the API server's answers. Members take the lock for free then.",
+    'Nothing removes the annotation when the leader dies: patronictl shows a dead leader as Leader for ever.',
+    "SIGKILL of the leader's Patroni and PostgreSQL where no other member may take over.",
+    'See whether Patroni runs on that member, and whether its clock is right; `patctl quorum` shows who could take over.',
+  ],
+  pod_ready_behind: [
+    "A Pod's condition Ready is true, so Services send clients to it, while its PostgreSQL does not run, does not stream, or is behind the leader's current position by more than --max-lag.",
+    'Clients read old data, or a part of it, and nothing in Kubernetes tells.',
+    'A replica made from a base backup under write load, its Pod Ready by a probe that only asks whether the process lives.',
+    'Let the readiness probe ask Patroni (`GET /readiness`, with `lag` and `mode=apply`); look at why it does not stream.',
+  ],
+  role_label_wrong: [
+    'The label by which Services choose the leader or the replicas is not what PostgreSQL is seen to be.',
+    'Writes arrive at a replica, or nowhere.',
+    'Setting the label of a replica to `primary` by hand, its Patroni frozen.',
+    'Patroni writes the label in each of its loops: see whether it runs there, and whether it may patch Pods.',
+  ],
+  leader_endpoints_wrong: [
+    'The addresses in the Endpoints of the leader are not those of the primary.',
+    "Clients that connect through the leader's Service do not reach it.",
+    "Patching the subsets of the leader's Endpoints by hand.",
+    'See whether Patroni runs on the primary, may patch Endpoints, and has the right `kubernetes.pod_ip`.',
+  ],
   two_primaries: [
     'Two servers of one cluster accept writes. What is written to the one without the key exists nowhere else.',
     'The list shows a healthy cluster with one member fewer: the second primary has lost its member key with its lease.',

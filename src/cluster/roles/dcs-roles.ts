@@ -58,9 +58,14 @@ export function claimIsUnreadable(cluster: Cluster, name: string): boolean {
   );
 }
 
+/** Who leads by the letter of the DCS, as patronictl takes it: an expired claim counts there too. */
+export function claimedLeader({ leaderName, leaderClaim }: Cluster): string | null {
+  return leaderName ?? leaderClaim?.name ?? null;
+}
+
 /** The role patronictl prints. It asks the leader key, the configuration and /sync, nothing else. */
 export function claimedRole(cluster: Cluster, member: Pick<Member, 'name'>): ClaimedRole {
-  if (member.name === cluster.leaderName)
+  if (member.name === claimedLeader(cluster))
     return isStandbyCluster(cluster) ? 'standby_leader' : 'leader';
   if (syncModeActive(cluster) && namedInSync(cluster, member.name))
     return cluster.config?.syncMode === 'quorum' ? 'quorum_standby' : 'sync_standby';
@@ -83,7 +88,7 @@ export function claimedMembers(cluster: Cluster): ClaimedMember[] {
 
 function claimedMember(cluster: Cluster, member: Member): ClaimedMember {
   const role = claimedRole(cluster, member);
-  const isLeader = member.name === cluster.leaderName;
+  const isLeader = member.name === claimedLeader(cluster);
   const position = (lsn: Lsn | null): Position | null =>
     isLeader || lsn === null ? null : { lsn, lagBytes: behind(cluster.status?.optime ?? 0n, lsn) };
   return {

@@ -44,7 +44,7 @@ export interface AccessWanted {
 
 /** In a Pod its service account, unless a context is named on the command line; elsewhere the kubeconfig. ToolError when neither is there. */
 export async function findAccess(wanted: AccessWanted): Promise<KubeAccess> {
-  const folder = wanted.accountFolder ?? wanted.env['PATCTL_SERVICE_ACCOUNT'] ?? ACCOUNT;
+  const folder = wanted.accountFolder ?? ACCOUNT;
   if (!wanted.isContextNamed) {
     const inPod = await podAccess(folder, wanted);
     if (inPod) return inPod;

@@ -102,7 +102,9 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
   }
 
   async function once(request: KubeRequest, anew: boolean): Promise<KubeOutcome> {
-    const limit = AbortSignal.timeout(request.timeoutMs);
+    // What is left of a limit may be a fraction, which a timer refuses.
+    const limitMs = Math.max(1, Math.ceil(request.timeoutMs));
+    const limit = AbortSignal.timeout(limitMs);
     let connected = false;
     try {
       const { outgoing, answer } = await send(request, anew, limit);
@@ -117,9 +119,7 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
       return { kind: 'answered', answer: answerOf(response, text) };
     } catch (error) {
       if (error instanceof ToolError) throw error;
-      const reason = limit.aborted
-        ? `no answer within ${request.timeoutMs / 1000} s`
-        : reasonOf(error);
+      const reason = limit.aborted ? `no answer within ${limitMs / 1000} s` : reasonOf(error);
       return { kind: connected ? 'lost' : 'not_sent', reason };
     }
   }

@@ -11,7 +11,7 @@ import { cleanEnv, runProgram } from '../support/lab/process.js';
 import { STORIES } from '../support/lab/provoke.js';
 import { combinationsOf } from '../support/matrix/combinations.js';
 import { ensureNode } from '../support/programs/node.js';
-import { PATCTL, runPatronictl, type RunResult } from '../support/run.js';
+import { BUNDLE, runPatronictl, type RunResult } from '../support/run.js';
 import { settledLines } from '../support/settled.js';
 import { privateCluster } from '../support/shared.js';
 
@@ -32,7 +32,7 @@ describe.each(combinationsOf(names, new Date()))('$name', (versions) => {
   });
 
   const patctl = (...args: string[]): Promise<RunResult> =>
-    runProgram(node, [PATCTL, '-c', lab.config, '--timeout', '20s', ...args], {
+    runProgram(node, [BUNDLE, '-c', lab.config, '--timeout', '20s', ...args], {
       env: cleanEnv('/nonexistent'),
       timeoutMs: 120_000,
     });

@@ -9,7 +9,7 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string;
   cwd?: string;
-  /** Another copy of the program, which a build beside does not disturb; default PATCTL. */
+  /** Another copy of the program, which a build beside does not disturb; default: the program under test. */
   program?: string;
   /** SIGKILLed at this limit; default 60 s. */
   timeoutMs?: number;
@@ -17,13 +17,16 @@ export interface RunOptions {
 
 export type RunResult = ProgramResult;
 
+/** The built bundle, which any Node runs. */
+export const BUNDLE = fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url));
+
 /** The program under test: the built bundle in Node, or the executable that PATCTL_PROGRAM names. */
 export const PATCTL: readonly string[] = programUnderTest(process.env['PATCTL_PROGRAM']);
 
 /** Program and first arguments of a command line. */
 function programUnderTest(executable: string | undefined): string[] {
   if (executable !== undefined && executable !== '') return [resolve(executable)];
-  return [process.execPath, fileURLToPath(new URL('../../bin/patctl.cjs', import.meta.url))];
+  return [process.execPath, BUNDLE];
 }
 
 /** No home at all: no ~/.pgpass, no ~/.config of whoever runs the tests. A test may name one in `env`. */

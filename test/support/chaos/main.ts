@@ -6,7 +6,7 @@
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import setup from '../global-setup.js';
-import { PATCTL } from '../run.js';
+import { BUNDLE } from '../run.js';
 import { testOwner } from '../shared.js';
 import { runChaos } from './chaos.js';
 import { SHAPES } from './shapes.js';
@@ -24,7 +24,7 @@ const OPTIONS = {
   planned: { type: 'boolean', default: false },
   log: { type: 'string' },
   /** Another copy of the program, so that a build beside does not disturb. */
-  patctl: { type: 'string', default: PATCTL },
+  patctl: { type: 'string', default: BUNDLE },
 } as const;
 
 /** What makes the run fail. */

@@ -44,9 +44,12 @@ export function flushCommand(context: Context, finish: Finish): Command {
         .default('any'),
     )
     .option('--force', 'Do not ask for confirmation at any point')
-    .option('--stuck', 'switchover: clear a request that is not scheduled and was left over')
+    .option('--stuck', 'switchover: clear an unscheduled request that was left in /failover')
     .addOption(
-      new Option('--via <way>', 'switchover: over Patroni, or by writing /failover into the DCS')
+      new Option(
+        '--via <way>',
+        "switchover: through Patroni's REST API, or by writing /failover to the DCS",
+      )
         .choices(['rest', 'dcs'])
         .default('rest'),
     )
@@ -73,7 +76,7 @@ async function flush(
   const wrong =
     target === undefined
       ? "missing argument 'restart|switchover'"
-      : `"${target}" is neither restart nor switchover`;
+      : `unknown event "${target}": expected restart or switchover`;
   throw new ToolError('usage', wrong, {
     hint: 'patctl flush CLUSTER [MEMBERS…] restart|switchover',
   });
@@ -122,7 +125,7 @@ function endingOf(outcome: CallOutcome): Ending {
 
 function needTerminal(context: Context, force: boolean, what: string): void {
   if (force || (context.io.stdinIsTty && context.io.stderrIsTty)) return;
-  throw new ToolError('usage', `${what} has to be confirmed, and this is no terminal`, {
+  throw new ToolError('usage', `${what} must be confirmed, and stdin is not a terminal`, {
     code: 'no_terminal',
     hint: 'give --force',
   });
@@ -144,8 +147,8 @@ async function flushSwitchover(
   if (pending.scheduledAt === null) {
     if (options.stuck) return clearStuck(context, cluster, pending, options, asker);
     context.io.err(
-      `A request that is not scheduled stands in /failover: ${words(pending)}. ` +
-        'It is under way, or was left over: --stuck clears it.\n',
+      `/failover holds a request that is not scheduled: ${words(pending)}. ` +
+        'It is in progress or was left over; --stuck clears it.\n',
     );
     return nothingPending(context);
   }
@@ -191,7 +194,7 @@ async function deleteSchedule(context: Context, cluster: Cluster): Promise<Endin
     answered ? 'error' : 'unreachable',
     answered
       ? 'the scheduled switchover was not deleted'
-      : `no member's REST API answers; nothing was sent`,
+      : `no member's REST API answered; nothing was sent`,
     {
       code: answered ? 'flush_refused' : 'rest_unreachable',
       evidence: said.map(({ member, answer }) => ({
@@ -200,8 +203,8 @@ async function deleteSchedule(context: Context, cluster: Cluster): Promise<Endin
         said: answerWords(answer),
       })),
       hint: answered
-        ? `look with: patctl status ${argumentOf(cluster)}`
-        : '--via dcs clears it in the DCS, under a compare of its revision',
+        ? `check with: patctl status ${argumentOf(cluster)}`
+        : '--via dcs clears it in the DCS if the key has not changed since',
     },
   );
 }
@@ -211,7 +214,7 @@ async function seenGone(context: Context, cluster: Cluster, said: string): Promi
   const limit = {
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
     everyMs: LOOK_MS,
-    goesOn: 'the request had been sent',
+    goesOn: 'the request was sent',
   };
   const gone = await until(context, limit, async () => {
     const now = await reread(context, cluster);
@@ -219,9 +222,9 @@ async function seenGone(context: Context, cluster: Cluster, said: string): Promi
     return isGone ? true : null;
   });
   if (gone) return 'ok';
-  throw new ToolError('unconfirmed', `the schedule still stands in /failover; ${said}`, {
+  throw new ToolError('unconfirmed', `/failover still holds the schedule; ${said}`, {
     code: 'flush_not_seen',
-    hint: `look with: patctl status ${argumentOf(cluster)}`,
+    hint: `check with: patctl status ${argumentOf(cluster)}`,
   });
 }
 
@@ -246,9 +249,9 @@ async function clearStuck(
 async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
   const written = await (await context.dcs()).writeFailover(cluster, null);
   if (!written.done) {
-    throw new ToolError('error', 'the request has changed meanwhile; nothing was written', {
+    throw new ToolError('error', 'the request changed in the meantime; nothing was written', {
       code: 'changed_meanwhile',
-      hint: `look with: patctl status ${argumentOf(cluster)}`,
+      hint: `check with: patctl status ${argumentOf(cluster)}`,
     });
   }
   context.io.out(`Success: ${done}\n`);

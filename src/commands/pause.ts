@@ -46,7 +46,7 @@ function toggleCommand(context: Context, finish: Finish, paused: boolean): Comma
       '--idempotent',
       `Exit 0 when the cluster is ${paused ? 'paused' : 'not paused'} already`,
     )
-    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
+    .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 5s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: PauseOptions) =>
       finish(await toggle(context, cluster, paused, options)),
     );
@@ -122,7 +122,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
 }
 
 const CONFLICT_HINT =
-  'Patroni could not write it: somebody else wrote at that moment, or its etcd is slow. Try again.';
+  'Patroni could not write it: another client wrote at the same time, or etcd is slow. Try again.';
 
 /** A refusal says that nothing was written; after anything else the DCS tells. */
 async function notAccepted(
@@ -145,11 +145,15 @@ async function notAccepted(
       ...(isConflict ? { hint: CONFLICT_HINT } : {}),
     });
   }
-  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and is not in the DCS`, {
-    code: `${verb}_unconfirmed`,
-    evidence,
-    hint: `look at show-config before trying again`,
-  });
+  throw new ToolError(
+    'unconfirmed',
+    `the ${verb} was sent to ${member}, but it is not in the DCS`,
+    {
+      code: `${verb}_unconfirmed`,
+      evidence,
+      hint: `check patctl show-config before you try again`,
+    },
+  );
 }
 
 async function seenInDcs(context: Context, { cluster, paused, atMs }: Wait): Promise<boolean> {
@@ -189,7 +193,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
   }
   throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
     code: 'not_acknowledged',
-    hint: `the ${paused ? 'pause' : 'resume'} is in the DCS; a member takes it when its Patroni runs its loop`,
+    hint: `the ${paused ? 'pause' : 'resume'} is in the DCS; a member acknowledges it in its Patroni's next loop`,
     evidence: await silence(context, cluster, missing),
   });
 }

@@ -184,7 +184,7 @@ export async function belowTable(
   { found, doubts, problems, mayBeStale }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
   color: boolean,
 ): Promise<string> {
-  const stale = mayBeStale ? 'may be stale: read from one etcd, without its majority\n' : '';
+  const stale = mayBeStale ? 'may be stale: read from one etcd member without a majority\n' : '';
   const lines = await findingLines(found, { verbose: false, color });
   return lines + doubtLines(doubts) + problemLines(problems) + stale;
 }

@@ -66,7 +66,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
         : attempt.reason;
       refusals.push(`${login.origin}: ${why}`);
     }
-    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is known';
+    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is configured';
     return { ok: false, kind: 'denied', reason };
   }
 
@@ -89,7 +89,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
       refusals.push(`${login.origin}: ${attempt.reason}`);
       if (attempt.next === 'stop') break;
     }
-    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is known' };
+    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is configured' };
   }
 
   return {
@@ -110,7 +110,7 @@ async function tryLogin(
   deadline: Deadline,
 ): Promise<Attempt> {
   const transports = transportsOf(login.ssl.mode, target.host);
-  if (!transports) return refused('login', 'denied', `there is no sslmode "${login.ssl.mode}"`);
+  if (!transports) return refused('login', 'denied', `unknown sslmode "${login.ssl.mode}"`);
   let last: Refusal = refused('login', 'denied', 'no transport');
   for (const [at, transport] of transports.entries()) {
     const orPlain = transports[at + 1] === 'plain';
@@ -152,9 +152,9 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
   // pg_hba.conf may have a line for the other transport.
   if (code === '28000') return refused('transport', 'denied', reason);
   if (OTHER_LOGIN.includes(code)) return refused('login', 'denied', reason);
-  if (/password is wanted|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
+  if (/requires a password|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
   if (/does not support SSL/.test(reason)) {
-    const wanted = `the server has no TLS, and sslmode ${login.ssl.mode} wants it`;
+    const wanted = `the server does not support TLS, but sslmode ${login.ssl.mode} requires it`;
     return refused('transport', 'denied', wanted);
   }
   if (transport === 'tls' && isTlsError(code, reason)) {

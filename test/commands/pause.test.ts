@@ -155,7 +155,8 @@ describe('pause', () => {
     };
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(code);
-    if (code === 5) expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    if (code === 5)
+      expect(run.err).toContain('the pause was sent to pg2, but it is not in the DCS');
   });
 
   test.each<[string, CallOutcome]>([
@@ -168,7 +169,7 @@ describe('pause', () => {
     setPause(false);
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(5);
-    expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    expect(run.err).toContain('the pause was sent to pg2, but it is not in the DCS');
   });
 });
 

@@ -23,7 +23,7 @@ describe('a switchover', () => {
     );
     expect(run.out).toMatch(/^New leader {4}pg\d, timeline \d+$/m);
     expect(run.out).toMatch(/^Write outage {2}[\d.]+ s from the loss of the lock/m);
-    for (const step of ['gave up the leader lock', 'accepts writes', 'every replica streams']) {
+    for (const step of ['released the leader lock', 'accepts writes', 'every replica streams']) {
       expect(run.err).toContain(step);
     }
   });
@@ -356,11 +356,11 @@ describe('other endings', () => {
     const run = await runIn(world, ['switchover', '--force'], {
       signal: interrupt.signal,
       onErr: (text) => {
-        if (text.includes('stands in /failover')) interrupt.abort();
+        if (text.includes('is in /failover')) interrupt.abort();
       },
     });
     expect(run.code).toBe(130);
-    expect(run.err).toContain('was sent and goes on by itself');
+    expect(run.err).toContain('was sent and continues by itself');
     expect(run.err).toContain('patctl status demo');
     expect(await world.failoverKey()).toContain(world.leader);
   });

@@ -1,4 +1,4 @@
-/** docs/commands.md is what the program says of itself. `vitest -u` writes it anew. */
+/** docs/commands.md is what the program says of itself. `npm run generate` writes it. */
 import type { Command } from 'commander';
 import { format } from 'prettier';
 import { describe, expect, test } from 'vitest';

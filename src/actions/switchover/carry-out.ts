@@ -81,7 +81,7 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
   return new ToolError('error', `the leader is ${who} now; nothing was sent`, {
     code: 'changed_meanwhile',
     evidence: [{ witness: 'DCS', subject: 'leader', said: `was ${leader ?? 'nobody'}, is ${who}` }],
-    hint: 'run it again to see the plan as it is now',
+    hint: 'run the command again to see the current plan',
   });
 }
 
@@ -157,8 +157,8 @@ function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
   return {
     ending: 'interrupted',
     code: 'stopped_waiting',
-    message: `stopped waiting; the ${plan.kind} was sent and goes on by itself${state}`,
-    hint: `look with: patctl status ${planArgument(plan)}`,
+    message: `stopped waiting; the ${plan.kind} was sent and continues by itself${state}`,
+    hint: `check with: patctl status ${planArgument(plan)}`,
   };
 }
 
@@ -297,12 +297,12 @@ function notSeen(plan: Plan, sent: Sent & { answer: Answer }): Conclusion {
   const said =
     answer.kind === 'lost'
       ? `the answer was lost: ${answer.reason}`
-      : `Patroni said ${answer.status}: ${answer.text}`;
+      : `Patroni answered ${answer.status}: ${answer.text}`;
   return {
     ending: 'unconfirmed',
     code: 'schedule_not_seen',
-    message: `the schedule was sent and does not stand in /failover; ${said}`,
+    message: `the schedule was sent but is not in /failover; ${said}`,
     evidence: [requestSaid(plan, sent)],
-    hint: `look with: patctl status ${planArgument(plan)}`,
+    hint: `check with: patctl status ${planArgument(plan)}`,
   };
 }

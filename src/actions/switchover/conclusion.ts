@@ -42,9 +42,9 @@ export interface ChangeDocument {
     oldLeader: string | null;
     newLeader: string | null;
     timeline: number | null;
-    /** From the loss of the lock to the first writable answer; null in a standby cluster, which takes no writes. */
+    /** From the loss of the lock to the first answer that accepted writes; null in a standby cluster, which takes no writes. */
     writeOutageMs: number | null;
-    /** From the first sign of the old leader's shutdown to the first writable answer; null in a standby cluster. */
+    /** From the first sign of the old leader's shutdown to the first answer that accepted writes; null in a standby cluster. */
     writesStoppedMs: number | null;
   } | null;
 }
@@ -123,7 +123,7 @@ export function resultLines({ plan, progress }: Story): string {
       writesStoppedMs !== null && writesStoppedMs > writeOutageMs
         ? `; ${seconds(writesStoppedMs)} since ${plan.leader ?? 'the old leader'} began to stop`
         : '';
-    const from = 'from the loss of the lock to the first writable answer';
+    const from = 'from the loss of the lock to the first answer that accepted writes';
     lines.push(`Write outage  ${seconds(writeOutageMs)} ${from}${shutdown}`);
   }
   return lines.map((line) => `${oneLine(line)}\n`).join('');

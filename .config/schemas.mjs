@@ -1,5 +1,5 @@
 // Writes docs/schemas/NAME.json from the TypeScript types of patctl's own documents, or with --check
-// fails when what stands there is another. `npm run schemas`.
+// fails when what stands there is another. `npm run generate`.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createGenerator } from 'ts-json-schema-generator';
@@ -30,7 +30,7 @@ for (const [name, [file, type]] of Object.entries(DOCUMENTS)) {
   const target = path.join(root, `docs/schemas/${name}.json`);
   if (!check) writeFileSync(target, text);
   else if (readFileSync(target, 'utf8') !== text) {
-    console.error(`docs/schemas/${name}.json is not what ${file} says: run npm run schemas`);
+    console.error(`docs/schemas/${name}.json is not what ${file} says: run npm run generate`);
     process.exitCode = 1;
   }
 }

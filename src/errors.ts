@@ -1,6 +1,6 @@
 /** How a run ends: the one table of exit codes (docs/exit-codes.md is kept equal to it by a test). */
 export const ENDINGS = {
-  ok: { exit: 0, meaning: 'done, and seen to be done', changed: 'as asked' },
+  ok: { exit: 0, meaning: 'done and verified', changed: 'as asked' },
   error: {
     exit: 1,
     meaning:
@@ -30,7 +30,7 @@ export const ENDINGS = {
   },
   interrupted: {
     exit: 130,
-    meaning: 'SIGINT or SIGTERM; what had been sent is said',
+    meaning: 'SIGINT or SIGTERM; the message says what was already sent',
     changed: 'perhaps',
   },
 } as const;

@@ -85,7 +85,7 @@ function beforeTheCommand(text: string, command: Command, program: Command): str
   const [head, flag] = /^error: unknown option '(--?[A-Za-z-]+)'/.exec(text) ?? [];
   const own = program.options.find(({ long, short }) => flag === long || flag === short);
   if (head === undefined || !own || command === program) return null;
-  return `${head}\n(It stands before the command: patctl ${own.flags} ${command.name()})\n`;
+  return `${head}\n(Give it before the command: patctl ${own.flags} ${command.name()})\n`;
 }
 
 function reportMistake({ io, flags }: Context, said: string, exit: number): void {
@@ -102,9 +102,9 @@ function reportMistake({ io, flags }: Context, said: string, exit: number): void
 function asToolError(error: unknown, debug: boolean): ToolError {
   if (error instanceof ToolError) return error;
   const what = error instanceof Error ? error : new Error(String(error));
-  return new ToolError('error', `a fault in patctl itself: ${what.message}`, {
+  return new ToolError('error', `internal error in patctl: ${what.message}`, {
     code: 'internal',
-    hint: debug ? (what.stack ?? '') : 'run it again with --debug and report what it prints',
+    hint: debug ? (what.stack ?? '') : 'run the command again with --debug and report the output',
     cause: error,
   });
 }

@@ -41,7 +41,7 @@ export async function buildProgram(
     .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
     .version(version, '--version', 'Print the versions of patctl and Node.js, commit and platform')
     .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
-    .option('-d, --dcs-url <url>', 'The DCS, as etcd3://host:port/namespace (DCS_URL); also --dcs')
+    .option('-d, --dcs-url <url>', 'DCS as etcd3://host:port/namespace (DCS_URL); also --dcs')
     .addOption(new Option('--dcs <url>').hideHelp())
     .option('--kube-context <name>', 'Kubernetes is the DCS: this context of the kubeconfig')
     .option('--kube-namespace <name>', 'Kubernetes is the DCS: this namespace')
@@ -61,7 +61,7 @@ export async function buildProgram(
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--compat', 'Print byte for byte what patronictl 4.1.4 prints')
     .option('--no-color', 'No colour (NO_COLOR)')
-    .option('--debug', 'Say more when patctl itself fails')
+    .option('--debug', 'Print details of internal errors')
     .enablePositionalOptions()
     .addHelpText('after', exitCodesHelp)
     .configureOutput({

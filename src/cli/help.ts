@@ -19,7 +19,7 @@ const HELP: Record<string, CommandHelp> = {
     examples: [
       ['patctl list', 'the configured cluster, every claim checked'],
       ['patctl list demo -e -f json', 'with tags and pending restarts, for a program'],
-      ['patctl list --all --strict', 'every cluster; exit 4 when a claim is false'],
+      ['patctl list --all --strict', 'every cluster; exit 4 if a claim is false'],
       ['patctl --compat list', 'byte for byte what patronictl prints'],
     ],
     ends: STRICT,
@@ -45,7 +45,12 @@ const HELP: Record<string, CommandHelp> = {
     ],
     ends: [...LOOKS, 'unconfirmed', 'interrupted'],
   },
-  ready: { examples: [['patctl ready pg2 --max-lag 1MB', 'may it be read from?']], ends: LOOKS },
+  ready: {
+    examples: [
+      ['patctl ready pg2 --max-lag 1MB', 'is it close enough to the leader to serve reads?'],
+    ],
+    ends: LOOKS,
+  },
   snapshot: {
     examples: [['patctl snapshot demo -o demo.json', 'what every witness said, to look at later']],
     ends: LOOKS,
@@ -56,7 +61,7 @@ const HELP: Record<string, CommandHelp> = {
   },
   members: { examples: [['patctl members demo -r replica', 'names, a line each']], ends: STRICT },
   quorum: {
-    examples: [['patctl quorum demo', 'the votes, and how many members may be lost']],
+    examples: [['patctl quorum demo', 'the votes, and how many members can be lost']],
     ends: LOOKS,
   },
   'why-not': {
@@ -77,8 +82,8 @@ const HELP: Record<string, CommandHelp> = {
   },
   flush: {
     examples: [
-      ['patctl flush demo switchover --force', 'take a scheduled switchover away'],
-      ['patctl flush demo pg2 restart --force', 'take a scheduled restart away'],
+      ['patctl flush demo switchover --force', 'cancel a scheduled switchover'],
+      ['patctl flush demo pg2 restart --force', 'cancel a scheduled restart'],
     ],
     ends: CHANGES,
   },
@@ -86,7 +91,10 @@ const HELP: Record<string, CommandHelp> = {
     examples: [['patctl pause demo --wait --idempotent', 'maintenance mode, acknowledged by all']],
     ends: CHANGES,
   },
-  resume: { examples: [['patctl resume demo --wait', 'back, acknowledged by all']], ends: CHANGES },
+  resume: {
+    examples: [['patctl resume demo --wait', 'end maintenance mode, acknowledged by all']],
+    ends: CHANGES,
+  },
   restart: {
     examples: [
       ['patctl restart demo pg2 --wait', 'one member, until it runs and streams'],
@@ -96,7 +104,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: CHANGES,
   },
   reload: {
-    examples: [['patctl reload demo --force --wait', 'until the settings are taken']],
+    examples: [['patctl reload demo --force --wait', 'wait until the settings are applied']],
     ends: CHANGES,
   },
   reinit: {
@@ -105,7 +113,7 @@ const HELP: Record<string, CommandHelp> = {
   },
   remove: {
     examples: [
-      ['patctl remove demo', 'asks for the name, for the consequences, for the leader'],
+      ['patctl remove demo', 'asks for the cluster name, a confirmation and the leader'],
       ['patctl remove demo --confirm-name demo --confirm-leader pg1 --yes', 'without questions'],
     ],
     ends: CHANGES,
@@ -115,20 +123,23 @@ const HELP: Record<string, CommandHelp> = {
     ends: CHANGES,
   },
   'promote-cluster': {
-    examples: [['patctl promote-cluster demo', 'let it stand alone again']],
+    examples: [['patctl promote-cluster demo', 'make it a primary cluster again']],
     ends: CHANGES,
   },
   history: {
-    examples: [['patctl history demo -f json', 'typed rows, null where nothing is known']],
+    examples: [['patctl history demo -f json', 'typed rows, null for unknown values']],
     ends: LOOKS,
   },
   'show-config': { examples: [['patctl show-config demo', 'YAML, keys sorted']], ends: LOOKS },
   'edit-config': {
     examples: [
-      ['patctl edit-config demo', 'in $EDITOR, with the difference to confirm'],
-      ['patctl edit-config demo -s ttl=30 -p work_mem=8MB --force --wait', 'until all have it'],
+      ['patctl edit-config demo', 'edit in $EDITOR, then confirm the difference'],
+      [
+        'patctl edit-config demo -s ttl=30 -p work_mem=8MB --force --wait',
+        'wait until all members have applied it',
+      ],
       ['patctl edit-config demo -s pause=null --dry-run', 'null removes; nothing is written'],
-      ['patctl edit-config demo --replace all.yaml --check', 'would it be taken?'],
+      ['patctl edit-config demo --replace all.yaml --check', 'check only: would it be accepted?'],
     ],
     ends: [...LOOKS, 'unconfirmed', 'interrupted'],
   },

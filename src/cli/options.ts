@@ -13,7 +13,7 @@ export function parseDurationMs(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text.trim());
   const unit = UNITS_MS[match?.[2] ?? 's'];
   if (!match || unit === undefined) {
-    throw new InvalidArgumentError('a time is wanted, like 3, 3s, 500ms or 5m');
+    throw new InvalidArgumentError('expected a time such as 3, 3s, 500ms or 5m');
   }
   return Number(match[1]) * unit;
 }
@@ -21,12 +21,12 @@ export function parseDurationMs(text: string): number {
 /** Limit of one call: nobody answers in no time at all. */
 export function parseTimeoutMs(text: string): number {
   const ms = parseDurationMs(text);
-  if (ms < 1) throw new InvalidArgumentError('a time of 1ms or more is wanted');
+  if (ms < 1) throw new InvalidArgumentError('expected a time of at least 1ms');
   return ms;
 }
 
 export function parseCount(text: string): number {
-  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a whole number is wanted.');
+  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
 }
 
@@ -34,7 +34,7 @@ export function parseCount(text: string): number {
 export function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() === '' || !Number.isFinite(seconds) || seconds <= 0) {
-    throw new InvalidArgumentError('a number of seconds is wanted.');
+    throw new InvalidArgumentError('expected a number of seconds.');
   }
   return seconds;
 }
@@ -45,13 +45,13 @@ export function parseHostPort(text: string, before: HostPort[] = []): HostPort[]
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port < 1 || port > 65535) {
-    throw new InvalidArgumentError('HOST:PORT is wanted.');
+    throw new InvalidArgumentError('expected HOST:PORT.');
   }
   return [...before, { host, port }];
 }
 
 /** The help of --strict, as docs/exit-codes.md has it. */
-export const STRICT = 'Exit 4 when a claim is found to be false, or cannot be checked';
+export const STRICT = 'Exit 4 if a claim is false or cannot be checked';
 
 /** Options of every command that listens to the witnesses. */
 export interface WitnessOptions {
@@ -68,17 +68,17 @@ export interface WitnessOptions {
 export function addWitnessOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--verify <how>', 'Whom to ask besides the DCS')
+      new Option('--verify <how>', 'Witnesses to ask besides the DCS')
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
-    .option('--serializable', 'Read etcd even when it has lost its majority; may be stale')
-    .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
+    .option('--serializable', 'Read etcd even without a majority; the answer may be stale')
+    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', parseHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
     .option('--password', 'Ask for the database password')
-    .option('--snapshot <file>', 'Look at a recording (patctl snapshot) instead; asks nobody');
+    .option('--snapshot <file>', 'Read a recording (patctl snapshot) instead of the cluster');
 }
 
 /** Carries the witness options into the tool, asking for the password when that was wanted. */

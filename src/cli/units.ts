@@ -20,7 +20,9 @@ export function parseSize(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$/.exec(text.trim());
   const unit = SIZES[match?.[2] ?? ''];
   if (!match || unit === undefined) {
-    throw new InvalidArgumentError('a size is wanted: 1048576, 16MB (decimal) or 16MiB (binary).');
+    throw new InvalidArgumentError(
+      'expected a size such as 1048576, 16MB or 1GB (1024-based, as in PostgreSQL).',
+    );
   }
   return Math.round(Number(match[1]) * unit);
 }
@@ -39,7 +41,7 @@ export function parseTimeMs(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)$/.exec(text.trim());
   const unit = TIMES[match?.[2] === '' ? 's' : (match?.[2] ?? '')];
   if (!match || unit === undefined) {
-    throw new InvalidArgumentError('a time is wanted, like 90s, 5m, 1h or 2d.');
+    throw new InvalidArgumentError('expected a time such as 90s, 5m, 1h or 2d.');
   }
   return Number(match[1]) * unit;
 }

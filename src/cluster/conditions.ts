@@ -88,7 +88,7 @@ export function missing(condition: Condition, view: View, limit: WaitLimit): str
       });
       return waiting.length === 0
         ? null
-        : `${waiting.map(({ name }) => name).join(', ')} wait for a restart`;
+        : `restart pending on ${waiting.map(({ name }) => name).join(', ')}`;
     }
     case 'gone':
       return cluster.members.some(({ name }) => name === condition.member)
@@ -112,10 +112,10 @@ function isSync({ syncState }: MemberView): boolean {
 
 function missingLeader(name: string | null, { leader, snapshot }: View): string | null {
   const holder = snapshot.cluster.leaderName;
-  if (holder === null) return 'there is no leader';
+  if (holder === null) return 'no leader';
   if (name !== null && holder !== name) return `${holder} leads, not ${name}`;
   if (leader?.observed === 'primary' || leader?.observed === 'standby leader') return null;
-  return `${holder} holds the leader key and is ${leader?.observed ?? 'no member'}`;
+  return `${holder} holds the leader key but is ${leader?.observed ?? 'no member'}`;
 }
 
 /** Warnings of `check` with which a member does not do its part. */
@@ -189,7 +189,7 @@ export function missingReady(
   if (one.observed !== 'replica') return `${one.name} is ${one.observed}`;
   if (!isStreaming(one)) return `${one.name} does not stream`;
   const behind = behindBytes(one, mode);
-  if (behind === null) return `how far ${one.name} is behind is not known`;
+  if (behind === null) return `the lag of ${one.name} is unknown`;
   if (behind <= maxLagBytes) return null;
   const rate = pace(one, view, (any) => behindBytes(any, mode));
   return `${one.name} is ${bytesText(behind)} behind${rate}`;
@@ -201,7 +201,7 @@ export function untold(one: MemberView, mode: LagLimit['mode']): string | null {
     return `${one.name} is ${one.observed} (${silence(one)})`;
   }
   const isUnknown = isStreaming(one) && behindBytes(one, mode) === null;
-  return isUnknown ? `how far ${one.name} is behind is not known` : null;
+  return isUnknown ? `the lag of ${one.name} is unknown` : null;
 }
 
 function missingPause(wanted: boolean, { snapshot, members }: View): string | null {
@@ -212,5 +212,5 @@ function missingPause(wanted: boolean, { snapshot, members }: View): string | nu
     return (rest.ok ? rest.value.pause : member.pause) !== wanted;
   });
   if (late.length === 0) return null;
-  return `${late.map(({ name }) => name).join(', ')} have not acknowledged it`;
+  return `${late.map(({ name }) => name).join(', ')} have not acknowledged the pause`;
 }

@@ -34,27 +34,30 @@ export function addChangeOptions(command: Command): Command {
   return command
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--candidate <member>', 'Who shall lead; auto takes the best one that may')
-    .option('--force', 'Ask nothing; every check still counts')
+    .option('--candidate <member>', 'Member to promote; auto selects the best eligible member')
+    .option('--force', 'Do not ask questions; all checks still apply')
     .option('--yes', 'The same as --force')
-    .option('--dry-run', 'Show the plan and stop: 0 it would go, 1 it would be refused')
-    .option('--allow-data-loss', 'Go on although acknowledged commits may be lost')
-    .option('--skip-check <name>', 'Skip this one check; may be repeated', collectCheck)
-    .option('--terminate-logical', 'End stuck logical clients right before the request')
+    .option('--dry-run', 'Show the plan and stop; exit 0 if it would be sent, 1 if refused')
+    .option('--allow-data-loss', 'Continue even if acknowledged commits may be lost')
+    .option('--skip-check <name>', 'Skip this check (repeatable)', collectCheck)
+    .option('--terminate-logical', 'Terminate stuck logical walsenders just before the request')
     .addOption(
-      new Option('--via <way>', 'Over Patroni, or by writing /failover into the DCS')
+      new Option(
+        '--via <way>',
+        "Send the request to Patroni's REST API, or write /failover to the DCS",
+      )
         .choices(['rest', 'dcs'])
         .default('rest'),
     )
     .addOption(
-      new Option('--wait <level>', 'What has to be seen before it counts as done')
+      new Option('--wait <level>', 'What must be observed before the change counts as done')
         .choices(['leader', 'writable', 'healthy'])
         .default('healthy'),
     )
-    .option('--no-wait', 'Leave when the request is accepted')
+    .option('--no-wait', 'Return as soon as the request is accepted')
     .option(
       '--timeout <time>',
-      'Limit of the waiting (default 120s)',
+      'Limit of the whole wait (default 120s)',
       parseDurationMs,
       DEFAULT_TIMEOUT_MS,
     )
@@ -69,11 +72,11 @@ export function addChangeOptions(command: Command): Command {
         .default('pretty'),
     )
     .addOption(
-      new Option('--verify <how>', 'Whom to ask besides the DCS before the request')
+      new Option('--verify <how>', 'Witnesses to ask besides the DCS before the request')
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )
-    .option('--also <host:port>', 'Ask this PostgreSQL too; may be repeated', parseHostPort)
+    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', parseHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
     .option('--password', 'Ask for the database password')

@@ -72,21 +72,21 @@ interface CheckOptions extends WitnessOptions {
 export function checkCommand(context: Context, finish: Finish): Command {
   const command = new Command('check')
     .description(
-      'Say whether a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
+      'Check that a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
     )
     .argument('[clusters...]')
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--all', 'Every cluster of the namespace')
+    .option('--all', 'All clusters of the namespace')
     .addOption(
       new Option('-f, --format <format>', 'Output format').choices(CHECK_FORMATS).default('pretty'),
     )
-    .option('-v, --verbose', 'Name what could not be looked for')
-    .option('--only <code...>', 'Look for nothing else')
-    .option('--ignore <code...>', 'Do not look for this')
-    .option('--warn <code...>', 'Call this a warning')
-    .option('--critical <code...>', 'Call this critical')
+    .option('-v, --verbose', 'List the checks that were skipped, with the reason')
+    .option('--only <code...>', 'Run only this check (repeatable)')
+    .option('--ignore <code...>', 'Skip this check (repeatable)')
+    .option('--warn <code...>', 'Report this finding as a warning (repeatable)')
+    .option('--critical <code...>', 'Report this finding as critical (repeatable)')
     .addOption(
-      new Option('--require <witness>', 'Exit 3 when this witness is missing').choices(['sql']),
+      new Option('--require <witness>', 'Exit 3 if this witness did not answer').choices(['sql']),
     )
     .option(
       '--settle <n>',
@@ -95,11 +95,9 @@ export function checkCommand(context: Context, finish: Finish): Command {
       2,
     )
     .option('--max-lag <size>', 'Limit of catching_up (default maximum_lag_on_failover)', parseSize)
-    .option('--max-pause <time>', 'A longer pause is critical', parseTimeMs)
-    .option('--min-members <n>', 'Fewer members that answer are critical (default 1)', parseCount)
     .option(
-      '--max-creating <time>',
-      'A replica may be created for so long (default 6h)',
+      '--max-pause <time>',
+      'Maximum time in maintenance mode before it is critical',
       parseTimeMs,
     )
     .option(
@@ -167,9 +165,13 @@ async function overridesOf(context: Context, options: CheckOptions): Promise<Ove
   const { checkCodes, checkUnknown = [] } = await context.config();
   const [nothing] = checkUnknown;
   if (nothing !== undefined) {
-    throw new ToolError('usage', `${nothing.from}: patctl.check.${nothing.value} means nothing`, {
-      hint: 'it may hold limits, and lists of codes under ignore, warn and critical',
-    });
+    throw new ToolError(
+      'usage',
+      `${nothing.from}: patctl.check.${nothing.value} is not a known setting`,
+      {
+        hint: 'allowed are limits, and lists of codes under ignore, warn and critical',
+      },
+    );
   }
   const given = new Set([...only, ...ignore, ...warn, ...critical]);
   const configured = (name: 'ignore' | 'warn' | 'critical'): string[] =>
@@ -187,9 +189,9 @@ async function overridesOf(context: Context, options: CheckOptions): Promise<Ove
 }
 
 function unknownFinding(code: string, where = ''): ToolError {
-  return new ToolError('usage', `${where}there is no finding ${code}`, {
+  return new ToolError('usage', `${where}unknown finding ${code}`, {
     code: 'unknown_finding',
-    hint: 'patctl check --list names them all',
+    hint: 'patctl check --list lists all findings',
   });
 }
 
@@ -406,7 +408,7 @@ async function readExpect(file: string): Promise<Expectation> {
   }
   throw new ToolError('usage', `${file} cannot be read: ${problem}`, {
     code: 'expectation_unreadable',
-    hint: 'patctl check --write-expect prints one to start from',
+    hint: 'patctl check --write-expect prints a file to start from',
   });
 }
 

@@ -12,7 +12,7 @@ export function completionCommand(context: Context, finish: Finish): Command {
   const command = new Command('completion')
     .description('Print the completion script of a shell')
     .addArgument(new Argument('<shell>').choices(SHELLS))
-    .argument('[words...]', 'what the script asks with: the words typed so far')
+    .argument('[words...]', 'the words typed so far, passed by the completion script')
     .action(async (shell: Shell, words: string[]) => {
       if (words.length === 0) context.io.out(SCRIPTS[shell]);
       else await complete(context, command.parent ?? command, words);

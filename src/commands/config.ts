@@ -19,7 +19,7 @@ export interface ConfigDocument {
 }
 
 export function configCommand(context: Context, finish: Finish): Command {
-  const config = new Command('config').description('The configuration of patctl itself');
+  const config = new Command('config').description("Show patctl's own configuration");
   config
     .command('show')
     .description(

@@ -19,7 +19,10 @@ export function demoteClusterCommand(context: Context, finish: Finish): Command 
     .argument('[cluster]')
     .option('--host <host>', 'Address of the remote node')
     .option('--port <port>', 'Port of the remote node', parsePort)
-    .option('--restore-command <command>', 'Restores WAL of the remote primary from its archive')
+    .option(
+      '--restore-command <command>',
+      'Command that restores WAL of the remote primary from its archive',
+    )
     .option('--primary-slot-name <slot>', 'Slot on the remote node to stream from');
   return addRoleOptions(command).action(
     async (cluster: string | undefined, options: DemoteOptions) => {
@@ -31,7 +34,7 @@ export function demoteClusterCommand(context: Context, finish: Finish): Command 
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^[0-9]+$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError('a port is wanted, 1 to 65535.');
+  throw new InvalidArgumentError('expected a port, 1 to 65535.');
 }
 
 /** In the order in which patronictl writes it. */

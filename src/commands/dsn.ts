@@ -20,7 +20,7 @@ export interface WhichMember {
 
 export function dsnCommand(context: Context, finish: Finish): Command {
   const command = new Command('dsn')
-    .description("Print the host and port of a member; the leader's when nothing is said")
+    .description('Print the host and port of a member (default: the leader)')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount);
   return addWhichMember(command).action(
@@ -75,6 +75,6 @@ export function noSuchMember(
   );
   return new ToolError('error', `Can not find a suitable member: there is none ${wanted}`, {
     code: 'no_suitable_member',
-    hint: all.length === 0 ? 'the DCS knows no member' : `members: ${all.join(', ')}`,
+    hint: all.length === 0 ? 'the DCS lists no members' : `members: ${all.join(', ')}`,
   });
 }

@@ -76,22 +76,22 @@ export function editConfigCommand(context: Context, finish: Finish): Command {
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .option('-q, --quiet', 'Do not show changes')
-    .option('-s, --set <key=value>', 'Set a value; null removes it; may be repeated', each)
-    .option('-p, --pg <name=value>', 'Set a setting of PostgreSQL; may be repeated', each)
+    .option('-s, --set <key=value>', 'Set a value; null removes it (repeatable)', each)
+    .option('-p, --pg <name=value>', 'Set a PostgreSQL parameter (repeatable)', each)
     .option('--apply <file>', 'Apply the changes in this YAML file; - is stdin')
-    .option('--replace <file>', 'Replace everything by this YAML file; - is stdin')
-    .addOption(new Option('--force', 'Do not ask for confirmation; checks are made all the same'))
+    .option('--replace <file>', 'Replace the whole configuration with this YAML file; - is stdin')
+    .addOption(new Option('--force', 'Do not ask for confirmation; all checks still apply'))
     .option('--yes', 'The same as --force')
-    .option('--resume <file>', 'Go on with an edit that was kept')
-    .option('--check', 'Check only: nothing is shown or written')
+    .option('--resume <file>', 'Resume an edit that was saved')
+    .option('--check', 'Check only; show and write nothing')
     .option('--dry-run', 'Show and check the change, write nothing')
     .addOption(
-      new Option('--skip-check <code>', 'Write in spite of this check; may be repeated')
+      new Option('--skip-check <code>', 'Write even if this check fails (repeatable)')
         .choices(SKIPPABLE)
         .argParser(eachCode),
     )
-    .option('--wait', 'Wait until every member has read it and gone through another loop')
-    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 10s)', parseDurationMs)
+    .option('--wait', 'Wait until every member has read it and completed another loop')
+    .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 10s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: EditOptions) =>
       finish(await editConfig(context, cluster, withoutEmpty(options))),
     );
@@ -134,7 +134,7 @@ function checkOptions({ apply, replace, resume, set, pg }: EditOptions): void {
   }
   const named = apply ?? replace ?? set?.[0] ?? pg?.[0];
   if (resume !== undefined && named !== undefined) {
-    throw new ToolError('usage', '--resume goes on in the editor: no other change can be named');
+    throw new ToolError('usage', '--resume continues in the editor and takes no other change');
   }
 }
 
@@ -176,7 +176,7 @@ async function takeEdit(
 async function withPair(document: Document, pair: string): Promise<Document> {
   const read = readPair(pair);
   if (!read) {
-    throw new ToolError('usage', 'Invalid parameter setting: KEY=VALUE is wanted', {
+    throw new ToolError('usage', 'Invalid parameter setting: expected KEY=VALUE', {
       code: 'bad_pair',
     });
   }
@@ -220,9 +220,9 @@ async function resumedText(file: string, current: Current): Promise<string> {
   const mine = await readDocument(text, file).catch(() => null);
   const merged = mine && rebased(then, current.document, mine, looksSame);
   if (merged) return documentText(merged);
-  throw new ToolError('error', 'the configuration was changed since this edit was begun', {
+  throw new ToolError('error', 'the configuration has changed since this edit began', {
     code: 'concurrent_change',
-    hint: `${file} is still there; begin anew with edit-config`,
+    hint: `${file} is kept; start again with edit-config`,
     evidence: mine ? threeWayEvidence(then, current.document, mine) : [],
   });
 }
@@ -252,7 +252,7 @@ async function carryOut(context: Context, options: EditOptions, work: Work): Pro
   const problems = judge(work);
   if (check) {
     for (const problem of problems) io.out(`${problemLine(problem)}\n`);
-    if (problems.length === 0) io.out('No problem found\n');
+    if (problems.length === 0) io.out('No problems found\n');
     refuse(problems, options.skipCheck);
     return false;
   }
@@ -292,9 +292,9 @@ function refuse(problems: readonly ConfigProblem[], skipped: readonly string[] =
   );
   if (errors.length === 0) return;
   const codes = [...new Set(errors.map(({ code }) => code))];
-  throw new ToolError('error', 'the configuration was checked and refused; nothing was written', {
+  throw new ToolError('error', 'the configuration failed the checks; nothing was written', {
     code: 'config_refused',
-    hint: `correct it, or write it all the same with ${codes.map((code) => `--skip-check ${code}`).join(' ')}`,
+    hint: `correct it, or write it anyway with ${codes.map((code) => `--skip-check ${code}`).join(' ')}`,
     evidence: errors.map(({ key, message }) => ({ witness: 'check', subject: key, said: message })),
   });
 }
@@ -303,16 +303,16 @@ function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
   const names = restartSettings(plainObject(current.document), plainObject(edit.document));
   if (names.length === 0) return;
   const members = cluster.members.map(({ name }) => name).join(', ');
-  context.io.err(oneLine(`note: ${names.join(', ')}: takes a restart of ${members}`) + '\n');
+  context.io.err(oneLine(`note: ${names.join(', ')}: needs a restart of ${members}`) + '\n');
 }
 
 async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {
   const { io, flags } = context;
   if (stdinIsTaken || !io.stdinIsTty || !io.stderrIsTty) {
     if (flags.compat && stdinIsTaken) io.out('Use --force option to apply changes\n');
-    throw new ToolError('usage', 'nothing was written: it has to be confirmed', {
+    throw new ToolError('usage', 'nothing was written: the change must be confirmed', {
       code: 'no_terminal',
-      hint: 'give --force to apply the changes without a question',
+      hint: 'give --force to apply the changes without confirmation',
     });
   }
   const { openAsker } = await import('../output/ask.js');
@@ -336,8 +336,8 @@ async function write(context: Context, { cluster, current, edit }: Work): Promis
     code: 'concurrent_change',
     evidence,
     hint: theirs
-      ? 'nothing was written; look at what was changed meanwhile and try again'
-      : 'the config key was taken away or made unreadable meanwhile; nothing was written',
+      ? 'nothing was written; see what changed in the meantime (patctl show-config) and try again'
+      : 'the config key was deleted or made unreadable in the meantime; nothing was written',
   });
 }
 
@@ -348,7 +348,7 @@ function threeWayEvidence(base: Document, theirs: Document, mine: Document): Too
   return threeWay(base, theirs, mine, looksSame).map((one) => {
     const [was, other, own] = [one.base, one.theirs, one.mine].map((node) => show(node as Value));
     const now = other === was ? '' : `, is now ${other ?? ''}`;
-    const wanted = own === was ? '' : `, this edit wants ${own ?? ''}`;
+    const wanted = own === was ? '' : `, this edit sets ${own ?? ''}`;
     const clash = one.clash ? ' (clash)' : '';
     return {
       witness: 'DCS',

@@ -6,7 +6,7 @@ import type { Context } from '../context.js';
 
 export function failoverCommand(context: Context, finish: Finish): Command {
   const command = new Command('failover').description(
-    'Fail over to a named replica, and see it done',
+    'Fail over to a named replica and verify the outcome',
   );
   return addChangeOptions(command).action(
     async (cluster: string | undefined, options: ChangeOptions) => {

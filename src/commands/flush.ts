@@ -36,9 +36,12 @@ export function flushCommand(context: Context, finish: Finish): Command {
         .default('any'),
     )
     .option('--force', 'Do not ask for confirmation at any point')
-    .option('--stuck', 'switchover: clear a request that is not scheduled and was left over')
+    .option('--stuck', 'switchover: clear an unscheduled request that was left in /failover')
     .addOption(
-      new Option('--via <way>', 'switchover: over Patroni, or by writing /failover into the DCS')
+      new Option(
+        '--via <way>',
+        "switchover: through Patroni's REST API, or by writing /failover to the DCS",
+      )
         .choices(['rest', 'dcs'])
         .default('rest'),
     )
@@ -65,7 +68,7 @@ async function flush(
   const wrong =
     target === undefined
       ? "missing argument 'restart|switchover'"
-      : `"${target}" is neither restart nor switchover`;
+      : `unknown event "${target}": expected restart or switchover`;
   throw new ToolError('usage', wrong, {
     hint: 'patctl flush CLUSTER [MEMBERS…] restart|switchover',
   });
@@ -99,7 +102,7 @@ async function flushRestarts(
 
 function needTerminal(context: Context, force: boolean, what: string): void {
   if (force || (context.io.stdinIsTty && context.io.stderrIsTty)) return;
-  throw new ToolError('usage', `${what} has to be confirmed, and this is no terminal`, {
+  throw new ToolError('usage', `${what} must be confirmed, and stdin is not a terminal`, {
     code: 'no_terminal',
     hint: 'give --force',
   });
@@ -121,8 +124,8 @@ async function flushSwitchover(
   if (pending.scheduledAt === null) {
     if (options.stuck) return clearStuck(context, cluster, pending, options, asker);
     context.io.err(
-      `A request that is not scheduled stands in /failover: ${words(pending)}. ` +
-        'It is under way, or was left over: --stuck clears it.\n',
+      `/failover holds a request that is not scheduled: ${words(pending)}. ` +
+        'It is in progress or was left over; --stuck clears it.\n',
     );
     return nothingPending(context);
   }
@@ -223,9 +226,9 @@ async function clearStuck(
 async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
   const written = await (await context.dcs()).writeFailover(cluster, null);
   if (!written.done) {
-    throw new ToolError('error', 'the request has changed meanwhile; nothing was written', {
+    throw new ToolError('error', 'the request changed in the meantime; nothing was written', {
       code: 'changed_meanwhile',
-      hint: `look with: patctl status ${argumentOf(cluster)}`,
+      hint: `check with: patctl status ${argumentOf(cluster)}`,
     });
   }
   context.io.out(`Success: ${done}\n`);

@@ -26,11 +26,11 @@ interface MembersOptions extends LeaderOptions {
 export function leaderCommand(context: Context, finish: Finish): Command {
   const command = new Command('leader')
     .description(
-      'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
+      'Print the leader if it is a primary: exit 1 if there is none, 4 if the claim is false',
     )
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--standby', 'Print a standby leader too, of a cluster that follows another');
+    .option('--standby', 'Also accept the standby leader of a standby cluster');
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: LeaderOnlyOptions) =>
       finish(await leader(context, cluster, options)),
@@ -39,10 +39,14 @@ export function leaderCommand(context: Context, finish: Finish): Command {
 
 export function membersCommand(context: Context, finish: Finish): Command {
   const command = new Command('members')
-    .description('Print the names of the members, one a line, by the role they are seen in')
+    .description('Print member names, one per line, filtered by observed role')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .addOption(new Option('-r, --role <role>', 'Only these').choices(ROLES).default('any'));
+    .addOption(
+      new Option('-r, --role <role>', 'Only members with this observed role')
+        .choices(ROLES)
+        .default('any'),
+    );
   return addWitnessOptions(command).action(
     async (cluster: string | undefined, options: MembersOptions) =>
       finish(await members(context, cluster, options)),
@@ -69,8 +73,8 @@ async function leader(
     throw new ToolError(
       primaries === '' ? 'error' : 'failed',
       primaries === ''
-        ? 'there is no leader'
-        : `nobody holds the leader key, and ${primaries} is a primary`,
+        ? 'no leader'
+        : `no member holds the leader key, but ${primaries} is a primary`,
       { code: primaries === '' ? 'no_leader' : 'primary_without_lock' },
     );
   }
@@ -78,25 +82,25 @@ async function leader(
   const observed = view.leader?.observed;
   if (unverified || observed === 'primary' || observed === 'standby leader') {
     const others = view.primaries.filter(({ name }) => name !== leaderName);
-    if (others.length > 0) throw falseClaim(view, `${others[0]?.name ?? ''} is a primary too`);
+    if (others.length > 0) throw falseClaim(view, `${others[0]?.name ?? ''} is also a primary`);
     const isStandby = unverified ? config?.standbyCluster : observed === 'standby leader';
     if (isStandby && options.standby !== true) throw noPrimary(leaderName);
     context.io.out(`${oneLine(leaderName)}\n`);
     return 'ok';
   }
   if (observed === 'unreachable' || observed === 'unknown') {
-    throw new ToolError('unreachable', `${leaderName} holds the leader key and does not answer`, {
+    throw new ToolError('unreachable', `${leaderName} holds the leader key but does not answer`, {
       code: 'leader_unreachable',
     });
   }
-  throw falseClaim(view, `${leaderName} holds the leader key and is ${observed ?? 'no member'}`);
+  throw falseClaim(view, `${leaderName} holds the leader key but is ${observed ?? 'no member'}`);
 }
 
 /** Scripts write to whom `leader` names: a standby leader takes no writes. */
 function noPrimary(name: string): ToolError {
   return new ToolError('error', `no member is a primary: ${name} is a standby leader`, {
     code: 'standby_leader',
-    hint: 'the cluster follows another; --standby prints the standby leader',
+    hint: 'this is a standby cluster; --standby prints its standby leader',
   });
 }
 
@@ -118,7 +122,7 @@ async function members(
     .map(({ name }) => oneLine(name));
   context.io.out(names.map((name) => `${name}\n`).join(''));
   if (options.role === 'primary' && names.length > 1)
-    throw falseClaim(view, `${names.join(' and ')} are primaries, and a cluster has one`);
+    throw falseClaim(view, `${names.join(' and ')} are both primaries`);
   return 'ok';
 }
 

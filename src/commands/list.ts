@@ -36,7 +36,7 @@ const WATCH_SECONDS = 2;
 
 export function listCommand(context: Context, finish: Finish): Command {
   const command = new Command('list')
-    .description('List the members of a cluster, what they claim and what they are')
+    .description('List the members of a cluster with claimed and observed roles')
     .option('-e, --extended', 'Show some extra information')
     .option('-t, --timestamp', 'Print timestamp')
     .addOption(
@@ -49,7 +49,7 @@ export function listCommand(context: Context, finish: Finish): Command {
 
 export function topologyCommand(context: Context, finish: Finish): Command {
   const command = new Command('topology').description(
-    'List the members as a tree of who really streams from whom',
+    'List the members as a tree by actual streaming replication',
   );
   return addListOptions(command).action(
     async (names: string[], options: Omit<ListOptions, 'format'>) =>
@@ -63,7 +63,7 @@ function addListOptions(command: Command): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .option('-W', `Auto update the screen every ${WATCH_SECONDS} seconds`)
     .option('-w, --watch <seconds>', 'Auto update the screen every X seconds', parseSeconds)
-    .option('--all', 'Every cluster of the namespace')
+    .option('--all', 'All clusters of the namespace')
     .option('--strict', STRICT);
   return addWitnessOptions(command);
 }

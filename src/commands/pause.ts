@@ -43,7 +43,7 @@ function toggleCommand(context: Context, finish: Finish, paused: boolean): Comma
       '--idempotent',
       `Exit 0 when the cluster is ${paused ? 'paused' : 'not paused'} already`,
     )
-    .option('--deadline <time>', 'Limit of --wait (default two loop_wait and 5s)', parseDurationMs)
+    .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 5s)', parseDurationMs)
     .action(async (cluster: string | undefined, options: PauseOptions) =>
       finish(await toggle(context, cluster, paused, options)),
     );

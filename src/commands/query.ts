@@ -32,7 +32,7 @@ const PIECE_CHARS = 65_536;
 
 export function queryCommand(context: Context, finish: Finish): Command {
   const command = new Command('query')
-    .description('Query a member, the leader when nothing is said')
+    .description('Run SQL on a member (default: the leader)')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(new Option('--format <format>', 'Output format').choices(ROW_FORMATS).default('tsv'))
@@ -41,7 +41,7 @@ export function queryCommand(context: Context, finish: Finish): Command {
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
     .option('--password', 'Ask for the database password')
-    .option('--delimiter <text>', 'Between columns: a tab in tsv, a comma in csv by default')
+    .option('--delimiter <text>', 'Column delimiter (default: tab for tsv, comma for csv)')
     .option('-W', `Query again every ${WATCH_SECONDS} seconds`)
     .option('-w, --watch <seconds>', 'Query again every X seconds', parseSeconds)
     .option('--deadline <time>', 'Cancel the statement at this limit', parseDurationMs);
@@ -163,7 +163,7 @@ async function once(state: State): Promise<void> {
     if (!(error instanceof LostError)) throw error;
     throw new ToolError('unconfirmed', `the answer of ${open.member} was lost`, {
       code: 'answer_lost',
-      hint: 'the statement was sent; whether it was carried out is not known',
+      hint: 'the statement was sent; it is unknown whether it was executed',
       evidence: [{ witness: 'SQL', subject: open.member, said: error.message }],
     });
   }

@@ -18,7 +18,9 @@ interface QuorumOptions extends WitnessOptions {
 
 export function quorumCommand(context: Context, finish: Finish): Command {
   const command = new Command('quorum')
-    .description('Who would take over with which votes, and how many losses are survived')
+    .description(
+      'Show which members could take over, their votes, and how many losses are survived',
+    )
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson());

@@ -23,13 +23,15 @@ interface ReadyOptions extends LagLimit {
 
 export function readyCommand(context: Context, finish: Finish): Command {
   return new Command('ready')
-    .description('Say whether a member may be read: exit 0 ready, 1 not ready, 3 cannot tell')
+    .description('Check that a member can serve reads: exit 0 ready, 1 not ready, 3 unknown')
     .argument('<member>')
     .option('--cluster <name>', 'Cluster (default: the configured scope)')
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--max-lag <size>', 'How far behind the leader is still ready', parseSize, 0)
+    .option('--max-lag <size>', 'Maximum lag behind the leader', parseSize, 0)
     .addOption(
-      new Option('--mode <mode>', 'Behind in what').choices(['replay', 'write']).default('replay'),
+      new Option('--mode <mode>', 'Which position must be within --max-lag')
+        .choices(['replay', 'write'])
+        .default('replay'),
     )
     .option('--member-url <url>', "The member's REST API; with --leader-url no DCS is needed")
     .option('--leader-url <url>', "The leader's REST API")
@@ -65,7 +67,7 @@ async function byDcs(
   const clusters = await (await context.dcs()).read({ scope, group });
   const cluster = clusters.find((one) => one.members.some((member) => member.name === name));
   if (!cluster) return `${name} has no member key`;
-  if (cluster.leaderName === null) return 'there is no leader to compare with';
+  if (cluster.leaderName === null) return 'no leader to compare with';
   // Only the two that matter are asked.
   const asked = await Promise.all(
     cluster.members.map(async (member): Promise<MemberReadings> => {
@@ -105,7 +107,9 @@ async function byDcs(
 }
 
 function cannotTell(why: string): ToolError {
-  return new ToolError('unreachable', `it cannot be told: ${why}`, { code: 'cannot_tell' });
+  return new ToolError('unreachable', `unknown whether it is ready: ${why}`, {
+    code: 'cannot_tell',
+  });
 }
 
 // ---------------------------------------------------------------- by two addresses
@@ -136,7 +140,7 @@ async function byUrls(
   }
   const at = mode === 'replay' ? member.replayedLocation : member.receivedLocation;
   const current = leader.location ?? leader.receivedLocation ?? leader.replayedLocation;
-  if (at === null || current === null) throw cannotTell(`how far ${name} is behind is not known`);
+  if (at === null || current === null) throw cannotTell(`the lag of ${name} is unknown`);
   const behind = current > at ? Number(current - at) : 0;
   return behind <= maxLagBytes ? null : `${name} is ${behind} bytes behind`;
 }

@@ -14,69 +14,69 @@ export interface Listed {
 export const COMMANDS: readonly Listed[] = [
   {
     usage: 'list [options] [clusters...]',
-    summary: 'List the members of a cluster, what they claim and what they are',
+    summary: 'List the members of a cluster with claimed and observed roles',
     load: async () => (await import('./list.js')).listCommand,
   },
   {
     usage: 'topology [options] [clusters...]',
-    summary: 'List the members as a tree of who really streams from whom',
+    summary: 'List the members as a tree by actual streaming replication',
     load: async () => (await import('./list.js')).topologyCommand,
   },
   {
     usage: 'status [options] [cluster]',
-    summary: 'The whole truth about one cluster on one screen',
+    summary: 'Show everything known about one cluster on one screen',
     load: async () => (await import('./status.js')).statusCommand,
   },
   {
     usage: 'check [options] [clusters...]',
     summary:
-      'Say whether a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
+      'Check that a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
     load: async () => (await import('./check.js')).checkCommand,
   },
   {
     usage: 'wait [options] [cluster]',
-    summary: 'Wait until something is so; exit 0 when it is, 5 at the limit',
+    summary: 'Wait until a condition holds; exit 0 when it does, 5 at the limit',
     load: async () => (await import('./wait.js')).waitCommand,
   },
   {
     usage: 'ready [options] <member>',
-    summary: 'Say whether a member may be read: exit 0 ready, 1 not ready, 3 cannot tell',
+    summary: 'Check that a member can serve reads: exit 0 ready, 1 not ready, 3 unknown',
     load: async () => (await import('./ready.js')).readyCommand,
   },
   {
     usage: 'snapshot [options] [clusters...]',
-    summary: 'Record everything the witnesses say, secrets removed, for --snapshot FILE',
+    summary: 'Record what all witnesses report, without secrets, for --snapshot FILE',
     load: async () => (await import('./snapshot.js')).snapshotCommand,
   },
   {
     usage: 'leader [options] [cluster]',
     summary:
-      'Print the leader that is also a primary: exit 1 if there is none, 4 if the claim is false',
+      'Print the leader if it is a primary: exit 1 if there is none, 4 if the claim is false',
     load: async () => (await import('./leader.js')).leaderCommand,
   },
   {
     usage: 'members [options] [cluster]',
-    summary: 'Print the names of the members, one a line, by the role they are seen in',
+    summary: 'Print member names, one per line, filtered by observed role',
     load: async () => (await import('./leader.js')).membersCommand,
   },
   {
     usage: 'quorum [options] [cluster]',
-    summary: 'Who would take over with which votes, and how many losses are survived',
+    summary: 'Show which members could take over, their votes, and how many losses are survived',
     load: async () => (await import('./quorum.js')).quorumCommand,
   },
   {
     usage: 'why-not [options] <member> [cluster]',
-    summary: "Patroni's own checks of one member: 0 if it could be promoted, 1 if not",
+    summary: "Show Patroni's checks for one member: exit 0 if it could be promoted, 1 if not",
     load: async () => (await import('./why-not.js')).whyNotCommand,
   },
   {
     usage: 'switchover [options] [cluster]',
-    summary: 'Switch over to a replica, and see it done',
+    summary: 'Switch over to a replica and verify the outcome',
     load: async () => (await import('./switchover.js')).switchoverCommand,
   },
   {
     usage: 'failover [options] [cluster]',
-    summary: 'Fail over to a named replica, and see it done',
+    summary: 'Fail over to a named replica and verify the outcome',
     load: async () => (await import('./failover.js')).failoverCommand,
   },
   {
@@ -106,7 +106,7 @@ export const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'reinit [options] <cluster> [members...]',
-    summary: 'Reinitialize replicas: their data is thrown away and copied anew',
+    summary: 'Reinitialize replicas: delete their data and copy it again',
     load: async () => (await import('./reinit.js')).reinitCommand,
   },
   {
@@ -146,17 +146,17 @@ export const COMMANDS: readonly Listed[] = [
   },
   {
     usage: 'dsn [options] [cluster]',
-    summary: "Print the host and port of a member; the leader's when nothing is said",
+    summary: 'Print the host and port of a member (default: the leader)',
     load: async () => (await import('./dsn.js')).dsnCommand,
   },
   {
     usage: 'query [options] [cluster]',
-    summary: 'Query a member, the leader when nothing is said',
+    summary: 'Run SQL on a member (default: the leader)',
     load: async () => (await import('./query.js')).queryCommand,
   },
   {
     usage: 'config',
-    summary: 'The configuration of patctl itself',
+    summary: "Show patctl's own configuration",
     load: async () => (await import('./config.js')).configCommand,
   },
   {

@@ -32,13 +32,13 @@ const TELL_MS = 1000;
 
 export function reinitCommand(context: Context, finish: Finish): Command {
   return new Command('reinit')
-    .description('Reinitialize replicas: their data is thrown away and copied anew')
+    .description('Reinitialize replicas: delete their data and copy it again')
     .argument('<cluster>')
     .argument('[members...]')
     .option('--group <number>', 'Citus group', parseCount)
     .option('--from-leader', 'Get basebackup from leader')
-    .option('--wait', 'Wait until the members stream, showing how far the copy is')
-    .option('--force', 'Ask nothing; cancels a reinitialization that is running')
+    .option('--wait', 'Wait until the members stream, and show the progress of the copy')
+    .option('--force', 'Do not ask questions; cancel a reinitialization that is running')
     .option('--yes', 'The same as --force')
     .option('--deadline <time>', 'Limit of --wait (default 24h)', parseDurationMs, DEADLINE_MS)
     .action(async (cluster: string, members: string[], options: ReinitOptions) => {
@@ -155,14 +155,14 @@ async function waitOne(context: Context, waiting: Waiting, atMs: number): Promis
     }
     if (phase === 'failed') return { member: name, ending: 'failed', said };
     if (context.signal.aborted) {
-      throw new ToolError('interrupted', `interrupted: ${name} goes on being reinitialized`);
+      throw new ToolError('interrupted', `interrupted: the reinitialization of ${name} continues`);
     }
     const nowMs = context.clock.nowMs();
     if (nowMs >= atMs)
-      return { member: name, ending: 'unconfirmed', said: `${said}; the time is over` };
+      return { member: name, ending: 'unconfirmed', said: `${said}; the time limit is reached` };
     if (nowMs - waiting.stillMs >= STALL_MS) {
       const minutes = Math.round(STALL_MS / 60_000);
-      const words = `${said}; nothing has moved for ${minutes} minutes`;
+      const words = `${said}; no progress for ${minutes} minutes`;
       return { member: name, ending: 'unconfirmed', said: words };
     }
     await context.clock.wait(LOOK_MS, context.signal);

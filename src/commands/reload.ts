@@ -37,14 +37,10 @@ export function reloadCommand(context: Context, finish: Finish): Command {
         .choices(ROLE_FILTERS)
         .default('any'),
     )
-    .option('--force', 'Ask nothing')
+    .option('--force', 'Do not ask questions')
     .option('--yes', 'The same as --force')
-    .option('--wait', 'Wait until the member has gone through a whole loop, and runs')
-    .option(
-      '--deadline <time>',
-      'Limit of --wait (default three loop_wait and 5s)',
-      parseDurationMs,
-    )
+    .option('--wait', 'Wait until the member has completed a whole loop and runs')
+    .option('--deadline <time>', 'Limit of --wait (default 3 x loop_wait + 5s)', parseDurationMs)
     .action(async (cluster: string, members: string[], options: ReloadOptions) => {
       const asker = openAsker(context);
       try {
@@ -121,7 +117,7 @@ async function hasLooped(
   const atMs = context.clock.nowMs() + (deadline ?? 3 * loopMs + SPARE_MS);
   const loops = new Set<number>();
   let missing = 'was not seen';
-  const goesOn = 'the reload had been asked for';
+  const goesOn = 'the reload was requested';
   const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
     if (!now.ok) {
@@ -129,7 +125,7 @@ async function hasLooped(
       return null;
     }
     if (now.value.dcsLastSeen !== null) loops.add(now.value.dcsLastSeen);
-    if (loops.size < 3) missing = 'has not gone through its loop';
+    if (loops.size < 3) missing = 'has not completed its loop';
     else if (!runs(now.value)) missing = `is ${now.value.replicationState ?? now.value.state}`;
     else return now.value;
     return null;

@@ -30,9 +30,9 @@ export function removeCommand(context: Context, finish: Finish): Command {
     .addOption(
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     )
-    .option('--confirm-name <cluster>', 'Answers the first question: the name once more')
-    .option('--yes', 'Answers the second question: I am aware that everything is removed')
-    .option('--confirm-leader <member>', 'Answers the third question: the present leader')
+    .option('--confirm-name <cluster>', 'Answer to the first question: the cluster name again')
+    .option('--yes', 'Answer to the second question: you are aware that everything is removed')
+    .option('--confirm-leader <member>', 'Answer to the third question: the current leader')
     .action(async (cluster: string, options: RemoveOptions) => {
       const asker = openAsker(context);
       try {
@@ -67,7 +67,9 @@ async function remove(
 
   const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
   if (foreign.length > 0) {
-    context.io.err(`left alone, for they are not Patroni's: ${foreign.map(oneLine).join(', ')}\n`);
+    context.io.err(
+      `kept, because they are not Patroni's keys: ${foreign.map(oneLine).join(', ')}\n`,
+    );
   }
   if (!context.flags.compat && isTable(options.format)) {
     context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
@@ -95,7 +97,7 @@ function needAnswers(context: Context, { leaderName }: Cluster, options: RemoveO
       : []),
   ];
   if (missing.length === 0) return;
-  throw new ToolError('usage', 'remove has to be confirmed, and this is no terminal', {
+  throw new ToolError('usage', 'remove must be confirmed, and stdin is not a terminal', {
     code: 'no_terminal',
     hint: `give ${missing.join(' ')}`,
   });
@@ -146,7 +148,7 @@ async function membersNow(context: Context, { scope, group }: Cluster): Promise<
     return (await (await context.dcs()).follow({ scope, group })).cluster.members;
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    const what = 'whether members still run and write their keys again could not be seen';
+    const what = 'could not check whether members still run and write their keys again';
     context.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
     return null;
   }

@@ -48,13 +48,19 @@ export function restartCommand(context: Context, finish: Finish): Command {
     .option('--scheduled <time>', 'When: ISO 8601 with offset or zone, +30m, now')
     .option('--pg-version <version>', 'Restart if PostgreSQL is older than this (e.g. 15.2)')
     .option('--pending', 'Restart if pending')
-    .option('--timeout <time>', 'Fail over if a restart takes longer than this (for Patroni)')
-    .option('--force', 'Ask nothing')
+    .option(
+      '--timeout <time>',
+      "Patroni's limit: fail over if the restart of the primary takes longer",
+    )
+    .option('--force', 'Do not ask questions')
     .option('--yes', 'The same as --force')
-    .option('--wait', 'Wait until the member runs, and streams, with its new settings')
+    .option('--wait', 'Wait until the member runs and streams with its new settings')
     .option('--deadline <time>', 'Limit for each member (default 6m)', parseDurationMs, DEADLINE_MS)
-    .option('--rolling', 'Replicas first, one at a time, each caught up before the next')
-    .option('--switchover', 'With --rolling: move the leadership before the primary is restarted')
+    .option(
+      '--rolling',
+      'Restart one member at a time, replicas first, each caught up before the next',
+    )
+    .option('--switchover', 'With --rolling: switch over before the primary is restarted')
     .option('--dry-run', 'With --rolling: show the plan and stop')
     .action(async (cluster: string, members: string[], options: RestartOptions) => {
       const asker = openAsker(context);
@@ -114,12 +120,15 @@ const VERSION_QUESTION = 'Restart if the PostgreSQL version is less than provide
 function checkOptions(options: RestartOptions): void {
   const wrong = (words: string) => new ToolError('usage', words, { code: 'options' });
   const { rolling, scheduled } = options;
-  if (!rolling && options.switchover) throw wrong('--switchover goes with --rolling');
-  if (!rolling && options.dryRun) throw wrong('--dry-run goes with --rolling');
+  if (!rolling && options.switchover) throw wrong('--switchover needs --rolling');
+  if (!rolling && options.dryRun) throw wrong('--dry-run needs --rolling');
   if (rolling && scheduled !== undefined && scheduled !== 'now') {
-    throw wrong('--rolling cannot be scheduled: Patroni knows single restarts only');
+    throw wrong(
+      '--rolling cannot be scheduled: Patroni schedules only the restart of a single member',
+    );
   }
-  if (rolling && options.any) throw wrong('--any restarts one member, --rolling all of them');
+  if (rolling && options.any)
+    throw wrong('--any restarts one member; it cannot be combined with --rolling');
   // An empty one is none: scripts pass empty variables.
   if (options.pgVersion) checkVersion(options.pgVersion);
 }
@@ -238,7 +247,7 @@ function oneCluster(members: readonly Selected[]): Cluster {
   const clusters = [...new Set(members.map(({ cluster }) => cluster))];
   const [only] = clusters;
   if (only && clusters.length === 1) return only;
-  throw new ToolError('usage', '--rolling restarts one Citus group: name it with --group', {
+  throw new ToolError('usage', '--rolling restarts one Citus group: give --group', {
     code: 'group_wanted',
   });
 }

@@ -16,9 +16,14 @@ const DEADLINE_MS = 120_000;
 
 export function addRoleOptions(command: Command): Command {
   return command
-    .option('--force', 'Ask nothing')
+    .option('--force', 'Do not ask questions')
     .option('--yes', 'The same as --force')
-    .option('--deadline <time>', 'Limit of the waiting (default 2m)', parseDurationMs, DEADLINE_MS);
+    .option(
+      '--deadline <time>',
+      'Limit of the whole wait (default 2m)',
+      parseDurationMs,
+      DEADLINE_MS,
+    );
 }
 
 /** Makes the cluster a standby cluster, or, with null, one that stands alone. */

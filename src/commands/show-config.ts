@@ -52,7 +52,7 @@ export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']>
   if (broken) {
     throw new ToolError('error', `${broken.key} ${broken.problem}`, {
       code: 'unreadable_config',
-      hint: 'write it anew with edit-config --replace FILE',
+      hint: 'replace it with edit-config --replace FILE',
     });
   }
   return config;
@@ -61,6 +61,6 @@ export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']>
 export function noConfig({ scope }: Cluster): ToolError {
   return new ToolError('error', `The config key does not exist in the cluster ${scope}`, {
     code: 'no_config',
-    hint: 'Patroni writes it when it bootstraps the cluster: is one running?',
+    hint: 'Patroni writes it when it bootstraps the cluster: is a member running?',
   });
 }

@@ -18,10 +18,10 @@ interface RecordOptions extends WitnessOptions {
 
 export function snapshotCommand(context: Context, finish: Finish): Command {
   const command = new Command('snapshot')
-    .description('Record everything the witnesses say, secrets removed, for --snapshot FILE')
+    .description('Record what all witnesses report, without secrets, for --snapshot FILE')
     .argument('[clusters...]')
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--all', 'Every cluster of the namespace')
+    .option('--all', 'All clusters of the namespace')
     .option('-o, --output <file>', 'Write to this file; gzipped when it ends in .gz');
   return addWitnessOptions(command).action(async (names: string[], options: RecordOptions) => {
     await record(context, names, options);
@@ -55,5 +55,5 @@ async function record(context: Context, names: string[], options: RecordOptions)
   const text = recordingText(snapshots);
   if (options.output === undefined) return context.io.out(text);
   await writeRecording(options.output, text);
-  context.io.err(`${options.output} is written\n`);
+  context.io.err(`wrote ${options.output}\n`);
 }

@@ -26,7 +26,7 @@ interface StatusOptions extends WitnessOptions {
 
 export function statusCommand(context: Context, finish: Finish): Command {
   const command = new Command('status')
-    .description('The whole truth about one cluster on one screen')
+    .description('Show everything known about one cluster on one screen')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson())
@@ -67,7 +67,7 @@ async function statusScreen(document: StatusDocument, color: boolean): Promise<s
     await grid(MEMBER_HEAD, document.members.map(memberCells), ['TL', 'Lag', 'Replay lag']),
     '\nReplication\n',
     streams.length === 0
-      ? '  no walsender was seen\n'
+      ? '  no walsenders\n'
       : await grid(STREAM_HEAD, streams.map(streamCells), ['Lag']),
     document.findings.length === 0 ? '' : '\nFindings\n',
     await findingLines(document.findings, { verbose: true, color }),
@@ -95,7 +95,7 @@ function headLines(document: StatusDocument): string[] {
 }
 
 function modeWords(mode: StatusDocument['mode']): string {
-  if (mode.paused === null) return 'not known, /config cannot be read';
+  if (mode.paused === null) return 'unknown: /config cannot be read';
   const words = [
     mode.standbyCluster ? 'standby cluster' : '',
     mode.paused ? 'paused' : '',
@@ -110,7 +110,7 @@ function syncWords({ sync, problems }: StatusDocument): string {
     sync.synchronousStandbyNames === null
       ? 'synchronous_standby_names not read'
       : `synchronous_standby_names '${sync.synchronousStandbyNames}'`;
-  if (sync.mode === null) return `not known, /config cannot be read, ${names}`;
+  if (sync.mode === null) return `unknown: /config cannot be read, ${names}`;
   if (sync.mode === 'off') return `off, ${names}`;
   const { key } = sync;
   const said = key
@@ -129,7 +129,8 @@ function isUnreadable(problems: StatusDocument['problems'], key: string): boolea
 
 function pendingWords({ pending: { failover, restarts }, problems }: StatusDocument): string {
   const words: string[] = [];
-  if (failover === null && isUnreadable(problems, 'failover')) words.push('/failover not readable');
+  if (failover === null && isUnreadable(problems, 'failover'))
+    words.push('/failover cannot be read');
   if (failover) {
     const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
     const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;

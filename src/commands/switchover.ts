@@ -7,18 +7,18 @@ import type { Context } from '../context.js';
 
 export function switchoverCommand(context: Context, finish: Finish): Command {
   const command = new Command('switchover')
-    .description('Switch over to a replica, and see it done')
+    .description('Switch over to a replica and verify the outcome')
     .option('--leader <member>', 'The current leader; also --primary')
     .addOption(new Option('--primary <member>').hideHelp())
     .option(
       '--avoid <member>',
-      'Move the leadership off this member; nothing when it does not lead',
+      'Switch over only if this member is the leader; otherwise do nothing',
     )
     .option('--scheduled <time>', 'ISO 8601 with offset or zone, +30m, or now');
   return addChangeOptions(command).action(
     async (cluster: string | undefined, options: ChangeOptions) => {
       if (options.avoid !== undefined && (options.leader ?? options.primary) !== undefined) {
-        throw new ToolError('usage', '--avoid and --leader exclude each other');
+        throw new ToolError('usage', '--avoid cannot be combined with --leader');
       }
       const { changeLeader } = await import('../actions/switchover/change-leader.js');
       finish(await changeLeader(context, 'switchover', cluster, options));

@@ -52,7 +52,7 @@ async function version(
   const silent = answers.filter(({ reason }) => reason !== null);
   if (silent.length === 0) return 'ok';
   const who = silent.map(({ name }) => name).join(', ');
-  throw new ToolError('unreachable', `the version of ${who} is not known`, {
+  throw new ToolError('unreachable', `the version of ${who} is unknown`, {
     code: 'member_unreachable',
     evidence: silent.map(({ name, reason }) => ({
       witness: 'REST',

@@ -54,11 +54,11 @@ unknown; and the cluster is not paused, unless --even-paused is given.
 
 export function waitCommand(context: Context, finish: Finish): Command {
   const command = new Command('wait')
-    .description('Wait until something is so; exit 0 when it is, 5 at the limit')
+    .description('Wait until a condition holds; exit 0 when it does, 5 at the limit')
     .argument('[cluster]')
     .requiredOption('--for <condition>', `${CONDITIONS}; may be repeated`, takeCondition)
     .option('--group <number>', 'Citus group', parseCount)
-    .option('--max-lag <size>', 'How far behind counts as caught up', parseSize, 0)
+    .option('--max-lag <size>', 'Maximum lag that counts as caught up', parseSize, 0)
     .addOption(
       new Option('--mode <mode>', 'Behind in what').choices(['replay', 'write']).default('replay'),
     )
@@ -68,7 +68,7 @@ export function waitCommand(context: Context, finish: Finish): Command {
   // Here the limit of the whole wait; a call to one node keeps the program's own --timeout.
   const timeout = command.options.find(({ long }) => long === '--timeout');
   if (timeout) {
-    timeout.description = 'How long to wait (default 5m)';
+    timeout.description = 'Limit of the wait (default 5m)';
     timeout.argParser(parseTimeMs);
     timeout.default(DEFAULT_LIMIT_MS, '5m');
     command.setOptionValueWithSource('timeout', DEFAULT_LIMIT_MS, 'default');
@@ -121,7 +121,7 @@ async function wait(
 function notInTime(open: string[], limitMs: number): ToolError {
   return new ToolError('unconfirmed', `not within ${limitMs / 1000} s: ${open.join('; ')}`, {
     code: 'not_in_time',
-    hint: 'patctl check says what stands in the way',
+    hint: 'patctl check shows the reason',
   });
 }
 

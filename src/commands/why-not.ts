@@ -20,7 +20,7 @@ interface WhyNotOptions extends WitnessOptions {
 
 export function whyNotCommand(context: Context, finish: Finish): Command {
   const command = new Command('why-not')
-    .description("Patroni's own checks of one member: 0 if it could be promoted, 1 if not")
+    .description("Show Patroni's checks for one member: exit 0 if it could be promoted, 1 if not")
     .argument('<member>')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)

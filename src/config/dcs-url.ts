@@ -33,7 +33,7 @@ export function parseDcsUrl(url: string, from: string): DcsUrl {
     });
   const [, scheme, rest = text] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?\/\/([^]*)$/.exec(text) ?? [];
   if (scheme !== undefined) checkScheme(scheme.toLowerCase(), from, bad);
-  if (/[?#]/.test(rest)) throw bad('a query or fragment means nothing here');
+  if (/[?#]/.test(rest)) throw bad('a query or fragment is not allowed');
   const slash = rest.indexOf('/');
   if (slash >= 0 && rest.slice(slash).includes('@')) throw bad(`the address ${UNCLEAR_LOGIN}`);
   const { login, host } = splitLogin(slash < 0 ? rest : rest.slice(0, slash));

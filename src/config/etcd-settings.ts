@@ -94,7 +94,7 @@ function readSrv(reader: Reader): Pick<FoundEtcd, 'srv' | 'srvSuffix'> {
     ['srv_suffix', srvSuffix],
   ] as const) {
     if (found && !/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(found.value)) {
-      throw wrongValue(`etcd3.${name}`, found.from, 'is not a name for the DNS');
+      throw wrongValue(`etcd3.${name}`, found.from, 'is not a valid DNS name');
     }
   }
   return { srv, srvSuffix };
@@ -119,7 +119,7 @@ function checkOtherDcs(reader: Reader, warnings: string[]): void {
   const used = isKube ? 'kubernetes' : 'etcd3';
   for (const dcs of ignored) {
     const section = entries.get(dcs);
-    if (section) warnings.push(`${section.from}: ${dcs} is ignored, ${used} is given too`);
+    if (section) warnings.push(`${section.from}: ${dcs} is ignored because ${used} is also given`);
   }
 }
 

@@ -53,9 +53,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
   const reader = makeReader(withNewLogins(tree), warnings);
   const url = readDcsUrl(flags.dcsUrl, env);
   if (url && !url.scheme) {
-    warnings.push(
-      `${url.from}: read as etcd3, for want of a scheme (patronictl takes it for etcd v2)`,
-    );
+    warnings.push(`${url.from}: has no scheme and is read as etcd3 (patronictl assumes etcd v2)`);
   }
   const isKube = !url && isKubeMeant(flags);
   const etcd = findEtcd(reader, url, warnings, isKube);
@@ -145,7 +143,7 @@ async function readTree(
   if (!whole) return { tree: environment, fileRead: false };
   if (environment.entries.size > 0) {
     const ignored = [...environment.entries.keys()].join(', ');
-    warnings.push(`${label} is set: as in Patroni, variables for ${ignored} are not looked at`);
+    warnings.push(`${label} is set: as in Patroni, the variables for ${ignored} are ignored`);
   }
   return { tree: mergeTrees(emptyMap(label), whole), fileRead: false };
 }
@@ -294,6 +292,6 @@ function logLevelSource(env: Env, warnings: string[]): SourcedValue {
   const variable = ['PATRONI_LOG_LEVEL', 'PATRONI_LOGLEVEL', 'LOGLEVEL'].find((name) => env[name]);
   const source = variable ? `environment ${variable}` : 'default';
   if (!LOG_LEVELS.includes(logLevel(env)))
-    warnings.push(`${source}: ${logLevel(env)} is no log level (patronictl ends there)`);
+    warnings.push(`${source}: ${logLevel(env)} is not a log level (patronictl exits)`);
   return { key: 'log.level', value: printable(logLevel(env)), source };
 }

@@ -10,7 +10,7 @@ export function configLogins(reader: Reader, warnings: string[]): PgLogin[] {
     const text = (name: string): string | null => reader.text(`${prefix}.${name}`)?.value ?? null;
     for (const name of ['sslcrl', 'sslcrldir']) {
       const given = reader.text(`${prefix}.${name}`);
-      if (given) warnings.push(`${given.from}: ${prefix}.${name} is not looked at by patctl`);
+      if (given) warnings.push(`${given.from}: ${prefix}.${name} is ignored by patctl`);
     }
     const login: PgLogin = {
       origin: account,

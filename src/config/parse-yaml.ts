@@ -163,7 +163,7 @@ function convertMap(reading: Reading, node: YAMLMap, key: string, from: string):
   for (const pair of node.items as Pair<Node, Node | null>[]) {
     const keyNode = reading.yaml.isAlias(pair.key) ? pair.key.resolve(reading.doc) : pair.key;
     const source = reading.sourceAt(pair.key);
-    if (!reading.yaml.isScalar(keyNode)) throw bad(source, 'a list or a mapping is no key');
+    if (!reading.yaml.isScalar(keyNode)) throw bad(source, 'a list or a mapping cannot be a key');
     const plain = keyNode.type === 'PLAIN' && keyNode.tag === undefined;
     const word = plain ? keyText(String(keyNode.value)) : String(keyNode.value);
     const inner = key === '' ? word : `${key}.${word}`;
@@ -190,7 +190,7 @@ function addMerged(merged: Map<string, Tree>, value: Tree, key: string): void {
 function duplicate(source: string, key: string, hasValue: boolean): string {
   const parents = key.split('.').slice(0, -1);
   const safe = hasValue && /^[\w.-]+$/.test(key) && !parents.some((word) => SECRETS.has(word));
-  return `${source}: ${safe ? key : name(key)} is given twice, the last one counts`;
+  return `${source}: ${safe ? key : name(key)} is given twice; the last value is used`;
 }
 
 /** Names a key by Patroni's words only; a word from the file may be a secret that slipped. */

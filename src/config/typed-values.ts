@@ -23,7 +23,9 @@ export function makeReader(tree: MapTree, warnings: string[]): Reader {
       throw wrongValue(key, leaf.from, 'must be text');
     if (leaf.text !== leaf.written && !warned.has(key)) {
       warned.add(key);
-      warnings.push(`${leaf.from}: ${key} has no quotes and YAML changes it, for Patroni too`);
+      warnings.push(
+        `${leaf.from}: ${key} is unquoted and YAML changes its value (also for Patroni)`,
+      );
     }
     return { value: leaf.text, from: leaf.from };
   };

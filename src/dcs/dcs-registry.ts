@@ -70,7 +70,7 @@ export async function patroniOf(
 }
 
 function notConfigured(): ToolError {
-  return new ToolError('error', 'nothing tells where the DCS is', {
+  return new ToolError('error', 'no DCS is configured', {
     code: 'no_dcs',
     hint: 'give -c FILE with an etcd3 or kubernetes section, --dcs-url etcd3://host:port, --kube-context NAME, or PATRONI_ETCD3_HOSTS',
   });

@@ -159,7 +159,7 @@ export async function readSnapshot(context: Context, request: SnapshotRequest): 
   const [only] = snapshots;
   if (snapshots.length === 1 && only) return only;
   const groups = snapshots.map(({ cluster }) => cluster.group).join(', ');
-  throw new ToolError('usage', `"${request.scope}" has Citus groups: name one with --group`, {
+  throw new ToolError('usage', `"${request.scope}" has Citus groups: give one with --group`, {
     hint: `groups: ${groups}`,
   });
 }
@@ -257,15 +257,15 @@ export async function unknownCluster(
     code: 'unknown_cluster',
     hint:
       names.length === 0
-        ? `there is no cluster at all in ${where}: is the namespace right?`
+        ? `there are no clusters in ${where}: is the namespace correct?`
         : `clusters in ${where}: ${names.join(', ')}`,
   });
 }
 
 function noClusterAtAll(where: string): ToolError {
-  return new ToolError('error', `there is no cluster at all in ${where}`, {
+  return new ToolError('error', `there are no clusters in ${where}`, {
     code: 'unknown_cluster',
-    hint: 'is the namespace right?',
+    hint: 'is the namespace correct?',
   });
 }
 

@@ -43,7 +43,7 @@ export function parseRecording(text: string, name: string): Snapshot[] {
   } catch (error) {
     throw unreadable(name, error instanceof Error ? error.message : String(error));
   }
-  if (recording?.kind !== 'patctl-snapshot') throw unreadable(name, 'it is no recording of patctl');
+  if (recording?.kind !== 'patctl-snapshot') throw unreadable(name, 'it is not a patctl recording');
   if (recording.schemaVersion !== 1) throw unreadable(name, 'it was written by a newer patctl');
   const { snapshots } = recording;
   if (!Array.isArray(snapshots) || !snapshots.every(isSnapshot)) {

@@ -41,7 +41,7 @@ export interface Asker {
 export function openAsker(context: Context): Asker {
   let lines: LineSource | null = null;
   const ask = async (prompt: string): Promise<string> => {
-    needTerminal(context, `"${prompt.trim()}"`, 'answer it by an option, or give --force');
+    needTerminal(context, `"${prompt.trim()}"`, 'answer it with an option, or give --force');
     lines ??= await readLines(context);
     context.io.err(prompt);
     return lines.next();
@@ -113,7 +113,7 @@ function interrupted(): ToolError {
 
 function needTerminal(context: Context, what: string, instead: string): void {
   if (context.io.stdinIsTty && context.io.stderrIsTty) return;
-  throw new ToolError('usage', `${what} has to be asked for, and this is no terminal`, {
+  throw new ToolError('usage', `${what} must be entered, but stdin is not a terminal`, {
     code: 'no_terminal',
     hint: instead,
   });

@@ -1,4 +1,5 @@
 /** A check's document in every format: for people, programs, CI and monitoring. */
+import { plural } from '../cluster/model/words.js';
 import type { CheckDocument, CheckedCluster } from '../cluster/documents/check-document.js';
 import type { Finding } from '../cluster/model/model.js';
 import { findingLines } from './findings.js';
@@ -76,21 +77,27 @@ async function pretty(
       lines.push(`  follows from ${of}: ${oneLine(finding.message)} [${finding.code}]\n`);
     }
     for (const finding of one.transient) {
-      lines.push(`  was transient: ${oneLine(finding.message)} [${finding.code}]\n`);
+      lines.push(`  transient: ${oneLine(finding.message)} [${finding.code}]\n`);
     }
-    lines.push(unknownLine(one, verbose));
+    lines.push(skippedLines(one, verbose));
     return lines.join('');
   });
   return (await Promise.all(parts)).join('\n');
 }
 
-/** What could not be looked for, on one line; with -v the codes too. */
-function unknownLine({ unknown }: CheckedCluster, verbose: boolean): string {
-  const [first] = unknown;
-  if (first === undefined) return '';
-  const why = [...new Set(unknown.map(({ reason }) => reason))].join('; ');
-  const codes = verbose ? `: ${unknown.map(({ code }) => code).join(', ')}` : '';
-  return `  not looked for: ${unknown.length} finding(s) (${oneLine(why)})${codes}\n`;
+/** The checks that were skipped, a line for each reason; those that run only on request with -v only. */
+function skippedLines({ unknown }: CheckedCluster, verbose: boolean): string {
+  const byReason = new Map<string, string[]>();
+  for (const { code, needs, reason } of unknown) {
+    if (needs === '--probe-rest' && !verbose) continue;
+    byReason.set(reason, [...(byReason.get(reason) ?? []), code]);
+  }
+  return [...byReason]
+    .map(([reason, codes]) => {
+      const names = codes.map(oneLine).join(', ');
+      return `  ${plural(codes.length, 'check')} skipped: ${names} (${oneLine(reason)})\n`;
+    })
+    .join('');
 }
 
 // ---------------------------------------------------------------- CI
@@ -321,7 +328,7 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
     },
     {
       name: 'patctl_check_timestamp_seconds',
-      help: 'When the cluster was read',
+      help: 'Time at which the cluster was read',
       samples: clusters.map((one) =>
         sample('patctl_check_timestamp_seconds', one, {}, Date.parse(one.takenAt) / 1000),
       ),

@@ -253,7 +253,7 @@ export async function belowTable(
   }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
   color: boolean,
 ): Promise<string> {
-  const stale = mayBeStale ? 'may be stale: read from one etcd, without its majority\n' : '';
+  const stale = mayBeStale ? 'may be stale: read from one etcd member without a majority\n' : '';
   const lines = await findingLines(found, { verbose: false, color });
   const sources = filled.map((line) => `${line}\n`).join('');
   return lines + sources + doubtLines(doubts) + problemLines(problems) + stale;

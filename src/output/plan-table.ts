@@ -53,7 +53,7 @@ export function verdictLine(plan: Plan): string {
     return `Nothing to do: the leader of ${plan.cluster} is ${plan.leader ?? 'nobody'}`;
   const loss =
     plan.dataLoss.verdict === 'unknown'
-      ? `whether acknowledged commits may be lost is ${plan.dataLoss.words}`
+      ? `data loss is ${plan.dataLoss.words}`
       : plan.dataLoss.words;
   if (plan.refused) {
     const names = refusals(plan).map(({ name }) => name);
@@ -65,7 +65,8 @@ export function verdictLine(plan: Plan): string {
 function subject(plan: Plan): string {
   const verb = plan.kind === 'switchover' ? 'switch over' : 'fail over';
   const from = plan.leader === null ? '' : ` from ${plan.leader}`;
-  const to = plan.candidate === null ? ' to whom Patroni chooses' : ` to ${plan.candidate}`;
+  const to =
+    plan.candidate === null ? ' to the replica that Patroni chooses' : ` to ${plan.candidate}`;
   const why = plan.chosenBecause === null ? '' : ` (${plan.chosenBecause})`;
   const at = plan.scheduledAt === null ? '' : ` at ${plan.scheduledAt}`;
   const group = plan.group === null ? '' : ` group ${plan.group}`;

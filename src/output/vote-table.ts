@@ -20,15 +20,17 @@ export async function quorumText(document: QuorumDocument): Promise<string> {
   ]);
   const parts = [
     lines(headLines(document)),
-    lines(['', 'If the leader vanished now']),
-    await grid(['Member', 'May win', 'Votes', 'Voter', 'Lost', 'Why'], members.map(memberCells)),
-    votes.length === 0 ? '' : lines(['', 'Who votes for whom']),
+    lines(['', 'If the leader were lost now']),
+    await grid(['Member', 'Can win', 'Votes', 'Voter', 'Lost', 'Why'], members.map(memberCells)),
+    votes.length === 0 ? '' : lines(['', 'Each vote']),
     votes.length === 0 ? '' : await grid(['For', 'Voter', 'Votes', 'Why'], votes),
     gates.length === 0
       ? ''
       : lines(['', `Would ${document.leader ?? ''} step down for a switchover`]),
-    gates.length === 0 ? '' : await grid(['To', 'Passes', 'Healthy', 'Who or why not'], gateRows),
-    lines(['', capital(survives.sentence), `If it vanished now: ${lossWords(dataLoss)}`]),
+    gates.length === 0
+      ? ''
+      : await grid(['To', 'Passes', 'Healthy', 'Members or reason'], gateRows),
+    lines(['', capital(survives.sentence), `If it were lost now: ${lossWords(dataLoss)}`]),
   ];
   return parts.join('');
 }
@@ -51,7 +53,7 @@ function headLines(document: QuorumDocument): string[] {
   const notes = [
     standbyNote(document),
     versionsNote(document),
-    document.paused ? 'paused: nobody races' : '',
+    document.paused ? 'paused: no leader race' : '',
   ].filter((note) => note !== '');
   const said =
     sync === null
@@ -81,7 +83,7 @@ function memberCells(one: QuorumMember): string[] {
 }
 
 function lossWords({ verdict, words, because }: QuorumDocument['dataLoss']): string {
-  return verdict === 'unknown' ? `whether commits may be lost is ${words}` : `${words}: ${because}`;
+  return verdict === 'unknown' ? `data loss is ${words}` : `${words}: ${because}`;
 }
 
 function capital(sentence: string): string {
@@ -97,7 +99,7 @@ const COULD: Record<Outcome, string> = {
 /** The answer first; then the checks of a switchover in Patroni's order, then the race. */
 export async function whyNotText(document: WhyNotDocument): Promise<string> {
   const { member, leader, switchover, race } = document;
-  if (member === leader) return lines([`${member} is the leader already`]);
+  if (member === leader) return lines([`${member} is already the leader`]);
   const parts: string[] = [];
   if (switchover) {
     const rows = switchover.steps.map(({ asks, check, result, said }) => [
@@ -117,7 +119,8 @@ export async function whyNotText(document: WhyNotDocument): Promise<string> {
     );
   }
   if (race) {
-    const when = leader === null ? 'By the race, as nobody leads' : 'If the leader vanished now';
+    const when =
+      leader === null ? 'In the leader race (there is no leader)' : 'If the leader were lost now';
     const votes = race.needed === 0 ? '' : `, with ${race.counted} of ${race.needed} votes`;
     parts.push(lines([`${when}: ${member} ${COULD[race.could]}${votes}`]));
     parts.push(lines(race.reasons.map((reason) => `  ${reason}`)));

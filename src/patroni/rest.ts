@@ -54,7 +54,7 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
   async function status(target: RestTarget, timeoutMs: number): Promise<Reading<RestStatus>> {
     const startedMs = performance.now();
     const origin = originOf(target.apiUrl);
-    if (!origin) return silent('no_address', 'its api_url is not an http or https address');
+    if (!origin) return silent('no_address', 'its api_url is not an http or https URL');
     const request = { method: 'GET', origin, path: '/patroni', body: null };
     const result = await exchange(request, timeoutMs);
     if (!result.ok) return silent(result.kind, result.reason);
@@ -63,7 +63,7 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
 
   const call: Patroni['call'] = async (method, apiUrl, path, body, timeoutMs) => {
     const origin = originOf(apiUrl);
-    if (!origin) return { kind: 'not_sent', reason: 'the api_url is not an http or https address' };
+    if (!origin) return { kind: 'not_sent', reason: 'the api_url is not an http or https URL' };
     const text = body === null ? null : JSON.stringify(body);
     return toOutcome(await exchange({ method, origin, path, body: text }, timeoutMs));
   };

@@ -93,7 +93,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
       if (attempt.next === 'stop') return { ok: false, kind: attempt.kind, reason: attempt.reason };
       refusals.push(`${login.origin}: ${attempt.reason}`);
     }
-    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is known' };
+    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is configured' };
   }
 
   return {
@@ -115,7 +115,7 @@ async function tryLogin(
   deadline: Deadline,
 ): Promise<Attempt> {
   const transports = transportsOf(login.ssl.mode, target.host);
-  if (!transports) return refused('login', 'denied', `there is no sslmode "${login.ssl.mode}"`);
+  if (!transports) return refused('login', 'denied', `unknown sslmode "${login.ssl.mode}"`);
   let last: Refusal = refused('login', 'denied', 'no transport');
   for (const [at, transport] of transports.entries()) {
     const orPlain = transports[at + 1] === 'plain';
@@ -158,9 +158,9 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
   if (code === '28000') return refused('transport', 'denied', reason);
   if (isFull(error)) return { ...refused('login', 'denied', reason), full: true };
   if (OTHER_LOGIN.includes(code)) return refused('login', 'denied', reason);
-  if (/password is wanted|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
+  if (/requires a password|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
   if (/does not support SSL/.test(reason)) {
-    const wanted = `the server has no TLS, and sslmode ${login.ssl.mode} wants it`;
+    const wanted = `the server does not support TLS, but sslmode ${login.ssl.mode} requires it`;
     return refused('transport', 'denied', wanted);
   }
   if (transport === 'tls' && isTlsError(code, reason)) {

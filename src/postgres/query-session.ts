@@ -70,7 +70,7 @@ export async function openSession(
 ): Promise<Session> {
   const login = await loginFor(target, flags, env);
   const transports = transportsOf(login.ssl.mode, target.host);
-  if (!transports) throw new SqlError(`there is no sslmode "${login.ssl.mode}"`, '08001', null);
+  if (!transports) throw new SqlError(`unknown sslmode "${login.ssl.mode}"`, '08001', null);
   const endsAtMs = performance.now() + timeoutMs;
   let last: unknown;
   for (const transport of transports) {
@@ -107,7 +107,7 @@ async function loginFor(target: PgTarget, flags: LoginFlags, env: Env): Promise<
     sslpassword: null,
   };
   const [login] = await resolveLogins([configured], env, env['HOME'] ?? '', target);
-  if (!login) throw new LostError('no login is known', false);
+  if (!login) throw new LostError('no login is configured', false);
   const named = flags.database ?? env['PGDATABASE'] ?? env['PGSERVICE'] ?? '';
   // libpq's default is the database that is named like the user.
   return named === '' ? { ...login, database: login.user } : login;
@@ -134,7 +134,7 @@ async function connect(
     database: login.database,
     password: () => {
       if (login.password !== null) return login.password;
-      throw new SqlError('a password is wanted and none is known', '28P01', null);
+      throw new SqlError('the server requires a password, but none is configured', '28P01', null);
     },
     ssl,
     stream: () => socket,
@@ -262,7 +262,7 @@ async function runOn(
       refuse = ({ binary }) => {
         if (!binary) return;
         isRefused = true;
-        reject(new SqlError('COPY in binary cannot be printed', '0A000', null));
+        reject(new SqlError('COPY in binary format cannot be printed', '0A000', null));
         // The server gives a statement up that it cannot send the answer of.
         stream.destroy();
       };

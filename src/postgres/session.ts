@@ -135,7 +135,8 @@ async function ask(client: Client, sql: string): Promise<unknown> {
 }
 
 function passwordOf(login: Login): string {
-  if (login.password === null) throw new Error('a password is wanted and none is known');
+  if (login.password === null)
+    throw new Error('the server requires a password, but none is configured');
   return login.password;
 }
 

@@ -46,7 +46,7 @@ async function clientCertificate(ssl: SslSettings): Promise<ConnectionOptions> {
   const cert = await readOwn(ssl.cert, `${ssl.home}/.postgresql/postgresql.crt`);
   if (!cert) return {};
   const key = await readOwn(ssl.key, `${ssl.home}/.postgresql/postgresql.key`);
-  if (!key) throw new Error('there is a client certificate without its key (sslkey)');
+  if (!key) throw new Error('the client certificate has no key (sslkey)');
   return { cert, key, ...(ssl.password !== null && { passphrase: ssl.password }) };
 }
 

@@ -208,8 +208,8 @@ test('restart --rolling stops half way, says where it stands, and goes on afterw
 
   const stopped = await patctl('restart', east.scope, '--rolling', '--pending', '--force');
   expect(stopped.code, stopped.err).toBe(4);
-  expect(stopped.err).toContain(`Error: the restart of ${second} did not go well; stopped there\n`);
-  expect(stopped.err).toContain(`\ndone: restart ${first}; not begun: restart ${leader}\n`);
+  expect(stopped.err).toContain(`Error: the restart of ${second} did not go well; stopped\n`);
+  expect(stopped.err).toContain(`\ndone: restart ${first}; not started: restart ${leader}\n`);
   expect(stopped.err).toContain(`patctl restart ${east.scope} --rolling --pending`);
   expect(await leaderOf(east)).toBe(leader);
   expect(await startOf(leader)).toBe(before[leader]);
@@ -273,7 +273,7 @@ test('edit-config: what somebody wrote meanwhile is shown beside the edit, and n
   expect(run.code, run.err).toBe(1);
   expect(run.err).toContain('Error: Config modification aborted due to concurrent changes\n');
   expect(run.err).toContain(
-    `  DCS ${lag}: was 1048576, is now 2000000, this edit wants 3000000 (clash)\n`,
+    `  DCS ${lag}: was 1048576, is now 2000000, this edit sets 3000000 (clash)\n`,
   );
   expect(JSON.parse((await east.dcsGet('config')) ?? '')).toMatchObject({ [lag]: 2_000_000 });
   // What clashes is not merged, and the edit is not lost.

@@ -269,7 +269,7 @@ test('demote-cluster to a remote that is not there, and promote-cluster back', a
   expect(demoted.err).toMatch(
     /Error: the cluster is demoted, but .*pg\d does not stream from 127\.0\.0\.1:1\b/,
   );
-  expect(demoted.err).toContain('warning: 127.0.0.1:1 could not be looked at: ');
+  expect(demoted.err).toContain('warning: 127.0.0.1:1 could not be checked: ');
   expect(demoted.out).not.toContain('successfully');
   expect(await config()).toMatchObject({ standby_cluster: { host: '127.0.0.1', port: 1 } });
   const promoted = await patctl('promote-cluster', '--force', '--deadline', '40s');

@@ -77,7 +77,7 @@ describe('a cluster of three', () => {
       await setMode(lab, mode);
     });
 
-    test('switchover to whom Patroni chooses', async () => {
+    test('switchover to the replica that Patroni chooses', async () => {
       const before = await lab.leader();
       const changed = await change(lab, 'switchover');
       expect([changed.code, changed.document.ending, changed.err]).toEqual([0, 'ok', '']);
@@ -245,7 +245,7 @@ describe('a cluster of three', () => {
     const leader = await lab.leader();
     const run = await runUntil(lab, ['switchover'], 'accepted', (kill) => kill('SIGINT'));
     expect(run.code).toBe(130);
-    expect(run.err).toContain('the switchover was sent and goes on by itself');
+    expect(run.err).toContain('the switchover was sent and continues by itself');
     expect(run.err).toContain(`patctl status`);
     await eventually('another leader', 20_000, async () => {
       const now = await lab.leader();
@@ -353,7 +353,7 @@ describe('a logical client that confirms nothing', () => {
     expect(await lab.leader()).toBe(leader);
 
     const done = await change(lab, 'switchover', '--terminate-logical', '--progress', 'json');
-    expect(done.err).toContain(`ended the logical client of slot stuck, pid ${pid}`);
+    expect(done.err).toContain(`terminated the logical walsender of slot stuck, pid ${pid}`);
     expect(done.code).toBe(0);
     expect(await lab.leader()).not.toBe(leader);
   });

@@ -118,7 +118,7 @@ describe('causes and consequences', () => {
     const five = await check(recorded('off'), ...only, '5');
     expect(five.found).toEqual(['member_unreachable critical']);
     expect(five.one.findings[0]).toMatchObject({
-      message: '3 of the 5 members that are wanted answer',
+      message: '3 of the 5 required members answer',
       evidence: [{ witness: 'DCS', subject: '/members', said: 'pg1, pg2, pg3' }],
     });
     const expired = recorded('off');
@@ -373,9 +373,9 @@ describe('what the user makes of it', () => {
   });
 
   test.each([
-    ['ignore: [nonsense]', 'patctl.check.ignore: there is no finding nonsense'],
-    ['warn: nonsense', 'patctl.check.warn: there is no finding nonsense'],
-    ['ignroe: [paused]', 'patctl.check.ignroe means nothing'],
+    ['ignore: [nonsense]', 'patctl.check.ignore: unknown finding nonsense'],
+    ['warn: nonsense', 'patctl.check.warn: unknown finding nonsense'],
+    ['ignroe: [paused]', 'patctl.check.ignroe is not a known setting'],
     ['ignore: {paused: true}', 'patctl.check.ignore must be a list'],
   ])('the configuration %s is refused with its place', async (line, problem) => {
     const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
@@ -395,7 +395,7 @@ describe('what the user makes of it', () => {
   test('a finding that does not exist cannot be explained, and that is unknown too', async () => {
     const run = await runFake(recorded('off'), ['check', '--explain', 'nosuch']);
     expect(run).toMatchObject({ code: 3, out: '' });
-    expect(run.err).toContain('there is no finding nosuch');
+    expect(run.err).toContain('unknown finding nosuch');
     expect((await runFake(recorded('off'), ['check', '--explain', 'paused'])).code).toBe(0);
     expect((await runFake(recorded('off'), ['check', '--list'])).code).toBe(0);
   });
@@ -440,7 +440,7 @@ describe('what the user makes of it', () => {
       code: 'slot_missing',
       needs: 'SQL on the leader',
       members: ['pg2'],
-      reason: 'no database login',
+      reason: 'no SQL login',
     });
     expect((await check(recorded('on'), '--require', 'sql')).code).toBe(3);
   });
@@ -480,7 +480,7 @@ describe('formats', () => {
     const [, failures] = /failures="(\d+)"/.exec(text) ?? [];
     expect(Number(failures)).toBe((text.match(/<testcase[^>]*>\n {6}<failure/g) ?? []).length);
     expect(text).toContain('name="sync_role_mismatch">\n      <failure type="critical"');
-    expect(text).toContain('name="slot_missing">\n      <skipped message="no database login"/>');
+    expect(text).toContain('name="slot_missing">\n      <skipped message="no SQL login"/>');
     expect(text).not.toMatch(/message="[^"]*[<>][^"]*"/);
   });
 
@@ -548,7 +548,7 @@ describe('formats', () => {
   });
 
   test('--require sql without a login: every format says why it is unknown', async () => {
-    const why = /--require sql: \d+ finding\(s\) could not be looked for \(no database login/;
+    const why = /--require sql: \d+ checks skipped \(no SQL login/;
     const of = (format: string) =>
       runFake(recorded('on'), ['check', '--require', 'sql', '-f', format]);
     for (const format of CHECK_FORMATS.filter((one) => one !== 'prometheus')) {
@@ -586,10 +586,11 @@ describe('formats', () => {
     );
   });
 
-  test('pretty says what could not be looked for on one line', async () => {
+  test('pretty lists the checks that were skipped, a line for each reason', async () => {
     const text = await out(recorded('on'), 'pretty');
     expect(text).toMatch(/^OK demo: pg2 leads/);
-    expect(text).toMatch(/\n {2}not looked for: \d+ finding\(s\) \(no database login.*\)\n$/);
+    expect(text).toMatch(/\n {2}\d+ checks skipped: sync_names_overridden, .* \(no SQL login\)\n$/);
+    expect(text).not.toContain('rest_unprotected');
   });
 });
 
@@ -627,16 +628,16 @@ describe('expectations', () => {
         .map(({ message }) => message)
         .sort();
       expect(messages).toEqual([
-        expect.stringMatching(/^PostgreSQL on pg1: 99 is expected, 15\.\d+ is seen$/) as string,
+        expect.stringMatching(/^PostgreSQL on pg1: 99 was expected, 15\.\d+ was found$/) as string,
         expect.stringMatching(/^PostgreSQL on pg2: 99/) as string,
         expect.stringMatching(/^PostgreSQL on pg3: 99/) as string,
-        'leader: pg1 is expected, pg2 is seen',
-        'member pg3: no such member is expected, its member key is seen',
-        'parameter no_such: 1 is expected, nothing is seen',
-        'pause: true is expected, false is seen',
-        'pg4 is expected and has no member key',
-        'synchronous standbys: 2 is expected, 1 is seen',
-        'synchronous_mode: quorum is expected, on is seen',
+        'leader: pg1 was expected, pg2 was found',
+        'member pg3: no such member was expected, its member key was found',
+        'parameter no_such: 1 was expected, nothing was found',
+        'pause: true was expected, false was found',
+        'pg4 is expected but has no member key',
+        'synchronous standbys: 2 was expected, 1 was found',
+        'synchronous_mode: quorum was expected, on was found',
       ]);
     });
   });
@@ -664,8 +665,8 @@ describe('expectations', () => {
         'expectation_failed critical pgX',
       ]);
       expect(one.findings.map(({ message }) => message).sort()).toEqual([
-        'member pg3: no such member is expected, its member key is seen',
-        'member pgX: a member key is expected, none is seen',
+        'member pg3: no such member was expected, its member key was found',
+        'member pgX: a member key was expected, none was found',
       ]);
       const whole = await check(recorded('on'), '--expect', file);
       expect(whole.found.sort()).toEqual([
@@ -679,7 +680,7 @@ describe('expectations', () => {
     await withFile('members: 4\n', async (file) => {
       const { one } = await check(recorded('on'), ...only, '--expect', file);
       expect(one.findings.map(({ message }) => message)).toEqual([
-        'members: 4 is expected, 3 (pg1, pg2, pg3) is seen',
+        'members: 4 was expected, 3 (pg1, pg2, pg3) was found',
       ]);
     });
   });
@@ -687,7 +688,7 @@ describe('expectations', () => {
   test('a file with a word that means nothing is refused', async () => {
     await withFile('leeder: pg1\n', async (file) => {
       const run = await runFake(recorded('on'), ['check', '--expect', file]);
-      expect(run.err).toContain('leeder is no expectation');
+      expect(run.err).toContain('leeder is not a known expectation');
       expect(run.code).toBe(3);
     });
   });
@@ -747,7 +748,7 @@ describe('a recording', () => {
       writeFileSync(file, JSON.stringify(older));
       const before = await check({ keys: {} }, ...args);
       expect(before.found).toEqual([]);
-      expect(before.one.unknown).toMatchObject([{ reason: 'certificates were not looked at' }]);
+      expect(before.one.unknown).toMatchObject([{ reason: 'certificates were not checked' }]);
     } finally {
       rmSync(folder, { recursive: true });
       server.close();

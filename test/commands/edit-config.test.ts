@@ -166,7 +166,7 @@ describe('edit-config', () => {
     const cluster = stage();
     const refused = await edit(cluster, '-s', 'loop_wiat=5', '--force');
     expect(refused.code).toBe(1);
-    expect(refused.err).toContain('loop_wiat is unknown to Patroni: is loop_wait meant?');
+    expect(refused.err).toContain('loop_wiat is unknown to Patroni: did you mean loop_wait?');
     expect(refused.err).toContain('--skip-check unknown_key');
     expect('loop_wiat' in (await storedObject(cluster))).toBe(false);
     const all = await edit(cluster, '-s', 'loop_wiat=5', '--force', '--skip-check', 'unknown_key');
@@ -186,7 +186,7 @@ describe('edit-config', () => {
       'work_mem=1MB',
       '--force',
     );
-    expect(err).toBe('note: max_connections: takes a restart of pg1, pg2, pg3\n');
+    expect(err).toBe('note: max_connections: needs a restart of pg1, pg2, pg3\n');
   });
 
   test('a concurrent change is shown three ways, and not overwritten', async () => {
@@ -210,9 +210,9 @@ describe('edit-config', () => {
     dcs.range = range;
     expect(code).toBe(1);
     expect(err).toContain('Config modification aborted due to concurrent changes');
-    expect(err).toContain('DCS ttl: was 20, is now 60, this edit wants 40 (clash)');
+    expect(err).toContain('DCS ttl: was 20, is now 60, this edit sets 40 (clash)');
     expect(err).toContain('DCS loop_wait: was 2, is now 3\n');
-    expect(err).toContain('DCS check_timeline: was absent, this edit wants True\n');
+    expect(err).toContain('DCS check_timeline: was absent, this edit sets True\n');
     expect((await storedObject(cluster))['ttl']).toBe(60);
   });
 
@@ -239,7 +239,7 @@ describe('edit-config', () => {
 
   test('--check of the configuration as it is', async () => {
     const { code, out } = await edit(stage(), '--check');
-    expect([code, out]).toEqual([0, 'No problem found\n']);
+    expect([code, out]).toEqual([0, 'No problems found\n']);
   });
 
   test('a file that is no YAML, or no mapping, or not there', async () => {
@@ -247,7 +247,7 @@ describe('edit-config', () => {
     const broken = await edit(cluster, '--apply', file('b.yaml', 'a: [1\n'), '--force');
     expect([broken.code, broken.err.includes('b.yaml:')]).toEqual([1, true]);
     const list = await edit(cluster, '--apply', file('l.yaml', '- a\n'), '--force');
-    expect([list.code, list.err.includes('no mapping')]).toEqual([1, true]);
+    expect([list.code, list.err.includes('not a mapping')]).toEqual([1, true]);
     expect((await edit(cluster, '--apply', join(folder, 'none'), '--force')).code).toBe(2);
     expect((await edit(cluster, '-s', 'ttl', '--force')).code).toBe(2);
     expect((await edit(cluster, '--apply', '-', '--replace', '-', '--force')).code).toBe(2);
@@ -274,7 +274,7 @@ describe('edit-config', () => {
     const done = await edit(cluster, '--apply', '', '--replace', '', '-s', 'ttl=40', '--force');
     expect([done.code, (await storedObject(cluster))['ttl']]).toEqual([0, 40]);
     const none = await edit(cluster, '--apply', '', '--force');
-    expect([none.code, none.err.includes('there is no editor')]).toEqual([2, true]);
+    expect([none.code, none.err.includes('no editor is set')]).toEqual([2, true]);
   });
 
   test('an unreadable configuration can be replaced, not edited', async () => {
@@ -350,7 +350,7 @@ describe('edit-config in an editor', () => {
     await edit(cluster, '-s', 'ttl=60', '--force');
     const again = await inEditor(cluster, 'true', '--force', '--resume', path);
     expect(again.code).toBe(1);
-    expect(again.err).toContain('DCS ttl: was 20, is now 60, this edit wants 5 (clash)');
+    expect(again.err).toContain('DCS ttl: was 20, is now 60, this edit sets 5 (clash)');
     expect(existsSync(path)).toBe(true);
   });
 
@@ -434,8 +434,8 @@ describe('edit-config --wait', () => {
     const done = await edit(cluster, ...EDIT);
     expect([done.code, done.out]).toEqual([5, 'Configuration changed\n']);
     expect(done.err).toContain(
-      'Error: not taken yet by pg2, pg3\n' +
-        '  REST pg2: has read it, and has not gone through another loop yet\n' +
+      'Error: not yet applied by pg2, pg3\n' +
+        '  REST pg2: has read it but has not completed another loop yet\n' +
         '  REST pg3: gone\n',
     );
   });

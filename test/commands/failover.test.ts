@@ -50,9 +50,9 @@ describe('the leader holds the lock and is dead', () => {
     world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
     const run = await runIn(world, args);
     expect(run.code).toBe(3);
-    expect(run.err).toContain("no member's REST API answers; nothing was sent");
+    expect(run.err).toContain("no member's REST API answered; nothing was sent");
     expect(run.err).toContain(
-      `carried out only if the candidate is alive, and not before the lock of ${world.leader} expires`,
+      `carried out only if the candidate is alive, but not before the lock of ${world.leader} expires`,
     );
     expect(await world.failoverKey()).toBe('{}');
   });

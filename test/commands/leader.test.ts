@@ -64,7 +64,7 @@ describe('members -r primary', () => {
     const two = off({ pg2: { location: 67_109_000n } });
     const { code, out, err } = await runFake(two, ['members', '-r', 'primary']);
     expect([code, out]).toEqual([4, 'pg1\npg2\n']);
-    expect(err).toContain('Error: pg1 and pg2 are primaries, and a cluster has one\n');
+    expect(err).toContain('Error: pg1 and pg2 are both primaries\n');
     expect((await runFake(two, ['members', '-r', 'leader'])).code).toBe(0);
   });
 

@@ -221,7 +221,7 @@ describe('what is not known, and why', () => {
     const { out, code } = await runFake(cluster, ['list', '--strict']);
     expect(code).toBe(4);
     expect(out).toContain(
-      'unknown: pg1, pg3: pg2 is not running and shows no pg_stat_replication\n',
+      'unknown: pg1, pg3: pg2 is not running and reports no pg_stat_replication\n',
     );
   });
 
@@ -240,7 +240,7 @@ describe('what is not known, and why', () => {
       ]);
       const status = await runFake(cluster, ['status']);
       expect(status.out).toMatch(/^Sync {7}on, \/sync cannot be read; /m);
-      expect(status.out).toContain('\nVotes      not known, /sync cannot be read\n');
+      expect(status.out).toContain('\nVotes      unknown: /sync cannot be read\n');
     },
   );
 
@@ -252,8 +252,8 @@ describe('what is not known, and why', () => {
     const { out } = await runFake(cluster, ['topology']);
     expect(lastLines(out)).toBe('unreadable: /service/demo/config: is not valid JSON\n');
     const status = await runFake(cluster, ['status']);
-    expect(status.out).toMatch(/^Mode {7}not known, \/config cannot be read$/m);
-    expect(status.out).toMatch(/^Sync {7}not known, \/config cannot be read, /m);
+    expect(status.out).toMatch(/^Mode {7}unknown: \/config cannot be read$/m);
+    expect(status.out).toMatch(/^Sync {7}unknown: \/config cannot be read, /m);
     const json = await runFake(cluster, ['status', '-f', 'json']);
     expect(JSON.parse(json.out)).toMatchObject({
       mode: { paused: null, standbyCluster: null },
@@ -270,7 +270,7 @@ describe('what is not known, and why', () => {
     cluster.keys['/service/demo/status'] = '{"optime":"x"}';
     const { out, code } = await runFake(cluster, ['list', '--strict']);
     expect([lastLines(out), code]).toEqual([
-      'unreadable: /service/demo/config: ttl is a mapping, a whole number of seconds is wanted: ' +
+      'unreadable: /service/demo/config: ttl is a mapping, expected a whole number of seconds: ' +
         'Patroni throws the whole dynamic configuration away\n' +
         'unreadable: /service/demo/status: optime is a string, expected a position in bytes\n',
       0,
@@ -280,7 +280,7 @@ describe('what is not known, and why', () => {
 
   test('what was read without the majority says so', async () => {
     const { out } = await runFake(recorded('on'), ['list', '--serializable']);
-    expect(lastLines(out)).toBe('may be stale: read from one etcd, without its majority\n');
+    expect(lastLines(out)).toBe('may be stale: read from one etcd member without a majority\n');
     const json = await runFake(recorded('on'), ['list', '--serializable', '-f', 'json']);
     const all = JSON.parse(json.out) as Record<string, unknown>[];
     expect(all.map((row) => row['May Be Stale'])).toEqual([true, true, true]);
@@ -297,7 +297,7 @@ describe('topology', () => {
     const { out } = await runFake(cluster, ['topology']);
     expect(out).toContain('| pg2 ');
     expect(out).toContain('| + pg3  |');
-    expect(out).toContain('pg3 streams from pg2, it should from pg1 [wrong_upstream]');
+    expect(out).toContain('pg3 streams from pg2, but it should stream from pg1 [wrong_upstream]');
   });
 });
 

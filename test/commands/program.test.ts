@@ -120,7 +120,7 @@ test.each([
 ])('%s --all where there is no cluster at all is exit %i', async (command, code) => {
   const run = await runFake({ keys: {} }, [command, '--all']);
   expect([run.code, run.out]).toEqual([code, '']);
-  expect(run.err).toBe('Error: there is no cluster at all in /service\nis the namespace right?\n');
+  expect(run.err).toBe('Error: there are no clusters in /service\nis the namespace correct?\n');
 });
 
 describe('a command line that is wrong', () => {
@@ -153,7 +153,7 @@ describe('a command line that is wrong', () => {
   ])('%j leaves nobody the time to answer', async (words, exit) => {
     const { err, code } = await run(...words);
     expect(code).toBe(exit);
-    expect(err).toContain('a time of 1ms or more is wanted');
+    expect(err).toContain('expected a time of at least 1ms');
   });
 
   test('what commander guesses becomes the hint', async () => {
@@ -171,7 +171,7 @@ describe('a command line that is wrong', () => {
   test('an option that stands behind the command by mistake is named', async () => {
     const { err, code } = await run('list', '--compat');
     expect([err, code]).toEqual([
-      "error: unknown option '--compat'\n(It stands before the command: patctl --compat list)\n",
+      "error: unknown option '--compat'\n(Give it before the command: patctl --compat list)\n",
       2,
     ]);
   });

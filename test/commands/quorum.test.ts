@@ -38,7 +38,7 @@ describe('quorum on recorded clusters, REST as the witness', () => {
     ]);
     expect(document.members[0]?.votes).toMatchObject([
       { name: 'pg2', voted: 'yes', why: 'its own vote' },
-      { name: 'pg1', voted: 'no', why: 'is the leader that is gone' },
+      { name: 'pg1', voted: 'no', why: 'is the lost leader' },
       { name: 'pg3', voted: 'yes' },
     ]);
   });
@@ -53,7 +53,7 @@ describe('quorum on recorded clusters, REST as the witness', () => {
       'pg2 yes',
       'pg3 no',
     ]);
-    expect(document.survives.sentence).toBe('nobody can take over if the leader is lost');
+    expect(document.survives.sentence).toBe('no member can take over if the leader is lost');
   });
 
   test('--verify off knows nothing, and says so', async () => {
@@ -68,10 +68,10 @@ describe('quorum on recorded clusters, REST as the witness', () => {
     expect([code, err]).toEqual([0, '']);
     expect(out).toContain('Sync     off\n');
     expect(out).toMatch(/^ {2}pg2 +yes +- +no +commits$/m);
-    expect(out).not.toContain('Who votes for whom');
+    expect(out).not.toContain('Each vote');
     expect(out).toContain(
       '\nThe cluster survives losing the leader and 1 more\n' +
-        'If it vanished now: acknowledged commits may be lost: commits are acknowledged before any standby has them\n',
+        'If it were lost now: acknowledged commits may be lost: commits are acknowledged before a standby has them\n',
     );
   });
 
@@ -80,7 +80,7 @@ describe('quorum on recorded clusters, REST as the witness', () => {
     expect(out).toContain('Cluster  demo\nLeader   pg1, alive\n');
     expect(out).toMatch(/^Sync {5}quorum, \/sync of pg1 names pg[23], pg[23], quorum 1$/m);
     expect(out).toMatch(/^ {2}pg2 +yes +2 of 2 +yes +nothing$/m);
-    expect(out).toMatch(/^ {2}pg3 +pg1 +no +is the leader that is gone$/m);
+    expect(out).toMatch(/^ {2}pg3 +pg1 +no +is the lost leader$/m);
     expect(out).toContain('Would pg1 step down for a switchover\n');
     expect(out).toMatch(/^ {2}\(nobody\) +yes +2 of 2 +pg2, pg3$/m);
   });
@@ -123,7 +123,7 @@ describe('why-not', () => {
     const { out } = await runFake(recorded('tags'), ['why-not', 'pg2']);
     expect(out).toContain('By a switchover now: pg2 would not be promoted\n');
     expect(out).toMatch(/^ {2}API +candidate_nofailover +refused +pg2 is tagged nofailover/m);
-    expect(out).toContain('If the leader vanished now: pg2 would not be promoted\n');
+    expect(out).toContain('If the leader were lost now: pg2 would not be promoted\n');
   });
 
   test('asynchronous in synchronous mode: the API refuses it first', async () => {
@@ -145,7 +145,7 @@ describe('why-not', () => {
 
   test('the leader leads already; a stranger is named with the members', async () => {
     const leader = await runFake(recorded('quorum'), ['why-not', 'pg1']);
-    expect([leader.code, leader.out]).toEqual([0, 'pg1 is the leader already\n']);
+    expect([leader.code, leader.out]).toEqual([0, 'pg1 is already the leader\n']);
     const stranger = await runFake(recorded('quorum'), ['why-not', 'pg9']);
     expect(stranger.code).toBe(1);
     expect(stranger.out).toBe('');

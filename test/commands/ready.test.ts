@@ -75,13 +75,15 @@ test('another member, another cluster, nobody', async () => {
   const other = { ...REPLICA, patroni: { name: 'pg9', scope: 'demo' } };
   expect(await ready(other, LEADER)).toMatchObject({
     code: 3,
-    said: expect.stringContaining("it cannot be told: http://member:8008 is pg9's") as string,
+    said: expect.stringContaining(
+      "unknown whether it is ready: http://member:8008 is pg9's",
+    ) as string,
   });
   const elsewhere = { ...LEADER, patroni: { name: 'pg1', scope: 'prod' } };
   expect(await ready(REPLICA, elsewhere)).toMatchObject({ code: 3 });
   const blind = await ready({ ...REPLICA, xlog: {} }, LEADER);
   expect(blind.code).toBe(3);
-  expect(blind.said).toContain('how far pg2 is behind is not known');
+  expect(blind.said).toContain('the lag of pg2 is unknown');
   const silent = await ready(REPLICA, null);
   expect(silent.code).toBe(3);
   expect(silent.said).toContain('http://leader:8008 does not answer: refused');
@@ -137,7 +139,7 @@ describe('by the DCS', () => {
     const nowhere = { receivedLocation: 1n, replayedLocation: null };
     const blind = await byDcs((rest) => (rest['pg2'] = saying(rest['pg2'], nowhere)));
     expect(blind.code).toBe(3);
-    expect(blind.said).toContain('how far pg2 is behind is not known');
+    expect(blind.said).toContain('the lag of pg2 is unknown');
   });
 });
 

@@ -152,6 +152,6 @@ describe('--wait', () => {
     const backup = { pid: 1, phase: 'x', totalBytes: 9, streamedBytes: 1, clientAddr: null };
     fake.cluster.baseBackups = { ok: true, tookMs: 1, value: [backup] };
     const done = await run('demo', 'pg3', '--force', '--wait');
-    expect([done.code, done.err.includes('nothing has moved for 5 minutes')]).toEqual([5, true]);
+    expect([done.code, done.err.includes('no progress for 5 minutes')]).toEqual([5, true]);
   });
 });

@@ -74,5 +74,5 @@ test('--wait is over after a whole loop, and tells of a pending restart', async 
 
 test('--wait on a member that does not loop is exit 5', async () => {
   const done = await run('reload', 'demo', 'pg1', '--force', '--wait');
-  expect([done.code, done.err.includes('has not gone through its loop')]).toEqual([5, true]);
+  expect([done.code, done.err.includes('has not completed its loop')]).toEqual([5, true]);
 });

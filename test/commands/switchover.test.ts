@@ -371,11 +371,11 @@ describe('other endings', () => {
     const run = await runIn(world, ['switchover', '--force'], {
       signal: interrupt.signal,
       onErr: (text) => {
-        if (text.includes('stands in /failover')) interrupt.abort();
+        if (text.includes('is in /failover')) interrupt.abort();
       },
     });
     expect(run.code).toBe(130);
-    expect(run.err).toContain('was sent and goes on by itself');
+    expect(run.err).toContain('was sent and continues by itself');
     expect(run.err).toContain('patctl status demo');
     expect(await world.failoverKey()).toContain(world.leader);
   });

@@ -27,7 +27,7 @@ describe('version', () => {
       'pg3: Patroni 4.1.4 PostgreSQL 15.18',
       '',
     ]);
-    expect(err).toBe('Error: the version of pg2 is not known\n  REST pg2: connect ECONNREFUSED\n');
+    expect(err).toBe('Error: the version of pg2 is unknown\n  REST pg2: connect ECONNREFUSED\n');
   });
 
   test('only the named members are asked', async () => {

@@ -48,7 +48,7 @@ test('one that stands still: said so, and 5 at the limit', async () => {
   const { cluster, name } = catchingUp(0n);
   const run = await runFake(cluster, ['wait', '--for', `caught-up=${name}`, '--timeout', '3s']);
   expect(run.code).toBe(5);
-  expect(run.err).toContain(`${name} is 40.0 MiB behind, and is not getting closer`);
+  expect(run.err).toContain(`${name} is 40.0 MiB behind, and the lag is not decreasing`);
 });
 
 describe('--for healthy', () => {

@@ -376,7 +376,9 @@ describe('who may ask', () => {
     const reason = 'flag: database "nowhere" does not exist';
     expect(await ask(primaryPort, [nowhere])).toEqual({ ok: false, kind: 'denied', reason });
     const bare = await ask(primaryPort, [login('flag', 'postgres', '')]);
-    expect(bare).toMatchObject({ reason: 'flag: a password is wanted and none is known' });
+    expect(bare).toMatchObject({
+      reason: 'flag: the server requires a password, but none is configured',
+    });
   });
 
   test('a password file', async () => {
@@ -442,7 +444,7 @@ describe('sslmode', () => {
   });
 
   test('a mode that does not exist', async () => {
-    const reason = 'flag: there is no sslmode "maybe"';
+    const reason = 'flag: unknown sslmode "maybe"';
     expect(await asking('maybe')).toEqual({ ok: false, kind: 'denied', reason });
   });
 });

@@ -58,7 +58,7 @@ describe.each([
           if (loss === 'none') counts.none++;
           if (loss === 'none' && loses)
             expect.fail(
-              `${candidate ?? 'whoever wins'}: none, because ${because}\n${JSON.stringify(cluster, null, 1)}`,
+              `${candidate ?? 'any member'}: none, because ${because}\n${JSON.stringify(cluster, null, 1)}`,
             );
           if (loses || !isKnown(cluster) || isNobody(cluster, candidate)) continue;
           counts.safe++;
@@ -95,7 +95,7 @@ test('the plan of a switchover or failover says the same as the verdict behind i
       };
       const { dataLoss } = planOf(snapshot, null, request);
       if (dataLoss.verdict === 'none' && loses)
-        expect.fail(`${candidate ?? 'whoever wins'}: ${JSON.stringify(cluster, null, 1)}`);
+        expect.fail(`${candidate ?? 'any member'}: ${JSON.stringify(cluster, null, 1)}`);
       compared++;
     }
   }

@@ -50,8 +50,8 @@ describe('who holds a shutdown', () => {
     ]);
     expect(holdersText('pg1', found, 5200, nowMs + 6000)).toBe(
       'pg1 has been stopping for 5 s; it waits for ' +
-        'cdc (pid 777, from 10.0.0.9, slot cdc_slot, nothing confirmed for 7 s), ' +
-        'pg3 (pid 151, from 10.0.0.9, slot pg3, nothing confirmed for 13 s, given up after 60 s of silence); ' +
+        'cdc (pid 777, from 10.0.0.9, slot cdc_slot, no confirmation for 7 s), ' +
+        'pg3 (pid 151, from 10.0.0.9, slot pg3, no confirmation for 13 s, given up after 60 s of silence); ' +
         'on the host of pg1: kill -TERM 777',
     );
   });
@@ -86,7 +86,7 @@ describe('the next step', () => {
       'the switchover goes on by itself; on the host of pg1: kill -TERM 777',
     );
     expect(nextStep('still_stopping', planned)).toBe(
-      'the switchover goes on by itself; look with: patctl status demo',
+      'the switchover continues by itself; check with: patctl status demo',
     );
   });
 
@@ -100,10 +100,10 @@ describe('the next step', () => {
   test('of a request that stands: while paused the resume carries it out', () => {
     const paused = plan(healthy('off', { config: { pause: true } }), { candidate: 'pg2' });
     expect(nextStep('still_pending', paused)).toMatch(
-      /^the request may still be carried out, at the latest when the cluster is resumed; look/,
+      /^the request may still be carried out, at the latest when the cluster is resumed; check/,
     );
     expect(nextStep('still_pending', plan(healthy()))).toMatch(
-      /^the request may still be carried out; look/,
+      /^the request may still be carried out; check/,
     );
   });
 });

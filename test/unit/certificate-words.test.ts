@@ -17,7 +17,9 @@ describe('a TLS connection that failed', () => {
     [openssl('tlsv1 alert unknown ca'), 'unknown ca'],
     [openssl('sslv3 alert handshake failure'), 'handshake failure'],
   ])('%j is about our certificate', (text, alert) => {
-    expect(tlsWords(text, false)).toBe('it wants a client certificate (etcd3.cert and etcd3.key)');
+    expect(tlsWords(text, false)).toBe(
+      'it requires a client certificate (etcd3.cert and etcd3.key)',
+    );
     expect(tlsWords(text, true)).toBe(`it refuses our client certificate (${alert})`);
   });
 

@@ -336,11 +336,15 @@ describe('the dynamic configuration', () => {
       const check = CATALOGUE.find(({ code }) => code === 'config_unknown_key');
       return check?.find(viewOf(snapshot({ config })), DEFAULT_LIMITS).map((one) => one.next);
     };
-    expect(next({ use_slot: true })).toEqual(['patctl edit-config: call it postgresql.use_slots']);
-    expect(next({ parameters: {} })).toEqual(['patctl edit-config: call it postgresql.parameters']);
-    expect(next({ loop_wiat: 1 })).toEqual(['patctl edit-config: call it loop_wait']);
+    expect(next({ use_slot: true })).toEqual([
+      'patctl edit-config: rename it to postgresql.use_slots',
+    ]);
+    expect(next({ parameters: {} })).toEqual([
+      'patctl edit-config: rename it to postgresql.parameters',
+    ]);
+    expect(next({ loop_wiat: 1 })).toEqual(['patctl edit-config: rename it to loop_wait']);
     expect(next({ postgresql: { use_slot: true } })).toEqual([
-      'patctl edit-config: call it postgresql.use_slots',
+      'patctl edit-config: rename it to postgresql.use_slots',
     ]);
     expect(next({ nothing_like_it: 1 })).toEqual(['patctl edit-config: remove it']);
   });
@@ -365,7 +369,9 @@ test('quorum_lost names the voters it wants back, and says so when there are non
     return check?.find(viewOf(snapshot({ config, keys })), DEFAULT_LIMITS).map((one) => one.next);
   };
   expect(next('pg2')).toEqual([expect.stringMatching(/^bring the missing voters of pg2 back/)]);
-  expect(next('')).toEqual([expect.stringMatching(/^\/sync lists no voter: bring a replica back/)]);
+  expect(next('')).toEqual([
+    expect.stringMatching(/^\/sync lists no voters: bring back a replica/),
+  ]);
 });
 
 test('a standby cluster that an old /sync keeps from electing is critical, with the way out', () => {
@@ -792,7 +798,7 @@ test('members that refuse us are unknown, not well', () => {
     {
       severity: 'unknown',
       members: ['pg1', 'pg2'],
-      message: 'nothing that the DCS says of pg1, pg2 could be checked',
+      message: 'none of the claims about pg1, pg2 could be checked',
       evidence: [
         { witness: 'SQL', subject: 'pg1', said: reason },
         { witness: 'SQL', subject: 'pg2', said: reason },

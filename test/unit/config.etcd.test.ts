@@ -100,7 +100,7 @@ describe('the etcd3 section', () => {
 
   it('takes no address for a name of the DNS', async () => {
     const error = await failure(loadYaml('etcd3:\n  srv: https://example.org\n'));
-    expect(error.message).toBe(`file ${FILE}:2: etcd3.srv is not a name for the DNS`);
+    expect(error.message).toBe(`file ${FILE}:2: etcd3.srv is not a valid DNS name`);
   });
 
   it('--dcs-url needs no DNS', async () => {
@@ -212,7 +212,7 @@ describe('--dcs-url', () => {
   it('notes that a scheme is missing', async () => {
     const config = await load({ env: { DCS_URL: 'h:7' } });
     expect(config.warnings).toEqual([
-      'environment DCS_URL: read as etcd3, for want of a scheme (patronictl takes it for etcd v2)',
+      'environment DCS_URL: has no scheme and is read as etcd3 (patronictl assumes etcd v2)',
     ]);
   });
 
@@ -234,7 +234,7 @@ describe('--dcs-url', () => {
     ['etcd3://h:x', 'usage', 'the address has no port between 1 and 65535'],
     ['etcd3://a:1,b:x', 'usage', 'the address has no port between 1 and 65535'],
     ['etcd3://a b', 'usage', 'the address is not a host name or address'],
-    ['etcd3://h/ns?x=1', 'usage', 'a query or fragment means nothing here'],
+    ['etcd3://h/ns?x=1', 'usage', 'a query or fragment is not allowed'],
     [
       'etcd3://u:12/3@h',
       'usage',
@@ -282,6 +282,8 @@ describe('another DCS', () => {
       `${FILE}:2: etcd (v2)`,
     );
     const config = await loadYaml('etcd3: {host: a}\nkubernetes: {x: y}\n');
-    expect(config.warnings).toEqual([`file ${FILE}:2: kubernetes is ignored, etcd3 is given too`]);
+    expect(config.warnings).toEqual([
+      `file ${FILE}:2: kubernetes is ignored because etcd3 is also given`,
+    ]);
   });
 });

@@ -182,8 +182,8 @@ describe('what is wrong in a file', () => {
     const config = await loadYaml('scope: a\nctl:\n  cacert: x\n  cacert: /y\nscope: b\n');
     expect([config.scope, config.rest.cacert]).toEqual(['b', '/y']);
     expect(config.warnings).toEqual([
-      `file ${FILE}:4: ctl.cacert is given twice, the last one counts`,
-      `file ${FILE}:5: scope is given twice, the last one counts`,
+      `file ${FILE}:4: ctl.cacert is given twice; the last value is used`,
+      `file ${FILE}:5: scope is given twice; the last value is used`,
     ]);
   });
 
@@ -196,7 +196,7 @@ describe('what is wrong in a file', () => {
   it('warns of a log level that there is not', async () => {
     const { warnings } = await load({ env: { PATRONI_LOG_LEVEL: 'NOPE' } });
     expect(warnings).toEqual([
-      'environment PATRONI_LOG_LEVEL: NOPE is no log level (patronictl ends there)',
+      'environment PATRONI_LOG_LEVEL: NOPE is not a log level (patronictl exits)',
     ]);
   });
 

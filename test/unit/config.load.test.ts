@@ -231,7 +231,7 @@ describe('PATRONI_CONFIGURATION', () => {
     );
     expect(sourceOf(config, 'name')).toBe('none');
     expect(config.warnings).toEqual([
-      'environment PATRONI_CONFIGURATION is set: as in Patroni, variables for name are not looked at',
+      'environment PATRONI_CONFIGURATION is set: as in Patroni, the variables for name are ignored',
     ]);
   });
 

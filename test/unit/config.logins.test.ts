@@ -31,7 +31,7 @@ describe("the file's accounts", () => {
       'postgresql:\n  authentication:\n    superuser:\n      username: u\n      sslcrl: /crl\n',
     );
     expect(config.warnings).toEqual([
-      `file ${FILE}:5: postgresql.authentication.superuser.sslcrl is not looked at by patctl`,
+      `file ${FILE}:5: postgresql.authentication.superuser.sslcrl is ignored by patctl`,
     ]);
   });
 });

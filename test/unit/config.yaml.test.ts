@@ -48,7 +48,7 @@ describe('YAML 1.1', () => {
     const config = await loadYaml('scope: 0777\n');
     expect(config.scope).toBe('511');
     expect(config.warnings).toEqual([
-      `file ${FILE}:1: scope has no quotes and YAML changes it, for Patroni too`,
+      `file ${FILE}:1: scope is unquoted and YAML changes its value (also for Patroni)`,
     ]);
   });
 

@@ -219,7 +219,7 @@ describe('openGateway', () => {
     const { open } = await serve(() => ({ status: 400, text }));
     await expect(open().range('/s/')).rejects.toMatchObject({
       ending: 'unreachable',
-      message: expect.stringContaining('it wants TLS, and is configured as http') as string,
+      message: expect.stringContaining('it requires TLS but is configured as http') as string,
     });
   });
 

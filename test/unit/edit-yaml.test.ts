@@ -85,7 +85,7 @@ test('what is no number to JSON is refused', async () => {
 
 test('errors name the line', async () => {
   await expect(readYaml('a: 1\n? [ttl]\n: 30', 'f')).rejects.toThrow(
-    'f:2: a list or a mapping is no key',
+    'f:2: a list or a mapping cannot be a key',
   );
   await expect(readYaml('a: 1\nb\x07: 2', 'f')).rejects.toThrow('f:2: a control character');
 });

@@ -302,15 +302,15 @@ describe('parseCluster', () => {
     };
     const key = JSON.stringify(config);
     const all = 'Patroni throws the whole dynamic configuration away';
-    const seconds = `a whole number of seconds is wanted: ${all}`;
+    const seconds = `expected a whole number of seconds: ${all}`;
     expect(said({ config: key })).toEqual([
       `ttl is a mapping, ${seconds}`,
       `loop_wait is "x", ${seconds}`,
       `retry_timeout is "10s", ${seconds}`,
-      'synchronous_mode is a list, true, false or quorum is wanted: Patroni uses off',
-      'pause is "perhaps", true or false is wanted: Patroni uses off',
-      `standby_cluster is "pg9", a mapping is wanted: ${all}`,
-      'postgresql.use_slots is 7, true or false is wanted: Patroni uses off',
+      'synchronous_mode is a list, expected true, false or quorum: Patroni uses off',
+      'pause is "perhaps", expected true or false: Patroni uses off',
+      `standby_cluster is "pg9", expected a mapping: ${all}`,
+      'postgresql.use_slots is 7, expected true or false: Patroni uses off',
     ]);
     const read = parse({ config: key });
     expect(read.problems.every(({ partly }) => partly === true)).toBe(true);

@@ -73,7 +73,7 @@ describe('sslmode', () => {
     await expect(options('require', { rootcert: '/nowhere' })).rejects.toThrow(
       'cannot read /nowhere: ENOENT',
     );
-    await expect(options('require', { cert: file('mine.crt') })).rejects.toThrow('without its key');
+    await expect(options('require', { cert: file('mine.crt') })).rejects.toThrow('has no key');
   });
 
   test('a client certificate, from its usual place', async () => {

@@ -277,7 +277,7 @@ describe('what may be lost', () => {
       'old_leader_rewind',
     ]);
     for (const check of found.checks.filter(({ result: r }) => r !== 'ok'))
-      expect(check.said).toMatch(/SQL of pg[12] was not read \(not asked\)$/);
+      expect(check.said).toMatch(/SQL on pg[12] was not read \(not asked\)$/);
   });
 });
 
@@ -303,7 +303,7 @@ describe('auto', () => {
     const tags = { pg3: { failover_priority: 5 } };
     expect(plan(healthy('off', { tags }), { candidate: 'auto' })).toMatchObject({
       candidate: 'pg3',
-      chosenBecause: 'no lag that counts, failover_priority 5; best of 2 eligible',
+      chosenBecause: 'no significant lag, failover_priority 5; best of 2 eligible',
     });
     expect(plan(healthy('off'), { candidate: 'auto' }).candidate).toBe('pg2');
   });
@@ -336,7 +336,7 @@ describe('auto', () => {
     expect(found.checks[0]).toMatchObject({
       name: 'candidate_exists',
       result: 'refused',
-      said: 'nobody is eligible: pg2 (candidate_nofailover); pg3 (candidate_sync)',
+      said: 'no member is eligible: pg2 (candidate_nofailover); pg3 (candidate_sync)',
     });
   });
 
@@ -346,7 +346,7 @@ describe('auto', () => {
     const found = plan(world, { kind: 'failover', candidate: 'auto' });
     expect([found.candidate, found.refused]).toEqual(['pg3', false]);
     expect(found.chosenBecause).toBe(
-      '2 of 2 votes, no lag that counts, failover_priority 1; best of 1 eligible',
+      '2 of 2 votes, no significant lag, failover_priority 1; best of 1 eligible',
     );
   });
 });
@@ -410,7 +410,7 @@ describe('skipping', () => {
   test('unknown names are told, with the known ones', () => {
     expect(skipProblem(['votes', 'candidate_lag'])).toBeNull();
     expect(skipProblem(['vote'])).toMatch(
-      /^there is no check vote; there are dcs_readable, leader_named, /,
+      /^unknown check vote; known: dcs_readable, leader_named, /,
     );
   });
 });
@@ -469,7 +469,7 @@ describe('how it is shown', () => {
     expect(text).toMatch(/^ {2}candidate_nofailover {2}refused {2}pg2 is tagged nofailover/m);
     expect(text).toContain(
       '\nRefused by candidate_nofailover, votes; no acknowledged commit can be lost\n' +
-        '  candidate_nofailover: take the tag off in its configuration and reload, or name another candidate\n',
+        '  candidate_nofailover: remove the tag from its configuration and reload, or name another candidate\n',
     );
   });
 

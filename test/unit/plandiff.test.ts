@@ -70,5 +70,5 @@ test('acknowledged commits that may be lost now, and not those that are safe now
 test('a logical client that got stuck meanwhile, not one that was shown', () => {
   const shown = plan({}, { logical: [holder('a', true), holder('b', false)] });
   const now = plan({}, { logical: [holder('a', true), holder('b', true)] });
-  expect(planDifferences(shown, now)).toEqual(['a logical client has got stuck: slot b, pid 7']);
+  expect(planDifferences(shown, now)).toEqual(['a logical walsender is now stuck: slot b, pid 7']);
 });

@@ -160,7 +160,7 @@ describe('TLS is negotiated as sslmode says', () => {
 
   test('require without TLS on the server says so', async () => {
     const { reading } = await packets('require');
-    const reason = 'superuser: the server has no TLS, and sslmode require wants it';
+    const reason = 'superuser: the server does not support TLS, but sslmode require requires it';
     expect(reading).toEqual({ ok: false, kind: 'denied', reason });
   });
 });

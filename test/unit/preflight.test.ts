@@ -95,7 +95,7 @@ const CASES: Case[] = [
   {
     check: 'leader_named',
     wants: 'refused',
-    what: 'nobody leads',
+    what: 'no leader',
     request: { leader: 'pg1' },
     edit: leaderKey(null),
   },
@@ -1054,17 +1054,17 @@ describe('the price of a standby that stands still', () => {
     return [said, next];
   };
   const HANGS = [
-    'pg3 confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout',
-    'look at that node first',
+    'pg3 confirms nothing: the shutdown of the old leader waits until wal_sender_timeout',
+    'check that node first',
   ];
   const kept = (how: string) => [
-    `pg3 confirms nothing: too few get the end of the WAL, so the lock is kept and nobody writes ${how}`,
-    'look at that node first, or name one that follows (--candidate auto)',
+    `pg3 confirms nothing: too few members receive the end of the WAL, so the lock is kept and no member accepts writes ${how}`,
+    'check that node first, or name a candidate that keeps up (--candidate auto)',
   ];
 
   test('votes that need it: no writes until PostgreSQL gives it up; a name needs no votes', () => {
     expect(price('quorum', {})).toEqual(kept('for wal_sender_timeout (60 s)'));
-    expect(price('quorum', {}, '0')).toEqual(kept('until it goes on: wal_sender_timeout is 0'));
+    expect(price('quorum', {}, '0')).toEqual(kept('until it continues: wal_sender_timeout is 0'));
     expect(price('quorum', TO2)).toEqual(HANGS);
   });
 
@@ -1086,7 +1086,7 @@ test('what nobody said: to be asked for, or to be looked after where all were as
       ?.next;
   };
   expect([next('auto'), next('sql')]).toEqual([
-    'see why pg2 did not say it',
+    'find out why pg2 did not report it',
     'ask with --verify auto',
   ]);
 });

@@ -30,7 +30,7 @@ describe('race', () => {
     expect(chances(cluster())).toEqual({ pg2: 'yes 2/2', pg3: 'yes 2/2' });
     expect(race(cluster())[0]?.votes).toEqual([
       { name: 'pg2', voted: 'yes', why: 'its own vote' },
-      { name: 'pg1', voted: 'no', why: 'is the leader that is gone' },
+      { name: 'pg1', voted: 'no', why: 'is the lost leader' },
       { name: 'pg3', voted: 'yes', why: 'is not ahead, at 0/64' },
     ]);
   });
@@ -119,7 +119,7 @@ describe('losses survived', () => {
     );
     expect(survivable(cluster({ nodes, mode: 'off' })).more).toBe(3);
     expect(survivable(with3({ reachable: false })).sentence).toBe(
-      'nobody can take over if the leader is lost',
+      'no member can take over if the leader is lost',
     );
   });
 });
@@ -159,7 +159,7 @@ describe('the leader steps down', () => {
     expect(leaderGate(cluster({ optime: 2000000n }), unnamed).passes).toBe('no');
     expect(leaderGate(with3({ watchdogFailed: true }), unnamed).passes).toBe('no');
     expect(leaderGate(cluster({ paused: true }), unnamed).reasons).toEqual([
-      'a paused cluster wants a named candidate',
+      'a paused cluster needs a named candidate',
     ]);
     expect(leaderGate(cluster({ paused: true }), toPg2).passes).toBe('yes');
   });
@@ -264,11 +264,11 @@ describe('can a commit be lost', () => {
     for (const level of ['on', 'remote_apply', 'remote_write', null] as const)
       expect(of(level)).toEqual(['none', 'none']);
     expect(dataLossVerdict(cluster({ synchronousCommit: 'local' }), 'pg2', GONE).because).toBe(
-      'synchronous_commit is local: commits are acknowledged before any standby has them',
+      'synchronous_commit is local: commits are acknowledged before a standby has them',
     );
     expect(
       dataLossVerdict(cluster({ synchronousCommit: 'remote_write' }), 'pg2', GONE).because,
-    ).toMatch(/: unless the machine of a standby crashes too\)$/);
+    ).toMatch(/: unless the host of a standby crashes too\)$/);
   });
   test('without a leader a named candidate needs what the votes would have shown', () => {
     const gone = with3({ reachable: false, streams: false });
@@ -300,7 +300,7 @@ describe('can a commit be lost', () => {
     expect(
       dataLossVerdict(with3({ reachable: null, walPosition: null }), 'pg2', GONE).sentence,
     ).toBe(
-      'unknown, because pg2 surely has all that 1 of the voting members have, 2 are needed, and positions or timelines are not known',
+      'unknown, because pg2 has everything that 1 of the voters have; 2 are needed, and positions or timelines are unknown',
     );
   });
   test('a primary somewhere, listed, departed or only streamed from, spoils every promise', () => {

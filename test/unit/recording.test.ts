@@ -117,7 +117,7 @@ test.each([
 
 test.each([
   ['not JSON at all', /cannot be read/],
-  ['null', /no recording/],
+  ['null', /not a patctl recording/],
   ['{"kind":"patctl-snapshot","schemaVersion":2,"snapshots":[]}', /newer patctl/],
   ['{"kind":"patctl-snapshot","schemaVersion":1,"snapshots":[{}]}', /no snapshots/],
   ['{"kind":"patctl-snapshot","schemaVersion":1,"snapshots":[{"$lsn":"x"}]}', /WAL position/],

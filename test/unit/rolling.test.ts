@@ -146,7 +146,7 @@ describe('the order of a rolling restart', () => {
   test('a member that gives no reason is a warning', () => {
     const members = { a: { pending_restart: true }, b: {} };
     const plan = planRolling(cluster({ members }), { members: ['a', 'b'], switchover: false });
-    expect(plan.warnings[0]).toContain('a does not say why');
+    expect(plan.warnings[0]).toContain('a does not report why');
   });
 
   test('strict synchronous mode with one standby is a warning', () => {

@@ -84,7 +84,7 @@ describe('when it leads nowhere', () => {
       discoverEtcd({ domain: DOMAIN, suffix: null }, LIMIT_MS, resolveSrv),
     );
     expect([error.ending, error.code]).toEqual(['unreachable', 'srv_not_found']);
-    expect(error.message).toBe(`the DNS does not say where etcd is: etcd3.srv ${DOMAIN}`);
+    expect(error.message).toBe(`DNS has no usable record for etcd: etcd3.srv ${DOMAIN}`);
     const names = ['-client-ssl', '-client', '-ssl', '', '-server-ssl', '-server'].map(name);
     expect(error.evidence).toEqual(
       names.map((subject) => ({ witness: 'DNS', subject, said: 'no such name' })),
@@ -110,9 +110,7 @@ test('a domain without records is exit 3, and the hosts that are listed too are 
     });
   const alone = await list({});
   expect(alone.code).toBe(3);
-  expect(alone.err).toMatch(
-    /^Error: the DNS does not say where etcd is: etcd3\.srv lab\.example\n/,
-  );
+  expect(alone.err).toMatch(/^Error: DNS has no usable record for etcd: etcd3\.srv lab\.example\n/);
   const listed = await list({ PATRONI_ETCD3_HOSTS: '127.0.0.1:1' });
   expect(listed.code).toBe(3);
   expect(listed.err).toMatch(/^Error: etcd is not reachable \(127\.0\.0\.1:1: /);

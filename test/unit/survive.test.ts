@@ -191,7 +191,7 @@ describe('thirty members', () => {
     const dark = { reachable: null, running: null, walPosition: null, watchdogFailed: null };
     const some = nodes((at) => (at % 3 === 1 ? dark : {}));
     expect(timed(cluster({ nodes: some, mode: 'off' })).sentence).toBe(
-      'whether anybody can take over if the leader is lost is not known',
+      'it is unknown whether a member can take over if the leader is lost',
     );
   });
 

@@ -30,15 +30,15 @@ describe('survival in words', () => {
     );
   });
 
-  test('a voter lost: nobody can take over', () => {
+  test('a voter lost: no member can take over', () => {
     expect(words(kill(healthy('quorum'), 'pg3'))).toBe(
-      'quorum 1 of voters pg2,pg3; nobody can take over if the leader is lost',
+      'quorum 1 of voters pg2,pg3; no member can take over if the leader is lost',
     );
   });
 
   test('what is not known is not promised', () => {
     expect(words(unverified(healthy('quorum')))).toBe(
-      'quorum 1 of voters pg2,pg3; whether anybody can take over if the leader is lost is not known',
+      'quorum 1 of voters pg2,pg3; it is unknown whether a member can take over if the leader is lost',
     );
   });
 
@@ -51,7 +51,7 @@ describe('survival in words', () => {
     expect(words(healthy('on', standby))).toMatch(/^standby cluster, no votes; /);
   });
 
-  test('nobody leads', () => {
+  test('no leader', () => {
     const world = healthy('quorum');
     world.snapshot.cluster.leaderName = null;
     kill(world, 'pg1');

@@ -88,7 +88,7 @@ export async function readYaml(text: string, label: string): Promise<Value> {
 export async function readDocument(text: string, label: string): Promise<Document> {
   const value = await readYaml(text, label);
   if (value instanceof Map) return value as Document;
-  throw new ToolError('error', `${label} holds no mapping of keys to values`, {
+  throw new ToolError('error', `${label} is not a mapping of keys to values`, {
     code: 'bad_configuration',
   });
 }

@@ -42,7 +42,7 @@ export async function keptEdit(file: string): Promise<{ text: string; base: stri
   } catch (error) {
     if (error instanceof ToolError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new ToolError('usage', `${file} is no edit that was kept: ${code}`, { cause: error });
+    throw new ToolError('usage', `${file} is not a saved edit: ${code}`, { cause: error });
   }
 }
 
@@ -77,9 +77,9 @@ async function editorCommand({ env, io }: Context): Promise<string> {
       if (found) return program;
     }
   }
-  throw new ToolError('usage', 'there is no editor to open, and no change is named', {
+  throw new ToolError('usage', 'no editor is set and no change is given', {
     code: 'no_editor',
-    hint: 'name the change with --set, --pg, --apply or --replace, or set EDITOR',
+    hint: 'give the change with --set, --pg, --apply or --replace, or set EDITOR',
   });
 }
 
@@ -107,5 +107,5 @@ async function runEditor(context: Context, editor: string, file: string): Promis
 }
 
 export function resumeHint(file: string): string {
-  return `the edit is kept in ${file}: go on with edit-config --resume ${file}`;
+  return `the edit is saved in ${file}; continue with edit-config --resume ${file}`;
 }

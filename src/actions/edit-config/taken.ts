@@ -37,7 +37,7 @@ export async function waitTaken(
   const readAt = new Map<string, number>();
   const taken = new Map<string, Taken>();
   const atMs = context.clock.nowMs() + limitMs;
-  const goesOn = 'the configuration is in the DCS, and the members take it as they read it';
+  const goesOn = 'the configuration is in the DCS; members apply it in their next loop';
   await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
     const now = await reread(context, cluster);
     if (now === null) return null;
@@ -54,9 +54,9 @@ export async function waitTaken(
     return waiting.size === 0 ? true : null;
   });
   if (waiting.size === 0) return cluster.members.flatMap(({ name }) => taken.get(name) ?? []);
-  throw new ToolError('unconfirmed', `not taken yet by ${[...waiting.keys()].join(', ')}`, {
+  throw new ToolError('unconfirmed', `not yet applied by ${[...waiting.keys()].join(', ')}`, {
     code: 'config_not_taken',
-    hint: 'the configuration is in the DCS; a member takes it when its Patroni runs its loop',
+    hint: 'the configuration is in the DCS; Patroni on each member applies it in its next loop',
     evidence: [...waiting].map(([name, said]) => ({ witness: 'REST', subject: name, said })),
   });
 }
@@ -135,16 +135,16 @@ async function look(
   const now = await patroni.status({ apiUrl, name, scope }, timeoutMs);
   if (!now.ok) return now.reason;
   const { dcsLastSeen, pendingRestart, pendingRestartReason } = now.value;
-  if (dcsLastSeen === null) return 'does not say when its last loop was';
+  if (dcsLastSeen === null) return 'does not report its last loop';
   const since = readAt.get(name) ?? dcsLastSeen;
   readAt.set(name, since);
   if (dcsLastSeen < since + APPLIED_AFTER_SECONDS) {
-    return 'has read it, and has not gone through another loop yet';
+    return 'has read it but has not completed another loop yet';
   }
   const told =
     member.pendingRestart === pendingRestart &&
     canonical(member.pendingRestartReason) === canonical(pendingRestartReason);
-  if (!told) return 'does not tell in the DCS yet whether a restart is pending';
+  if (!told) return 'has not yet written to the DCS whether a restart is pending';
   return { name, pending: pendingRestart ? Object.keys(pendingRestartReason ?? {}) : null };
 }
 

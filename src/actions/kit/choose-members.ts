@@ -97,7 +97,7 @@ export async function chooseMembers(
   const mustName = action === 'reinitialize' && choice.names.length === 0;
   if (!mustName) return { clusters, members: everybody };
   if (choice.force) {
-    throw new ToolError('usage', 'name the members to reinitialize', { code: 'no_member_named' });
+    throw new ToolError('usage', 'give the members to reinitialize', { code: 'no_member_named' });
   }
   const known = everybody.map(({ member }) => member.name).join(', ');
   const name = await asker.text(`Which member do you want to ${action} [${known}]?`, '');

@@ -40,7 +40,7 @@ export async function askMember(
   if (context.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
   const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
   const outcome = await untilAborted(answer, context.signal);
-  if (outcome === null) throw interrupted(`${path} had been sent to ${name}, and goes on there`);
+  if (outcome === null) throw interrupted(`${path} was sent to ${name} and continues there`);
   return { outcome, before: alive.ok ? alive.value : null };
 }
 

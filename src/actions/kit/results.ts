@@ -50,7 +50,7 @@ export function conclude(action: string, outcomes: readonly Outcome[], hint?: st
 const WORDS: Record<Exclude<Ending, 'ok'>, string> = {
   error: 'was refused',
   usage: 'was refused',
-  unreachable: 'was not sent, for there was no answer,',
+  unreachable: 'was not sent: no answer',
   failed: 'failed',
   unconfirmed: 'is unconfirmed',
   diverted: 'was diverted',

@@ -86,7 +86,7 @@ function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules
   // `10:00+01:00[Europe/Berlin]` says it twice; the zone alone is enough, and both could disagree.
   const named = /^\[?([A-Za-z][\w+-]*(?:\/[\w+-]+)*)\]?$/.exec(rest)?.[1];
   if (named === undefined || !isZone(named)) {
-    throw wrong('schedule_zone', `"${rest}" is no offset and no IANA zone`, EXAMPLES);
+    throw wrong('schedule_zone', `"${rest}" is neither an offset nor an IANA time zone`, EXAMPLES);
   }
   return instantIn(named, wallMs, text);
 }
@@ -101,12 +101,12 @@ function instantIn(zone: string, wallMs: number, text: string): Scheduled {
   const [first, second] = instants;
   if (first === undefined) {
     const next = wallMs - Math.min(...offsets);
-    const hint = `say ${localText(next, zone)}, or name the offset`;
-    throw wrong('schedule_gap', `${text} does not exist: the clocks of ${zone} skip it`, hint);
+    const hint = `say ${localText(next, zone)}, or give the offset`;
+    throw wrong('schedule_gap', `${text} does not exist: the clocks in ${zone} skip it`, hint);
   }
   if (second !== undefined) {
     const hint = `say ${localText(first, zone)} or ${localText(second, zone)}`;
-    throw wrong('schedule_twice', `${text} comes twice: the clocks of ${zone} go back`, hint);
+    throw wrong('schedule_twice', `${text} is ambiguous: the clocks in ${zone} are set back`, hint);
   }
   return { atMs: first, zone, offsetMs: null };
 }
@@ -176,13 +176,13 @@ const EXAMPLES =
   'say e.g. 2026-11-21T10:00+01:00, 2026-11-21T09:00Z, "2026-11-21T10:00 Europe/Berlin", +30m or now';
 
 function unreadable(text: string): ToolError {
-  return wrong('schedule_unreadable', `"${text}" is no time that can be scheduled`, EXAMPLES);
+  return wrong('schedule_unreadable', `"${text}" is not a valid time`, EXAMPLES);
 }
 
 function zoneless(wallMs: number, text: string, { localZone }: ScheduleRules): ToolError {
   const local = localText(wallMs - offsetMs(localZone, wallMs), localZone);
   const hint = `say ${local} if you mean your local time, or ${utcText(wallMs)}`;
-  return wrong('schedule_zone', `${text} has neither offset nor zone`, hint);
+  return wrong('schedule_zone', `${text} has neither an offset nor a time zone`, hint);
 }
 
 function wrong(code: string, message: string, hint: string): ToolError {

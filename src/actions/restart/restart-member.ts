@@ -109,7 +109,7 @@ interface Back {
 function settle(answered: Outcome, { missing, restarted }: Back, known: boolean): Outcome {
   const { member } = answered;
   if (answered.ending === 'unconfirmed' && !(known && restarted)) {
-    const now = missing === null ? 'runs, perhaps as before' : missing;
+    const now = missing === null ? 'runs, but possibly without having been restarted' : missing;
     return { ...answered, said: `${answered.said}; it ${now}` };
   }
   if (missing === null) return { member, ending: 'ok', said: 'restarted' };
@@ -132,7 +132,7 @@ async function waitBack(
   };
   let last: Back = { missing: 'was not seen', restarted: false };
   let pendingSinceMs: number | null = null;
-  const goesOn = `the restart of ${name} had been asked for, and goes on there`;
+  const goesOn = `the restart of ${name} was requested and continues there`;
   const ended = await until(context, { atMs: request.atMs, everyMs: LOOK_MS, goesOn }, async () => {
     const now = await patroni.status(
       { apiUrl, name, scope: cluster.scope },

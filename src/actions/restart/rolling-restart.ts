@@ -78,7 +78,7 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
         progress.changed = true;
       } else {
         // The step that is left would restart it.
-        say(`${step.from} stays the leader: ${NOT_WANTED}`, step.from);
+        say(`${step.from} remains the leader: ${NOT_WANTED}`, step.from);
         progress.skipped.add(step.from);
         break;
       }
@@ -108,7 +108,7 @@ async function oneRestart(
   const wasRestarted = await restartOne(context, order, step, baseline, say);
   (wasRestarted ? progress.restarted : progress.skipped).add(step.member);
   progress.changed ||= wasRestarted;
-  progress.done.push(wasRestarted ? stepWords(step) : `${step.member} was not to be restarted`);
+  progress.done.push(wasRestarted ? stepWords(step) : `${step.member} does not need a restart`);
 }
 
 /**
@@ -128,9 +128,9 @@ async function isMoveWanted(
   );
   if (seen?.now && !meetsConditions(seen.now, content)) return false;
   if (restarted.size > 0 || skipped.size === 0) return true;
-  throw new ToolError('error', `no replica was restarted: the leader stays ${from}`, {
+  throw new ToolError('error', `no replica was restarted; the leader is still ${from}`, {
     code: NOBODY,
-    hint: `to move it to one of them as they are, name it alone: patctl restart ${cluster.scope} ${from} --rolling --switchover`,
+    hint: `to switch over anyway, name only the leader: patctl restart ${cluster.scope} ${from} --rolling --switchover`,
   });
 }
 
@@ -157,11 +157,11 @@ function stopped(
   const { steps } = order.plan;
   const left = steps.slice(at + 1).map(stepWords);
   const where = [
-    done.length > 0 ? `done: ${done.join(', ')}` : 'nothing was done before',
-    left.length > 0 ? `not begun: ${left.join(', ')}` : 'it was the last step',
+    done.length > 0 ? `done: ${done.join(', ')}` : 'no step was done before',
+    left.length > 0 ? `not started: ${left.join(', ')}` : 'it was the last step',
   ].join('; ');
   const before = changed && (error.ending === 'error' || error.ending === 'unreachable');
-  return new ToolError(before ? 'failed' : error.ending, `${error.message}; stopped there`, {
+  return new ToolError(before ? 'failed' : error.ending, `${error.message}; stopped`, {
     code: 'rolling_stopped',
     evidence: error.evidence,
     hint: [where, error.hint, ...(error.code === NOBODY ? [] : [goOn(order, at)])]
@@ -186,7 +186,7 @@ function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
     ...(typeof version === 'string' ? [`--pg-version ${version}`] : []),
     ...(cluster.group === null ? [] : [`--group ${cluster.group}`]),
   ];
-  return `once it is repaired, go on with: ${words.join(' ')}`;
+  return `when it is repaired, continue with: ${words.join(' ')}`;
 }
 
 // ---------------------------------------------------------------- before the first step
@@ -279,7 +279,7 @@ async function restartOne(
     },
   );
   if (outcome.ending !== 'ok') {
-    throw new ToolError(outcome.ending, `the restart of ${step.member} did not go well`, {
+    throw new ToolError(outcome.ending, `the restart of ${step.member} failed`, {
       code: 'restart_failed',
       evidence: [{ witness: 'REST', subject: step.member, said: outcome.said }],
     });
@@ -290,7 +290,7 @@ async function restartOne(
   }
   say(`${step.member} runs`, step.member);
   await allBack(context, cluster, baseline, null, context.clock.nowMs() + order.limitMs);
-  say(`${step.member} is back: who streamed streams and has caught up`, step.member);
+  say(`${step.member} is back; all replicas stream and have caught up`, step.member);
   return true;
 }
 
@@ -307,7 +307,7 @@ async function allBack(
 ): Promise<void> {
   let missing: { member: string; said: string }[] = [];
   let target: bigint | null = null;
-  const goesOn = 'what was restarted stays restarted';
+  const goesOn = 'completed restarts remain in effect';
   const back = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
     const cluster = await reread(context, before);
     if (cluster === null) {
@@ -322,19 +322,25 @@ async function allBack(
     if (!leader?.now) {
       missing.push({
         member: cluster.leaderName ?? 'leader',
-        said: leader?.reason ?? 'nobody leads',
+        said: leader?.reason ?? 'no leader',
       });
     }
     const wantedSync = baseline.syncStandbys - (besides === null ? 0 : 1);
     const sync = liveSyncStandbys(cluster, streamingOf(seen));
     if (sync < wantedSync) {
-      missing.push({ member: '/sync', said: `names ${sync} live standbys, ${wantedSync} before` });
+      missing.push({
+        member: '/sync',
+        said: `names ${sync} live standbys (before: ${wantedSync})`,
+      });
     }
     return missing.length === 0 ? true : null;
   });
   if (back) return;
   const evidence = missing.map(({ member, said }) => ({ witness: 'REST', subject: member, said }));
-  throw failed(`${missing.map(({ member }) => member).join(', ')} not as before`, evidence);
+  throw failed(
+    `${missing.map(({ member }) => member).join(', ')} not back in their previous state`,
+    evidence,
+  );
 }
 
 function streamingOf(seen: readonly Seen[]): string[] {
@@ -379,9 +385,9 @@ async function moveLeader(
   const cluster = (await reread(context, before)) ?? before;
   const [candidate] = heirs(cluster, restarted);
   if (candidate === undefined) {
-    throw new ToolError('error', `no restarted replica may take over from ${from}`, {
+    throw new ToolError('error', `no restarted replica can take over from ${from}`, {
       code: 'no_heir',
-      hint: 'restart the primary in place: run it again without --switchover',
+      hint: 'run the command again without --switchover to restart the primary in place',
     });
   }
   const { changeLeader } = await import('../switchover/change-leader.js');

@@ -144,11 +144,15 @@ async function reached(
   });
   if (now) return now;
   const verb = change.standby === null ? 'promotion' : 'demotion';
-  throw new ToolError('unconfirmed', `the ${verb} was accepted, and not seen to be done in time`, {
-    code: 'not_reached',
-    evidence: [{ witness: 'DCS', subject: before.scope, said: last }],
-    hint: `it is in the configuration and goes on; look with: patctl list ${before.scope}`,
-  });
+  throw new ToolError(
+    'unconfirmed',
+    `the ${verb} was accepted but not observed to complete in time`,
+    {
+      code: 'not_reached',
+      evidence: [{ witness: 'DCS', subject: before.scope, said: last }],
+      hint: `it is in the configuration and continues; check with: patctl list ${before.scope}`,
+    },
+  );
 }
 
 function isReached(cluster: Cluster, oldLeader: string, change: RoleChange): boolean {
@@ -231,8 +235,8 @@ async function settled(
     evidence: missing.map(({ name, said }) => ({ witness: 'REST', subject: name, said })),
     hint:
       standby === null
-        ? 'look at the logs of these members'
-        : 'are host, port, slot and pg_hba.conf of the remote node right, and is it of the same ' +
-          'system identifier? The change stays in the configuration: promote-cluster takes it back',
+        ? 'check the logs of these members'
+        : 'check host, port, slot and pg_hba.conf of the remote node, and that it has the same ' +
+          'system identifier. The change remains in the configuration; promote-cluster reverts it',
   });
 }

@@ -59,7 +59,7 @@ async function roleSeen(context: Context, { scope }: Cluster, member: Member): P
   if (!reading.ok) return reading.reason;
   const { location, replicationState, state } = reading.value;
   if (location !== null) return 'primary';
-  return replicationState ?? (state === 'running' ? 'it runs and receives no WAL' : `is ${state}`);
+  return replicationState ?? (state === 'running' ? 'it runs but receives no WAL' : `is ${state}`);
 }
 
 /** What this member still lacks, or null and what was seen, in words. */
@@ -79,7 +79,7 @@ export async function look(
   // A replica that has just become the standby leader may still stream from the former leader.
   const sql = await sqlStatus(context, member);
   if (!sql?.ok) {
-    const unseen = `${name} streams; from whom is not seen without a login to its PostgreSQL`;
+    const unseen = `${name} streams; its upstream is unknown without an SQL login`;
     return { lacking: null, done: unseen };
   }
   const other = otherSender(sql.value, source);
@@ -129,7 +129,7 @@ export async function checkSource(
     const seen = await postgres.status({ host, port: source.port }, context.flags.timeoutMs);
     if (!seen.ok) {
       const where = sourceWords({ hosts: [host], port: source.port });
-      context.io.err(`warning: ${where} could not be looked at: ${oneLine(seen.reason)}\n`);
+      context.io.err(`warning: ${where} could not be checked: ${oneLine(seen.reason)}\n`);
       continue;
     }
     const { systemId, walReceiver } = seen.value;
@@ -150,7 +150,7 @@ export async function checkSource(
     if (sender) {
       context.io.err(
         `warning: ${words} is a standby that streams from ${sender.name} of ${cluster.scope}: ` +
-          'nobody accepts writes until it is promoted\n',
+          'no member accepts writes until it is promoted\n',
       );
     }
   }

@@ -19,17 +19,17 @@ export function nextStep(
 ): string | undefined {
   const { kind } = plan;
   const cluster = planArgument(plan);
-  const look = `look with: patctl status ${cluster}`;
+  const look = `check with: patctl status ${cluster}`;
   switch (code) {
     case 'done':
     case 'accepted':
       return undefined;
     case 'rest_login_wanted':
-      return 'Patroni wants a login: set ctl.authentication or restapi.authentication, or PATRONI_RESTAPI_USERNAME and _PASSWORD';
+      return 'Patroni requires a login: set ctl.authentication or restapi.authentication, or PATRONI_RESTAPI_USERNAME and _PASSWORD';
     case 'rest_forbidden':
-      return 'Patroni does not let us: restapi.allowlist, or a client certificate (ctl.certfile) is wanted';
+      return 'Patroni denied access: check restapi.allowlist, or set a client certificate (ctl.certfile)';
     case 'diverted':
-      return `${plan.candidate ?? 'the candidate'} could not take over when it came to it; ${look}`;
+      return `${plan.candidate ?? 'the candidate'} could not take over when the leader stepped down; ${look}`;
     case 'still_pending':
       return `the request may still be carried out${byResume(plan)}; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
     case 'still_stopping':
@@ -38,7 +38,7 @@ export function nextStep(
       return silent.length === 0 ? look : `start Patroni on ${silent.join(', ')}; ${look}`;
     case 'no_leader':
     case 'no_trace':
-      return `do not repeat it before you know how it stands; ${look}`;
+      return `do not repeat it before you know the outcome; ${look}`;
     default:
       return look;
   }
@@ -81,7 +81,7 @@ function holderText(holder: Holder, nowMs: number): string {
       ? `, given up after ${Math.round(timeoutMs / 1000)} s of silence`
       : '';
   const facts = `pid ${pid}, from ${clientAddr ?? 'a local socket'}, slot ${slotName ?? 'none'}`;
-  return `${applicationName || `a ${what}`} (${facts}, nothing confirmed for ${still} s${end})`;
+  return `${applicationName || `a ${what}`} (${facts}, no confirmation for ${still} s${end})`;
 }
 
 /** Everything a fresh plan has against the request: the reasons Patroni does not give. */

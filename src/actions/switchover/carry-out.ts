@@ -83,7 +83,7 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
   return new ToolError('error', `the leader is ${who} now; nothing was sent`, {
     code: 'changed_meanwhile',
     evidence: [{ witness: 'DCS', subject: 'leader', said: `was ${leader ?? 'nobody'}, is ${who}` }],
-    hint: 'run it again to see the plan as it is now',
+    hint: 'run the command again to see the current plan',
   });
 }
 
@@ -160,8 +160,8 @@ function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
   return {
     ending: 'interrupted',
     code: 'stopped_waiting',
-    message: `stopped waiting; the ${plan.kind} was sent and goes on by itself${state}`,
-    hint: `look with: patctl status ${planArgument(plan)}`,
+    message: `stopped waiting; the ${plan.kind} was sent and continues by itself${state}`,
+    hint: `check with: patctl status ${planArgument(plan)}`,
   };
 }
 

@@ -38,7 +38,7 @@ export async function changeLeader(
   options: ChangeOptions,
 ): Promise<Ending> {
   if (options.snapshot !== undefined && options.dryRun !== true) {
-    throw new ToolError('usage', '--snapshot goes with --dry-run: a recording cannot be changed', {
+    throw new ToolError('usage', '--snapshot needs --dry-run: a recording cannot be changed', {
       code: 'recording',
     });
   }
@@ -56,9 +56,9 @@ export async function changeLeader(
 /** Without a terminal nothing can be asked: say so before anything is read. */
 function needConsent(context: Context, kind: string): void {
   if (context.io.stdinIsTty && context.io.stderrIsTty) return;
-  throw new ToolError('usage', `${kind} has to be confirmed, and this is no terminal`, {
+  throw new ToolError('usage', `${kind} must be confirmed, and stdin is not a terminal`, {
     code: 'no_terminal',
-    hint: 'give --force (every check still counts), or --dry-run to see the plan only',
+    hint: 'give --force (all checks still apply), or --dry-run to see only the plan',
   });
 }
 
@@ -244,12 +244,12 @@ async function showPlan(change: Change, when: Scheduled | null): Promise<void> {
 }
 
 function nothingToDo({ avoid }: ChangeRequest, plan: Plan): Conclusion {
-  const message = `${avoid ?? ''} does not lead ${plan.cluster}: nothing to do`;
+  const message = `${avoid ?? ''} is not the leader of ${plan.cluster}: nothing to do`;
   return { ending: 'ok', code: 'nothing_to_do', message };
 }
 
 function wouldGo({ kind }: Plan): Conclusion {
-  return { ending: 'ok', code: 'would_go', message: `the ${kind} would be asked for` };
+  return { ending: 'ok', code: 'would_go', message: `the ${kind} would be requested` };
 }
 
 function refused(plan: Plan): Conclusion {
@@ -270,7 +270,7 @@ function differs(plan: Plan, differences: string[]): Conclusion {
     code: 'changed_meanwhile',
     message: `the cluster has changed since the plan was shown; nothing was sent`,
     evidence: differences.map((said) => ({ witness: 'plan', subject: plan.cluster, said })),
-    hint: 'run it again to see the plan as it is now',
+    hint: 'run the command again to see the current plan',
   };
 }
 

@@ -103,8 +103,8 @@ function unreachable(plan: Plan, reasons: { member: string; reason: string }[]):
   const { kind, leader } = plan;
   const byLeader = kind === 'switchover' && leader !== null;
   const whose = byLeader ? `${leader}'s` : "no member's";
-  const what = byLeader ? 'does not answer' : 'answers';
-  const onExpiry = leader === null ? '' : `, and not before the lock of ${leader} expires`;
+  const what = byLeader ? 'did not answer' : 'answered';
+  const onExpiry = leader === null ? '' : `, but not before the lock of ${leader} expires`;
   return new ToolError('unreachable', `${whose} REST API ${what}; nothing was sent`, {
     code: 'rest_unreachable',
     evidence: reasons.map(({ member, reason }) => ({
@@ -113,9 +113,9 @@ function unreachable(plan: Plan, reasons: { member: string; reason: string }[]):
       said: reason,
     })),
     hint:
-      '--via dcs writes the request into the DCS instead; it is carried out only if ' +
+      '--via dcs writes the request to the DCS instead; it is carried out only if ' +
       (byLeader
-        ? `${leader}'s Patroni is alive and merely cannot be reached from here`
+        ? `${leader}'s Patroni is alive and only unreachable from here`
         : `the candidate is alive${onExpiry}`),
   });
 }
@@ -146,8 +146,8 @@ export async function sendOverDcs(
 }
 
 function pending(plan: Plan): ToolError {
-  return new ToolError('error', `another request stands in /failover; nothing was written`, {
+  return new ToolError('error', `/failover holds another request; nothing was written`, {
     code: 'request_pending',
-    hint: `look with: patctl status ${planArgument(plan)}; clear it with: patctl flush ${planArgument(plan)} switchover --stuck`,
+    hint: `check with: patctl status ${planArgument(plan)}; clear it with: patctl flush ${planArgument(plan)} switchover --stuck`,
   });
 }

@@ -42,7 +42,7 @@ export async function completeWanted(
   }
   if (kind === 'failover' && candidate === null) {
     const words = 'Failover could be performed only to a specific candidate';
-    throw refusal('no_candidate', words, `name one with --candidate: ${names.join(', ')}`);
+    throw refusal('no_candidate', words, `give one with --candidate: ${names.join(', ')}`);
   }
   if (candidate !== null && candidate !== 'auto') checkCandidate(cluster, candidate);
   if (kind === 'switchover' && scheduled === null && asker) {

@@ -48,8 +48,8 @@ async function end(
   if (!done.ok) throw cannot(plan, done.reason);
   for (const { pid, slotName } of walsenders) {
     const said = done.value.includes(pid)
-      ? `ended the logical client of slot ${slotName}, pid ${pid}`
-      : `the logical client of slot ${slotName}, pid ${pid}, had gone already`;
+      ? `terminated the logical walsender of slot ${slotName}, pid ${pid}`
+      : `the logical walsender of slot ${slotName}, pid ${pid}, had already ended`;
     report({ step: 'terminated', atMs: context.clock.nowMs(), member: plan.leader, said });
   }
 }
@@ -69,9 +69,13 @@ async function returned(
 }
 
 function cannot(plan: Plan, reason: string): ToolError {
-  return new ToolError('error', `stuck logical clients could not be ended; nothing was sent`, {
-    code: 'terminate_failed',
-    evidence: [{ witness: 'SQL', subject: plan.leader ?? '', said: reason }],
-    hint: 'the login needs pg_signal_backend, or superuser where the client is one',
-  });
+  return new ToolError(
+    'error',
+    `stuck logical walsenders could not be terminated; nothing was sent`,
+    {
+      code: 'terminate_failed',
+      evidence: [{ witness: 'SQL', subject: plan.leader ?? '', said: reason }],
+      hint: 'the login needs pg_signal_backend, or superuser for the walsender of a superuser',
+    },
+  );
 }

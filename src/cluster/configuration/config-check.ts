@@ -46,7 +46,7 @@ export function newProblems(after: ConfigProblem[], before: ConfigProblem[]): Co
 
 // ---------------------------------------------------------------- keys that Patroni does not read
 
-const ELSEWHERE = 'belongs into the file of each node, Patroni ignores it here';
+const ELSEWHERE = 'belongs in the configuration file of each node; Patroni ignores it here';
 /** For so many unknown keys the meant one is looked for. */
 const MOST_LOOKED_FOR = 200;
 
@@ -89,7 +89,7 @@ function unknownIn(
     }
     const near = lookedFor++ < MOST_LOOKED_FOR ? meantBy(name, above, known) : null;
     const message = near
-      ? `${key} is unknown to Patroni: is ${near} meant?`
+      ? `${key} is unknown to Patroni: did you mean ${near}?`
       : `${key} is unknown to Patroni, which ignores it`;
     const level = near ? 'error' : 'warning';
     const meant = near ? { meant: near } : {};
@@ -120,7 +120,7 @@ function checkTiming(config: JsonObject): ConfigProblem[] {
   if (ttlSeconds >= needed) return [];
   const message =
     `ttl ${ttlSeconds} is below loop_wait ${loopWaitSeconds} + 2 * retry_timeout ` +
-    `${retryTimeoutSeconds} = ${needed}: a primary may demote for a hiccup, and Patroni shortens the others`;
+    `${retryTimeoutSeconds} = ${needed}: a short outage of the DCS may demote the primary, and Patroni reduces the other values`;
   return [{ level: 'error', code: 'timing', key: 'ttl', message, effect: 'adjusted' }];
 }
 
@@ -133,7 +133,7 @@ function checkSyncNames(config: JsonObject): ConfigProblem[] {
   );
   if (name === undefined) return [];
   const key = `postgresql.parameters.${name}`;
-  const message = `${key} is written by Patroni itself under synchronous_mode ${syncMode}; take it out`;
+  const message = `${key} is managed by Patroni with synchronous_mode ${syncMode}; remove it`;
   return [{ level: 'error', code: 'sync_names', key, message, effect: 'ignored' }];
 }
 

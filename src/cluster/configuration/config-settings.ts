@@ -49,7 +49,7 @@ export function settingProblems(settings: JsonObject): ConfigProblem[] {
     // A name with a dot is an extension's; null takes the setting away.
     if (value === null || (!guc && name.includes('.'))) return [];
     if (OWN_SETTINGS.has(lower)) {
-      const message = `${name} is set by Patroni itself, which ignores it here`;
+      const message = `${name} is set by Patroni itself and ignored here`;
       return [{ level: 'warning', code: 'ignored', key, message, effect: 'ignored' }];
     }
     if (guc) return checkSetting(key, value, guc);
@@ -66,7 +66,7 @@ function checkSetting(key: string, value: JsonValue, guc: Guc): ConfigProblem[] 
   const wanted = wantedInstead(value, guc);
   if (wanted !== null) {
     const said = own ? `Patroni uses ${own.else}` : 'Patroni leaves the setting out';
-    const message = `${key} is ${describe(value)}, ${wanted} is wanted: ${said}`;
+    const message = `${key} is ${describe(value)}, expected ${wanted}: ${said}`;
     return [{ level: 'error', code: 'wrong_type', key, message, effect: 'ignored' }];
   }
   const range = outOfRange(key, value, guc);
@@ -81,7 +81,7 @@ function outOfRange(key: string, value: JsonValue, guc: Guc): ConfigProblem | nu
   if (number === null || (number >= guc.min && number <= guc.max)) return null;
   const unit = guc.unit === null ? '' : ` (in ${guc.unit})`;
   const effect: Effect = Object.hasOwn(CHECKED, guc.name) ? 'ignored' : 'adjusted';
-  const message = `${key} is ${number}, PostgreSQL takes ${guc.min} to ${guc.max}${unit}`;
+  const message = `${key} is ${number}, PostgreSQL accepts ${guc.min} to ${guc.max}${unit}`;
   return { level: 'error', code: 'out_of_range', key, message, effect };
 }
 

@@ -1,4 +1,5 @@
 /** The document of `patctl check`: what was found in each cluster, what was transient, what nobody could tell. */
+import { plural } from '../model/words.js';
 import { SEVERITIES, worstFirst, type Looked, type Unlooked } from '../findings/find.js';
 import type { Finding, Severity, VerifyMode } from '../model/model.js';
 import type { View } from '../roles/view.js';
@@ -213,7 +214,7 @@ function lackingSql(unlooked: readonly Unlooked[]): string | null {
   const without = unlooked.filter(({ needs }) => needs.startsWith('SQL'));
   if (without.length === 0) return null;
   const why = [...new Set(without.map(({ reason }) => reason))].join('; ');
-  return `--require sql: ${without.length} finding(s) could not be looked for (${why})`;
+  return `--require sql: ${plural(without.length, 'check')} skipped (${why})`;
 }
 
 export function checkDocument(clusters: CheckedCluster[]): CheckDocument {

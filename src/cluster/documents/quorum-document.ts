@@ -72,7 +72,7 @@ export interface QuorumDocument {
   /** Whether the leader lets itself be demoted in a switchover; null: nobody leads. */
   gate: { unnamed: GateView; named: GateView[] } | null;
   survives: Survivable;
-  /** If the leader vanished now and whoever may win took over. */
+  /** If the leader were lost now and whoever may win took over. */
   dataLoss: LossView;
 }
 
@@ -153,9 +153,9 @@ function votersInWords(input: VoteInput): string {
 }
 
 function survivesInWords(input: VoteInput, { leaderLoss, atLeast, atMost }: Survivable): string {
-  const lost = input.leader === null ? 'with nobody leading' : 'if the leader is lost';
-  if (leaderLoss === 'no') return `nobody can take over ${lost}`;
-  if (leaderLoss === 'unknown') return `whether anybody can take over ${lost} is not known`;
+  const lost = input.leader === null ? 'with no leader' : 'if the leader is lost';
+  if (leaderLoss === 'no') return `no member can take over ${lost}`;
+  if (leaderLoss === 'unknown') return `it is unknown whether a member can take over ${lost}`;
   const word = quorumActive(input) ? 'voter' : 'member';
   const more = atLeast === atMost ? plural(atLeast, word) : `${atLeast} to ${atMost} ${word}s`;
   const leader = input.leader === null ? 'survives losing' : 'survives losing the leader and';

@@ -239,7 +239,7 @@ function votesPart(snapshot: Snapshot): StatusDocument['votes'] {
   const { config, sync } = snapshot.cluster;
   const key = config?.unreadable ? '/config' : sync?.unreadable ? '/sync' : null;
   if (key !== null && !(key === '/sync' && config?.syncMode === 'off')) {
-    const words = `not known, ${key} cannot be read`;
+    const words = `unknown: ${key} cannot be read`;
     return { survivesLeaderLoss: 'unknown', moreLosses: null, words };
   }
   const { survives, words } = survival(snapshot);

@@ -27,7 +27,7 @@ export interface WhyNotDocument {
   could: Outcome;
   /** A switchover to it now; null: nobody is there to step down, or it leads already. */
   switchover: { could: Outcome; steps: WhyNotStep[] } | null;
-  /** If the leader vanished now; null: it leads. */
+  /** If the leader were lost now; null: it leads. */
   race: { could: Outcome; counted: number; needed: number; reasons: string[] } | null;
 }
 

@@ -47,8 +47,8 @@ export function commitsBlocked(view: View): Finding[] {
   const absent = names.names.filter((name) => name !== '*' && !isConnected(name, view));
   const missing = short ? [...absent, ...silent.map((row) => row.applicationName)] : [];
   const why = short
-    ? `synchronous_standby_names is '${text ?? ''}', and ${answering} of ${names.num} standby(s) answer${whoDoesNot(missing)}`
-    : 'the same transaction has waited since the last look, though enough standbys answer';
+    ? `synchronous_standby_names is '${text ?? ''}', but only ${answering} of the ${names.num} required standbys answer${whoDoesNot(missing)}`
+    : 'the same transaction has waited since the previous reading, although enough standbys answer';
   return [
     {
       code: 'commits_blocked',
@@ -60,7 +60,7 @@ export function commitsBlocked(view: View): Finding[] {
       evidence: evidenceOf(leader, waiting, view),
       next: short
         ? nextFor(absent, silent)
-        : 'see synchronous_commit (remote_apply waits for the replay) and how far each standby is',
+        : 'check synchronous_commit (remote_apply waits for replay) and the position of each standby',
     },
   ];
 }
@@ -72,15 +72,15 @@ function isOn({ sql }: MemberView): boolean {
 }
 
 function whoDoesNot(missing: readonly string[]): string {
-  return missing.length === 0 ? '' : `: ${list(missing)} does not`;
+  return missing.length === 0 ? '' : `; no answer from ${list(missing)}`;
 }
 
 function nextFor(absent: readonly string[], silent: readonly StreamRow[]): string {
-  const frozen = 'see whether the walreceiver there is frozen; wal_sender_timeout ends the wait';
+  const frozen = 'check whether its walreceiver is frozen; wal_sender_timeout ends the wait';
   if (silent.length > 0) return `${frozen}, or synchronous_standby_names without it`;
   return absent.length > 0
-    ? `bring ${list(absent)} back; commits go on when Patroni takes it out of synchronous_standby_names`
-    : 'bring a standby back; in strict mode Patroni lets nothing be committed without one';
+    ? `bring ${list(absent)} back; commits continue when Patroni removes it from synchronous_standby_names`
+    : 'bring a standby back; in strict mode nothing can be committed without one';
 }
 
 /** Somebody is silent or somebody waits, and nobody can tell how many have to answer. */
@@ -252,7 +252,7 @@ export function commitsBlockedOverRest(view: View): Finding[] {
       code: 'commits_blocked',
       severity: 'critical',
       members: stalled.map(({ name }) => name),
-      message: `commits on ${cluster.leaderName ?? 'the leader'} wait for ${names}, which is behind and has received nothing since the last look`,
+      message: `commits on ${cluster.leaderName ?? 'the leader'} wait for ${names}, which is behind and has received nothing since the previous reading`,
       evidence: [
         ...stalled.map((one) => ({
           witness: 'REST' as const,
@@ -261,7 +261,7 @@ export function commitsBlockedOverRest(view: View): Finding[] {
         })),
         syncKeySays(cluster),
       ],
-      next: 'see whether the walreceiver there is frozen; a database login shows who waits',
+      next: 'check whether its walreceiver is frozen; an SQL login shows which backends wait',
     },
   ];
 }

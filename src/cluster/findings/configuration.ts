@@ -15,7 +15,7 @@ export function configTiming({ snapshot }: View): Finding[] {
       code: 'config_timing',
       severity: 'warning',
       members: [],
-      message: `ttl ${ttl} is less than loop_wait ${loop} + 2 * retry_timeout ${retry}: a hiccup of the DCS may demote the primary`,
+      message: `ttl ${ttl} is less than loop_wait ${loop} + 2 * retry_timeout ${retry}: a short outage of the DCS may demote the primary`,
       evidence: [
         {
           witness: 'DCS',
@@ -80,7 +80,7 @@ export function configDrift({ members, snapshot }: View): Finding[] {
           ],
           next: setting.sourcefile?.endsWith('.auto.conf')
             ? `ALTER SYSTEM RESET ${parameter}; SELECT pg_reload_conf(); on ${name}`
-            : `the file of Patroni on ${name}, ALTER SYSTEM or a least value of Patroni overrides it`,
+            : `the file of Patroni on ${name}, ALTER SYSTEM or a minimum of Patroni overrides it`,
         },
       ];
     });
@@ -170,7 +170,7 @@ export function rewindImpossible({ leader, snapshot }: View): Finding[] {
           said: `wal_log_hints ${settings['wal_log_hints']?.value ?? 'unknown'}, data_checksums ${settings['data_checksums']?.value ?? 'unknown'}`,
         },
       ],
-      next: 'set postgresql.use_pg_rewind, and wal_log_hints or checksums, if base backups take long',
+      next: 'if base backups take long, set postgresql.use_pg_rewind and wal_log_hints (or data checksums)',
     },
   ];
 }
@@ -183,11 +183,11 @@ export function restUnprotected({ snapshot }: View): Finding[] {
       code: 'rest_unprotected',
       severity: 'info',
       members: open,
-      message: `anybody who reaches the REST API of ${open.join(', ')} may switch over, restart and reconfigure`,
+      message: `every client that can reach the REST API of ${open.join(', ')} can switch over, restart and reconfigure the cluster`,
       evidence: open.map((name) => ({
         witness: 'REST',
         subject: name,
-        said: 'let PATCH /config through to its (empty) content without credentials',
+        said: 'accepted PATCH /config (with empty content) without credentials',
       })),
       next: 'set restapi.authentication, or certificates with verify_client',
     },

@@ -41,9 +41,9 @@ const KEYS = [
 export function parseExpectation(
   value: unknown,
 ): { ok: true; expectation: Expectation } | { ok: false; problem: string } {
-  if (!isObject(value)) return { ok: false, problem: 'it is no mapping' };
+  if (!isObject(value)) return { ok: false, problem: 'it is not a mapping' };
   const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) return { ok: false, problem: `${unknown} is no expectation` };
+  if (unknown !== undefined) return { ok: false, problem: `${unknown} is not a known expectation` };
   const wrong = Object.entries(value).find(([key, item]) => !isRight(key, item));
   if (wrong) return { ok: false, problem: `${wrong[0]} has a wrong type` };
   const { leader, patroniVersion, postgresVersion, syncMode, ...rest } = value;
@@ -110,7 +110,7 @@ export function expectationFailed(view: View, wanted: Expectation): Finding[] {
     code: 'expectation_failed',
     severity: 'critical',
     members: difference.members ?? [],
-    message: `${difference.what}: ${difference.wanted} is expected, ${difference.seen} is seen`,
+    message: `${difference.what}: ${difference.wanted} was expected, ${difference.seen} was found`,
     evidence: [
       {
         witness: difference.witness,
@@ -118,7 +118,7 @@ export function expectationFailed(view: View, wanted: Expectation): Finding[] {
         said: `${difference.what} ${difference.seen}`,
       },
     ],
-    next: 'change the cluster, or the file (--write-expect) if the change was meant',
+    next: 'change the cluster, or the file (--write-expect) if the change was intended',
   }));
 }
 

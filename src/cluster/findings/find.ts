@@ -97,17 +97,17 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
       // One that was asked and does not answer at all is what these findings are about.
       return silentOnes(here.filter(({ rest }) => !rest.ok && UNASKED.includes(rest.kind)));
     case 'SQL on the leader':
-      if (view.leader === null) return { members: [], reason: 'there is no leader to ask' };
+      if (view.leader === null) return { members: [], reason: 'no leader to ask' };
       return silentOnes([view.leader].filter(({ sql }) => !sql.ok));
     case 'SQL on every member':
       return silentOnes(here.filter(({ sql }) => !sql.ok));
     case '--probe-rest':
       return view.snapshot.openRest === undefined
-        ? { members: [], reason: 'not tried without --probe-rest' }
+        ? { members: [], reason: 'needs --probe-rest' }
         : null;
     case 'TLS':
       return view.snapshot.certificates === undefined
-        ? { members: [], reason: 'certificates were not looked at' }
+        ? { members: [], reason: 'certificates were not checked' }
         : null;
   }
 }
@@ -123,6 +123,6 @@ function silentOnes(silent: MemberView[]): { members: string[]; reason: string }
 function why(one: MemberView): string {
   const said = silence(one);
   const isRestFine = one.rest.ok || one.rest.kind === 'off';
-  if (isRestFine && !one.sql.ok && one.sql.kind === 'off') return 'no database login';
+  if (isRestFine && !one.sql.ok && one.sql.kind === 'off') return 'no SQL login';
   return said === 'not asked' ? 'not asked' : `${one.name}: ${said}`;
 }

@@ -17,10 +17,10 @@ export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] 
         message:
           `${list(primaries.map(({ name }) => name))} are both primaries and accept writes` +
           (gone.length > 0
-            ? `; ${list(gone.map(({ name }) => name))} is in the DCS no longer`
+            ? `; ${list(gone.map(({ name }) => name))} is no longer in the DCS`
             : ''),
         evidence: [leaderKeySays(cluster), ...primaries.map(roleSeen)],
-        next: `fence or stop PostgreSQL on ${list(strangers.map(({ name }) => name))}; what was written there is on no other member`,
+        next: `fence or stop PostgreSQL on ${list(strangers.map(({ name }) => name))}; what was written there exists on no other member`,
       },
     ];
   }
@@ -28,13 +28,13 @@ export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] 
     code: 'two_primaries',
     severity: 'unknown',
     members: [view.name],
-    message: `${view.name} left the DCS, but PostgreSQL still answers at ${address(view)}: it may be a second primary`,
+    message: `${view.name} is no longer in the DCS, but PostgreSQL still answers at ${address(view)}: it may be a second primary`,
     evidence: [
       leaderKeySays(cluster),
       { witness: 'SQL', subject: view.name, said: `${address(view)} speaks PostgreSQL's protocol` },
       { witness: 'REST', subject: view.name, said: silence(view) },
     ],
-    next: 'give a database login (-U, PGUSER, or postgresql.authentication in -c FILE) so that it can be asked, or look at that host',
+    next: 'give a database login (-U, PGUSER, or postgresql.authentication in -c FILE) so that it can be asked, or check that host',
   }));
 }
 
@@ -62,8 +62,8 @@ export function primaryWithoutLock({ primaries, snapshot, members }: View): Find
         (failsafe ? ' (failsafe mode is active)' : ''),
       evidence: [leaderKeySays(cluster), roleSeen(view)],
       next: failsafe
-        ? 'bring the DCS back; failsafe mode keeps this primary alive meanwhile'
-        : `see whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
+        ? 'bring the DCS back; failsafe mode keeps this primary alive until then'
+        : `check whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
     }));
 }
 
@@ -80,13 +80,13 @@ export function noLeader({ primaries, snapshot, members }: View): Finding[] {
       members: [],
       message:
         untold.length > 0
-          ? `no member holds the leader key; whether ${list(untold.map(({ name }) => name))} is a primary all the same nobody could tell`
-          : 'no member holds the leader key, and none is seen to be a primary',
+          ? `no member holds the leader key; whether ${list(untold.map(({ name }) => name))} is a primary is unknown`
+          : 'no member holds the leader key, and no primary was seen',
       evidence: [leaderKeySays(cluster), ...members.map(roleSeen)],
       next:
         untold.length > 0
-          ? 'have them asked (--verify auto, a database login) before anything is promoted'
-          : 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes by hand',
+          ? 'ask them first (--verify auto, an SQL login), before you promote a member'
+          : 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes a member manually',
     },
   ];
 }
@@ -102,7 +102,7 @@ export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
         members: [cluster.leaderName],
         message: `the leader key is held by ${cluster.leaderName}, which has no member key`,
         evidence: [leaderKeySays(cluster)],
-        next: `see whether Patroni runs on ${cluster.leaderName}`,
+        next: `check whether Patroni runs on ${cluster.leaderName}`,
       },
     ];
   }
@@ -113,12 +113,12 @@ export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
       code: 'lock_without_primary',
       severity: 'critical',
       members: [leader.name],
-      message: `${leader.name} holds the leader key but is no primary: it is ${leader.observed} (${state})`,
+      message: `${leader.name} holds the leader key but is not a primary: it is ${leader.observed} (${state})`,
       evidence: [leaderKeySays(cluster), roleSeen(leader)],
       next:
         state === 'stopping'
-          ? 'its shutdown waits for a walsender: patctl status names them, see docs/findings.md'
-          : `look at Patroni's log on ${leader.name}`,
+          ? 'its shutdown waits for a walsender: patctl status lists them (see docs/findings.md)'
+          : `check Patroni's log on ${leader.name}`,
     },
   ];
 }
@@ -135,12 +135,12 @@ export function leaderUnreachable({ leader, members, snapshot }: View): Finding[
       severity: streaming.length > 0 ? 'warning' : 'critical',
       members: [leader.name],
       message:
-        `the leader ${leader.name} answers nobody` +
+        `the leader ${leader.name} does not answer` +
         (streaming.length > 0
           ? `; ${list(streaming.map(({ name }) => name))} still stream`
-          : ' and no replica is seen to stream from it'),
+          : ' and no replica streams from it'),
       evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader)],
-      next: `look at the host of ${leader.name}; without it, patctl quorum shows who could take over`,
+      next: `check the host of ${leader.name}; patctl quorum shows which members could take over`,
     },
   ];
 }
@@ -159,7 +159,7 @@ export function failsafeActive({ members }: View): Finding[] {
         subject: name,
         said: 'failsafe_mode_is_active',
       })),
-      next: 'bring the DCS back to health',
+      next: 'repair the DCS',
     },
   ];
 }
@@ -173,9 +173,9 @@ export function memberMisidentified({ members }: View): Finding[] {
         code: 'member_misidentified',
         severity: 'critical',
         members: [name],
-        message: `the api_url of ${name} is answered by another: ${rest.reason}`,
+        message: `another member answers at the api_url of ${name}: ${rest.reason}`,
         evidence: [{ witness: 'REST', subject: name, said: rest.reason }],
-        next: `set restapi.connect_address of ${name} to an address that only it has`,
+        next: `set restapi.connect_address of ${name} to an address that belongs only to it`,
       },
     ];
   });
@@ -195,9 +195,9 @@ export function memberUnreachable({ members, leader }: View, { minMembers }: Lim
     code: 'member_unreachable',
     severity: answering.length < minMembers ? 'critical' : 'warning',
     members: [one.name],
-    message: `${one.name} does not answer${one.sql.ok ? ', though its PostgreSQL does' : ''}`,
+    message: `${one.name} does not answer${one.sql.ok ? ', although its PostgreSQL does' : ''}`,
     evidence: [{ witness: 'REST', subject: one.name, said: silence(one) }],
-    next: `see whether Patroni runs on ${one.name}`,
+    next: `check whether Patroni runs on ${one.name}`,
   }));
   // By default one has to answer; where not even one has a key, other findings say so.
   const isTooFew = minMembers > 1 && answering.length < minMembers;
@@ -210,9 +210,9 @@ function tooFew(here: MemberView[], answering: number, minMembers: number): Find
     code: 'member_unreachable',
     severity: 'critical',
     members: [],
-    message: `${answering} of the ${minMembers} members that are wanted answer`,
+    message: `${answering} of the ${minMembers} required members answer`,
     evidence: [{ witness: 'DCS', subject: '/members', said: names }],
-    next: 'start Patroni where a member is missing, or lower --min-members',
+    next: 'start Patroni on the missing members, or lower --min-members',
   };
 }
 

@@ -13,7 +13,7 @@ export function paused(view: View): Finding[] {
       members: [],
       message: 'maintenance mode is on: there is no automatic failover',
       evidence: [pauseSeen(view)],
-      next: 'patctl resume, when the maintenance is over',
+      next: 'patctl resume, when maintenance is finished',
     },
   ];
 }
@@ -28,7 +28,7 @@ export function pausedTooLong(view: View, { maxPauseMs }: Limits): Finding[] {
       code: 'paused_too_long',
       severity: 'critical',
       members: [],
-      message: `maintenance mode is on for ${durationText(ageMs)} at least, ${durationText(maxPauseMs)} are allowed`,
+      message: `maintenance mode has been on for at least ${durationText(ageMs)} (limit ${durationText(maxPauseMs)}, --max-pause)`,
       evidence: [pauseSeen(view), ...sinceSeen(view)],
       next: 'patctl resume',
     },
@@ -41,9 +41,9 @@ function pausedUnknown(view: View, maxPauseMs: number): Finding {
     code: 'paused_too_long',
     severity: 'unknown',
     members: [],
-    message: `maintenance mode is on, and since when is not known; ${durationText(maxPauseMs)} are allowed`,
+    message: `maintenance mode has been on for an unknown time (limit ${durationText(maxPauseMs)}, --max-pause)`,
     evidence: [pauseSeen(view)],
-    next: "patctl resume, when the maintenance is over; a login that may read files of the server (superuser) tells the pause's age",
+    next: 'patctl resume, when maintenance is finished; with a superuser login the age of the pause is known',
   };
 }
 
@@ -60,7 +60,7 @@ function pauseSeen({ snapshot }: View): Witnessed {
 function sinceSeen({ snapshot }: View): Witnessed[] {
   const { pausedSince } = snapshot;
   if (pausedSince === undefined) return [];
-  const said = `has said pause since ${pausedSince}`;
+  const said = `reports pause since ${pausedSince}`;
   return [{ witness: 'SQL', subject: 'patroni.dynamic.json', said }];
 }
 
@@ -98,7 +98,7 @@ export function pendingRestart({ members }: View): Finding[] {
         code: 'pending_restart',
         severity: 'warning',
         members: [name],
-        message: `${name} waits for a restart${words === '' ? '' : `: ${words}`}`,
+        message: `${name} needs a restart${words === '' ? '' : `: ${words}`}`,
         evidence: [
           {
             witness: byRest ? 'REST' : 'DCS',
@@ -106,7 +106,7 @@ export function pendingRestart({ members }: View): Finding[] {
             said: `pending_restart${words === '' ? '' : `, ${words}`}`,
           },
         ],
-        next: 'patctl restart CLUSTER --pending (settings that a standby may not have lower: raise on standbys first, lower on the primary first)',
+        next: 'patctl restart CLUSTER --pending (for parameters that a standby must not have lower: raise on the standbys first, lower on the primary first)',
       },
     ];
   });
@@ -131,11 +131,11 @@ export function memberMissing({ snapshot }: View): Finding[] {
       code: 'member_missing',
       severity: 'critical',
       members: [name],
-      message: `${name} is expected and has no member key`,
+      message: `${name} is expected but has no member key`,
       evidence: [
         { witness: 'DCS', subject: '/members/', said: list([...present]) || 'no member at all' },
       ],
-      next: `see whether the host of ${name} and Patroni on it run`,
+      next: `check whether the host of ${name} and its Patroni run`,
     }));
 }
 
@@ -174,7 +174,7 @@ function mixed(what: string, all: { name: string; version: string | null }[]): F
         subject: name,
         said: `${what} ${version ?? ''}`,
       })),
-      next: 'finish the upgrade; what a release changed may not hold on every member yet',
+      next: 'finish the upgrade; until then members may behave differently',
     },
   ];
 }
@@ -188,7 +188,7 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
     const leftMs = endsMs - readAtMs(view);
     if (leftMs > limits.certWarningDays * DAY_MS) return [];
     const when =
-      leftMs < 0 ? `ended ${durationText(-leftMs)} ago` : `ends in ${durationText(leftMs)}`;
+      leftMs < 0 ? `ended ${durationText(-leftMs)} ago` : `expires in ${durationText(leftMs)}`;
     return [
       {
         code: 'cert_expiring',
@@ -202,7 +202,7 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
             said: `certificate of ${cert.subject}, valid to ${cert.validTo}`,
           },
         ],
-        next: 'renew it, then reload what serves it',
+        next: 'renew it, then reload the server that uses it',
       },
     ];
   });
@@ -223,6 +223,6 @@ export function dcsUnreadable({ snapshot }: View): Finding[] {
       evidence: [{ witness: 'DCS', subject: key, said: problem }],
       next: partly
         ? 'correct the value with patctl edit-config, or let Patroni write the key again'
-        : 'see who wrote it; Patroni writes its own keys again within loop_wait',
+        : 'find out what wrote it; Patroni rewrites its own keys within loop_wait',
     }));
 }

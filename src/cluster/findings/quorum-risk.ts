@@ -16,7 +16,7 @@ function chances(results: RaceResult[]): Witnessed[] {
   return results.map(({ name, counted, needed, reasons }) => ({
     witness: 'REST',
     subject: name,
-    said: (needed > 0 ? `${counted} of ${needed} votes; ` : '') + (reasons.join('; ') || 'may win'),
+    said: (needed > 0 ? `${counted} of ${needed} votes; ` : '') + (reasons.join('; ') || 'can win'),
   }));
 }
 
@@ -30,12 +30,12 @@ export function quorumLost(view: View): Finding[] {
       code: 'quorum_lost',
       severity: 'critical',
       members: [],
-      message: 'if the leader is lost now, no member can win the vote: nobody would take over',
+      message: 'if the leader is lost now, no member can win the vote and take over',
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(results)],
       next:
         voterNames(input).length > 0
-          ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are gone for good`
-          : `/sync lists no voter: bring a replica back that may be synchronous, and see whether ${input.leader} writes /sync`,
+          ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are permanently gone`
+          : `/sync lists no voters: bring back a replica that can be synchronous, and check whether ${input.leader} writes /sync`,
     },
   ];
 }
@@ -75,7 +75,7 @@ export function quorumAtRisk(view: View): Finding[] {
       code: 'quorum_at_risk',
       severity: 'warning',
       members: [],
-      message: `one more voter lost would leave nobody able to win the vote; /sync allows for ${spare}`,
+      message: `if one more voter is lost, no member can win the vote; /sync allows for ${spare}`,
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
       next: 'bring the missing voters back; patctl quorum shows the count',
     },
@@ -92,7 +92,7 @@ export function noFailoverCandidate(view: View): Finding[] {
       code: 'no_failover_candidate',
       severity: 'critical',
       members: [],
-      message: `nobody could take over if the leader were lost: ${results.map(({ name, reasons }) => `${name} ${reasons.join(', ')}`).join('; ')}`,
+      message: `no member could take over if the leader were lost: ${results.map(({ name, reasons }) => `${name} ${reasons.join(', ')}`).join('; ')}`,
       evidence: chances(results),
       next: 'remove at least one of the reasons; patctl quorum shows them',
     },

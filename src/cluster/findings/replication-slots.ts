@@ -1,4 +1,5 @@
 /** Replication slots, and the WAL that they keep or do not keep. */
+import { plural } from '../model/words.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
@@ -52,7 +53,7 @@ export function slotMissing(view: View): Finding[] {
       members: [found.one.name],
       message: `${found.upstream.name} has no replication slot for ${found.one.name}: the WAL it needs may be recycled at any time`,
       evidence: [slotSeen(found), rowSeen(found.one, view)],
-      next: `see Patroni's log on ${found.upstream.name} for why it does not create the slot (max_replication_slots?)`,
+      next: `check Patroni's log on ${found.upstream.name} for why it does not create the slot (max_replication_slots?)`,
     }));
 }
 
@@ -108,7 +109,7 @@ function slotLostFinding(
       { witness: one.witness ?? 'DCS', subject: one.name, said: `received up to ${text(has)}` },
       rowSeen(one, view),
     ],
-    next: `patctl reinit ${one.name}, unless a WAL archive (restore_command) still has what it lacks`,
+    next: `patctl reinit ${one.name}, unless a WAL archive (restore_command) still has the missing WAL`,
   };
 }
 
@@ -132,7 +133,7 @@ export function slotUnreserved(view: View): Finding[] {
       members: [found.one.name],
       message: `the slot of ${found.one.name} on ${found.upstream.name} keeps no WAL for it (${found.slot?.restartLsn === null ? 'restart_lsn is null' : 'wal_status unreserved'})`,
       evidence: [slotSeen(found), rowSeen(found.one, view)],
-      next: 'see max_slot_wal_keep_size; the replica has to catch up before the next checkpoint',
+      next: 'check max_slot_wal_keep_size; the replica must catch up before the next checkpoint',
     }));
 }
 
@@ -154,7 +155,7 @@ export function slotInactiveRetainsWal(view: View, limits: Limits): Finding[] {
         code: 'slot_inactive_retains_wal',
         severity: 'warning',
         members: [one.name],
-        message: `nobody uses slot ${slot.slotName} on ${one.name}, and it keeps ${bytesText(kept)} of WAL`,
+        message: `slot ${slot.slotName} on ${one.name} is inactive and retains ${bytesText(kept)} of WAL`,
         evidence: [
           {
             witness: 'SQL',
@@ -226,7 +227,7 @@ export function reinitNeeded(view: View): Finding[] {
     code: 'reinit_needed',
     severity: 'info',
     members: [name],
-    message: `${name} cannot return by itself: it has to be made anew from another member`,
+    message: `${name} cannot recover by itself: it must be reinitialized from another member`,
     evidence: causes.filter(({ members }) => members.includes(name)).flatMap((f) => f.evidence),
     next: `patctl reinit ${name} --wait`,
   }));
@@ -248,7 +249,7 @@ export function archivingFailing(view: View): Finding[] {
   const fails = lastFailedAgeMs !== null && (lastArchivedAgeMs ?? Infinity) > lastFailedAgeMs;
   if (!fails && !pilesUp(archiver)) return [];
   const waiting = ready
-    ? `${ready.files} file(s) wait, the oldest for ${durationText(ready.oldestAgeMs)}`
+    ? `${plural(ready.files, 'file')} not archived, the oldest for ${durationText(ready.oldestAgeMs)}`
     : null;
   const ago = (ms: number | null) => (ms === null ? 'never' : `${Math.round(ms / 1000)} s ago`);
   return [
@@ -269,7 +270,7 @@ export function archivingFailing(view: View): Finding[] {
           ? []
           : [{ witness: 'SQL' as const, subject: `${leader.name} archive_status`, said: waiting }]),
       ],
-      next: `look at PostgreSQL's log on ${leader.name} for what archive_command says; WAL piles up until it works`,
+      next: `check PostgreSQL's log on ${leader.name} for the error of archive_command; WAL accumulates until it works`,
     },
   ];
 }
@@ -310,7 +311,7 @@ function capacity(
       message:
         `${setting} is ${value} on ${leader.name}, ` +
         (inUse > members
-          ? `and ${inUse} are in use: there is no room for one more`
+          ? `and ${inUse} are in use: none is free for one more member`
           : `${needed} are needed for ${members} members and one more`),
       evidence: [
         { witness: 'SQL', subject: `${leader.name} pg_settings`, said: `${setting} = ${value}` },

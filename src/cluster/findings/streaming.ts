@@ -38,9 +38,9 @@ function replicasUnfed(view: View): Finding[] {
       code: 'not_streaming',
       severity: isSettling(one, view) ? 'warning' : 'critical',
       members: [one.name],
-      message: `${one.name} does not stream: ${one.row ? `its walsender is in state ${one.row.state ?? 'unknown'}` : 'no walsender bears its name'}`,
+      message: `${one.name} does not stream: ${one.row ? `its walsender is in state ${one.row.state ?? 'unknown'}` : 'no walsender has its application_name'}`,
       evidence: [rowSeen(one, view), roleSeen(one)],
-      next: `look at PostgreSQL's log on ${one.name}; if the WAL it needs is gone, patctl reinit`,
+      next: `check PostgreSQL's log on ${one.name}; if the WAL it needs is gone, patctl reinit`,
     }));
 }
 
@@ -62,14 +62,14 @@ function standbyLeaderUnfed(view: View): Finding[] {
       message:
         `the standby leader ${leader.name} does not stream from ${where}` +
         (restores
-          ? ': it has only what restore_command brings'
-          : ': nothing new reaches this cluster'),
+          ? ': it receives WAL only through restore_command'
+          : ': this cluster receives no new WAL'),
       evidence: [
         seen,
         { witness: 'DCS', subject: '/config', said: `standby_cluster at ${where}` },
         roleSeen(leader),
       ],
-      next: `look at PostgreSQL's log on ${leader.name}, and whether ${where} is up and lets it in`,
+      next: `check PostgreSQL's log on ${leader.name}, and whether ${where} is up and allows the connection`,
     },
   ];
 }
@@ -121,9 +121,9 @@ export function wrongUpstream(view: View): Finding[] {
         code: 'wrong_upstream',
         severity: 'warning',
         members: [one.name],
-        message: `${one.name} streams from ${one.row.upstream}, it should from ${wanted}`,
+        message: `${one.name} streams from ${one.row.upstream}, but it should stream from ${wanted}`,
         evidence: [rowSeen(one, view)],
-        next: `look at primary_conninfo on ${one.name}`,
+        next: `check primary_conninfo on ${one.name}`,
       },
     ];
   });
@@ -141,7 +141,7 @@ export function catchingUp(view: View, limits: Limits): Finding[] {
       evidence: [positionSeen(view.leader, 'written'), positionSeen(one, 'received')].concat(
         rowSeen(one, view),
       ),
-      next: `wait for it: patctl wait --for caught-up=${one.name}; do not send reads there yet`,
+      next: `wait: patctl wait --for caught-up=${one.name}; do not send reads to it yet`,
     }));
 }
 
@@ -164,7 +164,7 @@ export function pace(
   const is = behindOf(one);
   if (was === null || is === null) return '';
   const perSecond = ((was - is) * 1000) / elapsedMs;
-  if (perSecond <= 0) return ', and is not getting closer';
+  if (perSecond <= 0) return ', and the lag is not decreasing';
   const leftMs = (is / perSecond) * 1000;
   return `, gaining ${bytesText(Math.round(perSecond))}/s, about ${durationText(leftMs)} left`;
 }
@@ -181,7 +181,7 @@ export function replayPaused(view: View): Finding[] {
           code: 'replay_paused',
           severity: 'warning',
           members: [one.name],
-          message: `${one.name} receives WAL and does not replay it: replay is paused, ${bytesText(one.replayLagBytes)} behind`,
+          message: `${one.name} receives WAL but does not replay it: replay is paused, ${bytesText(one.replayLagBytes)} behind`,
           evidence: [
             {
               witness: bySql === null ? 'REST' : 'SQL',
@@ -190,7 +190,7 @@ export function replayPaused(view: View): Finding[] {
             },
             roleSeen(one),
           ],
-          next: `SELECT pg_wal_replay_resume() on ${one.name}; Patroni does it within a loop where it runs`,
+          next: `SELECT pg_wal_replay_resume() on ${one.name}; if Patroni runs there, it does so within one loop`,
         },
       ];
     });
@@ -219,7 +219,7 @@ export function replayBehind(view: View, limits: Limits): Finding[] {
             said: `received ${formatLsn(position)}, replayed ${formatLsn(replayed)}`,
           },
         ],
-        next: `look for long queries on ${one.name} (max_standby_streaming_delay) and for its disk`,
+        next: `check for long queries on ${one.name} (max_standby_streaming_delay) and its disk`,
       },
     ];
   });
@@ -243,7 +243,7 @@ export function timelineBehind(view: View): Finding[] {
       members: [one.name],
       message: `${one.name} is on timeline ${one.timeline ?? '?'}, the leader ${leader.name} on ${current}`,
       evidence: [roleSeen(leader), roleSeen(one)],
-      next: `see why ${one.name} does not follow the new timeline; patctl reinit ${one.name} makes it anew`,
+      next: `find out why ${one.name} does not follow the new timeline; patctl reinit ${one.name} copies it again`,
     }));
 }
 
@@ -283,7 +283,7 @@ export function timelineFork(view: View): Finding[] {
         members: [one.name],
         message: `${one.name} has WAL that is not in the leader's history: ${fork}`,
         evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader), roleSeen(one)],
-        next: `save what only ${one.name} has if it matters, then patctl reinit ${one.name} (or let pg_rewind do it)`,
+        next: `save the data that only ${one.name} has if you need it, then patctl reinit ${one.name} (or pg_rewind)`,
       },
     ];
   });

@@ -1,4 +1,5 @@
 /** What would stand in the way of a switchover, and what is pending. */
+import { plural } from '../model/words.js';
 import { formatLsn, lagBytes } from '../model/lsn.js';
 import type { Finding, SqlStatus, Walsender, Witnessed } from '../model/model.js';
 import { viewOf, type View } from '../roles/view.js';
@@ -59,7 +60,7 @@ export function logicalWalsenderStuck(view: View): Finding[] {
         members: [leader.name],
         message:
           `logical client ${applicationName} (pid ${pid}) ${why}: a switchover would ` +
-          (guarded ? 'wait for primary_stop_timeout' : 'hang on it, with nobody writable'),
+          (guarded ? 'wait for primary_stop_timeout' : 'be blocked by it, with no writable member'),
         evidence: [senderSeen(one)],
         next: `before any switchover: stop that client, or SELECT pg_terminate_backend(${pid}) on ${leader.name}; once the shutdown has begun, SQL is too late`,
       },
@@ -119,9 +120,9 @@ export function logicalWalsenderPresent(view: View): Finding[] {
       code: 'logical_walsender_present',
       severity: 'info',
       members: [view.leader.name],
-      message: `a clean shutdown of ${view.leader.name} waits for ${found.length} logical client(s): ${list(found.map(({ sender }) => sender.applicationName))}`,
+      message: `a clean shutdown of ${view.leader.name} waits for ${plural(found.length, 'logical walsender')}: ${list(found.map(({ sender }) => sender.applicationName))}`,
       evidence: found.map(senderSeen),
-      next: 'nothing, as long as they confirm what they receive',
+      next: 'no action needed while they confirm what they receive',
     },
   ];
 }
@@ -144,8 +145,8 @@ export function stopTimeoutUnset({ snapshot, leader }: View): Finding[] {
       severity: 'info',
       members: [],
       message: sync
-        ? `primary_stop_timeout is not set: a client of ${list(logical.map(({ slotName }) => slotName))} that confirms nothing can hold a demotion for ever`
-        : 'primary_stop_timeout is set, and has no effect without synchronous_mode',
+        ? `primary_stop_timeout is not set: a client of ${list(logical.map(({ slotName }) => slotName))} that confirms nothing can block a demotion for ever`
+        : 'primary_stop_timeout is set but has no effect without synchronous_mode',
       evidence: [
         {
           witness: 'DCS',
@@ -166,13 +167,13 @@ export function stopTimeoutUnset({ snapshot, leader }: View): Finding[] {
 export function staleFailoverKey({ snapshot }: View): Finding[] {
   const { failover } = snapshot.cluster;
   if (failover === null || failover.scheduledAt !== null) return [];
-  const to = failover.candidate ?? 'whoever wins';
+  const to = failover.candidate ?? 'any member';
   return [
     {
       code: 'stale_failover_key',
       severity: 'warning',
       members: [failover.leader, failover.candidate].filter((name) => name !== null),
-      message: `a ${failover.leader === null ? 'failover' : `switchover from ${failover.leader}`} to ${to} is asked for in the DCS and nobody carries it out`,
+      message: `a ${failover.leader === null ? 'failover' : `switchover from ${failover.leader}`} to ${to} is requested in the DCS but not carried out`,
       evidence: [
         {
           witness: 'DCS',
@@ -180,7 +181,7 @@ export function staleFailoverKey({ snapshot }: View): Finding[] {
           said: `leader ${failover.leader ?? 'none'}, candidate ${failover.candidate ?? 'none'}, at revision ${failover.modRevision}`,
         },
       ],
-      next: "see Patroni's log on the leader; patctl flush CLUSTER switchover takes the request back",
+      next: "check Patroni's log on the leader; patctl flush CLUSTER switchover cancels the request",
     },
   ];
 }
@@ -219,12 +220,12 @@ function scheduledFinding(
     severity: overdue ? 'warning' : 'info',
     members,
     message: overdue
-      ? `the ${what} was due at ${when} and has not happened`
+      ? `the ${what} was due at ${when} but has not happened`
       : `a ${what} is scheduled at ${when}`,
     evidence: [{ witness: 'DCS', subject, said: `scheduled at ${when}` }],
     next: overdue
-      ? 'Patroni drops what is late by more than a loop and a half: schedule it again'
-      : 'patctl flush takes it back',
+      ? 'Patroni drops a schedule that is more than 1.5 x loop_wait late: schedule it again'
+      : 'patctl flush cancels it',
   };
 }
 
@@ -243,7 +244,7 @@ export function patroniBugQuorumSwitchover({ snapshot }: View): Finding[] {
         subject: `/members/${name}`,
         said: 'version 4.0.5',
       })),
-      next: 'switch over without naming a candidate, set synchronous_mode to on for the moment, or upgrade to 4.0.6',
+      next: 'switch over without naming a candidate, set synchronous_mode to on temporarily, or upgrade to 4.0.6',
     },
   ];
 }

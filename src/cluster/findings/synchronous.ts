@@ -44,7 +44,7 @@ export function syncRoleMismatch(view: View): Finding[] {
       members: [one.name],
       message: `the DCS says ${one.name} is synchronous, PostgreSQL on ${one.row?.upstream ?? view.leader?.name ?? 'the leader'} says ${one.syncState}`,
       evidence: [syncKeySays(cluster), rowSeen(one, view)],
-      next: `do not count on ${one.name} having every commit; look at synchronous_standby_names on the primary`,
+      next: `do not assume that ${one.name} has every commit; check synchronous_standby_names on the primary`,
     }));
 }
 
@@ -61,11 +61,11 @@ export function syncUnclaimed(view: View): Finding[] {
       code: 'sync_unclaimed',
       severity: 'warning',
       members: [one.name],
-      message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, the DCS does not know it`,
+      message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, but the DCS does not list it`,
       evidence: [syncKeySays(cluster), rowSeen(one, view)],
       next: standby
         ? 'synchronous_standby_names was set by hand in a standby cluster'
-        : 'somebody set synchronous_standby_names by hand; Patroni will not keep commits safe by it',
+        : 'synchronous_standby_names was set manually; Patroni does not protect commits with it',
     }));
 }
 
@@ -82,7 +82,7 @@ export function syncEmpty(view: View): Finding[] {
       code: 'sync_empty',
       severity: 'critical',
       members: [],
-      message: `synchronous_mode is on and ${streaming.length} replica(s) stream, but /sync lists none: nobody may take over if the leader dies`,
+      message: `synchronous_mode is on and /sync lists no standby, although replicas stream (${streaming.length}): no member can take over if the leader is lost`,
       evidence: [
         syncKeySays(cluster),
         ...streaming.map((row) => ({
@@ -91,7 +91,7 @@ export function syncEmpty(view: View): Finding[] {
           said: rowText(row),
         })),
       ],
-      next: 'see whether synchronous_standby_names is overridden (ALTER SYSTEM, another file); Patroni gives up while it is',
+      next: 'check whether synchronous_standby_names is overridden (ALTER SYSTEM, another file); until then Patroni cannot manage it',
     },
   ];
 }
@@ -114,12 +114,12 @@ export function syncLeaderStale(view: View): Finding[] {
       code: 'sync_leader_stale',
       severity: 'critical',
       members: [sync.leader],
-      message: `/sync was written for ${sync.leader}, but ${leaderName} is the leader: its standbys are not to be believed`,
+      message: `/sync was written for ${sync.leader}, but ${leaderName} is the leader: do not rely on its standbys`,
       evidence: [
         syncKeySays(cluster),
         { witness: 'DCS', subject: '/leader', said: `held by ${leaderName}` },
       ],
-      next: `see why Patroni on ${leaderName} does not write /sync (frozen, or cannot reach the DCS)`,
+      next: `find out why Patroni on ${leaderName} does not write /sync (frozen, or cannot reach the DCS)`,
     },
   ];
 }
@@ -144,7 +144,7 @@ export function syncNamesOverridden(view: View): Finding[] {
       code: 'sync_names_overridden',
       severity: 'critical',
       members: [view.leader.name],
-      message: `synchronous_standby_names is set by ${how} on ${view.leader.name}, over what Patroni writes: synchronous_mode does not work`,
+      message: `synchronous_standby_names is set by ${how} on ${view.leader.name}, overriding Patroni: synchronous_mode does not work`,
       evidence: [
         {
           witness: 'SQL',
@@ -174,7 +174,7 @@ function namesInConfig({ snapshot }: View): Finding[] {
         `the dynamic configuration sets synchronous_standby_names to '${value}': ` +
         (active
           ? 'Patroni ignores it while synchronous_mode is on'
-          : 'PostgreSQL obeys it, and Patroni keeps no promise by it'),
+          : 'PostgreSQL obeys it, but Patroni gives no guarantee with it'),
       evidence: [
         {
           witness: 'DCS',
@@ -182,7 +182,7 @@ function namesInConfig({ snapshot }: View): Finding[] {
           said: `postgresql.parameters.synchronous_standby_names = '${value}'`,
         },
       ],
-      next: 'patctl edit-config: remove it, and set synchronous_mode if it is wanted',
+      next: 'patctl edit-config: remove it, and set synchronous_mode if you want synchronous replication',
     },
   ];
 }
@@ -217,7 +217,7 @@ export function syncNamesDiffer(view: View): Finding[] {
         },
         syncKeySays(cluster),
       ],
-      next: `see whether Patroni on ${leader.name} runs its loop, and reload its configuration`,
+      next: `check whether Patroni on ${leader.name} runs its loop, and reload its configuration`,
     },
   ];
 }
@@ -235,7 +235,7 @@ export function syncInStandbyCluster(view: View): Finding[] {
         'no commit waits for synchronous_mode in a standby cluster' +
         (sync && sync.standbys.length > 0 ? `; /sync still lists ${list(sync.standbys)}` : ''),
       evidence: [syncKeySays(cluster)],
-      next: 'nothing may be counted on as synchronous here until the cluster is promoted',
+      next: 'no standby here is synchronous until the cluster is promoted',
     },
   ];
 }
@@ -250,7 +250,7 @@ export function duplicateApplicationName(view: View): Finding[] {
         code: 'duplicate_application_name',
         severity: 'warning' as const,
         members: [one.name],
-        message: `${mine.length} walsenders on ${view.leader?.name ?? 'the leader'} bear the name ${one.name}: Patroni cannot tell which is the member`,
+        message: `${mine.length} walsenders on ${view.leader?.name ?? 'the leader'} use the application_name ${one.name}: Patroni cannot tell which one is the member`,
         evidence: mine.map((row) => ({
           witness: row.witness,
           subject: `${row.upstream} pg_stat_replication`,

@@ -172,14 +172,14 @@ function checkValue(key: string, value: JsonValue, rule: Rule): ConfigProblem[] 
   const wanted = wantedInstead(value, rule, key);
   if (wanted !== null) {
     const { effect, said } = consequence(value, kind, fallback);
-    const message = `${key} is ${describe(value)}, ${wanted} is wanted: ${said}`;
+    const message = `${key} is ${describe(value)}, expected ${wanted}: ${said}`;
     return [{ level: 'error', code: 'wrong_type', key, message, effect }];
   }
   if (min === undefined) return [];
   const number = kind === 'python' ? pythonInteger(value) : parseInteger(value, unitOf(kind));
   if (number === null || number >= min) return [];
   const adjusts = kind === 'python';
-  const message = `${key} is ${number}, Patroni wants ${min} at least${adjusts ? ' and uses that' : ''}`;
+  const message = `${key} is ${number}, Patroni requires at least ${min}${adjusts ? ' and uses that' : ''}`;
   const effect = adjusts ? 'adjusted' : 'taken';
   return [{ level: 'error', code: 'out_of_range', key, message, effect }];
 }

@@ -34,7 +34,7 @@ function problem(
 
 function permanent(key: string, slots: JsonValue): ConfigProblem[] {
   if (!isObject(slots)) {
-    const message = `${key} is ${describe(slots)}, a mapping of names to slots is wanted: ${LOOP_FAILS}`;
+    const message = `${key} is ${describe(slots)}, expected a mapping of names to slots: ${LOOP_FAILS}`;
     return [problem(key, message, 'rejected')];
   }
   const isFlat = (name: string) => SLOT_KEYS.has(name) && isScalar(slots[name]);
@@ -64,7 +64,7 @@ function badSlot(key: string, slot: JsonValue): ConfigProblem[] {
   if (!truthy(slot)) return [];
   if (!isObject(slot)) {
     return [
-      problem(key, `${key} is ${describe(slot)}, a mapping is wanted: ${NOT_MADE}`, 'ignored'),
+      problem(key, `${key} is ${describe(slot)}, expected a mapping: ${NOT_MADE}`, 'ignored'),
     ];
   }
   const { type, cluster_type: clusterType } = slot;
@@ -82,11 +82,11 @@ function badSlot(key: string, slot: JsonValue): ConfigProblem[] {
       found.push(problem(key, message, 'ignored'));
     }
   } else if (type !== 'physical') {
-    const message = `${key}.type is ${describe(type)}, physical or logical is wanted: ${NOT_MADE}`;
+    const message = `${key}.type is ${describe(type)}, expected physical or logical: ${NOT_MADE}`;
     found.push(problem(`${key}.type`, message, 'ignored'));
   }
   if (clusterType !== undefined && clusterType !== 'primary' && clusterType !== 'standby') {
-    const message = `${key}.cluster_type is ${describe(clusterType)}, primary or standby is wanted: Patroni creates the slot in both`;
+    const message = `${key}.cluster_type is ${describe(clusterType)}, expected primary or standby: Patroni creates the slot in both`;
     found.push(problem(`${key}.cluster_type`, message, 'ignored'));
   }
   return found;
@@ -100,7 +100,7 @@ function ignored(matchers: JsonValue | undefined): ConfigProblem[] {
   if (!truthy(matchers) || matchers === undefined) return [];
   const key = 'ignore_slots';
   if (!Array.isArray(matchers)) {
-    const message = `${key} is ${describe(matchers)}, a list of mappings is wanted: ${LOOP_FAILS}`;
+    const message = `${key} is ${describe(matchers)}, expected a list of mappings: ${LOOP_FAILS}`;
     return [problem(key, message, 'rejected')];
   }
   return matchers.flatMap((matcher, at) => badMatcher(`${key}[${at}]`, matcher));
@@ -108,7 +108,7 @@ function ignored(matchers: JsonValue | undefined): ConfigProblem[] {
 
 function badMatcher(key: string, matcher: JsonValue): ConfigProblem[] {
   if (!isObject(matcher)) {
-    const message = `${key} is ${describe(matcher)}, a mapping is wanted: ${LOOP_FAILS}`;
+    const message = `${key} is ${describe(matcher)}, expected a mapping: ${LOOP_FAILS}`;
     return [problem(key, message, 'rejected')];
   }
   const unknown = Object.keys(matcher).filter((name) => !MATCHED.includes(name));
@@ -121,7 +121,7 @@ function badMatcher(key: string, matcher: JsonValue): ConfigProblem[] {
   }
   const { type } = matcher;
   if (truthy(type) && type !== 'physical' && type !== 'logical') {
-    const message = `${key}.type is ${describe(type ?? null)}, physical or logical is wanted: it matches no slot`;
+    const message = `${key}.type is ${describe(type ?? null)}, expected physical or logical: it matches no slot`;
     return [problem(`${key}.type`, message, 'ignored')];
   }
   return [];

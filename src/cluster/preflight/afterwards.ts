@@ -26,7 +26,7 @@ export function slotsForOldLeader(ctx: Context): PlanCheck | null {
   if (readTags(old.tags).nostream)
     return ok(name, `${old.name} is tagged nostream and has no slot`);
   const sql = candidateSql(ctx);
-  if (sql === null) return sqlNotRead(name, one, `whether there is a slot for ${old.name}`);
+  if (sql === null) return sqlNotRead(name, one, `whether a slot for ${old.name} exists`);
   const wanted = slotName(old.name);
   const slot = sql.slots.find((s) => s.slotName === wanted);
   const most = Number(sql.settings['max_replication_slots']?.value ?? NaN);
@@ -34,27 +34,27 @@ export function slotsForOldLeader(ctx: Context): PlanCheck | null {
     {
       witness: 'SQL',
       subject: candidate ?? '',
-      said: `${slot ? `slot ${wanted} is there` : `no slot ${wanted}`}; ${sql.slots.length} slots of ${Number.isNaN(most) ? 'an unknown number' : most}`,
+      said: `${slot ? `slot ${wanted} exists` : `no slot ${wanted}`}; ${sql.slots.length} slots of ${Number.isNaN(most) ? 'an unknown number' : most}`,
     },
   ];
   if (slot && slot.restartLsn !== null)
-    return ok(name, `${candidate ?? ''} keeps a slot for ${old.name}`, evidence);
+    return ok(name, `${candidate ?? ''} has a slot for ${old.name}`, evidence);
   if (!slot && sql.slots.length >= most)
     return bad(
       name,
       'warning',
-      `${candidate ?? ''} has no slot for ${old.name}, and no room for one`,
+      `${candidate ?? ''} has no slot for ${old.name} and no free slot`,
       evidence,
-      'raise max_replication_slots, or drop slots nobody uses',
+      'raise max_replication_slots, or drop unused slots',
     );
   if (!slot)
-    return ok(name, `Patroni makes the slot for ${old.name} after the promotion`, evidence);
+    return ok(name, `Patroni creates the slot for ${old.name} after the promotion`, evidence);
   return bad(
     name,
     'warning',
     `the slot for ${old.name} on ${candidate ?? ''} reserves no WAL yet`,
     evidence,
-    'it does as soon as Patroni has advanced it; without it WAL may be recycled too early',
+    'it will once Patroni has advanced it; until then WAL may be recycled too early',
   );
 }
 
@@ -72,12 +72,16 @@ export function candidateWalsenders(ctx: Context): PlanCheck | null {
     {
       witness: 'SQL',
       subject: candidate ?? '',
-      said: `max_wal_senders ${most}, ${plural(strangers, 'client')} beside the members`,
+      said: `max_wal_senders ${most}, ${plural(strangers, 'other client')}`,
     },
   ];
   const free = most - strangers;
   if (free >= others)
-    return ok(name, `${candidate ?? ''} has walsenders for all ${others} others`, evidence);
+    return ok(
+      name,
+      `${candidate ?? ''} has free walsenders for the ${others} other members`,
+      evidence,
+    );
   return bad(
     name,
     'warning',
@@ -104,7 +108,7 @@ export function oldLeaderRewind(ctx: Context): PlanCheck | null {
   if (leaderSql === null) return sqlNotRead(name, leader, `whether ${leader.name} can be rewound`);
   const hints = leaderSql.settings['wal_log_hints']?.value;
   const checksums = leaderSql.settings['data_checksums']?.value;
-  const said = `wal_log_hints ${hints ?? 'not known'}, data_checksums ${checksums ?? 'not known'}`;
+  const said = `wal_log_hints ${hints ?? 'unknown'}, data_checksums ${checksums ?? 'unknown'}`;
   const evidence: Witnessed[] = [{ witness: 'SQL', subject: leader.name, said }];
   if (hints === 'on' || checksums === 'on')
     return ok(name, `${leader.name} can be rewound`, evidence);

@@ -43,7 +43,7 @@ export function choose(ctx: Context, checks: readonly Check[]): Choice {
   const [best] = ranked;
   if (best) return { candidate: best.name, because: words(best, ranked.length) };
   const why = others.map((name) => `${name} (${against.get(name)?.refused.join(', ') ?? ''})`);
-  const because = `nobody is eligible: ${why.join('; ') || 'there is no other member'}`;
+  const because = `no member is eligible: ${why.join('; ') || 'there is no other member'}`;
   return { candidate: null, because };
 }
 
@@ -65,7 +65,7 @@ function rank(ctx: Context, name: string, unknowns: number): Ranked {
 /** No figure in it moves while the cluster is idle or busy: two plans in a row are compared. */
 function words(best: Ranked, eligible: number): string {
   const votes = best.needed > 0 ? `${best.counted} of ${best.needed} votes, ` : '';
-  const lag = best.lag < NOISE_BYTES ? 'no lag that counts' : 'the least lag';
+  const lag = best.lag < NOISE_BYTES ? 'no significant lag' : 'the least lag';
   return `${votes}${lag}, failover_priority ${best.priority}; best of ${eligible} eligible`;
 }
 

@@ -23,9 +23,9 @@ export function candidateNotLeader({ candidate, cluster, one }: Context): PlanCh
   return bad(
     name,
     'refused',
-    `${candidate} is the leader already`,
+    `${candidate} is already the leader`,
     evidence,
-    'nothing is to be done, or name another member',
+    'nothing to do, or name another member',
   );
 }
 
@@ -50,9 +50,9 @@ export function candidateAnswers({ candidate, one, cluster }: Context): PlanChec
         return bad(
           name,
           'unknown',
-          `${candidate} answers, but not us: ${rest.reason}`,
+          `${candidate} denied our request: ${rest.reason}`,
           evidence,
-          'see the allowlist and certificates of its REST API',
+          'check the allowlist and certificates of its REST API',
         );
       case 'misidentified':
       case 'no_address':
@@ -62,7 +62,7 @@ export function candidateAnswers({ candidate, one, cluster }: Context): PlanChec
           'refused',
           `${candidate} does not answer under its own name: ${rest.reason}`,
           evidence,
-          `see whether Patroni runs on ${candidate}, or name another candidate`,
+          `check whether Patroni runs on ${candidate}, or name another candidate`,
         );
     }
   }
@@ -72,7 +72,7 @@ export function candidateAnswers({ candidate, one, cluster }: Context): PlanChec
       'refused',
       `${candidate} is out of recovery: a second primary`,
       [roleSeen(one)],
-      'fence it, see patctl status',
+      'fence it (check with patctl status)',
     );
   if (one.observed === 'not running')
     return bad(
@@ -96,7 +96,7 @@ export function candidateNofailover({ candidate, node, one, cluster }: Context):
     'refused',
     `${candidate} is tagged nofailover, or has failover_priority 0`,
     evidence,
-    'take the tag off in its configuration and reload, or name another candidate',
+    'remove the tag from its configuration and reload, or name another candidate',
   );
 }
 
@@ -108,7 +108,7 @@ export function candidateWatchdog({ candidate, node, cluster }: Context): PlanCh
     return bad(
       name,
       'unknown',
-      `the watchdog of ${candidate} is not known`,
+      `the watchdog state of ${candidate} is unknown`,
       evidence('not read'),
       'see candidate_answers',
     );
@@ -118,11 +118,11 @@ export function candidateWatchdog({ candidate, node, cluster }: Context): PlanCh
       'refused',
       `${candidate} requires a watchdog and has none`,
       evidence('watchdog_failed: true'),
-      `mend the watchdog of ${candidate}, or name another candidate`,
+      `repair the watchdog of ${candidate}, or name another candidate`,
     );
   return ok(
     name,
-    `no watchdog stands in the way of ${candidate}`,
+    `the watchdog does not prevent a promotion of ${candidate}`,
     evidence('watchdog_failed is not set'),
   );
 }

@@ -17,16 +17,10 @@ export function dataLoss(ctx: Context): PlanCheck | null {
   const accepted = ctx.request.allowDataLoss;
   const next = accepted
     ? 'accepted by --allow-data-loss'
-    : 'choose another candidate (patctl quorum shows who has what), or accept it with --allow-data-loss';
+    : 'choose another candidate (patctl quorum shows the position of each member), or accept it with --allow-data-loss';
   if (verdict === 'possible')
     return bad(name, unlessAccepted(ctx), `${words}: ${because}`, evidence, next);
-  return bad(
-    name,
-    accepted ? 'warning' : 'unknown',
-    `whether acknowledged commits may be lost is ${words}`,
-    evidence,
-    next,
-  );
+  return bad(name, accepted ? 'warning' : 'unknown', `data loss is ${words}`, evidence, next);
 }
 
 export interface LossWords {
@@ -45,7 +39,7 @@ export function lossOf(ctx: Context): LossWords {
   if (leaderState === 'silent' && !ctx.input.standbyCluster)
     return wordsOf({
       loss: 'possible',
-      because: `${who} is a primary that nobody can tell to stop, and goes on acknowledging`,
+      because: `${who} is a primary that cannot be told to stop and continues to acknowledge commits`,
     });
   if (leaderState === 'down' || leaderState === 'none') {
     const gone = verdictFor(ctx, false);
@@ -53,12 +47,12 @@ export function lossOf(ctx: Context): LossWords {
     if (heard === null) return wordsOf(gone);
     return wordsOf({
       loss: 'unknown',
-      because: `${heard} still streams: ${who} may be alive unheard`,
+      because: `${heard} still streams: ${who} may be alive`,
     });
   }
   const both = [verdictFor(ctx, true), verdictFor(ctx, false)] as const;
   if (both[0].loss === both[1].loss) return wordsOf(both[1]);
-  return wordsOf({ loss: 'unknown', because: `whether ${who} lives is not known` });
+  return wordsOf({ loss: 'unknown', because: `it is unknown whether ${who} is alive` });
 }
 
 /** A primary beside the leader, in the DCS or out of it; without a leader the votes' own arithmetic counts it. */

@@ -14,18 +14,17 @@ export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
     return bad(
       name,
       'refused',
-      `${avoid}, which --avoid names, is unknown here`,
+      `${avoid}, given with --avoid, is not a member`,
       evidence,
       `members: ${members}`,
     );
   }
   if (leader === null) {
     if (cluster.leaderName === null) return null;
-    return ok(name, `${cluster.leaderName} is the leader; nobody said who it should be`, evidence);
+    return ok(name, `${cluster.leaderName} is the leader; no leader was given`, evidence);
   }
-  if (leader === cluster.leaderName)
-    return ok(name, `${leader} is the leader, as was said`, evidence);
-  const is = cluster.leaderName === null ? 'nobody is' : `${cluster.leaderName} is`;
+  if (leader === cluster.leaderName) return ok(name, `${leader} is the leader, as given`, evidence);
+  const is = cluster.leaderName === null ? 'there is none' : `${cluster.leaderName} is`;
   const next = `name the leader there is, or leave --leader out`;
   return bad(name, 'refused', `${leader} is not the leader, ${is}`, evidence, next);
 }
@@ -45,9 +44,9 @@ export function dcsReadable({ cluster, config }: Context): PlanCheck {
   const name = 'dcs_readable';
   const { problems } = cluster;
   const evidence = problems.map(({ key, problem }) => dcs(key, problem));
-  const next = 'see patctl status, and what wrote that key';
+  const next = 'check patctl status, and find out what wrote that key';
   if (config === null) {
-    const said = 'there is no readable /config: whether synchronous mode is on is not known';
+    const said = '/config cannot be read: synchronous mode is unknown';
     return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
   }
   if (problems.length === 0) return ok(name, 'every key of the cluster was read');
@@ -70,7 +69,13 @@ export function leaderAlive(ctx: Context): PlanCheck {
     case 'alive':
       return aloneAlive(ctx, evidence);
     case 'unknown':
-      return bad(name, 'unknown', `whether ${who} lives is not known`, evidence, askNext(ctx, who));
+      return bad(
+        name,
+        'unknown',
+        `it is unknown whether ${who} is alive`,
+        evidence,
+        askNext(ctx, who),
+      );
     case 'silent':
     case 'down': {
       const state = leaderState === 'silent' ? 'its Patroni does not answer' : downWords(ctx);
@@ -81,7 +86,7 @@ export function leaderAlive(ctx: Context): PlanCheck {
           'refused',
           said,
           evidence,
-          'see to that node; when its lock has expired the cluster fails over by itself, or fail over to a named candidate',
+          'repair that node; when its lock has expired the cluster fails over automatically, or fail over to a named candidate',
         );
       return bad(
         name,
@@ -125,13 +130,19 @@ export function remoteStreams(ctx: Context): PlanCheck | null {
   const evidence = [dcs('/config', `standby_cluster of ${where.join(':') || 'an archive'}`)];
   const streams = streamsFromRemote(leader);
   if (streams === true) return ok(name, `${leader.name} streams from ${remote}`, evidence);
-  if (!host && archive) return ok(name, `${leader.name} reads an archive`, evidence);
+  if (!host && archive) return ok(name, `${leader.name} reads WAL from an archive`, evidence);
   if (streams === null) {
-    const said = `whether ${leader.name} streams from ${remote} is not known`;
+    const said = `it is unknown whether ${leader.name} streams from ${remote}`;
     return bad(name, 'unknown', said, evidence, askNext(ctx, leader.name));
   }
-  const said = `${leader.name} does not stream from ${remote}: nor may the next one`;
-  return bad(name, 'warning', said, evidence, `see the remote, and the log of ${leader.name}`);
+  const said = `${leader.name} does not stream from ${remote}; the next leader may not either`;
+  return bad(
+    name,
+    'warning',
+    said,
+    evidence,
+    `check the remote cluster and the log of ${leader.name}`,
+  );
 }
 
 function downWords({ leader }: Context): string {
@@ -149,19 +160,19 @@ function noLock({ cluster, view, action }: Context): PlanCheck {
     return bad(
       name,
       'refused',
-      `nobody holds the lock, but ${primary.name} runs as a primary`,
+      `no member holds the lock, but ${primary.name} runs as a primary`,
       evidence,
-      'it may be in failsafe mode or about to take the lock: look at the DCS and at that node first',
+      'it may be in failsafe mode or about to take the lock: check the DCS and that node first',
     );
   if (action === 'switchover')
     return bad(
       name,
       'refused',
-      'nobody is the leader, so nobody can step down',
+      'there is no leader that could step down',
       evidence,
       'use failover and name a candidate',
     );
-  return ok(name, 'nobody holds the lock, and no primary was seen', evidence);
+  return ok(name, 'no member holds the lock and no primary was seen', evidence);
 }
 
 export function failoverPending({ cluster }: Context): PlanCheck {
@@ -172,9 +183,8 @@ export function failoverPending({ cluster }: Context): PlanCheck {
   const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
   const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;
   const what = failover.leader === null ? 'failover' : 'switchover';
-  const said = `a ${what}${from}${to}${at} is pending, and would be replaced silently`;
-  const flag =
-    failover.scheduledAt === null ? ' --stuck, once it is sure that nobody acts on it' : '';
+  const said = `a ${what}${from}${to}${at} is pending and would be replaced silently`;
+  const flag = failover.scheduledAt === null ? ' --stuck, once no member can still act on it' : '';
   return bad(
     name,
     'refused',
@@ -208,15 +218,15 @@ export function pausedStandbyCluster(ctx: Context): PlanCheck | null {
   return bad(
     'paused_standby_cluster',
     'refused',
-    `the cluster is paused, and as a standby cluster carries out no ${ctx.request.kind} before it is resumed`,
+    `the cluster is paused, and a paused standby cluster carries out a ${ctx.request.kind} only after a resume`,
     [dcs('/config', 'pause: true, standby_cluster')],
-    `patctl resume ${argumentOf(cluster)} first: a request sent now would be carried out whenever somebody resumes`,
+    `patctl resume ${argumentOf(cluster)} first: a request sent now would be carried out at the next resume`,
   );
 }
 
 export function pausedNoSchedule({ config, request, cluster }: Context): PlanCheck | null {
   if (!config?.pause || request.scheduledAt === null) return null;
-  const said = 'the cluster is paused, and nothing can be scheduled in it';
+  const said = 'the cluster is paused: nothing can be scheduled';
   return bad(
     'paused_no_schedule',
     'refused',
@@ -233,10 +243,11 @@ export function schedule({ request, now }: Context): PlanCheck | null {
   if (scheduledAt === null) return null;
   const refused = (said: string, next: string) => bad(name, 'refused', said, [], next);
   if (request.kind === 'failover')
-    return refused('a failover cannot be scheduled', 'leave the schedule out, or use switchover');
+    return refused('a failover cannot be scheduled', 'omit the schedule, or use switchover');
   const at = Date.parse(scheduledAt);
-  if (Number.isNaN(at)) return refused(`${scheduledAt} is no time`, 'give ISO 8601 with an offset');
+  if (Number.isNaN(at))
+    return refused(`${scheduledAt} is not a valid time`, 'give ISO 8601 with an offset');
   const inMs = at - Date.parse(now.takenAt);
-  if (inMs <= 0) return refused(`${scheduledAt} has passed`, 'give a time to come');
-  return ok(name, `at ${scheduledAt}; the candidate is looked at again only then`);
+  if (inMs <= 0) return refused(`${scheduledAt} has passed`, 'give a future time');
+  return ok(name, `at ${scheduledAt}; the candidate is checked again only then`);
 }

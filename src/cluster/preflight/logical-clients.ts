@@ -70,16 +70,16 @@ export function logicalWalsenders(ctx: Context): PlanCheck | null {
   if (waiting.length === 0)
     return ok(
       name,
-      `${plural(rows.length, 'logical client')} will be waited for, and confirm`,
+      `${plural(rows.length, 'logical client')} will be waited for, and they confirm`,
       evidence,
     );
   const next =
-    'plan again in 10 s: a client that goes on confirming nothing holds the shutdown for ever';
+    'plan again in 10 s: a client that still confirms nothing blocks the shutdown for ever';
   if (ctx.before === null) {
-    const said = `${names(waiting)} has something to confirm; one reading does not tell whether it does`;
+    const said = `${names(waiting)} has unconfirmed WAL; a second reading is needed to see whether it confirms`;
     return bad(name, 'unknown', said, evidence, next);
   }
-  const said = `${names(waiting)} neither confirmed nor said anything between two readings`;
+  const said = `${names(waiting)} did not confirm or reply between two readings`;
   return bad(name, 'warning', said, evidence, next);
 }
 
@@ -87,22 +87,22 @@ function stuckOnes(ctx: Context, stuck: LogicalHolder[], evidence: Witnessed[]):
   const name = 'logical_walsenders';
   const limit = ctx.config?.primaryStopTimeoutSeconds ?? 0;
   const isProtected = limit > 0 && ctx.config?.syncMode !== 'off';
-  const said = `${names(stuck)} confirms nothing and would hold the shutdown for ever`;
+  const said = `${names(stuck)} confirms nothing and would block the shutdown for ever`;
   if (ctx.request.terminateLogical)
     return bad(
       name,
       'warning',
-      `${said}: it will be ended first`,
+      `${said}: it will be terminated first`,
       evidence,
-      '--terminate-logical ends it right before the request',
+      '--terminate-logical terminates it just before the request',
     );
   if (isProtected)
     return bad(
       name,
       'warning',
-      `${said}, if primary_stop_timeout did not end it after ${limit} s`,
+      `${said}, unless primary_stop_timeout ends it after ${limit} s`,
       evidence,
-      'writes stop for as long; --terminate-logical spares the wait',
+      'writes stop for that long; --terminate-logical avoids the wait',
     );
   const idle = limit > 0 ? ' (primary_stop_timeout has no effect without synchronous mode)' : '';
   return bad(
@@ -110,7 +110,7 @@ function stuckOnes(ctx: Context, stuck: LogicalHolder[], evidence: Witnessed[]):
     'refused',
     `${said}${idle}`,
     evidence,
-    'stop that client, or give --terminate-logical: once the shutdown has begun nothing can be ended over SQL',
+    'stop that client, or give --terminate-logical: once the shutdown has begun, nothing can be terminated over SQL',
   );
 }
 
@@ -120,7 +120,7 @@ function names(
   return rows
     .map(
       (r) =>
-        `${r.applicationName || 'a client without a name'} from ${r.clientAddr ?? 'a local socket'} (pid ${r.pid})`,
+        `${r.applicationName || 'a client without application_name'} from ${r.clientAddr ?? 'a local socket'} (pid ${r.pid})`,
     )
     .join(', ');
 }
@@ -138,7 +138,7 @@ function seen(ctx: Context, row: Walsender): Witnessed {
 function overRest(ctx: Context): PlanCheck {
   const name = 'logical_walsenders';
   const { leader, cluster, view } = ctx;
-  if (view.leaderRows === null) return sqlNotRead(name, leader, 'who holds the shutdown');
+  if (view.leaderRows === null) return sqlNotRead(name, leader, 'what would block the shutdown');
   const strangers = strangersIn(view.leaderRows, cluster.members);
   const evidence = view.leaderRows.map((row): Witnessed => ({
     witness: 'REST',
@@ -148,10 +148,10 @@ function overRest(ctx: Context): PlanCheck {
   if (strangers.length === 0)
     return ok(
       name,
-      `only members stream from ${leader?.name ?? 'the leader'}, as its Patroni says`,
+      `only members stream from ${leader?.name ?? 'the leader'}, according to its Patroni`,
       evidence,
     );
-  const said = `${strangers.map((row) => row.applicationName || 'a client without a name').join(', ')} may hold the shutdown: REST does not tell what it is`;
+  const said = `${strangers.map((row) => row.applicationName || 'a client without application_name').join(', ')} may block the shutdown: REST does not report what it is`;
   return bad(
     name,
     'unknown',

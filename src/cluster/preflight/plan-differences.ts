@@ -26,7 +26,7 @@ export function planDifferences(shown: Plan, now: Plan): string[] {
   const known = new Set(shown.logical.filter(({ stuck }) => stuck).map(({ slotName }) => slotName));
   for (const { stuck, slotName, pid } of now.logical) {
     if (!stuck || known.has(slotName)) continue;
-    differences.push(`a logical client has got stuck: slot ${slotName ?? '?'}, pid ${pid}`);
+    differences.push(`a logical walsender is now stuck: slot ${slotName ?? '?'}, pid ${pid}`);
   }
   return differences;
 }

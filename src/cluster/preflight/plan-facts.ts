@@ -117,7 +117,7 @@ export function dcs(subject: string, said: string): Witnessed {
 
 /** What to do where a member did not say something: ask it at all, or see why it does not answer. */
 export function askNext({ now }: Pick<Context, 'now'>, who: string): string {
-  return now.verify === 'auto' ? `see why ${who} did not say it` : 'ask with --verify auto';
+  return now.verify === 'auto' ? `find out why ${who} did not report it` : 'ask with --verify auto';
 }
 
 /** What is said of a check whose witness is SQL and was not heard. */
@@ -128,21 +128,22 @@ export function sqlNotRead(name: string, whose: MemberView | null, what: string)
   return bad(
     name,
     'unknown',
-    `${what} is not known: SQL of ${who} was not read (${why})`,
+    `${what} is unknown: SQL on ${who} was not read (${why})`,
     [evidence],
     next,
   );
 }
 
 function whySilent(one: MemberView | null): { why: string; next: string } {
-  if (one === null) return { why: 'it has no member key', next: 'see why it has no member key' };
+  if (one === null)
+    return { why: 'it has no member key', next: 'find out why it has no member key' };
   if (one.sql.ok) return { why: 'read', next: '' };
   if (one.sql.kind === 'off')
     return {
       why: 'not asked',
       next: 'give a database login (-U, PGPASSFILE or the Patroni configuration; a role in pg_monitor is enough)',
     };
-  return { why: one.sql.reason, next: 'see why the database login does not work there' };
+  return { why: one.sql.reason, next: 'check why the database login fails there' };
 }
 
 /** The cluster as a command to be typed names it. */

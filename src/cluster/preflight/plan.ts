@@ -76,10 +76,10 @@ export const CHECK_NAMES: readonly string[] = Object.keys(CHECKS);
 /** What is wrong with the names given to --skip-check, as one sentence; null when nothing is. */
 export function skipProblem(names: readonly string[]): string | null {
   if (names.includes('data_loss'))
-    return 'data_loss is not skipped but accepted, with --allow-data-loss';
+    return 'data_loss cannot be skipped; accept it with --allow-data-loss';
   const wrong = names.filter((name) => !CHECK_NAMES.includes(name));
   if (wrong.length === 0) return null;
-  return `there is no check ${wrong.join(', ')}; there are ${CHECK_NAMES.join(', ')}`;
+  return `unknown check ${wrong.join(', ')}; known: ${CHECK_NAMES.join(', ')}`;
 }
 
 /** Not knowing refuses too: it guards commits that were acknowledged. */
@@ -147,7 +147,7 @@ function nothingToDo(ctx: Context): Plan {
     checks: [],
     refused: false,
     nothingToDo: true,
-    dataLoss: { verdict: 'none', words: 'nothing is changed' },
+    dataLoss: { verdict: 'none', words: 'no change' },
     logical: [],
   };
 }
@@ -166,6 +166,12 @@ function nobodyEligible({ cluster }: Context, because: string): PlanCheck {
 
 function unnamed({ request, candidate }: Context): PlanCheck | null {
   if (request.kind !== 'failover' || candidate !== null) return null;
-  const said = 'a failover goes to a named candidate only';
-  return bad('candidate_exists', 'refused', said, [], 'name one with --candidate, or auto');
+  const said = 'a failover needs a named candidate';
+  return bad(
+    'candidate_exists',
+    'refused',
+    said,
+    [],
+    'give one with --candidate NAME, or --candidate auto',
+  );
 }

@@ -25,9 +25,9 @@ export function candidateStreams(ctx: Context): PlanCheck | null {
     return bad(
       name,
       'unknown',
-      `whether ${who} streams from ${from} is not known`,
+      `it is unknown whether ${who} streams from ${from}`,
       evidence,
-      `see why ${from} was not heard`,
+      `find out why ${from} did not answer`,
     );
   if (!streams) {
     const upstream = one.row && one.row.upstream !== from ? `, but from ${one.row.upstream}` : '';
@@ -40,7 +40,7 @@ export function candidateStreams(ctx: Context): PlanCheck | null {
       'refused',
       `${who} does not stream from ${from}${upstream}${state}`,
       evidence,
-      `the shutdown of ${from} will not wait for it: see patctl status, or name another candidate`,
+      `the shutdown of ${from} will not wait for it: check patctl status, or name another candidate`,
     );
   }
   const still = whyStill(ctx, one);
@@ -50,7 +50,7 @@ export function candidateStreams(ctx: Context): PlanCheck | null {
       'refused',
       `${who} streams from ${from}, but ${still}`,
       evidence,
-      'its WAL receiver or its disk stands still: look at that node, try again, or name another candidate',
+      'its WAL receiver or disk may be stuck: check that node and try again, or name another candidate',
     );
   return ok(name, `${who} streams from ${from}`, evidence);
 }
@@ -68,7 +68,7 @@ export function candidateLag(ctx: Context): PlanCheck | null {
     return bad(
       name,
       'unknown',
-      `the lag of ${one.name} is not known: no WAL position of ${whose}`,
+      `the lag of ${one.name} is unknown: no WAL position of ${whose}`,
       [],
       askNext(ctx, whose),
     );
@@ -98,7 +98,7 @@ function reference({
   }
   if (input.optime === null || view.snapshot.verify === 'off') return null;
   const seen = dcs('/status', `optime ${formatLsn(input.optime)}`);
-  return { lsn: input.optime, what: 'what the leader last wrote into the DCS', seen };
+  return { lsn: input.optime, what: 'the position that the leader last wrote to the DCS', seen };
 }
 
 export function candidateTimeline(ctx: Context): PlanCheck | null {
@@ -108,7 +108,7 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
   const mine = one.timeline;
   const theirs = ctx.leader?.timeline ?? ctx.input.clusterTimeline;
   const evidence: Witnessed[] = [
-    { witness: one.witness ?? 'REST', subject: one.name, said: `timeline ${mine ?? 'not known'}` },
+    { witness: one.witness ?? 'REST', subject: one.name, said: `timeline ${mine ?? 'unknown'}` },
     ctx.leader?.timeline
       ? {
           witness: ctx.leader.witness ?? 'REST',
@@ -121,7 +121,7 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
     return bad(
       name,
       'unknown',
-      `the timeline of ${mine === null ? one.name : 'the cluster'} is not known`,
+      `the timeline of ${mine === null ? one.name : 'the cluster'} is unknown`,
       evidence,
       mine !== null && isGone(ctx)
         ? `see patctl history ${argumentOf(ctx.cluster)}`
@@ -137,7 +137,7 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
     isSure ? 'refused' : 'warning',
     `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
     evidence,
-    `it has not followed the last promotion: see its log; patctl reinit ${argumentOf(ctx.cluster)} ${one.name} if it cannot`,
+    `it has not followed the last promotion: check its log; patctl reinit ${argumentOf(ctx.cluster)} ${one.name} if it cannot`,
   );
 }
 
@@ -153,13 +153,13 @@ export function replayPaused(ctx: Context): PlanCheck | null {
       : null;
   const witness = one.sql.ok ? ('SQL' as const) : ('REST' as const);
   const evidence: Witnessed[] = [
-    { witness, subject: one.name, said: `replay paused: ${paused ?? 'not known'}` },
+    { witness, subject: one.name, said: `replay paused: ${paused ?? 'unknown'}` },
   ];
   if (paused === null)
     return bad(
       name,
       'unknown',
-      `whether ${one.name} replays is not known`,
+      `it is unknown whether ${one.name} replays`,
       evidence,
       askNext(ctx, one.name),
     );
@@ -167,7 +167,7 @@ export function replayPaused(ctx: Context): PlanCheck | null {
   const backlog =
     one.position !== null && one.replayed !== null ? lagBytes(one.position, one.replayed) : null;
   const far = backlog === null || backlog > ctx.input.maximumLagOnFailoverBytes;
-  const said = `replay is paused on ${one.name}, ${backlog === null ? 'an unknown number of bytes' : plural(backlog, 'byte')} wait to be replayed`;
+  const said = `replay is paused on ${one.name}, ${backlog === null ? 'an unknown number of bytes' : plural(backlog, 'byte')} not yet replayed`;
   return bad(
     name,
     far ? 'refused' : 'warning',

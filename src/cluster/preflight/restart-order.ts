@@ -78,7 +78,7 @@ export function planRolling(
     return {
       ...plan,
       steps: [],
-      refused: `--switchover cannot lower ${lowered.join(', ')}: the primary has to be restarted in place first`,
+      refused: `--switchover cannot lower ${lowered.join(', ')}: the primary must be restarted in place first`,
     };
   }
   if (primary && switchover) {
@@ -99,7 +99,7 @@ export function planRolling(
   }
   const last = primary ? primarySteps(primary, switchover) : [];
   if (!down) return { ...plan, steps: [...replicas.map((one) => turn(cluster, one)), ...last] };
-  const why = `${lowered.join(', ')}: a standby may not have less than its primary`;
+  const why = `${lowered.join(', ')}: a standby must not have a lower value than its primary`;
   const first = primary ? [restart(primary, 'primary', false, why)] : [];
   const then = replicas.map((one) => turn(cluster, one));
   if (raised.length === 0) return { ...plan, steps: [...first, ...then] };
@@ -147,7 +147,7 @@ function warningsOf(cluster: Cluster, chosen: readonly Member[]): string[] {
   const blind = chosen.filter((one) => one.pendingRestart && one.pendingRestartReason === null);
   if (blind.length > 0) {
     warnings.push(
-      `${blind.map(({ name }) => name).join(', ')} does not say why a restart is pending (Patroni before 3.3): if a parameter is lowered, the primary has to be first`,
+      `${blind.map(({ name }) => name).join(', ')} does not report why a restart is pending (Patroni before 3.3): if a parameter is lowered, restart the primary first`,
     );
   }
   const strict = cluster.config?.syncModeStrict === true && syncModeActive(cluster);
@@ -174,7 +174,7 @@ export function notBack(
   const started = startTimeOf(now);
   const missing = (said: string) => ({ said, pending: false });
   if (now.state !== 'running' && now.state !== 'streaming') return missing(`is ${now.state}`);
-  if (started === null) return missing('does not say since when it runs');
+  if (started === null) return missing('does not report when it was started');
   if (started === wanted.startedBefore) return missing('has not been restarted yet');
   const streams =
     now.location !== null || now.replicationState === 'streaming' || readTags(now.tags).nostream;

@@ -31,7 +31,7 @@ export function physicalWalsenders(ctx: Context): PlanCheck | null {
   );
   const still = stillSenders(ctx).filter((row) => rows.includes(row));
   if (still.length === 0)
-    return ok(name, `no other standby stands still (${plural(rows.length, 'other')} connected)`);
+    return ok(name, `no other standby is stalled (${plural(rows.length, 'other')} connected)`);
   const evidence = still.map((row) =>
     leaderSaid(
       ctx,
@@ -43,17 +43,18 @@ export function physicalWalsenders(ctx: Context): PlanCheck | null {
     return bad(
       name,
       'warning',
-      `${names} confirms nothing: the old leader hangs in its shutdown until wal_sender_timeout`,
+      `${names} confirms nothing: the shutdown of the old leader waits until wal_sender_timeout`,
       evidence,
-      'look at that node first',
+      'check that node first',
     );
-  const others = ctx.candidate === null ? ', or name one that follows (--candidate auto)' : '';
+  const others =
+    ctx.candidate === null ? ', or name a candidate that keeps up (--candidate auto)' : '';
   return bad(
     name,
     'warning',
-    `${names} confirms nothing: too few get the end of the WAL, so the lock is kept and nobody writes ${untilTimeout(ctx)}`,
+    `${names} confirms nothing: too few members receive the end of the WAL, so the lock is kept and no member accepts writes ${untilTimeout(ctx)}`,
     evidence,
-    `look at that node first${others}`,
+    `check that node first${others}`,
   );
 }
 
@@ -69,7 +70,7 @@ function keepsLock(ctx: Context): boolean {
 
 function untilTimeout({ leaderSql }: Context): string {
   const timeoutMs = Number(leaderSql?.settings['wal_sender_timeout']?.value ?? NaN);
-  if (timeoutMs === 0) return 'until it goes on: wal_sender_timeout is 0';
+  if (timeoutMs === 0) return 'until it continues: wal_sender_timeout is 0';
   if (Number.isNaN(timeoutMs)) return 'for wal_sender_timeout';
   return `for wal_sender_timeout (${seconds(timeoutMs)})`;
 }
@@ -95,7 +96,7 @@ export function archiving(ctx: Context): PlanCheck | null {
   const isFailing = failed !== null && (archived === null || failed < archived);
   if (!isFailing) {
     const last =
-      archived === null ? 'nothing was archived yet' : `last done ${seconds(archived)} ago`;
+      archived === null ? 'nothing archived yet' : `last success ${seconds(archived)} ago`;
     return ok(name, `archiving does not fail, ${last}`, [
       leaderSaid(ctx, `archive_mode ${mode}, ${last}`),
     ]);
@@ -108,7 +109,7 @@ export function archiving(ctx: Context): PlanCheck | null {
     'warning',
     `archiving fails on ${ctx.leader?.name ?? ''}, and a shutdown waits for it`,
     evidence,
-    'see archive_command and its target; WAL that is not archived stays on the old leader',
+    'check archive_command and its target; WAL that is not archived stays on the old leader',
   );
 }
 
@@ -123,13 +124,13 @@ export function longTransaction(ctx: Context): PlanCheck | null {
     leaderSaid(ctx, age === null ? 'no transaction' : `oldest transaction ${seconds(age)}`),
   ];
   if (age === null || age < LONG_TRANSACTION_MS)
-    return ok(name, 'no long transaction would be cut off', evidence);
+    return ok(name, 'no long transaction would be interrupted', evidence);
   return bad(
     name,
     'warning',
     `a transaction has been open for ${seconds(age)} and would be rolled back`,
     evidence,
-    'wait for it, or let it be rolled back',
+    'wait until it ends, or accept the rollback',
   );
 }
 
@@ -147,8 +148,8 @@ export function baseBackup(ctx: Context): PlanCheck | null {
   return bad(
     name,
     'warning',
-    `${plural(running, 'base backup')} on the leader would be cut off`,
+    `${plural(running, 'base backup')} on the leader would be interrupted`,
     evidence,
-    'wait for it, or start it again afterwards',
+    'wait until it ends, or start it again afterwards',
   );
 }

@@ -15,21 +15,21 @@ export function candidateSync(ctx: Context): PlanCheck | null {
   if (input.mode === 'off' || input.standbyCluster) return null;
   const evidence = [syncKeySays(cluster), rowSeen(one, ctx.view)];
   if (!syncActive(input)) {
-    const said = `synchronous mode is ${input.mode}, but /sync is empty: nobody is known to have every commit`;
+    const said = `synchronous mode is ${input.mode}, but /sync is empty: no member is known to have every commit`;
     if (action === 'switchover' && input.mode === 'quorum')
-      return bad(name, 'warning', said, evidence, 'see patctl status');
+      return bad(name, 'warning', said, evidence, 'check patctl status');
     // Patroni itself answers 412 to a switchover, whatever may be lost.
     return bad(
       name,
       action === 'switchover' ? 'refused' : unlessAccepted(ctx),
       said,
       evidence,
-      'wait until Patroni has written /sync; see patctl status',
+      'wait until Patroni has written /sync; check patctl status',
     );
   }
   if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
   if (isGone(ctx))
-    return ok(name, `${candidate} is in /sync; nobody leads, so nobody streams`, evidence);
+    return ok(name, `${candidate} is in /sync; there is no leader, so no member streams`, evidence);
   return trulySync(ctx, evidence);
 }
 
@@ -43,7 +43,7 @@ function notListed(ctx: Context, evidence: Witnessed[]): PlanCheck {
       'refused',
       said,
       evidence,
-      'Patroni switches over to members in /sync only: name one of them, or use failover',
+      'Patroni switches over only to members in /sync: name one of them, or use failover',
     );
   const next = ctx.request.allowDataLoss
     ? 'accepted by --allow-data-loss'
@@ -57,12 +57,12 @@ function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
   const who = ctx.candidate ?? '';
   const state = one?.syncState ?? 'unknown';
   if (state === 'sync' || state === 'quorum')
-    return ok(name, `${who} is in /sync, and ${state} by pg_stat_replication`, evidence);
+    return ok(name, `${who} is in /sync, and pg_stat_replication says ${state}`, evidence);
   if (state === 'unknown' || state === '')
     return bad(
       name,
       'unknown',
-      `${who} is in /sync; what PostgreSQL says of it is not known`,
+      `${who} is in /sync; its state in PostgreSQL is unknown`,
       evidence,
       askNext(ctx, ctx.cluster.leaderName ?? 'the leader'),
     );
@@ -72,7 +72,7 @@ function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
     unlessAccepted(ctx),
     said,
     evidence,
-    'do not count on it having every commit: see synchronous_standby_names on the leader',
+    'do not assume that it has every commit: check synchronous_standby_names on the leader',
   );
 }
 
@@ -84,14 +84,14 @@ export function bug405(ctx: Context): PlanCheck | null {
   const version = input.leaderVersion;
   const who = cluster.leaderName ?? '';
   const evidence = [
-    dcs(`/members/${who}`, `version ${version ?? 'not known'}`),
+    dcs(`/members/${who}`, `version ${version ?? 'unknown'}`),
     syncKeySays(cluster),
   ];
   if (version === null)
     return bad(
       name,
       'unknown',
-      `the Patroni version of ${who} is not known`,
+      `the Patroni version of ${who} is unknown`,
       evidence,
       '4.0.5 refuses every named candidate in quorum mode',
     );
@@ -99,7 +99,7 @@ export function bug405(ctx: Context): PlanCheck | null {
   if (!gate.refusedByBug405)
     return ok(
       name,
-      `Patroni ${version} on ${who} takes a named candidate in quorum mode`,
+      `Patroni ${version} on ${who} accepts a named candidate in quorum mode`,
       evidence,
     );
   const said = `${who} runs Patroni 4.0.5, which refuses every named candidate in quorum mode (patroni#3307)`;
@@ -108,7 +108,7 @@ export function bug405(ctx: Context): PlanCheck | null {
     'refused',
     said,
     evidence,
-    'name no candidate; or upgrade Patroni; or set synchronous_mode to on for the moment',
+    'name no candidate, or upgrade Patroni, or set synchronous_mode to on temporarily',
   );
 }
 
@@ -130,19 +130,19 @@ export function votes(ctx: Context): PlanCheck | null {
   const count = `${gate.healthy.length} healthy of ${gate.needed} needed`;
   const why = gate.reasons.join('; ');
   if (gate.passes === 'yes')
-    return ok(name, `${who} may step down: ${count} (${gate.healthy.join(', ')})`, evidence);
+    return ok(name, `${who} can step down: ${count} (${gate.healthy.join(', ')})`, evidence);
   if (gate.passes === 'unknown')
     return bad(
       name,
       'unknown',
-      `whether ${who} lets itself be demoted is not known: ${why}`,
+      `it is unknown whether ${who} steps down: ${why}`,
       evidence,
       askNext(ctx, 'the others'),
     );
   const next =
     gate.needed > 1
-      ? 'bring the members back that are missing, or name a candidate, which needs no votes'
-      : 'see patctl quorum, and patctl why-not MEMBER';
+      ? 'bring the missing members back, or name a candidate, which needs no votes'
+      : 'check patctl quorum and patctl why-not MEMBER';
   return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
 }
 
@@ -153,7 +153,7 @@ function beforehand({ input, candidate, action, cluster }: Context): PlanCheck |
   const { outcome, status, message } = apiPrecheck(input, { action, leader, candidate });
   if (outcome !== 'no') return null;
   const said = `Patroni would answer ${status ?? ''}: ${message}`;
-  return bad('votes', 'refused', said, [syncKeySays(cluster)], 'see patctl status');
+  return bad('votes', 'refused', said, [syncKeySays(cluster)], 'check patctl status');
 }
 
 /** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */
@@ -169,13 +169,13 @@ function withoutLeader(ctx: Context): PlanCheck | null {
   const count = result.needed > 0 ? `, with ${result.counted} of ${result.needed} votes` : '';
   if (result.mayWin === 'yes')
     return ok(name, `${result.name} would win the race by itself${count}`, evidence);
-  const said = `${result.name} would not surely win the race${count}: ${result.reasons.join('; ')}`;
+  const said = `${result.name} might not win the race${count}: ${result.reasons.join('; ')}`;
   return bad(
     name,
     'warning',
     said,
     evidence,
-    'Patroni counts no votes for a named candidate: data_loss says what that may cost',
+    'Patroni counts no votes for a named candidate: see data_loss for what that may cost',
   );
 }
 

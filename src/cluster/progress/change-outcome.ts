@@ -180,12 +180,12 @@ function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
   now.cluster = cluster;
   if (BigInt(cluster.failoverRevision) > BigInt(goal.failoverRevision)) {
     now.request = cluster.failover ?? 'gone';
-    if (cluster.failover) add(now, 'accepted', atMs, null, 'the request stands in /failover');
-    else add(now, 'accepted', atMs, null, 'the request stood in /failover');
+    if (cluster.failover) add(now, 'accepted', atMs, null, 'the request is in /failover');
+    else add(now, 'accepted', atMs, null, 'the request was in /failover');
   }
   const lock = cluster.leaderName;
   if (goal.leader !== null && lock !== goal.leader) {
-    add(now, 'released', atMs, goal.leader, `${goal.leader} gave up the leader lock`);
+    add(now, 'released', atMs, goal.leader, `${goal.leader} released the leader lock`);
   }
   if (lock === goal.leader) {
     if (stepOf(now, 'released') && lock !== null) now.retaken = true;
@@ -367,11 +367,11 @@ export function verdictOf(progress: Progress): Verdict {
   // The request is gone and nobody else leads: Patroni has dropped it, unless the race is still open.
   if (goal.leader === null || progress.cluster?.leaderName !== goal.leader) return { done: false };
   if (progress.retaken || stepOf(progress, 'stopping')) {
-    const words = `${goal.leader} stepped down and leads again: the ${goal.kind} failed`;
+    const words = `${goal.leader} stepped down and became the leader again: the ${goal.kind} failed`;
     return { done: true, ending: 'failed', code: 'retaken', words };
   }
   const text = answer?.kind === 'answered' ? ` (${answer.status}: ${answer.text})` : '';
-  const words = `Patroni took the request and dropped it${text}; ${goal.leader} still leads`;
+  const words = `Patroni accepted the request and dropped it${text}; ${goal.leader} is still the leader`;
   return { done: true, ending: 'error', code: 'dropped_by_patroni', words };
 }
 
@@ -501,21 +501,22 @@ function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done:
   });
   const who = goal.leader ?? 'the old leader';
   if (stepOf(progress, 'released')) {
-    return end('no_leader', `${who} gave up the lock, and nobody took it ${within}`);
+    return end('no_leader', `${who} released the lock, but no member took it ${within}`);
   }
   if (stepOf(progress, 'stopping')) {
     return end('still_stopping', `${who} is still stopping ${within}`);
   }
   if (request !== null && request !== 'gone') {
-    return end('still_pending', `the request still stands in /failover ${within}`);
+    return end('still_pending', `the request is still in /failover ${within}`);
   }
   if (request === 'gone')
-    return end('no_leader', `the request is gone, and nobody leads ${within}`);
+    return end('no_leader', `the request is gone and there is no leader ${within}`);
   const lost = answer?.kind === 'lost' ? `; the answer was lost: ${answer.reason}` : '';
-  const said = answer?.kind === 'answered' ? `; Patroni said ${answer.status}: ${answer.text}` : '';
+  const said =
+    answer?.kind === 'answered' ? `; Patroni answered ${answer.status}: ${answer.text}` : '';
   return end(
     'no_trace',
-    `the request was sent, and no trace of it was seen ${within}${lost}${said}`,
+    `the request was sent, but it had no visible effect ${within}${lost}${said}`,
   );
 }
 

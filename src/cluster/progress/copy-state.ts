@@ -19,7 +19,7 @@ const STOPPED_LIMIT_MS = 5000;
 
 export function beginReinit(before: RestStatus | null, nowMs: number): Reinit {
   const startedBefore = before === null ? null : startTimeOf(before);
-  return { phase: 'asked', said: 'asked for', startedBefore, sinceMs: nowMs };
+  return { phase: 'asked', said: 'requested', startedBefore, sinceMs: nowMs };
 }
 
 /** The state after one look more. `done` and `failed` are final. */
@@ -37,7 +37,7 @@ export function seeReinit(
   if (now.state === 'creating replica') {
     // Patroni removes what a failed copy left and begins another.
     if (was.phase === 'starting')
-      return at('failed', 'the copy failed, and Patroni begins another');
+      return at('failed', 'the copy failed; Patroni starts another one');
     return at('creating', 'is being copied');
   }
   if (now.state === 'running' || now.state === 'streaming') {
@@ -49,7 +49,7 @@ export function seeReinit(
     }
     return at(
       was.phase === 'asked' ? 'asked' : 'starting',
-      now.replicationState ?? 'runs, and does not stream yet',
+      now.replicationState ?? 'runs but does not stream yet',
     );
   }
   const next = at(was.phase === 'asked' ? 'asked' : 'starting', `is ${now.state}`);

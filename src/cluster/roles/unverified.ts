@@ -43,11 +43,11 @@ export function doubts(view: View, found: readonly Finding[]): Doubt[] {
   if (leader === null) {
     const reason =
       snapshot.cluster.leaderName === null
-        ? 'there is no leader whose pg_stat_replication would tell their sync state'
+        ? 'there is no leader, so pg_stat_replication cannot show their sync state'
         : 'the leader has no member key, so its pg_stat_replication was not read';
     said.push({ witness: null, members: unseen, reason });
   } else if (leaderRows === null && leader.witness !== null) {
-    const reason = `${leader.name} is ${leader.observed} and shows no pg_stat_replication`;
+    const reason = `${leader.name} is ${leader.observed} and reports no pg_stat_replication`;
     said.push({ witness: null, members: unseen, reason });
   }
   return said;

@@ -69,7 +69,7 @@ function secondPrimary(input: VoteInput, candidate: string | null): string | nul
   const rightful = standbyCluster ? null : (leader ?? candidate ?? onlyWinner(input));
   const members = nodes.filter(({ primary }) => primary === true).map(({ name }) => name);
   const other = [...members, ...departedPrimaries].find((name) => name !== rightful);
-  return other === undefined ? null : `${other} is a primary and goes on acknowledging`;
+  return other === undefined ? null : `${other} is a primary and continues to acknowledge commits`;
 }
 
 function onlyWinner(input: VoteInput): string | null {
@@ -90,7 +90,7 @@ function verdict(loss: Loss, because: string, held = 0, needed = 0): LossVerdict
 
 function followedDown(input: VoteInput, candidate: string): LossVerdict {
   const node = input.nodes.find((n) => n.name === candidate);
-  if (!node) return verdict('unknown', `${candidate} is no member`);
+  if (!node) return verdict('unknown', `${candidate} is not a member`);
   if (follows(node) && node.reachable !== false && node.running !== false)
     return verdict('none', `the leader's clean shutdown waits until ${candidate} has everything`);
   if (hasEveryCommit(input, node))
@@ -101,10 +101,10 @@ function followedDown(input: VoteInput, candidate: string): LossVerdict {
   if (node.standsStill)
     return verdict(
       'possible',
-      `${candidate} stands still, and the leader's shutdown gives it up after wal_sender_timeout`,
+      `${candidate} is stalled, and the leader's shutdown drops it after wal_sender_timeout`,
     );
   if (node.streamsFromLeader === null)
-    return verdict('unknown', `whether ${candidate} streams from the leader is not known`);
+    return verdict('unknown', `it is unknown whether ${candidate} streams from the leader`);
   return verdict(
     'possible',
     `${candidate} does not stream from the leader, whose shutdown will not wait for it`,
@@ -130,7 +130,8 @@ function steppingDown(input: VoteInput): LossVerdict {
   const kept = keptByVotes(input);
   if (kept !== null) return verdict('none', kept);
   const gate = leaderGate(input, { candidate: null, action: 'switchover' });
-  if (gate.passes !== 'yes') return verdict('unknown', 'whether the leader steps down is not sure');
+  if (gate.passes !== 'yes')
+    return verdict('unknown', 'it is unknown whether the leader steps down');
   const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
   // In synchronous mode nobody gives way to the leader of /sync, whom Patroni takes for the former leader.
   const isIgnored = ({ name }: VoteNode): boolean =>
@@ -143,14 +144,14 @@ function steppingDown(input: VoteInput): LossVerdict {
       `/sync was written for ${input.syncLeader ?? ''}, not for ${input.leader ?? ''}`,
     );
   if (healthy.some((n) => n.streamsFromLeader === null))
-    return verdict('unknown', 'who streams from the leader is not known');
+    return verdict('unknown', 'it is unknown which members stream from the leader');
   const still = healthy.filter((n) => n.standsStill).map((n) => n.name);
   if (still.length > 0)
     return verdict(
       'possible',
-      `who may win stands still (${still.join(', ')}), and the leader's shutdown gives it up after wal_sender_timeout`,
+      `every member that can win is stalled (${still.join(', ')}), and the leader's shutdown drops it after wal_sender_timeout`,
     );
-  return verdict('possible', 'nobody who may be promoted streams from the leader');
+  return verdict('possible', 'no member that can be promoted streams from the leader');
 }
 
 /** Whoever is behind the follower on the leader's timeline gives way to it; on another timeline it may not. */
@@ -162,7 +163,10 @@ function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
     ({ walPosition }) => walPosition === null || written === null || walPosition >= written,
   );
   if (unclear === undefined)
-    return verdict('none', `${follower.name} will have everything, and nobody behind it wins`);
+    return verdict(
+      'none',
+      `${follower.name} will have everything, and no member behind it can win`,
+    );
   if (isOnTimelineOf(leader, unclear) === 'no' && unclear.walPosition !== null && written !== null)
     return verdict(
       'possible',
@@ -181,7 +185,7 @@ function keptByVotes(input: VoteInput): string | null {
   // A vote compares positions, which says nothing of another timeline.
   const leader = input.nodes.find(({ name }) => name === input.leader);
   if (!winners.every((node) => isOnTimelineOf(leader, node) === 'yes')) return null;
-  return quorumActive(input) ? 'whoever wins has a quorum of votes' : 'whoever wins is in /sync';
+  return quorumActive(input) ? 'any winner has a quorum of votes' : 'any winner is in /sync';
 }
 
 /** Those that may take the lock when the leader has let it go, and that the check of timelines does not stop. */
@@ -213,25 +217,25 @@ function isOnTimelineOf(leader: VoteNode | undefined, node: VoteNode): Outcome {
 /** Nobody waits for a standby although synchronous mode is on; null: they do, or it is not known. */
 function early({ synchronousCommit: level }: VoteInput): string | null {
   if (level !== 'local' && level !== 'off') return null;
-  return `synchronous_commit is ${level}: commits are acknowledged before any standby has them`;
+  return `synchronous_commit is ${level}: commits are acknowledged before a standby has them`;
 }
 
 // ---------------------------------------------------------------- the leader is gone
 
 function ofWinners(input: VoteInput): LossVerdict {
   const winners = race(input).filter((r) => r.mayWin !== 'no');
-  if (winners.length === 0) return verdict('unknown', 'nobody can win the race');
+  if (winners.length === 0) return verdict('unknown', 'no member can win the race');
   const verdicts = winners.map((w) => ofNamed(input, w.name));
   const worst =
     verdicts.find((v) => v.loss === 'possible') ?? verdicts.find((v) => v.loss === 'unknown');
-  return worst ?? verdicts[0] ?? verdict('unknown', 'nobody can win the race');
+  return worst ?? verdicts[0] ?? verdict('unknown', 'no member can win the race');
 }
 
 function ofNamed(input: VoteInput, candidate: string): LossVerdict {
   const me = input.nodes.find((n) => n.name === candidate);
-  if (!me) return verdict('unknown', `${candidate} is no member`);
+  if (!me) return verdict('unknown', `${candidate} is not a member`);
   if (!syncActive(input))
-    return verdict('possible', 'commits are acknowledged before any standby has them');
+    return verdict('possible', 'commits are acknowledged before a standby has them');
   const unawaited = early(input) ?? notAsked(input);
   if (unawaited !== null) return verdict('possible', unawaited);
   const led = input.leader ?? input.formerLeader;
@@ -248,7 +252,7 @@ function notAsked({ mode, leaderVersion, leader, nodes }: VoteInput): string | n
   const led = leader === null ? nodes.map(({ version }) => version) : [leaderVersion];
   const old = led.find((version) => rulesOf(version)?.quorumMode === false);
   if (old === undefined || old === null) return null;
-  return `Patroni ${old} knows no quorum mode: commits are acknowledged before any standby has them`;
+  return `Patroni ${old} knows no quorum mode: commits are acknowledged before a standby has them`;
 }
 
 /**
@@ -261,18 +265,18 @@ function count(input: VoteInput, me: VoteNode): LossVerdict {
   const held = has.filter((h) => h === 'yes').length;
   const possible = has.filter((h) => h !== 'no').length;
   const outcome = enough(held, possible, needed);
-  const evidence = `${me.name} surely has all that ${held} of the voting members have, ${needed} are needed`;
+  const evidence = `${me.name} has everything that ${held} of the voters have; ${needed} are needed`;
   const unsafe = outcome === 'no' ? null : looseAcknowledgement(input, me);
   if (outcome === 'no') return verdict('possible', evidence, held, needed);
   if (unsafe !== null) return verdict('possible', unsafe, held, needed);
   if (outcome === 'yes') return verdict('none', `${evidence}${writtenOnly(input)}`, held, needed);
-  return verdict('unknown', `${evidence}, and positions or timelines are not known`, held, needed);
+  return verdict('unknown', `${evidence}, and positions or timelines are unknown`, held, needed);
 }
 
 /** With remote_write a standby says yes before its disk does. */
 function writtenOnly({ synchronousCommit }: VoteInput): string {
   if (synchronousCommit !== 'remote_write') return '';
-  return ' (synchronous_commit is remote_write: unless the machine of a standby crashes too)';
+  return ' (synchronous_commit is remote_write: unless the host of a standby crashes too)';
 }
 
 /** Whether `me` surely has all WAL of `name`. Whether that member may promote does not matter here. */
@@ -315,14 +319,14 @@ function promisesLess(input: VoteInput): boolean {
 /** A primary may live that nobody could hear. */
 function unheardPrimary(input: VoteInput, candidate: string | null): string | null {
   const unread = input.departedUnread[0];
-  if (unread !== undefined) return `${unread} has no member key, listens, and may be a primary`;
+  if (unread !== undefined) return `${unread} has no member key but listens, and may be a primary`;
   const rightful = input.standbyCluster ? null : (input.leader ?? candidate);
   const dark = input.nodes.find((n) => n.name !== rightful && mayBePrimary(n));
   if (dark !== undefined) return `${dark.name} could not be read, and may be a primary`;
   if (input.leader !== null) return null;
   // Without a leader nobody should stream, unless from a primary that nobody lists.
   const streaming = input.nodes.find((n) => n.streams === true && n.primary !== true);
-  return streaming ? `${streaming.name} still streams: a primary may be alive unseen` : null;
+  return streaming ? `${streaming.name} still streams: a primary may be alive` : null;
 }
 
 /** What does not answer at all is taken to be down. */

@@ -26,9 +26,9 @@ export function survivable(input: VoteInput): Survivable {
 }
 
 function sentence(leaderLoss: Outcome, atLeast: number, atMost: number): string {
-  if (leaderLoss === 'no') return 'nobody can take over if the leader is lost';
+  if (leaderLoss === 'no') return 'no member can take over if the leader is lost';
   if (leaderLoss === 'unknown')
-    return 'whether anybody can take over if the leader is lost is not known';
+    return 'it is unknown whether a member can take over if the leader is lost';
   const number = atLeast === atMost ? String(atLeast) : `${atLeast} to ${atMost}`;
   return `the cluster survives losing the leader and ${number} more`;
 }

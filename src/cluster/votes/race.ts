@@ -146,14 +146,14 @@ function ofStandby(input: VoteInput, me: VoteNode, rules: Rules): Finding[] {
   const findings: Finding[] = [];
   if (limit) findings.push({ holds: limit.certain ? 'no' : 'unknown', reason: limit.reason });
   if (me.starting) findings.push(no('is still starting'));
-  if (input.paused) findings.push(no('nobody races while paused'));
+  if (input.paused) findings.push(no('no leader race while paused'));
   if (input.failsafeMembers && !input.failsafeMembers.includes(me.name))
     findings.push(no('is missing in /failsafe'));
   const sync = syncActive(input, rules) && modeOf(input, rules) === 'on';
   if (sync && !isVoting(input, me.name)) findings.push(no('is not in /sync'));
   const lags = lagging(input, me.walPosition);
   if (lags === true) findings.push(no('lags more than maximum_lag_on_failover'));
-  if (lags === null) findings.push({ holds: 'unknown', reason: 'its WAL position is not known' });
+  if (lags === null) findings.push({ holds: 'unknown', reason: 'its WAL position is unknown' });
   const behind = input.checkTimeline && !input.standbyCluster ? timelineFinding(input, me) : null;
   return behind === null ? findings : [...findings, behind];
 }
@@ -214,13 +214,16 @@ function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): 
   const goesFirst = isPreferred(input, me, other, rules);
   if (me.walPosition === null || other.walPosition === null) {
     if (mayBeAhead && !goesFirst) return { holds: 'yes', reason: '' };
-    return { holds: 'unknown', reason: `${other.name} may be ahead: a WAL position is not known` };
+    return { holds: 'unknown', reason: `${other.name} may be ahead: a WAL position is unknown` };
   }
   if (other.walPosition > me.walPosition && !mayBeAhead)
     return { holds: 'no', reason: `${other.name} is ahead at ${formatLsn(other.walPosition)}` };
   const sameWal = other.walPosition === me.walPosition;
   if (sameWal && goesFirst && (other.walPosition > 0n || rules.priorityWithoutWal))
-    return { holds: 'no', reason: `${other.name} is as far and has a higher failover_priority` };
+    return {
+      holds: 'no',
+      reason: `${other.name} has the same position and a higher failover_priority`,
+    };
   return { holds: 'yes', reason: '' };
 }
 
@@ -246,21 +249,21 @@ function votesFor(input: VoteInput, me: VoteNode, asked: readonly VoteNode[]): V
     );
     if (others.length > 0)
       return others.map((other) => voteOf(input, me, other, asked.includes(other)));
-    return sameName(name, me.name) ? [] : [{ name, voted: 'no' as const, why: 'is no member' }];
+    return sameName(name, me.name) ? [] : [{ name, voted: 'no' as const, why: 'is not a member' }];
   });
   return [...own, ...votes];
 }
 
 function voteOf(input: VoteInput, me: VoteNode, other: VoteNode, isAsked: boolean): Vote {
   const { name } = other;
-  if (name === input.leader) return { name, voted: 'no', why: 'is the leader that is gone' };
+  if (name === input.leader) return { name, voted: 'no', why: 'is the lost leader' };
   const limit = limitation(other);
   if (limit?.certain) return { name, voted: 'no', why: limit.reason };
   if (!isAsked) return { name, voted: 'no', why: 'is not asked' };
   if (other.primary === true) return { name, voted: 'no', why: 'is a primary' };
   if (other.walPosition === 0n) return { name, voted: 'no', why: 'has no WAL position' };
   if (me.walPosition === null || other.walPosition === null)
-    return { name, voted: 'unknown', why: 'a WAL position is not known' };
+    return { name, voted: 'unknown', why: 'a WAL position is unknown' };
   if (other.walPosition > me.walPosition)
     return { name, voted: 'no', why: `is ahead at ${formatLsn(other.walPosition)}` };
   if (limit) return { name, voted: 'unknown', why: limit.reason };

@@ -95,10 +95,10 @@ function health(input: VoteInput, node: VoteNode): GateMember {
   if (input.checkTimeline && node.timeline !== null && node.timeline < known)
     return { name, healthy: 'no', why: `is on timeline ${node.timeline}, behind ${known}` };
   if (limit) return { name, healthy: 'unknown', why: limit.reason };
-  if (lags === null) return { name, healthy: 'unknown', why: 'its WAL position is not known' };
+  if (lags === null) return { name, healthy: 'unknown', why: 'its WAL position is unknown' };
   if (input.checkTimeline && node.timeline === null)
-    return { name, healthy: 'unknown', why: 'its timeline is not known' };
-  return { name, healthy: 'yes', why: 'answers, may be promoted and keeps up' };
+    return { name, healthy: 'unknown', why: 'its timeline is unknown' };
+  return { name, healthy: 'yes', why: 'answers, can be promoted and keeps up' };
 }
 
 /** What decides before anybody is asked. */
@@ -107,10 +107,10 @@ function refusedAnyway(
   { candidate }: GateRequest,
 ): { passes: Outcome; reason: string } | null {
   const no = (reason: string) => ({ passes: 'no' as const, reason });
-  if (input.leader === null) return no('nobody holds the leader lock');
-  if (candidate === input.leader) return no(`${input.leader} is the leader already`);
+  if (input.leader === null) return no('no member holds the leader lock');
+  if (candidate === input.leader) return no(`${input.leader} is already the leader`);
   if (!input.paused) return null;
-  if (candidate === null) return no('a paused cluster wants a named candidate');
+  if (candidate === null) return no('a paused cluster needs a named candidate');
   const isPrimary = input.nodes.find(({ name }) => name === input.leader)?.primary ?? null;
   if (isPrimary === false)
     return no('a leader that is not a primary, as in a standby cluster, does nothing while paused');
@@ -128,8 +128,7 @@ function reasons(
   if (passes === 'yes') return [];
   const bad = members.filter((m) => m.healthy !== 'yes').map((m) => `${m.name} ${m.why}`);
   const whom = request.candidate === null ? 'no member' : request.candidate;
-  if (members.length === 0)
-    return [`${whom} may take over: not there, nofailover, or not in /sync`];
+  if (members.length === 0) return [`${whom} can take over: missing, nofailover, or not in /sync`];
   return [...bad, `${members.length - bad.length} healthy of ${needed} needed`];
 }
 

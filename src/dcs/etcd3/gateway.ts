@@ -221,7 +221,7 @@ async function post(
 
 function notTheGateway({ status, text }: Received): Error {
   if (text.includes('HTTP request to an HTTPS server')) {
-    return new EndpointFailure('it wants TLS, and is configured as http');
+    return new EndpointFailure('it requires TLS but is configured as http');
   }
   if (status === 501) return new EndpointFailure(`it says HTTP ${status}, ${NO_ETCD}`);
   if (status >= 500) return new EndpointFailure(`HTTP ${status}`, true);

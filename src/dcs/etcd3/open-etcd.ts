@@ -9,7 +9,7 @@ import { walkEndpoints } from './walk.js';
 /** Connects at the first call; throws ToolError `usage` when no endpoint is configured. */
 export function openEtcd(settings: EtcdConnection): KeyStore {
   if (settings.endpoints.length === 0) {
-    throw new ToolError('usage', 'nothing tells where etcd is', {
+    throw new ToolError('usage', 'no etcd endpoint is configured', {
       hint: 'Give --dcs-url, or etcd3.hosts in the configuration file, or PATRONI_ETCD3_HOSTS.',
     });
   }

@@ -12,14 +12,14 @@ export async function askPeer(peer: Endpoint, late: AbortSignal): Promise<Endpoi
     const answer = await get(peer, late);
     if (answer.status >= 400) return `its peer answers ${answer.status}`;
     const found = clientAddresses(JSON.parse(answer.body));
-    return found.length > 0 ? found : 'its peer names no address for clients';
+    return found.length > 0 ? found : 'its peer lists no client addresses';
   } catch (error) {
     return `its peer ${hostPort(peer)}: ${late.aborted ? 'no answer in time' : reasonOf(error)}`;
   }
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof SyntaxError) return 'the answer is no list of members';
+  if (error instanceof SyntaxError) return 'the answer is not a list of members';
   return (error as NodeJS.ErrnoException).code ?? 'no answer';
 }
 

@@ -78,7 +78,7 @@ export function tlsWords(text: string, hasCertificate: boolean): string | null {
   if (alert !== undefined) {
     return hasCertificate
       ? `it refuses our client certificate (${alert})`
-      : 'it wants a client certificate (etcd3.cert and etcd3.key)';
+      : 'it requires a client certificate (etcd3.cert and etcd3.key)';
   }
   if (/wrong version number|packet length too long/.test(text)) return 'there is no TLS';
   const openssl = /SSL routines:[^:]*:([^:]*)/.exec(text)?.[1];
@@ -105,7 +105,7 @@ export function refusal(error: EtcdError, subject: Subject): ToolError | Endpoin
     });
   }
   if (isLoginMissing(error)) {
-    return new ToolError('error', 'etcd wants a login, and no user name is configured', {
+    return new ToolError('error', 'etcd requires a login, but no user name is configured', {
       code: 'dcs_login_missing',
       hint: 'Set etcd3.username and etcd3.password, or PATRONI_ETCD3_USERNAME and PATRONI_ETCD3_PASSWORD.',
       evidence,

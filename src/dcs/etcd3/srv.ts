@@ -128,9 +128,9 @@ function notFound({ domain }: SrvDomain, all: Found[]): ToolError {
     subject: name,
     said: reason,
   }));
-  return new ToolError('unreachable', `the DNS does not say where etcd is: etcd3.srv ${domain}`, {
+  return new ToolError('unreachable', `DNS has no usable record for etcd: etcd3.srv ${domain}`, {
     code: 'srv_not_found',
     evidence,
-    hint: 'see the records and the DNS server of this machine, or list the hosts in etcd3.hosts',
+    hint: 'check the records and the DNS server of this machine, or list the hosts in etcd3.hosts',
   });
 }

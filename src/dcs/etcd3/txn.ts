@@ -110,7 +110,7 @@ async function settle(
   }
   const keys = wanted.ops.map(({ key }) => key).join(', ');
   throw new ToolError('unconfirmed', `etcd's answer to the write of ${keys} was lost`, {
-    hint: 'It may have been written, or be written yet: look before trying again.',
+    hint: 'It may have been written, or may still be written: check before you try again.',
     evidence: [endpointEvidence(endpoint, reason)],
   });
 }

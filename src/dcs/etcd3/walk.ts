@@ -144,8 +144,8 @@ function unreachable(
 }
 
 const LATE_HINT =
-  'It may be electing a leader or be overloaded: try again, or with a longer --timeout. ' +
-  'list, status and check read what one etcd has, however old, with --serializable.';
+  'It may be electing a leader or be overloaded: try again, if needed with a longer --timeout. ' +
+  'With --serializable, list, status and check read from one etcd member; the data may be old.';
 
 export function endpointEvidence(endpoint: Endpoint, said: string): Evidence {
   return { witness: 'etcd', subject: hostPort(endpoint), said };

@@ -71,7 +71,7 @@ async function removeKeys(
 ): Promise<number> {
   const parts = chunks(prefix, own);
   if (parts.length > 1) {
-    progress(`${own.length} keys do not fit into one transaction: ${parts.length} are needed`);
+    progress(`${own.length} keys do not fit in one transaction: ${parts.length} are needed`);
   }
   let deleted = 0;
   for (const part of parts) {
@@ -92,7 +92,7 @@ function halfWay(error: unknown, deleted: number, total: number): unknown {
   return new ToolError('failed', `${deleted} of ${total} keys were removed; ${error.message}`, {
     code: 'removed_half_way',
     evidence: error.evidence,
-    hint: 'run it again to remove the rest',
+    hint: 'run the command again to remove the rest',
     cause: error,
   });
 }
@@ -115,6 +115,10 @@ function changed(
   return new ToolError(
     deleted === 0 ? 'error' : 'failed',
     `the cluster has changed since it was shown; ${what}`,
-    { code: 'changed_meanwhile', evidence: moved, hint: 'run it again to see it as it is now' },
+    {
+      code: 'changed_meanwhile',
+      evidence: moved,
+      hint: 'run the command again to see the current state',
+    },
   );
 }

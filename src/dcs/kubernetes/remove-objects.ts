@@ -102,7 +102,7 @@ function changed(deleted: number, total: number, subject: string, said: string):
     {
       code: 'changed_meanwhile',
       evidence: [{ witness: 'DCS', subject, said }],
-      hint: 'run it again to see it as it is now',
+      hint: 'run the command again to see the current state',
     },
   );
 }
@@ -111,6 +111,6 @@ function halfWay(deleted: number, total: number, why: string, isLost: boolean): 
   const ending = isLost ? 'unconfirmed' : deleted === 0 ? 'unreachable' : 'failed';
   return new ToolError(ending, `${deleted} of ${total} objects were removed; ${why}`, {
     code: 'removed_half_way',
-    hint: 'run it again to remove the rest',
+    hint: 'run the command again to remove the rest',
   });
 }

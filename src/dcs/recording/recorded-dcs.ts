@@ -31,7 +31,7 @@ export function recordedDcs(file: string): Dcs {
     ownScope: async () => {
       const names = await scopes();
       if (names.length === 1 && names[0] !== undefined) return names[0];
-      throw new ToolError('error', 'the recording has several clusters, and none is named', {
+      throw new ToolError('error', 'the recording has several clusters; name one', {
         code: 'unknown_cluster',
         hint: `it has: ${names.join(', ')}`,
       });

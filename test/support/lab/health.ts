@@ -83,7 +83,7 @@ export async function assertHealthy(state: ClusterState): Promise<string> {
     dcsGet(state, 'leader'),
     Promise.all(state.members.map(async (member) => await askMember(state, member))),
   ]);
-  if (leader === null) throw new Error('nobody holds the leader lock');
+  if (leader === null) throw new Error('no member holds the leader lock');
   const byName = new Map(state.members.map((member, index) => [member.name, answers[index]]));
   const primary = byName.get(leader);
   if (typeof primary !== 'object') throw new Error(`${leader} (leader): ${primary ?? 'unknown'}`);

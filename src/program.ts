@@ -38,7 +38,9 @@ export async function buildProgram(
   version = VERSION,
 ): Promise<Command> {
   const program = new Command('patctl')
-    .description('Lists Patroni clusters as they are, and changes them with the outcome proven.')
+    .description(
+      'List Patroni clusters as they really are, and change them with a verified outcome.',
+    )
     .version(version, '--version', 'Print the versions of patctl and Node.js, commit and platform')
     .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
     .option('-d, --dcs-url <url>', 'DCS as etcd3://host:port/namespace (DCS_URL); also --dcs')

@@ -106,12 +106,22 @@ export function checkCommand(context: Context, finish: Finish): Command {
       parseTimeMs,
     )
     .option('--since <file>', 'Report members that this earlier snapshot has and that left since')
-    .option('--max-slot-retain <size>', 'WAL an unused slot may keep (default 1GiB)', parseSize)
-    .option('--probe-rest', 'Try whether anybody may change things over REST (changes nothing)')
-    .option('--expect <file>', 'YAML of what the cluster has to be; see docs/findings.md')
-    .option('--write-expect', 'Print such a file, made from the cluster as it stands')
-    .option('--list', 'Print the catalogue of findings')
-    .option('--explain <code>', 'Print what a finding means and what to do');
+    .option(
+      '--max-slot-retain <size>',
+      'Maximum WAL that an inactive slot may retain (default 1GiB)',
+      parseSize,
+    )
+    .option(
+      '--probe-rest',
+      'Test whether the REST API accepts unauthenticated writes (changes nothing)',
+    )
+    .option(
+      '--expect <file>',
+      'YAML file with the expected state of the cluster; see docs/findings.md',
+    )
+    .option('--write-expect', 'Print an expectations file made from the current state')
+    .option('--list', 'List all findings')
+    .option('--explain <code>', 'Explain a finding and what to do about it');
   return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
     try {
       finish(await run(context, names, options));

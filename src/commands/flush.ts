@@ -154,7 +154,7 @@ async function deleteSchedule(context: Context, cluster: Cluster): Promise<Endin
     if (outcome.kind !== 'not_sent') return deleted(context, cluster, member.name, outcome);
     silent.push({ witness: 'REST', subject: member.name, said: answerWords(outcome) });
   }
-  throw new ToolError('unreachable', `no member's REST API answers; nothing was sent`, {
+  throw new ToolError('unreachable', `no member's REST API answered; nothing was sent`, {
     code: 'rest_unreachable',
     evidence: silent,
     hint: `patctl flush ${argumentOf(cluster)} switchover --via dcs clears it in the DCS, under a compare of its revision`,
@@ -171,7 +171,7 @@ async function deleted(
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
   const refused = status !== null && status !== 404 && isRefusal(status);
   const isWritten = (now: Cluster) => now.failoverRevision !== cluster.failoverRevision;
-  const goesOn = 'the request had been sent';
+  const goesOn = 'the request was sent';
   const seen = refused
     ? 'not written'
     : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
@@ -189,7 +189,7 @@ async function deleted(
   if (seen === 'not written') {
     evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule stands, as before' });
   }
-  const hint = `look with: patctl status ${argumentOf(cluster)}`;
+  const hint = `check with: patctl status ${argumentOf(cluster)}`;
   if (seen === 'not written' && saysNo(outcome)) {
     const message = 'the scheduled switchover was not deleted';
     throw new ToolError('error', message, { code: 'flush_refused', evidence, hint });

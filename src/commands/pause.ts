@@ -193,7 +193,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
   }
   throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
     code: 'not_acknowledged',
-    hint: `the ${what} is in the DCS; a member takes it when its Patroni runs its loop`,
+    hint: `the ${what} is in the DCS; a member acknowledges it in its Patroni's next loop`,
     evidence: await silence(context, cluster, missing),
   });
 }

@@ -60,7 +60,9 @@ export function waitCommand(context: Context, finish: Finish): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .option('--max-lag <size>', 'Maximum lag that counts as caught up', parseSize, 0)
     .addOption(
-      new Option('--mode <mode>', 'Behind in what').choices(['replay', 'write']).default('replay'),
+      new Option('--mode <mode>', 'Which position must be within --max-lag')
+        .choices(['replay', 'write'])
+        .default('replay'),
     )
     .option('--even-paused', 'Let a paused cluster be healthy')
     .addHelpText('after', HEALTHY);

@@ -70,7 +70,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
         : attempt.reason;
       refusals.push(`${login.origin}: ${why}`);
     }
-    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is known';
+    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is configured';
     return { ok: false, kind: 'denied', reason, ...(isServerFull && { full: true as const }) };
   }
 

@@ -70,7 +70,7 @@ describe('what is found', () => {
     // Patroni uses 20 where ttl is 5.
     const both = ['config_timing warning', 'config_unknown_key warning'];
     expect(found.sort()).toEqual(['config_ignored warning', ...both]);
-    expect(one.findings.map(({ message }) => message).join()).toContain('loop_wait is meant?');
+    expect(one.findings.map(({ message }) => message).join()).toContain('did you mean loop_wait?');
   });
 
   test('Patroni 4.0.5 in quorum mode', async () => {

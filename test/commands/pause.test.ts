@@ -176,7 +176,8 @@ describe('pause', () => {
     expect([run.code, sent.length]).toEqual([code, 1]);
     expect(run.out).not.toContain('Success');
     expect(run.out).not.toContain('waiting');
-    if (code === 5) expect(run.err).toContain('the pause was sent to pg2, and is not in the DCS');
+    if (code === 5)
+      expect(run.err).toContain('the pause was sent to pg2, but it is not in the DCS');
     else expect(run.err).toContain('DCS /config: pause is false, as before');
   });
 

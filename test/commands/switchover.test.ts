@@ -25,7 +25,7 @@ describe('a switchover', () => {
     expect(run.out).toMatch(
       /^Write outage {2}[\d.]+ (to [\d.]+ )?s: pg\d took the last write at [\d:.]+ \(REST\)/m,
     );
-    for (const step of ['gave up the leader lock', 'accepts writes', 'every replica streams']) {
+    for (const step of ['released the leader lock', 'accepts writes', 'every replica streams']) {
       expect(run.err).toContain(step);
     }
   });

@@ -83,7 +83,7 @@ describe('the next step', () => {
     const found = holdersOf(world.snapshot, earlierBy(1000, world).snapshot);
     const planned = plan(world);
     expect(nextStep('still_stopping', planned, { holders: found, silent: [] })).toBe(
-      'the switchover goes on by itself; on the host of pg1: kill -TERM 777',
+      'the switchover continues by itself; on the host of pg1: kill -TERM 777',
     );
     expect(nextStep('still_stopping', planned)).toBe(
       'the switchover continues by itself; check with: patctl status demo',
@@ -93,7 +93,7 @@ describe('the next step', () => {
   test('of a change that is not whole: the Patroni that is silent is to be started', () => {
     const seen = { holders: [], silent: ['pg3'] };
     expect(nextStep('not_healthy', plan(healthy('off')), seen)).toBe(
-      'start Patroni on pg3; look with: patctl status demo',
+      'start Patroni on pg3; check with: patctl status demo',
     );
   });
 

@@ -103,7 +103,7 @@ async function send(
   }
   const isWritten = ({ config }: Cluster) =>
     ((config?.standbyCluster ?? null) !== null) === (change.standby !== null);
-  const goesOn = 'the change had been sent';
+  const goesOn = 'the change was sent';
   const seen = await lookAfter(context, cluster, outcome, { isWritten, goesOn });
   if (seen === 'written') return;
   const said = seen === 'unreadable' ? 'could not be read since' : 'standby_cluster is as before';

@@ -33,7 +33,7 @@ export function nextStep(
     case 'still_pending':
       return `the request may still be carried out${byResume(plan)}; ${look}; withdraw it with: patctl flush ${cluster} switchover --stuck`;
     case 'still_stopping':
-      return `the ${kind} goes on by itself; ${holdersAdvice(plan.leader, holders) ?? look}`;
+      return `the ${kind} continues by itself; ${holdersAdvice(plan.leader, holders) ?? look}`;
     case 'not_healthy':
       return silent.length === 0 ? look : `start Patroni on ${silent.join(', ')}; ${look}`;
     case 'no_leader':

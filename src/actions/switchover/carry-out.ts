@@ -301,7 +301,7 @@ function outcomeOf(answer: Answer): CallOutcome {
 function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Conclusion {
   const { answer } = sent;
   const evidence = [requestSaid(plan, sent)];
-  const hint = `look with: patctl status ${planArgument(plan)}`;
+  const hint = `check with: patctl status ${planArgument(plan)}`;
   if (answer.kind === 'answered' && seen === 'not written' && saysNo(outcomeOf(answer))) {
     evidence.push({ witness: 'DCS', subject: '/failover', said: 'no such schedule' });
     const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
@@ -310,7 +310,7 @@ function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Concl
   const said =
     answer.kind === 'lost'
       ? `the answer was lost: ${answer.reason}`
-      : `Patroni said ${answer.status}: ${answer.text}`;
+      : `Patroni answered ${answer.status}: ${answer.text}`;
   const state =
     seen === 'unreadable'
       ? 'whether it stands in /failover is not known'

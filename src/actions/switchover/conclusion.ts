@@ -54,7 +54,7 @@ export interface ChangeDocument {
       /** The new leader did not take writes at `from`, and did at `to`. */
       first: OutageEnd;
     } | null;
-    /** From the loss of the lock to the first writable answer; null in a standby cluster. */
+    /** From the loss of the lock to the first answer that accepted writes; null in a standby cluster. */
     lockFreeMs: number | null;
   } | null;
 }

@@ -510,11 +510,10 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['critical'],
     needs: 'DCS',
-    title: 'a member is stopped, crashed, failed to start, or is created for too long',
+    title: 'a member is stopped, crashed, failed to start, or takes too long to create',
     find: states.memberState,
     untold: {
-      reason:
-        'a replica is being created, and nothing tells since when: no base backup to it is seen',
+      reason: 'a replica is being created for an unknown time: no base backup to it was seen',
       members: states.creatingUntold,
     },
   },
@@ -541,7 +540,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['unknown'],
     needs: 'DCS',
-    title: 'a member is there and refuses to be asked',
+    title: 'a member is reachable but denies our requests',
     find: witnesses.memberRefuses,
   },
   {

@@ -178,7 +178,7 @@ export function configUnknownKey(view: View): Finding[] {
     next:
       meant === undefined
         ? 'patctl edit-config: remove it'
-        : `patctl edit-config: call it ${meant}`,
+        : `patctl edit-config: rename it to ${meant}`,
   }));
   return [...shown, ...theRest('config_unknown_key', found.length, 'more unknown key')];
 }

@@ -32,7 +32,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
         ...primaries.map(roleSeen),
       ],
       next: leads
-        ? `see whether Patroni runs on ${name}, and whether its clock is right`
+        ? `check whether Patroni runs on ${name}, and whether its clock is right`
         : 'patctl quorum shows who could take over; members take the lock within loop_wait if they may',
     },
   ];
@@ -96,7 +96,7 @@ export function roleLabelWrong(view: View): Finding[] {
           },
           roleSeen(one),
         ],
-        next: `see whether Patroni runs on ${one.name}: it writes the label in each of its loops`,
+        next: `check whether Patroni runs on ${one.name}: it writes the label in each of its loops`,
       },
     ];
   });
@@ -134,7 +134,7 @@ export function leaderEndpointsWrong(view: View): Finding[] {
         },
         roleSeen(primary),
       ],
-      next: `see whether Patroni runs on ${primary.name}, and kubernetes.pod_ip in its configuration`,
+      next: `check whether Patroni runs on ${primary.name}, and kubernetes.pod_ip in its configuration`,
     },
   ];
 }

@@ -324,10 +324,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Bring it back, or stop its PostgreSQL where that runs on. If it was removed on purpose: --ignore member_left.',
   ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or it is created for longer than --max-creating: as long as a base backup to its address runs, from whomever, or as its key has stood unchanged between two readings. Where neither tells, it is among what could not be looked for. The evidence has what it waits for as far as that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
+    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or it is created for longer than --max-creating: the age is that of a running base backup to its address, from any member, or of a key that did not change between two readings. If neither is available, the check is skipped. The evidence has what it waits for as far as that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
     'Patroni gives up quietly after a failed bootstrap; a recovery that hangs looks like a restart in every list.',
     'A failing create_replica_method; a restore_command that never ends; a walreceiver frozen while its upstream stops.',
-    'See the logs there.',
+    'Check the logs there.',
   ],
   member_unreachable: [
     "A member's key exists but its REST API does not answer. Critical when fewer than --min-members answer.",
@@ -337,7 +337,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   dcs_unreadable: [
     'A key of the cluster other than /config is no JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
-    'What hangs on the key is not known: with an unreadable /sync nobody knows who is synchronous.',
+    'Everything that depends on the key is unknown: with an unreadable /sync the synchronous standbys are unknown.',
     "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
     'See who wrote it; Patroni writes its own keys again.',
   ],
@@ -488,8 +488,8 @@ failure in junit, and counted in prometheus, with the code of its cause.
 Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`, \`--max-lag\` and so on), or in the
 configuration file, where a flag wins: \`patctl: {check: {ignore: [paused], warn: [sync_empty], max_lag: 16MiB}}\`.
 
-\`npm run -s lab -- provoke STORY\` makes the troubles that are named below on a real cluster of its own, and says
-how to look at them and how to end them. \`npm run chaos -- --minutes 60\` breaks clusters of every kind at random, with
+\`npm run -s lab -- provoke STORY\` reproduces the troubles below on a real cluster of its own, and prints how to
+inspect and end them. \`npm run chaos -- --minutes 60\` breaks clusters of every kind at random, with
 every command of patctl beside it, and counts each finding that SQL does not confirm, and each state that no finding
 names; with \`--planned\` nothing breaks: planned switchovers, restarts and reinits under load.
 `;

@@ -235,6 +235,6 @@ function stateFinding(
       { witness: one.rest.ok ? 'REST' : 'DCS', subject: one.name, said: `state ${state}` },
       ...awaited,
     ],
-    next: `look at Patroni's and PostgreSQL's logs on ${one.name}`,
+    next: `check Patroni's and PostgreSQL's logs on ${one.name}`,
   };
 }

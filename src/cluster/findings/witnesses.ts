@@ -29,7 +29,7 @@ export function memberRefuses({ members }: View): Finding[] {
       code: 'member_refuses',
       severity: 'unknown',
       members: names,
-      message: `nothing that the DCS says of ${list(names)} could be checked`,
+      message: `none of the claims about ${list(names)} could be checked`,
       evidence: dark.flatMap((one) =>
         silentWitnesses(one).map(({ witness, reason }) => ({
           witness,
@@ -37,7 +37,7 @@ export function memberRefuses({ members }: View): Finding[] {
           said: reason,
         })),
       ),
-      next: 'correct what the refusal names: the CA, our certificate, or the login',
+      next: 'correct what the error names: the CA, our certificate, or the login',
     },
   ];
 }

@@ -108,7 +108,7 @@ function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): 
     return ok(name, `${who} holds the lock and runs as ${leader?.observed ?? 'leader'}`, evidence);
   const names = others.map((one) => one.name).join(', ');
   const seen = [...evidence, ...others.map(roleSeen)];
-  const said = `${who} holds the lock and lives, but ${names} runs as a primary too`;
+  const said = `${who} holds the lock and is alive, but ${names} also runs as a primary`;
   const next = `fence ${names} first: see patctl status ${argumentOf(cluster)}; --skip-check ${name} goes on all the same`;
   return bad(name, 'refused', said, seen, next);
 }

@@ -1,16 +1,25 @@
 // `npm test`: everything, with its own set-up. `npm test -- fast` stops before anything is installed
 // on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else.
+// `npm test -- matrix [NAME…]`: see matrix.mjs.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { matrix } from './matrix.mjs';
 import { bin, installPackages, root, step } from './steps.mjs';
 
-const onlyFast = process.argv[2] === 'fast';
-const onlyJudge = process.argv[2] === 'judge';
+const [what, ...names] = process.argv.slice(2);
+const onlyFast = what === 'fast';
+const onlyJudge = what === 'judge';
 const config = ['-c', '.config/vitest.config.ts'];
 let passed = 0;
 let failed = 0;
 
 installPackages();
+if (what === 'matrix') {
+  step('build', process.execPath, ['.config/build.mjs']);
+  const counted = matrix(names);
+  console.log(`${counted.passed} passed, ${counted.failed} failed`);
+  process.exit(counted.failed > 0 ? 1 : 0);
+}
 if (!onlyJudge) {
   step('build', process.execPath, ['.config/build.mjs']);
   step('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);

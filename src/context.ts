@@ -13,6 +13,8 @@ export interface GlobalFlags {
   compat: boolean;
   color: boolean;
   debug: boolean;
+  /** What --debug has said already; each line is said once. */
+  debugged: Set<string>;
   /** Errors as one JSON object on stderr: `-f json` was asked for. */
   jsonErrors: boolean;
   /** Deadline of one call to one node, ms. */

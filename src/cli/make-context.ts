@@ -57,6 +57,7 @@ export function makeContext(
     compat: /(^|[\\/])patronictl$/.test(world.programName),
     color: true,
     debug: false,
+    debugged: new Set(),
     jsonErrors: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
     login: { username: undefined, database: undefined, password: undefined },

@@ -11,6 +11,7 @@ import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
 import type { Context } from '../context.js';
 import { otherServers, readDeparted } from './departed.js';
+import { oneLine } from '../output/text.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
 
 export interface SnapshotRequest {
@@ -41,7 +42,20 @@ export async function readSnapshots(
   if (recorded && recorded.length > 0) return recorded;
   const clusters = await dcs.read({ scope, group }, { serializable });
   if (clusters.length === 0) throw await unknownCluster(context, scope, group);
-  return Promise.all(clusters.map((cluster) => witnessCluster(context, cluster, request)));
+  const snapshots = await Promise.all(
+    clusters.map((cluster) => witnessCluster(context, cluster, request)),
+  );
+  if (context.flags.debug) await sayNewer(context, snapshots);
+  return snapshots;
+}
+
+async function sayNewer({ flags, io }: Context, snapshots: readonly Snapshot[]): Promise<void> {
+  const { newerVersions } = await import('./newer-versions.js');
+  for (const line of newerVersions(snapshots)) {
+    if (flags.debugged.has(line)) continue;
+    flags.debugged.add(line);
+    io.err(`debug: ${oneLine(line)}\n`);
+  }
 }
 
 /** Every cluster of the namespace, DCS and witnesses; at most FLEET_PARALLEL clusters are asked at once. */

@@ -1,6 +1,6 @@
 /** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
 import { findings } from '../cluster/findings/find.js';
-import { treeLabel } from '../cluster/roles/dcs-roles.js';
+import { shownPositions, treeLabel } from '../cluster/roles/dcs-roles.js';
 import { doubts, unchecked, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
@@ -8,7 +8,9 @@ import { observedTree } from '../cluster/roles/topology.js';
 import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
 import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './member-table.js';
-import { isTable, render, type Column, type Format, type TextFormat } from './render.js';
+import { isTable, render, type Cell, type Column, type Format, type TextFormat } from './render.js';
+import { formatLsn } from '../cluster/model/lsn.js';
+import { roundHalfEven } from '../cluster/model/patroni-values.js';
 import { pythonText } from './value.js';
 
 export interface Shape {
@@ -42,6 +44,8 @@ export interface OneTable {
   isUnchecked: boolean;
   /** Read without etcd's majority. */
   mayBeStale: boolean;
+  /** What another witness than the DCS filled in, a line each. */
+  filled: string[];
 }
 
 /** What patronictl's table is made of. */
@@ -103,6 +107,7 @@ function tableOf(
     problems: snapshots.flatMap(({ cluster }) => cluster.problems),
     isUnchecked: judged.some(({ view, found }) => unchecked(view, found).length > 0),
     mayBeStale: snapshots.some(({ serializable }) => serializable),
+    filled: fillings(rows),
   };
 }
 
@@ -141,7 +146,8 @@ function widen(column: Column<MemberRow>): Column<Row> {
   const { key, header = key, align = 'l', omit = [] } = column;
   const value = (row: Row) => {
     if (key === 'Member') return row.label;
-    return row.listed ? column.value(row.listed) : departedCell(key, row);
+    if (!row.listed) return departedCell(key, row);
+    return seenCell(key, row.listed, row.view) ?? column.value(row.listed);
   };
   const text = (row: Row, format: TextFormat): string => {
     if (row.listed && column.text) return column.text(row.listed, format);
@@ -149,6 +155,38 @@ function widen(column: Column<MemberRow>): Column<Row> {
     return pythonText(value(row) ?? '') + mark;
   };
   return { key, header, align, omit, value, text };
+}
+
+/** Patroni before 4.1 writes one position of a standby: the others come from the witness that has them. */
+function seenCell(key: string, { claimed }: MemberRow, view: MemberView): Cell {
+  const which = key.startsWith('Receive ')
+    ? 'receive'
+    : key.startsWith('Replay ')
+      ? 'replay'
+      : null;
+  if (which === null || view.observed !== 'replica') return undefined;
+  if (shownPositions(claimed)[which] !== null) return undefined;
+  const [lsn, behind] =
+    which === 'receive' ? [view.position, view.lagBytes] : [view.replayed, view.replayLagBytes];
+  if (lsn === null) return undefined;
+  if (key.endsWith('LSN')) return formatLsn(lsn);
+  return behind === null ? undefined : roundHalfEven(behind / 1024 / 1024);
+}
+
+/** Which columns another witness filled in, whose, and why. */
+function fillings(rows: readonly Row[]): string[] {
+  const filled = ['Receive LSN', 'Replay LSN'].flatMap((key) =>
+    rows.flatMap(({ listed, view }) =>
+      listed && seenCell(key, listed, view) !== undefined ? [{ key, view }] : [],
+    ),
+  );
+  const sources = new Map<string, string[]>();
+  for (const { key, view } of filled) {
+    const version = view.member?.version ?? 'version unknown';
+    const source = `${key} by ${view.witness ?? 'no witness'}; its key in the DCS (Patroni ${version}) does not have it`;
+    sources.set(source, [...(sources.get(source) ?? []), view.name]);
+  }
+  return [...sources].map(([source, names]) => `${names.join(', ')}: ${source}`);
 }
 
 function departedCell(key: string, { view, scope }: Row): string | number | undefined {
@@ -181,12 +219,19 @@ async function prettyTables(tables: OneTable[], format: Format, color: boolean):
 
 /** What there is to say of a table: what was found, what is not known and why, what cannot be read. */
 export async function belowTable(
-  { found, doubts, problems, mayBeStale }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
+  {
+    found,
+    doubts,
+    problems,
+    mayBeStale,
+    filled,
+  }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
   color: boolean,
 ): Promise<string> {
   const stale = mayBeStale ? 'may be stale: read from one etcd, without its majority\n' : '';
   const lines = await findingLines(found, { verbose: false, color });
-  return lines + doubtLines(doubts) + problemLines(problems) + stale;
+  const sources = filled.map((line) => `${line}\n`).join('');
+  return lines + sources + doubtLines(doubts) + problemLines(problems) + stale;
 }
 
 /** Several clusters as one document: every column that any of them has, each row by its own cluster's. */

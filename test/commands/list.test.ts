@@ -25,6 +25,39 @@ describe('list on recorded clusters, REST as the witness', () => {
     ]);
   });
 
+  test('a position that an older Patroni does not write comes from the witness that has it', async () => {
+    const cluster = recorded('on');
+    for (const [key, value] of Object.entries(cluster.keys)) {
+      if (!key.includes('/members/')) continue;
+      const {
+        receive_lsn: _,
+        replay_lsn: __,
+        ...rest
+      } = JSON.parse(value) as Record<string, unknown>;
+      cluster.keys[key] = JSON.stringify({ ...rest, version: '3.3.11' });
+    }
+    const { out } = await runFake(cluster, ['list']);
+    expect(out).not.toContain('unknown');
+    expect(out).toContain(
+      'pg1, pg3: Replay LSN by REST; its key in the DCS (Patroni 3.3.11) does not have it\n',
+    );
+    const compat = await runFake(cluster, ['--compat', 'list']);
+    expect(compat.out).toContain('unknown');
+  });
+
+  test('a member newer than the newest known is read as any other, and named with --debug', async () => {
+    const cluster = recorded('on');
+    const key = '/service/demo/members/pg1';
+    const member = JSON.parse(cluster.keys[key] ?? '') as Record<string, unknown>;
+    cluster.keys[key] = JSON.stringify({ ...member, version: '5.0.0', role_word: 'new' });
+    const calm = await runFake(cluster, ['list']);
+    const debugged = await runFake(cluster, ['--debug', 'list']);
+    expect([calm.err, debugged.out]).toEqual(['', calm.out]);
+    expect(debugged.err).toMatch(
+      /^debug: pg1: Patroni 5\.0\.0, newer than [\d.]+, the newest that .*\n$/,
+    );
+  });
+
   test('quorum standbys are quorum for PostgreSQL too', async () => {
     const roles = brief(await rows(recorded('quorum')));
     expect(roles.filter((row) => row.includes('Quorum Standby/quorum/ok'))).toHaveLength(2);

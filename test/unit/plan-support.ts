@@ -2,6 +2,7 @@
 import type {
   MemberReadings,
   Reading,
+  ReplicationSlot,
   RestStatus,
   Snapshot,
   SqlStatus,
@@ -58,6 +59,30 @@ export function logical(waiting: bigint, facts: Partial<Walsender> = {}): Walsen
     slotType: 'logical',
     flushLsn: AT - waiting,
     writeLsn: AT - waiting,
+    ...facts,
+  });
+}
+
+/** Gives a member of PostgreSQL 17 the logical slot `sub`, made with `failover` unless said otherwise. */
+export function failoverSlot(
+  world: ProcessEnvironment,
+  member: string,
+  facts: Partial<ReplicationSlot> = {},
+): void {
+  const sql = world.sql(member);
+  sql.serverVersion = 170_011;
+  sql.slots.push({
+    slotName: 'sub',
+    slotType: 'logical',
+    database: 'app',
+    active: true,
+    activePid: null,
+    restartLsn: AT,
+    confirmedFlushLsn: AT,
+    walStatus: 'reserved',
+    temporary: false,
+    failover: true,
+    synced: false,
     ...facts,
   });
 }

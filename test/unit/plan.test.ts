@@ -267,6 +267,7 @@ describe('what may be lost', () => {
     const found = plan(restOnly(healthy('quorum')), { candidate: 'pg2' });
     expect([found.refused, found.dataLoss.verdict]).toEqual([false, 'none']);
     expect(names(found)).toEqual([
+      'logical_slots',
       'physical_walsenders',
       'archiving',
       'long_transaction',

@@ -6,6 +6,7 @@ import {
   DEAD,
   OFF,
   earlierBy,
+  failoverSlot,
   healthy,
   logical,
   plan,
@@ -836,6 +837,82 @@ const CASES: Case[] = [
         state: 'backup',
       } as never);
       restOnly(w);
+    },
+  },
+
+  // subscribers
+  { check: 'logical_slots', wants: 'ok', what: 'there is none', request: TO2 },
+  { check: 'logical_slots', wants: 'unknown', what: 'no login', request: TO2, edit: restOnly },
+  {
+    check: 'logical_slots',
+    wants: 'ok',
+    what: 'its copy is synchronized',
+    request: TO2,
+    edit: (w) => {
+      failoverSlot(w, 'pg1');
+      failoverSlot(w, 'pg2', { synced: true, active: false });
+    },
+  },
+  {
+    check: 'logical_slots',
+    wants: 'refused',
+    what: 'no copy of a failover slot',
+    request: TO2,
+    edit: (w) => failoverSlot(w, 'pg1'),
+  },
+  {
+    check: 'logical_slots',
+    wants: 'refused',
+    what: 'its copy is not synchronized yet',
+    request: TO2,
+    edit: (w) => {
+      failoverSlot(w, 'pg1');
+      failoverSlot(w, 'pg2', { synced: true, temporary: true });
+    },
+  },
+  {
+    check: 'logical_slots',
+    wants: 'refused',
+    what: 'Patroni may choose one without a copy',
+    edit: (w) => {
+      failoverSlot(w, 'pg1');
+      failoverSlot(w, 'pg3', { synced: true });
+    },
+  },
+  {
+    check: 'logical_slots',
+    wants: 'warning',
+    what: 'a slot that nothing carries',
+    request: TO2,
+    edit: (w) => failoverSlot(w, 'pg1', { failover: false }),
+  },
+  {
+    check: 'logical_slots',
+    wants: 'ok',
+    what: "Patroni's own copy",
+    request: TO2,
+    options: { config: { slots: { sub: { database: 'app', plugin: 'pgoutput' } } } },
+    edit: (w) => {
+      failoverSlot(w, 'pg1', { failover: false });
+      failoverSlot(w, 'pg2', { failover: false });
+    },
+  },
+  {
+    check: 'logical_slots',
+    wants: 'refused',
+    what: "Patroni's copy is not there",
+    request: TO2,
+    options: { config: { slots: { sub: { database: 'app', plugin: 'pgoutput' } } } },
+    edit: (w) => failoverSlot(w, 'pg1', { failover: false }),
+  },
+  {
+    check: 'logical_slots',
+    wants: 'warning',
+    what: 'the leader is gone, and another standby has the copy',
+    request: FAIL2,
+    edit: (w) => {
+      dead('pg1')(w);
+      failoverSlot(w, 'pg3', { synced: true });
     },
   },
 

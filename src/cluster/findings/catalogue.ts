@@ -2,6 +2,7 @@
 import type { Finding, Severity } from '../model/model.js';
 import type { View } from '../roles/view.js';
 import * as commits from './commits.js';
+import * as failoverSlots from './failover-slots.js';
 import * as leadership from './leadership.js';
 import type { Limits } from './limits.js';
 import * as operations from './operations.js';
@@ -349,6 +350,31 @@ const REPLICATION: Check[] = [
     needs: 'SQL on the leader',
     title: 'max_replication_slots has no room for one more',
     find: slots.slotsExhausted,
+  },
+  {
+    code: 'failover_slot_not_synced',
+    group: 'Switchover',
+    severity: ['warning'],
+    needs: 'SQL on every member',
+    title:
+      'a logical slot made to survive a failover is not synchronized on a member that may be promoted',
+    find: failoverSlots.failoverSlotNotSynced,
+  },
+  {
+    code: 'permanent_slot_missing',
+    group: 'Switchover',
+    severity: ['warning'],
+    needs: 'SQL on every member',
+    title: "Patroni's permanent logical slot is missing on a member that may be promoted",
+    find: failoverSlots.permanentSlotMissing,
+  },
+  {
+    code: 'synchronized_slot_inactive',
+    group: 'Replication',
+    severity: ['critical', 'warning'],
+    needs: 'SQL on the leader',
+    title: 'synchronized_standby_slots names a slot that does not exist or is inactive',
+    find: failoverSlots.synchronizedSlotInactive,
   },
   {
     code: 'reinit_needed',

@@ -203,6 +203,24 @@ const PAGES: Readonly<Record<string, Page>> = {
     'max_replication_slots 3 in a cluster of three.',
     'Raise it, standbys first.',
   ],
+  failover_slot_not_synced: [
+    'A logical slot of the leader has `failover` (PostgreSQL 17), and a standby that may be promoted has no copy of it, one that is temporary (not synchronized yet), invalid, or not a synchronized copy.',
+    'If that standby led, the subscriber would find no slot and stop, or miss changes.',
+    'sync_replication_slots off on a cluster of PostgreSQL 17 with a subscription WITH (failover = true).',
+    'Set sync_replication_slots and hot_standby_feedback to on; until then name another candidate.',
+  ],
+  permanent_slot_missing: [
+    'A logical slot in the `slots` of the dynamic configuration does not exist, or cannot be used, on a standby that may be promoted.',
+    'If that standby led, Patroni would make the slot anew, and its consumer would miss what was written in between.',
+    "SIGSTOP of a replica's Patroni, and a permanent logical slot added.",
+    "See that member's Patroni log; hot_standby_feedback has to be on.",
+  ],
+  synchronized_slot_inactive: [
+    'synchronized_standby_slots on the leader (PostgreSQL 17) names a slot that does not exist there, is inactive, invalid or logical. Critical while a consumer of a failover slot is connected.',
+    'Every consumer of a failover slot waits until all slots named there have its change: they stand still. A static list of all members always names the slot that the leader itself does not have.',
+    'synchronized_standby_slots = pg1,pg2,pg3 in a cluster led by pg1.',
+    'Bring the standby back, or take its slot out of synchronized_standby_slots.',
+  ],
   reinit_needed: [
     'Sums up slot_lost and wal_gone: this member cannot return by itself.',
     'Waiting is of no use.',

@@ -316,6 +316,18 @@ export interface ReplicationSlot {
   restartLsn: Lsn | null;
   confirmedFlushLsn: Lsn | null;
   walStatus: string | null;
+  /** Below: absent in older recordings, null where this version of PostgreSQL cannot tell. */
+  temporary?: boolean | null;
+  /** 17: it is to be copied to standbys. */
+  failover?: boolean | null;
+  /** 17: it is such a copy, kept by the slot sync worker. */
+  synced?: boolean | null;
+  /** 16: recovery has taken away what it needs. */
+  conflicting?: boolean | null;
+  /** 17: why it can never be used again. */
+  invalidationReason?: string | null;
+  /** 17: since nobody uses it, by the server's own clock, ms. */
+  inactiveAgeMs?: number | null;
 }
 
 /** One name of pg_settings that decides something. */

@@ -23,6 +23,7 @@ import {
 import { logicalWalsenders } from './logical-clients.js';
 import { candidateLag, candidateStreams, candidateTimeline, replayPaused } from './position.js';
 import { archiving, baseBackup, longTransaction, physicalWalsenders } from './shutdown.js';
+import { subscribers } from './subscribers.js';
 import { bug405, candidateSync, votes } from './vote-check.js';
 
 /** What decides whether one member may be the candidate; `auto` asks them of every member. */
@@ -37,6 +38,7 @@ export const CANDIDATE_CHECKS: Record<string, Check> = {
   candidate_timeline: candidateTimeline,
   replay_paused: replayPaused,
   candidate_sync: candidateSync,
+  logical_slots: subscribers,
 };
 
 export const CHECKS: Record<string, Check> = {

@@ -5,6 +5,7 @@ import { race } from '../votes/race.js';
 import { byCodePoint } from '../model/patroni-values.js';
 import { withCandidate, type Check, type Context } from './plan-facts.js';
 import { levelled, lossOf } from './data-loss-check.js';
+import { brokenCount } from './subscribers.js';
 
 export interface Choice {
   candidate: string | null;
@@ -15,6 +16,8 @@ interface Ranked {
   name: string;
   /** Checks that could not be made. */
   unknowns: number;
+  /** Logical slots whose subscribers would stop. */
+  broken: number;
   counted: number;
   needed: number;
   lag: number;
@@ -24,7 +27,7 @@ interface Ranked {
 /** Members are read at different moments: less than this is no difference. */
 const NOISE_BYTES = 64 * 1024;
 
-/** The best of those whom no check refuses: known before unknown, votes, lag, failover_priority, name. */
+/** The best of those whom no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */
 export function choose(ctx: Context, checks: readonly Check[]): Choice {
   const others = ctx.cluster.members
     .map(({ name }) => name)
@@ -51,6 +54,7 @@ function rank(ctx: Context, name: string, unknowns: number): Ranked {
   return {
     name,
     unknowns,
+    broken: brokenCount(withCandidate(ctx, name)),
     counted: result?.counted ?? 0,
     needed: result?.needed ?? 0,
     lag: lagOf(ctx, name),
@@ -69,7 +73,12 @@ function byRank(a: Ranked, b: Ranked): number {
   const lag = Math.floor(a.lag / NOISE_BYTES) - Math.floor(b.lag / NOISE_BYTES);
   const known = a.unknowns - b.unknowns;
   return (
-    known || b.counted - a.counted || lag || b.priority - a.priority || byCodePoint(a.name, b.name)
+    known ||
+    a.broken - b.broken ||
+    b.counted - a.counted ||
+    lag ||
+    b.priority - a.priority ||
+    byCodePoint(a.name, b.name)
   );
 }
 

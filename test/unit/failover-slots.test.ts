@@ -74,6 +74,14 @@ describe('findings', () => {
     expect(failoverSlotNotSynced(viewOf(barred.snapshot))).toEqual([]);
   });
 
+  test('the slot that a former leader kept has to be dropped first, and is named', () => {
+    const world = healthy();
+    failoverSlot(world, 'pg1');
+    failoverSlot(world, 'pg2', { synced: false, active: false });
+    const [found] = failoverSlotNotSynced(viewOf(world.snapshot));
+    expect(found?.next).toContain("SELECT pg_drop_replication_slot('sub')");
+  });
+
   test('nothing is found without a login, nor of slots that nobody asked to carry', () => {
     const world = healthy();
     failoverSlot(world, 'pg1', { failover: false });

@@ -4,7 +4,7 @@ import {
   permanentSlotMissing,
   synchronizedSlotInactive,
 } from '../../src/cluster/findings/failover-slots.js';
-import type { ReplicationSlot, SqlStatus } from '../../src/cluster/model/model.js';
+import type { ReplicationSlot } from '../../src/cluster/model/model.js';
 import { awaitedSlots, brokenBecause } from '../../src/cluster/roles/logical-slots.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
 import { slotOf } from '../../src/postgres/slots.js';
@@ -56,7 +56,7 @@ describe('a subscriber goes on after a change of leader only with a usable copy 
   });
 
   test('a version without failover slots is the reason', () => {
-    const sql = { ...healthy().sql('pg2'), serverVersion: 160_015 } as SqlStatus;
+    const sql = { ...healthy().sql('pg2'), serverVersion: 160_015 };
     expect(brokenBecause({ ...slot, keptBy: null }, sql)).toContain('PostgreSQL 16 copies no slot');
   });
 });

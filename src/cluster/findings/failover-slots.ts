@@ -48,7 +48,9 @@ function describe(slot: ReplicationSlot): string {
     ...(failover === true ? ['failover'] : []),
     ...(synced === true ? ['synced'] : []),
     ...(slot.invalidationReason ? [`invalidation_reason ${slot.invalidationReason}`] : []),
-    ...(inactiveAgeMs == null ? [] : [`inactive for ${Math.round(inactiveAgeMs / 1000)} s`]),
+    ...(inactiveAgeMs === null || inactiveAgeMs === undefined
+      ? []
+      : [`inactive for ${Math.round(inactiveAgeMs / 1000)} s`]),
   ];
   return words.join(', ');
 }

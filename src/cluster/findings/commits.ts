@@ -83,6 +83,17 @@ function nextFor(absent: readonly string[], silent: readonly StreamRow[]): strin
     : 'bring a standby back; in strict mode nothing can be committed without one';
 }
 
+/** Without synchronous mode Patroni never takes anybody out: whoever wrote the setting has to. */
+function setByHand({ name, sql }: MemberView, { snapshot }: View): string | null {
+  const { config, scope } = snapshot.cluster;
+  if (config === null || config.syncMode !== 'off' || !sql.ok) return null;
+  const file = sql.value.settings['synchronous_standby_names']?.sourcefile ?? '';
+  const how = file.endsWith('postgresql.auto.conf')
+    ? `on ${name}: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()`
+    : `take synchronous_standby_names out of postgresql.parameters (patctl edit-config ${scope}, or the member's own configuration)`;
+  return `synchronous mode is off, so Patroni leaves it as it is; ${how}`;
+}
+
 /** Somebody is silent or somebody waits, and nobody can tell how many have to answer. */
 function untold(leader: MemberView, waiting: Waiting, view: View): Finding {
   const { text, silent } = waiting;

@@ -91,6 +91,19 @@ export function noLeader({ primaries, snapshot, members }: View): Finding[] {
   ];
 }
 
+/** Only a member that is there, and that answers, can be promoted by hand. */
+function whoCouldLead(scope: string, members: readonly MemberView[]): string {
+  const there = members.filter(({ member, departed }) => member !== null && departed === null);
+  if (there.length === 0) return 'no member is left in the DCS: start Patroni on one that has data';
+  const able = there.filter(({ observed, rest }) => observed === 'replica' && rest.ok);
+  if (able.length === 0) {
+    const names = list(there.map(({ name }) => name));
+    return `no member answers as a replica: see to Patroni and PostgreSQL on ${names}`;
+  }
+  const names = able.map(({ name }) => name).join('|');
+  return `patctl quorum ${scope} shows who could win the vote; patctl failover ${scope} --candidate ${names} promotes by hand`;
+}
+
 export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
   const { cluster } = snapshot;
   if (cluster.leaderName === null) return [];

@@ -106,7 +106,8 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
   const checks = Object.values(CHECKS)
     .map((check) => check(ctx))
     .filter((check) => check !== null)
-    .map((check) => skipped(check, request.skipChecks));
+    .map((check) => skipped(check, request.skipChecks))
+    .map(better(ctx));
   const nobody = choice?.candidate === null ? nobodyEligible(ctx, choice.because) : unnamed(ctx);
   if (nobody !== null) checks.unshift(nobody);
   const { verdict, words } = lossOf(ctx);
@@ -118,6 +119,18 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
     nothingToDo: false,
     dataLoss: { verdict, words },
     logical: logicalHolders(ctx),
+  };
+}
+
+/** Where a named member is refused for what it is, the one that could be named instead is named. */
+function better(ctx: Context): (check: PlanCheck) => PlanCheck {
+  let instead: string | null | undefined;
+  return (check) => {
+    const isItsOwn = check.name in CANDIDATE_CHECKS && check.result === 'refused';
+    if (!isItsOwn || ctx.candidate === null || check.next === null) return check;
+    instead ??= choose(ctx, Object.values(CANDIDATE_CHECKS)).candidate;
+    if (instead === null || instead === ctx.candidate) return check;
+    return { ...check, next: `${check.next}; ${instead} could be named instead` };
   };
 }
 

@@ -101,8 +101,14 @@ export function checkCommand(context: Context, finish: Finish): Command {
       parseTimeMs,
     )
     .option(
+      '--min-members <n>',
+      'Report critical if fewer members answer (default 1)',
+      parseCount,
+    )
+    .option('--max-creating <time>', 'Maximum time to create a replica (default 6h)', parseTimeMs)
+    .option(
       '--max-absence <time>',
-      'Report a member that left for so long (default 24h)',
+      'Maximum time for which a member that left is reported (default 24h)',
       parseTimeMs,
     )
     .option('--since <file>', 'Report members that this earlier snapshot has and that left since')

@@ -1,6 +1,6 @@
 declare const PATCTL_VERSION: string | undefined;
 
-/** The newest versions on which the whole of `npm test -- matrix` has run. */
+/** The newest versions that the lab installs and the tests have run on. */
 export const NEWEST_PATRONI = '4.1.5';
 export const NEWEST_POSTGRES = 18;
 

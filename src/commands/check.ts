@@ -100,11 +100,7 @@ export function checkCommand(context: Context, finish: Finish): Command {
       'Maximum time in maintenance mode before it is critical',
       parseTimeMs,
     )
-    .option(
-      '--min-members <n>',
-      'Report critical if fewer members answer (default 1)',
-      parseCount,
-    )
+    .option('--min-members <n>', 'Report critical if fewer members answer (default 1)', parseCount)
     .option('--max-creating <time>', 'Maximum time to create a replica (default 6h)', parseTimeMs)
     .option(
       '--max-absence <time>',

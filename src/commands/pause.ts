@@ -146,8 +146,9 @@ async function answered(
       ...(isConflict ? { hint: CONFLICT_HINT } : {}),
     });
   }
-  const state = seen === 'unreadable' ? 'the DCS could not be read since' : 'is not in the DCS';
-  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, and ${state}`, {
+  const state =
+    seen === 'unreadable' ? 'the DCS could not be read since then' : 'it is not in the DCS';
+  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, but ${state}`, {
     code: `${verb}_unconfirmed`,
     evidence,
     hint: `look before you try again: patctl show-config ${argumentOf(cluster)}`,

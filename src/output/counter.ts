@@ -1,5 +1,6 @@
 /** A line on stderr that counts, on a terminal: `12 of 50 clusters read`. Elsewhere nothing. */
 import type { Context } from '../context.js';
+import { own } from './door.js';
 
 export interface Counter {
   /** One more. */
@@ -13,7 +14,7 @@ const QUIET_MS = 300;
 /** The line changes no more often than this. */
 const REDRAW_MS = 100;
 
-const ERASE_LINE = '\r\x1b[K';
+const ERASE_LINE = own('\x1b[1G\x1b[K');
 
 export function openCounter(
   { io, clock }: Pick<Context, 'io' | 'clock'>,

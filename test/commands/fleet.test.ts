@@ -69,7 +69,7 @@ test('a terminal is told how many clusters have been read, and the line is taken
   const run = (tty: boolean) =>
     runFake({ ...fleetOf(20), clock, ...(tty ? { answers: [] } : {}) }, ['check', '--all']);
   const told = (await run(true)).err;
-  expect(told).toMatch(/\r\x1b\[K\d+ of 20 clusters read\r\x1b\[K/);
+  expect(told).toMatch(/\x1b\[1G\x1b\[K\d+ of 20 clusters read\x1b\[1G\x1b\[K/);
   expect(told.endsWith('\r\x1b[K')).toBe(true);
   expect((await run(false)).err).not.toContain('clusters read');
 });

@@ -831,7 +831,7 @@ describe('a configuration that stands there and is not in force', () => {
   test('with what is in force on whom against what is written', () => {
     const config = { ttl: null, postgresql: { parameters: { max_connections: 100 } } };
     const TTL =
-      'ttl is null, a whole number of seconds is wanted: Patroni throws the whole dynamic configuration away';
+      'ttl is null, expected a whole number of seconds: Patroni throws the whole dynamic configuration away';
     expect(of('config_rejected', { config, sql })[0]?.evidence).toEqual([
       { witness: 'DCS', subject: '/config', said: TTL },
       { witness: 'SQL', subject: 'pg1 pg_settings', said: 'nothing to compare' },

@@ -4,7 +4,7 @@ import {
   permanentSlotMissing,
   synchronizedSlotInactive,
 } from '../../src/cluster/findings/failover-slots.js';
-import type { ReplicationSlot, SqlStatus } from '../../src/cluster/model/model.js';
+import type { ReplicationSlot } from '../../src/cluster/model/model.js';
 import { awaitedSlots, brokenBecause } from '../../src/cluster/roles/logical-slots.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
 import { slotOf } from '../../src/postgres/slots.js';
@@ -56,7 +56,7 @@ describe('a subscriber goes on after a change of leader only with a usable copy 
   });
 
   test('a version without failover slots is the reason', () => {
-    const sql = { ...healthy().sql('pg2'), serverVersion: 160_015 } as SqlStatus;
+    const sql = { ...healthy().sql('pg2'), serverVersion: 160_015 };
     expect(brokenBecause({ ...slot, keptBy: null }, sql)).toContain('PostgreSQL 16 copies no slot');
   });
 });
@@ -72,6 +72,14 @@ describe('findings', () => {
     failoverSlot(barred, 'pg1');
     failoverSlot(barred, 'pg2', { synced: true });
     expect(failoverSlotNotSynced(viewOf(barred.snapshot))).toEqual([]);
+  });
+
+  test('the slot that a former leader kept has to be dropped first, and is named', () => {
+    const world = healthy();
+    failoverSlot(world, 'pg1');
+    failoverSlot(world, 'pg2', { synced: false, active: false });
+    const [found] = failoverSlotNotSynced(viewOf(world.snapshot));
+    expect(found?.next).toContain("SELECT pg_drop_replication_slot('sub')");
   });
 
   test('nothing is found without a login, nor of slots that nobody asked to carry', () => {

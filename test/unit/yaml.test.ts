@@ -29,7 +29,7 @@ describe('PyYAML', () => {
       .map((pair) => ({
         json: pair.json,
         expected: pair[style],
-        printed: yamlDump(valueOf(pair.json), { flow: style === 'flow' }),
+        printed: yamlDump(valueOf(pair.json), { flow: style === 'flow', asPyYaml: true }),
       }))
       .filter(({ expected, printed }) => printed !== expected);
     expect(wrong).toEqual([]);

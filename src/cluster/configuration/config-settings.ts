@@ -54,7 +54,7 @@ export function settingProblems(settings: JsonObject): ConfigProblem[] {
     }
     if (guc) return checkSetting(key, value, guc);
     const near = lookedFor++ < MOST_LOOKED_FOR ? nearest(lower, [...known.keys()]) : null;
-    const message = `${name} is not a setting of PostgreSQL${near ? `: is ${near} meant?` : ''}`;
+    const message = `${name} is not a setting of PostgreSQL${near ? `: did you mean ${near}?` : ''}`;
     const level = near ? 'error' : 'warning';
     const meant = near ? { meant: `postgresql.parameters.${near}` } : {};
     return [{ level, code: 'unknown_key', key, message, effect: 'ignored', ...meant }];

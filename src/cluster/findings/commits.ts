@@ -59,7 +59,7 @@ export function commitsBlocked(view: View): Finding[] {
         (waiters > 0 ? ` (${waiters} backend(s) waiting)` : ''),
       evidence: evidenceOf(leader, waiting, view),
       next: short
-        ? nextFor(absent, silent)
+        ? nextFor(absent, silent, leader, view)
         : 'check synchronous_commit (remote_apply waits for replay) and the position of each standby',
     },
   ];
@@ -75,7 +75,14 @@ function whoDoesNot(missing: readonly string[]): string {
   return missing.length === 0 ? '' : `; no answer from ${list(missing)}`;
 }
 
-function nextFor(absent: readonly string[], silent: readonly StreamRow[]): string {
+function nextFor(
+  absent: readonly string[],
+  silent: readonly StreamRow[],
+  leader: MemberView,
+  view: View,
+): string {
+  const byHand = setByHand(leader, view);
+  if (byHand !== null) return byHand;
   const frozen = 'check whether its walreceiver is frozen; wal_sender_timeout ends the wait';
   if (silent.length > 0) return `${frozen}, or synchronous_standby_names without it`;
   return absent.length > 0
@@ -83,15 +90,15 @@ function nextFor(absent: readonly string[], silent: readonly StreamRow[]): strin
     : 'bring a standby back; in strict mode nothing can be committed without one';
 }
 
-/** Without synchronous mode Patroni never takes anybody out: whoever wrote the setting has to. */
+/** Without synchronous mode Patroni never removes a standby from the setting: only the one who wrote it can. */
 function setByHand({ name, sql }: MemberView, { snapshot }: View): string | null {
   const { config, scope } = snapshot.cluster;
   if (config === null || config.syncMode !== 'off' || !sql.ok) return null;
   const file = sql.value.settings['synchronous_standby_names']?.sourcefile ?? '';
   const how = file.endsWith('postgresql.auto.conf')
     ? `on ${name}: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()`
-    : `take synchronous_standby_names out of postgresql.parameters (patctl edit-config ${scope}, or the member's own configuration)`;
-  return `synchronous mode is off, so Patroni leaves it as it is; ${how}`;
+    : `remove synchronous_standby_names from postgresql.parameters (patctl edit-config ${scope}, or the member's own configuration)`;
+  return `synchronous mode is off, so Patroni does not change it; ${how}`;
 }
 
 /** Somebody is silent or somebody waits, and nobody can tell how many have to answer. */

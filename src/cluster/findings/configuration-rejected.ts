@@ -173,7 +173,7 @@ export function configUnknownKey(view: View): Finding[] {
     code: 'config_unknown_key',
     severity: 'warning',
     members: [],
-    message: `the dynamic configuration has ${key}, which Patroni does not know${meant === undefined ? '' : `: ${meant} is meant?`}`,
+    message: `the dynamic configuration has ${key}, which Patroni does not know${meant === undefined ? '' : `: did you mean ${meant}?`}`,
     evidence: [dcsSays(`has the key ${key}`)],
     next:
       meant === undefined

@@ -48,7 +48,9 @@ function describe(slot: ReplicationSlot): string {
     ...(failover === true ? ['failover'] : []),
     ...(synced === true ? ['synced'] : []),
     ...(slot.invalidationReason ? [`invalidation_reason ${slot.invalidationReason}`] : []),
-    ...(inactiveAgeMs == null ? [] : [`inactive for ${Math.round(inactiveAgeMs / 1000)} s`]),
+    ...(inactiveAgeMs === null || inactiveAgeMs === undefined
+      ? []
+      : [`inactive for ${Math.round(inactiveAgeMs / 1000)} s`]),
   ];
   return words.join(', ');
 }
@@ -69,8 +71,18 @@ export function failoverSlotNotSynced(view: View): Finding[] {
     members: [one.name],
     message: `if ${one.name} led, the subscribers of ${list(broken.map(({ slot }) => slot.name))} would stop: ${list([...new Set(broken.map(({ because }) => because))])}`,
     evidence: seen(view, one, broken),
-    next: `on ${one.name}: sync_replication_slots and hot_standby_feedback on (patctl edit-config -p); then wait for the subscriber to confirm something; PostgreSQL's log there says what is missing`,
+    next: nextFor(one, broken),
   }));
+}
+
+/** A former leader keeps its own slot, and PostgreSQL makes no copy beside it. */
+function nextFor({ name, sql }: MemberView, broken: readonly Broken[]): string {
+  const left = broken.find(({ slot }) =>
+    sql.ok ? sql.value.slots.some((s) => s.slotName === slot.name && s.synced === false) : false,
+  );
+  return left === undefined
+    ? `on ${name}: sync_replication_slots and hot_standby_feedback on (patctl edit-config -p); then wait for the subscriber to confirm something; PostgreSQL's log there says what is missing`
+    : `on ${name}: SELECT pg_drop_replication_slot('${left.slot.name}'); it was left there when ${name} led, and PostgreSQL makes no copy beside it`;
 }
 
 export function permanentSlotMissing(view: View): Finding[] {

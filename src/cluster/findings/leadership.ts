@@ -86,22 +86,23 @@ export function noLeader({ primaries, snapshot, members }: View): Finding[] {
       next:
         untold.length > 0
           ? 'ask them first (--verify auto, an SQL login), before you promote a member'
-          : 'patctl quorum shows who could win the vote; patctl failover --candidate NAME promotes a member manually',
+          : whoCouldLead(snapshot.cluster.scope, members),
     },
   ];
 }
 
-/** Only a member that is there, and that answers, can be promoted by hand. */
+/** Only a member that is in the DCS and answers can be promoted manually. */
 function whoCouldLead(scope: string, members: readonly MemberView[]): string {
   const there = members.filter(({ member, departed }) => member !== null && departed === null);
-  if (there.length === 0) return 'no member is left in the DCS: start Patroni on one that has data';
+  if (there.length === 0)
+    return 'no member is left in the DCS: start Patroni on a member that has data';
   const able = there.filter(({ observed, rest }) => observed === 'replica' && rest.ok);
   if (able.length === 0) {
     const names = list(there.map(({ name }) => name));
-    return `no member answers as a replica: see to Patroni and PostgreSQL on ${names}`;
+    return `no member answers as a replica: check Patroni and PostgreSQL on ${names}`;
   }
   const names = able.map(({ name }) => name).join('|');
-  return `patctl quorum ${scope} shows who could win the vote; patctl failover ${scope} --candidate ${names} promotes by hand`;
+  return `patctl quorum ${scope} shows which members could win the vote; patctl failover ${scope} --candidate ${names} promotes one manually`;
 }
 
 export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {

@@ -143,7 +143,25 @@ function whySilent(one: MemberView | null): { why: string; next: string } {
       why: 'not asked',
       next: 'give a database login (-U, PGPASSFILE or the Patroni configuration; a role in pg_monitor is enough)',
     };
-  return { why: one.sql.reason, next: 'check why the database login fails there' };
+  const { kind, reason } = one.sql;
+  const address = `${one.member?.host ?? '?'}:${one.member?.port ?? '?'}`;
+  switch (kind) {
+    case 'denied':
+      return { why: reason, next: `check why PostgreSQL on ${one.name} refuses this login` };
+    case 'no_address':
+      return {
+        why: reason,
+        next: `check why the member key of ${one.name} has no usable conn_url`,
+      };
+    case 'unreachable':
+      return {
+        why: reason,
+        next: `check whether PostgreSQL runs on ${one.name} and can be reached at ${address}`,
+      };
+    case 'misidentified':
+    case 'invalid':
+      return { why: reason, next: `check what answers for ${one.name} at ${address}` };
+  }
 }
 
 /** The cluster as a command to be typed names it. */

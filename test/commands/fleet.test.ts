@@ -70,6 +70,6 @@ test('a terminal is told how many clusters have been read, and the line is taken
     runFake({ ...fleetOf(20), clock, ...(tty ? { answers: [] } : {}) }, ['check', '--all']);
   const told = (await run(true)).err;
   expect(told).toMatch(/\x1b\[1G\x1b\[K\d+ of 20 clusters read\x1b\[1G\x1b\[K/);
-  expect(told.endsWith('\r\x1b[K')).toBe(true);
+  expect(told.endsWith('\x1b[1G\x1b[K')).toBe(true);
   expect((await run(false)).err).not.toContain('clusters read');
 });

@@ -155,7 +155,7 @@ describe('pause', () => {
     };
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(code);
-    if (code === 5) expect(run.err).toContain('to pg2, and the DCS could not be read since');
+    if (code === 5) expect(run.err).toContain('to pg2, but the DCS could not be read since');
   });
 
   test.each<[string, CallOutcome, number]>([

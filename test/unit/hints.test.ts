@@ -10,7 +10,7 @@ const nextOf = (check: string, found: ReturnType<typeof plan>) =>
   found.checks.find(({ name }) => name === check)?.next;
 
 test.each<[string, Reading<never>, RegExp]>([
-  ['refused', DEAD, /see whether PostgreSQL runs on pg1 and can be reached at/],
+  ['refused', DEAD, /check whether PostgreSQL runs on pg1 and can be reached at/],
   ['no login', { ok: false, kind: 'denied', reason: '28P01' }, /PostgreSQL on pg1 refuses this/],
   ['not PostgreSQL', { ok: false, kind: 'invalid', reason: 'x' }, /what answers for pg1 at/],
   ['not asked', { ok: false, kind: 'off', reason: 'x' }, /give a database login/],
@@ -68,6 +68,6 @@ describe('without a leader', () => {
 
   test('a failover is advised to members that are there only', () => {
     expect(next(['pg2', 'pg3'])).toContain('patctl failover demo --candidate pg2|pg3 promotes');
-    expect(next([])).toBe('no member is left in the DCS: start Patroni on one that has data');
+    expect(next([])).toBe('no member is left in the DCS: start Patroni on a member that has data');
   });
 });

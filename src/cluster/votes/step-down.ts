@@ -127,8 +127,10 @@ function reasons(
 ): string[] {
   if (passes === 'yes') return [];
   const bad = members.filter((m) => m.healthy !== 'yes').map((m) => `${m.name} ${m.why}`);
-  const whom = request.candidate === null ? 'no member' : request.candidate;
-  if (members.length === 0) return [`${whom} can take over: missing, nofailover, or not in /sync`];
+  if (members.length === 0) {
+    const who = request.candidate === null ? 'no member can' : `${request.candidate} cannot`;
+    return [`${who} take over: not a member, nofailover, or not in /sync`];
+  }
   return [...bad, `${members.length - bad.length} healthy of ${needed} needed`];
 }
 

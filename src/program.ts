@@ -1,7 +1,7 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
 import { COMMANDS, nameOf, type Listed } from './commands/registry.js';
-import { parseTimeoutMs } from './cli/options.js';
+import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
 import type { Ending } from './errors.js';

@@ -52,7 +52,7 @@ const io: Io = {
   stderrIsTty: process.stderr.isTTY,
   outColor: process.stdout.isTTY,
   errColor: process.stderr.isTTY,
-  // Asked for anew: a window changes its size while -W runs.
+  // Asked for again: a window changes its size while -W runs.
   get columns() {
     return process.stdout.isTTY ? process.stdout.columns : 80;
   },

@@ -24,7 +24,10 @@ const HELP: Record<string, CommandHelp> = {
     ],
     ends: STRICT,
   },
-  topology: { examples: [['patctl topology demo', 'who really streams from whom']], ends: STRICT },
+  topology: {
+    examples: [['patctl topology demo', 'the actual streaming replication']],
+    ends: STRICT,
+  },
   status: {
     examples: [['patctl status demo -f json', 'everything that is known, as one document']],
     ends: STRICT,

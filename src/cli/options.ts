@@ -5,25 +5,7 @@ import { ToolError } from '../errors.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { HostPort } from '../observe/read-witnesses.js';
 import type { Context } from '../context.js';
-
-const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** '3', '3s', '500ms', '5m' -> milliseconds. */
-export function parseDurationMs(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text.trim());
-  const unit = UNITS_MS[match?.[2] ?? 's'];
-  if (!match || unit === undefined) {
-    throw new InvalidArgumentError('expected a time such as 3, 3s, 500ms or 5m');
-  }
-  return Number(match[1]) * unit;
-}
-
-/** Limit of one call: nobody answers in no time at all. */
-export function parseTimeoutMs(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms < 1) throw new InvalidArgumentError('expected a time of at least 1ms');
-  return ms;
-}
+import { parseTimeoutMs } from './units.js';
 
 export function parseCount(text: string): number {
   if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');

@@ -142,7 +142,7 @@ function missingHealth(view: View, evenPaused: boolean): string | null {
   const missing = [
     ...(part === null ? [] : [part]),
     ...bad.map(({ message, code }) => `${message} [${code}]`),
-    ...(isPaused ? ['it is paused (--even-paused waits all the same)'] : []),
+    ...(isPaused ? ['it is paused (--even-paused waits anyway)'] : []),
   ];
   return missing.length === 0 ? null : missing.join('; ');
 }
@@ -164,7 +164,7 @@ function missingPart(view: View): string | null {
   return null;
 }
 
-/** Bytes behind the leader's current position; null when either is not known. */
+/** Bytes behind the leader's current position; null when either is unknown. */
 export function behindBytes(one: MemberView, mode: LagLimit['mode']): number | null {
   return mode === 'replay' ? one.replayLagBytes : one.lagBytes;
 }

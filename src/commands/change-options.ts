@@ -2,7 +2,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { skipProblem } from '../cluster/preflight/plan.js';
 import type { WaitFor } from '../cluster/progress/change-outcome.js';
-import { parseCount, parseDurationMs, parseHostPort, type WitnessOptions } from '../cli/options.js';
+import { parseCount, parseHostPort, type WitnessOptions } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
 
 export interface ChangeOptions extends Omit<WitnessOptions, 'timeout' | 'serializable'> {

@@ -42,7 +42,7 @@ import {
   witnesses,
   type WitnessOptions,
 } from '../cli/options.js';
-import { parseSize, parseTimeMs } from '../cli/units.js';
+import { parseSize, parseDurationMs } from '../cli/units.js';
 
 interface CheckOptions extends WitnessOptions {
   group?: number;
@@ -98,14 +98,18 @@ export function checkCommand(context: Context, finish: Finish): Command {
     .option(
       '--max-pause <time>',
       'Maximum time in maintenance mode before it is critical',
-      parseTimeMs,
+      parseDurationMs,
     )
     .option('--min-members <n>', 'Report critical if fewer members answer (default 1)', parseCount)
-    .option('--max-creating <time>', 'Maximum time to create a replica (default 6h)', parseTimeMs)
+    .option(
+      '--max-creating <time>',
+      'Maximum time to create a replica (default 6h)',
+      parseDurationMs,
+    )
     .option(
       '--max-absence <time>',
       'Maximum time for which a member that left is reported (default 24h)',
-      parseTimeMs,
+      parseDurationMs,
     )
     .option('--since <file>', 'Report members that this earlier snapshot has and that left since')
     .option(
@@ -224,11 +228,12 @@ async function limitsOf(context: Context, options: CheckOptions): Promise<Limits
   return {
     ...defaults,
     maxLagBytes: options.maxLag ?? from('max_lag', parseSize) ?? defaults.maxLagBytes,
-    maxPauseMs: options.maxPause ?? from('max_pause', parseTimeMs) ?? defaults.maxPauseMs,
+    maxPauseMs: options.maxPause ?? from('max_pause', parseDurationMs) ?? defaults.maxPauseMs,
     minMembers: options.minMembers ?? from('min_members', parseCount) ?? defaults.minMembers,
     maxCreatingMs:
-      options.maxCreating ?? from('max_creating', parseTimeMs) ?? defaults.maxCreatingMs,
-    maxAbsenceMs: options.maxAbsence ?? from('max_absence', parseTimeMs) ?? defaults.maxAbsenceMs,
+      options.maxCreating ?? from('max_creating', parseDurationMs) ?? defaults.maxCreatingMs,
+    maxAbsenceMs:
+      options.maxAbsence ?? from('max_absence', parseDurationMs) ?? defaults.maxAbsenceMs,
     maxSlotRetainBytes:
       options.maxSlotRetain ?? from('max_slot_retain', parseSize) ?? defaults.maxSlotRetainBytes,
   };

@@ -1,4 +1,4 @@
-/** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did meanwhile. */
+/** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did in the meantime. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   patched,
@@ -36,7 +36,8 @@ import { oneLine } from '../output/text.js';
 import { pythonText, type Value } from '../output/value.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseCount, parseDurationMs, scopeOrDefault } from '../cli/options.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 import { noConfig, readableConfig } from './show-config.js';
 
 interface EditOptions {

@@ -196,7 +196,7 @@ async function deleted(
   }
   const state =
     seen === 'unreadable'
-      ? `whether the schedule still stands in /failover is not known`
+      ? `whether the schedule still stands in /failover is unknown`
       : `the schedule still stands in /failover`;
   throw new ToolError('unconfirmed', `${state}; ${said}`, {
     code: 'flush_not_seen',

@@ -115,7 +115,7 @@ async function members(
   options: MembersOptions,
 ): Promise<Ending> {
   const view = await readView(context, cluster, options);
-  // A primary counts wherever it is: one that has left the DCS accepts writes all the same.
+  // A primary counts wherever it is: one that has left the DCS accepts writes anyway.
   const names = view.members
     .filter((one) => one.member !== null || options.role === 'primary')
     .filter((one) => hasRole(one, view, options.role))

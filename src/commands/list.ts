@@ -161,7 +161,7 @@ async function* asTheyCome<T extends object>(promises: readonly Promise<T>[]): A
 interface Listing {
   text: string;
   ending: Ending;
-  /** An unknown cluster among the named ones; the others are printed all the same. */
+  /** An unknown cluster among the named ones; the others are printed anyway. */
   error: ToolError | null;
 }
 

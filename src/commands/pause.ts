@@ -11,7 +11,8 @@ import { until } from '../actions/kit/until.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseCount, parseDurationMs, scopeOrDefault } from '../cli/options.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 
 interface PauseOptions {
   group?: number;
@@ -202,7 +203,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
 /** Seen in the DCS, and gone again while it was waited for. */
 function takenBack(now: Cluster, what: string): ToolError {
   const said = `pause is ${isPaused(now)}`;
-  return new ToolError('failed', `the ${what} was in the DCS, and was taken back meanwhile`, {
+  return new ToolError('failed', `the ${what} was in the DCS, and was taken back in the meantime`, {
     code: 'taken_back',
     evidence: [{ witness: 'DCS', subject: '/config', said }],
     hint: `see what else changes the configuration; look with: patctl show-config ${argumentOf(now)}`,

@@ -10,7 +10,8 @@ import type { RowSink, Session } from '../postgres/query-session.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
 import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
-import { parseCount, parseDurationMs, parseSeconds, scopeOrDefault } from '../cli/options.js';
+import { parseCount, parseSeconds, scopeOrDefault } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 
 interface QueryOptions extends WhichMember {
   group?: number;
@@ -111,7 +112,7 @@ interface State {
   open: Open | null;
 }
 
-/** Until the signal; a round that fails is told, and the next one looks for the role anew. */
+/** Until the signal; a round that fails is told, and the next one looks for the role again. */
 async function again(state: State, everyMs: number): Promise<void> {
   const { clock, signal, io } = state.context;
   while (!signal.aborted) {

@@ -9,8 +9,8 @@ import { oneLine } from '../output/text.js';
 import { parseRestStatus } from '../patroni/parse-status.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseCount, parseTimeoutMs, scopeOrDefault } from '../cli/options.js';
-import { parseSize } from '../cli/units.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
+import { parseSize, parseTimeoutMs } from '../cli/units.js';
 
 interface ReadyOptions extends LagLimit {
   cluster?: string;

@@ -1,4 +1,4 @@
-/** `patctl reinit`: throws a replica's data away and has it copied anew, watched until it streams. */
+/** `patctl reinit`: throws a replica's data away and has it copied again, watched until it streams. */
 import { Command } from 'commander';
 import { beginReinit, seeReinit, type Reinit } from '../cluster/progress/copy-state.js';
 import type { Selected } from '../cluster/select-members.js';
@@ -12,7 +12,8 @@ import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseCount, parseDurationMs } from '../cli/options.js';
+import { parseCount } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 import { bytes } from './status.js';
 
 interface ReinitOptions {

@@ -12,7 +12,8 @@ import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseCount, parseDurationMs } from '../cli/options.js';
+import { parseCount } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 
 interface ReloadOptions {
   group?: number;

@@ -11,7 +11,8 @@ import { openAsker, type Asker } from '../output/ask.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
 import type { Scheduled } from '../actions/kit/schedule.js';
-import { parseCount, parseDurationMs } from '../cli/options.js';
+import { parseCount } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 
 interface RestartOptions {
   group?: number;

@@ -4,7 +4,8 @@ import type { JsonObject } from '../cluster/model/model.js';
 import { openAsker } from '../output/ask.js';
 import type { Finish } from '../program.js';
 import type { Context } from '../context.js';
-import { parseDurationMs, scopeOrDefault } from '../cli/options.js';
+import { scopeOrDefault } from '../cli/options.js';
+import { parseDurationMs } from '../cli/units.js';
 
 export interface RoleOptions {
   force?: boolean;

@@ -33,7 +33,7 @@ async function version(
   names: readonly string[],
   { group }: VersionOptions,
 ): Promise<Ending> {
-  // Nothing of it is needed here; a file that was named and is not there is an error all the same.
+  // Nothing of it is needed here; a file that was named and is not there is an error anyway.
   await context.config();
   const own = context.flags.compat
     ? `patronictl version ${PATRONICTL_VERSION}`

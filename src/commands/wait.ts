@@ -23,7 +23,7 @@ import {
   witnesses,
   type WitnessOptions,
 } from '../cli/options.js';
-import { parseSize, parseTimeMs } from '../cli/units.js';
+import { parseSize, parseDurationMs } from '../cli/units.js';
 
 interface WaitOptions extends Omit<WitnessOptions, 'timeout'>, LagLimit {
   group?: number;
@@ -71,7 +71,7 @@ export function waitCommand(context: Context, finish: Finish): Command {
   const timeout = command.options.find(({ long }) => long === '--timeout');
   if (timeout) {
     timeout.description = 'Limit of the wait (default 5m)';
-    timeout.argParser(parseTimeMs);
+    timeout.argParser(parseDurationMs);
     timeout.default(DEFAULT_LIMIT_MS, '5m');
     command.setOptionValueWithSource('timeout', DEFAULT_LIMIT_MS, 'default');
   }

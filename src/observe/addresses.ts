@@ -1,4 +1,4 @@
-/** Where names of hosts lead, to see whether two of them are one place. */
+/** Where names of hosts lead, to check whether two of them are one place. */
 import type { Context } from '../context.js';
 
 /** Where a server listens; null where its key does not say. */

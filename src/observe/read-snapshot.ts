@@ -171,7 +171,7 @@ const REREADS = 2;
 
 /**
  * One cluster's witnesses. The keys are read first and the members after them: where the two contradict each other
- * the keys are read once more, and if they have changed meanwhile, everybody is asked again.
+ * the keys are read once more, and if they have changed in the meantime, everybody is asked again.
  */
 async function witnessCluster(
   context: Context,

@@ -119,7 +119,7 @@ function quotedProgram(command: string): string {
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^"{}[\],:]+/g;
 
-/** The same text of JSON, numbers and spaces as they were, without secrets; null when it is no JSON object. */
+/** The same text of JSON, numbers and spaces as they were, without secrets; null when it is not JSON object. */
 function jsonWithoutSecrets(text: string): string | null {
   if (!/^\s*\{/.test(text) || !isJson(text)) return null;
   // Of every object and array that is open: where it stands, and where its present value does.

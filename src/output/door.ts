@@ -9,7 +9,7 @@ export interface Door extends Io {
 }
 
 /**
- * Stands for ESC in what patctl itself draws. Drawn anew in every run, so that no text from outside, which was
+ * Stands for ESC in what patctl itself draws. Drawn again in every run, so that no text from outside, which was
  * written before, can hold it.
  */
 const OWN_ESC = `\ufdd0${Math.random().toString(36).slice(2)}\ufdd1`;

@@ -34,7 +34,7 @@ export async function findingLines(
     .join('');
 }
 
-/** Why something is not known, a line a reason. */
+/** Why something is unknown, a line a reason. */
 export function doubtLines(doubts: readonly Doubt[]): string {
   return doubts.map((doubt) => `unknown: ${oneLine(doubtText(doubt))}\n`).join('');
 }

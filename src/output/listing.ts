@@ -242,7 +242,7 @@ async function prettyTables(tables: OneTable[], format: Format, color: boolean):
   return (await Promise.all(parts)).join('');
 }
 
-/** What there is to say of a table: what was found, what is not known and why, what cannot be read. */
+/** What there is to say of a table: what was found, what is unknown and why, what cannot be read. */
 export async function belowTable(
   {
     found,

@@ -50,7 +50,7 @@ export async function planText(
 /** The plan in one sentence: what would be done, or why it is refused, and what may be lost. */
 export function verdictLine(plan: Plan): string {
   if (plan.nothingToDo)
-    return `Nothing to do: the leader of ${plan.cluster} is ${plan.leader ?? 'nobody'}`;
+    return `Nothing to do: the leader of ${plan.cluster} is ${plan.leader ?? 'no member'}`;
   const loss =
     plan.dataLoss.verdict === 'unknown'
       ? `data loss is ${plan.dataLoss.words}`

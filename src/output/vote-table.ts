@@ -39,7 +39,7 @@ function standbyNote({ standbyCluster, members, mode }: QuorumDocument): string 
   if (!standbyCluster) return '';
   const needed = members.find((one) => one.needed > 0)?.needed ?? 0;
   if (mode !== 'quorum' || needed === 0) return 'standby cluster: no votes are counted';
-  return `standby cluster: ${needed} votes are needed by a /sync that nobody updates here`;
+  return `standby cluster: ${needed} votes are needed by a /sync that no member updates here`;
 }
 
 function versionsNote({ mixedVersions }: QuorumDocument): string {
@@ -60,7 +60,7 @@ function headLines(document: QuorumDocument): string[] {
       ? mode === 'off' || document.standbyCluster
         ? mode
         : `${mode}, but /sync is empty`
-      : `${mode}, /sync of ${sync.leader} names ${sync.voters.join(', ') || 'nobody'}` +
+      : `${mode}, /sync of ${sync.leader} names ${sync.voters.join(', ') || 'none'}` +
         (mode === 'quorum' ? `, quorum ${sync.quorum}` : '');
   return [
     `Cluster  ${cluster}${group === null ? '' : ` group ${group}`}`,

@@ -43,7 +43,7 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
         connect(request.origin, tlsOptions, deadline),
       ]);
       if (!connected.ok) return connected;
-      // http would wait for an answer on a socket that died meanwhile.
+      // http would wait for an answer on a socket that died in the meantime.
       if (connected.socket.destroyed) return HUNG_UP;
       return await ask(http, connected.socket, request, authorization, deadline);
     } finally {

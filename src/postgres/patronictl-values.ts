@@ -28,7 +28,7 @@ const ARRAYS = new Map([
   [1182, 1082],
 ]);
 
-/** The value of a column of type `typeOid`. What is not known stays the text that PostgreSQL wrote. */
+/** The value of a column of type `typeOid`. What is unknown stays the text that PostgreSQL wrote. */
 export function valueOf(typeOid: number, text: string | null): Value {
   if (text === null) return null;
   if (BOOL.includes(typeOid)) return text === 't';

@@ -57,7 +57,7 @@ export async function queryOnce(
     return await Promise.race([connected().then((made) => ask(made, sql)), expired]);
   } finally {
     clearTimeout(expire);
-    // Not awaited: the answer is here, and the limit lets the process end all the same.
+    // Not awaited: the answer is here, and the limit lets the process end anyway.
     client?.end().catch(() => undefined);
     setTimeout(() => socket.destroy(), client ? CLOSING_MS : 0).unref();
   }

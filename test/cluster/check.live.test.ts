@@ -384,7 +384,7 @@ async function sideBySide(
 
 /**
  * The story of not-ready from the base backup to the end, with everybody asked side by side. `whileBehind`
- * is called while the replica surely receives nothing. Gives what was seen meanwhile.
+ * is called while the replica surely receives nothing. Gives what was seen in the meantime.
  */
 async function catchUp(
   lab: Lab,

@@ -67,7 +67,7 @@ describe('what is only read', () => {
       expect(Date.now() - startedMs).toBeLessThan(4000);
       expect(run.code).toBe(3);
       expect(run.out).toMatch(/pg1: Patroni .*\npg2: Patroni .*\npg3: failed to get version/);
-      expect(run.err).toContain('the version of pg3 is not known');
+      expect(run.err).toContain('the version of pg3 is unknown');
     } finally {
       lab.thaw(frozen);
     }

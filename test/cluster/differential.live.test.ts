@@ -457,12 +457,12 @@ describe('a member that is stopped', () => {
     expect(settled(a).filter((text) => !isOurLine(text))).toEqual(settled(b));
   });
 
-  test('version: the same but for the reason; the others are asked all the same', async () => {
+  test('version: the same but for the reason; the others are asked anyway', async () => {
     for (const line of ['version CLUSTER', 'version CLUSTER pg3']) {
       const { a, b } = await refused(line);
       const cut = ({ out }: RunResult) => out.replace(/(failed to get version: ).*/, '$1');
       expect([cut(a), a.code, b.code]).toEqual([cut(b), 3, 0]);
-      expect(a.err).toContain('the version of pg3 is not known');
+      expect(a.err).toContain('the version of pg3 is unknown');
     }
   });
 

@@ -198,7 +198,7 @@ describe.each(combinationsOf(names, new Date()))('$name', (versions) => {
   );
 
   test(
-    'lost-slot is found, and reinit makes the replica anew',
+    'lost-slot is found, and reinit makes the replica again',
     async () => {
       const { member } = await STORIES['lost-slot'].provoke(lab);
       await eventually('check says it', 30_000, async () => {

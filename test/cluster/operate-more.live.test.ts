@@ -261,7 +261,7 @@ test('reinit --wait of a member whose copy fails is exit 4', async () => {
 
 // ---------------------------------------------------------------- an edit
 
-test('edit-config: what somebody wrote meanwhile is shown beside the edit, and neither is lost', async () => {
+test('edit-config: what somebody wrote in the meantime is shown beside the edit, and neither is lost', async () => {
   const lag = 'maximum_lag_on_failover';
   const editor = join(folder, 'editor');
   const other = `${PROGRAM} -c '${east.config}' edit-config -s ${lag}=2000000 --force -q`;

@@ -76,7 +76,7 @@ describe('the DCS says synchronous', () => {
     await quiet();
   }, 90_000);
 
-  test("a /sync edited by hand while the leader's Patroni is frozen", async () => {
+  test("a /sync edited manually while the leader's Patroni is frozen", async () => {
     const sync = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as { sync_standby: string };
     const asynchronous = sync.sync_standby === 'pg2' ? 'pg3' : 'pg2';
     lab.freeze('pg1');

@@ -125,7 +125,7 @@ describe('causes and consequences', () => {
     delete expired.keys['/service/demo/members/pg3'];
     expect((await check(expired, ...only, '3')).code).toBe(2);
     expect((await check(expired, ...only, '2')).code).toBe(0);
-    // A leader that answers nobody has a finding of its own, and is one too few all the same.
+    // A leader that answers nobody has a finding of its own, and is one too few anyway.
     const mute = { ...recorded('off') };
     mute.rest = { ...mute.rest, pg1: UNREACHABLE };
     expect((await check(mute, ...only, '3')).found).toEqual(['member_unreachable critical']);

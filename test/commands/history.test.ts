@@ -96,7 +96,7 @@ describe('show-config', () => {
     expect(JSON.parse(out)).toEqual(JSON.parse(recorded('on').keys['/service/demo/config'] ?? ''));
   });
 
-  test('no config key, and one that is no JSON, are errors', async () => {
+  test('no config key, and one that is not JSON, are errors', async () => {
     const none = recorded('on');
     delete none.keys['/service/demo/config'];
     const missing = await runFake(none, ['show-config']);

@@ -61,7 +61,7 @@ describe('list on recorded clusters, REST as the witness', () => {
     expect(roles.filter((row) => row.includes('Quorum Standby/quorum/ok'))).toHaveLength(2);
   });
 
-  test('a /sync edited by hand is a mismatch, and --strict makes it exit 4', async () => {
+  test('a /sync edited manually is a mismatch, and --strict makes it exit 4', async () => {
     const cluster = recorded('on');
     cluster.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":"pg3","quorum":0}';
     expect(brief(await rows(cluster))).toEqual([
@@ -184,7 +184,7 @@ describe('list on recorded clusters, REST as the witness', () => {
   );
 });
 
-describe('what is not known, and why', () => {
+describe('what is unknown, and why', () => {
   const untrusted = {
     ok: false,
     kind: 'denied',

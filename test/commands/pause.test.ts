@@ -210,7 +210,7 @@ describe('pause --wait', () => {
     expect(run.err).toContain('Error: not acknowledged by pg3\n  REST pg3: connect ECONNREFUSED\n');
   });
 
-  test('a pause that is taken back meanwhile is not waited for, and not said to be there', async () => {
+  test('a pause that is taken back in the meantime is not waited for, and not said to be there', async () => {
     obey(['pg1', 'pg2']);
     let looks = 0;
     const range = cluster.dcs.range.bind(cluster.dcs);
@@ -221,7 +221,7 @@ describe('pause --wait', () => {
     };
     const run = await runFake(cluster, ['pause', '--wait']);
     expect(run.code).toBe(4);
-    expect(run.err).toContain('the pause was in the DCS, and was taken back meanwhile');
+    expect(run.err).toContain('the pause was in the DCS, and was taken back in the meantime');
   });
 
   test('a member whose key is gone is not waited for', async () => {

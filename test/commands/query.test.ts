@@ -141,7 +141,7 @@ describe('rowWriter', () => {
     expect(writer.start([]) + writer.row([], []) + writer.row([], []) + writer.end()).toBe(text);
   });
 
-  test('a tab in a table reaches to the next eighth column, in each line anew', () => {
+  test('a tab in a table reaches to the next eighth column, in each line again', () => {
     expect(write('pretty', [['a\tb', 'éé\tx\n\ty']])).toBe(
       '+-----------+-----------+\n| a         | b         |\n+-----------+-----------+\n' +
         '| a       b | éé      x |\n|           |         y |\n+-----------+-----------+\n',

@@ -114,7 +114,7 @@ function meanwhile(change: () => void): void {
   };
 }
 
-describe('what happens meanwhile', () => {
+describe('what happens in the meantime', () => {
   test('another leader: refused, nothing removed, said who', async () => {
     meanwhile(() => cluster.dcs.put('/service/demo/leader', 'pg1'));
     const done = await run('demo', ...SURE);

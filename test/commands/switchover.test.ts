@@ -249,7 +249,7 @@ describe('other endings', () => {
     expect(world.sent).toHaveLength(1);
   });
 
-  test('--compat says a refusal as patronictl does, and exits 1 all the same', async () => {
+  test('--compat says a refusal as patronictl does, and exits 1 anyway', async () => {
     const world = changeWorld();
     world.answer = () => answered(412, 'no good candidates');
     const run = await runIn(world, ['--compat', 'switchover', '--force']);
@@ -337,7 +337,7 @@ describe('other endings', () => {
     expect((await runIn(world, ['switchover', '--force'])).code).toBe(0);
   });
 
-  test('dropped before it was answered: what was sent, and to whom, is said all the same', async () => {
+  test('dropped before it was answered: what was sent, and to whom, is said anyway', async () => {
     const world = changeWorld();
     world.answer = async () => {
       world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);

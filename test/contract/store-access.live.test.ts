@@ -205,7 +205,7 @@ describe('with TLS', () => {
       expect(error.name).toBe('GatewayRefused');
     });
 
-    it.each(OPENERS)('works all the same (%s)', async (_, open) => {
+    it.each(OPENERS)('works anyway (%s)', async (_, open) => {
       const dcs = open(settings('patroni'));
       expect((await dcs.range(DEMO)).kvs[0]?.value).toBe('a');
       expect((await dcs.txn([], [{ op: 'put', key: `${DEMO}y`, value: '1' }])).done).toBe(true);

@@ -118,7 +118,7 @@ describe.each([
     expect(names).toEqual(expect.arrayContaining(['long-gone', 'primary']));
   });
 
-  it('an etcd that freezes meanwhile costs the limit, and what was found by then is kept', async () => {
+  it('an etcd that freezes in the meantime costs the limit, and what was found by then is kept', async () => {
     const [node] = etcd.nodes;
     const began = performance.now();
     const { keys, complete } = await dcs

@@ -187,7 +187,7 @@ export function answersOf(spec: ClusterSpec, questions: Questions): Answers {
   };
 }
 
-/** Whether something that Patroni knows was kept from patctl, or is not known to Patroni itself. */
+/** Whether something that Patroni knows was kept from patctl, or is unknown to Patroni itself. */
 export function isHidden(spec: ClusterSpec): { something: boolean; byUs: boolean } {
   const silent = spec.nodes.some(({ hidden, key }) => hidden || (key !== null && !key.apiUrl));
   const unnamed = namedNowhere(spec);

@@ -169,7 +169,7 @@ describe("Kubernetes' own claims", () => {
 });
 
 describe('acting', () => {
-  it('refuses an edit when somebody else wrote meanwhile', async () => {
+  it('refuses an edit when somebody else wrote in the meantime', async () => {
     const { writeFileSync, chmodSync } = await import('node:fs');
     const editor = `${kube.folder}/editor.sh`;
     // The editor of this user lets another one write in the middle of the edit.

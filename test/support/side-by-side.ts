@@ -29,7 +29,7 @@ export function sentOf({ member, method, path, body, authenticated }: Call): Sen
 
 export function sideBySide(lab: Lab, proxies: RestProxies): SideBySide {
   const claimed = new Set<Call>();
-  /** The run, and what its program has sent meanwhile; both may run at once. */
+  /** The run, and what its program has sent in the meantime; both may run at once. */
   async function recorded(by: Call['by'], start: () => Promise<RunResult>): Promise<Run> {
     const from = proxies.calls.length;
     const result = await start();

@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/cluster/findings/limits.j
 import type { Snapshot, SqlStatus } from '../../src/cluster/model/model.js';
 import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
-import { parseSize, parseTimeMs } from '../../src/cli/units.js';
+import { parseSize, parseDurationMs } from '../../src/cli/units.js';
 import type { Context } from '../../src/context.js';
 
 const TAKEN = '2026-11-21T08:00:00.000Z';
@@ -395,7 +395,7 @@ test('a standby cluster that an old /sync keeps from electing is critical, with 
   expect(look('on', 'pg2,pg3', 1)).toEqual([]);
 });
 
-test('a member whose name PostgreSQL changes streams all the same', () => {
+test('a member whose name PostgreSQL changes streams anyway', () => {
   const long = 'a-member-whose-name-is-much-longer-than-the-63-bytes-that-postgresql-shows';
   for (const [name, shown] of [
     [long, long.slice(0, 63)],
@@ -767,7 +767,7 @@ describe('certificates met on the way', () => {
 const SERVER = { member: 'pg1', subject: 'localhost', validTo: '2126-10-28T07:29:03.000Z' };
 
 test.each([
-  ['16MB', 16_000_000],
+  ['16MB', 16_777_216],
   ['16MiB', 16_777_216],
   ['0', 0],
   ['1.5GiB', 1_610_612_736],
@@ -775,9 +775,9 @@ test.each([
 
 test('sizes and times without sense are refused', () => {
   for (const text of ['', '16mb', '-1', '1 XB', 'MB']) expect(() => parseSize(text)).toThrow();
-  for (const text of ['', '5y', '-1s', 'h']) expect(() => parseTimeMs(text)).toThrow();
-  expect(parseTimeMs('90')).toBe(90_000);
-  expect(parseTimeMs('2d')).toBe(172_800_000);
+  for (const text of ['', '5y', '-1s', 'h']) expect(() => parseDurationMs(text)).toThrow();
+  expect(parseDurationMs('90')).toBe(90_000);
+  expect(parseDurationMs('2d')).toBe(172_800_000);
 });
 
 test('members that refuse us are unknown, not well', () => {

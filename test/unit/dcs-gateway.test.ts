@@ -175,7 +175,7 @@ describe('openGateway', () => {
     expect(asked[0]?.body).toEqual({ name: 'patroni', password: 'secret' });
   });
 
-  it('logs in again once when the token is not known, and no more', async () => {
+  it('logs in again once when the token is unknown, and no more', async () => {
     const { asked, open } = await serve(({ path }) =>
       path.endsWith('authenticate')
         ? { status: 200, json: { token: 'old' } }

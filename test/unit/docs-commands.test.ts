@@ -1,4 +1,4 @@
-/** docs/commands.md and docs/man are what the program says of itself. `vitest -u` writes them anew. */
+/** docs/commands.md and docs/man are what the program says of itself. `vitest -u` writes them again. */
 import { readFileSync, readdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { format } from 'prettier';

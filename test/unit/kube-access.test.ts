@@ -39,8 +39,8 @@ function kubeconfig(user: object, more: object = {}, cluster: object = {}): stri
 
 const of = (file: string, more: Partial<AccessWanted> = {}): Promise<KubeAccess> =>
   findAccess(wanted({ env: { KUBECONFIG: file, PATH: process.env['PATH'] }, ...more }));
-const authorization = async (access: KubeAccess, anew = false): Promise<string | undefined> =>
-  (await access.headers(anew)).headers['authorization'];
+const authorization = async (access: KubeAccess, again = false): Promise<string | undefined> =>
+  (await access.headers(again)).headers['authorization'];
 
 describe('a kubeconfig', () => {
   it('gives server, namespace and token of its current context', async () => {

@@ -51,8 +51,8 @@ async function apiServer(
     proxy: null,
     namespace: 'db',
     who: 'context test',
-    headers: (anew) => {
-      if (anew) token = 'new';
+    headers: (again) => {
+      if (again) token = 'new';
       return Promise.resolve({ headers: { authorization: `Bearer ${token}` } });
     },
   };
@@ -67,7 +67,7 @@ const refused = (code: number, message: string): Answer => ({
 });
 
 describe('reading', () => {
-  it('says anew who we are when the token was refused, once', async () => {
+  it('says again who we are when the token was refused, once', async () => {
     const { client, asked } = await apiServer((_, __, login) =>
       login === 'Bearer new' ? { status: 200, body: { ok: 1 } } : refused(401, 'Unauthorized'),
     );

@@ -227,7 +227,7 @@ describe('other endings', () => {
     });
   });
 
-  test('a winner after a winner has to be proven anew', () => {
+  test('a winner after a winner has to be proven again', () => {
     const twice = sees({ waitFor: 'healthy' }, ...MOVED, leads('pg2'), dcs({ leader: 'pg3' }));
     expect(names(twice).slice(-1)).toEqual(['locked']);
     expect(twice.newLeader).toBe('pg3');

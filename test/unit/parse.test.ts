@@ -288,7 +288,7 @@ describe('parseCluster', () => {
     expect(of({ host: '', primary_slot_name: 's' })).toBeNull();
   });
 
-  it('reports settings of a wrong type, and the key counts as read all the same', () => {
+  it('reports settings of a wrong type, and the key counts as read anyway', () => {
     const config = {
       loop_wait: 'x',
       ttl: {},

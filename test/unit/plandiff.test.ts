@@ -56,7 +56,7 @@ test('what got worse is named with what it was', () => {
 test('another leader, another candidate', () => {
   const shown = plan({});
   expect(planDifferences(shown, plan({}, { leader: null, candidate: 'pg3' }))).toEqual([
-    'leader: was pg1, is nobody',
+    'leader: was pg1, is no member',
     'candidate: was pg2, is pg3',
   ]);
 });
@@ -67,7 +67,7 @@ test('acknowledged commits that may be lost now, and not those that are safe now
   expect(planDifferences(unsafe, plan({}))).toEqual([]);
 });
 
-test('a logical client that got stuck meanwhile, not one that was shown', () => {
+test('a logical client that got stuck in the meantime, not one that was shown', () => {
   const shown = plan({}, { logical: [holder('a', true), holder('b', false)] });
   const now = plan({}, { logical: [holder('a', true), holder('b', true)] });
   expect(planDifferences(shown, now)).toEqual(['a logical walsender is now stuck: slot b, pid 7']);

@@ -261,7 +261,7 @@ describe('silence has a kind and a reason', () => {
   test('a limit that ran out while this process stood still is granted once more', async () => {
     const port = await listen(answering(PRIMARY));
     const asked = ask(`http://127.0.0.1:${port}`, {}, 50);
-    // As on a machine that gives this process no turn: nothing that arrives is read meanwhile.
+    // As on a machine that gives this process no turn: nothing that arrives is read in the meantime.
     const untilMs = performance.now() + 200;
     while (performance.now() < untilMs);
     expect(await asked).toMatchObject({ ok: true });

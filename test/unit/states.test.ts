@@ -89,7 +89,9 @@ describe('what it waits for', () => {
   test('where recovery is, and whether it moves', () => {
     const world = inState('starting');
     world.rest('pg2').replayedLocation = 0x3000000n;
-    expect(told(after(10_000, world))).toContain('pg2: recovery is at 0/3000000, and stands still');
+    expect(told(after(10_000, world))).toContain(
+      'pg2: recovery is at 0/3000000, and does not move',
+    );
     const before = earlierBy(10_000, world);
     before.rest('pg2').replayedLocation = 0x2000000n;
     const moving = { ...world.snapshot, previous: before.snapshot };

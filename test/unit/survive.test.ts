@@ -62,7 +62,7 @@ function without(input: VoteInput, lost: string[]): VoteInput {
   return { ...input, nodes };
 }
 
-/** A primary that is tagged nofailover retakes the lock all the same. */
+/** A primary that is tagged nofailover retakes the lock anyway. */
 function mayMatter(one: VoteNode): boolean {
   const tagged = one.primary === true ? { nofailover: false, watchdogFailed: false } : {};
   return limitation({ ...one, ...tagged })?.certain !== true;

@@ -42,7 +42,7 @@ describe('a standby cluster in quorum mode with a /sync left from before', () =>
     expect(chances({ ...standby, syncLeader: null, voters: [] })).toMatchObject({ pg2: 'yes 0/0' });
   });
 
-  test('members outside /sync are asked all the same, and one that is ahead goes first', () => {
+  test('members outside /sync are asked anyway, and one that is ahead goes first', () => {
     const four = [...nodes.slice(0, 2), node('pg3'), node('pg4', { walPosition: 200n })];
     const found = race({ ...standby, nodes: four, voters: ['pg2', 'pg3'] });
     expect(found.map(({ name, mayWin }) => [name, mayWin])).toEqual([
@@ -172,7 +172,7 @@ describe('versions', () => {
     const nodes = [node('pg1', { primary: true }), node('pg2'), node('pg3', { reachable: false })];
     expect(chances(run('3.3.11', { nodes }))).toMatchObject({ pg2: 'yes 0/0' });
     expect(chances(run('4.0.0', { nodes }))).toMatchObject({ pg2: 'no 1/2' });
-    // Where the version is not known, it is not known.
+    // Where the version is unknown, it is unknown.
     expect(chances(run(null, { nodes }))).toMatchObject({
       pg2: expect.stringMatching(/^unknown/) as string,
     });
@@ -186,7 +186,7 @@ describe('versions', () => {
       nodes: [one, two, { ...three, reachable: true, walPosition: 1n, version: '3.3.11' }],
     };
     expect(chances(mixed)).toEqual({ pg2: 'yes 2/2', pg3: 'no 0/0' });
-    // Which member takes a request is not known beforehand.
+    // Which member takes a request is unknown beforehand.
     const ask = { action: 'switchover', leader: 'pg1', candidate: 'pg9' } as const;
     expect(apiPrecheck({ ...mixed, mode: 'on' }, ask).outcome).toBe('no');
     const unnamed = { ...ask, candidate: null };

@@ -36,7 +36,7 @@ describe('survival in words', () => {
     );
   });
 
-  test('what is not known is not promised', () => {
+  test('what is unknown is not promised', () => {
     expect(words(unverified(healthy('quorum')))).toBe(
       'quorum 1 of voters pg2,pg3; it is unknown whether a member can take over if the leader is lost',
     );

@@ -24,7 +24,7 @@ export interface Current {
   text: string;
 }
 
-/** The configuration of a cluster; one that is no JSON is empty, and its text is what stands there. */
+/** The configuration of a cluster; one that is not JSON is empty, and its text is what stands there. */
 export function currentOf({ config }: Cluster): Current | null {
   if (!config) return null;
   const document = documentOf(config.text ?? '');

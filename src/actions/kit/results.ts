@@ -20,7 +20,7 @@ const WORSE: readonly Ending[] = [
 
 /**
  * The worst ending of all. `error` and `unreachable` promise that nothing changed: where another member
- * was changed all the same, the command as a whole failed half way.
+ * was changed anyway, the command as a whole failed half way.
  */
 export function worstEnding(outcomes: readonly Outcome[]): Ending {
   const endings = outcomes.map(({ ending }) => ending);

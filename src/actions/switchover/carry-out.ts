@@ -79,10 +79,12 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
 }
 
 function movedAway(cluster: Cluster, leader: string | null): ToolError {
-  const who = cluster.leaderName ?? 'nobody';
+  const who = cluster.leaderName ?? 'no member';
   return new ToolError('error', `the leader is ${who} now; nothing was sent`, {
     code: 'changed_meanwhile',
-    evidence: [{ witness: 'DCS', subject: 'leader', said: `was ${leader ?? 'nobody'}, is ${who}` }],
+    evidence: [
+      { witness: 'DCS', subject: 'leader', said: `was ${leader ?? 'no member'}, is ${who}` },
+    ],
     hint: 'run the command again to see the current plan',
   });
 }
@@ -313,7 +315,7 @@ function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Concl
       : `Patroni answered ${answer.status}: ${answer.text}`;
   const state =
     seen === 'unreadable'
-      ? 'whether it stands in /failover is not known'
+      ? 'whether it stands in /failover is unknown'
       : 'it does not stand in /failover';
   return {
     ending: 'unconfirmed',

@@ -103,7 +103,7 @@ async function changeWith(
   }
 
   const third = await readSnapshot(context, reading);
-  // Whom auto chose has been shown: it is not chosen anew, only looked at again.
+  // Whom auto chose has been shown: it is not chosen again, only looked at again.
   const settled = { ...request, candidate: shown.candidate };
   const plan = planOf(third, first, settled);
   change.story.plan = { ...plan, chosenBecause: shown.chosenBecause };
@@ -131,7 +131,7 @@ async function secondLook(
   return { second: await readSnapshot(context, reading), before: first };
 }
 
-/** A failure on the way is told like every other ending: the document has the plan all the same. */
+/** A failure on the way is told like every other ending: the document has the plan anyway. */
 async function concluded(run: () => Promise<Conclusion>): Promise<Conclusion> {
   try {
     return await run();

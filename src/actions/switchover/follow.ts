@@ -126,7 +126,7 @@ export async function follow(
 
 type See = (sighting: Sighting) => void;
 
-/** The cluster as it changes, by watch; read anew now and then, because a watch may be cut off. */
+/** The cluster as it changes, by watch; read again now and then, because a watch may be cut off. */
 async function watchDcs(
   context: Context,
   { scope, group, base }: FollowOptions,
@@ -138,7 +138,7 @@ async function watchDcs(
   let blind = false;
 
   const show = (cluster: Cluster, readMs: number | null = null): void => {
-    // What was read meanwhile is newer than what a watch brings late.
+    // What was read in the meantime is newer than what a watch brings late.
     if (BigInt(cluster.revision) < BigInt(revision)) return;
     revision = cluster.revision;
     see({ type: 'dcs', atMs: context.clock.nowMs(), cluster, readMs });

@@ -109,7 +109,7 @@ function checkStandby({ standby_cluster: standby }: JsonObject): ConfigProblem[]
   if (!isObject(standby) || !truthy(standby)) return [];
   if (['host', 'port', 'restore_command'].some((name) => truthy(standby[name]))) return [];
   const key = 'standby_cluster';
-  const message = `${key} has no host, port or restore_command: Patroni ignores it, and this is no standby cluster`;
+  const message = `${key} has no host, port or restore_command: Patroni ignores it, and this is not a standby cluster`;
   return [{ level: 'error', code: 'ignored', key, message, effect: 'ignored' }];
 }
 

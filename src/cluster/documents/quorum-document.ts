@@ -143,12 +143,12 @@ export function survival(snapshot: Snapshot): { survives: Survivable; words: str
 function votersInWords(input: VoteInput): string {
   if (input.standbyCluster) {
     if (!quorumActive(input)) return 'standby cluster, no votes';
-    const voters = voterNames(input).join(',') || 'nobody';
+    const voters = voterNames(input).join(',') || 'none';
     return `standby cluster, quorum ${input.quorum} of voters ${voters} left in /sync`;
   }
   if (input.mode === 'off') return 'asynchronous, no votes';
   if (!syncActive(input)) return `synchronous mode ${input.mode}, but /sync is empty`;
-  const names = voterNames(input).join(',') || 'nobody';
+  const names = voterNames(input).join(',') || 'none';
   return quorumActive(input) ? `quorum ${input.quorum} of voters ${names}` : `synchronous ${names}`;
 }
 

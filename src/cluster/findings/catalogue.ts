@@ -131,7 +131,7 @@ const LEADERSHIP: Check[] = [
 ];
 
 const UNSURE_VOTES =
-  'whether anybody could take over is not known: the REST API of a member cannot be asked';
+  'whether anybody could take over is unknown: the REST API of a member cannot be asked';
 
 const SYNC: Check[] = [
   {

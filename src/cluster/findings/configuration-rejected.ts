@@ -63,7 +63,7 @@ function inForceOn(one: MemberView, written: Record<string, JsonValue>): Witness
   if (one.member === null) return [];
   const subject = `${one.name} pg_settings`;
   if (!one.sql.ok) {
-    return [{ witness: 'SQL', subject, said: 'not read: what is in force is not known' }];
+    return [{ witness: 'SQL', subject, said: 'not read: what is in force is unknown' }];
   }
   const { settings } = one.sql.value;
   const compared = Object.entries(written).flatMap(([name, wanted]) => {

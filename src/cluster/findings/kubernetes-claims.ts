@@ -25,7 +25,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
       message:
         `the leader claim of ${name} has expired: it was renewed ${durationText(ageMs ?? 0)} ago ` +
         `by the API server's clock and holds for ${ttlSeconds ?? 30} s` +
-        (leads ? `; ${name} is seen to be a primary all the same` : ''),
+        (leads ? `; ${name} is seen to be a primary anyway` : ''),
       evidence: [
         leaderKeySays(cluster),
         { witness: 'DCS', subject: '/leader renewTime', said: renewTime ?? 'absent' },

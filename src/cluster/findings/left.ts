@@ -38,7 +38,7 @@ function isTold({ departed, evidence, atMostMs }: Absent, maxAbsenceMs: number):
 const NOT_ASKED: Reading<never> = {
   ok: false,
   kind: 'no_address',
-  reason: 'its address is not known',
+  reason: 'its address is unknown',
 };
 
 /** A row each for those that left and give no sign of life; the others are in the view already. */
@@ -115,5 +115,5 @@ function nextOf({ name, isAlive, departed }: Absent): string {
   const where = departed?.host ? `${name} (${departed.host}:${departed.port ?? '?'})` : name;
   return isAlive
     ? `start Patroni on ${where}; if that member is to go, stop its PostgreSQL too`
-    : `see whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;
+    : `check whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;
 }

@@ -209,7 +209,7 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
 }
 
 /**
- * Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is not known. Of /config
+ * Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is unknown. Of /config
  * config_rejected and config_ignored speak.
  */
 export function dcsUnreadable({ snapshot }: View): Finding[] {

@@ -9,7 +9,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     "On Kubernetes: the leader's annotation was not renewed for its ttl, by the clock of the API server's answers. Members take the lock for free then.",
     'Nothing removes the annotation when the leader dies: patronictl shows a dead leader as Leader for ever.',
     "SIGKILL of the leader's Patroni and PostgreSQL where no other member may take over.",
-    'See whether Patroni runs on that member, and whether its clock is right; `patctl quorum` shows who could take over.',
+    'Check whether Patroni runs on that member, and whether its clock is right; `patctl quorum` shows who could take over.',
   ],
   pod_ready_behind: [
     "A Pod's condition Ready is true, so Services send clients to it, while its PostgreSQL does not run, does not stream, or is behind the leader's current position by more than --max-lag.",
@@ -20,14 +20,14 @@ const PAGES: Readonly<Record<string, Page>> = {
   role_label_wrong: [
     'The label by which Services choose the leader or the replicas is not what PostgreSQL is seen to be.',
     'Writes arrive at a replica, or nowhere.',
-    'Setting the label of a replica to `primary` by hand, its Patroni frozen.',
-    'Patroni writes the label in each of its loops: see whether it runs there, and whether it may patch Pods.',
+    'Setting the label of a replica to `primary` manually, its Patroni frozen.',
+    'Patroni writes the label in each of its loops: check whether it runs there, and whether it may patch Pods.',
   ],
   leader_endpoints_wrong: [
     'The addresses in the Endpoints of the leader are not those of the primary.',
     "Clients that connect through the leader's Service do not reach it.",
-    "Patching the subsets of the leader's Endpoints by hand.",
-    'See whether Patroni runs on the primary, may patch Endpoints, and has the right `kubernetes.pod_ip`.',
+    "Patching the subsets of the leader's Endpoints manually.",
+    'Check whether Patroni runs on the primary, may patch Endpoints, and has the right `kubernetes.pod_ip`.',
   ],
   two_primaries: [
     'Two servers of one cluster accept writes. Data written to the one without the leader key exists nowhere else.',
@@ -38,7 +38,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   primary_without_lock: [
     "A member is out of recovery and the leader key is absent or another's. Info while failsafe mode keeps it alive and it is alone.",
     'patronictl prints it as a Replica because it only reads the key.',
-    'Deleting the leader key by hand, and killing Patroni.',
+    'Deleting the leader key manually, and killing Patroni.',
     'Check whether Patroni runs there; stop that PostgreSQL if another member is the leader.',
   ],
   no_leader: [
@@ -80,13 +80,13 @@ const PAGES: Readonly<Record<string, Page>> = {
   sync_role_mismatch: [
     '/sync lists a member as synchronous, but `pg_stat_replication` on the primary says async or potential, or has no row for it.',
     'Patroni promotes by /sync: a commit that was acknowledged may be missing there.',
-    "/sync written by hand with the leader's Patroni frozen (`provoke sync-mismatch`); a walsender that was ended (`provoke walsender-killed`); Patroni 3.2.2 with a standby cluster (`provoke stale-sync`).",
+    "/sync written manually with the leader's Patroni frozen (`provoke sync-mismatch`); a walsender that was ended (`provoke walsender-killed`); Patroni 3.2.2 with a standby cluster (`provoke stale-sync`).",
     'Do not rely on that member; find out what set synchronous_standby_names or /sync.',
   ],
   sync_leader_stale: [
     '/sync was written for a member that is no longer the leader.',
     'patronictl ignores this and shows its standbys as Sync Standby.',
-    'demote-cluster, and /sync written by hand.',
+    'demote-cluster, and /sync written manually.',
     "Find out why the leader's Patroni does not write /sync.",
   ],
   sync_names_overridden: [
@@ -110,7 +110,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   sync_names_differ: [
     'The number, the method or the names in synchronous_standby_names are not what /sync promises.',
     'The quorum arithmetic is only valid when both agree.',
-    "/sync written by hand with the leader's Patroni frozen.",
+    "/sync written manually with the leader's Patroni frozen.",
     "Check whether the leader's Patroni runs its loop.",
   ],
   commits_blocked: [
@@ -164,7 +164,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   not_streaming: [
     'No walsender sends to a running replica, or the leader of a standby cluster with a host or port does not stream from it (a warning if restore_command is also set: the archive may be enough). A warning within one minute of its start or of a promotion.',
     'Patroni shows it `running` and its health checks answer 200.',
-    'As slot_lost; a primary_conninfo set by hand; the replication role of the remote cluster with nologin.',
+    'As slot_lost; a primary_conninfo set manually; the replication role of the remote cluster with nologin.',
     "Check PostgreSQL's log there.",
   ],
   slot_missing: [
@@ -176,7 +176,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   wrong_upstream: [
     'A replica streams neither from the leader nor from its replicatefrom.',
     'Load and lag are not as planned.',
-    'primary_conninfo set by hand.',
+    'primary_conninfo set manually.',
     'Check primary_conninfo there.',
   ],
   catching_up: [
@@ -235,13 +235,13 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   permanent_slot_missing: [
     'A logical slot in the `slots` of the dynamic configuration does not exist, or cannot be used, on a standby that may be promoted.',
-    'If that standby led, Patroni would make the slot anew, and its consumer would miss what was written in between.',
+    'If that standby led, Patroni would make the slot again, and its consumer would miss what was written in between.',
     "SIGSTOP of a replica's Patroni, and a permanent logical slot added.",
     "See that member's Patroni log; hot_standby_feedback has to be on.",
   ],
   synchronized_slot_inactive: [
     'synchronized_standby_slots on the leader (PostgreSQL 17) names a slot that does not exist there, is inactive, invalid or logical. Critical while a consumer of a failover slot is connected.',
-    'Every consumer of a failover slot waits until all slots named there have its change: they stand still. A static list of all members always names the slot that the leader itself does not have.',
+    'Every consumer of a failover slot waits until all slots named there have its change: they are blocked. A static list of all members always names the slot that the leader itself does not have.',
     'synchronized_standby_slots = pg1,pg2,pg3 in a cluster led by pg1.',
     'Bring the standby back, or take its slot out of synchronized_standby_slots.',
   ],
@@ -318,7 +318,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check that host.',
   ],
   member_left: [
-    "A member's key is gone with its lease, and something still speaks of it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when nobody could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
+    "A member's key is gone with its lease, and something still speaks of it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when no member could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
     'Patroni forgets a member after ttl: the list shows a healthy cluster with one member fewer.',
     "SIGKILL of a replica's Patroni, with and without its PostgreSQL; of the leader's, after which another is promoted; SIGTERM of a replica.",
     'Bring it back, or stop its PostgreSQL where that runs on. If it was removed on purpose: --ignore member_left.',
@@ -336,7 +336,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check whether Patroni runs there.',
   ],
   dcs_unreadable: [
-    'A key of the cluster other than /config is no JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
+    'A key of the cluster other than /config is not JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
     'Everything that depends on the key is unknown: with an unreadable /sync the synchronous standbys are unknown.',
     "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
     'See who wrote it; Patroni writes its own keys again.',
@@ -349,19 +349,19 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   rest_unusable: [
     "A member's REST API refuses us (401, 403, TLS), has no usable api_url, or answers what Patroni never would: another status than 200, a page, another program's JSON. Whatever SQL says beside it.",
-    'Restart, reinit and switchover go over it, and only it tells of failsafe mode, the watchdog and votes: what is not looked for because of it is named.',
+    'Restart, reinit and switchover go over it, and only it tells of failsafe mode, the watchdog and votes: what is skipped because of it is named.',
     'A proxy that answers 503 with a page in front of the API; ctl.cacert of another CA; an api_url without a host.',
     'Correct what the refusal names; see what answers at the api_url.',
   ],
   login_refused: [
-    'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member. A login of the configuration that does not fit is no finding.',
+    'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member. A login of the configuration that does not fit is not a finding.',
     'What needs SQL was meant to be looked for, and is not.',
     'A wrong password.',
     'Correct the login, or leave it out.',
   ],
   postgres_unreachable: [
     'Patroni says that PostgreSQL runs, another member answers SQL, and this one takes no connection. Critical where the leader refuses; what does not answer in time may be slow.',
-    'Patroni keeps its own connection: it does not notice a postmaster that accepts nobody.',
+    'Patroni keeps its own connection: it does not notice a postmaster that accepts no connections.',
     'SIGSTOP of the postmaster alone.',
     'Try psql there; look at the postmaster, the firewall and listen_addresses.',
   ],
@@ -373,7 +373,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   unstable: [
     'In at least five readings of one run trouble began that was not there in the reading before: it comes and goes. Critical when at least five of them had something critical.',
-    'Each trouble is gone when it is looked at again, and the cluster serves nobody all the same.',
+    'Each trouble is gone when it is looked at again, but the cluster still serves no clients.',
     'Patroni killed and started again in turns, on all members.',
     'Run it again with --settle 10; look at what the logs of Patroni and etcd say in between.',
   ],
@@ -384,14 +384,14 @@ const PAGES: Readonly<Record<string, Page>> = {
     '`patctl restart CLUSTER --pending`.',
   ],
   config_rejected: [
-    'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is no whole number, `postgresql`, its `parameters` or `standby_cluster` that is no mapping), or its loop fails on it (`slots`, `ignore_slots`).',
-    'Every member keeps ttl, loop_wait, retry_timeout and what stands below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force all the same. The evidence says where a setting in force is not the one that is written.',
+    'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is not a whole number, `postgresql`, its `parameters` or `standby_cluster` that is no mapping), or its loop fails on it (`slots`, `ignore_slots`).',
+    'Every member keeps ttl, loop_wait, retry_timeout and what stands below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force anyway. The evidence says where a setting in force is not the one that is written.',
     '`ttl: 60s`, `ttl: null`, `parameters: x`, `slots: x` written to the key of a live cluster.',
     'Correct the value that is named: `patctl edit-config`.',
   ],
   config_ignored: [
     'Patroni cannot read one value and goes by its default, or changes it, or leaves a setting of PostgreSQL out. Critical when something that was asked for is not in force; a warning when Patroni takes another value, or when the key only has its effect in the file of a node.',
-    'The configuration reads as if it were in force, and nobody is told.',
+    'The configuration reads as if it were in force, and no one is warned.',
     '`synchronous_mode: quorun`, `maximum_lag_on_failover: 1MB`, `autovacuum: t`, `use_pg_rewind: "off"` (which is true).',
     'Write it as Patroni reads it: `patctl edit-config` refuses what it cannot read.',
   ],
@@ -482,7 +482,7 @@ trouble there are two readings more, and two again while the last one finds some
 that began in five readings is \`unstable\`. \`--settle N\` changes how often, \`--settle 0\` reports what one reading
 says. For a minute after a primary started or was promoted, \`sync_empty\`, \`quorum_lost\` and
 \`no_failover_candidate\` are read three times more, because Patroni takes its synchronous standbys back in several loops.
-A finding that is part of another one is found all the same: it is told below its cause, and is \`not ok\` in tap, a
+A finding that is part of another one is found anyway: it is told below its cause, and is \`not ok\` in tap, a
 failure in junit, and counted in prometheus, with the code of its cause.
 
 Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`, \`--max-lag\` and so on), or in the
@@ -508,7 +508,7 @@ function markdownOf(code: string): string {
   const check = CATALOGUE.find((one) => one.code === code);
   const [means, why, provoked, todo] = PAGES[code] ?? ['', '', '', ''];
   const follows = check?.follows
-    ? ` Not told apart where found: ${check.follows.map((of) => `\`${of}\``).join(', ')}.`
+    ? ` Reported as part of ${check.follows.map((of) => `\`${of}\``).join(', ')}.`
     : '';
   return `
 ### ${code}

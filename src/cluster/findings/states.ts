@@ -117,7 +117,7 @@ function awaitedByStart(one: MemberView, view: View): Witnessed[] {
   if (at !== null && one.witness !== null) {
     const before = memberBefore(one, view);
     const was = before?.replayed ?? before?.position ?? null;
-    const moves = was === null ? '' : was === at ? ', and stands still' : ', and moves';
+    const moves = was === null ? '' : was === at ? ', and does not move' : ', and moves';
     const said = `recovery is at ${formatLsn(at)}${moves}`;
     seen.push({ witness: one.witness, subject: one.name, said });
   }

@@ -64,7 +64,7 @@ export function syncUnclaimed(view: View): Finding[] {
       message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, but the DCS does not list it`,
       evidence: [syncKeySays(cluster), rowSeen(one, view)],
       next: standby
-        ? 'synchronous_standby_names was set by hand in a standby cluster'
+        ? 'synchronous_standby_names was set manually in a standby cluster'
         : 'synchronous_standby_names was set manually; Patroni does not protect commits with it',
     }));
 }

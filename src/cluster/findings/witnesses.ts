@@ -60,7 +60,7 @@ export function restUnusable({ members }: View): Finding[] {
       code: 'rest_unusable',
       severity: 'unknown',
       members: names,
-      message: `the REST API of ${list(names)} ${TROUBLE[kind] ?? ''}: what only Patroni tells is not known`,
+      message: `the REST API of ${list(names)} ${TROUBLE[kind] ?? ''}: what only Patroni tells is unknown`,
       evidence: [
         ...names.map((name): Witnessed => ({ witness: 'REST', subject: name, said: reason })),
         ...same.flatMap(urlSeen),
@@ -98,7 +98,7 @@ export function loginRefused({ members }: View): Finding[] {
       code: 'login_refused',
       severity: 'unknown',
       members: names,
-      message: `the database login that was given is refused by ${list(names)}: what needs SQL there is not known`,
+      message: `the database login that was given is refused by ${list(names)}: what needs SQL there is unknown`,
       evidence: refused.map(({ name, sql }) => ({
         witness: 'SQL',
         subject: name,

@@ -39,7 +39,7 @@ function permanent(key: string, slots: JsonValue): ConfigProblem[] {
   }
   const isFlat = (name: string) => SLOT_KEYS.has(name) && isScalar(slots[name]);
   const flat = Object.keys(slots).filter(isFlat);
-  const where = `${key} has ${flat.join(', ')} where names of slots are wanted: the name is missing above it; ${NOT_MADE}`;
+  const where = `${key} has ${flat.join(', ')} where slot names are expected: the name is missing above it; ${NOT_MADE}`;
   return [
     ...(flat.length > 0 ? [problem(key, where, 'ignored')] : []),
     ...Object.entries(slots)

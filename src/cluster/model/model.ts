@@ -44,7 +44,7 @@ export interface SyncKey {
   /** 0 unless synchronous_mode is quorum. */
   quorum: number;
   modRevision: string;
-  /** The key is there and cannot be read: what it promises is not known, which is not nothing. */
+  /** The key is there and cannot be read: what it promises is unknown, which is not nothing. */
   unreadable?: true;
   /** Only its quorum cannot be read: the rest, by which Patroni before 4.0 goes. */
   withoutQuorum?: { leader: string; standbys: string[] };
@@ -163,7 +163,7 @@ export interface LeaderClaim {
   renewTime: string | null;
   /** Seconds for which it holds; null when absent. */
   ttlSeconds: number | null;
-  /** From renewTime to the DCS's own clock; null when one of the two is not known. */
+  /** From renewTime to the DCS's own clock; null when one of the two is unknown. */
   ageMs: number | null;
   /** Older than its ttl: Patroni's members take the lock for free, and so does `Cluster.leaderName`. */
   expired: boolean;

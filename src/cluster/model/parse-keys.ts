@@ -449,7 +449,7 @@ function parseConfig(node: Node, note: Note): DynamicConfig {
   };
 }
 
-/** Values that Patroni cannot read: it passes over them, or over everything, and nobody is told. */
+/** Values that Patroni cannot read: it passes over them, or over everything, and no one is warned. */
 function noteConfig(raw: JsonObject, node: Node, note: Note): void {
   const rejected = slotProblems(raw).filter(({ effect }) => effect === 'rejected');
   for (const { message, effect } of [...unreadValues(raw), ...rejected]) {

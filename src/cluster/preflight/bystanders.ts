@@ -26,7 +26,7 @@ export function bystandersFollow(ctx: Context): PlanCheck | null {
   }
   if (unheard.length > 0) {
     const who = names(unheard);
-    const said = `whether ${who} will follow is not known`;
+    const said = `whether ${who} will follow is unknown`;
     return bad(name, 'unknown', said, unheard.map(restSays), askNext(ctx, who));
   }
   return ok(name, `the Patroni of ${names(others)} answers`);

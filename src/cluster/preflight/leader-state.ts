@@ -109,7 +109,7 @@ function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): 
   const names = others.map((one) => one.name).join(', ');
   const seen = [...evidence, ...others.map(roleSeen)];
   const said = `${who} holds the lock and is alive, but ${names} also runs as a primary`;
-  const next = `fence ${names} first: see patctl status ${argumentOf(cluster)}; --skip-check ${name} goes on all the same`;
+  const next = `fence ${names} first: see patctl status ${argumentOf(cluster)}; --skip-check ${name} goes on anyway`;
   return bad(name, 'refused', said, seen, next);
 }
 

@@ -9,7 +9,7 @@ import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './stalled-sta
 
 /**
  * Clients say how far they are every 10 s (wal_receiver_status_interval, pg_recvlogical -s, pgjdbc). One that
- * stands still for less and has said nothing meanwhile may only be waiting for its turn.
+ * stands still for less and has said nothing in the meantime may only be waiting for its turn.
  */
 const STATUS_INTERVAL_MS = 10_000;
 const GRACE_MS = 2000;
@@ -76,7 +76,7 @@ export function logicalWalsenders(ctx: Context): PlanCheck | null {
   const next =
     'plan again in 10 s: a client that still confirms nothing blocks the shutdown for ever';
   if (ctx.before === null) {
-    const said = `${names(waiting)} has unconfirmed WAL; a second reading is needed to see whether it confirms`;
+    const said = `${names(waiting)} has unconfirmed WAL; a second reading is needed to check whether it confirms`;
     return bad(name, 'unknown', said, evidence, next);
   }
   const said = `${names(waiting)} did not confirm or reply between two readings`;

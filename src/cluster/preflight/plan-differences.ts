@@ -11,7 +11,7 @@ export function planDifferences(shown: Plan, now: Plan): string[] {
   const differences: string[] = [];
   const changed = (what: string, before: string | null, after: string | null): void => {
     if (before === after) return;
-    differences.push(`${what}: was ${before ?? 'nobody'}, is ${after ?? 'nobody'}`);
+    differences.push(`${what}: was ${before ?? 'no member'}, is ${after ?? 'no member'}`);
   };
   changed('leader', shown.leader, now.leader);
   changed('candidate', shown.candidate, now.candidate);

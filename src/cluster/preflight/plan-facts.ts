@@ -115,7 +115,7 @@ export function dcs(subject: string, said: string): Witnessed {
   return { witness: 'DCS', subject, said };
 }
 
-/** What to do where a member did not say something: ask it at all, or see why it does not answer. */
+/** What to do where a member did not say something: ask it at all, or find out why it does not answer. */
 export function askNext({ now }: Pick<Context, 'now'>, who: string): string {
   return now.verify === 'auto' ? `find out why ${who} did not report it` : 'ask with --verify auto';
 }

@@ -18,7 +18,7 @@ export function confirmedLsn({ flushLsn, writeLsn }: Walsender): Lsn | null {
   return flushLsn === null || flushLsn === 0n ? writeLsn : flushLsn;
 }
 
-/** Sent to this client and not confirmed by it; null when either is not known. */
+/** Sent to this client and not confirmed by it; null when either is unknown. */
 export function unconfirmedBytes(row: Walsender): number | null {
   const confirmed = confirmedLsn(row);
   return row.sentLsn === null || confirmed === null ? null : lagBytes(row.sentLsn, confirmed);

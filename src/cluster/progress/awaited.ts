@@ -31,7 +31,7 @@ export function awaited(progress: Progress): Awaited {
   if (missing.length > 0)
     return about(`${missing.join(', ')} to stream from ${newLeader}`, missing);
   const { sync } = progress.cluster ?? {};
-  const named = `/sync names ${sync?.standbys.join(', ') || 'nobody'}`;
+  const named = `/sync names ${sync?.standbys.join(', ') || 'none'}`;
   return { member: null, said: `waiting for ${goal.syncStandbys} synchronous standbys: ${named}` };
 
   function about(what: string, members: readonly string[]): Awaited {

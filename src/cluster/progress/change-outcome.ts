@@ -47,7 +47,7 @@ export type Answer =
   { kind: 'answered'; status: number; text: string } | { kind: 'lost'; reason: string };
 
 export type Sighting =
-  /** `readMs`: the keys were read anew, linearizably, and asked for at this moment; null: a watch told it. */
+  /** `readMs`: the keys were read again, linearizably, and asked for at this moment; null: a watch told it. */
   | { type: 'dcs'; atMs: number; cluster: Cluster; readMs: number | null }
   | {
       type: 'member';
@@ -92,7 +92,7 @@ export interface Progress {
   answer: Answer | null;
   answeredMs: number | null;
   cluster: Cluster | null;
-  /** When the keys were last asked for that were read anew. */
+  /** When the keys were last asked for that were read again. */
   readMs: number | null;
   /** The last readings of every member. */
   seen: ReadonlyMap<string, Seen>;
@@ -352,7 +352,7 @@ function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
 
 // ---------------------------------------------------------------- what it comes to
 
-/** Whether it is over, as far as has been seen. A deadline is not known here: see `atDeadline`. */
+/** Whether it is over, as far as has been seen. A deadline is unknown here: see `atDeadline`. */
 export function verdictOf(progress: Progress): Verdict {
   const { goal, answer, newLeader } = progress;
   const refusal = refusedBeforehand(progress);
@@ -470,7 +470,7 @@ function answers(seen: Seen | undefined): boolean {
 export function unproven(progress: Progress): string {
   const { goal, newLeader } = progress;
   if (leadsSince(progress) === null) {
-    const who = newLeader ?? 'nobody';
+    const who = newLeader ?? 'no member';
     if (!goal.standbyCluster) return `${who} did not accept writes`;
     const how = goal.remote ? ' that streams from the remote' : '';
     return `${who} was not seen as a standby leader${how}`;

@@ -22,7 +22,7 @@ export interface Absent {
   atLeastMs: number;
   /** It left so long ago at most, ms; null: nothing tells. */
   atMostMs: number | null;
-  /** The state in the last value of its key; null when that is not known. */
+  /** The state in the last value of its key; null when that is unknown. */
   lastState: string | null;
   wasSynchronous: boolean;
   /** Its PostgreSQL is still there: seen by itself, or by its walsender. */

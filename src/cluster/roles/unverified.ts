@@ -5,7 +5,7 @@ import type { Finding } from '../model/model.js';
 import type { MemberView, View } from './view.js';
 import { verdictOf } from './verdict.js';
 
-/** One reason for which something is not known of these members. */
+/** One reason for which something is unknown of these members. */
 export interface Doubt {
   /** Who is silent; null: the reason is no silence. */
   witness: 'REST' | 'SQL' | null;

@@ -172,7 +172,7 @@ function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
       'possible',
       `${unclear.name} is on another timeline and further than the leader`,
     );
-  return verdict('unknown', `the timeline or the WAL position of ${unclear.name} is not known`);
+  return verdict('unknown', `the timeline or the WAL position of ${unclear.name} is unknown`);
 }
 
 /** Why whoever wins without being named has every acknowledged commit, by /sync alone; null: not for sure. */
@@ -214,7 +214,7 @@ function isOnTimelineOf(leader: VoteNode | undefined, node: VoteNode): Outcome {
   return node.timeline === leader.timeline ? 'yes' : 'no';
 }
 
-/** Nobody waits for a standby although synchronous mode is on; null: they do, or it is not known. */
+/** Nobody waits for a standby although synchronous mode is on; null: they do, or it is unknown. */
 function early({ synchronousCommit: level }: VoteInput): string | null {
   if (level !== 'local' && level !== 'off') return null;
   return `synchronous_commit is ${level}: commits are acknowledged before a standby has them`;
@@ -295,7 +295,7 @@ function hasWalOf(input: VoteInput, me: VoteNode, name: string): Outcome {
   return positions && timelines && asked ? 'yes' : 'unknown';
 }
 
-/** PostgreSQL waits for fewer than /sync promises (set by hand, say): then its own setting decides. */
+/** PostgreSQL waits for fewer than /sync promises (set manually, say): then its own setting decides. */
 function looseAcknowledgement(input: VoteInput, me: VoteNode): string | null {
   const ssn = input.syncNames;
   if (ssn === null || !promisesLess(input)) return null;

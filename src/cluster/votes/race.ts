@@ -203,7 +203,7 @@ function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): F
   if (given.holds === 'yes' && other.primary === null)
     return {
       holds: 'unknown',
-      reason: `${other.name} may be a primary: ${limit?.reason ?? 'its role is not known'}`,
+      reason: `${other.name} may be a primary: ${limit?.reason ?? 'its role is unknown'}`,
     };
   return limit && given.holds === 'no' ? { ...given, holds: 'unknown' } : given;
 }

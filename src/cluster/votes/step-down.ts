@@ -116,7 +116,7 @@ function refusedAnyway(
     return no('a leader that is not a primary, as in a standby cluster, does nothing while paused');
   return isPrimary
     ? null
-    : { passes: 'unknown', reason: `whether ${input.leader} is a primary is not known` };
+    : { passes: 'unknown', reason: `whether ${input.leader} is a primary is unknown` };
 }
 
 function reasons(

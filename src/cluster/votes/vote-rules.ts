@@ -88,7 +88,7 @@ export interface VoteInput {
   paused: boolean;
   /** Names in /failsafe when failsafe_mode is on and the key holds any. */
   failsafeMembers: string[] | null;
-  /** Those of them that have no member key: with failsafe_mode on they are asked in a race all the same. */
+  /** Those of them that have no member key: with failsafe_mode on they are asked in a race anyway. */
   failsafeNodes: VoteNode[];
   /** Nodes without a member key that were found out of recovery. */
   departedPrimaries: string[];

@@ -129,7 +129,7 @@ async function look(search: Search, revision: bigint): Promise<Then> {
   for (const kv of then) {
     if (present.has(kv.key) || livedOn(kv.key, revision)) continue;
     const end = await endOf(past, kv, revision);
-    // Another look may have met it later meanwhile.
+    // Another look may have met it later in the meantime.
     if (livedOn(kv.key, BigInt(end.deletedRevision))) continue;
     found.set(kv.key, end);
     if (enough(inOrder(found))) search.over = true;

@@ -4,7 +4,7 @@
  * Every distance from 1 to `oldest()` once, in growing order over and over, each time twice as dense: 1, 2,
  * 4, 8 … then 3, 6, 12 … and so on. Something that lived for as long as it has now been gone is met in the
  * first pass, for half as long in the second, and the newest is always met first. `oldest` may shrink
- * meanwhile.
+ * in the meantime.
  */
 export function* distances(oldest: () => number): Generator<number> {
   for (let pass = 0; 2 ** pass <= oldest(); pass++) {

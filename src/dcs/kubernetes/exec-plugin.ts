@@ -36,9 +36,9 @@ const SPARE_MS = 10_000;
 /** Runs the plugin when its credential is needed, expired or refused. Its messages go to our stderr. */
 export function execCredential(plugin: ExecPlugin, where: Where): KubeAccess['headers'] {
   let known: Credential | null = null;
-  return async (anew) => {
+  return async (again) => {
     const expiresMs = Date.parse(known?.expirationTimestamp ?? '');
-    if (anew || known === null || expiresMs - SPARE_MS < Date.now()) {
+    if (again || known === null || expiresMs - SPARE_MS < Date.now()) {
       known = await run(plugin, where);
     }
     const { token, clientCertificateData: cert, clientKeyData: key } = known;

@@ -18,10 +18,12 @@ export interface KubeAccess {
   /** Context or account, for messages. */
   who: string;
   /**
-   * Headers that say who we are. `anew`: the last ones were refused, so that a token is read, or a plugin is run,
+   * Headers that say who we are. `again`: the last ones were refused, so that a token is read, or a plugin is run,
    * once more.
    */
-  headers(anew: boolean): Promise<{ headers: Record<string, string>; cert?: string; key?: string }>;
+  headers(
+    again: boolean,
+  ): Promise<{ headers: Record<string, string>; cert?: string; key?: string }>;
 }
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -75,8 +77,8 @@ async function podAccess(
     proxy: null,
     namespace: (await readText(`${folder}/namespace`))?.trim() || null,
     who: 'the service account of this Pod',
-    headers: async (anew) => {
-      if (anew || Date.now() - known.readMs > TOKEN_READ_MS) {
+    headers: async (again) => {
+      if (again || Date.now() - known.readMs > TOKEN_READ_MS) {
         const read = await readText(`${folder}/token`);
         if (read) known = { token: read.trim(), readMs: Date.now() };
       }

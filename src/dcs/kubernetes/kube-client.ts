@@ -33,7 +33,7 @@ export type KubeOutcome =
 
 export interface KubeClient {
   readonly access: KubeAccess;
-  /** One call, never retried but for a 401, when we say anew who we are: nothing was carried out then. */
+  /** One call, never retried but for a 401, when we say again who we are: nothing was carried out then. */
   call(request: KubeRequest): Promise<KubeOutcome>;
   /** GET of a JSON document; a busy API server is asked again within the deadline. ToolError when it is none. */
   get(path: string, what: string): Promise<{ json: unknown; dateMs: number | null }>;
@@ -62,10 +62,10 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
 
   async function send(
     request: KubeRequest,
-    anew: boolean,
+    again: boolean,
     signal: AbortSignal,
   ): Promise<{ outgoing: ClientRequest; answer: Promise<IncomingMessage> }> {
-    const login = await access.headers(anew);
+    const login = await access.headers(again);
     const options: RequestOptions & Record<string, unknown> = {
       agent,
       method: request.method,
@@ -101,13 +101,13 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
     return { outgoing, answer };
   }
 
-  async function once(request: KubeRequest, anew: boolean): Promise<KubeOutcome> {
+  async function once(request: KubeRequest, again: boolean): Promise<KubeOutcome> {
     // What is left of a limit may be a fraction, which a timer refuses.
     const limitMs = Math.max(1, Math.ceil(request.timeoutMs));
     const limit = AbortSignal.timeout(limitMs);
     let connected = false;
     try {
-      const { outgoing, answer } = await send(request, anew, limit);
+      const { outgoing, answer } = await send(request, again, limit);
       outgoing.once('socket', (socket) => {
         if (!socket.connecting && !isTls) connected = true;
         socket.once(isTls ? 'secureConnect' : 'connect', () => (connected = true));
@@ -219,7 +219,7 @@ function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const words: Record<string, string> = {
     ECONNREFUSED: 'connection refused',
-    ENOTFOUND: 'its name is not known',
+    ENOTFOUND: 'its name is unknown',
     EAI_AGAIN: 'its name could not be looked up',
     ECONNRESET: 'connection reset',
     ETIMEDOUT: 'connection timed out',
@@ -263,7 +263,7 @@ export function refusal(
         'error',
         `${where} does not accept who we are (${who}): the token or certificate is not valid, or has expired`,
         'kubernetes_unauthorized',
-        'log in anew: kubectl auth whoami with the same context says whether it worked',
+        'log in again: kubectl auth whoami with the same context says whether it worked',
       );
     case 403:
       return make(

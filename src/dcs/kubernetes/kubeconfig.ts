@@ -181,8 +181,8 @@ function identity(
   if (part.tokenFile) {
     const path = isAbsolute(part.tokenFile) ? part.tokenFile : join(folder, part.tokenFile);
     let known: { token: string; readMs: number } | null = null;
-    return async (anew) => {
-      if (anew || known === null || Date.now() - known.readMs > FILE_TOKEN_READ_MS) {
+    return async (again) => {
+      if (again || known === null || Date.now() - known.readMs > FILE_TOKEN_READ_MS) {
         const token = await readText(path);
         if (token === null)
           throw noAccess(`${path} cannot be read`, `it is the tokenFile of context ${context}`);

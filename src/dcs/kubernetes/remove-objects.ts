@@ -90,7 +90,7 @@ async function sameLeader(
   const read = await client.get(path, `${kind} ${name}`);
   const leads = (read.json as KubeKind).metadata.annotations?.['leader'] || null;
   if (leads === (cluster.leaderClaim?.name ?? null)) return;
-  throw changed(deleted, own.length, 'leader', `is ${leads ?? 'nobody'} now`);
+  throw changed(deleted, own.length, 'leader', `is ${leads ?? 'no member'} now`);
 }
 
 function changed(deleted: number, total: number, subject: string, said: string): ToolError {

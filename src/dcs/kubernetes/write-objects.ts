@@ -13,7 +13,7 @@ interface Target {
   name: string;
 }
 
-/** Answers after which a write may have been carried out all the same. */
+/** Answers after which a write may have been carried out anyway. */
 const UNSURE = [500, 502, 503, 504];
 
 export function writeConfig(

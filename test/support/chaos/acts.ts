@@ -72,7 +72,7 @@ const renewed =
     const before = startOf(ran.before);
     const after = startOf(ran.after);
     const wasRenewed = after !== null && after !== before;
-    if (ran.code === 0 && !wasRenewed) return `0, and ${name} was not started anew`;
+    if (ran.code === 0 && !wasRenewed) return `0, and ${name} was not started again`;
     return null;
   };
 
@@ -90,7 +90,7 @@ const renewedOrLeft =
     });
     return other === undefined || ran.before.patroni.get(name) === null
       ? null
-      : `${ran.code}, and ${name} was started anew`;
+      : `${ran.code}, and ${name} was started again`;
   };
 
 // ---------------------------------------------------------------- the configuration

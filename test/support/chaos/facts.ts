@@ -51,7 +51,7 @@ export interface Facts {
   /** Names in /sync. */
   standbys: string[];
   syncLeader: string | null;
-  /** A key of the cluster is no JSON object, by name. */
+  /** A key of the cluster is not JSON object, by name. */
   unreadable: string[];
   failover: string | null;
   paused: boolean;

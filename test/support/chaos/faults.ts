@@ -23,7 +23,7 @@ export interface Cast {
 export interface Trouble {
   /** The member that it was done to; null: the whole cluster. */
   member: string | null;
-  /** What cannot be seen by SQL, and has to be found all the same. */
+  /** What cannot be seen by SQL, and has to be found anyway. */
   truths?: Truth[];
   /** Takes away what the general repair does not know of. */
   undo?: () => Promise<void>;

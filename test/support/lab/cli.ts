@@ -1,4 +1,4 @@
-/** `npm run -s lab -- VERB`: a real cluster by hand. One JSON line on stdout, progress on stderr. */
+/** `npm run -s lab -- VERB`: a real cluster manually. One JSON line on stdout, progress on stderr. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { SetupError } from '../setup.js';

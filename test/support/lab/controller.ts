@@ -101,7 +101,7 @@ export interface Lab {
   etcdctl(...args: string[]): Promise<string>;
   /** One of the cluster's keys, below /service/SCOPE/, e.g. `sync`. */
   dcsGet(key: string): Promise<string | null>;
-  /** Writes such a key by hand. */
+  /** Writes such a key manually. */
   dcsPut(key: string, value: string): Promise<void>;
   /** Holder of the leader lock. */
   leader(): Promise<string | null>;

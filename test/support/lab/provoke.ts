@@ -10,7 +10,7 @@ export interface Provoked {
   member: string;
   /** Takes the trouble away again. */
   undo: () => Promise<void>;
-  /** What takes it away by hand, for people; null: nothing has to be. */
+  /** What takes it away manually, for people; null: nothing has to be. */
   undoBy: string | null;
 }
 

@@ -19,7 +19,7 @@ export async function ensurePostgres(version: string, python: string): Promise<s
   const major = knownVersion<PgMajor>(POSTGRES, version);
   if (major === null) {
     const known = Object.values(POSTGRES).map(({ release }) => release);
-    throw new SetupError(`PostgreSQL ${version} is not known (known: ${known.join(', ')})`);
+    throw new SetupError(`PostgreSQL ${version} is unknown (known: ${known.join(', ')})`);
   }
   const what = POSTGRES[major];
   const clients = major === '13' ? await ensurePostgres('14', python) : null;

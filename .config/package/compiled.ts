@@ -19,13 +19,45 @@ import { makeExecutable } from './executable.js';
 import { openRecordedCluster, RECORDED_PASSWORD } from './recorded-cluster.js';
 import { OWN_ARCH } from './tools.js';
 
-/** V8 forgets compiled code that has not run for a while; the flag is set back before the code is kept, with it. */
-const AFTER_LOAD = `
-  require('node:v8').setFlagsFromString('--no-flush-bytecode');
-  process.once('exit', () => {
-    require('node:v8').setFlagsFromString('--flush-bytecode');
-    require('node:fs').writeFileSync(process.env.RECORD_INTO + '/' + name, script.createCachedData());
-  });`;
+/**
+ * The main script of a run that records: it begins with what the runs before have compiled, and leaves that and its
+ * own. Meanwhile V8 neither forgets code that has not run for a while nor marks functions that it has compiled once
+ * more because they ran often: both depend on time. The flags are set back before the code is kept, with them.
+ */
+function recording(script: string): string {
+  return script
+    .replace(
+      /^const word = .*$/m,
+      `require('node:v8').setFlagsFromString('--no-flush-bytecode');
+require('node:v8').setFlagsFromString('--no-sparkplug');
+const fs = require('node:fs');
+const recorded = (name) => process.env.RECORD_INTO + '/' + name;
+const setBack = () => {
+  require('node:v8').setFlagsFromString('--flush-bytecode');
+  require('node:v8').setFlagsFromString('--sparkplug');
+};`,
+    )
+    .replace(
+      /^function compiledFor[^]*?^}$/m,
+      `function compiledFor(name) {
+  return fs.existsSync(recorded(name)) ? fs.readFileSync(recorded(name)) : undefined;
+}`,
+    )
+    .replace(/^ {2}const script = new vm\.Script[^]*?;$/m, (made) => {
+      // Code is taken only under the flags with which it was kept.
+      return `  setBack();\n${made}\n  require('node:v8').setFlagsFromString('--no-flush-bytecode');
+  require('node:v8').setFlagsFromString('--no-sparkplug');
+  if (script.cachedDataRejected) throw new Error('V8 rejects the code of ' + name);`;
+    })
+    .replace(
+      /^ {2}return module\.exports;$/m,
+      `  process.once('exit', () => {
+    setBack();
+    fs.writeFileSync(recorded(name), script.createCachedData());
+  });
+  return module.exports;`,
+    );
+}
 
 /** Our own files, of which each command compiles other parts. */
 const OURS = ['patctl.cjs', 'commands.cjs'];
@@ -48,8 +80,9 @@ const RUNS: Record<string, string[]> = {
   'edit-config': ['edit-config', '-s', 'ttl=30', '--force'],
 };
 
-/** Recordings that may differ before two in a row are the same. */
-const TRIES = 10;
+/** So many runs in a row have to compile nothing new; no more than so many are made. */
+const QUIET_RUNS = 6;
+const MOST_RUNS = 40;
 
 /** Writes the files into a new folder: those of packages as the first run leaves them that needs them. */
 export async function recordCompiled(folder: string): Promise<void> {
@@ -61,7 +94,7 @@ export async function recordCompiled(folder: string): Promise<void> {
       arch: OWN_ARCH,
       file,
       compiled: null,
-      afterLoad: AFTER_LOAD,
+      change: recording,
       // Compiled code holds the hashes of strings, whose seed is a random number of each run.
       options: ['--random-seed=1'],
     });
@@ -70,7 +103,7 @@ export async function recordCompiled(folder: string): Promise<void> {
     writeFileSync(settings, configurationOf(cluster.etcdPort));
     for (const [word, args] of Object.entries(RUNS)) {
       const line = word === 'none' ? args : ['-c', settings, ...args];
-      for (const [name, content] of await recordedTwice(file, line, join(aside, 'recorded'))) {
+      for (const [name, content] of await recordedAll(file, line, join(aside, 'recorded'))) {
         const kept = join(folder, OURS.includes(name) ? `${word}.${name}` : name);
         if (!existsSync(kept)) writeFileSync(kept, content);
       }
@@ -84,24 +117,20 @@ export async function recordCompiled(folder: string): Promise<void> {
 type Recorded = Map<string, Buffer>;
 
 /**
- * What two runs in a row leave alike. In which order answers arrive decides what is compiled; the same order has to
- * come twice, so that two builds are the same bytes.
+ * All that runs of a command compile. In which order answers arrive decides what one of them compiles: it is run until
+ * nothing new comes, so that two builds are the same bytes.
  */
-async function recordedTwice(
-  file: string,
-  line: readonly string[],
-  into: string,
-): Promise<Recorded> {
-  let before: Recorded | null = null;
-  for (let left = TRIES; left > 0; left -= 1) {
+async function recordedAll(file: string, line: readonly string[], into: string): Promise<Recorded> {
+  mkdirSync(into);
+  let before: Recorded = new Map<string, Buffer>();
+  for (let runs = 0, quiet = 0; quiet < QUIET_RUNS; runs += 1) {
+    if (runs === MOST_RUNS) throw new Error(`${line.join(' ')} compiles more in each run`);
     const now = await recordedOnce(file, line, into);
-    if (before && isSame(before, now)) return now;
+    quiet = isSame(before, now) ? quiet + 1 : 0;
     before = now;
   }
-  process.stderr.write(
-    `package: ${line.join(' ')} compiles other code each time: not reproducible\n`,
-  );
-  return before ?? new Map<string, Buffer>();
+  rmSync(into, { recursive: true });
+  return before;
 }
 
 function isSame(a: Recorded, b: Recorded): boolean {
@@ -124,7 +153,6 @@ async function recordedOnce(
   line: readonly string[],
   into: string,
 ): Promise<Recorded> {
-  mkdirSync(into);
   // Not spawnSync: the servers are in this process.
   const child = spawn(file, line, {
     env: { RECORD_INTO: into, TZ: 'UTC' },
@@ -135,8 +163,8 @@ async function recordedOnce(
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   await once(child, 'close');
   const names = readdirSync(into).sort();
-  if (names.length === 0) throw new Error(`${line.join(' ')} left nothing: ${said}`);
-  const recorded = new Map(names.map((name) => [name, readFileSync(join(into, name))]));
-  rmSync(into, { recursive: true });
-  return recorded;
+  if (names.length === 0 || said.includes('V8 rejects')) {
+    throw new Error(`${line.join(' ')} left nothing: ${said}`);
+  }
+  return new Map(names.map((name) => [name, readFileSync(join(into, name))]));
 }

@@ -8,6 +8,9 @@ import { ensureNode, OWN_ARCH, run, type Arch } from './tools.js';
 const HERE = import.meta.dirname;
 const BUNDLE = join(HERE, '../../dist/bundle');
 
+/** The main script, in the folder where the blob is made: its path becomes part of the blob. */
+const MAIN = 'start.cjs';
+
 /** The name by which Node looks for its blob, and the mark that tells it to look. */
 export const NOTE = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
@@ -17,8 +20,8 @@ export interface Executable {
   file: string;
   /** Folder of compiled code; null: none, where the target cannot be run here. */
   compiled: string | null;
-  /** Only for recording: code that runs after each file was loaded, and options of Node. */
-  afterLoad?: string;
+  /** Only for recording: what becomes of the main script, and options of Node. */
+  change?: (script: string) => string;
   options?: string[];
 }
 
@@ -27,13 +30,12 @@ export async function makeExecutable(wanted: Executable): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'patctl-executable-'));
   try {
     const names = compiled === null ? [] : readdirSync(compiled).sort();
-    const main = join(folder, 'start.cjs');
-    writeFileSync(main, mainScript(names, wanted.afterLoad ?? ''));
+    writeFileSync(join(folder, MAIN), (wanted.change ?? String)(mainScript(names)));
     const assets = Object.fromEntries([
       ...bundleFiles().map((name) => [name, join(BUNDLE, name)]),
       ...names.map((name) => [`compiled/${name}`, join(compiled ?? '', name)]),
     ]) as Record<string, string>;
-    const blob = await blobOf({ main, assets, execArgv: wanted.options ?? [] }, folder);
+    const blob = await blobOf({ main: MAIN, assets, execArgv: wanted.options ?? [] }, folder);
     const node = readFileSync(join(await ensureNode(arch), 'bin/node'));
     if (readElf(node).machine !== MACHINES[arch]) throw new Error(`Node is not for ${arch}`);
     const made = withNote(node, NOTE, blob);
@@ -51,12 +53,9 @@ export function bundleFiles(): string[] {
     .sort();
 }
 
-function mainScript(compiled: readonly string[], afterLoad: string): string {
+function mainScript(compiled: readonly string[]): string {
   const script = readFileSync(join(HERE, 'start.cjs'), 'utf8');
-  const changed = script
-    .replace('new Set([])', `new Set(${JSON.stringify(compiled)})`)
-    .replace(/^ {2}return module\.exports;$/m, (line) => `${afterLoad}\n${line}`);
-  return changed;
+  return script.replace('new Set([])', `new Set(${JSON.stringify(compiled)})`);
 }
 
 /** What Node puts together of main script and assets; the same on every architecture. */
@@ -64,7 +63,6 @@ async function blobOf(
   content: { main: string; assets: Record<string, string>; execArgv: string[] },
   folder: string,
 ): Promise<Buffer> {
-  const config = join(folder, 'config.json');
   const output = join(folder, 'blob');
   const description = {
     ...content,
@@ -73,8 +71,8 @@ async function blobOf(
     // NODE_OPTIONS is meant for another Node than the one in here.
     execArgvExtension: 'none',
   };
-  writeFileSync(config, JSON.stringify(description));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(description));
   const node = join(await ensureNode(OWN_ARCH), 'bin/node');
-  run(node, ['--experimental-sea-config', config]);
+  run(node, ['--experimental-sea-config', 'config.json'], { cwd: folder });
   return readFileSync(output);
 }

@@ -211,8 +211,8 @@ async function confirm(
 /** --force replaces a restart that is scheduled already, as patronictl does; a failure is in its line. */
 async function flushFirst(context: Context, { cluster, member }: Selected): Promise<void> {
   if (!member.scheduledRestart) return;
-  const { flushRestart } = await import('../actions/restart/scheduled-restart.js');
-  await flushRestart(context, cluster.scope, member);
+  const { replaceRestart } = await import('../actions/restart/scheduled-restart.js');
+  await replaceRestart(context, cluster.scope, member);
 }
 
 interface Rolling {

@@ -324,9 +324,9 @@ describe('a wrong password for REST: Patroni answers 401', () => {
     expect([kept.code, await dcs()]).toEqual([1, before]);
     const past = await theirs(words('flush CLUSTER switchover'), wrongPassword);
     expect([past.code, await dcs()]).toMatchObject([0, { failover: {} }]);
-    expect([kept.sent.length, kept.sent]).toEqual([3, past.sent]);
-    const tried = settled(past).filter((line) => !line.startsWith('TIME Could not find any'));
-    expect(settled(kept)).toEqual(tried);
+    // patronictl sends the same to the next member; patctl sends once, then looks.
+    expect(kept.sent).toEqual(past.sent.slice(0, 1));
+    expect(settled(past)).toEqual(expect.arrayContaining(settled(kept)));
     await done(...words('flush CLUSTER restart --force'));
   });
 

@@ -51,7 +51,8 @@ describe('the command line', () => {
     const lines = up.out.split('\n');
     expect(lines).toHaveLength(2);
     const said = JSON.parse(up.out) as Record<string, unknown>;
-    expect(Object.keys(said)).toEqual(['scope', 'config', 'patronictl', 'etcd', 'members']);
+    const fields = ['scope', 'config', 'patronictl', 'etcd', 'kubeconfig', 'members'];
+    expect(Object.keys(said)).toEqual(fields);
     expect(said['scope']).toBe(scope);
 
     const status = await cli('status', '--scope', scope);

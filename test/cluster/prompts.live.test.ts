@@ -173,7 +173,6 @@ describe('accepted: the same words, the same calls', () => {
   test.each<[line: string, answers: string[], status: number, calls: number]>([
     ['restart CLUSTER', ['', 'maybe', 'y', ''], 200, 2],
     ['restart CLUSTER pg2 --timeout 30', ['now', 'YES', '15.99'], 200, 1],
-    ['restart CLUSTER pg2 --pending', [AT, 'y', ''], 202, 1],
     ['restart CLUSTER -r leader --scheduled now --pg-version 15.99', ['y'], 200, 1],
     ['reload CLUSTER', ['y'], 202, 2],
     ['reinit CLUSTER --from-leader', ['pg2', 'y'], 200, 1],
@@ -184,6 +183,13 @@ describe('accepted: the same words, the same calls', () => {
     expectSameScreen(a, b);
     expect([a.code, b.code, a.sent]).toEqual([0, 0, b.sent]);
     expect(a.sent).toHaveLength(calls);
+  });
+
+  test('restart at a set time: the same call; without effect it is unconfirmed', async () => {
+    instead(ANSWER(202, 'done'));
+    const { a, b } = await both('restart CLUSTER pg2 --pending', [AT, 'y', '']);
+    expect([a.code, b.code, a.sent]).toEqual([5, 0, b.sent]);
+    expect(a.sent).toHaveLength(1);
   });
 
   test('reinit of one that is being copied: cancelled as often as that is wanted', async () => {

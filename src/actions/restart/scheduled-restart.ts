@@ -16,26 +16,45 @@ const LOOK_MS = 300;
 /** null: nothing is scheduled; undefined: neither the member nor the DCS said. */
 type Scheduled = JsonObject | null | undefined;
 
-/** Withdraws what is scheduled on one member; prints patronictl's line. */
+/** Withdraws what is scheduled on one member; prints patronictl's line of `flush`. */
 export async function flushRestart(
   context: Context,
   scope: string,
   member: Member,
 ): Promise<Outcome> {
-  const { name } = member;
+  const { judged, wasGone } = await withdraw(context, scope, member);
+  if (wasGone) context.io.out(`No scheduled restart for member ${member.name}\n`);
+  else if (judged.ending === 'ok') {
+    context.io.out(`Success: flush scheduled restart for member ${member.name}\n`);
+  } else sayNotFlushed(context, member, judged);
+  return judged;
+}
+
+/** The same before another restart is scheduled; as patronictl, only a failure is printed. */
+export async function replaceRestart(
+  context: Context,
+  scope: string,
+  member: Member,
+): Promise<void> {
+  const { judged } = await withdraw(context, scope, member);
+  if (judged.ending !== 'ok') sayNotFlushed(context, member, judged);
+}
+
+function sayNotFlushed({ io }: Context, { name }: Member, { said }: Outcome): void {
+  io.out(`Failed: flush scheduled restart for member ${name}, ${said}\n`);
+}
+
+async function withdraw(
+  context: Context,
+  scope: string,
+  member: Member,
+): Promise<{ judged: Outcome; wasGone: boolean }> {
   const { timeoutMs } = context.flags;
   const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
   const { outcome } = await askMember(context, scope, member, request);
   const seen = await seenAs(context, scope, member, outcome, (now) => now === null);
-  const isGone = outcome.kind === 'answered' && outcome.answer.status === 404 && seen === 'yes';
-  const judged = judge(name, outcome, seen, 'its restart is still scheduled');
-  if (isGone) context.io.out(`No scheduled restart for member ${name}\n`);
-  else if (judged.ending === 'ok') {
-    context.io.out(`Success: flush scheduled restart for member ${name}\n`);
-  } else {
-    context.io.out(`Failed: flush scheduled restart for member ${name}, ${judged.said}\n`);
-  }
-  return judged;
+  const wasGone = outcome.kind === 'answered' && outcome.answer.status === 404 && seen === 'yes';
+  return { judged: judge(member.name, outcome, seen, 'its restart is still scheduled'), wasGone };
 }
 
 /** What became of POST /restart with a schedule. */

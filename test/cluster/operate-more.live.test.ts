@@ -208,7 +208,7 @@ test('restart --rolling stops half way, says where it stands, and goes on afterw
 
   const stopped = await patctl('restart', east.scope, '--rolling', '--pending', '--force');
   expect(stopped.code, stopped.err).toBe(4);
-  expect(stopped.err).toContain(`Error: the restart of ${second} did not go well; stopped\n`);
+  expect(stopped.err).toContain(`Error: the restart of ${second} failed; stopped\n`);
   expect(stopped.err).toContain(`\ndone: restart ${first}; not started: restart ${leader}\n`);
   expect(stopped.err).toContain(`patctl restart ${east.scope} --rolling --pending`);
   expect(await leaderOf(east)).toBe(leader);
@@ -279,7 +279,7 @@ test('edit-config: what somebody wrote in the meantime is shown beside the edit,
   // What clashes is not merged, and the edit is not lost.
   const file = /--resume (\S+)/.exec(run.err)?.[1] ?? '';
   const resumed = await on(east, ['edit-config', '--resume', file, '--force'], options);
-  expect([resumed.code, resumed.err.includes(`${file} is still there`)]).toEqual([1, true]);
+  expect([resumed.code, resumed.err.includes(`${file} is kept`)]).toEqual([1, true]);
   expect(readFileSync(file, 'utf8')).toContain(`${lag}: 3000000\n`);
   expect(JSON.parse((await east.dcsGet('config')) ?? '')).toMatchObject({ [lag]: 2_000_000 });
 });

@@ -189,7 +189,7 @@ describe('a voter in trouble', () => {
       expect(other.refusedBy).toEqual([]);
       expect(resultOf(other, 'physical_walsenders')).toBe('warning');
       // Without a name the votes of both are wanted at the end of the WAL: Patroni keeps the lock.
-      expect(physical(unnamed)).toContain('nobody writes for wal_sender_timeout');
+      expect(physical(unnamed)).toContain('no member accepts writes for wal_sender_timeout');
       expect(physical(other)).toContain('the old leader hangs');
     } finally {
       lab.thawPid(pid);

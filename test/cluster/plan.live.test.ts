@@ -190,7 +190,7 @@ describe('a voter in trouble', () => {
       expect(resultOf(other, 'physical_walsenders')).toBe('warning');
       // Without a name the votes of both are wanted at the end of the WAL: Patroni keeps the lock.
       expect(physical(unnamed)).toContain('no member accepts writes for wal_sender_timeout');
-      expect(physical(other)).toContain('the old leader hangs');
+      expect(physical(other)).toContain('the shutdown of the old leader waits');
     } finally {
       lab.thawPid(pid);
     }

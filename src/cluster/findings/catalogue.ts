@@ -678,7 +678,7 @@ const READINGS: Check[] = [
     severity: ['critical', 'warning'],
     needs: 'DCS',
     title: 'trouble comes and goes from reading to reading',
-    // Found by src/cluster/checkdoc.ts, which compares the readings.
+    // Found by src/cluster/documents/check-document.ts, which compares the readings.
     find: () => [],
   },
 ];

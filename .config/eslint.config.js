@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import rooms from './rooms-lint.mjs';
 
 const PURE = 'src/cluster is pure: it imports nothing outside itself.';
 
@@ -19,6 +20,11 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': 'off',
       eqeqeq: 'error',
     },
+  },
+  {
+    files: ['src/**/*.ts'],
+    plugins: { rooms },
+    rules: { 'rooms/arrows': 'error' },
   },
   {
     files: ['src/**/*.ts'],

@@ -3,6 +3,8 @@ import type { Config } from './config/effective.js';
 import type { Dcs } from './dcs/dcs.js';
 import type { Door } from './output/door.js';
 import type { Patroni } from './patroni/patroni.js';
+import type { Clock } from './clock.js';
+import type { LoginFlags } from './postgres/login-flags.js';
 import type { Postgres } from './postgres/postgres.js';
 
 /** Flags that every command takes. */
@@ -28,18 +30,6 @@ export interface GlobalFlags {
   kubeNamespace?: string | undefined;
   kubeProxy?: 'auto' | 'always' | 'never' | undefined;
   kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres' | undefined;
-}
-
-export interface LoginFlags {
-  username: string | undefined;
-  database: string | undefined;
-  password: string | undefined;
-}
-
-export interface Clock {
-  nowMs(): number;
-  /** Resolves after `ms`, or at once when the signal aborts. */
-  wait(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 export interface Context {

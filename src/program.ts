@@ -4,13 +4,10 @@ import { COMMANDS, nameOf, type Listed } from './commands/registry.js';
 import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
-import type { Ending } from './errors.js';
+import type { Finish } from './cli/finish.js';
 import { oneLine } from './output/text.js';
 import type { Context } from './context.js';
 import { VERSION } from './version.js';
-
-/** Told by a command how it ended; a number is for `check`, which has codes of its own. */
-export type Finish = (how: Ending | number) => void;
 
 interface GlobalOptions {
   configFile?: string;

@@ -1,13 +1,14 @@
 /** Makes the Context that commands get: every witness connected when first asked for, closed at the end. */
 import type { Config } from '../config/effective.js';
 import type { Dcs } from '../dcs/dcs.js';
-import type { DcsWorld } from '../dcs/dcs-registry.js';
+import type { DcsInputs } from '../dcs/dcs-inputs.js';
 import type { ResolveSrv } from '../dcs/etcd3/srv.js';
 import { leaving, type Door } from '../output/door.js';
 import type { Io } from '../output/io.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Postgres } from '../postgres/postgres.js';
-import type { Clock, GlobalFlags, Context } from '../context.js';
+import type { GlobalFlags, Context } from '../context.js';
+import type { Clock } from '../clock.js';
 
 /** What run.ts knows of the process. */
 export interface ProcessEnvironment {
@@ -78,7 +79,7 @@ export function makeContext(
 
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;
-  const dcsWorld = async (): Promise<DcsWorld> => ({
+  const dcsWorld = async (): Promise<DcsInputs> => ({
     config: await config(),
     env,
     home: env['HOME'] ?? '/',

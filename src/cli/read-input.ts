@@ -1,5 +1,5 @@
 /** Text out of a file that was named; `-` is stdin. */
-import { gathered, readLimited } from '../config/read-limited.js';
+import { gathered, readLimited, utf8 } from '../config/read-limited.js';
 import { ToolError } from '../errors.js';
 import type { Context } from '../context.js';
 
@@ -17,14 +17,4 @@ function refused(label: string): (error: unknown) => never {
     const why = code === 'EFBIG' ? message : (code ?? 'unreadable');
     throw new ToolError('usage', `cannot read ${label}: ${why}`, { code: 'no_file', cause: error });
   };
-}
-
-/** The text, or ToolError `error`: what is not UTF-8 must not become something else on its way. */
-export function utf8(bytes: Buffer, label: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    const lines = bytes.toString('utf8').split('\ufffd', 1)[0]?.split('\n').length ?? 1;
-    throw new ToolError('error', `${label}:${lines}: this is not UTF-8`, { code: 'not_utf8' });
-  }
 }

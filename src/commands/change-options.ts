@@ -1,8 +1,18 @@
-/** The options of switchover and failover: patronictl's, and ours. */
+/** What switchover and failover have in common: patronictl's options and ours, the request, one call, the output. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { skipProblem } from '../cluster/preflight/plan.js';
+import type { ChangeRequest } from '../cluster/preflight/plan-model.js';
 import type { WaitFor } from '../cluster/progress/change-outcome.js';
-import { parseCount, parseHostPort, type WitnessOptions } from '../cli/options.js';
+import {
+  parseCount,
+  parseHostPort,
+  scopeOrDefault,
+  witnesses,
+  type WitnessOptions,
+} from '../cli/options.js';
+import type { Context } from '../context.js';
+import { ToolError, type Ending } from '../errors.js';
+import type { LeaderChange } from '../actions/switchover/change.js';
 import { parseDurationMs } from '../cli/units.js';
 import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
 
@@ -88,4 +98,73 @@ function collectCheck(name: string, before: string[] = []): string[] {
   const problem = skipProblem([name]);
   if (problem !== null) throw new InvalidArgumentError(problem);
   return [...before, name];
+}
+
+/** Every ending but ok is thrown. */
+export async function runChange(
+  context: Context,
+  kind: ChangeRequest['kind'],
+  cluster: string | undefined,
+  options: ChangeOptions,
+): Promise<Ending> {
+  if (options.snapshot !== undefined && options.dryRun !== true) {
+    throw new ToolError('usage', '--snapshot needs --dry-run: a recording cannot be changed', {
+      code: 'recording',
+    });
+  }
+  const asks = options.force !== true && options.yes !== true && options.dryRun !== true;
+  if (asks) needConsent(context, kind);
+  const change = await changeOf(context, kind, cluster, options);
+  const { format } = options;
+  const [{ changeLeader }, { changePrinter, finishChange }, { openAsker }] = await Promise.all([
+    import('../actions/switchover/change-leader.js'),
+    import('../actions/switchover/print-change.js'),
+    import('../output/ask.js'),
+  ]);
+  const asker = asks ? openAsker(context) : null;
+  const shown = { format, dryRun: change.dryRun, progress: options.progress ?? null };
+  try {
+    const talk = { asker, ...changePrinter(context, shown) };
+    return finishChange(context, format, await changeLeader(context, change, talk));
+  } finally {
+    asker?.close();
+  }
+}
+
+/** Without a terminal nothing can be asked: say so before anything is read. */
+function needConsent(context: Context, kind: string): void {
+  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
+  throw new ToolError('usage', `${kind} must be confirmed, and stdin is not a terminal`, {
+    code: 'no_terminal',
+    hint: 'give --force (all checks still apply), or --dry-run to see only the plan',
+  });
+}
+
+async function changeOf(
+  context: Context,
+  kind: ChangeRequest['kind'],
+  cluster: string | undefined,
+  options: ChangeOptions,
+): Promise<LeaderChange> {
+  // --timeout is the whole waiting's here, never the limit of one call.
+  const limits: WitnessOptions = { ...options };
+  delete limits.timeout;
+  const asking = await witnesses(context, limits);
+  return {
+    kind,
+    scope: await scopeOrDefault(context, cluster),
+    group: options.group ?? null,
+    asking,
+    leader: options.leader ?? options.primary ?? null,
+    candidate: options.candidate ?? null,
+    avoid: options.avoid ?? null,
+    scheduled: options.scheduled ?? null,
+    dryRun: options.dryRun === true,
+    allowDataLoss: options.allowDataLoss === true,
+    skipChecks: options.skipCheck ?? [],
+    terminateLogical: options.terminateLogical === true,
+    via: options.via,
+    waitFor: options.wait === false ? 'accepted' : options.wait,
+    deadlineMs: options.timeout,
+  };
 }

@@ -32,7 +32,7 @@ import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {
@@ -402,7 +402,7 @@ async function readEarlier(
   scope: string,
   group: number | null,
 ): Promise<EarlierSnapshot> {
-  const { readRecording } = await import('../observe/recording.js');
+  const { readRecording } = await import('../dcs/recording/recording-file.js');
   const only = (await readRecording(file)).find(
     ({ cluster }) => cluster.scope === scope && cluster.group === group,
   );

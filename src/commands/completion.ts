@@ -1,7 +1,7 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
 import type { Dcs } from '../dcs/dcs.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
 

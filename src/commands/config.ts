@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { SourcedValue } from '../config/effective.js';
 import { configRows } from '../config/show.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { prettyOrJson } from '../cli/options.js';
 

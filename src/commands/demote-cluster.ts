@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
 import { ToolError } from '../errors.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { addRoleOptions, changeRole, type RoleOptions } from './role-change.js';
 

@@ -9,7 +9,7 @@ import {
 import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../actions/kit/choose-members.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 

@@ -34,7 +34,7 @@ import { ToolError, type Ending } from '../errors.js';
 import { readCluster } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
 import { pythonText, type Value } from '../output/value.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';

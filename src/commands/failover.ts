@@ -1,7 +1,7 @@
 /** `patctl failover`: a named member leads, also when nobody does, with what may be lost said before. */
 import { Command } from 'commander';
-import { addChangeOptions, type ChangeOptions } from './change-options.js';
-import type { Finish } from '../program.js';
+import { addChangeOptions, runChange, type ChangeOptions } from './change-options.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 
 export function failoverCommand(context: Context, finish: Finish): Command {
@@ -9,9 +9,7 @@ export function failoverCommand(context: Context, finish: Finish): Command {
     'Fail over to a named replica and verify the outcome',
   );
   return addChangeOptions(command).action(
-    async (cluster: string | undefined, options: ChangeOptions) => {
-      const { changeLeader } = await import('../actions/switchover/change-leader.js');
-      finish(await changeLeader(context, 'failover', cluster, options));
-    },
+    async (cluster: string | undefined, options: ChangeOptions) =>
+      finish(await runChange(context, 'failover', cluster, options)),
   );
 }

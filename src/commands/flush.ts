@@ -11,7 +11,7 @@ import { answerWords, askMember, bodyText } from '../actions/kit/member-request.
 import { flushRestart } from '../actions/restart/scheduled-restart.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
 

@@ -7,7 +7,7 @@ import { readCluster } from '../actions/kit/choose-members.js';
 import { HISTORY_COLUMNS, historyCompat } from '../output/compat.js';
 import { FORMATS, isTable, render, type Column, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 

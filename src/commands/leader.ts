@@ -4,7 +4,7 @@ import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { roleSeen } from '../cluster/findings/evidence.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { orCannotTell } from '../cli/cannot-tell.js';
 import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from '../cli/options.js';

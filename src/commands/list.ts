@@ -8,7 +8,7 @@ import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../ou
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {

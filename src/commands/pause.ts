@@ -9,7 +9,7 @@ import { isRefusal, lookAfter, saysNo } from '../actions/kit/after-answer.js';
 import { answerWords, askMember, bodyText } from '../actions/kit/member-request.js';
 import { until } from '../actions/kit/until.js';
 import type { CallOutcome } from '../patroni/patroni.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';

@@ -1,6 +1,6 @@
 /** `patctl promote-cluster`: makes a standby cluster one that stands alone. */
 import { Command } from 'commander';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { addRoleOptions, changeRole, type RoleOptions } from './role-change.js';
 

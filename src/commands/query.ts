@@ -7,7 +7,7 @@ import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
 import { oneLine, plain } from '../output/text.js';
 import type { RowSink, Session } from '../postgres/query-session.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
 import { parseCount, parseSeconds, scopeOrDefault } from '../cli/options.js';

@@ -1,7 +1,7 @@
 /** `patctl quorum`: the vote table of one cluster, and how many losses it survives. */
 import { Command } from 'commander';
 import { quorumDocument } from '../cluster/documents/quorum-document.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,

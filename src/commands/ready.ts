@@ -7,7 +7,7 @@ import { orCannotTell } from '../cli/cannot-tell.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import { parseRestStatus } from '../patroni/parse-status.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 import { parseSize, parseTimeoutMs } from '../cli/units.js';

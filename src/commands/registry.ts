@@ -1,6 +1,6 @@
 /** Every command: how it is called, what it does, and where it is made. */
 import type { Command } from 'commander';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 
 export interface Listed {

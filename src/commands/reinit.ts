@@ -10,7 +10,7 @@ import { isRefusal } from '../actions/kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../actions/kit/member-request.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';

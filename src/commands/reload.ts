@@ -10,7 +10,7 @@ import { conclude, type Outcome } from '../actions/kit/results.js';
 import { until } from '../actions/kit/until.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import type { CallOutcome } from '../patroni/patroni.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';

@@ -6,7 +6,7 @@ import { membersTable } from '../actions/kit/choose-members.js';
 import { openAsker, type Asker } from '../output/ask.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
 

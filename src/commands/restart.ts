@@ -8,7 +8,7 @@ import { chooseMembers, confirmAction, type Chosen } from '../actions/kit/choose
 import { restartMember } from '../actions/restart/restart-member.js';
 import { conclude, type Outcome } from '../actions/kit/results.js';
 import { openAsker, type Asker } from '../output/ask.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import type { Scheduled } from '../actions/kit/schedule.js';
 import { parseCount } from '../cli/options.js';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
 import { openAsker } from '../output/ask.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';

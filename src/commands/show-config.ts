@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readCluster } from '../actions/kit/choose-members.js';
 import { showConfigCompat } from '../output/compat.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 

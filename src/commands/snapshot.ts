@@ -1,6 +1,6 @@
 /** `patctl snapshot`: records everything the witnesses say, for post-mortems and bug reports. */
 import { Command } from 'commander';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -39,7 +39,7 @@ async function record(context: Context, names: string[], options: RecordOptions)
     { withCertificates, withPauseAge },
   ] = await Promise.all([
     import('../observe/read-snapshot.js'),
-    import('../observe/recording.js'),
+    import('../dcs/recording/recording-file.js'),
     import('../observe/extra-evidence.js'),
   ]);
   const scopes =

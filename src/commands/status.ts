@@ -7,7 +7,7 @@ import {
 } from '../cluster/documents/status-document.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import type { Ending } from '../errors.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,

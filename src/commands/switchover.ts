@@ -1,8 +1,8 @@
 /** `patctl switchover`: another member leads, with nothing lost and the outcome proven. */
 import { Command, Option } from 'commander';
-import { addChangeOptions, type ChangeOptions } from './change-options.js';
+import { addChangeOptions, runChange, type ChangeOptions } from './change-options.js';
 import { ToolError } from '../errors.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 
 export function switchoverCommand(context: Context, finish: Finish): Command {
@@ -20,8 +20,7 @@ export function switchoverCommand(context: Context, finish: Finish): Command {
       if (options.avoid !== undefined && (options.leader ?? options.primary) !== undefined) {
         throw new ToolError('usage', '--avoid cannot be combined with --leader');
       }
-      const { changeLeader } = await import('../actions/switchover/change-leader.js');
-      finish(await changeLeader(context, 'switchover', cluster, options));
+      finish(await runChange(context, 'switchover', cluster, options));
     },
   );
 }

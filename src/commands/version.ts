@@ -4,7 +4,7 @@ import { selectMembers, type Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { VERSION } from '../version.js';
 import { parseCount } from '../cli/options.js';

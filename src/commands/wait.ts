@@ -13,7 +13,7 @@ import { viewOf } from '../cluster/roles/view.js';
 import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {

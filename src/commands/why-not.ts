@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Snapshot } from '../cluster/model/model.js';
 import { whyNot } from '../cluster/documents/why-not-document.js';
 import { ToolError, type Ending } from '../errors.js';
-import type { Finish } from '../program.js';
+import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,

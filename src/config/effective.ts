@@ -1,7 +1,12 @@
 /** The effective configuration: what flags, environment and file came to. Reading it is load.ts's work. */
-import type { KubeSettings } from '../dcs/kubernetes/kube-settings.js';
-import type { Endpoint } from '../dcs/etcd3/etcd-connection.js';
-import type { SrvDomain } from '../dcs/etcd3/srv.js';
+import type { Endpoint } from './endpoints.js';
+import type { KubernetesConfig } from './kubernetes-settings.js';
+
+/** `etcd3.srv`, and `etcd3.srv_suffix` where several clusters share a domain. */
+export interface SrvDomain {
+  domain: string;
+  suffix: string | null;
+}
 
 /** TLS and login for Patroni's REST API. Paths, not contents. */
 export interface RestSettings {
@@ -26,13 +31,6 @@ export interface EtcdSettings {
   cert: string | null;
   key: string | null;
   keyPassword: string | null;
-}
-
-/** Kubernetes as the DCS. */
-export interface KubernetesConfig {
-  settings: KubeSettings;
-  /** --kube-namespace was given: no other one is looked at. */
-  onlyNamespace: boolean;
 }
 
 /** One PostgreSQL login out of the configuration or the command line. */

@@ -1,6 +1,12 @@
 /** Addresses of etcd, as people write them, to host and port. */
 import { isIPv6 } from 'node:net';
-import type { Endpoint } from '../dcs/etcd3/etcd-connection.js';
+
+/** Where one etcd server listens. */
+export interface Endpoint {
+  protocol: 'http' | 'https';
+  host: string;
+  port: number;
+}
 
 export type Protocol = Endpoint['protocol'];
 

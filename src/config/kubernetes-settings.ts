@@ -1,13 +1,57 @@
 /** Kubernetes as a DCS, out of the merged configuration and the options. Nothing is connected or read here. */
-import {
-  DEFAULT_MARKS,
-  type KubeSettings,
-  type LabelPreset,
-  type ProxyMode,
-} from '../dcs/kubernetes/kube-settings.js';
-import type { KubernetesConfig } from './effective.js';
 import type { Reader } from './typed-values.js';
 import { lookUp } from './tree.js';
+
+/** How Patroni was told to mark its objects. */
+export interface Marks {
+  /** Label whose value is the scope. */
+  scopeLabel: string;
+  roleLabel: string;
+  leaderValue: string;
+  followerValue: string;
+  standbyLeaderValue: string;
+}
+
+export type ProxyMode = 'auto' | 'always' | 'never';
+
+/** Operators that mark their objects in a way of their own. */
+export type LabelPreset = 'zalando' | 'crunchy' | 'percona' | 'stackgres';
+
+export interface KubeSettings {
+  /** Context of the kubeconfig; null: its current one. */
+  context: string | null;
+  /** The context was named on the command line: it is meant in a Pod too. */
+  isContextNamed: boolean;
+  /** null: the Pod's own, or the context's, else `default`. */
+  namespace: string | null;
+  /** Labels that all of a cluster's objects bear, as Patroni was told. */
+  labels: Record<string, string>;
+  /** null: nobody says how objects are marked; it is found out from the Pods. */
+  marks: Marks | null;
+  preset: LabelPreset | null;
+  /** null: nobody says; both kinds are looked at. */
+  useEndpoints: boolean | null;
+  /** PEM file of the API server's authority in a Pod; null: the service account's. */
+  cacert: string | null;
+  /** How Patroni's REST API is reached. */
+  proxy: ProxyMode;
+}
+
+/** Patroni's own defaults. */
+export const DEFAULT_MARKS: Marks = {
+  scopeLabel: 'cluster-name',
+  roleLabel: 'role',
+  leaderValue: 'primary',
+  followerValue: 'replica',
+  standbyLeaderValue: 'primary',
+};
+
+/** Kubernetes as the DCS. */
+export interface KubernetesConfig {
+  settings: KubeSettings;
+  /** --kube-namespace was given: no other one is looked at. */
+  onlyNamespace: boolean;
+}
 
 /** --kube-context and its like; null: not given. */
 export interface KubeFlags {

@@ -1,4 +1,5 @@
 /** Files that were named by somebody: read up to a limit, for a device or a pipe may have no end. */
+import { ToolError } from '../errors.js';
 
 /** Configurations, certificates and edits: etcd takes no value beyond 1.5 MiB. */
 export const MOST_TEXT_BYTES = 16 * 1024 * 1024;
@@ -27,4 +28,14 @@ export async function gathered(
     }
   }
   return Buffer.concat(parts);
+}
+
+/** The text, or ToolError `error`: what is not UTF-8 must not become something else on its way. */
+export function utf8(bytes: Buffer, label: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    const lines = bytes.toString('utf8').split('\ufffd', 1)[0]?.split('\n').length ?? 1;
+    throw new ToolError('error', `${label}:${lines}: this is not UTF-8`, { code: 'not_utf8' });
+  }
 }

@@ -1,29 +1,15 @@
 /** Every way to a cluster's claims: a row says when it is meant and opens it. The first row that is meant counts. */
-import type { Config } from '../config/effective.js';
 import { ToolError } from '../errors.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Dcs } from './dcs.js';
-import type { ResolveSrv } from './etcd3/srv.js';
-
-/** What an implementation may know of the world when it is opened. */
-export interface DcsWorld {
-  config: Config;
-  env: Readonly<Record<string, string | undefined>>;
-  home: string;
-  /** --snapshot FILE */
-  recording: string | undefined;
-  /** Limit of one call, ms. */
-  timeoutMs: number;
-  /** Instead of the machine's own DNS. */
-  resolveSrv: ResolveSrv | undefined;
-}
+import type { DcsInputs } from './dcs-inputs.js';
 
 interface Row {
-  isMeant(world: DcsWorld): boolean;
+  isMeant(world: DcsInputs): boolean;
   /** Connects at the first call, not before. */
-  open(world: DcsWorld): Promise<Dcs>;
+  open(world: DcsInputs): Promise<Dcs>;
   /** Where members are not reached directly: their REST API as this way reaches it. */
-  patroni?(dcs: Dcs, direct: Patroni, world: DcsWorld): Promise<Patroni>;
+  patroni?(dcs: Dcs, direct: Patroni, world: DcsInputs): Promise<Patroni>;
 }
 
 /** A recording is named by an option, and stronger than any configuration. */
@@ -50,10 +36,10 @@ const REGISTRY: readonly Row[] = [
   },
 ];
 
-const chosen = (world: DcsWorld): Row | undefined => REGISTRY.find((row) => row.isMeant(world));
+const chosen = (world: DcsInputs): Row | undefined => REGISTRY.find((row) => row.isMeant(world));
 
 /** The DCS that is configured. ToolError `no_dcs` when nothing tells where it is. */
-export async function openDcs(world: DcsWorld): Promise<Dcs> {
+export async function openDcs(world: DcsInputs): Promise<Dcs> {
   const row = chosen(world);
   if (!row) throw notConfigured();
   return row.open(world);
@@ -61,7 +47,7 @@ export async function openDcs(world: DcsWorld): Promise<Dcs> {
 
 /** Patroni's REST API as the configured way reaches it; `direct` where that is the way. */
 export async function patroniOf(
-  world: DcsWorld,
+  world: DcsInputs,
   dcs: () => Promise<Dcs>,
   direct: Patroni,
 ): Promise<Patroni> {

@@ -1,16 +1,23 @@
 /** Questions on a terminal. Without one nothing is ever asked. */
 import { ToolError } from '../errors.js';
-import type { Context } from '../context.js';
+import type { Io } from './io.js';
+
+/** Where questions are asked, and what ends them. */
+export interface Terminal {
+  readonly io: Io;
+  /** Aborts at SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+}
 
 /** A password, typed unseen after `message: `. ToolError `usage` names `instead` when there is no terminal. */
 export async function askPassword(
-  context: Context,
+  terminal: Terminal,
   message: string,
   instead: string,
 ): Promise<string> {
-  needTerminal(context, message, instead);
+  needTerminal(terminal, message, instead);
   const { default: inquirer } = await import('inquirer');
-  const prompt = inquirer.createPromptModule(streams(context));
+  const prompt = inquirer.createPromptModule(streams(terminal));
   const { answer } = await orInterrupted(
     prompt<{ answer: string }>([
       { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
@@ -38,12 +45,12 @@ export interface Asker {
  * Plain lines on the terminal as it is: prompt toolkits redraw what they print, and an `expect` script
  * waits for the very text. Nothing typed ahead is lost between two questions.
  */
-export function openAsker(context: Context): Asker {
+export function openAsker(terminal: Terminal): Asker {
   let lines: LineSource | null = null;
   const ask = async (prompt: string): Promise<string> => {
-    needTerminal(context, `"${prompt.trim()}"`, 'answer it with an option, or give --force');
-    lines ??= await readLines(context);
-    context.io.err(prompt);
+    needTerminal(terminal, `"${prompt.trim()}"`, 'answer it with an option, or give --force');
+    lines ??= await readLines(terminal);
+    terminal.io.err(prompt);
     return lines.next();
   };
   return {
@@ -59,7 +66,7 @@ export function openAsker(context: Context): Asker {
         const answer = (await ask(`${question} [y/N]: `)).toLowerCase().trim();
         if (answer === 'y' || answer === 'yes') return true;
         if (answer === 'n' || answer === 'no' || answer === '') return false;
-        context.io.err('Error: invalid input\n');
+        terminal.io.err('Error: invalid input\n');
       }
     },
     close: () => lines?.close(),
@@ -71,9 +78,9 @@ interface LineSource {
   close(): void;
 }
 
-async function readLines(context: Context): Promise<LineSource> {
+async function readLines(terminal: Terminal): Promise<LineSource> {
   const { createInterface } = await import('node:readline');
-  const reader = createInterface({ input: context.io.stdin, terminal: false });
+  const reader = createInterface({ input: terminal.io.stdin, terminal: false });
   const typed: string[] = [];
   let ended = false;
   let wake: () => void = () => undefined;
@@ -86,7 +93,7 @@ async function readLines(context: Context): Promise<LineSource> {
     wake();
   };
   reader.on('close', end);
-  context.signal.addEventListener('abort', end, { once: true });
+  terminal.signal.addEventListener('abort', end, { once: true });
   return {
     next: async () => {
       while (typed.length === 0 && !ended) {
@@ -95,13 +102,13 @@ async function readLines(context: Context): Promise<LineSource> {
         });
       }
       const line = typed.shift();
-      if (line !== undefined && !context.signal.aborted) return line;
-      context.io.err('\n');
-      if (context.signal.aborted) throw interrupted();
+      if (line !== undefined && !terminal.signal.aborted) return line;
+      terminal.io.err('\n');
+      if (terminal.signal.aborted) throw interrupted();
       throw new ToolError('error', 'Aborted! The input ended at a question; nothing was sent');
     },
     close: () => {
-      context.signal.removeEventListener('abort', end);
+      terminal.signal.removeEventListener('abort', end);
       reader.close();
     },
   };
@@ -111,8 +118,8 @@ function interrupted(): ToolError {
   return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
 }
 
-function needTerminal(context: Context, what: string, instead: string): void {
-  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
+function needTerminal(terminal: Terminal, what: string, instead: string): void {
+  if (terminal.io.stdinIsTty && terminal.io.stderrIsTty) return;
   throw new ToolError('usage', `${what} must be entered, but stdin is not a terminal`, {
     code: 'no_terminal',
     hint: instead,
@@ -120,11 +127,11 @@ function needTerminal(context: Context, what: string, instead: string): void {
 }
 
 /** Prompts go to stderr: stdout is the result and nothing else. */
-function streams(context: Context): {
+function streams(terminal: Terminal): {
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
 } {
-  return { input: context.io.stdin, output: context.io.stderr };
+  return { input: terminal.io.stdin, output: terminal.io.stderr };
 }
 
 async function orInterrupted<T>(answer: PromiseLike<T>): Promise<T> {

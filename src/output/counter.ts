@@ -1,6 +1,7 @@
 /** A line on stderr that counts, on a terminal: `12 of 50 clusters read`. Elsewhere nothing. */
-import type { Context } from '../context.js';
+import type { Clock } from '../clock.js';
 import { own } from './door.js';
+import type { Io } from './io.js';
 
 export interface Counter {
   /** One more. */
@@ -17,7 +18,7 @@ const REDRAW_MS = 100;
 const ERASE_LINE = own('\x1b[1G\x1b[K');
 
 export function openCounter(
-  { io, clock }: Pick<Context, 'io' | 'clock'>,
+  { io, clock }: { io: Io; clock: Clock },
   total: number,
   what: string,
 ): Counter {

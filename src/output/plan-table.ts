@@ -1,11 +1,7 @@
 /** A plan as a table for people and as a document for programs. */
 import type { ChalkInstance } from 'chalk';
-import {
-  refusals,
-  type CheckResult,
-  type Plan,
-  type PlanCheck,
-} from '../cluster/preflight/plan.js';
+import { refusals } from '../cluster/preflight/plan.js';
+import type { CheckResult, Plan, PlanCheck } from '../cluster/preflight/plan-model.js';
 import { styled } from './door.js';
 import { grid } from './grid.js';
 import { oneLine } from './text.js';

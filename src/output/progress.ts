@@ -1,5 +1,5 @@
 /** How far a change is, on stderr: lines for people, or JSON lines for programs. */
-import type { Context } from '../context.js';
+import type { Io } from './io.js';
 import { oneLine } from './text.js';
 
 export const PROGRESS_STYLES = ['text', 'json', 'none'] as const;
@@ -15,7 +15,7 @@ export interface ProgressEvent {
 
 /** A reporter whose times count from `startedMs`. */
 export function progressReporter(
-  context: Context,
+  io: Io,
   style: ProgressStyle,
   startedMs: number,
 ): (event: ProgressEvent) => void {
@@ -23,11 +23,11 @@ export function progressReporter(
     const elapsedMs = Math.max(0, atMs - startedMs);
     if (style === 'none') return;
     if (style === 'text') {
-      context.io.err(`${seconds(elapsedMs).padStart(8)}  ${oneLine(said)}\n`);
+      io.err(`${seconds(elapsedMs).padStart(8)}  ${oneLine(said)}\n`);
       return;
     }
     const at = new Date(atMs).toISOString();
-    context.io.err(`${JSON.stringify({ at, elapsedMs, step, member, said })}\n`);
+    io.err(`${JSON.stringify({ at, elapsedMs, step, member, said })}\n`);
   };
 }
 

@@ -1,5 +1,5 @@
 /** A screen that is drawn again and again, for -W and -w. */
-import type { Context } from '../context.js';
+import type { Clock } from '../clock.js';
 import { ToolError } from '../errors.js';
 import { own, withoutOwn } from './door.js';
 import { untilNobodyReads, type Io } from './io.js';
@@ -20,7 +20,7 @@ const CHANGED = ' <';
  * tried again: a watch is there to see the cluster through an outage.
  */
 export async function watchScreen(
-  context: { io: Io } & Pick<Context, 'clock' | 'signal'>,
+  context: { io: Io; clock: Clock; signal: AbortSignal },
   everyMs: number,
   read: () => Promise<string>,
 ): Promise<void> {

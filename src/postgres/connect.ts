@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { PgLogin } from '../config/effective.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model/model.js';
-import type { LoginFlags } from '../context.js';
+import type { LoginFlags } from './login-flags.js';
 import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
 import { PAUSE_SQL, pausedMsOf } from './pause-age.js';

@@ -1,6 +1,6 @@
 /** Which logins are tried, in which order, with what libpq's variables and files add to them. */
 import type { PgLogin } from '../config/effective.js';
-import type { LoginFlags } from '../context.js';
+import type { LoginFlags } from './login-flags.js';
 import { findPassword, readPgpass } from './pgpass.js';
 import type { PgTarget } from './postgres.js';
 import { readService, type Service } from './service.js';

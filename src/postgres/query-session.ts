@@ -1,6 +1,6 @@
 /** Any SQL on one member: a session that is kept, rows handed on as they come, in constant memory. */
 import type { Duplex } from 'node:stream';
-import type { LoginFlags } from '../context.js';
+import type { LoginFlags } from './login-flags.js';
 import { resolveLogins, type Env, type Login } from './logins.js';
 import type { PgTarget } from './postgres.js';
 import { tlsOptions, transportsOf } from './ssl.js';

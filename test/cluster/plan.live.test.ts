@@ -1,6 +1,6 @@
 /** Plans of a real quorum cluster: what would go, what is refused and why, and the votes by value. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Plan } from '../../src/cluster/preflight/plan.js';
+import type { Plan } from '../../src/cluster/preflight/plan-model.js';
 import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';

@@ -7,7 +7,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { EtcdConnection, Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { Endpoint } from '../../src/config/endpoints.js';
 
 export interface EtcdNode {
   endpoint: Endpoint;

@@ -1,6 +1,6 @@
 /** A TCP proxy that can lose a write's answer, or the write itself. */
 import net from 'node:net';
-import type { Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { Endpoint } from '../../src/config/endpoints.js';
 
 export interface TcpProxy {
   endpoint: Endpoint;

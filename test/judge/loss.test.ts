@@ -1,6 +1,7 @@
 /** The verdicts on lost commits beside a model that tries every hidden world. */
 import { describe, expect, test } from 'vitest';
-import { planOf, type ChangeRequest } from '../../src/cluster/preflight/plan.js';
+import { planOf } from '../../src/cluster/preflight/plan.js';
+import type { ChangeRequest } from '../../src/cluster/preflight/plan-model.js';
 import { dataLossVerdict, type Loss } from '../../src/cluster/votes/data-loss.js';
 import { voteInput } from '../../src/cluster/votes/vote-facts.js';
 import { snapshotOf } from './decisions.js';

@@ -2,7 +2,7 @@
 import { beforeAll } from 'vitest';
 import { openClient } from '../../src/dcs/kubernetes/kube-client.js';
 import { findAccess } from '../../src/dcs/kubernetes/kube-access.js';
-import { DEFAULT_MARKS } from '../../src/dcs/kubernetes/kube-settings.js';
+import { DEFAULT_MARKS } from '../../src/config/kubernetes-settings.js';
 import { kubernetesDcs } from '../../src/dcs/kubernetes/kubernetes-dcs.js';
 import { describeDcs } from '../contract/dcs-contract.js';
 import { kubeCreate } from '../support/lab/kube.js';

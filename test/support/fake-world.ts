@@ -7,7 +7,7 @@ import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import type { BaseBackup, Postgres } from '../../src/postgres/postgres.js';
-import type { Clock } from '../../src/context.js';
+import type { Clock } from '../../src/clock.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
 
 export const UNREACHABLE: Reading<never> = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/config/endpoints.js';
-import type { SrvDomain } from '../../src/dcs/etcd3/srv.js';
+import type { SrvDomain } from '../../src/config/effective.js';
 import { failure, FILE, hostsOf, load, loadYaml, sourceOf } from './config-support.js';
 
 describe('one address', () => {

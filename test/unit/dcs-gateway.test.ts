@@ -1,7 +1,7 @@
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { Endpoint } from '../../src/config/endpoints.js';
 import { openGateway } from '../../src/dcs/etcd3/gateway.js';
 import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Endpoint } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { Endpoint } from '../../src/config/endpoints.js';
 import { EndpointFailure, hostPort, walkEndpoints } from '../../src/dcs/etcd3/walk.js';
 import { ToolError } from '../../src/errors.js';
 

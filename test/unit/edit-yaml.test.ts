@@ -1,7 +1,7 @@
 /** YAML of an edit, read as PyYAML 6 reads it: the values are what json.dumps(yaml.safe_load(text)) prints. */
 import { expect, test } from 'vitest';
 import { readYaml } from '../../src/actions/edit-config/document.js';
-import { utf8 } from '../../src/cli/read-input.js';
+import { utf8 } from '../../src/config/read-limited.js';
 import { ToolError } from '../../src/errors.js';
 import { jsonDump } from '../../src/output/json.js';
 

@@ -3,11 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  findAccess,
-  type AccessWanted,
-  type KubeAccess,
-} from '../../src/dcs/kubernetes/kube-access.js';
+import { findAccess } from '../../src/dcs/kubernetes/kube-access.js';
+import type { AccessWanted, KubeAccess } from '../../src/dcs/kubernetes/kube-credentials.js';
 import { proxyFor } from '../../src/dcs/kubernetes/kubeconfig.js';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'patctl-kube-'));

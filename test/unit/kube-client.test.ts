@@ -3,12 +3,12 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it, describe } from 'vitest';
 import type { Cluster } from '../../src/cluster/model/model.js';
-import type { KubeAccess } from '../../src/dcs/kubernetes/kube-access.js';
+import type { KubeAccess } from '../../src/dcs/kubernetes/kube-credentials.js';
 import { openClient, type KubeClient } from '../../src/dcs/kubernetes/kube-client.js';
 import type { KubernetesDcs } from '../../src/dcs/kubernetes/kubernetes-dcs.js';
 import { patroniOfPods } from '../../src/dcs/kubernetes/pod-rest.js';
 import { writeConfig, writeFailover } from '../../src/dcs/kubernetes/write-objects.js';
-import type { DcsWorld } from '../../src/dcs/dcs-registry.js';
+import type { DcsInputs } from '../../src/dcs/dcs-inputs.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 
 type Answer = { status: number; body?: object | string } | 'hang' | 'hang up';
@@ -206,7 +206,7 @@ describe('the REST API of a Pod', () => {
       podOf: () => ({ namespace: 'db', pod: 'pg1', scheme: 'http', port: 8008 }),
     } as unknown as KubernetesDcs;
     const config = { kubernetes: { settings: { proxy } }, rest: { username: 'u', certfile: null } };
-    const patroni = patroniOfPods(dcs, fake, { config } as unknown as DcsWorld);
+    const patroni = patroniOfPods(dcs, fake, { config } as unknown as DcsInputs);
     return { patroni, asked, straight };
   }
   const lost: CallOutcome = { kind: 'not_sent', reason: 'no route' };

@@ -16,7 +16,8 @@ import {
   type KubePod,
   type Listed,
 } from '../../src/dcs/kubernetes/kube-objects.js';
-import { DEFAULT_MARKS, marksFrom } from '../../src/dcs/kubernetes/kube-settings.js';
+import { marksFrom } from '../../src/dcs/kubernetes/label-presets.js';
+import { DEFAULT_MARKS } from '../../src/config/kubernetes-settings.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 
 const NOW = Date.parse('2026-11-27T20:29:00Z');

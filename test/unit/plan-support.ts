@@ -10,7 +10,8 @@ import type {
   Walsender,
 } from '../../src/cluster/model/model.js';
 import { clusterPrefix, parseCluster } from '../../src/cluster/model/parse-keys.js';
-import { planOf, type ChangeRequest, type Plan } from '../../src/cluster/preflight/plan.js';
+import { planOf } from '../../src/cluster/preflight/plan.js';
+import type { ChangeRequest, Plan } from '../../src/cluster/preflight/plan-model.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import { lsnOf, rowsOf, textOf, type Row } from '../../src/postgres/row.js';
 import { walsenderOf } from '../../src/postgres/replication.js';

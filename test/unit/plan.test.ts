@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { leaving } from '../../src/output/door.js';
 import { CHECK_NAMES, planOf, refusals, skipProblem } from '../../src/cluster/preflight/plan.js';
 import type { SyncMode } from '../../src/cluster/model/model.js';
-import type { ChangeRequest, Plan } from '../../src/cluster/preflight/plan.js';
+import type { ChangeRequest, Plan } from '../../src/cluster/preflight/plan-model.js';
 import { planDocument, planText, verdictLine } from '../../src/output/plan-table.js';
 import {
   AT,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CheckResult, Plan } from '../../src/cluster/preflight/plan.js';
+import type { CheckResult, Plan } from '../../src/cluster/preflight/plan-model.js';
 import { planDifferences } from '../../src/cluster/preflight/plan-differences.js';
 
 function plan(checks: Record<string, CheckResult>, more: Partial<Plan> = {}): Plan {

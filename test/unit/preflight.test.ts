@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Reading } from '../../src/cluster/model/model.js';
-import { CHECK_NAMES, type ChangeRequest } from '../../src/cluster/preflight/plan.js';
+import { CHECK_NAMES } from '../../src/cluster/preflight/plan.js';
+import type { ChangeRequest } from '../../src/cluster/preflight/plan-model.js';
 import {
   AT,
   DEAD,

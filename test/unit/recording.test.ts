@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 import type { Dcs } from '../../src/dcs/dcs.js';
 import { recordedDcs } from '../../src/dcs/recording/recorded-dcs.js';
 import type { Snapshot } from '../../src/cluster/model/model.js';
-import { parseRecording, recordingText } from '../../src/observe/recording.js';
-import { cleaned, withoutSecrets } from '../../src/observe/without-secrets.js';
+import { parseRecording, recordingText } from '../../src/dcs/recording/recording-file.js';
+import { cleaned, withoutSecrets } from '../../src/dcs/recording/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
   return {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { quorumDocument, survival } from '../../src/cluster/documents/quorum-document.js';
 import { whyNot } from '../../src/cluster/documents/why-not-document.js';
-import { refusals, type Plan } from '../../src/cluster/preflight/plan.js';
+import { refusals } from '../../src/cluster/preflight/plan.js';
+import type { Plan } from '../../src/cluster/preflight/plan-model.js';
 import { AT, DEAD, healthy, plan, unverified, type ProcessEnvironment } from './plan-support.js';
 
 function words(world: ProcessEnvironment): string {

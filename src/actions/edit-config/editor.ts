@@ -1,7 +1,7 @@
 /** $EDITOR on a file of our own, which stays where it is until the edit has come through. */
 import { ToolError } from '../../errors.js';
 import type { Context } from '../../context.js';
-import { utf8 } from '../../cli/read-input.js';
+import { utf8 } from '../../config/read-limited.js';
 
 /** An edit and the configuration it was made from, on disk. */
 export interface EditFile {

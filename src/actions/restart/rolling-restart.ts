@@ -63,7 +63,7 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
   const { cluster, plan } = order;
   const startedMs = context.clock.nowMs();
   const style = context.flags.compat ? 'none' : 'text';
-  const report = progressReporter(context, style, startedMs);
+  const report = progressReporter(context.io, style, startedMs);
   const baseline = await takeBaseline(context, cluster, plan);
   const progress: Progress = { restarted: new Set(), skipped: new Set(), done: [], changed: false };
   for (const [at, step] of plan.steps.entries()) {
@@ -390,18 +390,21 @@ async function moveLeader(
       hint: 'run the command again without --switchover to restart the primary in place',
     });
   }
-  const { changeLeader } = await import('../switchover/change-leader.js');
-  await changeLeader(context, 'switchover', cluster.scope, {
-    ...(cluster.group === null ? {} : { group: cluster.group }),
+  const [{ changeLeader }, { changePrinter, finishChange }, { PLAIN_CHANGE }] = await Promise.all([
+    import('../switchover/change-leader.js'),
+    import('../switchover/print-change.js'),
+    import('../switchover/change.js'),
+  ]);
+  const { scope, group } = cluster;
+  const change = {
+    ...PLAIN_CHANGE,
+    kind: 'switchover',
+    scope,
+    group,
     leader: from,
     candidate,
-    force: true,
-    via: 'rest',
-    wait: 'healthy',
-    timeout: SWITCHOVER_MS,
-    format: 'pretty',
-    verify: 'auto',
-  });
+  } as const;
+  const shown = { format: 'pretty', dryRun: false, progress: null } as const;
+  const talk = { asker: null, ...changePrinter(context, shown) };
+  finishChange(context, 'pretty', await changeLeader(context, change, talk));
 }
-
-const SWITCHOVER_MS = 120_000;

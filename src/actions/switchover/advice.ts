@@ -1,5 +1,5 @@
 /** What to do next, and why Patroni said no: the words behind a verdict. */
-import type { Plan } from '../../cluster/preflight/plan.js';
+import type { Plan } from '../../cluster/preflight/plan-model.js';
 import { argumentOf } from '../../cluster/preflight/plan-facts.js';
 import type { Holder } from '../../cluster/preflight/holders.js';
 import type { Evidence } from '../../errors.js';

@@ -5,24 +5,25 @@ import {
   type Answer,
   type Goal,
   type Progress,
-  type WaitFor,
 } from '../../cluster/progress/change-outcome.js';
 import type { Cluster, Snapshot } from '../../cluster/model/model.js';
-import { planOf, type Plan } from '../../cluster/preflight/plan.js';
+import { planOf } from '../../cluster/preflight/plan.js';
+import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
 import { holdersOf, type Holder } from '../../cluster/preflight/holders.js';
 import { streamsFromRemote } from '../../cluster/preflight/leader-state.js';
 import { viewOf, type View } from '../../cluster/roles/view.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { isRefusal, lookAfter, saysNo, type Seen } from '../kit/after-answer.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
-import { readSnapshot } from '../../observe/read-snapshot.js';
+import { readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
+import type { ProgressEvent } from '../../output/progress.js';
+import type { Context } from '../../context.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
 import { follow, readToFollow, type Followed } from './follow.js';
 import { missingSaid } from './missing-members.js';
-import type { Change } from './change-leader.js';
+import type { Carried, ChangeEvent, Conclusion, LeaderChange } from './change.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './change-request.js';
 import { localZone } from './questions.js';
-import { resultLines, stampedLine, topologyText, type Conclusion } from './conclusion.js';
 import { statedText, utcText, type Scheduled } from '../kit/schedule.js';
 import { terminateLogical } from './terminate-logical.js';
 
@@ -33,10 +34,22 @@ const LOOK_MS = 200;
 /** How long the closing table waits for keys that say what has been proven: members write theirs now and then. */
 const TABLE_WAITS_MS = 3000;
 
+/** The change that is under way: what was asked, what was planned, and who listens. */
+export interface Underway {
+  readonly context: Context;
+  readonly change: LeaderChange;
+  readonly reading: SnapshotRequest;
+  readonly citus: boolean;
+  /** What the checks were asked. */
+  readonly request: ChangeRequest;
+  readonly plan: Plan;
+  readonly on: (event: ChangeEvent) => void;
+}
+
 /** Asks Patroni once and follows the change to its end. */
-export async function act(change: Change, now: Snapshot, first: Snapshot): Promise<Conclusion> {
-  const { context, options, reading, request, story, report } = change;
-  const { plan } = story;
+export async function act(underway: Underway, now: Snapshot, first: Snapshot): Promise<Carried> {
+  const { context, change, reading, request, plan, on } = underway;
+  const report = (event: ProgressEvent): void => on({ kind: 'step', ...event });
   const ended = request.terminateLogical
     ? await terminateLogical(context, now.cluster, plan, report)
     : [];
@@ -45,21 +58,20 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
   const { cluster } = base;
   if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
   if (context.signal.aborted) throw notSentYet(plan);
-  const goal = goalOf(now, cluster, change);
   const limitMs = Math.max(PATRONI_GIVES_UP_MS, 2000 * (cluster.config?.loopWaitSeconds ?? 10));
   const followed = await follow(
     context,
     {
       scope: reading.scope,
       group: reading.group,
-      goal,
+      goal: goalOf(now, cluster, underway),
       members: cluster.members.map(({ name }) => name),
       base,
-      timeoutMs: options.timeout,
+      timeoutMs: change.deadlineMs,
     },
     (asking) => {
-      if (options.via === 'dcs') return sendOverDcs(context, cluster, plan, asking);
-      const awaitMs = Math.min(options.timeout, limitMs + MARGIN_MS);
+      if (change.via === 'dcs') return sendOverDcs(context, cluster, plan, asking);
+      const awaitMs = Math.min(change.deadlineMs, limitMs + MARGIN_MS);
       return sendOverRest(context, cluster, plan, awaitMs, asking);
     },
     {
@@ -73,9 +85,7 @@ export async function act(change: Change, now: Snapshot, first: Snapshot): Promi
         report({ step: 'waiting', atMs: context.clock.nowMs(), member, said }),
     },
   );
-  story.sent = followed.sent;
-  story.progress = followed.progress;
-  return concluded(change, followed, first, holders);
+  return concluded(underway, followed, first, holders);
 }
 
 function movedAway(cluster: Cluster, leader: string | null): ToolError {
@@ -90,8 +100,7 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
 }
 
 /** What has to be so again: whoever led or streamed before streams afterwards. */
-function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Goal {
-  const { plan } = story;
+function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Goal {
   const view = viewOf(now);
   // A leader that is down comes back when somebody brings it back: a failover does not wait for that.
   const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
@@ -107,7 +116,6 @@ function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Go
   const synchronous = config !== null && config.syncMode !== 'off' && !config.standbyCluster;
   const standbys = synchronous && sync?.leader ? sync.standbys : [];
   const live = standbys.filter((name) => members.some((member) => sameName(member, name)));
-  const waitFor: WaitFor = options.wait === false ? 'accepted' : options.wait;
   return {
     kind: plan.kind,
     leader: plan.leader,
@@ -118,7 +126,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { story, options }: Change): Go
     standbyCluster: (config?.standbyCluster ?? null) !== null,
     remote: followsRemote(view, cluster),
     failoverRevision: cluster.failoverRevision,
-    waitFor,
+    waitFor: change.waitFor,
     mayWriteForMs: 1000 * (config?.retryTimeoutSeconds ?? 10),
   };
 }
@@ -133,30 +141,38 @@ function followsRemote({ leader }: View, { config }: Cluster): boolean {
 // ---------------------------------------------------------------- how it ended
 
 async function concluded(
-  change: Change,
+  underway: Underway,
   { verdict, progress, sent }: Followed,
   first: Snapshot,
   holders: readonly Holder[],
-): Promise<Conclusion> {
-  const { plan } = change.story;
+): Promise<Carried> {
+  const { plan } = underway;
   if (verdict === null && sent === null) throw notSentYet(plan);
-  if (verdict === null) return stoppedWaiting(change, progress);
+  if (verdict === null) {
+    return { conclusion: stoppedWaiting(plan, progress), sent, progress, details: null };
+  }
   const { ending, code, words } = verdict;
   const conclusion: Conclusion = { ending, code, message: words };
   const hint = nextStep(code, plan, { holders, silent: withoutPatroni(progress) });
   if (hint !== undefined) conclusion.hint = hint;
   if (ending === 'error' || ending === 'failed') {
-    const why = await whyNot(change, first, progress);
+    const why = await whyNot(underway, first, progress);
     if (why.length > 0) conclusion.evidence = why;
   }
-  // Whoever looks at it later has to know what was asked, and of whom.
+  // Whoever looks at it later has to know what was asked, and of which member.
   if (ending === 'unconfirmed' && sent) conclusion.evidence = [requestSaid(plan, sent)];
-  await print(change, conclusion, sent);
-  return conclusion;
+  const moved = ending === 'ok' || ending === 'diverted';
+  if (moved) await tellMoved(underway, progress, words);
+  return { conclusion, sent, progress, details: moved ? null : detailsOf(sent, words) };
 }
 
-function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
-  const { plan } = story;
+/** As patronictl tells a failure: the answer with its status, or why there is none. */
+function detailsOf(sent: Sent | null, message: string): string {
+  const answer = sent?.answer;
+  return answer?.kind === 'answered' ? `${answer.status}, ${answer.text}` : message;
+}
+
+function stoppedWaiting(plan: Plan, progress: Progress): Conclusion {
   const last = progress.steps.at(-1);
   const state = last ? `; last seen: ${last.said}` : '';
   return {
@@ -168,41 +184,35 @@ function stoppedWaiting({ story }: Change, progress: Progress): Conclusion {
 }
 
 /** Asks the members what speaks against it, or what is missing where another one leads: Patroni gives no reason. */
-async function whyNot(change: Change, first: Snapshot, progress: Progress): Promise<Evidence[]> {
-  const { context, reading, request, story } = change;
+async function whyNot(
+  { context, reading, request, plan }: Underway,
+  first: Snapshot,
+  progress: Progress,
+): Promise<Evidence[]> {
   try {
     const now = await readSnapshot(context, reading);
     if (progress.newLeader !== null) return missingSaid(now, progress);
-    return reasons(planOf(now, first, { ...request, candidate: story.plan.candidate }));
+    return reasons(planOf(now, first, { ...request, candidate: plan.candidate }));
   } catch (error) {
     if (error instanceof ToolError) return [];
     throw error;
   }
 }
 
-/** patronictl's lines: the answer with its time, and the table as it is now; below them what was measured. */
-async function print(change: Change, conclusion: Conclusion, sent: Sent | null): Promise<void> {
-  const { context, options, reading, citus, story } = change;
-  if (options.format === 'json') return;
-  const { ending, message } = conclusion;
-  const moved = ending === 'ok' || ending === 'diverted';
-  if (!moved) {
-    if (context.flags.compat) context.io.out(failedLine(change, message, sent));
-    return;
-  }
-  context.io.out(stampedLine(context.clock.nowMs(), message));
+/** That it is done, and the table as it is now. */
+async function tellMoved(underway: Underway, progress: Progress, message: string): Promise<void> {
+  const { context, reading, citus, on } = underway;
+  on({ kind: 'moved', atMs: context.clock.nowMs(), message });
   // What was done is done: an etcd that is away just now changes nothing about the ending.
-  const cluster = (await clusterProven(change)) ?? story.progress?.cluster ?? null;
-  if (cluster) context.io.out(topologyText(cluster, { group: reading.group, citus }));
-  if (!context.flags.compat) context.io.out(resultLines(story));
+  const cluster = (await clusterProven(underway, progress.goal)) ?? progress.cluster;
+  on({ kind: 'after', cluster, group: reading.group, citus, progress });
 }
 
 /** The keys as they are, or a moment later: a table that calls a proven member stopped would alarm for nothing. */
-async function clusterProven(change: Change): Promise<Cluster | null> {
-  const { context, story } = change;
-  const goal = story.progress?.goal;
-  let last = await clusterNow(change);
-  if (context.flags.compat || goal?.waitFor !== 'healthy') return last;
+async function clusterProven(underway: Underway, goal: Goal): Promise<Cluster | null> {
+  const { context } = underway;
+  let last = await clusterNow(underway);
+  if (context.flags.compat || goal.waitFor !== 'healthy') return last;
   const untilMs = context.clock.nowMs() + TABLE_WAITS_MS;
   while (
     last &&
@@ -211,7 +221,7 @@ async function clusterProven(change: Change): Promise<Cluster | null> {
     !context.signal.aborted
   ) {
     await context.clock.wait(LOOK_MS, context.signal);
-    last = (await clusterNow(change)) ?? last;
+    last = (await clusterNow(underway)) ?? last;
   }
   return last;
 }
@@ -221,7 +231,7 @@ function saysProven({ members }: Cluster, goal: Goal): boolean {
   return proven.every(({ state }) => state === 'running' || state === 'streaming');
 }
 
-async function clusterNow({ context, reading }: Change): Promise<Cluster | null> {
+async function clusterNow({ context, reading }: Underway): Promise<Cluster | null> {
   try {
     return (await readToFollow(context, reading.scope, reading.group)).cluster;
   } catch (error) {
@@ -230,61 +240,67 @@ async function clusterNow({ context, reading }: Change): Promise<Cluster | null>
   }
 }
 
-function failedLine({ story }: Change, message: string, sent: Sent | null): string {
-  const title = story.plan.kind === 'switchover' ? 'Switchover' : 'Failover';
-  const answer = sent?.answer;
-  if (answer?.kind !== 'answered') return `${title} failed, details: ${message}\n`;
-  return `${title} failed, details: ${answer.status}, ${answer.text}\n`;
-}
-
 // ---------------------------------------------------------------- for later
 
 /** Leaves the request for its time, and reads back what Patroni has made of it. */
 export async function schedule(
-  change: Change,
+  underway: Underway,
   before: Cluster,
   when: Scheduled,
-): Promise<Conclusion> {
-  const { context, options, reading, citus, story } = change;
+): Promise<Carried> {
+  const { context, change, reading, citus, on } = underway;
   // Patroni keeps the offset as it is sent, and every list shows it.
-  const plan = { ...story.plan, scheduledAt: statedText(when, localZone()) };
+  const plan = { ...underway.plan, scheduledAt: statedText(when, localZone()) };
   const sent =
-    options.via === 'dcs'
+    change.via === 'dcs'
       ? await sendOverDcs(context, before, plan)
       : await sendOverRest(context, before, plan, context.flags.timeoutMs + MARGIN_MS);
-  story.sent = sent;
-  story.progress = null;
   const { answer } = sent;
+  const isNo = answer.kind === 'answered' && answer.status >= 400;
+  const carried = { sent, progress: null, details: isNo ? detailsOf(sent, '') : null };
   if (answer.kind === 'answered' && isRefusal(answer.status)) {
-    const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
-    const code = answer.status === 401 ? 'rest_login_wanted' : 'request_refused';
-    const hint = nextStep(code, plan) ?? '';
-    if (options.format === 'pretty' && context.flags.compat) context.io.out(`${message}\n`);
-    return { ending: 'error', code, message, hint };
+    return { ...carried, conclusion: scheduleRefused(plan, answer) };
   }
   let cluster = before;
-  const outcome = outcomeOf(answer);
-  const seen = await lookAfter(context, before, outcome, {
-    isWritten: (now) => stands((cluster = now), change, when),
-    goesOn: 'the schedule was sent',
-  });
-  if (seen !== 'written') {
-    const answered = answer.kind === 'answered' && answer.status >= 400;
-    if (options.format === 'pretty' && context.flags.compat && answered) {
-      context.io.out(failedLine(change, '', sent));
-    }
-    return notSeen(plan, sent, seen);
+  try {
+    const seen = await lookAfter(context, before, outcomeOf(answer), {
+      isWritten: (now) => stands((cluster = now), plan, when),
+      goesOn: 'the schedule was sent',
+    });
+    if (seen !== 'written') return { ...carried, conclusion: notSeen(plan, sent, seen) };
+  } catch (error) {
+    return { ...carried, details: null, conclusion: asConclusion(error) };
   }
-  const message = `Switchover scheduled`;
-  if (options.format === 'pretty') {
-    context.io.out(stampedLine(context.clock.nowMs(), message));
-    context.io.out(topologyText(cluster, { group: reading.group, citus }));
-  }
-  return { ending: 'ok', code: 'scheduled', message: `${message} at ${utcText(when.atMs)}` };
+  const message = 'Switchover scheduled';
+  on({ kind: 'moved', atMs: context.clock.nowMs(), message });
+  on({ kind: 'after', cluster, group: reading.group, citus, progress: null });
+  const code = 'scheduled';
+  const conclusion = {
+    ending: 'ok',
+    code,
+    message: `${message} at ${utcText(when.atMs)}`,
+  } as const;
+  return { ...carried, details: null, conclusion };
 }
 
-function stands({ failover }: Cluster, { story }: Change, { atMs }: Scheduled): boolean {
-  const { plan } = story;
+/** A failure on the way is a conclusion like every other; what is not a ToolError is thrown on. */
+export function asConclusion(error: unknown): Conclusion {
+  if (!(error instanceof ToolError)) throw error;
+  const { ending, code, message, hint, evidence } = error;
+  return { ending, code, message, evidence, ...(hint === undefined ? {} : { hint }) };
+}
+
+function scheduleRefused(plan: Plan, answer: Extract<Answer, { kind: 'answered' }>): Conclusion {
+  const code = answer.status === 401 ? 'rest_login_wanted' : 'request_refused';
+  return {
+    ending: 'error',
+    code,
+    message: `Switchover failed, details: ${answer.status}, ${answer.text}`,
+    hint: nextStep(code, plan) ?? '',
+  };
+}
+
+function stands({ failover }: Cluster, plan: Plan, { atMs }: Scheduled): boolean {
   if (failover === null || failover.scheduledAt === null) return false;
   const sameTime = Math.abs(Date.parse(failover.scheduledAt) - atMs) < 1000;
   return sameTime && failover.candidate === plan.candidate && failover.leader === plan.leader;

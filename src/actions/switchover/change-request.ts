@@ -1,7 +1,7 @@
 /** The one request of a change: over Patroni's REST API, or, when asked for, into the DCS. */
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import type { Answer } from '../../cluster/progress/change-outcome.js';
-import type { Plan } from '../../cluster/preflight/plan.js';
+import type { Plan } from '../../cluster/preflight/plan-model.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { RestAnswer } from '../../patroni/patroni.js';

@@ -2,23 +2,13 @@
 import type { Cluster } from '../../cluster/model/model.js';
 import { measured, type Measured, type Progress } from '../../cluster/progress/change-outcome.js';
 import type { End, WriteOutage } from '../../cluster/progress/write-outage.js';
-import type { Plan } from '../../cluster/preflight/plan.js';
+import type { Plan } from '../../cluster/preflight/plan-model.js';
 import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
 import { listCompat } from '../../output/compat.js';
 import { planDocument, type PlanDocument } from '../../output/plan-table.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
-import type { Context } from '../../context.js';
-import type { Sent } from './change-request.js';
-
-export interface Conclusion {
-  ending: Ending;
-  /** Greppable. */
-  code: string;
-  message: string;
-  hint?: string;
-  evidence?: Evidence[];
-}
+import type { ChangeResult, Conclusion } from './change.js';
 
 /** `switchover -f json` and `failover -f json`. */
 export interface ChangeDocument {
@@ -66,17 +56,9 @@ export interface OutageEnd {
   to: string;
 }
 
-export interface Story {
-  plan: Plan;
-  dryRun: boolean;
-  startedMs: number;
-  sent: Sent | null;
-  progress: Progress | null;
-}
-
-function changeDocument(conclusion: Conclusion, story: Story): ChangeDocument {
+export function changeDocument(result: ChangeResult): ChangeDocument {
+  const { conclusion, plan, dryRun, startedMs, sent, progress } = result;
   const { ending, code, message, hint, evidence } = conclusion;
-  const { plan, dryRun, startedMs, sent, progress } = story;
   const answer = sent?.answer;
   const figures = progress && progress.newLeader !== null ? measured(progress) : null;
   return {
@@ -152,7 +134,7 @@ export function stampedLine(atMs: number, text: string): string {
 }
 
 /** What was measured, below the table. */
-export function resultLines({ progress }: Story): string {
+export function resultLines(progress: Progress | null): string {
   if (progress === null || progress.newLeader === null) return '';
   const { newLeader, timeline, writeOutage, lockFreeMs } = measured(progress);
   const on = timeline === null ? '' : `, timeline ${timeline}`;
@@ -184,8 +166,4 @@ export function orThrow({ ending, code, message, hint, evidence }: Conclusion): 
     ...(hint === undefined ? {} : { hint }),
     ...(evidence === undefined ? {} : { evidence }),
   });
-}
-
-export function printDocument(context: Context, conclusion: Conclusion, story: Story): void {
-  context.io.out(`${JSON.stringify(changeDocument(conclusion, story), null, 2)}\n`);
 }

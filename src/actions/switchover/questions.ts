@@ -4,7 +4,7 @@ import type { Cluster } from '../../cluster/model/model.js';
 import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
-import type { ChangeRequest } from '../../cluster/preflight/plan.js';
+import type { ChangeRequest } from '../../cluster/preflight/plan-model.js';
 import { localText } from '../kit/schedule.js';
 
 /** Who shall lead instead of whom, and when; what no option said is asked, or left to Patroni. */

@@ -1,6 +1,6 @@
 /** Ends stuck logical walsenders right before the request: later nobody can log in to do it. */
 import type { Cluster } from '../../cluster/model/model.js';
-import type { LogicalHolder, Plan } from '../../cluster/preflight/plan.js';
+import type { LogicalHolder, Plan } from '../../cluster/preflight/plan-model.js';
 import { ToolError } from '../../errors.js';
 import type { ProgressEvent } from '../../output/progress.js';
 import type { LogicalTarget, PgTarget } from '../../postgres/postgres.js';

@@ -1,6 +1,6 @@
 /** `patctl why-not`: Patroni's own checks of one member, in the order in which Patroni makes them. */
 import type { Snapshot } from '../model/model.js';
-import type { ChangeRequest, PlanCheck } from '../preflight/plan.js';
+import type { ChangeRequest, PlanCheck } from '../preflight/plan-model.js';
 import { race } from '../votes/race.js';
 import type { Outcome } from '../votes/vote-rules.js';
 import { contextOf, type Check, type Context, type LeaderState } from '../preflight/plan-facts.js';

@@ -1,7 +1,7 @@
 /** Can the others, and above all the old leader, follow the new one? */
 import { strangersIn } from '../model/member-names.js';
 import type { SqlStatus, Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { slotName } from '../model/slot-name.js';
 import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';

@@ -1,6 +1,6 @@
 /** Whom `--candidate auto` takes. */
 import { lagBytes } from '../model/lsn.js';
-import type { CheckResult } from './plan.js';
+import type { CheckResult } from './plan-model.js';
 import { race } from '../votes/race.js';
 import { byCodePoint } from '../model/patroni-values.js';
 import { withCandidate, type Check, type Context } from './plan-facts.js';

@@ -1,7 +1,7 @@
 /** Will everybody else follow the new leader? Its own Patroni points a member to it, and nothing else does. */
 import type { Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { askNext, bad, ok, type Context } from './plan-facts.js';
 
 /** Members that neither lead nor are to lead, and whose Patroni is silent, or answers but not us. */

@@ -1,7 +1,7 @@
 /** Is the candidate a member that Patroni would let promote? */
 import { roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok, type Context } from './plan-facts.js';
 
 export function candidateExists({ candidate, one, cluster }: Context): PlanCheck | null {

@@ -3,7 +3,7 @@ import { syncKeySays } from '../findings/evidence.js';
 import { dataLossVerdict, type LossVerdict } from '../votes/data-loss.js';
 import type { Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
-import type { Plan, PlanCheck } from './plan.js';
+import type { Plan, PlanCheck } from './plan-model.js';
 import type { VoteInput } from '../votes/vote-rules.js';
 import { bad, ok, unlessAccepted, type Context } from './plan-facts.js';
 

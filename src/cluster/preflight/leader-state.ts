@@ -1,7 +1,7 @@
 /** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
 import { leaderKeySays, roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
 import { argumentOf, askNext, bad, dcs, ok, type Context } from './plan-facts.js';
 

@@ -2,7 +2,7 @@
 import { strangersIn } from '../model/member-names.js';
 import { lagBytes, type Lsn } from '../model/lsn.js';
 import type { Walsender, Witnessed } from '../model/model.js';
-import type { LogicalHolder, PlanCheck } from './plan.js';
+import type { LogicalHolder, PlanCheck } from './plan-model.js';
 import { plural, seconds } from '../model/words.js';
 import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
 import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './stalled-standby.js';

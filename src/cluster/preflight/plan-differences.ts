@@ -1,5 +1,5 @@
 /** What has changed for the worse between two plans of one request. */
-import type { CheckResult, Plan } from './plan.js';
+import type { CheckResult, Plan } from './plan-model.js';
 
 const RANK: Record<CheckResult, number> = { ok: 0, warning: 1, skipped: 2, unknown: 3, refused: 4 };
 

@@ -1,6 +1,6 @@
 /** What the checks of a plan look at, worked out once. */
 import type { Cluster, DynamicConfig, Snapshot, SqlStatus, Witnessed } from '../model/model.js';
-import type { ChangeRequest, CheckResult, PlanCheck } from './plan.js';
+import type { ChangeRequest, CheckResult, PlanCheck } from './plan-model.js';
 import { viewOf, type MemberView, type View } from '../roles/view.js';
 import { voteInput } from '../votes/vote-facts.js';
 import { withStandstill } from './stalled-standby.js';

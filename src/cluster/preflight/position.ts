@@ -2,7 +2,7 @@
 import { rowSeen } from '../findings/evidence.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
 import { plural } from '../model/words.js';
 import { argumentOf, askNext, bad, dcs, isGone, ok, type Context } from './plan-facts.js';

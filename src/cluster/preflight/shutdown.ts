@@ -1,7 +1,7 @@
 /** What else a clean shutdown of the leader waits for, or cuts off. */
 import { isSenderOf } from '../model/member-names.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { plural, seconds } from '../model/words.js';
 import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
 import { stillSenders, unconfirmedBytes } from './stalled-standby.js';

@@ -2,7 +2,7 @@
 import { slotSeen } from '../findings/failover-slots.js';
 import { brokenOn, logicalSlots, type Broken, type LogicalSlot } from '../roles/logical-slots.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { race } from '../votes/race.js';
 import type { MemberView } from '../roles/view.js';
 import { plural } from '../model/words.js';

@@ -2,7 +2,7 @@
 import { rowSeen, syncKeySays } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
-import type { PlanCheck } from './plan.js';
+import type { PlanCheck } from './plan-model.js';
 import { race, type RaceResult } from '../votes/race.js';
 import { apiPrecheck, leaderGate, type GateResult } from '../votes/step-down.js';
 import { listed, quorumActive, syncActive, votingSet } from '../votes/vote-rules.js';

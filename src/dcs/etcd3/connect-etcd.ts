@@ -2,11 +2,11 @@
 import type { Config, EtcdSettings } from '../../config/effective.js';
 import type { Dcs } from '../dcs.js';
 import { keyedDcs } from '../keyed/keyed-dcs.js';
-import type { DcsWorld } from '../dcs-registry.js';
-import type { Endpoint } from './etcd-connection.js';
+import type { DcsInputs } from '../dcs-inputs.js';
+import type { Endpoint } from '../../config/endpoints.js';
 import type { ResolveSrv } from './srv.js';
 
-export async function connectEtcd(etcd: EtcdSettings, world: DcsWorld): Promise<Dcs> {
+export async function connectEtcd(etcd: EtcdSettings, world: DcsInputs): Promise<Dcs> {
   const { config, timeoutMs } = world;
   const [{ openEtcd }, { readPem }] = await Promise.all([
     import('./open-etcd.js'),

@@ -1,9 +1,8 @@
 /** Keys that are gone, out of etcd's own history. */
 import type { DeletedKey, DeletedKeys, Enough, KeyValue } from '../keyed/key-store.js';
-import type { Endpoint } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
 import { ToolError } from '../../errors.js';
-import { isCompacted, refusal } from './refusal.js';
-import type { EtcdError, Subject } from './refusal.js';
+import { isCompacted, refusal, type EtcdError, type Subject } from './refusal.js';
 import { distances, take } from './samples.js';
 import { EndpointFailure, endpointEvidence } from './walk.js';
 

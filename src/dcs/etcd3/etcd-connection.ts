@@ -1,10 +1,5 @@
 /** Where etcd is and how to log in there. */
-
-export interface Endpoint {
-  protocol: 'http' | 'https';
-  host: string;
-  port: number;
-}
+import type { Endpoint } from '../../config/endpoints.js';
 
 /** Everything needed to reach etcd; files are already read (PEM text). */
 export interface EtcdConnection {

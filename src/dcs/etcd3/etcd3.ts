@@ -2,17 +2,15 @@
 import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
 import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
-import type { EtcdConnection, Endpoint } from './etcd-connection.js';
-import { findDeleted } from './deleted.js';
-import type { Teller } from './deleted.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import { findDeleted, type Teller } from './deleted.js';
 import { openGrpc, unwrap } from './grpc.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
-import { findLive, toKeyValue } from './live.js';
-import type { Etcd } from './live.js';
+import { findLive, toKeyValue, type Etcd } from './live.js';
 import { isCompacted } from './refusal.js';
 import { write } from './txn.js';
-import { walkEndpoints } from './walk.js';
-import type { Walk } from './walk.js';
+import { walkEndpoints, type Walk } from './walk.js';
 import { follow } from './follow-prefix.js';
 
 /** Connects at the first call. */

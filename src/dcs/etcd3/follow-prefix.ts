@@ -2,13 +2,10 @@
 import type { IWatchResponse } from 'etcd3';
 import { ToolError } from '../../errors.js';
 import type { WatchEvent } from '../keyed/key-store.js';
-import type { Endpoint } from './etcd-connection.js';
-import { findLive, toKeyValue } from './live.js';
-import type { Etcd } from './live.js';
-import { CODE, isUndecided, refusal } from './refusal.js';
-import type { EtcdError } from './refusal.js';
-import { compactedTo, openMessages } from './stream.js';
-import type { Messages } from './stream.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import { findLive, toKeyValue, type Etcd } from './live.js';
+import { CODE, isUndecided, refusal, type EtcdError } from './refusal.js';
+import { compactedTo, openMessages, type Messages } from './stream.js';
 
 /** How often the server of a watch has to prove that it lives and is not cut off from the others. */
 const HEARTBEAT_MS = 2000;

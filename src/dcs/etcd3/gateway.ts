@@ -4,15 +4,22 @@ import type { RequestOptions } from 'node:https';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { KeyStore, KeyValue, PastKey, RangeRead } from '../keyed/key-store.js';
-import type { EtcdConnection, Endpoint } from './etcd-connection.js';
-import { PARALLEL, findDeleted } from './deleted.js';
-import type { Teller } from './deleted.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import { PARALLEL, findDeleted, type Teller } from './deleted.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
-import { isAuthOff, isCompacted, isLoginMissing, isStaleToken, refusal } from './refusal.js';
-import { CODE, NO_ETCD, tlsWords } from './refusal.js';
-import type { EtcdError } from './refusal.js';
-import { EndpointFailure, bareHost, walkEndpoints } from './walk.js';
-import type { Walk } from './walk.js';
+import {
+  isAuthOff,
+  isCompacted,
+  isLoginMissing,
+  isStaleToken,
+  refusal,
+  CODE,
+  NO_ETCD,
+  tlsWords,
+  type EtcdError,
+} from './refusal.js';
+import { EndpointFailure, bareHost, walkEndpoints, type Walk } from './walk.js';
 
 /** As in KeyStore, but throws GatewayRefused when only gRPC can answer. */
 export type Gateway = Pick<KeyStore, 'range' | 'deletedKeys' | 'rangeAt'>;

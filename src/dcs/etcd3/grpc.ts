@@ -9,9 +9,17 @@ import type { IOptions, IWatchResponse } from 'etcd3';
 import { ConnectionPool } from 'etcd3/lib/connection-pool.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import type { EtcdConnection, Endpoint } from './etcd-connection.js';
-import { CODE, NO_ETCD, isAuthOff, isStaleToken, refusal, tlsWords } from './refusal.js';
-import type { EtcdError } from './refusal.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import {
+  CODE,
+  NO_ETCD,
+  isAuthOff,
+  isStaleToken,
+  refusal,
+  tlsWords,
+  type EtcdError,
+} from './refusal.js';
 import { hostPort } from './walk.js';
 
 /** What etcd answered, or gRPC's code and words when it did not. */

@@ -1,9 +1,9 @@
 /** What the parts of the gRPC adapter share. */
 import type { IKeyValue, IRangeResponse } from 'etcd3';
 import type { KeyValue } from '../keyed/key-store.js';
-import type { EtcdConnection, Endpoint } from './etcd-connection.js';
-import { unwrap } from './grpc.js';
-import type { Grpc } from './grpc.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import { unwrap, type Grpc } from './grpc.js';
 import { endOfPrefix } from '../keyed/prefixes.js';
 import type { Walk } from './walk.js';
 

@@ -1,6 +1,6 @@
 /** One peer of etcd, asked for the addresses that its cluster has for clients. */
 import type { RequestOptions } from 'node:https';
-import type { Endpoint } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
 import { hostPort } from './walk.js';
 
 /** No list of members is longer. */

@@ -1,13 +1,8 @@
 /** Where etcd is, out of the DNS: the service records that Patroni asks for, in its order. */
+import type { SrvDomain } from '../../config/effective.js';
 import { ToolError, type Evidence } from '../../errors.js';
-import type { Endpoint } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
 import { askPeer } from './peers.js';
-
-/** `etcd3.srv`, and `etcd3.srv_suffix` where several clusters share a domain. */
-export interface SrvDomain {
-  domain: string;
-  suffix: string | null;
-}
 
 /** One record; node:dns has the same names. */
 export interface SrvRecord {

@@ -1,6 +1,6 @@
 /** One etcd watch as an async sequence of messages. */
 import type { IWatchResponse } from 'etcd3';
-import type { Endpoint } from './etcd-connection.js';
+import type { Endpoint } from '../../config/endpoints.js';
 import type { Grpc } from './grpc.js';
 import { endOfPrefix } from '../keyed/prefixes.js';
 import type { EtcdError } from './refusal.js';

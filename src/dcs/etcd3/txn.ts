@@ -2,11 +2,9 @@
 import type { IRangeResponse, IRequestOp, ITxnRequest, ITxnResponse } from 'etcd3';
 import { ToolError } from '../../errors.js';
 import type { Compare, KeyValue, TxnOutcome, WriteOp } from '../keyed/key-store.js';
-import type { Endpoint } from './etcd-connection.js';
-import { findLive, toKeyValue } from './live.js';
-import type { Etcd } from './live.js';
-import { unwrap } from './grpc.js';
-import type { CallAnswer } from './grpc.js';
+import type { Endpoint } from '../../config/endpoints.js';
+import { findLive, toKeyValue, type Etcd } from './live.js';
+import { unwrap, type CallAnswer } from './grpc.js';
 import { checkCompares } from '../keyed/prefixes.js';
 import { isUndecided } from './refusal.js';
 import { EndpointFailure, endpointEvidence } from './walk.js';

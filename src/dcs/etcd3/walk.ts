@@ -1,7 +1,6 @@
 /** Trying several etcd endpoints under one deadline, so that a dead or frozen one costs only a share of it. */
-import { ToolError } from '../../errors.js';
-import type { Evidence } from '../../errors.js';
-import type { Endpoint } from './etcd-connection.js';
+import { ToolError, type Evidence } from '../../errors.js';
+import type { Endpoint } from '../../config/endpoints.js';
 
 /** One endpoint could not serve the call; another one may. `passing`: it may serve it itself in a moment. */
 export class EndpointFailure extends Error {

@@ -1,9 +1,9 @@
 /** Kubernetes as the configuration and the options have it. */
-import type { DcsWorld } from '../dcs-registry.js';
-import { noAccess } from './kube-access.js';
+import type { DcsInputs } from '../dcs-inputs.js';
+import { noAccess } from './kube-credentials.js';
 import { kubernetesDcs, type KubernetesDcs } from './kubernetes-dcs.js';
 
-export async function connectKubernetes(world: DcsWorld): Promise<KubernetesDcs> {
+export async function connectKubernetes(world: DcsInputs): Promise<KubernetesDcs> {
   const { kubernetes } = world.config;
   if (kubernetes === null) throw noAccess('Kubernetes is not configured', 'give --kube-context');
   const { env, home, timeoutMs } = world;

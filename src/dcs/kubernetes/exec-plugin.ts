@@ -1,7 +1,7 @@
 /** Exec plugins of a kubeconfig, such as the logins of clouds: a program prints an ExecCredential. */
 import { isAbsolute, join } from 'node:path';
 import { isatty } from 'node:tty';
-import { noAccess, type Env, type KubeAccess } from './kube-access.js';
+import { noAccess, type Env, type KubeAccess } from './kube-credentials.js';
 
 export interface ExecPlugin {
   apiVersion?: string;

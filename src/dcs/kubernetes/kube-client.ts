@@ -3,7 +3,7 @@ import type http from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import type { KubeAccess } from './kube-access.js';
+import type { KubeAccess } from './kube-credentials.js';
 
 export interface KubeAnswer {
   status: number;

@@ -11,9 +11,9 @@ import {
   type KubeMeta,
   type KubePod,
   type Listed,
-  type Marks,
 } from './kube-objects.js';
-import { DEFAULT_MARKS, PRESETS, marksFrom, type KubeSettings } from './kube-settings.js';
+import { type Marks, DEFAULT_MARKS, type KubeSettings } from '../../config/kubernetes-settings.js';
+import { PRESETS, marksFrom } from './label-presets.js';
 
 export type Resource = 'pods' | KindName;
 

@@ -1,4 +1,5 @@
 /** Kubernetes' objects read as Patroni's keys, as patroni/dcs/kubernetes.py has them. Pure: objects in, clusters out. */
+import type { Marks } from '../../config/kubernetes-settings.js';
 import type {
   Cluster,
   KubernetesClaims,
@@ -40,16 +41,6 @@ export interface KubePod {
 
 /** What the object is that holds the keys of a cluster. */
 export type KindName = 'endpoints' | 'configmaps';
-
-/** How Patroni was told to mark its objects. */
-export interface Marks {
-  /** Label whose value is the scope. */
-  scopeLabel: string;
-  roleLabel: string;
-  leaderValue: string;
-  followerValue: string;
-  standbyLeaderValue: string;
-}
 
 /** Citus' label for the group, which no setting changes. */
 export const GROUP_LABEL = 'citus-group';

@@ -3,7 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { noAccess } from './kube-access.js';
+import { noAccess } from './kube-credentials.js';
 
 interface Target {
   host?: string | null | undefined;

@@ -13,7 +13,7 @@ import {
   offsetOf,
   type Gathered,
 } from './kube-lists.js';
-import type { KubeSettings } from './kube-settings.js';
+import type { KubeSettings } from '../../config/kubernetes-settings.js';
 
 /** Where a member's REST API is for the API server's proxy. */
 export interface PodAddress {

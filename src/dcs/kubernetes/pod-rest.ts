@@ -4,7 +4,7 @@ import type { CallOutcome, Patroni, RestTarget } from '../../patroni/patroni.js'
 import { parseJson } from '../../patroni/parse-status.js';
 import { readStatus } from '../../patroni/rest.js';
 import type { Dcs } from '../dcs.js';
-import type { DcsWorld } from '../dcs-registry.js';
+import type { DcsInputs } from '../dcs-inputs.js';
 import type { KubeOutcome } from './kube-client.js';
 import type { KubernetesDcs, PodAddress } from './kubernetes-dcs.js';
 
@@ -15,7 +15,7 @@ const DIRECT_LIMIT_MS = 1000;
 
 type Call = Parameters<Patroni['call']>;
 
-export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsWorld): Patroni {
+export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsInputs): Patroni {
   const { client, podOf } = dcs as KubernetesDcs;
   const mode = config.kubernetes?.settings.proxy ?? 'auto';
   if (mode === 'never') return direct;

@@ -8,9 +8,7 @@ import type { ClusterName, Dcs } from '../dcs.js';
 export function recordedDcs(file: string): Dcs {
   let read: Promise<Snapshot[]> | undefined;
   const all = (): Promise<Snapshot[]> =>
-    (read ??= import('../../observe/recording.js').then(({ readRecording }) =>
-      readRecording(file),
-    ));
+    (read ??= import('./recording-file.js').then(({ readRecording }) => readRecording(file)));
   const clustersOf = async ({ scope, group }: ClusterName): Promise<Cluster[]> =>
     (await all())
       .map(({ cluster }) => cluster)

@@ -1,10 +1,10 @@
 /** Snapshots in a file: everything the three witnesses said, without secrets, to be looked at without a network. */
-import { formatLsn, parseLsn } from '../cluster/model/lsn.js';
-import type { Snapshot } from '../cluster/model/model.js';
-import { readLimited } from '../config/read-limited.js';
-import { ToolError } from '../errors.js';
-import { visible } from '../output/text.js';
-import { VERSION } from '../version.js';
+import { formatLsn, parseLsn } from '../../cluster/model/lsn.js';
+import type { Snapshot } from '../../cluster/model/model.js';
+import { readLimited } from '../../config/read-limited.js';
+import { ToolError } from '../../errors.js';
+import { visible } from '../../output/text.js';
+import { VERSION } from '../../version.js';
 import { cleaned } from './without-secrets.js';
 
 export interface Recording {

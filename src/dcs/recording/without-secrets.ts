@@ -2,7 +2,7 @@
  * Takes secrets out of what a recording keeps: by the names of keys and by what a text looks like, whatever the type
  * of the value. Every expression here takes time in proportion to the text: each begins at the beginning of a word.
  */
-import { isCommandName, isSecretName } from '../cluster/configuration/secret-names.js';
+import { isCommandName, isSecretName } from '../../cluster/configuration/secret-names.js';
 
 const MARK = '***';
 

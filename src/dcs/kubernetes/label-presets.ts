@@ -1,39 +1,5 @@
-/** What tells how to reach Patroni's objects in Kubernetes: the configuration's part, files not read yet. */
-import type { Marks } from './kube-objects.js';
-
-export type ProxyMode = 'auto' | 'always' | 'never';
-
-/** Operators that mark their objects in a way of their own. */
-export type LabelPreset = 'zalando' | 'crunchy' | 'percona' | 'stackgres';
-
-export interface KubeSettings {
-  /** Context of the kubeconfig; null: its current one. */
-  context: string | null;
-  /** The context was named on the command line: it is meant in a Pod too. */
-  isContextNamed: boolean;
-  /** null: the Pod's own, or the context's, else `default`. */
-  namespace: string | null;
-  /** Labels that all of a cluster's objects bear, as Patroni was told. */
-  labels: Record<string, string>;
-  /** null: nobody says how objects are marked; it is found out from the Pods. */
-  marks: Marks | null;
-  preset: LabelPreset | null;
-  /** null: nobody says; both kinds are looked at. */
-  useEndpoints: boolean | null;
-  /** PEM file of the API server's authority in a Pod; null: the service account's. */
-  cacert: string | null;
-  /** How Patroni's REST API is reached. */
-  proxy: ProxyMode;
-}
-
-/** Patroni's own defaults. */
-export const DEFAULT_MARKS: Marks = {
-  scopeLabel: 'cluster-name',
-  roleLabel: 'role',
-  leaderValue: 'primary',
-  followerValue: 'replica',
-  standbyLeaderValue: 'primary',
-};
+/** How operators label the Pods of a cluster. */
+import { DEFAULT_MARKS, type LabelPreset, type Marks } from '../../config/kubernetes-settings.js';
 
 interface Preset {
   labels: Record<string, string>;

@@ -1,0 +1,72 @@
+/** What people see of a change of leader: patronictl's lines and tables, the plan and the steps on stderr. */
+import type { Context } from '../../context.js';
+import type { Ending } from '../../errors.js';
+import { planText } from '../../output/plan-table.js';
+import { progressReporter, type ProgressStyle } from '../../output/progress.js';
+import { localText, utcText, type Scheduled } from '../kit/schedule.js';
+import type { ChangeEvent, ChangeResult, Talk } from './change.js';
+import { changeDocument, orThrow, resultLines, stampedLine, topologyText } from './conclusion.js';
+import { localZone } from './questions.js';
+
+export interface Shown {
+  readonly format: 'pretty' | 'json';
+  readonly dryRun: boolean;
+  /** Null: as the format has it. */
+  readonly progress: ProgressStyle | null;
+}
+
+/** Prints the plan and every event as it comes. */
+export function changePrinter(
+  context: Context,
+  { format, dryRun, progress }: Shown,
+): Pick<Talk, 'showPlan' | 'on'> {
+  const { io, clock, flags } = context;
+  // With -f json stderr is one JSON object or nothing, unless progress is wanted there too.
+  const quiet = flags.compat || format === 'json';
+  const style = progress ?? (quiet ? 'none' : 'text');
+  let report = progressReporter(io, style, clock.nowMs());
+  const print = (event: Exclude<ChangeEvent, { kind: 'step' }>): void => {
+    if (event.kind === 'moved') io.out(stampedLine(event.atMs, event.message));
+    else if (event.kind === 'topology') {
+      if (!dryRun) io.out(`Current cluster topology\n${event.table}`);
+    } else {
+      if (event.cluster) io.out(topologyText(event.cluster, event));
+      if (!flags.compat) io.out(resultLines(event.progress));
+    }
+  };
+  return {
+    showPlan: async (plan, when) => {
+      report = progressReporter(io, style, clock.nowMs());
+      if (format === 'json') return;
+      if (dryRun) return io.out(await planText(plan, { color: io.outColor, all: true }));
+      if (flags.compat) return;
+      io.err(await planText(plan, { color: io.errColor, all: false }));
+      if (when) io.err(whenLine(when));
+    },
+    on: (event) => {
+      if (event.kind === 'step') report(event);
+      else if (format !== 'json') print(event);
+    },
+  };
+}
+
+function whenLine(when: Scheduled): string {
+  const zone = when.zone ?? localZone();
+  return `Scheduled for ${localText(when.atMs, zone)} (${zone}), that is ${utcText(when.atMs)}\n`;
+}
+
+/** What it came to; every ending but ok is thrown, for main to say. */
+export function finishChange(
+  { io, flags }: Context,
+  format: Shown['format'],
+  result: ChangeResult,
+): Ending {
+  const { conclusion, plan, details } = result;
+  if (format === 'json') io.out(`${JSON.stringify(changeDocument(result), null, 2)}\n`);
+  else if (conclusion.code === 'nothing_to_do') io.out(`${conclusion.message}\n`);
+  else if (flags.compat && details !== null) {
+    const title = plan.kind === 'switchover' ? 'Switchover' : 'Failover';
+    io.out(`${title} failed, details: ${details}\n`);
+  }
+  return orThrow(conclusion);
+}

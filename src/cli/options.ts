@@ -94,10 +94,9 @@ export async function readOne(
   options: WitnessOptions & { group?: number },
 ): Promise<Snapshot> {
   const asked = await witnesses(context, options);
-  const scope = await scopeOrDefault(context, cluster);
-  const { group } = await context.config();
+  const meant = await clusterMeant(context, cluster, options.group);
   const { readSnapshot } = await import('../observe/read-snapshot.js');
-  return readSnapshot(context, { scope, group: options.group ?? group, ...asked });
+  return readSnapshot(context, { ...meant, ...asked });
 }
 
 /** -f of the commands that print a document of patctl's own. */
@@ -130,4 +129,14 @@ export async function scopeOrDefault(context: Context, name: string | undefined)
     code: 'no_scope',
     hint: 'name the cluster, or set scope in the configuration file or PATRONI_SCOPE',
   });
+}
+
+/** The one cluster that is meant: named or configured, and its Citus group likewise. */
+export async function clusterMeant(
+  context: Context,
+  name: string | undefined,
+  group: number | undefined,
+): Promise<{ scope: string; group: number | null }> {
+  const scope = await scopeOrDefault(context, name);
+  return { scope, group: group ?? (await context.config()).group };
 }

@@ -100,6 +100,8 @@ function collectCheck(name: string, before: string[] = []): string[] {
   return [...before, name];
 }
 
+const CONSENT_HINT = 'give --force (all checks still apply), or --dry-run to see only the plan';
+
 /** Every ending but ok is thrown. */
 export async function runChange(
   context: Context,
@@ -113,13 +115,13 @@ export async function runChange(
     });
   }
   const asks = options.force !== true && options.yes !== true && options.dryRun !== true;
-  if (asks) needConsent(context, kind);
+  const { needConsent, openAsker } = await import('../output/ask.js');
+  if (asks) needConsent(context, kind, CONSENT_HINT);
   const change = await changeOf(context, kind, cluster, options);
   const { format } = options;
-  const [{ changeLeader }, { changePrinter, finishChange }, { openAsker }] = await Promise.all([
+  const [{ changeLeader }, { changePrinter, finishChange }] = await Promise.all([
     import('../actions/switchover/change-leader.js'),
     import('../actions/switchover/print-change.js'),
-    import('../output/ask.js'),
   ]);
   const asker = asks ? openAsker(context) : null;
   const shown = { format, dryRun: change.dryRun, progress: options.progress ?? null };
@@ -129,15 +131,6 @@ export async function runChange(
   } finally {
     asker?.close();
   }
-}
-
-/** Without a terminal nothing can be asked: say so before anything is read. */
-function needConsent(context: Context, kind: string): void {
-  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
-  throw new ToolError('usage', `${kind} must be confirmed, and stdin is not a terminal`, {
-    code: 'no_terminal',
-    hint: 'give --force (all checks still apply), or --dry-run to see only the plan',
-  });
 }
 
 async function changeOf(

@@ -1,11 +1,8 @@
 /** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
 import { Command, Option } from 'commander';
-import type { Cluster, Member } from '../cluster/model/model.js';
-import { ToolError, type Ending } from '../errors.js';
-import { membersTable } from '../actions/kit/choose-members.js';
-import { openAsker, type Asker } from '../output/ask.js';
-import { FORMATS, isTable, type Format } from '../output/render.js';
-import { oneLine } from '../output/text.js';
+import { removeCluster } from '../actions/remove/remove-cluster.js';
+import { withAsker } from '../output/ask.js';
+import { FORMATS, type Format } from '../output/render.js';
 import type { Finish } from '../cli/finish.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
@@ -18,10 +15,6 @@ interface RemoveOptions {
   yes?: boolean;
 }
 
-const AWARE = 'Yes I am aware';
-/** Members that live write their keys again in their next loop. */
-const COMES_BACK_MS = 1000;
-
 export function removeCommand(context: Context, finish: Finish): Command {
   return new Command('remove')
     .description('Remove a cluster from the DCS')
@@ -33,123 +26,18 @@ export function removeCommand(context: Context, finish: Finish): Command {
     .option('--confirm-name <cluster>', 'Answer to the first question: the cluster name again')
     .option('--yes', 'Answer to the second question: you are aware that everything is removed')
     .option('--confirm-leader <member>', 'Answer to the third question: the current leader')
-    .action(async (cluster: string, options: RemoveOptions) => {
-      const asker = openAsker(context);
-      try {
-        finish(await remove(context, asker, cluster, options));
-      } finally {
-        asker.close();
-      }
-    });
-}
-
-async function remove(
-  context: Context,
-  asker: Asker,
-  scope: string,
-  options: RemoveOptions,
-): Promise<Ending> {
-  const { group: configured } = await context.config();
-  const group = options.group ?? null;
-  const dcs = await context.dcs();
-  const removal = await dcs.removal({ scope, group });
-  const { clusters, cluster, foreign } = removal;
-  if (clusters.length === 0) {
-    const { unknownCluster } = await import('../observe/read-snapshot.js');
-    throw await unknownCluster(context, scope, group);
-  }
-  const grouped = clusters.some((one) => one.group !== null);
-  if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
-  context.io.out(await membersTable(context, scope, [cluster], group, options.format));
-
-  needAnswers(context, cluster, options);
-  await askAll(asker, cluster, options);
-
-  const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
-  if (foreign.length > 0) {
-    context.io.err(
-      `kept, because they are not Patroni's keys: ${foreign.map(oneLine).join(', ')}\n`,
+    .action(async (cluster: string, options: RemoveOptions) =>
+      finish(
+        await withAsker(context, (asker) =>
+          removeCluster(context, asker, {
+            scope: cluster,
+            group: options.group ?? null,
+            format: options.format,
+            confirmName: options.confirmName ?? null,
+            confirmLeader: options.confirmLeader ?? null,
+            isAware: options.yes === true,
+          }),
+        ),
+      ),
     );
-  }
-  if (!context.flags.compat && isTable(options.format)) {
-    context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
-  }
-  await sayWhoLives(context, cluster);
-  return 'ok';
-}
-
-function groupWanted(clusters: readonly Cluster[]): ToolError {
-  const groups = clusters.flatMap(({ group }) => (group === null ? [] : [group]));
-  return new ToolError('error', 'For Citus clusters the --group must me specified', {
-    code: 'group_wanted',
-    hint: `groups: ${groups.join(', ')}`,
-  });
-}
-
-/** Without a terminal nothing is asked: the error names the options that answer the questions. */
-function needAnswers(context: Context, { leaderName }: Cluster, options: RemoveOptions): void {
-  if (context.io.stdinIsTty && context.io.stderrIsTty) return;
-  const missing = [
-    ...(options.confirmName === undefined ? ['--confirm-name CLUSTER'] : []),
-    ...(options.yes ? [] : ['--yes']),
-    ...(leaderName !== null && options.confirmLeader === undefined
-      ? ['--confirm-leader MEMBER']
-      : []),
-  ];
-  if (missing.length === 0) return;
-  throw new ToolError('usage', 'remove must be confirmed, and stdin is not a terminal', {
-    code: 'no_terminal',
-    hint: `give ${missing.join(' ')}`,
-  });
-}
-
-/** patronictl's three questions; each has an option that answers it. */
-async function askAll(asker: Asker, cluster: Cluster, options: RemoveOptions): Promise<void> {
-  const { scope, leaderName } = cluster;
-  const name =
-    options.confirmName ?? (await asker.text('Please confirm the cluster name to remove', null));
-  if (name !== scope) throw refused('Cluster names specified do not match');
-  if (!options.yes) {
-    const question = `You are about to remove all information in DCS for ${scope}, please type: "${AWARE}"`;
-    const typed = await asker.text(question, null);
-    if (typed !== AWARE) throw refused(`You did not exactly type "${AWARE}"`);
-  }
-  if (leaderName === null) return;
-  const leader =
-    options.confirmLeader ??
-    (await asker.text(
-      'This cluster currently is healthy. Please specify the leader name to continue',
-      null,
-    ));
-  if (leader === leaderName) return;
-  throw refused('You did not specify the current leader of the cluster');
-}
-
-function refused(message: string): ToolError {
-  return new ToolError('error', message, { code: 'declined', hint: 'nothing was removed' });
-}
-
-/** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
-async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
-  if (context.flags.compat || cluster.leaderName === null) return;
-  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
-  await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
-  const back = await membersNow(context, cluster);
-  if (back === null) return;
-  if (back.length === 0) return;
-  const names = back.map(({ name }) => name).join(', ');
-  const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
-  context.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
-}
-
-/** It is removed, whether or not it can be looked at afterwards: null, and said. */
-async function membersNow(context: Context, { scope, group }: Cluster): Promise<Member[] | null> {
-  try {
-    return (await (await context.dcs()).follow({ scope, group })).cluster.members;
-  } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    const what = 'could not check whether members still run and write their keys again';
-    context.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
-    return null;
-  }
 }

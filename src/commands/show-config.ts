@@ -1,7 +1,7 @@
 /** `patctl show-config`: the dynamic configuration as the DCS holds it. */
 import { Command, Option } from 'commander';
-import type { Cluster } from '../cluster/model/model.js';
-import { ToolError, type Ending } from '../errors.js';
+import { readableConfig } from '../actions/edit-config/readable-config.js';
+import type { Ending } from '../errors.js';
 import { readCluster } from '../actions/kit/choose-members.js';
 import { showConfigCompat } from '../output/compat.js';
 import type { Finish } from '../cli/finish.js';
@@ -42,25 +42,4 @@ async function showConfig(
       : showConfigCompat(cluster, context.flags.compat),
   );
   return 'ok';
-}
-
-/** The configuration, or the ToolError that says why there is none. */
-export function readableConfig(cluster: Cluster): NonNullable<Cluster['config']> {
-  const { config, problems } = cluster;
-  if (!config) throw noConfig(cluster);
-  const broken = problems.find(({ key, partly }) => !partly && key.endsWith('/config'));
-  if (broken) {
-    throw new ToolError('error', `${broken.key} ${broken.problem}`, {
-      code: 'unreadable_config',
-      hint: 'replace it with edit-config --replace FILE',
-    });
-  }
-  return config;
-}
-
-export function noConfig({ scope }: Cluster): ToolError {
-  return new ToolError('error', `The config key does not exist in the cluster ${scope}`, {
-    code: 'no_config',
-    hint: 'Patroni writes it when it bootstraps the cluster: is a member running?',
-  });
 }

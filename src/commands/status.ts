@@ -8,6 +8,7 @@ import {
 import { isMismatch } from '../cluster/roles/verdict.js';
 import type { Ending } from '../errors.js';
 import type { Finish } from '../cli/finish.js';
+import { bytes } from '../output/bytes.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -206,18 +207,4 @@ function streamCells(row: StatusDocument['replication'][number]): (string | numb
     row.slotName,
     row.witness,
   ];
-}
-
-/** Exact bytes while they are few, binary units with one decimal beyond. */
-export function bytes(count: number | null): string {
-  if (count === null) return '';
-  if (count < 10_000) return `${count} B`;
-  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
-  let size = count / 1024;
-  let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit += 1;
-  }
-  return `${size.toFixed(1)} ${units[unit] ?? ''}`;
 }

@@ -118,12 +118,37 @@ function interrupted(): ToolError {
   return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
 }
 
-function needTerminal(terminal: Terminal, what: string, instead: string): void {
-  if (terminal.io.stdinIsTty && terminal.io.stderrIsTty) return;
-  throw new ToolError('usage', `${what} must be entered, but stdin is not a terminal`, {
-    code: 'no_terminal',
-    hint: instead,
-  });
+function needTerminal({ io }: Terminal, what: string, instead: string): void {
+  if (canAsk(io)) return;
+  throw noTerminal(`${what} must be entered, but stdin is not a terminal`, instead);
+}
+
+/** Whether somebody can be asked: stdin and stderr are a terminal. */
+export function canAsk(io: Io): boolean {
+  return io.stdinIsTty && io.stderrIsTty;
+}
+
+/** For a question that nobody can be asked; the hint names the option that answers it. */
+export function noTerminal(message: string, hint: string): ToolError {
+  return new ToolError('usage', message, { code: 'no_terminal', hint });
+}
+
+/** ToolError `usage` where `what` must be confirmed and nobody can be asked: before anything is read. */
+export function needConsent({ io }: Terminal, what: string, hint: string): void {
+  if (!canAsk(io)) throw noTerminal(`${what} must be confirmed, and stdin is not a terminal`, hint);
+}
+
+/** Runs `work` with somebody to ask, and lets go of stdin afterwards. */
+export async function withAsker<T>(
+  terminal: Terminal,
+  work: (asker: Asker) => Promise<T>,
+): Promise<T> {
+  const asker = openAsker(terminal);
+  try {
+    return await work(asker);
+  } finally {
+    asker.close();
+  }
 }
 
 /** Prompts go to stderr: stdout is the result and nothing else. */

@@ -1,0 +1,178 @@
+/** Changes the dynamic configuration: taken, shown, checked, asked about, and written once. */
+import {
+  checkConfig,
+  newProblems,
+  type ConfigProblem,
+} from '../../cluster/configuration/config-check.js';
+import { restartSettings, settingsIn } from '../../cluster/configuration/config-settings.js';
+import type { Cluster, JsonObject } from '../../cluster/model/model.js';
+import { ToolError, type Ending } from '../../errors.js';
+import { oneLine } from '../../output/text.js';
+import type { Context } from '../../context.js';
+import { readCluster } from '../kit/choose-members.js';
+import {
+  currentOf,
+  documentJson,
+  documentOf,
+  isEqual,
+  plainObject,
+  type Current,
+  type Document,
+} from './document.js';
+import type { EditRequest } from './edit-request.js';
+import { noConfig, readableConfig } from './readable-config.js';
+import { kept, takeEdit, type Edit } from './take-edit.js';
+import { threeWayEvidence } from './three-way.js';
+
+/** A loop in which it is read and one more, and some time to apply it and to answer. */
+const TAKE_LOOPS = 2;
+const SPARE_MS = 10_000;
+
+/** Prints the difference and how it ended; every ending but ok is thrown. */
+export async function editConfig(context: Context, request: EditRequest): Promise<Ending> {
+  const cluster = await readCluster(context, request.scope, request.group);
+  // A configuration that cannot be read can be replaced, and nothing else.
+  if (request.replace === null) readableConfig(cluster);
+  const current = currentOf(cluster);
+  if (!current) throw noConfig(cluster);
+  const edit = await takeEdit(context, request, current);
+  const work = { cluster, current, edit };
+  const wrote = await carryOut(context, request, work).catch(async (error: unknown) => {
+    throw edit.file === null ? error : await kept(error, edit.file);
+  });
+  if (request.dryRun && edit.file !== null) {
+    const { resumeHint } = await import('./editor.js');
+    context.io.err(`${resumeHint(edit.file)}\n`);
+  } else await edit.discard();
+  if (wrote && request.wait) await waited(context, request, work);
+  return 'ok';
+}
+
+interface Work {
+  cluster: Cluster;
+  current: Current;
+  edit: Edit;
+}
+
+/** True when it was written. */
+async function carryOut(context: Context, request: EditRequest, work: Work): Promise<boolean> {
+  const { current, edit } = work;
+  const { quiet, checkOnly, dryRun, force, skipChecks, stdinIsTaken } = request;
+  const { io } = context;
+  const problems = judge(work);
+  if (checkOnly) {
+    for (const problem of problems) io.out(`${problemLine(problem)}\n`);
+    if (problems.length === 0) io.out('No problems found\n');
+    refuse(problems, skipChecks);
+    return false;
+  }
+  if (isEqual(current.document, edit.document)) {
+    if (!quiet) io.out('Not changed\n');
+    return false;
+  }
+  if (!quiet) {
+    const { diffText } = await import('../../output/unified.js');
+    io.out(await diffText(current.text, edit.text, io.outColor));
+  }
+  for (const problem of problems) io.err(`${problemLine(problem)}\n`);
+  refuse(problems, skipChecks);
+  sayRestarts(context, work);
+  if (dryRun) {
+    io.err('dry run: nothing was written\n');
+    return false;
+  }
+  if (!force) await consent(context, stdinIsTaken);
+  await write(context, work);
+  io.out('Configuration changed\n');
+  return true;
+}
+
+function judge({ current, edit }: Work): ConfigProblem[] {
+  const before = checkConfig(plainObject(current.document));
+  return newProblems(checkConfig(plainObject(edit.document)), before);
+}
+
+function problemLine({ level, code, message }: ConfigProblem): string {
+  return oneLine(`${level}: ${message} [${code}]`);
+}
+
+function refuse(problems: readonly ConfigProblem[], skipped: readonly string[]): void {
+  const errors = problems.filter(
+    ({ level, code }) => level === 'error' && !skipped.includes(code) && !skipped.includes('all'),
+  );
+  if (errors.length === 0) return;
+  const codes = [...new Set(errors.map(({ code }) => code))];
+  throw new ToolError('error', 'the configuration failed the checks; nothing was written', {
+    code: 'config_refused',
+    hint: `correct it, or write it anyway with ${codes.map((code) => `--skip-check ${code}`).join(' ')}`,
+    evidence: errors.map(({ key, message }) => ({ witness: 'check', subject: key, said: message })),
+  });
+}
+
+function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
+  const names = restartSettings(plainObject(current.document), plainObject(edit.document));
+  if (names.length === 0) return;
+  const members = cluster.members.map(({ name }) => name).join(', ');
+  context.io.err(oneLine(`note: ${names.join(', ')}: needs a restart of ${members}`) + '\n');
+}
+
+async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {
+  const { io, flags } = context;
+  const { canAsk, noTerminal, withAsker } = await import('../../output/ask.js');
+  if (stdinIsTaken || !canAsk(io)) {
+    if (flags.compat && stdinIsTaken) io.out('Use --force option to apply changes\n');
+    const message = 'nothing was written: the change must be confirmed';
+    throw noTerminal(message, 'give --force to apply the changes without confirmation');
+  }
+  if (await withAsker(context, (asker) => asker.confirm('Apply these changes?'))) return;
+  throw new ToolError('error', 'declined; nothing was written', { code: 'declined' });
+}
+
+/** Once, and only if the key is still what was edited. */
+async function write(context: Context, { cluster, current, edit }: Work): Promise<void> {
+  const dcs = await context.dcs();
+  const outcome = await dcs.writeConfig(cluster, documentJson(edit.document));
+  if (outcome.done) return;
+  const theirs = documentOf(outcome.current ?? '');
+  const evidence = theirs ? threeWayEvidence(current.document, theirs, edit.document) : [];
+  throw new ToolError('error', 'Config modification aborted due to concurrent changes', {
+    code: 'concurrent_change',
+    evidence,
+    hint: theirs
+      ? 'nothing was written; see what changed in the meantime (patctl show-config) and try again'
+      : 'the config key was deleted or made unreadable in the meantime; nothing was written',
+  });
+}
+
+/** The settings of PostgreSQL that this edit wrote. */
+function changedSettings(before: Document, after: Document): JsonObject {
+  const [old, now] = [settingsIn(plainObject(before)), settingsIn(plainObject(after))];
+  return Object.fromEntries(
+    Object.entries(now).filter(
+      ([name, value]) => JSON.stringify(old[name]) !== JSON.stringify(value),
+    ),
+  );
+}
+
+async function waited(
+  context: Context,
+  { deadlineMs }: EditRequest,
+  { cluster, current, edit }: Work,
+): Promise<void> {
+  const { refuseUntaken, seenInForce, waitTaken } = await import('./taken.js');
+  const after = plainObject(edit.document);
+  refuseUntaken(checkConfig(after));
+  // A longer loop_wait counts from the loop on in which it is read.
+  const loops = [cluster.config?.loopWaitSeconds, after['loop_wait']].map((one) =>
+    typeof one === 'number' ? one : 10,
+  );
+  const limitMs = deadlineMs ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
+  const taken = await waitTaken(context, cluster, after, limitMs);
+  await seenInForce(context, cluster, taken, changedSettings(current.document, edit.document));
+  context.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
+  const pending = taken.filter((one) => one.pending !== null);
+  if (pending.length === 0) return;
+  const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');
+  const whom = pending.map(({ name }) => name).join(', ');
+  context.io.err(`${oneLine(`a restart is pending on ${whom}${settings && `: ${settings}`}`)}\n`);
+}

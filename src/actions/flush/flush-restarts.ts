@@ -1,0 +1,40 @@
+/** Withdraws the restarts that are scheduled on some members. */
+import type { RoleFilter } from '../../cluster/select-members.js';
+import type { Ending } from '../../errors.js';
+import { needConsent, type Asker } from '../../output/ask.js';
+import type { Context } from '../../context.js';
+import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { conclude, type Outcome } from '../kit/results.js';
+import { flushRestart } from '../restart/scheduled-restart.js';
+
+export interface FlushRestartsRequest {
+  readonly scope: string;
+  /** Citus group; null: all of them. */
+  readonly group: number | null;
+  readonly role: RoleFilter;
+  /** Empty: every member with this role. */
+  readonly names: readonly string[];
+  /** Nothing is asked. */
+  readonly force: boolean;
+}
+
+/** Prints patronictl's line for each member; every ending but ok is thrown. */
+export async function flushRestarts(
+  context: Context,
+  asker: Asker,
+  request: FlushRestartsRequest,
+): Promise<Ending> {
+  const { scope, force } = request;
+  if (!force) needConsent(context, 'flush', 'give --force');
+  const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
+  await confirmAction(asker, 'flush', members, force);
+  const outcomes: Outcome[] = [];
+  for (const { member } of members) {
+    if (member.scheduledRestart === null) {
+      context.io.out(`No scheduled restart for member ${member.name}\n`);
+      continue;
+    }
+    outcomes.push(await flushRestart(context, scope, member));
+  }
+  return conclude('flush restart', outcomes);
+}

@@ -1,0 +1,146 @@
+/** Withdraws the scheduled switchover, or clears a request that got stuck in /failover. */
+import { leaderFirst } from '../../cluster/select-members.js';
+import type { Cluster, FailoverKey } from '../../cluster/model/model.js';
+import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
+import { needConsent, type Asker } from '../../output/ask.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
+import { readCluster } from '../kit/choose-members.js';
+import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+
+export interface FlushSwitchoverRequest {
+  readonly scope: string;
+  /** Citus group; null: the coordinator's, where there is Citus. */
+  readonly group: number | null;
+  /** Nothing is asked. */
+  readonly force: boolean;
+  /** Clear a request that is not scheduled, too. */
+  readonly stuck: boolean;
+  readonly via: 'rest' | 'dcs';
+}
+
+/** Prints patronictl's lines; every ending but ok is thrown. */
+export async function flushSwitchover(
+  context: Context,
+  asker: Asker,
+  { scope, group, force, stuck, via }: FlushSwitchoverRequest,
+): Promise<Ending> {
+  // As patronictl: with Citus, and no group named, the coordinator's.
+  const coordinator = (await context.config()).group === null ? null : 0;
+  const cluster = await readCluster(context, scope, group ?? coordinator);
+  const pending = cluster.failover;
+  if (pending === null) return nothingPending(context);
+  if (pending.scheduledAt === null) {
+    if (stuck) return clearStuck(context, cluster, pending, force ? null : asker);
+    context.io.err(
+      `/failover holds a request that is not scheduled: ${words(pending)}. ` +
+        'It is in progress or was left over; --stuck clears it.\n',
+    );
+    return nothingPending(context);
+  }
+  if (via === 'dcs') return clearInDcs(context, cluster, 'scheduled switchover deleted');
+  return deleteSchedule(context, cluster);
+}
+
+function nothingPending(context: Context): Ending {
+  context.io.out('No pending scheduled switchover\n');
+  return 'ok';
+}
+
+function words({ leader, candidate, scheduledAt }: FailoverKey): string {
+  const from = leader === null ? 'failover' : `switchover from ${leader}`;
+  const to = candidate === null ? '' : ` to ${candidate}`;
+  return `${from}${to}${scheduledAt === null ? '' : ` at ${scheduledAt}`}`;
+}
+
+/** Asks the leader, and the next member only where it surely was not sent; then the key tells, not the answer. */
+async function deleteSchedule(context: Context, cluster: Cluster): Promise<Ending> {
+  const silent: Evidence[] = [];
+  for (const member of leaderFirst(cluster)) {
+    const timeoutMs = context.flags.timeoutMs;
+    const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
+    const { outcome } = await askMember(context, cluster.scope, member, request);
+    if (outcome.kind !== 'not_sent') return deleted(context, cluster, member.name, outcome);
+    silent.push({ witness: 'REST', subject: member.name, said: answerWords(outcome) });
+  }
+  throw new ToolError('unreachable', `no member's REST API answered; nothing was sent`, {
+    code: 'rest_unreachable',
+    evidence: silent,
+    hint: `patctl flush ${argumentOf(cluster)} switchover --via dcs clears it in the DCS, under a compare of its revision`,
+  });
+}
+
+/** An answer is not the key: look whether it is gone, or another one by now. */
+async function deleted(
+  context: Context,
+  cluster: Cluster,
+  member: string,
+  outcome: CallOutcome,
+): Promise<Ending> {
+  const status = outcome.kind === 'answered' ? outcome.answer.status : null;
+  const refused = status !== null && status !== 404 && isRefusal(status);
+  const isWritten = (now: Cluster) => now.failoverRevision !== cluster.failoverRevision;
+  const goesOn = 'the request was sent';
+  const seen = refused
+    ? 'not written'
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  const said = bodyText(outcome);
+  if (seen === 'written') {
+    const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;
+    context.io.out(`Success: ${words}\n`);
+    return 'ok';
+  }
+  if (status !== null && status !== 200) {
+    const failed = status === 404 ? said : `member=${member}, status_code=${status}, (${said})`;
+    context.io.out(`Failed: ${failed}\n`);
+  }
+  const evidence: Evidence[] = [{ witness: 'REST', subject: member, said: answerWords(outcome) }];
+  if (seen === 'not written') {
+    evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule stands, as before' });
+  }
+  const hint = `check with: patctl status ${argumentOf(cluster)}`;
+  if (seen === 'not written' && saysNo(outcome)) {
+    const message = 'the scheduled switchover was not deleted';
+    throw new ToolError('error', message, { code: 'flush_refused', evidence, hint });
+  }
+  const state =
+    seen === 'unreadable'
+      ? `whether the schedule still stands in /failover is unknown`
+      : `the schedule still stands in /failover`;
+  throw new ToolError('unconfirmed', `${state}; ${said}`, {
+    code: 'flush_not_seen',
+    evidence,
+    hint,
+  });
+}
+
+async function clearStuck(
+  context: Context,
+  cluster: Cluster,
+  pending: FailoverKey,
+  asker: Asker | null,
+): Promise<Ending> {
+  if (asker !== null) {
+    needConsent(context, 'clearing a request', 'give --force');
+    const question = `Are you sure you want to clear the request ${words(pending)} from the DCS?`;
+    if (!(await asker.confirm(question))) {
+      throw new ToolError('error', 'Aborted flush', { code: 'declined' });
+    }
+  }
+  return clearInDcs(context, cluster, `request cleared: ${words(pending)}`);
+}
+
+/** Writes what Patroni writes when a request is over, only if it is still the one that was read. */
+async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
+  const written = await (await context.dcs()).writeFailover(cluster, null);
+  if (!written.done) {
+    throw new ToolError('error', 'the request changed in the meantime; nothing was written', {
+      code: 'changed_meanwhile',
+      hint: `check with: patctl status ${argumentOf(cluster)}`,
+    });
+  }
+  context.io.out(`Success: ${done}\n`);
+  return 'ok';
+}

@@ -1,0 +1,200 @@
+/** Sets or clears pause: asks one member once, and sees in the DCS and in every member key that it is taken. */
+import { leaderFirst } from '../../cluster/select-members.js';
+import type { Cluster } from '../../cluster/model/model.js';
+import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
+import { readCluster, reread } from '../kit/choose-members.js';
+import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
+import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { until } from '../kit/until.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+
+export interface PauseRequest {
+  readonly scope: string;
+  readonly group: number | null;
+  /** False: resume. */
+  readonly paused: boolean;
+  /** Until every member acknowledges it. */
+  readonly wait: boolean;
+  /** Already so is a success. */
+  readonly idempotent: boolean;
+  /** Limit of `wait`, ms; null: two loops and 5 s. */
+  readonly deadlineMs: number | null;
+}
+
+/** Two loops for everybody to see it, and some time to write the member key. */
+const ACKNOWLEDGE_LOOPS = 2;
+const SPARE_MS = 5000;
+const LOOK_MS = 300;
+
+/** Prints patronictl's lines; every ending but ok is thrown. */
+export async function togglePause(context: Context, asked: PauseRequest): Promise<Ending> {
+  const { scope, group, paused } = asked;
+  const cluster = await readCluster(context, scope, group);
+  const waits: Wait = { cluster, paused, atMs: context.clock.nowMs() + limitMs(cluster, asked) };
+  if (isPaused(cluster) === paused) {
+    const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
+    if (!asked.idempotent) throw new ToolError('error', already, { code: 'already_so' });
+    context.io.out(`${already}\n`);
+    if (asked.wait) await acknowledged(context, waits);
+    return 'ok';
+  }
+  await request(context, waits);
+  if (asked.wait) {
+    const verb = paused ? 'pause' : 'resume';
+    context.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
+    await acknowledged(context, waits);
+  }
+  context.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
+  return 'ok';
+}
+
+interface Wait {
+  cluster: Cluster;
+  paused: boolean;
+  atMs: number;
+}
+
+function limitMs(cluster: Cluster, { deadlineMs }: PauseRequest): number {
+  const loops = ACKNOWLEDGE_LOOPS * (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  return deadlineMs ?? loops + SPARE_MS;
+}
+
+/** Asks the leader, and the next member only when it surely was not sent. Returns once it is seen in the DCS. */
+async function request(context: Context, wait: Wait): Promise<void> {
+  const { cluster, paused } = wait;
+  const verb = paused ? 'pause' : 'resume';
+  const silent: { member: string; reason: string }[] = [];
+  for (const member of leaderFirst(cluster)) {
+    const { outcome } = await askMember(context, cluster.scope, member, {
+      method: 'PATCH',
+      path: '/config',
+      body: { pause: paused || null },
+      timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
+    });
+    if (outcome.kind === 'not_sent') {
+      silent.push({ member: member.name, reason: outcome.reason });
+      context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
+      continue;
+    }
+    return await answered(context, wait, verb, member.name, outcome);
+  }
+  throw new ToolError('unreachable', 'Can not find accessible cluster member', {
+    code: 'no_member_answers',
+    hint: `no member's REST API answered; the ${verb} was not sent`,
+    evidence: silent.map(({ member, reason }) => ({
+      witness: 'REST',
+      subject: member,
+      said: reason,
+    })),
+  });
+}
+
+const CONFLICT_HINT =
+  'Patroni could not write it: another write came at that moment, or its etcd is slow. Try again.';
+
+/** A refusal says that nothing was written; after anything else, a plain 200 too, the DCS tells. */
+async function answered(
+  context: Context,
+  { cluster, paused }: Wait,
+  verb: string,
+  member: string,
+  outcome: CallOutcome,
+): Promise<void> {
+  const refused = outcome.kind === 'answered' && isRefusal(outcome.answer.status);
+  const isWritten = (now: Cluster) => isPaused(now) === paused;
+  const goesOn = 'the request was sent and may take effect';
+  const seen = refused
+    ? 'not written'
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  if (seen === 'written') return;
+  const words = answerWords(outcome);
+  if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
+  const evidence = [{ witness: 'REST', subject: member, said: words }];
+  if (seen === 'not written' && saysNo(outcome)) {
+    const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
+    throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
+      code: `${verb}_refused`,
+      evidence: refused ? evidence : [...evidence, notInDcs(cluster)],
+      ...(isConflict ? { hint: CONFLICT_HINT } : {}),
+    });
+  }
+  const state =
+    seen === 'unreadable' ? 'the DCS could not be read since then' : 'it is not in the DCS';
+  throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, but ${state}`, {
+    code: `${verb}_unconfirmed`,
+    evidence,
+    hint: `look before you try again: patctl show-config ${argumentOf(cluster)}`,
+  });
+}
+
+function isPaused({ config }: Cluster): boolean {
+  return config?.pause ?? false;
+}
+
+function notInDcs(cluster: Cluster): Evidence {
+  return { witness: 'DCS', subject: '/config', said: `pause is ${isPaused(cluster)}, as before` };
+}
+
+/** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
+async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
+  const what = paused ? 'pause' : 'resume';
+  let missing: string[] = [];
+  const done = await until(
+    context,
+    { atMs, everyMs: LOOK_MS, goesOn: `the ${what} is in the DCS` },
+    async () => {
+      const now = await reread(context, cluster);
+      if (now === null) return null;
+      if (isPaused(now) !== paused) throw takenBack(now, what);
+      missing = now.members
+        .filter((member) => member.apiUrl !== null && member.pause !== paused)
+        .map((member) => member.name);
+      return missing.length === 0 ? true : null;
+    },
+  );
+  if (done) return;
+  if (missing.length === 0) {
+    throw new ToolError('unconfirmed', 'the DCS could not be read until the deadline', {
+      code: 'not_acknowledged',
+      hint: `look with: patctl list ${argumentOf(cluster)}`,
+    });
+  }
+  const names = missing.join(', ');
+  const waited = cluster.config?.loopWaitSeconds ?? 10;
+  if (context.flags.compat) {
+    context.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
+  }
+  throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
+    code: 'not_acknowledged',
+    hint: `the ${what} is in the DCS; a member acknowledges it in its Patroni's next loop`,
+    evidence: await silence(context, cluster, missing),
+  });
+}
+
+/** Seen in the DCS, and gone again while it was waited for. */
+function takenBack(now: Cluster, what: string): ToolError {
+  const said = `pause is ${isPaused(now)}`;
+  return new ToolError('failed', `the ${what} was in the DCS, and was taken back in the meantime`, {
+    code: 'taken_back',
+    evidence: [{ witness: 'DCS', subject: '/config', said }],
+    hint: `see what else changes the configuration; look with: patctl show-config ${argumentOf(now)}`,
+  });
+}
+
+/** What the missing ones say at all. */
+async function silence(context: Context, cluster: Cluster, names: readonly string[]) {
+  const patroni = await context.patroni();
+  const { scope } = cluster;
+  return Promise.all(
+    names.map(async (name) => {
+      const apiUrl = cluster.members.find((member) => member.name === name)?.apiUrl ?? '';
+      const reading = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
+      const said = reading.ok
+        ? `answers, and is ${reading.value.pause ? 'paused' : 'not paused'}`
+        : reading.reason;
+      return { witness: 'REST', subject: name, said };
+    }),
+  );
+}

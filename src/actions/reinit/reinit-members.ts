@@ -1,0 +1,190 @@
+/** Reinitializes replicas: one request to each, then watched until each streams. */
+import { beginReinit, seeReinit, type Reinit } from '../../cluster/progress/copy-state.js';
+import type { Selected } from '../../cluster/select-members.js';
+import type { RestStatus } from '../../cluster/model/model.js';
+import { ToolError, type Ending } from '../../errors.js';
+import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { copied, copyWords, type Copied } from './copy-progress.js';
+import { isRefusal } from '../kit/after-answer.js';
+import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
+import { conclude, type Outcome } from '../kit/results.js';
+import type { Asker } from '../../output/ask.js';
+import type { Context } from '../../context.js';
+import { bytes } from '../../output/bytes.js';
+
+export interface ReinitRequest {
+  readonly scope: string;
+  /** Citus group; null: all of them. */
+  readonly group: number | null;
+  readonly names: readonly string[];
+  /** The copy comes from the leader, not from a replica that is meant for it. */
+  readonly fromLeader: boolean;
+  /** Nothing is asked, and one that is running is cancelled. */
+  readonly force: boolean;
+  /** Limit of the wait until they stream, ms; null: not waited for. */
+  readonly waitMs: number | null;
+}
+
+const STALL_MS = 300_000;
+const LOOK_MS = 300;
+const TELL_MS = 1000;
+
+/** Prints patronictl's line for each member; every ending but ok is thrown. */
+export async function reinitMembers(
+  context: Context,
+  asker: Asker,
+  asked: ReinitRequest,
+): Promise<Ending> {
+  const { waitMs, force } = asked;
+  const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
+  const { members } = await chooseMembers(context, asker, choice);
+  await confirmAction(asker, 'reinitialize', members, force);
+  const outcomes: Outcome[] = [];
+  const waiting: Waiting[] = [];
+  for (const one of members) {
+    const { outcome, before } = await request(context, asker, one, asked);
+    outcomes.push(outcome);
+    if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
+  }
+  if (waitMs === null || waiting.length === 0) return conclude('reinitialize', outcomes);
+  const seen = await waitAll(context, waiting, waitMs);
+  const rest = outcomes.filter(({ ending }) => ending !== 'ok');
+  return conclude('reinitialize', [...rest, ...seen]);
+}
+
+/** Asked once; again only when Patroni refused because one is running, and each time the operator wants it cancelled. */
+async function request(
+  context: Context,
+  asker: Asker,
+  { cluster, member }: Selected,
+  { fromLeader, force }: ReinitRequest,
+): Promise<{ outcome: Outcome; before: RestStatus | null }> {
+  const { name } = member;
+  let cancels = force;
+  for (;;) {
+    const asked = await askMember(context, cluster.scope, member, {
+      method: 'POST',
+      path: '/reinitialize',
+      body: { force: cancels, from_leader: fromLeader },
+      // Cancelling a running copy takes its time.
+      timeoutMs: context.flags.timeoutMs + CANCEL_MS,
+    });
+    const outcome = judge(name, asked);
+    const line = outcome.ending === 'ok' ? 'Success' : 'Failed';
+    const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
+    context.io.out(`${line}: reinitialize for member ${name}${words}\n`);
+    const running = bodyText(asked.outcome).endsWith(' already in progress');
+    if (!running || force || outcome.ending !== 'error') return { outcome, before: asked.before };
+    if (!(await asker.confirm('Do you want to cancel it and reinitialize anyway?'))) {
+      return { outcome, before: asked.before };
+    }
+    cancels = true;
+  }
+}
+
+const CANCEL_MS = 30_000;
+
+function judge(member: string, { outcome }: Asked): Outcome {
+  const said = answerWords(outcome);
+  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
+  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const { status } = outcome.answer;
+  if (status < 400) return { member, ending: 'ok', said };
+  return { member, ending: isRefusal(status) || status === 503 ? 'error' : 'unconfirmed', said };
+}
+
+// ---------------------------------------------------------------- --wait
+
+interface Waiting {
+  one: Selected;
+  state: Reinit;
+  samples: (Copied & { atMs: number })[];
+  toldMs: number;
+  toldWords: string;
+  /** Since when nothing has moved. */
+  stillMs: number;
+}
+
+function watchOf(one: Selected, before: RestStatus | null, nowMs: number): Waiting {
+  const state = beginReinit(before, nowMs);
+  return { one, state, samples: [], toldMs: 0, toldWords: '', stillMs: nowMs };
+}
+
+async function waitAll(context: Context, all: Waiting[], deadlineMs: number): Promise<Outcome[]> {
+  const names = all.map(({ one }) => one.member.name).join(', ');
+  context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
+  const atMs = context.clock.nowMs() + deadlineMs;
+  return Promise.all(all.map((waiting) => waitOne(context, waiting, atMs)));
+}
+
+async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<Outcome> {
+  const { name } = waiting.one.member;
+  for (;;) {
+    await look(context, waiting);
+    const { phase, said } = waiting.state;
+    if (phase === 'done') {
+      context.io.out(`Reinitialize is completed on: ${name}\n`);
+      return { member: name, ending: 'ok', said };
+    }
+    if (phase === 'failed') return { member: name, ending: 'failed', said };
+    if (context.signal.aborted) {
+      throw new ToolError('interrupted', `interrupted: the reinitialization of ${name} continues`);
+    }
+    const nowMs = context.clock.nowMs();
+    if (nowMs >= atMs)
+      return { member: name, ending: 'unconfirmed', said: `${said}; the time limit is reached` };
+    if (nowMs - waiting.stillMs >= STALL_MS) {
+      const minutes = Math.round(STALL_MS / 60_000);
+      const words = `${said}; no progress for ${minutes} minutes`;
+      return { member: name, ending: 'unconfirmed', said: words };
+    }
+    await context.clock.wait(LOOK_MS, context.signal);
+  }
+}
+
+async function look(context: Context, waiting: Waiting): Promise<void> {
+  const { cluster, member } = waiting.one;
+  const { apiUrl, name } = member;
+  const patroni = await context.patroni();
+  const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+  const now = await patroni.status(target, context.flags.timeoutMs);
+  const nowMs = context.clock.nowMs();
+  if (now.ok) {
+    const loopWait = cluster.config?.loopWaitSeconds ?? 10;
+    const next = seeReinit(waiting.state, now.value, nowMs, loopWait);
+    if (next.said !== waiting.state.said) waiting.stillMs = nowMs;
+    waiting.state = next;
+    // A replica that replays WAL moves, though it says the same all the time.
+    if (next.phase === 'starting' && now.value.replayedLocation !== null) waiting.stillMs = nowMs;
+  }
+  if (waiting.state.phase === 'creating') await measure(context, waiting);
+  tell(context, waiting);
+}
+
+const SAMPLES = 20;
+
+async function measure(context: Context, waiting: Waiting): Promise<void> {
+  const { cluster, member } = waiting.one;
+  const atMs = context.clock.nowMs();
+  const copy = await copied(context, cluster, member);
+  if (copy === null) {
+    // Nobody can tell whether it moves: only the deadline counts.
+    waiting.stillMs = atMs;
+    return;
+  }
+  if (copy.bytes !== waiting.samples.at(-1)?.bytes) waiting.stillMs = atMs;
+  waiting.samples = [...waiting.samples.slice(-SAMPLES), { ...copy, atMs }];
+}
+
+function tell(context: Context, waiting: Waiting): void {
+  if (context.flags.compat) return;
+  const { state, samples, one } = waiting;
+  const copy = state.phase === 'creating' ? copyWords(samples, bytes) : '';
+  const words = copy === '' ? state.said : `${state.said}: ${copy}`;
+  const nowMs = context.clock.nowMs();
+  const soon = state.phase === 'creating' && waiting.toldWords.startsWith(state.said);
+  if (words === waiting.toldWords || (soon && nowMs - waiting.toldMs < TELL_MS)) return;
+  context.io.err(`${one.member.name} ${words}\n`);
+  waiting.toldMs = nowMs;
+  waiting.toldWords = words;
+}

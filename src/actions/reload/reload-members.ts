@@ -1,0 +1,117 @@
+/** Reloads members: one request to each, then watched until each has completed a whole loop. */
+import type { RoleFilter, Selected } from '../../cluster/select-members.js';
+import type { RestStatus } from '../../cluster/model/model.js';
+import type { Ending } from '../../errors.js';
+import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { isRefusal } from '../kit/after-answer.js';
+import { answerWords, askMember } from '../kit/member-request.js';
+import { conclude, type Outcome } from '../kit/results.js';
+import { until } from '../kit/until.js';
+import type { Asker } from '../../output/ask.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
+import type { Context } from '../../context.js';
+
+export interface ReloadRequest {
+  readonly scope: string;
+  /** Citus group; null: all of them. */
+  readonly group: number | null;
+  readonly role: RoleFilter;
+  /** Empty: every member with this role. */
+  readonly names: readonly string[];
+  /** Nothing is asked. */
+  readonly force: boolean;
+  readonly wait: boolean;
+  /** Limit of `wait`, ms; null: three loops and 5 s. */
+  readonly deadlineMs: number | null;
+}
+
+const LOOK_MS = 500;
+const SPARE_MS = 5000;
+
+/** Prints patronictl's line for each member; every ending but ok is thrown. */
+export async function reloadMembers(
+  context: Context,
+  asker: Asker,
+  request: ReloadRequest,
+): Promise<Ending> {
+  const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
+  await confirmAction(asker, 'reload', members, request.force);
+  const outcomes: Outcome[] = [];
+  for (const one of members) outcomes.push(await reloadOne(context, one));
+  if (!request.wait) return conclude('reload', outcomes);
+  const seen = members.map(async (one, at): Promise<Outcome> => {
+    const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
+    return sent.ending === 'ok' ? hasLooped(context, one, request) : sent;
+  });
+  return conclude('reload', await Promise.all(seen));
+}
+
+async function reloadOne(context: Context, { cluster, member }: Selected): Promise<Outcome> {
+  const { name } = member;
+  const { outcome } = await askMember(context, cluster.scope, member, {
+    method: 'POST',
+    path: '/reload',
+    body: null,
+    timeoutMs: context.flags.timeoutMs,
+  });
+  const loopWait = cluster.config?.loopWaitSeconds ?? 10;
+  const status = outcome.kind === 'answered' ? outcome.answer.status : null;
+  if (status === 200) context.io.out(`No changes to apply on member ${name}\n`);
+  else if (status === 202) {
+    context.io.out(
+      `Reload request received for member ${name} and will be processed within ${loopWait} seconds\n`,
+    );
+  } else context.io.out(`Failed: reload for member ${name}, ${answerWords(outcome)}\n`);
+  return judge(name, outcome);
+}
+
+function judge(member: string, outcome: CallOutcome): Outcome {
+  const said = answerWords(outcome);
+  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
+  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const { status } = outcome.answer;
+  if (status === 200 || status === 202) return { member, ending: 'ok', said };
+  return { member, ending: isRefusal(status) ? 'error' : 'unconfirmed', said };
+}
+
+/**
+ * Patroni reloads at the beginning of a loop and says in `dcs_last_seen` when the last one was. The loop
+ * at the time of the answer may have begun before: with the second one more the reload is behind it.
+ */
+async function hasLooped(
+  context: Context,
+  { cluster, member }: Selected,
+  { deadlineMs }: ReloadRequest,
+): Promise<Outcome> {
+  const { apiUrl, name } = member;
+  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const patroni = await context.patroni();
+  const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+  const atMs = context.clock.nowMs() + (deadlineMs ?? 3 * loopMs + SPARE_MS);
+  const loops = new Set<number>();
+  let missing = 'was not seen';
+  const goesOn = 'the reload was requested';
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+    const now = await patroni.status(target, context.flags.timeoutMs);
+    if (!now.ok) {
+      missing = `does not answer: ${now.reason}`;
+      return null;
+    }
+    if (now.value.dcsLastSeen !== null) loops.add(now.value.dcsLastSeen);
+    if (loops.size < 3) missing = 'has not completed its loop';
+    else if (!runs(now.value)) missing = `is ${now.value.replicationState ?? now.value.state}`;
+    else return now.value;
+    return null;
+  });
+  if (done === null) return { member: name, ending: 'unconfirmed', said: missing };
+  if (done.pendingRestart) {
+    const names = Object.keys(done.pendingRestartReason ?? {}).join(', ');
+    context.io.err(`${name} has a restart pending${names === '' ? '' : ` for ${names}`}\n`);
+  }
+  return { member: name, ending: 'ok', said: 'reloaded' };
+}
+
+function runs(now: RestStatus): boolean {
+  if (now.state !== 'running' && now.state !== 'streaming') return false;
+  return now.location !== null || now.replicationState !== null || now.role !== 'replica';
+}

@@ -1,0 +1,131 @@
+/** Removes a cluster's keys from the DCS, after patronictl's questions. */
+import type { Cluster, Member } from '../../cluster/model/model.js';
+import { ToolError, type Ending } from '../../errors.js';
+import { membersTable } from '../kit/choose-members.js';
+import { canAsk, noTerminal, type Asker } from '../../output/ask.js';
+import { isTable, type Format } from '../../output/render.js';
+import { oneLine } from '../../output/text.js';
+import type { Context } from '../../context.js';
+
+export interface RemoveRequest {
+  readonly scope: string;
+  /** Citus group; null: none is named. */
+  readonly group: number | null;
+  /** Of the table. */
+  readonly format: Format;
+  /** Answers to the three questions; null, or false: it is asked. */
+  readonly confirmName: string | null;
+  readonly isAware: boolean;
+  readonly confirmLeader: string | null;
+}
+
+const AWARE = 'Yes I am aware';
+/** Members that live write their keys again in their next loop. */
+const COMES_BACK_MS = 1000;
+
+/** Prints the table and what was removed; every ending but ok is thrown. */
+export async function removeCluster(
+  context: Context,
+  asker: Asker,
+  request: RemoveRequest,
+): Promise<Ending> {
+  const { scope, group, format } = request;
+  const { group: configured } = await context.config();
+  const dcs = await context.dcs();
+  const removal = await dcs.removal({ scope, group });
+  const { clusters, cluster, foreign } = removal;
+  if (clusters.length === 0) {
+    const { unknownCluster } = await import('../../observe/read-snapshot.js');
+    throw await unknownCluster(context, scope, group);
+  }
+  const grouped = clusters.some((one) => one.group !== null);
+  if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
+  context.io.out(await membersTable(context, scope, [cluster], group, format));
+
+  needAnswers(context, cluster, request);
+  await askAll(asker, cluster, request);
+
+  const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
+  if (foreign.length > 0) {
+    context.io.err(
+      `kept, because they are not Patroni's keys: ${foreign.map(oneLine).join(', ')}\n`,
+    );
+  }
+  if (!context.flags.compat && isTable(format)) {
+    context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
+  }
+  await sayWhoLives(context, cluster);
+  return 'ok';
+}
+
+function groupWanted(clusters: readonly Cluster[]): ToolError {
+  const groups = clusters.flatMap(({ group }) => (group === null ? [] : [group]));
+  return new ToolError('error', 'For Citus clusters the --group must me specified', {
+    code: 'group_wanted',
+    hint: `groups: ${groups.join(', ')}`,
+  });
+}
+
+/** Without a terminal nothing is asked: the error names the options that answer the questions. */
+function needAnswers(context: Context, { leaderName }: Cluster, request: RemoveRequest): void {
+  if (canAsk(context.io)) return;
+  const missing = [
+    ...(request.confirmName === null ? ['--confirm-name CLUSTER'] : []),
+    ...(request.isAware ? [] : ['--yes']),
+    ...(leaderName !== null && request.confirmLeader === null ? ['--confirm-leader MEMBER'] : []),
+  ];
+  if (missing.length === 0) return;
+  const message = 'remove must be confirmed, and stdin is not a terminal';
+  throw noTerminal(message, `give ${missing.join(' ')}`);
+}
+
+/** patronictl's three questions; each has an option that answers it. */
+async function askAll(asker: Asker, cluster: Cluster, request: RemoveRequest): Promise<void> {
+  const { scope, leaderName } = cluster;
+  const name =
+    request.confirmName ?? (await asker.text('Please confirm the cluster name to remove', null));
+  if (name !== scope) throw refused('Cluster names specified do not match');
+  if (!request.isAware) {
+    const question = `You are about to remove all information in DCS for ${scope}, please type: "${AWARE}"`;
+    const typed = await asker.text(question, null);
+    if (typed !== AWARE) throw refused(`You did not exactly type "${AWARE}"`);
+  }
+  if (leaderName === null) return;
+  const leader =
+    request.confirmLeader ??
+    (await asker.text(
+      'This cluster currently is healthy. Please specify the leader name to continue',
+      null,
+    ));
+  if (leader === leaderName) return;
+  throw refused('You did not specify the current leader of the cluster');
+}
+
+function refused(message: string): ToolError {
+  return new ToolError('error', message, { code: 'declined', hint: 'nothing was removed' });
+}
+
+/** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
+async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
+  if (context.flags.compat || cluster.leaderName === null) return;
+  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
+  const back = await membersNow(context, cluster);
+  if (back === null) return;
+  if (back.length === 0) return;
+  const names = back.map(({ name }) => name).join(', ');
+  const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
+  context.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
+}
+
+/** It is removed, whether or not it can be looked at afterwards: null, and said. */
+async function membersNow(context: Context, { scope, group }: Cluster): Promise<Member[] | null> {
+  try {
+    return (await (await context.dcs()).follow({ scope, group })).cluster.members;
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    const what = 'could not check whether members still run and write their keys again';
+    context.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
+    return null;
+  }
+}

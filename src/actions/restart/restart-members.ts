@@ -1,0 +1,214 @@
+/** Restarts PostgreSQL on some members: now or later, one after another or rolling. */
+import { leaderLast, planRolling } from '../../cluster/preflight/restart-order.js';
+import type { RoleFilter, Selected } from '../../cluster/select-members.js';
+import type { Cluster, JsonObject } from '../../cluster/model/model.js';
+import { ToolError, type Ending } from '../../errors.js';
+import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members.js';
+import { restartMember } from './restart-member.js';
+import { conclude, type Outcome } from '../kit/results.js';
+import type { Asker } from '../../output/ask.js';
+import type { Context } from '../../context.js';
+import type { Scheduled } from '../kit/schedule.js';
+
+export interface RestartsRequest {
+  readonly scope: string;
+  /** Citus group; null: all of them. */
+  readonly group: number | null;
+  readonly role: RoleFilter;
+  /** Empty: every member with this role. */
+  readonly names: readonly string[];
+  /** One of them, whichever. */
+  readonly any: boolean;
+  /** As the operator wrote it; null: asked for, or now. */
+  readonly scheduled: string | null;
+  /** Restart only an older PostgreSQL; empty: whatever it is; null: asked for. */
+  readonly pgVersion: string | null;
+  readonly pending: boolean;
+  /** Patroni's own limit, as it reads it. */
+  readonly timeout: string | null;
+  /** Nothing is asked. */
+  readonly force: boolean;
+  /** Until each runs and streams with its new settings. */
+  readonly wait: boolean;
+  /** For each member, ms. */
+  readonly deadlineMs: number;
+  readonly rolling: boolean;
+  /** With `rolling`: switch over before the primary is restarted. */
+  readonly switchover: boolean;
+  /** With `rolling`: show the plan only. */
+  readonly dryRun: boolean;
+}
+
+/** Prints patronictl's line for each member; every ending but ok is thrown. */
+export async function restartMembers(
+  context: Context,
+  asker: Asker,
+  request: RestartsRequest,
+): Promise<Ending> {
+  checkRequest(request);
+  const { force } = request;
+  const chosen = await chooseMembers(context, asker, { ...request, action: 'restart' });
+  const content: JsonObject = {};
+  const when = await askWhen(context, asker, chosen, request);
+  let { members } = chosen;
+  if (request.pending) {
+    content['restart_pending'] = true;
+    if (!when) members = members.filter(({ member }) => member.pendingRestart);
+  }
+  if (request.any) members = pickOne(members);
+  if (!context.flags.compat) members = leaderLast(members);
+  if (members.length === 0) {
+    if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');
+    return 'ok';
+  }
+  if (request.rolling) return rolling(context, asker, { members, content, request });
+
+  await confirm(asker, members, when, request);
+  const version = request.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
+  if (version !== '') content['postgres_version'] = checkVersion(version);
+  if (when) content['schedule'] = await offsetTime(when);
+  if (request.timeout !== null) content['timeout'] = request.timeout;
+
+  const outcomes: Outcome[] = [];
+  for (const one of members) {
+    if (when && force) await flushFirst(context, one);
+    const { deadlineMs: limitMs, wait } = request;
+    const order = { content, limitMs, wait, mayStayPending: false };
+    outcomes.push(await restartMember(context, one, order));
+  }
+  return conclude('restart', outcomes);
+}
+
+const VERSION_QUESTION = 'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2) ';
+
+function checkRequest(request: RestartsRequest): void {
+  const wrong = (words: string) => new ToolError('usage', words, { code: 'options' });
+  const { rolling, scheduled } = request;
+  if (!rolling && request.switchover) throw wrong('--switchover needs --rolling');
+  if (!rolling && request.dryRun) throw wrong('--dry-run needs --rolling');
+  if (rolling && scheduled !== null && scheduled !== 'now') {
+    throw wrong(
+      '--rolling cannot be scheduled: Patroni schedules only the restart of a single member',
+    );
+  }
+  if (rolling && request.any)
+    throw wrong('--any restarts one member; it cannot be combined with --rolling');
+  // An empty one is none: scripts pass empty variables.
+  if (request.pgVersion) checkVersion(request.pgVersion);
+}
+
+/** As Patroni reads it: X.Y.Z, or X.Y since 10. */
+function checkVersion(version: string): string {
+  const parts = version.split('.');
+  if (!parts.every((part) => /^\s*[0-9]+\s*$/.test(part))) {
+    throw badVersion(`Invalid PostgreSQL version: ${version}`);
+  }
+  const isWhole = parts.length === 3 || (parts.length === 2 && Number(parts[0]) >= 10);
+  if (isWhole) return version;
+  throw badVersion(`Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: ${version}`);
+}
+
+function badVersion(message: string): ToolError {
+  return new ToolError('usage', message, { code: 'pg_version' });
+}
+
+async function askWhen(
+  context: Context,
+  asker: Asker,
+  { clusters }: Chosen,
+  { scheduled, force, rolling: isRolling }: RestartsRequest,
+): Promise<Scheduled | null> {
+  const asks = scheduled === null && !force && !isRolling;
+  if (!asks && scheduled === null) return null;
+  const { localText, parseSchedule, utcText } = await import('../kit/schedule.js');
+  const { localZone } = await import('../switchover/questions.js');
+  const nowMs = context.clock.nowMs();
+  const zone = localZone();
+  const nextHour = localText(nowMs + 3_600_000, zone).slice(0, 16);
+  const question = `When should the restart take place (e.g. ${nextHour}) `;
+  const text = scheduled ?? (await asker.text(question, 'now'));
+  const rules = { nowMs, localZone: zone, naiveIsLocal: context.flags.compat };
+  const when = parseSchedule(text, rules);
+  if (when === null) return null;
+  if (clusters.some(({ config }) => config?.pause)) {
+    throw new ToolError('error', "Can't schedule restart in the paused state", { code: 'paused' });
+  }
+  if (!context.flags.compat) {
+    const local = localText(when.atMs, when.zone ?? zone);
+    context.io.err(`Scheduled for ${local}, that is ${utcText(when.atMs)}\n`);
+  }
+  return when;
+}
+
+async function offsetTime(when: Scheduled): Promise<string> {
+  const { statedText } = await import('../kit/schedule.js');
+  const { localZone } = await import('../switchover/questions.js');
+  return statedText(when, localZone());
+}
+
+function pickOne(members: Selected[]): Selected[] {
+  const chosen = members[Math.floor(Math.random() * members.length)];
+  return chosen ? [chosen] : [];
+}
+
+async function confirm(
+  asker: Asker,
+  members: Selected[],
+  when: Scheduled | null,
+  { force, pending }: RestartsRequest,
+): Promise<void> {
+  if (force) return;
+  if (!when) return confirmAction(asker, 'restart', members, force);
+  const names = members.map(({ member }) => member.name).join(', ');
+  const at = (await offsetTime(when)).replace('T', ' ');
+  const question = pending
+    ? 'The nodes needing a restart will be identified at the scheduled time, and might be different ' +
+      'from the ones showing pending restart right now. Is this fine?'
+    : `Are you sure you want to schedule restart of members ${names} at ${at}?`;
+  if (await asker.confirm(question)) return;
+  throw new ToolError('error', 'Aborted scheduled restart', { code: 'declined' });
+}
+
+/** --force replaces a restart that is scheduled already, as patronictl does; a failure is in its line. */
+async function flushFirst(context: Context, { cluster, member }: Selected): Promise<void> {
+  if (!member.scheduledRestart) return;
+  const { replaceRestart } = await import('./scheduled-restart.js');
+  await replaceRestart(context, cluster.scope, member);
+}
+
+interface Rolling {
+  members: Selected[];
+  content: JsonObject;
+  request: RestartsRequest;
+}
+
+async function rolling(
+  context: Context,
+  asker: Asker,
+  { members, content, request }: Rolling,
+): Promise<Ending> {
+  const cluster = oneCluster(members);
+  const { restartRolling, rollingText } = await import('./rolling-restart.js');
+  const plan = planRolling(cluster, {
+    members: members.map(({ member }) => member.name),
+    switchover: request.switchover,
+  });
+  if (request.dryRun) context.io.out(rollingText(plan));
+  else context.io.err(rollingText(plan));
+  if (plan.refused !== null)
+    throw new ToolError('error', plan.refused, { code: 'rolling_refused' });
+  if (request.dryRun) return 'ok';
+  await confirmAction(asker, 'restart', members, request.force);
+  if (request.pgVersion) content['postgres_version'] = request.pgVersion;
+  if (request.timeout !== null) content['timeout'] = request.timeout;
+  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs });
+}
+
+function oneCluster(members: readonly Selected[]): Cluster {
+  const clusters = [...new Set(members.map(({ cluster }) => cluster))];
+  const [only] = clusters;
+  if (only && clusters.length === 1) return only;
+  throw new ToolError('usage', '--rolling restarts one Citus group: give --group', {
+    code: 'group_wanted',
+  });
+}

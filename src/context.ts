@@ -7,31 +7,28 @@ import type { Clock } from './clock.js';
 import type { LoginFlags } from './postgres/login-flags.js';
 import type { Postgres } from './postgres/postgres.js';
 
-/** Flags that every command takes. */
+/** What the command line says for every command; made once of what was parsed. */
 export interface GlobalFlags {
-  configFile: string | undefined;
-  dcsUrl: string | undefined;
-  insecure: boolean;
-  compat: boolean;
-  color: boolean;
-  debug: boolean;
-  /** What --debug has said already; each line is said once. */
-  debugged: Set<string>;
-  /** Errors as one JSON object on stderr: `-f json` was asked for. */
-  jsonErrors: boolean;
-  /** Deadline of one call to one node, ms. */
-  timeoutMs: number;
+  readonly configFile: string | undefined;
+  readonly dcsUrl: string | undefined;
+  readonly insecure: boolean;
+  readonly compat: boolean;
+  readonly color: boolean;
+  readonly debug: boolean;
+  /** Limit of one call to one node, ms. */
+  readonly timeoutMs: number;
   /** -U, -d and --password of the commands that ask PostgreSQL. */
-  login: LoginFlags;
-  /** --snapshot FILE: a recording is read, and nobody is asked. */
-  recording?: string | undefined;
+  readonly login: LoginFlags;
+  /** --snapshot FILE: a recording is read, and no node is asked. */
+  readonly recording?: string | undefined;
   /** --kube-context, --kube-namespace, --kube-proxy, --kube-labels */
-  kubeContext?: string | undefined;
-  kubeNamespace?: string | undefined;
-  kubeProxy?: 'auto' | 'always' | 'never' | undefined;
-  kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres' | undefined;
+  readonly kubeContext?: string | undefined;
+  readonly kubeNamespace?: string | undefined;
+  readonly kubeProxy?: 'auto' | 'always' | 'never' | undefined;
+  readonly kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres' | undefined;
 }
 
+/** Made once for a run, frozen, and never changed. */
 export interface Context {
   readonly io: Door;
   readonly clock: Clock;
@@ -39,6 +36,8 @@ export interface Context {
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly flags: GlobalFlags;
+  /** With --debug a line on stderr, each text once. */
+  debug(line: string): void;
   /** Read once; throws ToolError on a broken configuration. */
   config(): Promise<Config>;
   /** Connected lazily; closed by main. Throws ToolError when nothing tells where it is. */

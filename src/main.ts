@@ -3,9 +3,15 @@ import { CommanderError, type Command } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Io } from './output/io.js';
 import { oneLine, plain } from './output/text.js';
-import { buildProgram } from './program.js';
-import type { Context } from './context.js';
-import { makeContext, type Witnesses, type ProcessEnvironment } from './cli/make-context.js';
+import { buildProgram, type Start } from './program.js';
+import { formatAsked } from './cli/format-asked.js';
+import {
+  defaultFlags,
+  doorOf,
+  makeContext,
+  type ProcessEnvironment,
+  type Witnesses,
+} from './cli/make-context.js';
 import { versionLine } from './version.js';
 
 /** One run. `witnesses` stands in for the real ones in tests. */
@@ -14,56 +20,63 @@ export async function main(
   world: ProcessEnvironment,
   witnesses: Witnesses = {},
 ): Promise<number> {
-  const { context, close } = makeContext(world, witnesses);
-  context.flags.jsonErrors = asksFor('json', argv);
-  const mistake: { said?: string } = {};
+  const flags = defaultFlags(world);
+  const run: OneRun = { io: doorOf(world, flags), debug: false, program: null, said: null };
+  const close: (() => Promise<void>)[] = [];
   let exit = 0;
+  const start: Start = async (given, work) => {
+    const opened = makeContext(world, { ...flags, ...given }, witnesses);
+    close.push(opened.close);
+    run.io = opened.context.io;
+    run.debug = opened.context.flags.debug;
+    const how = await work(opened.context);
+    exit = typeof how === 'number' ? how : exitCode(how);
+  };
   try {
-    const program = await buildProgram(
-      context,
-      (how) => {
-        exit = typeof how === 'number' ? how : exitCode(how);
-      },
-      argv,
-      versionLine(world),
-    );
-    catchMistakes(program, program, mistake);
+    const terminal = { io: run.io, signal: world.signal, env: world.env };
+    const program = await buildProgram(terminal, start, argv, versionLine(world));
+    run.program = program;
+    catchMistakes(program, program, run);
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      // Commander's own code is 1; `check` has set another.
-      const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
-      if (mistake.said !== undefined) {
-        // Monitoring reads stdout, whatever is wrong.
-        if (argv.includes('check') && asksFor('nagios', argv)) sayUnknown(context.io, mistake.said);
-        reportMistake(context, mistake.said, exit);
-      }
-      return exit;
-    }
-    if (world.signal.aborted && !(error instanceof ToolError)) {
-      return report(
-        context.io,
-        new ToolError('interrupted', 'interrupted'),
-        context.flags.jsonErrors,
-      );
-    }
-    return report(context.io, asToolError(error, context.flags.debug), context.flags.jsonErrors);
+    return failed(run, argv, world.signal, error);
   } finally {
-    await close();
+    await Promise.all(close.map((one) => one()));
   }
 }
 
-/** Whether the command line asks for a format, also where it is too wrong to be read. */
-function asksFor(format: string, argv: readonly string[]): boolean {
-  // query's -f is a file.
-  const names = argv.includes('query') ? ['--format'] : ['--format', '-f'];
-  return argv.some(
-    (word, at) =>
-      word === `--format=${format}` ||
-      (word === `-f${format}` && names.includes('-f')) ||
-      (names.includes(word) && argv[at + 1] === format),
-  );
+/** What is known of a run when it fails. */
+interface OneRun {
+  io: Io;
+  debug: boolean;
+  program: Command | null;
+  /** What commander has against the command line. */
+  said: string | null;
+}
+
+/** Says what went wrong; its exit code. */
+function failed(
+  { io, debug, program, said }: OneRun,
+  argv: readonly string[],
+  signal: AbortSignal,
+  error: unknown,
+): number {
+  const asked = program && formatAsked(program, argv);
+  const asJson = asked?.format === 'json';
+  if (error instanceof CommanderError) {
+    // Commander's own code is 1; `check` has set another.
+    const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
+    if (said === null) return exit;
+    // Monitoring reads stdout, whatever is wrong.
+    if (asked?.command === 'check' && asked.format === 'nagios') sayUnknown(io, said);
+    reportMistake(io, said, exit, asJson);
+    return exit;
+  }
+  if (signal.aborted && !(error instanceof ToolError)) {
+    return report(io, new ToolError('interrupted', 'interrupted'), asJson);
+  }
+  return report(io, asToolError(error, debug), asJson);
 }
 
 function sayUnknown(io: Io, said: string): void {
@@ -71,7 +84,7 @@ function sayUnknown(io: Io, said: string): void {
 }
 
 /** Keeps what commander has against the command line, instead of having it printed. */
-function catchMistakes(command: Command, program: Command, mistake: { said?: string }): void {
+function catchMistakes(command: Command, program: Command, mistake: { said: string | null }): void {
   command.configureOutput({
     outputError: (text) => {
       mistake.said = beforeTheCommand(text, command, program) ?? text;
@@ -88,8 +101,8 @@ function beforeTheCommand(text: string, command: Command, program: Command): str
   return `${head}\n(Give it before the command: patctl ${own.flags} ${command.name()})\n`;
 }
 
-function reportMistake({ io, flags }: Context, said: string, exit: number): void {
-  if (!flags.jsonErrors) return io.err(said);
+function reportMistake(io: Io, said: string, exit: number, asJson: boolean): void {
+  if (!asJson) return io.err(said);
   const [message = '', ...hints] = said
     .trim()
     .replace(/^error: /, '')

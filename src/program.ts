@@ -4,10 +4,14 @@ import { COMMANDS, nameOf, type Listed } from './commands/registry.js';
 import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
-import type { Finish } from './cli/finish.js';
+import { loginOf, type Env, type LocalOptions, type Run, type Work } from './cli/run-command.js';
 import { oneLine } from './output/text.js';
-import type { Context } from './context.js';
+import type { Terminal } from './output/ask.js';
+import type { GlobalFlags } from './context.js';
 import { VERSION } from './version.js';
+
+/** Does the work of a command with the context that these flags make. */
+export type Start = (flags: Partial<GlobalFlags>, work: Work) => Promise<void>;
 
 interface GlobalOptions {
   configFile?: string;
@@ -29,11 +33,12 @@ interface GlobalOptions {
  * command none is loaded: each is a line of `--help`.
  */
 export async function buildProgram(
-  context: Context,
-  finish: Finish,
+  terminal: Terminal & { readonly env: Env },
+  start: Start,
   words: readonly string[] | null = null,
   version = VERSION,
 ): Promise<Command> {
+  const { io } = terminal;
   const program = new Command('patctl')
     .description(
       'List Patroni clusters as they really are, and change them with a verified outcome.',
@@ -64,23 +69,31 @@ export async function buildProgram(
     .enablePositionalOptions()
     .addHelpText('after', exitCodesHelp)
     .configureOutput({
-      writeOut: (text) => context.io.out(text),
-      writeErr: (text) => context.io.err(text),
-      getOutHelpWidth: () => context.io.columns,
-      getErrHelpWidth: () => context.io.columns,
-      getOutHasColors: () => context.io.outColor,
-      getErrHasColors: () => context.io.errColor,
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      getOutHelpWidth: () => io.columns,
+      getErrHelpWidth: () => io.columns,
+      getOutHasColors: () => io.outColor,
+      getErrHasColors: () => io.errColor,
     })
     .exitOverride()
     .allowExcessArguments()
     .action(async () => {
       const [word] = program.args;
       if (word !== undefined) await unknownCommand(program, word);
-      context.io.out(program.helpInformation() + exitCodesHelp());
+      io.out(program.helpInformation() + exitCodesHelp());
     });
-  program.hook('preAction', (_, command) => takeGlobals(context, program.opts(), command.opts()));
+  let local: LocalOptions = {};
+  program.hook('preAction', (_, command) => {
+    local = command.opts();
+  });
+  const run: Run = async (work, own = {}) => {
+    const given = givenFlags(program.opts(), local);
+    const login = await loginOf(terminal, local, own.password);
+    await start({ ...given, login, ...own.flags?.(terminal.env) }, work);
+  };
   const named = words === null ? COMMANDS : wanted(words);
-  for (const one of named) program.addCommand(await loaded(one, program, context, finish));
+  for (const one of named) program.addCommand(await loaded(one, program, run));
   if (named.length === 0) for (const one of COMMANDS) program.addCommand(unloaded(one));
   // What is not loaded has no options to tell of.
   const usage = new Map(COMMANDS.map((one) => [nameOf(one), one.usage]));
@@ -94,14 +107,9 @@ function wanted(words: readonly string[]): readonly Listed[] {
   return COMMANDS.filter((one) => words.includes(nameOf(one)));
 }
 
-async function loaded(
-  one: Listed,
-  program: Command,
-  context: Context,
-  finish: Finish,
-): Promise<Command> {
+async function loaded(one: Listed, program: Command, run: Run): Promise<Command> {
   const make = await one.load();
-  const command = make(context, finish);
+  const command = make(run);
   for (const each of [command, ...command.commands]) {
     // A word too many is a mistake, here that of a candidate where none is asked for.
     each.copyInheritedSettings(program).allowExcessArguments(false);
@@ -128,22 +136,22 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
   program.error(`error: unknown command '${oneLine(word)}'${hint}`);
 }
 
-function takeGlobals(
-  context: Context,
-  global: GlobalOptions,
-  local: Record<string, unknown>,
-): void {
-  const { flags } = context;
-  flags.configFile = global.configFile;
-  flags.dcsUrl = global.dcsUrl ?? global.dcs;
-  flags.kubeContext = global.kubeContext;
-  flags.kubeNamespace = global.kubeNamespace;
-  flags.kubeProxy = global.kubeProxy;
-  flags.kubeLabels = global.kubeLabels;
-  flags.insecure = global.insecure ?? false;
-  flags.compat ||= global.compat === true || local['compat'] === true;
-  flags.color = global.color && local['color'] !== false;
-  flags.debug = global.debug ?? false;
-  flags.jsonErrors = local['format'] === 'json';
-  if (global.timeout !== undefined) flags.timeoutMs = global.timeout;
+/** What was given, and nothing of what was not: the rest is the default. */
+function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalFlags> {
+  const { configFile, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } = global;
+  const timeoutMs = typeof local.timeout === 'number' ? local.timeout : global.timeout;
+  return {
+    configFile,
+    dcsUrl: global.dcsUrl ?? global.dcs,
+    kubeContext,
+    kubeNamespace,
+    kubeProxy,
+    kubeLabels,
+    insecure: insecure ?? false,
+    debug: debug ?? false,
+    color: global.color && local.color !== false,
+    recording: local.snapshot,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(global.compat === true || local.compat === true ? { compat: true } : {}),
+  };
 }

@@ -5,6 +5,7 @@ import type { DcsInputs } from '../dcs/dcs-inputs.js';
 import type { ResolveSrv } from '../dcs/etcd3/srv.js';
 import { leaving, type Door } from '../output/door.js';
 import type { Io } from '../output/io.js';
+import { oneLine } from '../output/text.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Postgres } from '../postgres/postgres.js';
 import type { GlobalFlags, Context } from '../context.js';
@@ -50,33 +51,46 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 /** Stand-ins for the real witnesses, in tests. */
 export type Witnesses = Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>>;
 
-export function makeContext(
-  world: ProcessEnvironment,
-  witnesses: Witnesses = {},
-): { context: Context; close: () => Promise<void> } {
-  const { env } = world;
-  const flags: GlobalFlags = {
+/** What a command line without options says. */
+export function defaultFlags({
+  programName,
+}: Pick<ProcessEnvironment, 'programName'>): GlobalFlags {
+  return {
     configFile: undefined,
     dcsUrl: undefined,
     insecure: false,
-    compat: /(^|[\\/])patronictl$/.test(world.programName),
+    compat: /(^|[\\/])patronictl$/.test(programName),
     color: true,
     debug: false,
-    debugged: new Set(),
-    jsonErrors: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
     login: { username: undefined, database: undefined, password: undefined },
   };
-  const wantsColor = () => flags.color && !env['NO_COLOR'];
-  // Not a copy: that would open stdin, which costs start-up.
-  const io = Object.create(world.io, {
-    outColor: { get: () => world.io.outColor && wantsColor() },
-    errColor: { get: () => world.io.errColor && wantsColor() },
-    out: { value: (text: string) => world.io.out(leaving(text, flags.compat)) },
-    err: { value: (text: string) => world.io.err(leaving(text, flags.compat)) },
-    data: { value: (text: string) => world.io.out(text) },
-  }) as Door;
+}
 
+/** The streams, with everything that leaves made harmless. */
+export function doorOf(
+  { io, env }: Pick<ProcessEnvironment, 'io' | 'env'>,
+  { color, compat }: Pick<GlobalFlags, 'color' | 'compat'>,
+): Door {
+  const wantsColor = color && !env['NO_COLOR'];
+  // Not a copy: that would open stdin, which costs start-up.
+  return Object.create(io, {
+    outColor: { get: () => io.outColor && wantsColor },
+    errColor: { get: () => io.errColor && wantsColor },
+    out: { value: (text: string) => io.out(leaving(text, compat)) },
+    err: { value: (text: string) => io.err(leaving(text, compat)) },
+    data: { value: (text: string) => io.out(text) },
+  }) as Door;
+}
+
+export function makeContext(
+  world: ProcessEnvironment,
+  flags: GlobalFlags,
+  witnesses: Witnesses = {},
+): { context: Context; close: () => Promise<void> } {
+  const { env } = world;
+  const io = doorOf(world, flags);
+  const debugged = new Set<string>();
   const config = once(() => readConfig(world, flags));
   let opened: Dcs | undefined;
   const dcsWorld = async (): Promise<DcsInputs> => ({
@@ -98,7 +112,11 @@ export function makeContext(
     clock,
     env,
     signal: world.signal,
-    flags,
+    flags: Object.freeze({ ...flags, login: Object.freeze({ ...flags.login }) }),
+    debug: (line) => {
+      if (flags.debug && !debugged.has(line)) io.err(`debug: ${oneLine(line)}\n`);
+      debugged.add(line);
+    },
     config,
     dcs,
     patroni: once(async (): Promise<Patroni> => {
@@ -113,7 +131,8 @@ export function makeContext(
       return openPostgres((await config()).logins, env, flags.login);
     }),
   };
-  return { context: { ...context, ...witnesses, dcs }, close: async () => opened?.close() };
+  const made = Object.freeze({ ...context, ...witnesses, dcs });
+  return { context: made, close: async () => opened?.close() };
 }
 
 async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promise<Config> {

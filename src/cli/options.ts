@@ -63,23 +63,8 @@ export function addWitnessOptions(command: Command): Command {
     .option('--snapshot <file>', 'Read a recording (patctl snapshot) instead of the cluster');
 }
 
-/** Carries the witness options into the tool, asking for the password when that was wanted. */
-export async function witnesses(
-  context: Context,
-  options: WitnessOptions,
-): Promise<Omit<SnapshotRequest, 'scope' | 'group'>> {
-  if (options.timeout !== undefined) context.flags.timeoutMs = options.timeout;
-  context.flags.login.username = options.username;
-  context.flags.login.database = options.dbname;
-  context.flags.recording = options.snapshot;
-  if (options.password) {
-    const { askPassword } = await import('../output/ask.js');
-    context.flags.login.password = await askPassword(
-      context,
-      'Database password',
-      'set PGPASSWORD or PGPASSFILE instead of --password',
-    );
-  }
+/** Which witnesses are asked, as the options say. */
+export function askingOf(options: WitnessOptions): Omit<SnapshotRequest, 'scope' | 'group'> {
   return {
     verify: options.verify,
     serializable: options.serializable ?? false,
@@ -93,10 +78,9 @@ export async function readOne(
   cluster: string | undefined,
   options: WitnessOptions & { group?: number },
 ): Promise<Snapshot> {
-  const asked = await witnesses(context, options);
   const meant = await clusterMeant(context, cluster, options.group);
   const { readSnapshot } = await import('../observe/read-snapshot.js');
-  return readSnapshot(context, { ...meant, ...asked });
+  return readSnapshot(context, { ...meant, ...askingOf(options) });
 }
 
 /** -f of the commands that print a document of patctl's own. */

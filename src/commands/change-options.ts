@@ -7,16 +7,16 @@ import {
   parseCount,
   parseHostPort,
   scopeOrDefault,
-  witnesses,
+  askingOf,
   type WitnessOptions,
 } from '../cli/options.js';
 import type { Context } from '../context.js';
 import { ToolError, type Ending } from '../errors.js';
 import type { LeaderChange } from '../actions/switchover/change.js';
-import { parseDurationMs } from '../cli/units.js';
+import { parseDurationMs, parseTimeoutMs } from '../cli/units.js';
 import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
 
-export interface ChangeOptions extends Omit<WitnessOptions, 'timeout' | 'serializable'> {
+export interface ChangeOptions extends Omit<WitnessOptions, 'serializable'> {
   group?: number;
   leader?: string;
   primary?: string;
@@ -32,13 +32,13 @@ export interface ChangeOptions extends Omit<WitnessOptions, 'timeout' | 'seriali
   via: 'rest' | 'dcs';
   /** false: --no-wait. */
   wait: Exclude<WaitFor, 'accepted'> | false;
-  /** Of the whole waiting, ms. */
-  timeout: number;
+  /** Of the whole wait, ms. */
+  deadline: number;
   progress?: ProgressStyle;
   format: 'pretty' | 'json';
 }
 
-const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_DEADLINE_MS = 120_000;
 
 /** Options that both commands take. */
 export function addChangeOptions(command: Command): Command {
@@ -67,10 +67,10 @@ export function addChangeOptions(command: Command): Command {
     )
     .option('--no-wait', 'Return as soon as the request is accepted')
     .option(
-      '--timeout <time>',
-      'Limit of the whole wait (default 120s)',
+      '--deadline <time>',
+      'Limit of the whole wait (default 2m)',
       parseDurationMs,
-      DEFAULT_TIMEOUT_MS,
+      DEFAULT_DEADLINE_MS,
     )
     .addOption(
       new Option('--progress <style>', 'Progress on stderr (default text)').choices(
@@ -87,6 +87,7 @@ export function addChangeOptions(command: Command): Command {
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', parseHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
@@ -139,15 +140,11 @@ async function changeOf(
   cluster: string | undefined,
   options: ChangeOptions,
 ): Promise<LeaderChange> {
-  // --timeout is the whole waiting's here, never the limit of one call.
-  const limits: WitnessOptions = { ...options };
-  delete limits.timeout;
-  const asking = await witnesses(context, limits);
   return {
     kind,
     scope: await scopeOrDefault(context, cluster),
     group: options.group ?? null,
-    asking,
+    asking: askingOf(options),
     leader: options.leader ?? options.primary ?? null,
     candidate: options.candidate ?? null,
     avoid: options.avoid ?? null,
@@ -158,6 +155,6 @@ async function changeOf(
     terminateLogical: options.terminateLogical === true,
     via: options.via,
     waitFor: options.wait === false ? 'accepted' : options.wait,
-    deadlineMs: options.timeout,
+    deadlineMs: options.deadline,
   };
 }

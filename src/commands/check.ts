@@ -32,14 +32,14 @@ import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
-  witnesses,
+  askingOf,
   type WitnessOptions,
 } from '../cli/options.js';
 import { parseSize, parseDurationMs } from '../cli/units.js';
@@ -69,7 +69,7 @@ interface CheckOptions extends WitnessOptions {
   probeRest?: boolean;
 }
 
-export function checkCommand(context: Context, finish: Finish): Command {
+export function checkCommand(run: Run): Command {
   const command = new Command('check')
     .description(
       'Check that a cluster is what it claims to be: exit 0 ok, 1 warning, 2 critical, 3 unknown',
@@ -128,16 +128,18 @@ export function checkCommand(context: Context, finish: Finish): Command {
     .option('--write-expect', 'Print an expectations file made from the current state')
     .option('--list', 'List all findings')
     .option('--explain <code>', 'Explain a finding and what to do about it');
-  return addWitnessOptions(command).action(async (names: string[], options: CheckOptions) => {
-    try {
-      finish(await run(context, names, options));
-    } catch (error) {
-      throw asUnknown(context, error, options.format);
-    }
-  });
+  return addWitnessOptions(command).action((names: string[], options: CheckOptions) =>
+    run(async (context) => {
+      try {
+        return await answer(context, names, options);
+      } catch (error) {
+        throw asUnknown(context, error, options.format);
+      }
+    }),
+  );
 }
 
-async function run(context: Context, names: string[], options: CheckOptions): Promise<number> {
+async function answer(context: Context, names: string[], options: CheckOptions): Promise<number> {
   if (options.list === true || options.explain !== undefined) {
     await printCatalogue(context, options);
     return CHECK_EXITS.ok;
@@ -257,7 +259,7 @@ async function checkClusters(
   options: CheckOptions,
   overrides: Overrides,
 ): Promise<CheckedCluster[]> {
-  const asked = await witnesses(context, options);
+  const asked = askingOf(options);
   const expectation = options.expect === undefined ? null : await readExpect(options.expect);
   const settle = options.snapshot === undefined ? options.settle : 0;
   const rules = { limits: await limitsOf(context, options), overrides, settle, expectation };
@@ -434,7 +436,7 @@ async function writeExpect(
   names: string[],
   options: CheckOptions,
 ): Promise<void> {
-  const asked = await witnesses(context, options);
+  const asked = askingOf(options);
   const scope = await scopeOrDefault(context, names[0]);
   const { group } = await context.config();
   const [{ readSnapshot }, { stringify }] = await Promise.all([

@@ -1,40 +1,50 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
 import type { Dcs } from '../dcs/dcs.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Env, Run } from '../cli/run-command.js';
+import type { Context, GlobalFlags } from '../context.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
 
 /** Nobody waits longer for a Tab. */
 const PATIENCE_MS = 800;
 
-export function completionCommand(context: Context, finish: Finish): Command {
+export function completionCommand(run: Run): Command {
   const command = new Command('completion')
     .description('Print the completion script of a shell')
     .addArgument(new Argument('<shell>').choices(SHELLS))
     .argument('[words...]', 'the words typed so far, passed by the completion script')
-    .action(async (shell: Shell, words: string[]) => {
-      if (words.length === 0) context.io.out(SCRIPTS[shell]);
-      else await complete(context, command.parent ?? command, words);
-      finish('ok');
+    .action((shell: Shell, words: string[]) => {
+      const at = wantedAt(command.parent ?? command, words.map(plainWord));
+      const flags = (env: Env) => (words.length === 0 ? {} : typedFlags(at, env));
+      return run(
+        async (context) => {
+          context.io.out(words.length === 0 ? SCRIPTS[shell] : await completions(context, at));
+          return 'ok';
+        },
+        { flags },
+      );
     });
   return command;
 }
 
-async function complete(context: Context, root: Command, words: string[]): Promise<void> {
-  const home = context.env['HOME'] ?? '';
-  const { wanted, typed, before, globals } = wantedAt(root, words.map(plainWord));
-  const { flags } = context;
-  const file = globals['configFile']?.replace(/^~(?=\/)/, home);
-  Object.assign(flags, { configFile: file ?? flags.configFile });
-  Object.assign(flags, { dcsUrl: globals['dcsUrl'] ?? globals['dcs'] ?? flags.dcsUrl });
-  flags.timeoutMs = PATIENCE_MS;
-  if (wanted.kind === 'files') return context.io.out(`${FILES}\n`);
+/** The clusters are where the global options that were typed say; a Tab is not waited for long. */
+function typedFlags({ globals }: At, env: Env): Partial<GlobalFlags> {
+  const configFile = globals['configFile']?.replace(/^~(?=\/)/, env['HOME'] ?? '');
+  const dcsUrl = globals['dcsUrl'] ?? globals['dcs'];
+  return {
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(dcsUrl === undefined ? {} : { dcsUrl }),
+    timeoutMs: PATIENCE_MS,
+  };
+}
+
+async function completions(context: Context, { wanted, typed, before }: At): Promise<string> {
+  if (wanted.kind === 'files') return `${FILES}\n`;
   // A name that a shell would take to pieces is no use as a completion.
   const found = (await candidates(context, wanted))
     .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/-]+$/.test(word))
     .map((word) => `${before}${word}\n`);
-  context.io.out(found.join(''));
+  return found.join('');
 }
 
 /** bash and zsh hand a word on as it was typed, with quotes and backslashes. */

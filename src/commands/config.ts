@@ -2,7 +2,8 @@
 import { Command } from 'commander';
 import type { SourcedValue } from '../config/effective.js';
 import { configRows } from '../config/show.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
+import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import { prettyOrJson } from '../cli/options.js';
 
@@ -18,7 +19,7 @@ export interface ConfigDocument {
   warnings: string[];
 }
 
-export function configCommand(context: Context, finish: Finish): Command {
+export function configCommand(run: Run): Command {
   const config = new Command('config').description("Show patctl's own configuration");
   config
     .command('show')
@@ -26,14 +27,11 @@ export function configCommand(context: Context, finish: Finish): Command {
       'Print the effective configuration, with the source of every value; secrets are masked',
     )
     .addOption(prettyOrJson())
-    .action(async ({ format }: ShowOptions) => {
-      await show(context, format);
-      finish('ok');
-    });
+    .action(({ format }: ShowOptions) => run((context) => show(context, format)));
   return config;
 }
 
-async function show(context: Context, format: ShowOptions['format']): Promise<void> {
+async function show(context: Context, format: ShowOptions['format']): Promise<Ending> {
   const config = await context.config();
   const rows = configRows(config);
   if (format === 'json') {
@@ -42,7 +40,8 @@ async function show(context: Context, format: ShowOptions['format']): Promise<vo
       settings: rows,
       warnings: config.warnings,
     };
-    return context.io.out(`${JSON.stringify(document, null, 2)}\n`);
+    context.io.out(`${JSON.stringify(document, null, 2)}\n`);
+    return 'ok';
   }
   const { grid } = await import('../output/grid.js');
   const { oneLine } = await import('../output/text.js');
@@ -53,4 +52,5 @@ async function show(context: Context, format: ShowOptions['format']): Promise<vo
     ),
   );
   for (const warning of config.warnings) context.io.err(`warning: ${oneLine(warning)}\n`);
+  return 'ok';
 }

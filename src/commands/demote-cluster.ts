@@ -2,8 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
 import { ToolError } from '../errors.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { addRoleOptions, changeRole, type RoleOptions } from './role-change.js';
 
 interface DemoteOptions extends RoleOptions {
@@ -13,7 +12,7 @@ interface DemoteOptions extends RoleOptions {
   primarySlotName?: string;
 }
 
-export function demoteClusterCommand(context: Context, finish: Finish): Command {
+export function demoteClusterCommand(run: Run): Command {
   const command = new Command('demote-cluster')
     .description('Demote cluster to a standby cluster')
     .argument('[cluster]')
@@ -24,10 +23,8 @@ export function demoteClusterCommand(context: Context, finish: Finish): Command 
       'Command that restores WAL of the remote primary from its archive',
     )
     .option('--primary-slot-name <slot>', 'Slot on the remote node to stream from');
-  return addRoleOptions(command).action(
-    async (cluster: string | undefined, options: DemoteOptions) => {
-      await changeRole(context, finish, cluster, standbyOf(options), options);
-    },
+  return addRoleOptions(command).action((cluster: string | undefined, options: DemoteOptions) =>
+    run(async (context) => changeRole(context, cluster, standbyOf(options), options)),
   );
 }
 

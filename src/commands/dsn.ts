@@ -9,7 +9,7 @@ import {
 import type { Cluster } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../actions/kit/choose-members.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 
@@ -18,14 +18,14 @@ export interface WhichMember {
   member?: string;
 }
 
-export function dsnCommand(context: Context, finish: Finish): Command {
+export function dsnCommand(run: Run): Command {
   const command = new Command('dsn')
     .description('Print the host and port of a member (default: the leader)')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount);
   return addWhichMember(command).action(
-    async (cluster: string | undefined, options: WhichMember & { group?: number }) =>
-      finish(await dsn(context, cluster, options)),
+    (cluster: string | undefined, options: WhichMember & { group?: number }) =>
+      run((context) => dsn(context, cluster, options)),
   );
 }
 

@@ -4,7 +4,7 @@ import { editConfig } from '../actions/edit-config/edit-config.js';
 import type { EditRequest } from '../actions/edit-config/edit-request.js';
 import { settingPair } from '../cluster/configuration/config-edit.js';
 import { CHECK_CODES } from '../cluster/configuration/config-check.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { clusterMeant, parseCount } from '../cli/options.js';
 import { inputText } from '../cli/read-input.js';
@@ -38,7 +38,7 @@ function eachCode(value: string, before: string[] = []): string[] {
   throw new InvalidArgumentError(`Allowed choices are ${SKIPPABLE.join(', ')}.`);
 }
 
-export function editConfigCommand(context: Context, finish: Finish): Command {
+export function editConfigCommand(run: Run): Command {
   return new Command('edit-config')
     .description('Edit the configuration of the cluster')
     .argument('[cluster]')
@@ -60,8 +60,8 @@ export function editConfigCommand(context: Context, finish: Finish): Command {
     )
     .option('--wait', 'Wait until every member has read it and completed another loop')
     .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 10s)', parseDurationMs)
-    .action(async (cluster: string | undefined, options: EditOptions) =>
-      finish(await editConfig(context, await requestOf(context, cluster, options))),
+    .action((cluster: string | undefined, options: EditOptions) =>
+      run(async (context) => editConfig(context, await requestOf(context, cluster, options))),
     );
 }
 

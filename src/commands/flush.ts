@@ -5,7 +5,7 @@ import { flushSwitchover } from '../actions/flush/flush-switchover.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
 import { withAsker, type Asker } from '../output/ask.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount } from '../cli/options.js';
 
@@ -17,7 +17,7 @@ interface FlushOptions {
   via: 'rest' | 'dcs';
 }
 
-export function flushCommand(context: Context, finish: Finish): Command {
+export function flushCommand(run: Run): Command {
   return new Command('flush')
     .description('Discard scheduled restarts, or the scheduled switchover')
     .usage('[options] <cluster> [members...] restart|switchover')
@@ -39,8 +39,10 @@ export function flushCommand(context: Context, finish: Finish): Command {
         .choices(['rest', 'dcs'])
         .default('rest'),
     )
-    .action(async (cluster: string, rest: string[], options: FlushOptions) =>
-      finish(await withAsker(context, (asker) => flush(context, asker, cluster, rest, options))),
+    .action((cluster: string, rest: string[], options: FlushOptions) =>
+      run((context) =>
+        withAsker(context, (asker) => flush(context, asker, cluster, rest, options)),
+      ),
     );
 }
 

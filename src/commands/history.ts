@@ -7,7 +7,7 @@ import { readCluster } from '../actions/kit/choose-members.js';
 import { HISTORY_COLUMNS, historyCompat } from '../output/compat.js';
 import { FORMATS, isTable, render, type Column, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 
@@ -16,7 +16,7 @@ interface HistoryOptions {
   format: Format;
 }
 
-export function historyCommand(context: Context, finish: Finish): Command {
+export function historyCommand(run: Run): Command {
   return new Command('history')
     .description('Show the history of failovers and switchovers')
     .argument('[cluster]')
@@ -24,8 +24,8 @@ export function historyCommand(context: Context, finish: Finish): Command {
     .addOption(
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     )
-    .action(async (cluster: string | undefined, options: HistoryOptions) =>
-      finish(await history(context, cluster, options)),
+    .action((cluster: string | undefined, options: HistoryOptions) =>
+      run((context) => history(context, cluster, options)),
     );
 }
 

@@ -4,7 +4,7 @@ import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { roleSeen } from '../cluster/findings/evidence.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { orCannotTell } from '../cli/cannot-tell.js';
 import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from '../cli/options.js';
@@ -23,7 +23,7 @@ interface MembersOptions extends LeaderOptions {
   role: (typeof ROLES)[number];
 }
 
-export function leaderCommand(context: Context, finish: Finish): Command {
+export function leaderCommand(run: Run): Command {
   const command = new Command('leader')
     .description(
       'Print the leader if it is a primary: exit 1 if there is none, 4 if the claim is false',
@@ -32,12 +32,12 @@ export function leaderCommand(context: Context, finish: Finish): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .option('--standby', 'Also accept the standby leader of a standby cluster');
   return addWitnessOptions(command).action(
-    async (cluster: string | undefined, options: LeaderOnlyOptions) =>
-      finish(await leader(context, cluster, options)),
+    (cluster: string | undefined, options: LeaderOnlyOptions) =>
+      run((context) => leader(context, cluster, options)),
   );
 }
 
-export function membersCommand(context: Context, finish: Finish): Command {
+export function membersCommand(run: Run): Command {
   const command = new Command('members')
     .description('Print member names, one per line, filtered by observed role')
     .argument('[cluster]')
@@ -47,9 +47,8 @@ export function membersCommand(context: Context, finish: Finish): Command {
         .choices(ROLES)
         .default('any'),
     );
-  return addWitnessOptions(command).action(
-    async (cluster: string | undefined, options: MembersOptions) =>
-      finish(await members(context, cluster, options)),
+  return addWitnessOptions(command).action((cluster: string | undefined, options: MembersOptions) =>
+    run((context) => members(context, cluster, options)),
   );
 }
 

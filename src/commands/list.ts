@@ -8,7 +8,7 @@ import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../ou
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {
@@ -17,7 +17,7 @@ import {
   parseCount,
   parseSeconds,
   scopeOrDefault,
-  witnesses,
+  askingOf,
   type WitnessOptions,
 } from '../cli/options.js';
 
@@ -34,7 +34,7 @@ interface ListOptions extends WitnessOptions {
 
 const WATCH_SECONDS = 2;
 
-export function listCommand(context: Context, finish: Finish): Command {
+export function listCommand(run: Run): Command {
   const command = new Command('list')
     .description('List the members of a cluster with claimed and observed roles')
     .option('-e, --extended', 'Show some extra information')
@@ -42,18 +42,17 @@ export function listCommand(context: Context, finish: Finish): Command {
     .addOption(
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     );
-  return addListOptions(command).action(async (names: string[], options: ListOptions) =>
-    finish(await list(context, names, options)),
+  return addListOptions(command).action((names: string[], options: ListOptions) =>
+    run((context) => list(context, names, options)),
   );
 }
 
-export function topologyCommand(context: Context, finish: Finish): Command {
+export function topologyCommand(run: Run): Command {
   const command = new Command('topology').description(
     'List the members as a tree by actual streaming replication',
   );
-  return addListOptions(command).action(
-    async (names: string[], options: Omit<ListOptions, 'format'>) =>
-      finish(await list(context, names, { ...options, format: 'topology' })),
+  return addListOptions(command).action((names: string[], options: Omit<ListOptions, 'format'>) =>
+    run((context) => list(context, names, { ...options, format: 'topology' })),
   );
 }
 
@@ -69,10 +68,7 @@ function addListOptions(command: Command): Command {
 }
 
 async function list(context: Context, names: string[], options: ListOptions): Promise<Ending> {
-  const asked = await witnesses(
-    context,
-    context.flags.compat ? { ...options, verify: 'off' } : options,
-  );
+  const asked = askingOf(context.flags.compat ? { ...options, verify: 'off' } : options);
   const group = options.group ?? null;
   if (names.length === 0 && !options.all) {
     // patronictl warns and ends 0 without a name; a script has to notice.

@@ -3,8 +3,7 @@ import { Command } from 'commander';
 import { togglePause } from '../actions/pause/toggle-pause.js';
 import { clusterMeant, parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 
 interface PauseOptions {
   group?: number;
@@ -13,15 +12,15 @@ interface PauseOptions {
   deadline?: number;
 }
 
-export function pauseCommand(context: Context, finish: Finish): Command {
-  return toggleCommand(context, finish, true).description('Disable auto failover');
+export function pauseCommand(run: Run): Command {
+  return toggleCommand(run, true).description('Disable auto failover');
 }
 
-export function resumeCommand(context: Context, finish: Finish): Command {
-  return toggleCommand(context, finish, false).description('Resume auto failover');
+export function resumeCommand(run: Run): Command {
+  return toggleCommand(run, false).description('Resume auto failover');
 }
 
-function toggleCommand(context: Context, finish: Finish, paused: boolean): Command {
+function toggleCommand(run: Run, paused: boolean): Command {
   const done = paused ? 'applied' : 'cleared';
   return new Command(paused ? 'pause' : 'resume')
     .argument('[cluster]')
@@ -32,9 +31,11 @@ function toggleCommand(context: Context, finish: Finish, paused: boolean): Comma
       `Exit 0 when the cluster is ${paused ? 'paused' : 'not paused'} already`,
     )
     .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 5s)', parseDurationMs)
-    .action(async (cluster: string | undefined, options: PauseOptions) => {
-      const { wait = false, idempotent = false, deadline: deadlineMs = null } = options;
-      const meant = await clusterMeant(context, cluster, options.group);
-      finish(await togglePause(context, { ...meant, paused, wait, idempotent, deadlineMs }));
-    });
+    .action((cluster: string | undefined, options: PauseOptions) =>
+      run(async (context) => {
+        const { wait = false, idempotent = false, deadline: deadlineMs = null } = options;
+        const meant = await clusterMeant(context, cluster, options.group);
+        return togglePause(context, { ...meant, paused, wait, idempotent, deadlineMs });
+      }),
+    );
 }

@@ -1,16 +1,13 @@
 /** `patctl promote-cluster`: makes a standby cluster one that stands alone. */
 import { Command } from 'commander';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { addRoleOptions, changeRole, type RoleOptions } from './role-change.js';
 
-export function promoteClusterCommand(context: Context, finish: Finish): Command {
+export function promoteClusterCommand(run: Run): Command {
   const command = new Command('promote-cluster')
     .description('Promote cluster, make it run standalone')
     .argument('[cluster]');
-  return addRoleOptions(command).action(
-    async (cluster: string | undefined, options: RoleOptions) => {
-      await changeRole(context, finish, cluster, null, options);
-    },
+  return addRoleOptions(command).action((cluster: string | undefined, options: RoleOptions) =>
+    run((context) => changeRole(context, cluster, null, options)),
   );
 }

@@ -7,7 +7,8 @@ import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
 import { oneLine, plain } from '../output/text.js';
 import type { RowSink, Session } from '../postgres/query-session.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
+import type { Terminal } from '../output/ask.js';
 import type { Context } from '../context.js';
 import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
 import { parseCount, parseSeconds, scopeOrDefault } from '../cli/options.js';
@@ -31,7 +32,7 @@ const WATCH_SECONDS = 2;
 /** Rows are written in pieces of this size. */
 const PIECE_CHARS = 65_536;
 
-export function queryCommand(context: Context, finish: Finish): Command {
+export function queryCommand(run: Run): Command {
   const command = new Command('query')
     .description('Run SQL on a member (default: the leader)')
     .argument('[cluster]')
@@ -46,9 +47,8 @@ export function queryCommand(context: Context, finish: Finish): Command {
     .option('-W', `Query again every ${WATCH_SECONDS} seconds`)
     .option('-w, --watch <seconds>', 'Query again every X seconds', parseSeconds)
     .option('--deadline <time>', 'Cancel the statement at this limit', parseDurationMs);
-  return addWhichMember(command).action(
-    async (cluster: string | undefined, options: QueryOptions) =>
-      finish(await query(context, cluster, options)),
+  return addWhichMember(command).action((cluster: string | undefined, options: QueryOptions) =>
+    run((context) => query(context, cluster, options), { password: askLogin }),
   );
 }
 
@@ -59,7 +59,6 @@ async function query(
 ): Promise<Ending> {
   const scope = await scopeOrDefault(context, name);
   const sql = await sqlText(context, options);
-  await takeLogin(context, options);
   const signal = untilNobodyReads(context);
   const state: State = { context: { ...context, signal }, scope, options, sql, open: null };
   try {
@@ -84,18 +83,14 @@ async function sqlText(context: Context, { file, command }: QueryOptions): Promi
   return inputText(context, file);
 }
 
-async function takeLogin(
-  context: Context,
-  { username, dbname, password }: QueryOptions,
-): Promise<void> {
-  const { login } = context.flags;
-  Object.assign(login, { username, database: dbname });
-  if (!password) return;
+/** patronictl's own prompt; an empty answer is asked again. */
+async function askLogin(terminal: Terminal): Promise<string> {
   const { askPassword } = await import('../output/ask.js');
-  const instead = 'set PGPASSWORD or PGPASSFILE instead of --password';
-  // Who only presses return is asked again, as by patronictl.
-  do login.password = await askPassword(context, 'Password', instead);
-  while (login.password === '');
+  for (;;) {
+    const instead = 'set PGPASSWORD or PGPASSFILE instead of --password';
+    const password = await askPassword(terminal, 'Password', instead);
+    if (password !== '') return password;
+  }
 }
 
 interface Open {

@@ -1,7 +1,8 @@
 /** `patctl quorum`: the vote table of one cluster, and how many losses it survives. */
 import { Command } from 'commander';
 import { quorumDocument } from '../cluster/documents/quorum-document.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
+import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -16,7 +17,7 @@ interface QuorumOptions extends WitnessOptions {
   format: 'pretty' | 'json';
 }
 
-export function quorumCommand(context: Context, finish: Finish): Command {
+export function quorumCommand(run: Run): Command {
   const command = new Command('quorum')
     .description(
       'Show which members could take over, their votes, and how many losses are survived',
@@ -24,11 +25,8 @@ export function quorumCommand(context: Context, finish: Finish): Command {
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson());
-  return addWitnessOptions(command).action(
-    async (cluster: string | undefined, options: QuorumOptions) => {
-      await quorum(context, cluster, options);
-      finish('ok');
-    },
+  return addWitnessOptions(command).action((cluster: string | undefined, options: QuorumOptions) =>
+    run((context) => quorum(context, cluster, options)),
   );
 }
 
@@ -36,7 +34,7 @@ async function quorum(
   context: Context,
   cluster: string | undefined,
   options: QuorumOptions,
-): Promise<void> {
+): Promise<Ending> {
   const snapshot = await readOne(context, cluster, options);
   const document = quorumDocument(snapshot);
   const { quorumText } = await import('../output/vote-table.js');
@@ -45,4 +43,5 @@ async function quorum(
       ? `${JSON.stringify(document, null, 2)}\n`
       : await quorumText(document),
   );
+  return 'ok';
 }

@@ -7,7 +7,7 @@ import { orCannotTell } from '../cli/cannot-tell.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import { parseRestStatus } from '../patroni/parse-status.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 import { parseSize, parseTimeoutMs } from '../cli/units.js';
@@ -21,7 +21,7 @@ interface ReadyOptions extends LagLimit {
   timeout?: number;
 }
 
-export function readyCommand(context: Context, finish: Finish): Command {
+export function readyCommand(run: Run): Command {
   return new Command('ready')
     .description('Check that a member can serve reads: exit 0 ready, 1 not ready, 3 unknown')
     .argument('<member>')
@@ -36,13 +36,12 @@ export function readyCommand(context: Context, finish: Finish): Command {
     .option('--member-url <url>', "The member's REST API; with --leader-url no DCS is needed")
     .option('--leader-url <url>', "The leader's REST API")
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
-    .action(async (member: string, options: ReadyOptions) =>
-      finish(await ready(context, member, options)),
+    .action((member: string, options: ReadyOptions) =>
+      run((context) => ready(context, member, options)),
     );
 }
 
 async function ready(context: Context, member: string, options: ReadyOptions): Promise<Ending> {
-  if (options.timeout !== undefined) context.flags.timeoutMs = options.timeout;
   const limit = { maxLagBytes: options.maxLag, mode: options.mode };
   const why = await orCannotTell(
     options.memberUrl !== undefined && options.leaderUrl !== undefined

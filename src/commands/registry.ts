@@ -1,13 +1,11 @@
 /** Every command: how it is called, what it does, and where it is made. */
-import type { Command } from 'commander';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { MakeCommand } from '../cli/run-command.js';
 
 export interface Listed {
   usage: string;
   /** As the command says itself; `--help` lists it without loading the command. */
   summary: string;
-  load(): Promise<(context: Context, finish: Finish) => Command>;
+  load(): Promise<MakeCommand>;
 }
 
 /** In the order of `--help`. */

@@ -2,8 +2,7 @@
 import { Command } from 'commander';
 import { reinitMembers } from '../actions/reinit/reinit-members.js';
 import { withAsker } from '../output/ask.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
@@ -19,7 +18,7 @@ interface ReinitOptions {
 /** A copy may take hours; what counts is that it goes on. */
 const DEADLINE_MS = 24 * 3_600_000;
 
-export function reinitCommand(context: Context, finish: Finish): Command {
+export function reinitCommand(run: Run): Command {
   return new Command('reinit')
     .description('Reinitialize replicas: delete their data and copy it again')
     .argument('<cluster>')
@@ -30,9 +29,9 @@ export function reinitCommand(context: Context, finish: Finish): Command {
     .option('--force', 'Do not ask questions; cancel a reinitialization that is running')
     .option('--yes', 'The same as --force')
     .option('--deadline <time>', 'Limit of --wait (default 24h)', parseDurationMs, DEADLINE_MS)
-    .action(async (cluster: string, members: string[], options: ReinitOptions) =>
-      finish(
-        await withAsker(context, (asker) =>
+    .action((cluster: string, members: string[], options: ReinitOptions) =>
+      run((context) =>
+        withAsker(context, (asker) =>
           reinitMembers(context, asker, {
             scope: cluster,
             group: options.group ?? null,

@@ -3,8 +3,7 @@ import { Command, Option } from 'commander';
 import { reloadMembers } from '../actions/reload/reload-members.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import { withAsker } from '../output/ask.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
@@ -17,7 +16,7 @@ interface ReloadOptions {
   deadline?: number;
 }
 
-export function reloadCommand(context: Context, finish: Finish): Command {
+export function reloadCommand(run: Run): Command {
   return new Command('reload')
     .description('Reload the configuration of the members of a cluster')
     .argument('<cluster>')
@@ -32,9 +31,9 @@ export function reloadCommand(context: Context, finish: Finish): Command {
     .option('--yes', 'The same as --force')
     .option('--wait', 'Wait until the member has completed a whole loop and runs')
     .option('--deadline <time>', 'Limit of --wait (default 3 x loop_wait + 5s)', parseDurationMs)
-    .action(async (cluster: string, members: string[], options: ReloadOptions) =>
-      finish(
-        await withAsker(context, (asker) =>
+    .action((cluster: string, members: string[], options: ReloadOptions) =>
+      run((context) =>
+        withAsker(context, (asker) =>
           reloadMembers(context, asker, {
             scope: cluster,
             group: options.group ?? null,

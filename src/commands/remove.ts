@@ -3,8 +3,7 @@ import { Command, Option } from 'commander';
 import { removeCluster } from '../actions/remove/remove-cluster.js';
 import { withAsker } from '../output/ask.js';
 import { FORMATS, type Format } from '../output/render.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { parseCount } from '../cli/options.js';
 
 interface RemoveOptions {
@@ -15,7 +14,7 @@ interface RemoveOptions {
   yes?: boolean;
 }
 
-export function removeCommand(context: Context, finish: Finish): Command {
+export function removeCommand(run: Run): Command {
   return new Command('remove')
     .description('Remove a cluster from the DCS')
     .argument('<cluster>')
@@ -26,9 +25,9 @@ export function removeCommand(context: Context, finish: Finish): Command {
     .option('--confirm-name <cluster>', 'Answer to the first question: the cluster name again')
     .option('--yes', 'Answer to the second question: you are aware that everything is removed')
     .option('--confirm-leader <member>', 'Answer to the third question: the current leader')
-    .action(async (cluster: string, options: RemoveOptions) =>
-      finish(
-        await withAsker(context, (asker) =>
+    .action((cluster: string, options: RemoveOptions) =>
+      run((context) =>
+        withAsker(context, (asker) =>
           removeCluster(context, asker, {
             scope: cluster,
             group: options.group ?? null,

@@ -3,8 +3,7 @@ import { Command, Option } from 'commander';
 import { restartMembers, type RestartsRequest } from '../actions/restart/restart-members.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import { withAsker } from '../output/ask.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 import { parseCount } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
@@ -28,7 +27,7 @@ interface RestartOptions {
 /** Patroni's own limit for a primary to come up is 300 s; the shutdown before it has none. */
 const DEADLINE_MS = 360_000;
 
-export function restartCommand(context: Context, finish: Finish): Command {
+export function restartCommand(run: Run): Command {
   return new Command('restart')
     .description('Restart PostgreSQL on the members of a cluster')
     .argument('<cluster>')
@@ -57,9 +56,9 @@ export function restartCommand(context: Context, finish: Finish): Command {
     )
     .option('--switchover', 'With --rolling: switch over before the primary is restarted')
     .option('--dry-run', 'With --rolling: show the plan and stop')
-    .action(async (cluster: string, members: string[], options: RestartOptions) =>
-      finish(
-        await withAsker(context, (asker) =>
+    .action((cluster: string, members: string[], options: RestartOptions) =>
+      run((context) =>
+        withAsker(context, (asker) =>
           restartMembers(context, asker, requestOf(cluster, members, options)),
         ),
       ),

@@ -1,8 +1,8 @@
 /** What demote-cluster and promote-cluster have in common: their options, and who is asked. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
-import { openAsker } from '../output/ask.js';
-import type { Finish } from '../cli/finish.js';
+import { withAsker } from '../output/ask.js';
+import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import { scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
@@ -30,18 +30,13 @@ export function addRoleOptions(command: Command): Command {
 /** Makes the cluster a standby cluster, or, with null, one that stands alone. */
 export async function changeRole(
   context: Context,
-  finish: Finish,
   cluster: string | undefined,
   standby: JsonObject | null,
   { force, yes, deadline: limitMs }: RoleOptions,
-): Promise<void> {
+): Promise<Ending> {
   const { changeClusterRole } = await import('../actions/standby-cluster/change-role.js');
-  const asker = openAsker(context);
-  try {
-    const scope = await scopeOrDefault(context, cluster);
-    const quiet = force === true || yes === true;
-    finish(await changeClusterRole(context, asker, { scope, standby, force: quiet, limitMs }));
-  } finally {
-    asker.close();
-  }
+  const scope = await scopeOrDefault(context, cluster);
+  const quiet = force === true || yes === true;
+  const change = { scope, standby, force: quiet, limitMs };
+  return withAsker(context, (asker) => changeClusterRole(context, asker, change));
 }

@@ -4,7 +4,7 @@ import { readableConfig } from '../actions/edit-config/readable-config.js';
 import type { Ending } from '../errors.js';
 import { readCluster } from '../actions/kit/choose-members.js';
 import { showConfigCompat } from '../output/compat.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
 
@@ -13,7 +13,7 @@ interface ShowConfigOptions {
   format: 'yaml' | 'json';
 }
 
-export function showConfigCommand(context: Context, finish: Finish): Command {
+export function showConfigCommand(run: Run): Command {
   return new Command('show-config')
     .description('Show the configuration of the cluster')
     .argument('[cluster]')
@@ -23,8 +23,8 @@ export function showConfigCommand(context: Context, finish: Finish): Command {
         .choices(['yaml', 'json'])
         .default('yaml'),
     )
-    .action(async (cluster: string | undefined, options: ShowConfigOptions) =>
-      finish(await showConfig(context, cluster, options)),
+    .action((cluster: string | undefined, options: ShowConfigOptions) =>
+      run((context) => showConfig(context, cluster, options)),
     );
 }
 

@@ -1,12 +1,13 @@
 /** `patctl snapshot`: records everything the witnesses say, for post-mortems and bug reports. */
 import { Command } from 'commander';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
+import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
-  witnesses,
+  askingOf,
   type WitnessOptions,
 } from '../cli/options.js';
 
@@ -16,21 +17,20 @@ interface RecordOptions extends WitnessOptions {
   output?: string;
 }
 
-export function snapshotCommand(context: Context, finish: Finish): Command {
+export function snapshotCommand(run: Run): Command {
   const command = new Command('snapshot')
     .description('Record what all witnesses report, without secrets, for --snapshot FILE')
     .argument('[clusters...]')
     .option('--group <number>', 'Citus group', parseCount)
     .option('--all', 'All clusters of the namespace')
     .option('-o, --output <file>', 'Write to this file; gzipped when it ends in .gz');
-  return addWitnessOptions(command).action(async (names: string[], options: RecordOptions) => {
-    await record(context, names, options);
-    finish('ok');
-  });
+  return addWitnessOptions(command).action((names: string[], options: RecordOptions) =>
+    run((context) => record(context, names, options)),
+  );
 }
 
-async function record(context: Context, names: string[], options: RecordOptions): Promise<void> {
-  const asked = await witnesses(context, options);
+async function record(context: Context, names: string[], options: RecordOptions): Promise<Ending> {
+  const asked = askingOf(options);
   const { group: configured } = await context.config();
   const group = options.group ?? configured;
   const [
@@ -53,7 +53,11 @@ async function record(context: Context, names: string[], options: RecordOptions)
     read.map(async (one) => withPauseAge(context, await withCertificates(context, one))),
   );
   const text = recordingText(snapshots);
-  if (options.output === undefined) return context.io.out(text);
+  if (options.output === undefined) {
+    context.io.out(text);
+    return 'ok';
+  }
   await writeRecording(options.output, text);
   context.io.err(`wrote ${options.output}\n`);
+  return 'ok';
 }

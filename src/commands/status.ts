@@ -7,7 +7,7 @@ import {
 } from '../cluster/documents/status-document.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import type { Ending } from '../errors.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import { bytes } from '../output/bytes.js';
 import type { Context } from '../context.js';
 import {
@@ -25,16 +25,15 @@ interface StatusOptions extends WitnessOptions {
   strict?: boolean;
 }
 
-export function statusCommand(context: Context, finish: Finish): Command {
+export function statusCommand(run: Run): Command {
   const command = new Command('status')
     .description('Show everything known about one cluster on one screen')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson())
     .option('--strict', STRICT);
-  return addWitnessOptions(command).action(
-    async (cluster: string | undefined, options: StatusOptions) =>
-      finish(await status(context, cluster, options)),
+  return addWitnessOptions(command).action((cluster: string | undefined, options: StatusOptions) =>
+    run((context) => status(context, cluster, options)),
   );
 }
 

@@ -2,10 +2,9 @@
 import { Command, Option } from 'commander';
 import { addChangeOptions, runChange, type ChangeOptions } from './change-options.js';
 import { ToolError } from '../errors.js';
-import type { Finish } from '../cli/finish.js';
-import type { Context } from '../context.js';
+import type { Run } from '../cli/run-command.js';
 
-export function switchoverCommand(context: Context, finish: Finish): Command {
+export function switchoverCommand(run: Run): Command {
   const command = new Command('switchover')
     .description('Switch over to a replica and verify the outcome')
     .option('--leader <member>', 'The current leader; also --primary')
@@ -15,12 +14,12 @@ export function switchoverCommand(context: Context, finish: Finish): Command {
       'Switch over only if this member is the leader; otherwise do nothing',
     )
     .option('--scheduled <time>', 'ISO 8601 with offset or zone, +30m, or now');
-  return addChangeOptions(command).action(
-    async (cluster: string | undefined, options: ChangeOptions) => {
+  return addChangeOptions(command).action((cluster: string | undefined, options: ChangeOptions) =>
+    run(async (context) => {
       if (options.avoid !== undefined && (options.leader ?? options.primary) !== undefined) {
         throw new ToolError('usage', '--avoid cannot be combined with --leader');
       }
-      finish(await runChange(context, 'switchover', cluster, options));
-    },
+      return runChange(context, 'switchover', cluster, options);
+    }),
   );
 }

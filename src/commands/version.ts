@@ -4,7 +4,7 @@ import { selectMembers, type Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readClusters } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { VERSION } from '../version.js';
 import { parseCount } from '../cli/options.js';
@@ -16,14 +16,14 @@ interface VersionOptions {
 /** The patronictl that --compat speaks like. */
 const PATRONICTL_VERSION = '4.1.4';
 
-export function versionCommand(context: Context, finish: Finish): Command {
+export function versionCommand(run: Run): Command {
   return new Command('version')
     .description("Show the version of patctl, and of each member's Patroni and PostgreSQL")
     .argument('[cluster]')
     .argument('[members...]')
     .option('--group <number>', 'Citus group', parseCount)
-    .action(async (cluster: string | undefined, members: string[], options: VersionOptions) =>
-      finish(await version(context, cluster, members, options)),
+    .action((cluster: string | undefined, members: string[], options: VersionOptions) =>
+      run((context) => version(context, cluster, members, options)),
     );
 }
 

@@ -13,22 +13,22 @@ import { viewOf } from '../cluster/roles/view.js';
 import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { oneLine } from '../output/text.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
-  witnesses,
+  askingOf,
   type WitnessOptions,
 } from '../cli/options.js';
 import { parseSize, parseDurationMs } from '../cli/units.js';
 
-interface WaitOptions extends Omit<WitnessOptions, 'timeout'>, LagLimit {
+interface WaitOptions extends WitnessOptions, LagLimit {
   group?: number;
   for: Condition[];
-  timeout: number;
+  deadline: number;
   maxLag: number;
   evenPaused?: boolean;
 }
@@ -52,7 +52,7 @@ PostgreSQL runs; a standby is synchronous where synchronous_mode is on; check wo
 unknown; and the cluster is not paused, unless --even-paused is given.
 `;
 
-export function waitCommand(context: Context, finish: Finish): Command {
+export function waitCommand(run: Run): Command {
   const command = new Command('wait')
     .description('Wait until a condition holds; exit 0 when it does, 5 at the limit')
     .argument('[cluster]')
@@ -65,18 +65,15 @@ export function waitCommand(context: Context, finish: Finish): Command {
         .default('replay'),
     )
     .option('--even-paused', 'Let a paused cluster be healthy')
+    .option(
+      '--deadline <time>',
+      'Limit of the whole wait (default 5m)',
+      parseDurationMs,
+      DEFAULT_LIMIT_MS,
+    )
     .addHelpText('after', HEALTHY);
-  addWitnessOptions(command);
-  // Here the limit of the whole wait; a call to one node keeps the program's own --timeout.
-  const timeout = command.options.find(({ long }) => long === '--timeout');
-  if (timeout) {
-    timeout.description = 'Limit of the wait (default 5m)';
-    timeout.argParser(parseDurationMs);
-    timeout.default(DEFAULT_LIMIT_MS, '5m');
-    command.setOptionValueWithSource('timeout', DEFAULT_LIMIT_MS, 'default');
-  }
-  return command.action(async (cluster: string | undefined, options: WaitOptions) =>
-    finish(await wait(context, cluster, options)),
+  return addWitnessOptions(command).action((cluster: string | undefined, options: WaitOptions) =>
+    run((context) => wait(context, cluster, options)),
   );
 }
 
@@ -85,8 +82,8 @@ async function wait(
   cluster: string | undefined,
   options: WaitOptions,
 ): Promise<Ending> {
-  const { timeout: limitMs, ...rest } = options;
-  const asked = await witnesses(context, rest);
+  const { deadline: limitMs } = options;
+  const asked = askingOf(options);
   const scope = await scopeOrDefault(context, cluster);
   const { group: configured } = await context.config();
   const group = options.group ?? configured;

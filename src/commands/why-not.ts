@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Snapshot } from '../cluster/model/model.js';
 import { whyNot } from '../cluster/documents/why-not-document.js';
 import { ToolError, type Ending } from '../errors.js';
-import type { Finish } from '../cli/finish.js';
+import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -18,7 +18,7 @@ interface WhyNotOptions extends WitnessOptions {
   format: 'pretty' | 'json';
 }
 
-export function whyNotCommand(context: Context, finish: Finish): Command {
+export function whyNotCommand(run: Run): Command {
   const command = new Command('why-not')
     .description("Show Patroni's checks for one member: exit 0 if it could be promoted, 1 if not")
     .argument('<member>')
@@ -26,8 +26,8 @@ export function whyNotCommand(context: Context, finish: Finish): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson());
   return addWitnessOptions(command).action(
-    async (member: string, cluster: string | undefined, options: WhyNotOptions) =>
-      finish(await answer(context, member, cluster, options)),
+    (member: string, cluster: string | undefined, options: WhyNotOptions) =>
+      run((context) => answer(context, member, cluster, options)),
   );
 }
 

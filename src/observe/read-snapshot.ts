@@ -16,7 +16,6 @@ import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
 import { otherServers, readDeparted } from './departed.js';
-import { oneLine } from '../output/text.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
 
 export interface SnapshotRequest {
@@ -54,13 +53,9 @@ export async function readSnapshots(
   return snapshots;
 }
 
-async function sayNewer({ flags, io }: Context, snapshots: readonly Snapshot[]): Promise<void> {
+async function sayNewer(context: Context, snapshots: readonly Snapshot[]): Promise<void> {
   const { newerVersions } = await import('./newer-versions.js');
-  for (const line of newerVersions(snapshots)) {
-    if (flags.debugged.has(line)) continue;
-    flags.debugged.add(line);
-    io.err(`debug: ${oneLine(line)}\n`);
-  }
+  for (const line of newerVersions(snapshots)) context.debug(line);
 }
 
 /** Every cluster of the namespace: what the DCS says of each, and the snapshots that come of it, in this order. */

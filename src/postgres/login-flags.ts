@@ -1,6 +1,6 @@
 /** -U, -d and --password of the commands that ask PostgreSQL. */
 export interface LoginFlags {
-  username: string | undefined;
-  database: string | undefined;
-  password: string | undefined;
+  readonly username: string | undefined;
+  readonly database: string | undefined;
+  readonly password: string | undefined;
 }

@@ -103,7 +103,7 @@ function healthy(use: () => Lab): void {
       code: 0,
       err: '',
     });
-    expect((await run('wait', '--for', 'paused', '--timeout', '1s')).code).toBe(5);
+    expect((await run('wait', '--for', 'paused', '--deadline', '1s')).code).toBe(5);
   });
 
   test('a replica that is restarted is no trouble once it has settled', async () => {
@@ -169,7 +169,7 @@ describe('a healthy cluster, synchronous_mode off', () => {
           /^SQL pg\d pg_stat_replication: pg3 is streaming, and has no member key$/,
         ),
       );
-      const wait = ['wait', '--for', 'healthy', '--timeout', '1s'];
+      const wait = ['wait', '--for', 'healthy', '--deadline', '1s'];
       expect((await runPatctl(['-c', lab.config, ...wait])).code).toBe(5);
     } finally {
       await lab.start('pg3');
@@ -392,7 +392,7 @@ async function catchUp(
 ): Promise<Sample[]> {
   const patctl = (...args: string[]) => runPatctl(['-c', lab.config, ...args]);
   const { member, flow, endLoad, release, undo } = await restoreUnderLoad(lab);
-  const caughtUp = ['wait', '--for', `caught-up=${member}`, '--max-lag', LIMIT, '--timeout'];
+  const caughtUp = ['wait', '--for', `caught-up=${member}`, '--max-lag', LIMIT, '--deadline'];
   const samples: Sample[] = [];
   try {
     await eventually('Patroni shows the new replica', 30_000, async () => {

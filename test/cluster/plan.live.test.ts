@@ -19,7 +19,7 @@ interface Planned {
 }
 
 async function dryRun(...args: string[]): Promise<Planned> {
-  const flags = ['--dry-run', '-f', 'json', '--timeout', '1s'];
+  const flags = ['--dry-run', '-f', 'json'];
   const run = await runPatctl(['-c', lab.config, 'switchover', lab.scope, ...flags, ...args]);
   const { plan } = JSON.parse(run.out) as { plan: Planned['plan'] };
   return { code: run.code, refusedBy: plan.refusedBy, plan };

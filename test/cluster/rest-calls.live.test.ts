@@ -257,7 +257,7 @@ describe('answers that are none', () => {
 
   test('a switchover: patctl watches, patronictl writes to the DCS', async () => {
     answering('hang up');
-    const now = await ours(words('switchover CLUSTER --force --timeout 3s'));
+    const now = await ours(words('switchover CLUSTER --force --deadline 3s'));
     expect([now.code, now.sent.length, await lab.leader()]).toEqual([5, 1, 'pg1']);
     const later = words(`switchover CLUSTER --force --scheduled ${AT}`);
     const a = await ours(later);

@@ -182,7 +182,7 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
   test("the candidate's Patroni is killed when the request is taken: it is told as it went", async () => {
     const leader = await lab.waitHealthy();
     const candidate = leader === 'pg1' ? 'pg2' : 'pg1';
-    const args = ['switchover', '--candidate', candidate, '-f', 'json', '--timeout', '60s'];
+    const args = ['switchover', '--candidate', candidate, '-f', 'json', '--deadline', '60s'];
     let killed: Promise<void> = Promise.resolve();
     const run = await runUntil(lab, args, 'accepted', () => {
       killed = lab.kill(candidate);
@@ -200,7 +200,7 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
 
   test('etcd goes away for longer than is waited: exit 5, and what was sent', async () => {
     const leader = await lab.waitHealthy();
-    const args = ['switchover', '-f', 'json', '--timeout', '6s'];
+    const args = ['switchover', '-f', 'json', '--deadline', '6s'];
     const run = await runUntil(lab, args, 'accepted', () => lab.freeze('etcd1'));
     lab.thaw('etcd1');
     const document = JSON.parse(run.out) as ChangeDocument;

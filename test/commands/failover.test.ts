@@ -70,7 +70,7 @@ test('without a leader: the candidate is asked first, others only when it surely
 
   world.sent.length = 0;
   world.answer = () => ({ kind: 'lost', reason: 'reset' });
-  const lost = await runIn(world, [...args, '--timeout', '5']);
+  const lost = await runIn(world, [...args, '--deadline', '5']);
   expect([lost.code, world.sent.length]).toEqual([5, 1]);
 });
 
@@ -89,7 +89,7 @@ test('without a leader: it is not done before those who stand by stream from the
     return answered(200, `Successfully failed over to "${candidate}"`);
   };
   const args = ['failover', '--force', '--candidate', candidate, '--allow-data-loss'];
-  const run = await runIn(world, [...args, '--timeout', '4']);
+  const run = await runIn(world, [...args, '--deadline', '4']);
   expect(run.err).toContain(`${candidate} leads, but ${other} did not stream from it`);
   expect(run.err).toMatch(new RegExp(`\\n {2}REST ${other}: `));
   expect(run.code).toBe(4);

@@ -4,12 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/commands/registry.js';
 import type { Io } from '../../src/output/io.js';
 import { buildProgram } from '../../src/program.js';
-import type { Context } from '../../src/context.js';
 import { recorded, runFake } from '../support/fake-world.js';
 
-const context = { io: {} as Io, flags: {} } as unknown as Context;
+const terminal = { io: {} as Io, signal: new AbortController().signal, env: {} };
 const commands = async (words: string[] | null) =>
-  (await buildProgram(context, () => undefined, words)).commands;
+  (await buildProgram(terminal, () => Promise.resolve(), words)).commands;
 const names = async (...words: string[]) =>
   (await commands(words)).map((command) => command.name());
 

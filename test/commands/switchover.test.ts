@@ -306,7 +306,7 @@ describe('other endings', () => {
   test('lost, and nothing seen: exit 5, one request, no write', async () => {
     const world = changeWorld();
     world.answer = () => ({ kind: 'lost', reason: 'socket hang up' });
-    const args = ['switchover', '--force', '-f', 'json', '--timeout', '20'];
+    const args = ['switchover', '--force', '-f', 'json', '--deadline', '20'];
     const run = await runIn(world, args);
     expect(run.code).toBe(5);
     expect(document(run.out)).toMatchObject({ code: 'no_trace', sent: { lost: 'socket hang up' } });
@@ -353,7 +353,7 @@ describe('other endings', () => {
   test('never answered, nothing seen: exit 5 with the request as evidence', async () => {
     const world = changeWorld();
     world.answer = () => new Promise(() => undefined);
-    const run = await runIn(world, ['switchover', '--force', '-f', 'json', '--timeout', '1']);
+    const run = await runIn(world, ['switchover', '--force', '-f', 'json', '--deadline', '1']);
     expect(run.code).toBe(5);
     const { evidence, sent } = document(run.out);
     expect(sent).toEqual({ to: world.leader, status: null, text: null, lost: null });

@@ -46,14 +46,14 @@ test('a replica that catches up: bytes, rate and time left, and 0 when it is the
 
 test('one that stands still: said so, and 5 at the limit', async () => {
   const { cluster, name } = catchingUp(0n);
-  const run = await runFake(cluster, ['wait', '--for', `caught-up=${name}`, '--timeout', '3s']);
+  const run = await runFake(cluster, ['wait', '--for', `caught-up=${name}`, '--deadline', '3s']);
   expect(run.code).toBe(5);
   expect(run.err).toContain(`${name} is 40.0 MiB behind, and the lag is not decreasing`);
 });
 
 describe('--for healthy', () => {
   const wait = (cluster: FakeCluster) =>
-    runFake({ clock: quickClock(), ...cluster }, ['wait', '--for', 'healthy', '--timeout', '3s']);
+    runFake({ clock: quickClock(), ...cluster }, ['wait', '--for', 'healthy', '--deadline', '3s']);
   /** The recorded cluster with other words in one of its keys. */
   const edited = (name: string, key: string, value: string): FakeCluster => {
     const cluster = recorded(name);

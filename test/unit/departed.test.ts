@@ -163,7 +163,7 @@ describe('a replica that nothing names', () => {
     const status = await runFake(left('off', 'running'), ['status']);
     expect(status.out).toMatch(/^ *pg4 .*left the DCS.*member_left *$/m);
     for (const condition of ['healthy', 'streaming=3']) {
-      const args = ['wait', '--for', condition, '--timeout', '2s'];
+      const args = ['wait', '--for', condition, '--deadline', '2s'];
       const run = await runFake(left('off', 'running'), args);
       expect(run.code).toBe(5);
       expect(run.err).toMatch(/pg4 (has )?left the DCS/);

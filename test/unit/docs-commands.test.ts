@@ -6,12 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { helpOf } from '../../src/cli/help.js';
 import { ENDINGS } from '../../src/errors.js';
 import { buildProgram } from '../../src/program.js';
-import type { Context } from '../../src/context.js';
+import type { Io } from '../../src/output/io.js';
 import { manPages, meaningOf, type Named } from '../support/man-pages.js';
 
 function program(): Promise<Command> {
-  const io = { columns: 100, out: () => undefined, err: () => undefined };
-  return buildProgram({ io, flags: {} } as unknown as Context, () => undefined);
+  const io = { columns: 100, out: () => undefined, err: () => undefined } as unknown as Io;
+  const terminal = { io, signal: new AbortController().signal, env: {} };
+  return buildProgram(terminal, () => Promise.resolve());
 }
 
 /** The commands a person can give: one with commands below it is only their beginning. */

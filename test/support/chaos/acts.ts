@@ -24,7 +24,7 @@ export interface Act {
 }
 
 const SCOPE = ({ site }: Cast): string => site.lab.scope;
-const LIMIT = ['--timeout', '40s'];
+const LIMIT = ['--deadline', '40s'];
 
 /** Nothing was done, said 1 to 3. */
 const saysNothingDone = ({ code }: Ran): boolean => code === 1 || code === 2 || code === 3;

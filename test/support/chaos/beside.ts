@@ -95,7 +95,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
       judgeCalm(await run('list --strict', ['list', lab.scope, '--strict']), [0], report, isListed);
     }),
     loop(8_000, async () => {
-      const args = ['wait', lab.scope, '--for', 'healthy', '--timeout', '1s'];
+      const args = ['wait', lab.scope, '--for', 'healthy', '--deadline', '1s'];
       judgeCalm(await run('wait --for healthy', args), [0], report, () => true);
     }),
     loop(2_500, async () => {

@@ -7,10 +7,11 @@ import { oneLine } from './text.js';
 
 /** Who may win with which votes, who voted for whom, the leader's gate, and what is survived. */
 export async function quorumText(document: QuorumDocument): Promise<string> {
-  const { members, gate, survives, dataLoss } = document;
+  const { members, gate, survives, dataLoss, leader } = document;
   const votes = members.flatMap((one) =>
     one.votes.map((vote) => [one.name, vote.name, vote.voted, vote.why]),
   );
+  const ifLost = leader === null ? 'If a member took the lock now' : 'If it were lost now';
   const gates = gate === null ? [] : [gate.unnamed, ...gate.named];
   const gateRows = gates.map((one) => [
     one.candidate ?? '(nobody)',
@@ -20,19 +21,37 @@ export async function quorumText(document: QuorumDocument): Promise<string> {
   ]);
   const parts = [
     lines(headLines(document)),
-    lines(['', 'If the leader were lost now']),
-    await grid(['Member', 'Can win', 'Votes', 'Voter', 'Lost', 'Why'], members.map(memberCells)),
+    lines(['', leader === null ? 'In the race for the free lock' : 'If the leader were lost now']),
+    await memberGrid(members),
     votes.length === 0 ? '' : lines(['', 'Each vote']),
     votes.length === 0 ? '' : await grid(['For', 'Voter', 'Votes', 'Why'], votes),
-    gates.length === 0
-      ? ''
-      : lines(['', `Would ${document.leader ?? ''} step down for a switchover`]),
+    gates.length === 0 ? '' : lines(['', `Would ${leader ?? ''} step down for a switchover`]),
     gates.length === 0
       ? ''
       : await grid(['To', 'Passes', 'Healthy', 'Members or reason'], gateRows),
-    lines(['', capital(survives.sentence), `If it were lost now: ${lossWords(dataLoss)}`]),
+    lines(['', capital(survives.sentence), `${ifLost}: ${lossWords(dataLoss)}`]),
+    await afterPrimaryText(document),
   ];
   return parts.join('');
+}
+
+async function memberGrid(members: readonly QuorumMember[]): Promise<string> {
+  const titles = ['Member', 'Can win', 'Votes', 'Voter', 'Lost', 'Why'];
+  return await grid(titles, members.map(memberCells));
+}
+
+async function afterPrimaryText({ afterPrimary }: QuorumDocument): Promise<string> {
+  if (afterPrimary === null) return '';
+  const { primary, members, survives, dataLoss } = afterPrimary;
+  return [
+    lines(['', `If the primary ${primary}, which runs without the lock, were lost too`]),
+    await memberGrid(members),
+    lines([
+      '',
+      capital(survives.sentence),
+      `If a member took the lock then: ${lossWords(dataLoss)}`,
+    ]),
+  ].join('');
 }
 
 function standbyNote({ standbyCluster, members, mode }: QuorumDocument): string {
@@ -98,7 +117,7 @@ const COULD: Record<Outcome, string> = {
 
 /** The answer first; then the checks of a switchover in Patroni's order, then the race. */
 export async function whyNotText(document: WhyNotDocument): Promise<string> {
-  const { member, leader, switchover, race } = document;
+  const { member, leader, switchover, race, afterPrimary } = document;
   if (member === leader) return lines([`${member} is already the leader`]);
   const parts: string[] = [];
   if (switchover) {
@@ -124,6 +143,14 @@ export async function whyNotText(document: WhyNotDocument): Promise<string> {
     const votes = race.needed === 0 ? '' : `, with ${race.counted} of ${race.needed} votes`;
     parts.push(lines([`${when}: ${member} ${COULD[race.could]}${votes}`]));
     parts.push(lines(race.reasons.map((reason) => `  ${reason}`)));
+  }
+  if (afterPrimary) {
+    const { primary, could, counted, needed, reasons } = afterPrimary;
+    const votes = needed === 0 ? '' : `, with ${counted} of ${needed} votes`;
+    parts.push(
+      lines([`If the primary ${primary} were lost too: ${member} ${COULD[could]}${votes}`]),
+      lines(reasons.map((reason) => `  ${reason}`)),
+    );
   }
   return parts.join('');
 }

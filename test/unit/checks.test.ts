@@ -375,11 +375,22 @@ test('quorum_lost names the voters it wants back, and says so when there are non
 });
 
 test('a standby cluster that an old /sync keeps from electing is critical, with the way out', () => {
-  const look = (mode: string, sync_standby: string, quorum: number) => {
+  const look = (
+    mode: string,
+    sync_standby: string,
+    quorum: number,
+    leader: 'pg1' | null = 'pg1',
+  ) => {
     const sync = { leader: 'pg1', sync_standby, quorum };
     const config = { synchronous_mode: mode, standby_cluster: { host: '10.0.0.1' } };
     const pg2 = { role: 'replica', state: 'running', timeline: 3, version: '4.1.4' };
-    const view = viewOf(snapshot({ config, keys: { sync, 'members/pg2': pg2 } }));
+    const made = snapshot({ config, keys: { sync, 'members/pg2': pg2 } });
+    if (leader === null) {
+      made.cluster.leaderName = null;
+      made.cluster.members.shift();
+      made.members.shift();
+    }
+    const view = viewOf(made);
     return CATALOGUE.filter(({ group }) => group === 'Synchronous replication')
       .flatMap((check) => check.find(view, DEFAULT_LIMITS))
       .filter(({ severity }) => severity === 'critical');
@@ -391,6 +402,9 @@ test('a standby cluster that an old /sync keeps from electing is critical, with 
       next: expect.stringContaining('--set synchronous_mode=on') as string,
     },
   ]);
+  expect(look('quorum', 'pg2,pg3', 1, null)[0]?.message).toMatch(
+    /^no member can become standby leader: \/sync still asks for 2 votes of pg2, pg3, /,
+  );
   expect(look('quorum', 'pg2', 0)).toEqual([]);
   expect(look('on', 'pg2,pg3', 1)).toEqual([]);
 });

@@ -1,11 +1,13 @@
 /** `patctl quorum`: who would take over, with which votes, and what the cluster survives. */
 import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
+import { sameName } from '../model/member-names.js';
 import type { Snapshot, SyncMode } from '../model/model.js';
 import { race, type Vote } from '../votes/race.js';
 import { viewOf, type MemberView } from '../roles/view.js';
 import { leaderGate, type GateMember, type GateResult } from '../votes/step-down.js';
 import { rulesOf } from '../votes/patroni-versions.js';
 import { survivable, type Survivable } from '../votes/fault-tolerance.js';
+import { locklessPrimary, without } from '../votes/without.js';
 import { voteInput } from '../votes/vote-facts.js';
 import {
   quorumActive,
@@ -72,7 +74,16 @@ export interface QuorumDocument {
   /** Whether the leader lets itself be demoted in a switchover; null: nobody leads. */
   gate: { unnamed: GateView; named: GateView[] } | null;
   survives: Survivable;
-  /** If the leader were lost now and whoever may win took over. */
+  /** If the leader were lost now and whoever may win took over; without a leader if a member took the free lock. */
+  dataLoss: LossView;
+  /** The vote if the primary that runs without the lock were lost too; null: a member leads, or no such primary is seen. */
+  afterPrimary: AfterPrimary | null;
+}
+
+export interface AfterPrimary {
+  primary: string;
+  members: QuorumMember[];
+  survives: Survivable;
   dataLoss: LossView;
 }
 
@@ -95,18 +106,35 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
     standbyCluster: input.standbyCluster,
     sync: syncLeader === null ? null : syncPart(input, syncLeader),
     mixedVersions: mixedVersions(input),
-    members: race(input).map((result) => ({
-      ...result,
-      voter: voterNames(input).some((name) => name.toLowerCase() === result.name.toLowerCase()),
-      dataLoss: lossIfGone(result.name),
-    })),
+    members: quorumMembers(input, lossIfGone),
     gate:
       input.leader === null
         ? null
         : { unnamed: gateView(input, null), named: others.map((name) => gateView(input, name)) },
     survives: survivable(input),
     dataLoss: lossIfGone(null),
+    afterPrimary: afterPrimary(input),
   };
+}
+
+function quorumMembers(
+  input: VoteInput,
+  lossIfGone: (candidate: string) => LossView,
+): QuorumMember[] {
+  return race(input).map((result) => ({
+    ...result,
+    voter: voterNames(input).some((name) => sameName(name, result.name)),
+    dataLoss: lossIfGone(result.name),
+  }));
+}
+
+function afterPrimary(input: VoteInput): AfterPrimary | null {
+  const primary = locklessPrimary(input);
+  if (primary === null) return null;
+  const after = without(input, [primary]);
+  const loss = (candidate: string | null): LossView => lossOf(after, candidate, null);
+  const members = quorumMembers(after, loss).filter(({ name }) => name !== primary);
+  return { primary, members, survives: survivable(after), dataLoss: loss(null) };
 }
 
 function mixedVersions({ nodes }: VoteInput): string[] | null {
@@ -153,9 +181,9 @@ function votersInWords(input: VoteInput): string {
 }
 
 function survivesInWords(input: VoteInput, { leaderLoss, atLeast, atMost }: Survivable): string {
-  const lost = input.leader === null ? 'with no leader' : 'if the leader is lost';
-  if (leaderLoss === 'no') return `no member can take over ${lost}`;
-  if (leaderLoss === 'unknown') return `it is unknown whether a member can take over ${lost}`;
+  const takes = input.leader === null ? 'take the free lock' : 'take over if the leader is lost';
+  if (leaderLoss === 'no') return `no member can ${takes}`;
+  if (leaderLoss === 'unknown') return `it is unknown whether a member can ${takes}`;
   const word = quorumActive(input) ? 'voter' : 'member';
   const more = atLeast === atMost ? plural(atLeast, word) : `${atLeast} to ${atMost} ${word}s`;
   const leader = input.leader === null ? 'survives losing' : 'survives losing the leader and';

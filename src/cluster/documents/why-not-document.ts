@@ -2,7 +2,8 @@
 import type { Snapshot } from '../model/model.js';
 import type { ChangeRequest, PlanCheck } from '../preflight/plan-model.js';
 import { race } from '../votes/race.js';
-import type { Outcome } from '../votes/vote-rules.js';
+import type { Outcome, VoteInput } from '../votes/vote-rules.js';
+import { locklessPrimary, without } from '../votes/without.js';
 import { contextOf, type Check, type Context, type LeaderState } from '../preflight/plan-facts.js';
 import { CHECKS } from '../preflight/all-checks.js';
 
@@ -27,8 +28,17 @@ export interface WhyNotDocument {
   could: Outcome;
   /** A switchover to it now; null: nobody is there to step down, or it leads already. */
   switchover: { could: Outcome; steps: WhyNotStep[] } | null;
-  /** If the leader were lost now; null: it leads. */
-  race: { could: Outcome; counted: number; needed: number; reasons: string[] } | null;
+  /** If the leader were lost now, or in the race for the free lock; null: it leads. */
+  race: RaceView | null;
+  /** The same if the primary that runs without the lock were lost too; null: there is no such primary. */
+  afterPrimary: (RaceView & { primary: string }) | null;
+}
+
+export interface RaceView {
+  could: Outcome;
+  counted: number;
+  needed: number;
+  reasons: string[];
 }
 
 /** Patroni's order: the API's checks, then the leader's own; then what only patctl looks at. */
@@ -53,7 +63,7 @@ export function whyNot(snapshot: Snapshot, member: string): WhyNotDocument {
   const leads = member === cluster.leaderName;
   const isGone = leaderState === 'none' || leaderState === 'down';
   const switchover = leads || isGone ? null : switchoverOf(ctx);
-  const raced = leads ? null : raceOf(ctx, member);
+  const raced = leads ? null : raceOf(ctx.input, member);
   return {
     schemaVersion: 1,
     takenAt: snapshot.takenAt,
@@ -65,6 +75,7 @@ export function whyNot(snapshot: Snapshot, member: string): WhyNotDocument {
     could: leads ? 'yes' : (switchover?.could ?? raced?.could ?? 'unknown'),
     switchover,
     race: raced,
+    afterPrimary: afterPrimary(ctx.input, member),
   };
 }
 
@@ -110,7 +121,14 @@ function whoAsks(ctx: Context, asks: WhyNotStep['asks'], check: string): WhyNotS
   return check === 'candidate_sync' && ctx.input.mode === 'quorum' ? 'leader' : asks;
 }
 
-function raceOf({ input }: Context, member: string): WhyNotDocument['race'] {
+function afterPrimary(input: VoteInput, member: string): WhyNotDocument['afterPrimary'] {
+  const primary = locklessPrimary(input);
+  if (primary === null || primary === member) return null;
+  const raced = raceOf(without(input, [primary]), member);
+  return raced && { primary, ...raced };
+}
+
+function raceOf(input: VoteInput, member: string): RaceView | null {
   const found = race(input).find(({ name }) => name === member);
   if (!found) return null;
   const { mayWin, counted, needed, reasons } = found;

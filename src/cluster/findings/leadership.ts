@@ -47,24 +47,31 @@ function address({ departed }: MemberView): string {
   return `${departed?.host ?? '?'}:${departed?.port ?? '?'}`;
 }
 
-export function primaryWithoutLock({ primaries, snapshot, members }: View): Finding[] {
+export function primaryWithoutLock({ primaries, snapshot }: View): Finding[] {
   const { cluster } = snapshot;
-  const failsafe = members.some(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
   return primaries
     .filter(({ name }) => name !== cluster.leaderName)
-    .map((view) => ({
-      code: 'primary_without_lock',
-      severity: failsafe && primaries.length === 1 ? 'info' : 'critical',
-      members: [view.name],
-      message:
-        `${view.name} is a primary, but the leader key ` +
-        (cluster.leaderName === null ? 'does not exist' : `is held by ${cluster.leaderName}`) +
-        (failsafe ? ' (failsafe mode is active)' : ''),
-      evidence: [leaderKeySays(cluster), roleSeen(view)],
-      next: failsafe
-        ? 'bring the DCS back; failsafe mode keeps this primary alive until then'
-        : `check whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
-    }));
+    .map((view) => {
+      const isKeptAlive = inFailsafe(view);
+      const isFree = cluster.leaderName === null;
+      return {
+        code: 'primary_without_lock',
+        severity: isKeptAlive && isFree && primaries.length === 1 ? 'info' : 'critical',
+        members: [view.name],
+        message:
+          `${view.name} is a primary, but the leader key ` +
+          (isFree ? 'does not exist' : `is held by ${cluster.leaderName}`) +
+          (isKeptAlive ? ' (failsafe mode is active)' : ''),
+        evidence: [leaderKeySays(cluster), roleSeen(view)],
+        next: isKeptAlive
+          ? `restore the connection between ${view.name} and the DCS; until then failsafe mode keeps this primary alive, and no member takes the lock while it answers`
+          : `check whether Patroni runs on ${view.name}; if another member leads, stop that PostgreSQL`,
+      };
+    });
+}
+
+function inFailsafe({ rest }: MemberView): boolean {
+  return rest.ok && rest.value.failsafeModeIsActive;
 }
 
 export function noLeader({ primaries, snapshot, members }: View): Finding[] {
@@ -159,23 +166,45 @@ export function leaderUnreachable({ leader, members, snapshot }: View): Finding[
   ];
 }
 
-export function failsafeActive({ members }: View): Finding[] {
-  const active = members.filter(({ rest }) => rest.ok && rest.value.failsafeModeIsActive);
+export function failsafeActive({ members, snapshot }: View): Finding[] {
+  const active = members.filter(inFailsafe);
   if (active.length === 0) return [];
   return [
     {
       code: 'failsafe_active',
       severity: 'warning',
       members: active.map(({ name }) => name),
-      message: `failsafe mode is active on ${list(active.map(({ name }) => name))}: the DCS was lost`,
+      message: `failsafe mode is active on ${list(active.map(({ name }) => name))}: ${failsafeCause(active)}`,
       evidence: active.map(({ name }) => ({
         witness: 'REST',
         subject: name,
         said: 'failsafe_mode_is_active',
       })),
-      next: 'repair the DCS',
+      next: failsafeNext(active, snapshot.cluster.leaderName),
     },
   ];
+}
+
+/** Those whose Patroni answers although their key has expired: they alone do not reach the DCS. */
+function cutOff(active: readonly MemberView[]): string[] {
+  return active.filter(({ departed }) => departed !== null).map(({ name }) => name);
+}
+
+/** A replica says so for ttl after a primary in failsafe mode has last asked it to stay. */
+function failsafeCause(active: readonly MemberView[]): string {
+  const names = cutOff(active);
+  if (names.length > 0) return `${list(names)} does not reach the DCS`;
+  return active.some(({ observed }) => observed === 'primary')
+    ? 'the DCS was lost'
+    : 'a primary lost the DCS and asked them to stay replicas; they take no lock for ttl after its last request';
+}
+
+function failsafeNext(active: readonly MemberView[], leader: string | null): string {
+  const names = cutOff(active);
+  if (names.length > 0) return `restore the connection between ${list(names)} and the DCS`;
+  if (leader !== null || active.some(({ observed }) => observed === 'primary'))
+    return 'repair the DCS';
+  return 'find that primary, and restore its connection to the DCS';
 }
 
 /** An api_url at which another member, or another cluster, answers. */

@@ -85,14 +85,15 @@ function survivesNothing({ snapshot }: View): boolean {
 }
 
 function messageOf(one: Absent, isLast: boolean): string {
-  const { name, isSlotOnly, lastState, wasSynchronous, isAlive, view } = one;
+  const { name, isSlotOnly, lastState, wasSynchronous, isAlive, hasPatroni, view } = one;
   const who = isSlotOnly ? `the member with slot ${name}` : name;
   const role =
     view?.observed === 'primary' || view?.observed === 'replica' ? ` as a ${view.observed}` : '';
   return [
     `${who} has left the DCS${whenText(one)}`,
     isCleanlyStopped(one) ? 'it was shut down cleanly' : '',
-    isAlive ? `its PostgreSQL runs on${role} without Patroni` : '',
+    isAlive && !hasPatroni ? `its PostgreSQL runs on${role} without Patroni` : '',
+    isAlive && hasPatroni ? `PostgreSQL runs on${role}, and Patroni answers there` : '',
     !isAlive && lastState !== null && lastState !== 'stopped'
       ? `its last state was "${lastState}"`
       : '',
@@ -111,8 +112,10 @@ function whenText({ isAlive, atLeastMs, atMostMs }: Absent): string {
   return `, at most ${durationText(atMostMs)} ago`;
 }
 
-function nextOf({ name, isAlive, departed }: Absent): string {
+function nextOf({ name, isAlive, hasPatroni, departed }: Absent): string {
   const where = departed?.host ? `${name} (${departed.host}:${departed.port ?? '?'})` : name;
+  if (hasPatroni)
+    return `restore the connection between ${where} and the DCS: its Patroni answers and does not renew its key (see its log)`;
   return isAlive
     ? `start Patroni on ${where}; if that member is to go, stop its PostgreSQL too`
     : `check whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;

@@ -72,10 +72,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check its log; reinit it if it does not follow.',
   ],
   failsafe_active: [
-    'Patroni lost the DCS and keeps the primary by asking the other members.',
-    'No failover is possible until then, and the leader key may be missing although the primary works.',
-    'etcd stopped with failsafe_mode on.',
-    'Bring the DCS back.',
+    'A primary lost the DCS and lives on because every member in /failsafe answers it. Members that it asks say so too, for ttl after its last request.',
+    'No failover is possible until then: while this primary answers, no member takes the lock, even if only the primary is cut off and its member key has expired. If it is lost too, the others take the lock within ttl, when they have the votes; `patctl quorum` counts them.',
+    'etcd stopped with failsafe_mode on; the leader alone cut off from etcd.',
+    'Restore the connection between the named member and the DCS, or the DCS itself.',
   ],
   sync_role_mismatch: [
     '/sync lists a member as synchronous, but `pg_stat_replication` on the primary says async or potential, or has no row for it.',

@@ -49,15 +49,19 @@ function isBlockedBySync(input: VoteInput): boolean {
 
 export function standbyClusterCannotElect(view: View): Finding[] {
   const input = inputOf(view);
-  if (input.leader === null || !isBlockedBySync(input)) return [];
+  if (!isBlockedBySync(input)) return [];
   const { scope, group } = view.snapshot.cluster;
   const cluster = group === null ? scope : `${scope} --group ${group}`;
+  const when =
+    input.leader === null
+      ? 'no member can become standby leader'
+      : `if the standby leader ${input.leader} is lost now, no member takes over`;
   return [
     {
       code: 'standby_cluster_cannot_elect',
       severity: 'critical',
       members: [],
-      message: `if the standby leader ${input.leader} is lost now, no member takes over: /sync still asks for ${input.quorum + 1} votes of ${list(voterNames(input))}, and a standby cluster does not update it`,
+      message: `${when}: /sync still asks for ${input.quorum + 1} votes of ${list(voterNames(input))}, and a standby cluster does not update it`,
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
       next: `patctl edit-config ${cluster} --set synchronous_mode=on (a standby cluster then counts no votes; set it back after promote-cluster), or bring the missing voters back`,
     },

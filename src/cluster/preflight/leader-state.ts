@@ -162,7 +162,9 @@ function noLock({ cluster, view, action }: Context): PlanCheck {
       'refused',
       `no member holds the lock, but ${primary.name} runs as a primary`,
       evidence,
-      'it may be in failsafe mode or about to take the lock: check the DCS and that node first',
+      primary.rest.ok && primary.rest.value.failsafeModeIsActive
+        ? `${primary.name} is in failsafe mode: restore its connection to the DCS; while it answers, no member takes the lock`
+        : 'it may be in failsafe mode or about to take the lock: check the DCS and that node first',
     );
   if (action === 'switchover')
     return bad(

@@ -27,6 +27,8 @@ export interface Absent {
   wasSynchronous: boolean;
   /** Its PostgreSQL is still there: seen by itself, or by its walsender. */
   isAlive: boolean;
+  /** Its Patroni answers too: it lives on and does not renew its key. */
+  hasPatroni: boolean;
   departed: Departed | null;
   /** Its view where one of its witnesses still answers. */
   view: MemberView | null;
@@ -114,7 +116,9 @@ function absentOf(name: string, view: View): Absent {
     .filter((row) => isSenderOf(row.applicationName, name) && row.slotType !== 'logical');
   const isRetained = (cluster.status?.retainSlots ?? []).includes(slot);
   const earlier = snapshot.earlier?.members.find((one) => slotName(one.name) === slot) ?? null;
-  const isAlive = own?.departed?.listening === true || own?.sql.ok === true || rows.length > 0;
+  const isRunning = ['primary', 'replica', 'standby leader'].includes(own?.observed ?? '');
+  const isListening = own?.departed?.listening === true || own?.sql.ok === true;
+  const isAlive = isListening || isRunning || rows.length > 0;
   const ages = agesOf(slot, view, { departed, isRetained, isAlive, wasEarlier: earlier !== null });
   return {
     name: departed?.name ?? name,
@@ -132,6 +136,7 @@ function absentOf(name: string, view: View): Absent {
     lastState: departed?.lastWord?.state ?? null,
     wasSynchronous: wasSynchronous(name, view, departed, earlier?.isSynchronous === true),
     isAlive,
+    hasPatroni: own?.rest.ok === true,
     departed,
     view: own,
   };

@@ -22,15 +22,17 @@ export function survivable(input: VoteInput): Survivable {
   const atLeast = survives ? Math.max(sure.atLeast - 1, 0) : 0;
   const atMost = leaderLoss === 'no' ? 0 : Math.max(perhaps.atMost - 1, 0);
   const more = survives && atLeast === atMost ? atLeast : null;
-  return { leaderLoss, more, atLeast, atMost, sentence: sentence(leaderLoss, atLeast, atMost) };
+  const found = { leaderLoss, more, atLeast, atMost };
+  return { ...found, sentence: sentence(found, input.leader !== null) };
 }
 
-function sentence(leaderLoss: Outcome, atLeast: number, atMost: number): string {
-  if (leaderLoss === 'no') return 'no member can take over if the leader is lost';
-  if (leaderLoss === 'unknown')
-    return 'it is unknown whether a member can take over if the leader is lost';
+function sentence(found: Omit<Survivable, 'sentence'>, hasLeader: boolean): string {
+  const { leaderLoss, atLeast, atMost } = found;
+  const takes = hasLeader ? 'take over if the leader is lost' : 'take the free lock';
+  if (leaderLoss === 'no') return `no member can ${takes}`;
+  if (leaderLoss === 'unknown') return `it is unknown whether a member can ${takes}`;
   const number = atLeast === atMost ? String(atLeast) : `${atLeast} to ${atMost}`;
-  return `the cluster survives losing the leader and ${number} more`;
+  return `the cluster survives losing ${hasLeader ? 'the leader and ' : ''}${number} more`;
 }
 
 function takeover(input: VoteInput): Outcome {

@@ -12,6 +12,17 @@ const CLUSTERS = Number(process.env['PATCTL_JUDGE_CLUSTERS'] ?? 20_000) / 2;
 const LIMIT = { timeout: 3_600_000 };
 const FIRST_SEED = Number(process.env['PATCTL_JUDGE_SEED'] ?? 0);
 
+/** Why "none" may be withheld from a safe change, as docs/decisions/0005-caution-about-lost-commits.md explains each. */
+const MEANT: readonly RegExp[] = [
+  /^(dead|gone) unnamed: no member can win the race$/,
+  /^alive unnamed: the leader does not step down$/,
+  /^alive named: X does not stream from the leader, whose shutdown will not wait for it$/,
+  /^(dead|gone) (un)?named: X has everything that n of the voters have; n are needed$/,
+  /^alive unnamed: no member that can be promoted streams from the leader$/,
+  /^alive unnamed: X is on another timeline and further than the leader$/,
+  /^alive unnamed: \/sync was written for X, not for X$/,
+];
+
 interface Verdict {
   candidate: string | null;
   loss: Loss;

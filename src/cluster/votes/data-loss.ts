@@ -130,7 +130,8 @@ function steppingDown(input: VoteInput): LossVerdict {
   const kept = keptByVotes(input);
   if (kept !== null) return verdict('none', kept);
   const gate = leaderGate(input, { candidate: null, action: 'switchover' });
-  if (gate.passes !== 'yes')
+  if (gate.passes === 'no') return verdict('unknown', 'the leader does not step down');
+  if (gate.passes === 'unknown')
     return verdict('unknown', 'it is unknown whether the leader steps down');
   const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
   // In synchronous mode nobody gives way to the leader of /sync, whom Patroni takes for the former leader.
@@ -159,8 +160,9 @@ function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
   const leader = input.nodes.find(({ name }) => name === input.leader);
   const written = leader?.walPosition ?? null;
   const strays = mayWin(input).filter((node) => isOnTimelineOf(leader, node) !== 'yes');
+  // The leader's shutdown writes a checkpoint: the follower ends beyond what is written now.
   const unclear = strays.find(
-    ({ walPosition }) => walPosition === null || written === null || walPosition >= written,
+    ({ walPosition }) => walPosition === null || written === null || walPosition > written,
   );
   if (unclear === undefined)
     return verdict(

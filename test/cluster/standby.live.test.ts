@@ -1,5 +1,7 @@
 /** A standby cluster on real Patroni: the standby leader is moved, takes no writes, and follows its remote. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
+import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
 import { change, stepsOf, streamingMembers, type Changed } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
@@ -12,7 +14,7 @@ let source: Lab;
 let lab: Lab;
 
 beforeAll(async () => {
-  source = await privateCluster({ members: 1, loopWait: 1 });
+  source = await privateCluster({ sync: 'quorum', loopWait: 1 });
   // Synchronous mode has no meaning here, and must not be counted on.
   lab = await privateCluster({ standbyOf: source.scope, sync: 'on', loopWait: 1 });
 });
@@ -23,8 +25,8 @@ afterAll(async () => {
 
 const remotePort = () => source.member('pg1').port;
 
-const others = (leader: string | null): string[] =>
-  lab.members.map(({ name }) => name).filter((name) => name !== leader);
+const others = (leader: string | null, of = lab): string[] =>
+  of.members.map(({ name }) => name).filter((name) => name !== leader);
 
 /** What was said is so: asked without patctl. */
 async function expectFollows(
@@ -106,15 +108,71 @@ test('paused: refused, for Patroni would carry it out at the resume', async () =
   expect(await lab.leader()).toBe(leader);
 });
 
-// Last: it takes the remote away.
 test('the remote is gone: that is said beforehand', async () => {
   await lab.waitHealthy();
   const leader = (await lab.leader()) ?? '';
-  await source.stop('pg1');
+  expect(await source.leader()).toBe('pg1');
+  for (const name of ['pg2', 'pg3', 'pg1']) await source.stop(name);
   const cut = `${leader} does not stream from the remote 127.0.0.1:${remotePort()}`;
   await eventually('its receiver has noticed', 20_000, async () => {
     const plan = await runPatctl(['-c', lab.config, 'switchover', '--dry-run']);
     expect(plan.out).toMatch(new RegExp(`remote_streams +warning +${cut}`));
     return plan.code === 0;
   });
+});
+
+// Last: the two clusters change roles.
+test('a /sync left from its time as a primary cluster: no member can be elected, and that is found', async () => {
+  for (const name of ['pg1', 'pg2', 'pg3']) await source.launch(name);
+  const leader = await source.waitHealthy();
+  const target = lab.member(await lab.waitHealthy());
+  const to = ['--host', target.host, '--port', String(target.port)];
+  const done = async (of: typeof lab, ...args: string[]) =>
+    await runPatctl(['-c', of.config, ...args], { timeoutMs: 90_000 });
+  const demoted = await done(source, 'demote-cluster', '--force', ...to);
+  expect(demoted.code, demoted.err).toBe(0);
+  const promoted = await done(lab, 'promote-cluster', '--force');
+  expect(promoted.code, promoted.err).toBe(0);
+  const [first = '', second = ''] = others(leader, source);
+  const sync = JSON.parse((await source.dcsGet('sync')) ?? '') as Record<string, unknown>;
+  expect(sync).toMatchObject({ leader, sync_standby: `${first},${second}`, quorum: 1 });
+
+  await source.stop(second);
+  const { document: refused, code } = await change(source, 'switchover', '--dry-run');
+  expect([code, refused.plan.refusedBy]).toEqual([1, ['votes']]);
+  const patroni = await source.rest(leader, '/switchover', {
+    method: 'POST',
+    body: { leader },
+  });
+  expect([patroni.status, patroni.text]).toEqual([503, 'Switchover failed']);
+  expect(await source.leader()).toBe(leader);
+  const votes = async () =>
+    JSON.parse((await done(source, 'quorum', '-f', 'json')).out) as QuorumDocument;
+  const before = await votes();
+  const told = before.members.find(({ name }) => name === first);
+  expect(told).toMatchObject({ mayWin: 'no', counted: 1, needed: 2 });
+  const critical = async () => {
+    const { out } = await done(source, 'check', '--settle', '0', '-f', 'json');
+    const { clusters } = JSON.parse(out) as CheckDocument;
+    return clusters[0]?.findings.find(({ code: of }) => of === 'standby_cluster_cannot_elect');
+  };
+  expect(await critical()).toMatchObject({ severity: 'critical' });
+
+  await source.kill(leader);
+  await source.kill(leader, { postgres: true });
+  await eventually('its lock has expired', 60_000, async () => (await source.leader()) === null);
+  const freeSince = Date.now();
+  const found = await critical();
+  expect(found?.message).toMatch(
+    /^no member can become standby leader: \/sync still asks for 2 votes/,
+  );
+  await eventually('nobody wants the free lock', 20_000, async () => {
+    expect(await source.leader()).toBeNull();
+    return Date.now() - freeSince > 8_000;
+  });
+  // The way out, as the finding says it.
+  const [, ...command] = (found?.next ?? '').split(' (')[0]?.split(' ') ?? [];
+  expect(command).toEqual(['edit-config', source.scope, '--set', 'synchronous_mode=on']);
+  expect((await done(source, ...command, '--force')).code).toBe(0);
+  await eventually('a member leads', 30_000, async () => (await source.leader()) === first);
 });

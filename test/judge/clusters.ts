@@ -3,6 +3,7 @@
  * the odd values that Patroni puts up with. A cluster is plain data, so that a mismatch can be made smaller.
  */
 import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
+import { isObject } from '../../src/cluster/model/patroni-values.js';
 
 /** A node with its Patroni; `key` null: it has no member key, and only /failsafe may name it. */
 export interface NodeSpec {
@@ -235,6 +236,12 @@ function without<T>(all: Record<string, T>, name: string): Record<string, T> {
   return Object.fromEntries(Object.entries(all).filter(([one]) => one !== name));
 }
 
+/** Of a key whose value is an object; none of any other. */
+function entriesOf(text: string | undefined): JsonObject {
+  const value = /^\{.*\}$/s.test(text ?? '') ? (JSON.parse(text ?? '') as JsonValue) : null;
+  return isObject(value) ? value : {};
+}
+
 /** Every way in which this cluster can be made a little plainer, the boldest first. */
 export function* plainer(spec: ClusterSpec): Generator<ClusterSpec> {
   const { nodes, keys } = spec;
@@ -242,9 +249,10 @@ export function* plainer(spec: ClusterSpec): Generator<ClusterSpec> {
   for (const name of Object.keys(keys)) {
     yield { ...spec, keys: without(keys, name) };
   }
-  const config = JSON.parse(keys['config'] ?? '{}') as JsonObject;
-  for (const name of Object.keys(config)) {
-    yield { ...spec, keys: { ...keys, config: JSON.stringify(without(config, name)) } };
+  for (const key of ['config', 'failsafe']) {
+    const entries = entriesOf(keys[key]);
+    for (const name of Object.keys(entries))
+      yield { ...spec, keys: { ...keys, [key]: JSON.stringify(without(entries, name)) } };
   }
   for (const [at, node] of nodes.entries())
     for (const other of plainerNode(node))

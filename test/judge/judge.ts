@@ -69,15 +69,15 @@ export interface Tally {
   mismatches: Mismatch[];
 }
 
-export interface Mismatch {
+interface Compared {
   kind: Kind;
   asked: string;
   patroni: string;
   patctl: string;
-  spec: ClusterSpec;
+  result: 'same' | 'unknown' | 'different';
 }
 
-type Compared = Omit<Mismatch, 'spec'> & { result: 'same' | 'unknown' | 'different' };
+export type Mismatch = Compared & { spec: ClusterSpec };
 
 function compare(spec: ClusterSpec, questions: Questions, verdicts: Verdicts): Compared[] {
   const ours = answersOf(spec, questions);
@@ -130,9 +130,8 @@ export async function compareMany(
       if (found.result === 'unknown') tally.unknown[found.kind]++;
       const unsure = found.result === 'unknown' && !hidden.something;
       if (unsure) tally.unsure[found.kind]++;
-      const { result, ...what } = found;
-      if ((result === 'different' || unsure) && tally.mismatches.length < 50)
-        tally.mismatches.push({ ...what, spec });
+      if ((found.result === 'different' || unsure) && tally.mismatches.length < 50)
+        tally.mismatches.push({ ...found, spec });
     }
   };
   let next = seeds.from;
@@ -143,7 +142,7 @@ export async function compareMany(
   return tally;
 }
 
-/** The plainest cluster on which the two still differ over the same question. */
+/** The plainest cluster on which the two still differ over the same question in the same way. */
 export async function smallest(judge: Judge, version: string, start: Mismatch): Promise<Mismatch> {
   let best = start;
   for (let changed = true; changed;) {
@@ -163,15 +162,13 @@ async function differs(
   judge: Judge,
   version: string,
   spec: ClusterSpec,
-  { kind, asked }: Mismatch,
+  { kind, asked, result }: Mismatch,
 ): Promise<Mismatch | null> {
+  if (result === 'unknown' && isHidden(spec).something) return null;
   const questions = questionsOf(spec, version, null);
   const verdicts = await judge.decide(spec, questions);
   const wrong = compare(spec, questions, verdicts).find(
-    (one) =>
-      one.kind === kind &&
-      one.asked === asked &&
-      (one.result === 'different' || (one.result === 'unknown' && !isHidden(spec).something)),
+    (one) => one.kind === kind && one.asked === asked && one.result === result,
   );
   return wrong ? { ...wrong, spec } : null;
 }

@@ -141,6 +141,26 @@ interface Holding {
 }
 type World = Map<string, Holding>;
 
+/** Every way in which this cluster can be made a little plainer. */
+export function* plainerLossCluster(cluster: LossCluster): Generator<LossCluster> {
+  const { others, voters, quorum } = cluster;
+  for (const one of others) yield { ...cluster, others: others.filter((other) => other !== one) };
+  for (const one of voters) yield { ...cluster, voters: voters.filter((name) => name !== one) };
+  if (quorum > 0) yield { ...cluster, quorum: quorum - 1 };
+  for (const flag of ['checkTimeline', 'standbyCluster', 'waitsForNobody'] as const)
+    if (cluster[flag]) yield { ...cluster, [flag]: false };
+  for (const [at, one] of others.entries()) {
+    const change = (facts: Partial<Standby>): LossCluster => ({
+      ...cluster,
+      others: others.map((other, i) => (i === at ? { ...one, ...facts } : other)),
+    });
+    if (one.nofailover) yield change({ nofailover: false });
+    if (one.primary) yield change({ primary: false });
+    if (!one.onTimeline) yield change({ onTimeline: true });
+    if (one.state !== 'alive') yield change({ state: 'alive' });
+  }
+}
+
 /** Some commit that was acknowledged in some world is missing on the candidate, or on who may win if null. */
 export function losesACommit(cluster: LossCluster, candidate: string | null): boolean {
   for (const world of worlds(cluster)) {

@@ -63,7 +63,7 @@ export async function buildProgram(
     )
     .option('-k, --insecure', 'Do not verify the certificates of the REST API')
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
-    .option('--compat', 'Print byte for byte what patronictl 4.1.4 prints')
+    .option('--compat', 'Print byte for byte what patronictl 4.1.5 prints')
     .option('--no-color', 'No colour (NO_COLOR)')
     .option('--debug', 'Print details of internal errors')
     .enablePositionalOptions()

@@ -14,7 +14,7 @@ interface VersionOptions {
 }
 
 /** The patronictl that --compat speaks like. */
-const PATRONICTL_VERSION = '4.1.4';
+const PATRONICTL_VERSION = '4.1.5';
 
 export function versionCommand(run: Run): Command {
   return new Command('version')

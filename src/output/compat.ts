@@ -1,4 +1,4 @@
-/** What patronictl 4.1.4 prints, to the byte, from the same keys. */
+/** What patronictl 4.1.5 prints, to the byte, from the same keys. */
 import type { Cluster } from '../cluster/model/model.js';
 import { exactJson } from './json.js';
 import { memberTable, type ListEntry, type MemberTableOptions } from './member-table.js';

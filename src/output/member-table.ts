@@ -1,4 +1,4 @@
-/** The table of members as patronictl 4.1.4 has it: its columns, its rows, its lines below. */
+/** The table of members as patronictl 4.1.5 has it: its columns, its rows, its lines below. */
 import {
   claimedMembers,
   roleTitle,

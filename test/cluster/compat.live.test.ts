@@ -17,9 +17,9 @@ const LISTINGS = [
   ['topology'],
 ];
 
-/** The cluster moves between two looks: equal outputs have to come within a few. */
+/** The cluster moves between two looks, and a busy machine takes seconds for one: equal outputs have to come within a few. */
 async function sameOutput(lab: Lab, args: string[]): Promise<void> {
-  await eventually(`patctl ${args.join(' ')} prints what patronictl prints`, 15_000, async () => {
+  await eventually(`patctl ${args.join(' ')} prints what patronictl prints`, 60_000, async () => {
     const [ours, theirs] = await Promise.all([
       runPatctl(['-c', lab.config, '--compat', ...args]),
       runPatronictl(lab, args),
@@ -51,28 +51,28 @@ describe('synchronous mode off', () => {
 
   test('healthy', async () => {
     expect(await everyListing(lab)).toContain('Leader');
-  }, 90_000);
+  }, 600_000);
 
   test('a scheduled switchover', async () => {
     const at = new Date(Date.now() + 3_600_000).toISOString();
     await patronictl(lab, 'switchover', '--force', '--scheduled', at, '--candidate', 'pg2');
     expect(await everyListing(lab)).toContain('Switchover scheduled at');
     await patronictl(lab, 'flush', lab.scope, 'switchover', '--force');
-  }, 90_000);
+  }, 600_000);
 
   test('a pending restart', async () => {
     await patronictl(lab, 'edit-config', '--force', '-p', 'max_connections=50');
-    await eventually('the restart is pending everywhere', 15_000, async () => {
+    await eventually('the restart is pending everywhere', 60_000, async () => {
       const { out } = await runPatronictl(lab, ['list', '-f', 'json']);
       return out.split('"Pending restart": "*"').length === 4;
     });
     expect(await everyListing(lab)).toContain('max_connections: 40->50');
-  }, 90_000);
+  }, 600_000);
 
   test('paused', async () => {
     await patronictl(lab, 'pause', '--wait');
     expect(await everyListing(lab)).toContain('Maintenance mode: on');
-  }, 90_000);
+  }, 600_000);
 });
 
 describe('other clusters', () => {
@@ -82,7 +82,7 @@ describe('other clusters', () => {
       const lab = await sharedCluster({ sync });
       expect(await everyListing(lab)).toContain(sync === 'on' ? 'Sync Standby' : 'Quorum Standby');
     },
-    120_000,
+    600_000,
   );
 
   test('tags, a cascade, and a standby cluster of it', async () => {
@@ -102,5 +102,5 @@ describe('other clusters', () => {
     } finally {
       await source.down();
     }
-  }, 180_000);
+  }, 600_000);
 });

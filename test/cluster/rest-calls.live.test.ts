@@ -138,7 +138,7 @@ describe('what is sent', () => {
     const config = JSON.parse(before) as { postgresql: { parameters: object } };
     Object.assign(config.postgresql.parameters, { max_connections: 41 });
     const pending = (wanted: boolean) =>
-      eventually(`pending restart: ${wanted}`, 30_000, async () => {
+      eventually(`pending restart: ${wanted}`, 90_000, async () => {
         const keys = await Promise.all(
           lab.members.map(({ name }) => lab.dcsGet(`members/${name}`)),
         );
@@ -156,7 +156,7 @@ describe('what is sent', () => {
       await lab.dcsPut('config', before);
     }
     await pending(false);
-  }, 90_000);
+  }, 300_000);
 
   test('a Patroni of old that has no /switchover is asked for a failover', async () => {
     proxies.instead = ({ path }) =>
@@ -245,7 +245,7 @@ describe('answers that are none', () => {
 
     proxies.instead = () => null;
     await done(`restart CLUSTER pg2 --force --scheduled ${AT}`);
-    await eventually('its key says so', 20_000, async () =>
+    await eventually('its key says so', 60_000, async () =>
       (await lab.dcsGet('members/pg2'))?.includes('scheduled_restart'),
     );
     answering('hang up');

@@ -16,10 +16,10 @@ import { ensurePatroni } from './programs/patroni.js';
 import { ensurePostgres } from './programs/postgres.js';
 
 /** The version whose output patctl promises to match. */
-export const DEFAULT_PATRONI = '4.1.4';
+export const DEFAULT_PATRONI = '4.1.5';
 
 /** Versions the tests know how to use; `setup.ts all` installs every one. */
-export const KNOWN_PATRONI = ['4.1.5', '4.1.4', '4.0.11', '4.0.5', '3.3.11', '3.2.2'];
+export const KNOWN_PATRONI = ['4.1.5', '4.0.11', '4.0.5', '3.3.11', '3.2.2', '3.0.4'];
 
 export interface LabPrograms {
   etcd: string;

@@ -8,7 +8,7 @@ import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
 import { readConfig } from '../../src/cluster/model/parse-keys.js';
 import { readTags } from '../../src/cluster/model/tags.js';
 
-/** What Patroni 4.1.4 itself made of each: test/fixtures/oracle/configuration.py. */
+/** What Patroni 4.1.5 itself made of each: test/fixtures/oracle/configuration.py. */
 interface Oracle {
   configurations: [JsonObject, boolean, boolean, Record<string, JsonValue>, string[]][];
   tags: [JsonObject, Record<string, JsonValue>][];

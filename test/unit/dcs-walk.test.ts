@@ -71,7 +71,7 @@ describe('walkEndpoints', () => {
         said: 'no answer',
       })),
     });
-    expect(performance.now() - begin).toBeLessThan(150);
+    expect(performance.now() - begin).toBeLessThan(1000);
   });
 
   it('asks again when etcd says that it passes', async () => {

@@ -36,7 +36,7 @@ test('called by the name patronictl it speaks as patronictl', async () => {
   const name = join(folder, 'patronictl');
   symlinkSync(PATCTL.at(-1) ?? '', name);
   const { code, out } = await runProgram(name, ['version'], { env: cleanEnv('/nonexistent') });
-  expect([code, out]).toEqual([0, 'patronictl version 4.1.4\n']);
+  expect([code, out]).toEqual([0, 'patronictl version 4.1.5\n']);
 });
 
 test('a closed stdin and a closed stderr change nothing', async () => {

@@ -23,7 +23,7 @@ interface OracleCase {
   runs: { args: string[]; out: string }[];
 }
 
-// Made by test/fixtures/oracle/oracle.py from the real patronictl 4.1.4.
+// Made by test/fixtures/oracle/oracle.py from the real patronictl 4.1.5.
 const packed = readFileSync(new URL('../fixtures/oracle/patronictl.json.gz', import.meta.url));
 const cases = JSON.parse(gunzipSync(packed).toString('utf8')) as OracleCase[];
 
@@ -71,7 +71,7 @@ function known(scope: string, group: number | null, read: KeysRead): Cluster | n
     : null;
 }
 
-describe('patronictl 4.1.4 on made-up clusters', () => {
+describe('patronictl 4.1.5 on made-up clusters', () => {
   it.each(cases.map((test, i) => [i, test] as const))('cluster %i', (_, test) => {
     for (const { args, out } of test.runs) {
       const printed = ours(test, args);

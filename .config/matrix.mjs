@@ -1,5 +1,5 @@
 // `npm test -- matrix [NAME…]`: the core on every named combination of versions (without a name: on all),
-// and a table of how it went. The whole table is kept in docs/compatibility.md.
+// and a table of how it went. Every row that ran replaces its own in docs/compatibility.md.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -30,7 +30,7 @@ export function matrix(names) {
   const result = JSON.parse(readFileSync(report, 'utf8'));
   const rows = rowsOf(result.testResults.flatMap(({ assertionResults }) => assertionResults));
   console.log(`\n${table(rows)}\n`);
-  if (wanted === 'all') keep(rows);
+  keep(rows);
   return { passed: result.numPassedTests, failed: result.numFailedTests };
 }
 
@@ -38,7 +38,8 @@ export function matrix(names) {
 function rowsOf(tests) {
   const rows = new Map();
   for (const { ancestorTitles, title, status, duration } of tests) {
-    const name = ancestorTitles[0];
+    // vitest puts a text that it fills in into quotation marks.
+    const name = ancestorTitles[0].replaceAll("'", '');
     const row = rows.get(name) ?? { name, passed: 0, failed: 0, ms: 0, failures: [] };
     rows.set(name, row);
     row.ms += duration ?? 0;
@@ -51,27 +52,44 @@ function rowsOf(tests) {
   return [...rows.values()];
 }
 
+const HEAD = ['combination', 'passed', 'failed', 'seconds', 'run on'];
+
 function table(rows) {
-  const lines = rows.map(({ name, passed, failed, ms, failures }) => [
-    name,
-    String(passed),
-    failed === 0 ? '0' : `${failed}: ${failures.join('; ')}`,
-    (ms / 1000).toFixed(0),
-  ]);
-  const all = [['combination', 'passed', 'failed', 'seconds'], ...lines];
-  const widths = [0, 1, 2, 3].map((at) => Math.max(...all.map((cells) => cells[at].length)));
+  const all = [HEAD, ...rows.map(cellsOf)];
+  const widths = HEAD.map((_, at) => Math.max(...all.map((cells) => cells[at].length)));
   const line = (cells) => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  return [line(all[0]), rule, ...lines.map(line)].join('\n');
+  return [line(HEAD), rule, ...all.slice(1).map(line)].join('\n');
 }
 
+function cellsOf({ name, passed, failed, ms, failures, date = today() }) {
+  const failing = failed === 0 ? '0' : `${failed}: ${failures.join('; ')}`;
+  return [name, String(passed), failing, (ms / 1000).toFixed(0), date];
+}
+
+const today = () => new Date().toISOString().slice(0, 10);
+
+/** Puts rows into the page, each in the place of the one with its name; the others stay as they are. */
 function keep(rows) {
   const page = readFileSync(PAGE, 'utf8');
-  const before = page.slice(0, page.indexOf(BEGIN) + BEGIN.length);
-  const after = page.slice(page.indexOf(END));
-  const date = new Date().toISOString().slice(0, 10);
-  const seconds = rows.reduce((sum, { ms }) => sum + ms / 1000, 0).toFixed(0);
-  const about = `Run on ${date}, ${rows.length} combinations, ${seconds} s in all.`;
-  writeFileSync(PAGE, `${before}\n\n${about}\n\n${table(rows)}\n\n${after}`);
+  const begin = page.indexOf(BEGIN) + BEGIN.length;
+  const end = page.indexOf(END);
+  const kept = rowsOnPage(page.slice(begin, end));
+  for (const row of rows) kept.set(row.name, row);
+  const written = table([...kept.values()]);
+  writeFileSync(PAGE, `${page.slice(0, begin)}\n\n${written}\n\n${page.slice(end)}`);
   step('format', bin('prettier'), ['-w', '--log-level', 'warn', PAGE]);
+}
+
+function rowsOnPage(text) {
+  const lines = text.split('\n').filter((line) => line.startsWith('| '));
+  const cells = lines.slice(2).map((line) => line.split('|').map((cell) => cell.trim()));
+  return new Map(
+    cells.map(([, name, passed, failing, seconds, date]) => {
+      const [failed, failures] = failing.split(': ');
+      const names = failures === undefined ? [] : failures.split('; ');
+      const ms = Number(seconds) * 1000;
+      return [name, { name, passed, failed: Number(failed), failures: names, ms, date }];
+    }),
+  );
 }

@@ -121,7 +121,7 @@ function tableOf(
       ({ view, found }) => [...unchecked(view, found), ...notRunning(view, found)].length > 0,
     ),
     mayBeStale: snapshots.some(({ serializable }) => serializable),
-    filled: fillings(rows),
+    filled: [...fillings(rows), ...missingPositions(rows)],
   };
 }
 
@@ -212,6 +212,29 @@ function fillings(rows: readonly Row[]): string[] {
     sources.set(source, [...(sources.get(source) ?? []), view.name]);
   }
   return [...sources].map(([source, names]) => `${names.join(', ')}: ${source}`);
+}
+
+/** Standbys whose replay position is unknown because their version of Patroni does not write it, and nobody else was read. */
+function missingPositions(rows: readonly Row[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { listed, view } of rows) {
+    const version = view.member?.version ?? null;
+    if (listed === null || version === null || writesPositions(version)) continue;
+    if (listed.claimed.name === listed.cluster.leaderName) continue;
+    const isShown = shownPositions(listed.claimed).replay !== null;
+    if (isShown || seenCell('Replay LSN', listed, view) !== undefined) continue;
+    names.set(version, [...(names.get(version) ?? []), view.name]);
+  }
+  return [...names].map(
+    ([version, who]) =>
+      `${who.join(', ')}: Replay LSN is unknown: Patroni ${version} does not write it to the DCS, and no other witness knows it`,
+  );
+}
+
+/** Since 4.1 a standby's key has both positions. */
+function writesPositions(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => parseInt(part, 10));
+  return major > 4 || (major === 4 && minor >= 1);
 }
 
 function departedCell(key: string, { view, scope }: Row): string | number | undefined {

@@ -39,8 +39,13 @@ describe('list on recorded clusters, REST as the witness', () => {
     expect(out).toContain(
       'pg1, pg3: Replay LSN by REST; its key in the DCS (Patroni 3.3.11) does not have it\n',
     );
+    const alone = await runFake(cluster, ['list', '--verify', 'off']);
+    expect(alone.out).toContain(
+      'pg1, pg3: Replay LSN is unknown: Patroni 3.3.11 does not write it to the DCS, and',
+    );
     const compat = await runFake(cluster, ['--compat', 'list']);
     expect(compat.out).toContain('unknown');
+    expect(compat.out).not.toContain('does not write');
   });
 
   test('a member newer than the newest known is read as any other, and named with --debug', async () => {

@@ -507,6 +507,8 @@ describe('a standby cluster', () => {
     const all = check?.find(viewOf(made), DEFAULT_LIMITS) ?? [];
     const leaders = all.map((finding) => finding.members).filter(([name]) => name === 'pg1');
     expect(leaders).toEqual(members);
+    const untold = check?.untold?.members(viewOf(made), DEFAULT_LIMITS);
+    expect(untold).toEqual(patroniVersion === '3.0.3' ? ['pg1'] : []);
   });
 });
 

@@ -110,6 +110,8 @@ test('restartSettings: those that changed and take one', () => {
   expect(restartSettings(before, after)).toEqual(['max_connections']);
   expect(restartSettings(before, config({}))).toEqual(['max_connections', 'wal_level']);
   expect(restartSettings({}, {})).toEqual([]);
+  const workers = config({ autovacuum_max_workers: 5 });
+  expect(restartSettings({}, workers)).toEqual(['autovacuum_max_workers (before PostgreSQL 18)']);
 });
 
 test('the table of settings reads as it is written', () => {

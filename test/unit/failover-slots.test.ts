@@ -125,6 +125,29 @@ test('--candidate auto takes one on which no subscriber stops', () => {
   expect(accepted.candidate).toBe('pg3');
 });
 
+test('a member that Patroni would not choose by itself is named instead, when every subscriber goes on there', () => {
+  const world = healthy('off', {
+    tags: { pg3: { failover_priority: 5 }, pg4: { nofailover: true } },
+  });
+  failoverSlot(world, 'pg1');
+  failoverSlot(world, 'pg2', { synced: true, active: false });
+  const check = plan(world).checks.find(({ name }) => name === 'logical_slots');
+  expect([check?.result, check?.said]).toEqual(['refused', expect.stringContaining('on pg3 sub')]);
+  expect(check?.next).toBe('name pg2 with --candidate');
+});
+
+test("a copy of Patroni's own slot is not safe without hot_standby_feedback", () => {
+  const world = healthy('off', { config: SLOTS });
+  failoverSlot(world, 'pg1', { failover: false });
+  for (const name of ['pg2', 'pg3']) {
+    failoverSlot(world, name, { failover: false, active: false });
+    setting(world, name, 'hot_standby_feedback', name === 'pg2' ? 'off' : 'on');
+  }
+  const [found, ...more] = permanentSlotMissing(viewOf(world.snapshot));
+  expect([found?.members, more]).toEqual([['pg2'], []]);
+  expect(found?.message).toContain('hot_standby_feedback is off');
+});
+
 test('what a version of PostgreSQL does not have is null, not false', () => {
   const of13 = slotOf({ slot_name: 'sub', slot_type: 'logical', active: true, temporary: false });
   expect([of13.failover, of13.synced, of13.conflicting, of13.temporary]).toEqual([

@@ -113,14 +113,21 @@ export function settingNumber(value: JsonValue, guc: Guc): number | null {
   return guc.type === 'int' ? parseInteger(value, guc.unit) : null;
 }
 
-/** The names of settings that changed and take a restart. */
+/** Settings that PostgreSQL takes over without a restart from this major version on. */
+const RELOADED_SINCE: Readonly<Record<string, number>> = { autovacuum_max_workers: 18 };
+
+/** The names of settings that changed and take a restart, each with the versions of which that is true. */
 export function restartSettings(before: JsonObject, after: JsonObject): string[] {
   const [old, now] = [settingsIn(before), settingsIn(after)];
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return names
     .filter((name) => gucs().get(name.toLowerCase())?.restart === true)
     .filter((name) => !OWN_SETTINGS.has(name.toLowerCase()))
-    .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]));
+    .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
+    .map((name) => {
+      const since = RELOADED_SINCE[name.toLowerCase()];
+      return since === undefined ? name : `${name} (before PostgreSQL ${since})`;
+    });
 }
 
 /** postgresql.parameters; {} where there is none, or it is no mapping. */

@@ -278,6 +278,11 @@ const REPLICATION: Check[] = [
     follows: ['slot_lost', 'wal_gone', 'timeline_fork'],
     claim: true,
     find: replication.notStreaming,
+    untold: {
+      reason:
+        'Patroni before 3.0.4 does not say whether a standby leader streams, and SQL was not read',
+      members: replication.standbyLeaderUntold,
+    },
   },
   {
     code: 'slot_missing',

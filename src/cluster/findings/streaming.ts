@@ -89,6 +89,16 @@ function receiverSeen({ name, sql, rest, member }: MemberView): Witnessed | null
   return { witness: 'REST', subject: name, said };
 }
 
+/** Standby leaders of which nobody could tell whether they stream: SQL was not read, and their Patroni does not say it. */
+export function standbyLeaderUntold({ leader, snapshot }: View): string[] {
+  const remote = snapshot.cluster.config?.standbyCluster ?? {};
+  if (leader?.observed !== 'standby leader' || leader.sql.ok || !leader.rest.ok) return [];
+  if (![remote['host'], remote['port']].some(truthy)) return [];
+  const { replicationState, patroniVersion } = leader.rest.value;
+  const version = patroniVersion ?? leader.member?.version ?? null;
+  return replicationState === null && !tellsReplicationState(version) ? [leader.name] : [];
+}
+
 /** Patroni says since 3.0.4 whether a standby streams. */
 function tellsReplicationState(version: string | null): boolean {
   const [major = 0, minor = 0, patch = 0] = (version ?? '').split('.').map(Number);

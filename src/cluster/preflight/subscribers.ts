@@ -2,6 +2,7 @@
 import { slotSeen } from '../findings/failover-slots.js';
 import { brokenOn, logicalSlots, type Broken, type LogicalSlot } from '../roles/logical-slots.js';
 import type { Witnessed } from '../model/model.js';
+import { readTags } from '../model/tags.js';
 import type { PlanCheck } from './plan-model.js';
 import { race } from '../votes/race.js';
 import type { MemberView } from '../roles/view.js';
@@ -42,7 +43,7 @@ export function subscribers(ctx: Context): PlanCheck | null {
       asked.flatMap((one) => evidenceOf(ctx, one, slots)),
     );
   }
-  return wouldStop(ctx, asked, stopped);
+  return wouldStop(ctx, better(ctx, slots), stopped);
 }
 
 /** The one that is named; else everybody whom Patroni may choose. */
@@ -62,7 +63,20 @@ interface Stopped {
   broken: Broken[];
 }
 
-function wouldStop(ctx: Context, asked: MemberView[], stopped: Stopped[]): PlanCheck {
+/** Members on which every subscriber would go on, also those that Patroni would not choose by itself. */
+function better({ view, cluster, one }: Context, slots: readonly LogicalSlot[]): MemberView[] {
+  return view.members.filter(
+    (other) =>
+      other.member !== null &&
+      other.departed === null &&
+      other.name !== cluster.leaderName &&
+      other.name !== one?.name &&
+      !readTags(other.member.tags).nofailover &&
+      brokenOn(other, slots)?.length === 0,
+  );
+}
+
+function wouldStop(ctx: Context, instead: MemberView[], stopped: Stopped[]): PlanCheck {
   const said = stopped.map(({ one, broken }) => `on ${one.name} ${reasons(broken)}`).join('; ');
   const evidence = stopped.flatMap(({ one, broken }) =>
     evidenceOf(
@@ -71,7 +85,6 @@ function wouldStop(ctx: Context, asked: MemberView[], stopped: Stopped[]): PlanC
       broken.map(({ slot }) => slot),
     ),
   );
-  const better = asked.filter((one) => !stopped.some((other) => other.one === one));
   const wasPromised = stopped.some(({ broken }) => broken.some(({ slot }) => slot.keptBy !== null));
   // Patroni may still choose one on which all go on, and nobody can know.
   const isRefused = wasPromised && !isGone(ctx);
@@ -80,8 +93,8 @@ function wouldStop(ctx: Context, asked: MemberView[], stopped: Stopped[]): PlanC
     isRefused ? 'refused' : 'warning',
     `subscribers would stop: ${said}`,
     evidence,
-    better.length > 0
-      ? `name ${better.map(({ name }) => name).join(' or ')} with --candidate`
+    instead.length > 0
+      ? `name ${instead.map(({ name }) => name).join(' or ')} with --candidate`
       : 'wait until the slots are synchronized (patctl check), or accept it with --skip-check logical_slots',
   );
 }

@@ -90,7 +90,13 @@ export function brokenBecause(slot: LogicalSlot, sql: SqlStatus): string | null 
   if (copy.temporary === true) return 'its copy is temporary: it is not synchronized yet';
   if (slot.keptBy === 'failover' && copy.synced === false)
     return 'the slot of this name there is not a synchronized copy';
+  if (slot.keptBy === 'Patroni' && lacksFeedback(sql))
+    return 'hot_standby_feedback is off there, so Patroni does not call its copy safe';
   return null;
+}
+
+function lacksFeedback({ inRecovery, settings }: SqlStatus): boolean {
+  return inRecovery && settings['hot_standby_feedback']?.value === 'off';
 }
 
 function absentBecause({ keptBy }: LogicalSlot, sql: SqlStatus): string {

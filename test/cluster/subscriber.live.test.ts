@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
 import type { Finding } from '../../src/cluster/model/model.js';
-import { change, streamingMembers, type Changed } from '../support/change.js';
+import { change, type Changed } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
@@ -225,10 +225,13 @@ test(
     expect(message).toContain('Patroni has not copied it');
     const asked = await change(lab, 'switchover', '--candidate', 'pg3', '--dry-run');
     expect(slotsCheck(asked)).toMatch(/^refused: .*on pg3 ledger \(Patroni has not copied it/);
-    // Patroni has restarted PostgreSQL on pg2 to put the copy into place.
-    await eventually('pg2 streams', WAIT_MS, async () =>
-      (await streamingMembers(lab)).includes('pg2'),
-    );
+    // Patroni restarts PostgreSQL on pg2 to put the copy into place.
+    await eventually('pg2 has the copy, and streams', WAIT_MS, async () => {
+      const sql = "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'ledger'";
+      const { json } = await lab.rest('pg2', '/patroni');
+      const { replication_state: state } = json as { replication_state?: string };
+      return (await lab.psql('pg2', sql)) === '1' && state === 'streaming';
+    });
   },
   STEP_LIMIT_MS,
 );

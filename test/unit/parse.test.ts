@@ -58,6 +58,13 @@ describe('clusterPrefix', () => {
 const said = (keys: Record<string, string>) => parse(keys).problems.map(({ problem }) => problem);
 
 describe('parseCluster', () => {
+  it('keeps what a newer Patroni writes and nobody here knows', () => {
+    const newer = { ...MEMBER, version: '9.1.0', role: 'primus', lease: { owner: 'x' } };
+    const { members, problems } = parse({ 'members/pg1': JSON.stringify(newer) });
+    expect(problems).toEqual([]);
+    expect(members[0]).toMatchObject({ role: 'primus', version: '9.1.0', raw: newer });
+  });
+
   it('reads a member as Patroni 4 writes it', () => {
     const [member] = parse({ 'members/pg1': JSON.stringify(MEMBER) }).members;
     expect(member).toMatchObject({

@@ -251,6 +251,7 @@ async function lostSlot(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
   const replica = await asyncReplica(lab);
   await lab.stop(replica);
+  const stoppedAt = await lab.psql(leader, 'SELECT pg_current_wal_lsn()');
   await eventually('its slot is gone', 40_000, async () => {
     const slots = await lab.psql(leader, 'SELECT slot_name FROM pg_replication_slots');
     return !slots.split('\n').includes(replica);
@@ -259,8 +260,13 @@ async function lostSlot(lab: Lab): Promise<Provoked> {
   for (let turn = 0; turn < WAL_TURNS; turn++) {
     await lab.psql(leader, "INSERT INTO filler VALUES ('x'); SELECT pg_switch_wal();");
   }
-  await lab.psql(leader, 'CHECKPOINT');
-  await lab.psql(leader, 'CHECKPOINT');
+  // The slots of the other standbys keep WAL as well, for as long as those are behind.
+  await eventually('the WAL that it needs is gone', 60_000, async () => {
+    await lab.psql(leader, 'CHECKPOINT');
+    const oldest = "SELECT min(substr(name, 9)) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'";
+    const needed = `substr(pg_walfile_name('${stoppedAt}'), 9)`;
+    return (await lab.psql(leader, `SELECT (${oldest}) > ${needed}`)) === 't';
+  });
   await lab.start(replica);
   await eventually('its slot is back', 30_000, async () => {
     const slots = await lab.psql(leader, 'SELECT slot_name FROM pg_replication_slots');

@@ -1,6 +1,7 @@
 // Plain Node, nothing installed: what `npm test` and `npm run demo` begin with on a fresh machine.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 export const root = path.join(import.meta.dirname, '..');
@@ -20,6 +21,47 @@ export function step(name, command, args, env = {}) {
     process.exit(status ?? 1);
   }
   console.log(`== ${name}: ${seconds} s`);
+}
+
+/**
+ * Runs steps [name, command, args] side by side, as many as there are cores, and prints each one's output when it is
+ * over. When one fails the others go on to their end, so that all that is wrong is seen; then the whole run ends.
+ */
+export async function sideBySide(steps) {
+  const left = [...steps];
+  const failures = [];
+  const worker = async () => {
+    for (let one = left.shift(); one; one = left.shift()) {
+      const [name, command, args] = one;
+      const started = Date.now();
+      const { status, output } = await quietly(command, args);
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      const failed = status === 0 ? '' : `failed (exit ${status}) after `;
+      console.log(`${output}== ${name}: ${failed}${seconds} s`);
+      if (status !== 0) failures.push(name);
+    }
+  };
+  console.log(`\n== side by side: ${steps.map(([name]) => name).join(', ')}`);
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
+  if (failures.length === 0) return;
+  console.error(`== failed: ${failures.join(', ')}`);
+  process.exit(1);
+}
+
+function quietly(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env: cleanEnvironment() });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => resolve({ status: 1, output: `${error.message}\n` }));
+    child.on('close', (code) => resolve({ status: code ?? 1, output }));
+  });
+}
+
+/** Where a tool keeps what it need not work out again; npm ci takes it away. */
+export function cache(name) {
+  return path.join(root, 'node_modules/.cache', name);
 }
 
 /** A program of a package: node_modules/.bin/NAME. */

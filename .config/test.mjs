@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { matrix } from './matrix.mjs';
-import { bin, installPackages, root, step } from './steps.mjs';
+import { staticChecks } from './checks.mjs';
+import { bin, installPackages, root, sideBySide, step } from './steps.mjs';
 
 const [what, ...names] = process.argv.slice(2);
 const onlyFast = what === 'fast';
@@ -30,12 +31,7 @@ if (onlyKubernetes) {
 }
 if (!onlyJudge) {
   step('build', process.execPath, ['.config/build.mjs']);
-  step('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
-  step('types', bin('tsc'), ['-p', '.']);
-  step('lint', bin('eslint'), ['-c', '.config/eslint.config.js', '.']);
-  step('unused code', bin('knip'), ['-c', '.config/knip.json']);
-  step('schemas', process.execPath, ['.config/schemas.mjs', '--check']);
-  step('package', bin('publint'), ['--strict']);
+  await sideBySide(staticChecks());
   tier('fast');
 }
 if (!onlyFast) {

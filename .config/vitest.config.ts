@@ -5,6 +5,16 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
+    // What was transformed is kept between runs.
+    experimental: { fsModuleCache: true, fsModuleCachePath: 'node_modules/.cache/vitest' },
+    // `npm run coverage`: how much of the pure core the fast tier runs. What decides has to be tried.
+    coverage: {
+      provider: 'v8',
+      include: ['src/cluster/**/*.ts'],
+      reporter: ['text-summary', 'html'],
+      reportsDirectory: 'dist/coverage',
+      thresholds: { lines: 95, functions: 95, branches: 90, statements: 95 },
+    },
     projects: [
       {
         test: {

@@ -21,7 +21,7 @@ export const ROOMS = [
   'config',
   'output',
   'clock.ts',
-  'version.ts',
+  'build-info.ts',
   'errors.ts',
   'cluster',
 ];
@@ -85,4 +85,43 @@ export function circles(graph) {
   };
   for (const file of graph.keys()) if (!order.has(file)) visit(file);
   return found;
+}
+
+const EXPORTED =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type|enum) (\w+)/gm;
+
+/** Exported names that stand for two things, each with its files; re-exports count where they are declared. */
+export function doubledNames(texts) {
+  const found = new Map();
+  for (const [file, text] of texts) {
+    for (const [, name] of text.matchAll(EXPORTED)) {
+      // Overloads of one function, and a type beside the constant of the same name, are one thing in one file.
+      found.set(name, (found.get(name) ?? new Set()).add(file));
+    }
+  }
+  return doubled(found);
+}
+
+/** File names that stand in two folders, each with its paths. */
+export function doubledFiles(files) {
+  const found = new Map();
+  for (const file of files) {
+    const name = file.replace(/^.*\//, '');
+    found.set(name, (found.get(name) ?? new Set()).add(file));
+  }
+  return doubled(found);
+}
+
+function doubled(found) {
+  return [...found]
+    .filter(([, files]) => files.size > 1)
+    .map(([name, files]) => [name, [...files].sort()])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The text of every file of a folder. */
+export function readTexts(folder) {
+  return new Map(
+    [...readGraph(folder).keys()].map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
+  );
 }

@@ -12,7 +12,7 @@ import {
   type ProcessEnvironment,
   type Witnesses,
 } from './cli/make-context.js';
-import { versionLine } from './version.js';
+import { versionLine } from './build-info.js';
 
 /** One run. `witnesses` stands in for the real ones in tests. */
 export async function main(

@@ -1,14 +1,15 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS, nameOf, type Listed } from './commands/registry.js';
+import { COMMANDS, nameOf, type ListedCommand } from './commands/registry.js';
 import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
-import { loginOf, type Env, type LocalOptions, type Run, type Work } from './cli/run-command.js';
+import { loginOf, type LocalOptions, type Run, type Work } from './cli/run-command.js';
+import type { Env } from './config/environment.js';
 import { oneLine } from './output/text.js';
 import type { Terminal } from './output/ask.js';
 import type { GlobalFlags } from './context.js';
-import { VERSION } from './version.js';
+import { VERSION } from './build-info.js';
 
 /** Does the work of a command with the context that these flags make. */
 export type Start = (flags: Partial<GlobalFlags>, work: Work) => Promise<void>;
@@ -102,12 +103,12 @@ export async function buildProgram(
 }
 
 /** The commands that the words of the command line may mean; all of them where it completes others. */
-function wanted(words: readonly string[]): readonly Listed[] {
+function wanted(words: readonly string[]): readonly ListedCommand[] {
   if (words.includes('completion')) return COMMANDS;
   return COMMANDS.filter((one) => words.includes(nameOf(one)));
 }
 
-async function loaded(one: Listed, program: Command, run: Run): Promise<Command> {
+async function loaded(one: ListedCommand, program: Command, run: Run): Promise<Command> {
   const make = await one.load();
   const command = make(run);
   for (const each of [command, ...command.commands]) {
@@ -124,7 +125,7 @@ async function loaded(one: Listed, program: Command, run: Run): Promise<Command>
   return withHelp(command);
 }
 
-function unloaded(one: Listed): Command {
+function unloaded(one: ListedCommand): Command {
   return new Command(nameOf(one)).description(one.summary);
 }
 

@@ -22,7 +22,7 @@ export function parseSeconds(text: string): number {
 }
 
 /** HOST:PORT, or [::1]:5432: the port has to be named, for a word alone is a slip. */
-export function parseHostPort(text: string, before: HostPort[] = []): HostPort[] {
+export function collectHostPort(text: string, before: HostPort[] = []): HostPort[] {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/@]+)):([0-9]{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
@@ -56,7 +56,7 @@ export function addWitnessOptions(command: Command): Command {
     )
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--serializable', 'Read etcd even without a majority; the answer may be stale')
-    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', parseHostPort)
+    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', collectHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
     .option('--password', 'Ask for the database password')

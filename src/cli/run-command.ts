@@ -1,11 +1,10 @@
 /** What a command is made with: the context comes when the command line has been read, and is not changed then. */
+import type { Env } from '../config/environment.js';
 import type { Command } from 'commander';
 import type { Context, GlobalFlags } from '../context.js';
 import type { Ending } from '../errors.js';
 import type { Terminal } from '../output/ask.js';
 import type { LoginFlags } from '../postgres/login-flags.js';
-
-export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a command does; a number is for `check`, which has codes of its own. */
 export type Work = (context: Context) => Promise<Ending | number>;

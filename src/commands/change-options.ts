@@ -5,7 +5,7 @@ import type { ChangeRequest } from '../cluster/preflight/plan-model.js';
 import type { WaitFor } from '../cluster/progress/change-outcome.js';
 import {
   parseCount,
-  parseHostPort,
+  collectHostPort,
   scopeOrDefault,
   askingOf,
   type WitnessOptions,
@@ -88,7 +88,7 @@ export function addChangeOptions(command: Command): Command {
         .default('auto'),
     )
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
-    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', parseHostPort)
+    .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', collectHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
     .option('--password', 'Ask for the database password')

@@ -1,7 +1,8 @@
 /** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
 import { Argument, Command, type Option } from 'commander';
 import type { Dcs } from '../dcs/dcs.js';
-import type { Env, Run } from '../cli/run-command.js';
+import type { Run } from '../cli/run-command.js';
+import type { Env } from '../config/environment.js';
 import type { Context, GlobalFlags } from '../context.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
 

@@ -1,6 +1,6 @@
 /** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did in the meantime. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { editConfig } from '../actions/edit-config/edit-config.js';
+import { editConfig } from '../actions/edit-config/change-config.js';
 import type { EditRequest } from '../actions/edit-config/edit-request.js';
 import { settingPair } from '../cluster/configuration/config-edit.js';
 import { CHECK_CODES } from '../cluster/configuration/config-check.js';

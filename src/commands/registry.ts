@@ -1,7 +1,7 @@
 /** Every command: how it is called, what it does, and where it is made. */
 import type { MakeCommand } from '../cli/run-command.js';
 
-export interface Listed {
+export interface ListedCommand {
   usage: string;
   /** As the command says itself; `--help` lists it without loading the command. */
   summary: string;
@@ -9,7 +9,7 @@ export interface Listed {
 }
 
 /** In the order of `--help`. */
-export const COMMANDS: readonly Listed[] = [
+export const COMMANDS: readonly ListedCommand[] = [
   {
     usage: 'list [options] [clusters...]',
     summary: 'List the members of a cluster with claimed and observed roles',
@@ -164,6 +164,6 @@ export const COMMANDS: readonly Listed[] = [
   },
 ];
 
-export function nameOf({ usage }: Listed): string {
+export function nameOf({ usage }: ListedCommand): string {
   return usage.replace(/ .*/, '');
 }

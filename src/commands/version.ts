@@ -6,7 +6,7 @@ import { readClusters } from '../actions/kit/choose-members.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../build-info.js';
 import { parseCount } from '../cli/options.js';
 
 interface VersionOptions {

@@ -10,7 +10,7 @@ import type {
 import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { deletedMembers } from './deleted-members.js';
-import { readWitnesses, type Address, type HostPort } from './read-witnesses.js';
+import { readWitnesses, type MemberAddress, type HostPort } from './read-witnesses.js';
 
 interface DepartedRequest {
   verify: VerifyMode;
@@ -89,7 +89,7 @@ async function probe(
   return speaksPostgres(host, port, context.flags.timeoutMs);
 }
 
-type DepartedAddress = Address & { origin: Departed['origin']; lastWord?: LastWord };
+type DepartedAddress = MemberAddress & { origin: Departed['origin']; lastWord?: LastWord };
 
 async function departedAddresses(
   context: Context,

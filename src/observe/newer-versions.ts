@@ -1,6 +1,6 @@
 /** Versions that patctl was never tried on: what it does not know there is kept, and said with --debug. */
 import type { Snapshot } from '../cluster/model/model.js';
-import { NEWEST_PATRONI, NEWEST_POSTGRES } from '../version.js';
+import { NEWEST_PATRONI, NEWEST_POSTGRES } from '../build-info.js';
 
 /** One line for each version that is newer than the newest known, naming the members that run it. */
 export function newerVersions(snapshots: readonly Snapshot[]): string[] {

@@ -15,7 +15,7 @@ export interface HostPort {
   port: number;
 }
 
-export interface Address {
+export interface MemberAddress {
   name: string;
   scope: string;
   apiUrl: string | null;
@@ -26,7 +26,7 @@ export interface Address {
 /** Both witnesses of one node at once; neither throws. */
 export async function readWitnesses(
   context: Context,
-  address: Address,
+  address: MemberAddress,
   verify: VerifyMode,
 ): Promise<MemberReadings> {
   const [rest, sql] = await Promise.all([
@@ -38,7 +38,7 @@ export async function readWitnesses(
 
 async function askRest(
   context: Context,
-  { name, scope, apiUrl }: Address,
+  { name, scope, apiUrl }: MemberAddress,
   verify: VerifyMode,
 ): Promise<Reading<RestStatus>> {
   if (verify === 'off' || verify === 'sql') return OFF;
@@ -50,7 +50,7 @@ async function askRest(
 
 async function askSql(
   context: Context,
-  { host, port }: Address,
+  { host, port }: MemberAddress,
   verify: VerifyMode,
 ): Promise<Reading<SqlStatus>> {
   if (verify === 'off' || verify === 'rest') return OFF;

@@ -24,7 +24,7 @@ export interface Shape {
 }
 
 /** A member as listed; `listed` is null for one that has left the DCS. */
-export interface Row {
+export interface ListingRow {
   scope: string;
   /** Of Kubernetes; null elsewhere. */
   namespace: string | null;
@@ -38,8 +38,8 @@ export interface Row {
 
 export interface OneTable {
   title: string;
-  columns: Column<Row>[];
-  rows: Row[];
+  columns: Column<ListingRow>[];
+  rows: ListingRow[];
   notes: string[];
   found: Finding[];
   /** Why a verdict is unknown. */
@@ -64,7 +64,7 @@ export function tablesOf(
   shape: Shape,
 ): OneTable[] {
   const made = new Map<string, Column<MemberRow>[]>();
-  const wide = new Map<Column<MemberRow>[], Column<Row>[]>();
+  const wide = new Map<Column<MemberRow>[], Column<ListingRow>[]>();
   return found.map(({ scope, snapshots }) => {
     const entry = entryOf(scope, snapshots);
     const table = memberTable(entry, { ...shape, lost: 'keep', made });
@@ -91,7 +91,7 @@ function tableOf(
   const views = snapshots.map(viewOf);
   const judged = views.map((view) => ({ view, found: findings(view) }));
   const rows = judged.flatMap(({ view, found }) =>
-    [...inOrder(view, shape.format), ...gone(view)].map(({ item, label }): Row => {
+    [...inOrder(view, shape.format), ...gone(view)].map(({ item, label }): ListingRow => {
       const listed = table.rows.find(
         ({ cluster, claimed }) => cluster === view.snapshot.cluster && claimed.name === item.name,
       );
@@ -149,32 +149,32 @@ function gone(view: View): { item: MemberView; label: string }[] {
   return leftViews(view).map((item) => ({ item, label: item.name }));
 }
 
-const TRUTH: Column<Row>[] = [
+const TRUTH: Column<ListingRow>[] = [
   { key: 'Sync State', value: ({ view }) => view.syncState || undefined },
   { key: 'Verdict', value: ({ verdict }) => verdict },
 ];
 
-const NAMESPACE: Column<Row> = {
+const NAMESPACE: Column<ListingRow> = {
   key: 'Namespace',
   value: ({ namespace }) => namespace ?? undefined,
 };
 
 /** Only after --serializable; a table says it below. */
-const STALE: Column<Row> = {
+const STALE: Column<ListingRow> = {
   key: 'May Be Stale',
   value: () => true,
   omit: ['pretty', 'topology'],
 };
 
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
-function widen(column: Column<MemberRow>): Column<Row> {
+function widen(column: Column<MemberRow>): Column<ListingRow> {
   const { key, header = key, align = 'l', omit = [] } = column;
-  const value = (row: Row) => {
+  const value = (row: ListingRow) => {
     if (key === 'Member') return row.label;
     if (!row.listed) return departedCell(key, row);
     return seenCell(key, row.listed, row.view) ?? column.value(row.listed);
   };
-  const text = (row: Row, format: TextFormat): string => {
+  const text = (row: ListingRow, format: TextFormat): string => {
     if (row.listed && column.text) return column.text(row.listed, format);
     const mark = key === 'Role' && row.marked && isTable(format) ? ' !' : '';
     return pythonText(value(row) ?? '') + mark;
@@ -199,7 +199,7 @@ function seenCell(key: string, { claimed }: MemberRow, view: MemberView): Cell {
 }
 
 /** Which columns another witness filled in, whose, and why. */
-function fillings(rows: readonly Row[]): string[] {
+function fillings(rows: readonly ListingRow[]): string[] {
   const filled = ['Receive LSN', 'Replay LSN'].flatMap((key) =>
     rows.flatMap(({ listed, view }) =>
       listed && seenCell(key, listed, view) !== undefined ? [{ key, view }] : [],
@@ -215,7 +215,7 @@ function fillings(rows: readonly Row[]): string[] {
 }
 
 /** Standbys whose replay position is unknown because their version of Patroni does not write it, and nobody else was read. */
-function missingPositions(rows: readonly Row[]): string[] {
+function missingPositions(rows: readonly ListingRow[]): string[] {
   const names = new Map<string, string[]>();
   for (const { listed, view } of rows) {
     const version = view.member?.version ?? null;
@@ -237,7 +237,7 @@ function writesPositions(version: string): boolean {
   return major > 4 || (major === 4 && minor >= 1);
 }
 
-function departedCell(key: string, { view, scope }: Row): string | number | undefined {
+function departedCell(key: string, { view, scope }: ListingRow): string | number | undefined {
   const { departed } = view;
   if (key === 'Cluster') return scope;
   if (key === 'Host' && departed?.host) return `${departed.host}:${departed.port ?? '?'}`;
@@ -305,17 +305,17 @@ function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
       },
     })),
     tables.flatMap(({ rows, columns }) => {
-      const by = own.get(columns) ?? new Map<string, Column<Row>>();
+      const by = own.get(columns) ?? new Map<string, Column<ListingRow>>();
       return rows.map((row) => ({ row, by }));
     }),
   ];
 }
 
 interface MergedRow {
-  row: Row;
-  by: ReadonlyMap<string, Column<Row>>;
+  row: ListingRow;
+  by: ReadonlyMap<string, Column<ListingRow>>;
 }
 
-function keyed(column: Column<Row>): [string, Column<Row>] {
+function keyed(column: Column<ListingRow>): [string, Column<ListingRow>] {
   return [column.key, column];
 }

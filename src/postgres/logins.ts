@@ -1,12 +1,11 @@
 /** Which logins are tried, in which order, with what libpq's variables and files add to them. */
+import type { Env } from '../config/environment.js';
 import type { PgLogin } from '../config/effective.js';
 import type { LoginFlags } from './login-flags.js';
 import { findPassword, readPgpass } from './pgpass.js';
 import type { PgTarget } from './postgres.js';
 import { readService, type Service } from './service.js';
 import type { SslSettings } from './ssl.js';
-
-export type Env = Readonly<Record<string, string | undefined>>;
 
 /** A login with everything filled in; password null when none is known (trust, peer and certificates need none). */
 export interface Login {

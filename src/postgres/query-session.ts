@@ -1,7 +1,8 @@
 /** Any SQL on one member: a session that is kept, rows handed on as they come, in constant memory. */
 import type { Duplex } from 'node:stream';
 import type { LoginFlags } from './login-flags.js';
-import { resolveLogins, type Env, type Login } from './logins.js';
+import { resolveLogins, type Login } from './logins.js';
+import type { Env } from '../config/environment.js';
 import type { PgTarget } from './postgres.js';
 import { tlsOptions, transportsOf } from './ssl.js';
 

@@ -6,7 +6,7 @@ import {
   atDeadline,
   begin,
   measured,
-  verdictOf,
+  changeVerdict,
   type Answer,
   type Goal,
   type Progress,
@@ -123,7 +123,7 @@ const MOVED: Sighting[] = [
 describe('a change that goes well', () => {
   test('has all its steps, in order, and is done when everybody streams', () => {
     const almost = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 2 }));
-    expect(verdictOf(almost)).toEqual({ done: false });
+    expect(changeVerdict(almost)).toEqual({ done: false });
     const done = advance(almost, member('pg3', { timeline: 2 }));
     expect(names(done)).toEqual([
       'accepted',
@@ -134,7 +134,7 @@ describe('a change that goes well', () => {
       'rejoined',
       'streaming',
     ]);
-    expect(verdictOf(done)).toEqual({
+    expect(changeVerdict(done)).toEqual({
       done: true,
       ending: 'ok',
       code: 'done',
@@ -167,15 +167,17 @@ describe('a change that goes well', () => {
     ['writable', 6],
   ] as const)('--wait %s needs %d sightings', (waitFor, count) => {
     const all = [...MOVED, leads('pg2')];
-    const verdicts = all.map((_, at) => verdictOf(sees({ waitFor }, ...all.slice(0, at + 1))).done);
+    const verdicts = all.map(
+      (_, at) => changeVerdict(sees({ waitFor }, ...all.slice(0, at + 1))).done,
+    );
     expect(verdicts.indexOf(true)).toBe(count - 1);
   });
 
   test('an old timeline is no proof, and neither is a member without a walsender row', () => {
     const old = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 1 }));
-    expect(verdictOf(advance(old, member('pg3', { timeline: 2 }))).done).toBe(false);
+    expect(changeVerdict(advance(old, member('pg3', { timeline: 2 }))).done).toBe(false);
     const rowless = sees({}, ...MOVED, leads('pg2', 'pg1'), member('pg1', { timeline: 2 }));
-    expect(verdictOf(advance(rowless, member('pg3', { timeline: 2 }))).done).toBe(false);
+    expect(changeVerdict(advance(rowless, member('pg3', { timeline: 2 }))).done).toBe(false);
   });
 
   test('a promotion that goes on is not yet writable', () => {
@@ -193,25 +195,25 @@ describe('a change that goes well', () => {
     ];
     const key = dcs({ leader: 'pg2', failover: '{}', sync: JSON.stringify(sync) });
     const claimed = sees({ syncStandbys: 1 }, ...before, key);
-    expect(verdictOf(claimed).done).toBe(false);
+    expect(changeVerdict(claimed).done).toBe(false);
     const row = { role: 'primary', primary: true, timeline: 2, syncState: 'sync' };
     const true_ = advance(claimed, member('pg2', { ...row, streamsTo: ['pg1', 'pg3'] }));
     expect(names(true_).at(-1)).toBe('sync_restored');
-    expect(verdictOf(true_)).toMatchObject({ done: true, ending: 'ok' });
+    expect(changeVerdict(true_)).toMatchObject({ done: true, ending: 'ok' });
   });
 
   test('a lost answer, 503 and 504 change nothing about what is seen', () => {
     for (const answer of [lost, { kind: 'answered', status: 503, text: 'x' } as const]) {
       const sighting: Sighting = { type: 'answer', atMs: tick(), answer };
       const done = sees({ waitFor: 'writable' }, sighting, ...MOVED, leads('pg2'));
-      expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
+      expect(changeVerdict(done)).toMatchObject({ ending: 'ok' });
     }
   });
 
   test('a failover without a leader', () => {
     const goal = { kind: 'failover', leader: null, candidate: 'pg2', waitFor: 'writable' } as const;
     const done = sees(goal, dcs({ leader: 'pg2', failover: '{}' }), leads('pg2'));
-    expect(verdictOf(done)).toMatchObject({ words: 'Successfully failed over to "pg2"' });
+    expect(changeVerdict(done)).toMatchObject({ words: 'Successfully failed over to "pg2"' });
     expect(measured(done).writeOutage).toMatchObject({ atMostMs: null, last: null });
   });
 });
@@ -219,7 +221,7 @@ describe('a change that goes well', () => {
 describe('other endings', () => {
   test('another winner than the named one', () => {
     const goal = { candidate: 'pg3', waitFor: 'writable' } as const;
-    expect(verdictOf(sees(goal, ...MOVED, leads('pg2')))).toEqual({
+    expect(changeVerdict(sees(goal, ...MOVED, leads('pg2')))).toEqual({
       done: true,
       ending: 'diverted',
       code: 'diverted',
@@ -241,7 +243,7 @@ describe('other endings', () => {
   });
 
   test.each([400, 401, 403, 412, 422, 501])('HTTP %d is a refusal before anything', (status) => {
-    const verdict = verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(status, 'no')));
+    const verdict = changeVerdict(sees({}, dcs({ leader: 'pg1' }), answered(status, 'no')));
     expect(verdict).toMatchObject({
       done: true,
       ending: 'error',
@@ -256,21 +258,21 @@ describe('other endings', () => {
       dcs({ leader: 'pg1', failover: '{}' }),
       answered(503, 'Switchover failed'),
     );
-    expect(verdictOf(dropped)).toMatchObject({ ending: 'error', code: 'dropped_by_patroni' });
+    expect(changeVerdict(dropped)).toMatchObject({ ending: 'error', code: 'dropped_by_patroni' });
   });
 
   test('dropped after the leader had begun to stop, or had let go: it failed', () => {
     const [request, stopping, released] = MOVED as [Sighting, Sighting, Sighting];
     const back = dcs({ leader: 'pg1', failover: '{}' });
-    expect(verdictOf(sees({}, request, stopping, back))).toMatchObject({ ending: 'failed' });
-    expect(verdictOf(sees({}, request, released, back))).toMatchObject({ code: 'retaken' });
+    expect(changeVerdict(sees({}, request, stopping, back))).toMatchObject({ ending: 'failed' });
+    expect(changeVerdict(sees({}, request, released, back))).toMatchObject({ code: 'retaken' });
   });
 
   test('what Patroni calls failed is not believed before the DCS shows it', () => {
     const open = sees({}, dcs({ leader: 'pg1', failover: REQUEST }), answered(503, 'failed'));
-    expect(verdictOf(open)).toEqual({ done: false });
+    expect(changeVerdict(open)).toEqual({ done: false });
     const released = sees({}, ...MOVED.slice(0, 3), answered(503, 'Switchover failed'));
-    expect(verdictOf(released)).toEqual({ done: false });
+    expect(changeVerdict(released)).toEqual({ done: false });
   });
 });
 
@@ -303,7 +305,7 @@ describe('a standby cluster', () => {
     expect(done.steps.at(-3)?.said).toBe(
       'pg2 is the standby leader and streams on timeline 1 (REST)',
     );
-    expect(verdictOf(done)).toMatchObject({ ending: 'ok' });
+    expect(changeVerdict(done)).toMatchObject({ ending: 'ok' });
     expect(measured(done)).toMatchObject({ writeOutage: null, lockFreeMs: null });
   });
 
@@ -339,7 +341,7 @@ describe('an answer of which the DCS shows nothing', () => {
   const after = (status: number, waitedMs: number) => {
     const answer = answered(status, 'so');
     const read = dcs({ leader: 'pg1' }, answer.atMs + waitedMs);
-    return verdictOf(sees({}, dcs({ leader: 'pg1' }), answer, read));
+    return changeVerdict(sees({}, dcs({ leader: 'pg1' }), answer, read));
   };
 
   test.each([
@@ -359,9 +361,9 @@ describe('an answer of which the DCS shows nothing', () => {
 
   test('501 is a refusal at once; what a watch told decides nothing', () => {
     const answer = answered(501, 'so');
-    expect(verdictOf(sees({}, answer))).toMatchObject({ ending: 'error' });
+    expect(changeVerdict(sees({}, answer))).toMatchObject({ ending: 'error' });
     const watched: Sighting = { ...dcs({ leader: 'pg1' }), atMs: 1e9 };
-    expect(verdictOf(sees({}, dcs({ leader: 'pg1' }), answered(500, 'so'), watched))).toEqual({
+    expect(changeVerdict(sees({}, dcs({ leader: 'pg1' }), answered(500, 'so'), watched))).toEqual({
       done: false,
     });
   });
@@ -369,7 +371,7 @@ describe('an answer of which the DCS shows nothing', () => {
   test('a stub that says 200 has not been accepted: --no-wait does not end', () => {
     const answer = answered(200, 'so');
     const progress = sees({ waitFor: 'accepted' }, dcs({ leader: 'pg1' }), answer);
-    expect(verdictOf(progress)).toEqual({ done: false });
+    expect(changeVerdict(progress)).toEqual({ done: false });
   });
 });
 

@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PgLogin } from '../../src/config/effective.js';
-import { orderLogins, resolveLogins, type Env } from '../../src/postgres/logins.js';
+import { orderLogins, resolveLogins } from '../../src/postgres/logins.js';
+import type { Env } from '../../src/config/environment.js';
 import { findPassword, parsePgpass } from '../../src/postgres/pgpass.js';
 import { parseService } from '../../src/postgres/service.js';
 

@@ -7,13 +7,19 @@ interface Rooms {
   readGraph: (folder: string) => Map<string, string[]>;
   upwardArrows: (graph: Map<string, string[]>) => [string, string][];
   circles: (graph: Map<string, string[]>) => string[][];
+  doubledNames: (texts: Map<string, string>) => [string, string[]][];
+  doubledFiles: (files: Iterable<string>) => [string, string[]][];
+  readTexts: (folder: string) => Map<string, string>;
   importsIn: (file: string, text: string) => string[];
 }
-const { circles, importsIn, readGraph, upwardArrows } = rooms as unknown as Rooms;
+const { circles, doubledFiles, doubledNames, importsIn, readGraph, readTexts, upwardArrows } =
+  rooms as unknown as Rooms;
+
+const SOURCES = join(import.meta.dirname, '../../src');
 
 describe('the rooms of src', () => {
   it('have no import to a room above, and none in a circle', () => {
-    const graph = readGraph(join(import.meta.dirname, '../../src'));
+    const graph = readGraph(SOURCES);
     expect(graph.size).toBeGreaterThan(200);
     expect(upwardArrows(graph)).toEqual([]);
     expect(circles(graph)).toEqual([]);
@@ -41,5 +47,20 @@ describe('the rooms of src', () => {
       ['e.ts', ['a.ts']],
     ]);
     expect(circles(graph)).toEqual([['d.ts'], ['a.ts', 'b.ts', 'c.ts']]);
+  });
+
+  it('use no exported name and no file name for two things', () => {
+    const texts = readTexts(SOURCES);
+    expect(doubledNames(texts)).toEqual([]);
+    expect(doubledFiles(texts.keys())).toEqual([]);
+  });
+
+  it('notice a name that two files export, whatever it is', () => {
+    const texts = new Map([
+      ['a.ts', 'export interface Row {}\nexport async function look() {}\nexport const ONE = 1;'],
+      ['b/a.ts', 'export type Row = string;\nexport const look = 1;\nconst ONE = 2;'],
+    ]);
+    expect(doubledNames(texts).map(([name]) => name)).toEqual(['Row', 'look']);
+    expect(doubledFiles(texts.keys())).toEqual([['a.ts', ['a.ts', 'b/a.ts']]]);
   });
 });

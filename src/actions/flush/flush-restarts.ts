@@ -4,7 +4,7 @@ import type { Ending } from '../../errors.js';
 import { needConsent, type Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
-import { conclude, type Outcome } from '../kit/results.js';
+import { conclude, type MemberOutcome } from '../kit/results.js';
 import { flushRestart } from '../restart/scheduled-restart.js';
 
 export interface FlushRestartsRequest {
@@ -28,7 +28,7 @@ export async function flushRestarts(
   if (!force) needConsent(context, 'flush', 'give --force');
   const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
   await confirmAction(asker, 'flush', members, force);
-  const outcomes: Outcome[] = [];
+  const outcomes: MemberOutcome[] = [];
   for (const { member } of members) {
     if (member.scheduledRestart === null) {
       context.io.out(`No scheduled restart for member ${member.name}\n`);

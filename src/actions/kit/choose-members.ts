@@ -66,7 +66,7 @@ export async function membersTable(
   return listCompat([{ scope, clusters }], { format, citus, group });
 }
 
-export interface Choice {
+export interface MemberChoice {
   scope: string;
   group: number | null;
   role: RoleFilter;
@@ -88,7 +88,7 @@ export interface Chosen {
 export async function chooseMembers(
   context: Context,
   asker: Asker,
-  choice: Choice,
+  choice: MemberChoice,
 ): Promise<Chosen> {
   const { scope, group, action } = choice;
   const clusters = await readClusters(context, scope, group);
@@ -112,7 +112,7 @@ export async function chooseMembers(
 
 function select(
   clusters: readonly Cluster[],
-  { role, action }: Choice,
+  { role, action }: MemberChoice,
   names: readonly string[],
 ): Selected[] {
   // patronictl writes an option's value in Python's quotes, and its own constant without.

@@ -1,7 +1,7 @@
 /** How a command on several members ends: a line for each, and the worst ending wins. */
 import { ToolError, type Ending } from '../../errors.js';
 
-export interface Outcome {
+export interface MemberOutcome {
   member: string;
   ending: Ending;
   /** What happened, for the error's evidence. */
@@ -22,7 +22,7 @@ const WORSE: readonly Ending[] = [
  * The worst ending of all. `error` and `unreachable` promise that nothing changed: where another member
  * was changed anyway, the command as a whole failed half way.
  */
-export function worstEnding(outcomes: readonly Outcome[]): Ending {
+export function worstEnding(outcomes: readonly MemberOutcome[]): Ending {
   const endings = outcomes.map(({ ending }) => ending);
   const worst = endings.reduce<Ending>(
     (found, ending) => (WORSE.indexOf(ending) > WORSE.indexOf(found) ? ending : found),
@@ -33,7 +33,11 @@ export function worstEnding(outcomes: readonly Outcome[]): Ending {
 }
 
 /** 'ok', or the ToolError that names every member for which it did not go well. */
-export function conclude(action: string, outcomes: readonly Outcome[], hint?: string): Ending {
+export function conclude(
+  action: string,
+  outcomes: readonly MemberOutcome[],
+  hint?: string,
+): Ending {
   const ending = worstEnding(outcomes);
   if (ending === 'ok') return 'ok';
   const bad = outcomes.filter((outcome) => outcome.ending !== 'ok');

@@ -7,7 +7,7 @@ import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
-import { conclude, type Outcome } from '../kit/results.js';
+import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { bytes } from '../../output/bytes.js';
@@ -39,7 +39,7 @@ export async function reinitMembers(
   const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
   const { members } = await chooseMembers(context, asker, choice);
   await confirmAction(asker, 'reinitialize', members, force);
-  const outcomes: Outcome[] = [];
+  const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
     const { outcome, before } = await request(context, asker, one, asked);
@@ -58,7 +58,7 @@ async function request(
   asker: Asker,
   { cluster, member }: Selected,
   { fromLeader, force }: ReinitRequest,
-): Promise<{ outcome: Outcome; before: RestStatus | null }> {
+): Promise<{ outcome: MemberOutcome; before: RestStatus | null }> {
   const { name } = member;
   let cancels = force;
   for (;;) {
@@ -84,7 +84,7 @@ async function request(
 
 const CANCEL_MS = 30_000;
 
-function judge(member: string, { outcome }: Asked): Outcome {
+function judge(member: string, { outcome }: Asked): MemberOutcome {
   const said = answerWords(outcome);
   if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
   if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
@@ -110,14 +110,18 @@ function watchOf(one: Selected, before: RestStatus | null, nowMs: number): Waiti
   return { one, state, samples: [], toldMs: 0, toldWords: '', stillMs: nowMs };
 }
 
-async function waitAll(context: Context, all: Waiting[], deadlineMs: number): Promise<Outcome[]> {
+async function waitAll(
+  context: Context,
+  all: Waiting[],
+  deadlineMs: number,
+): Promise<MemberOutcome[]> {
   const names = all.map(({ one }) => one.member.name).join(', ');
   context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
   const atMs = context.clock.nowMs() + deadlineMs;
   return Promise.all(all.map((waiting) => waitOne(context, waiting, atMs)));
 }
 
-async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<Outcome> {
+async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<MemberOutcome> {
   const { name } = waiting.one.member;
   for (;;) {
     await look(context, waiting);

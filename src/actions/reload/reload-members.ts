@@ -5,7 +5,7 @@ import type { Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
-import { conclude, type Outcome } from '../kit/results.js';
+import { conclude, type MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
 import type { Asker } from '../../output/ask.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -36,17 +36,17 @@ export async function reloadMembers(
 ): Promise<Ending> {
   const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
   await confirmAction(asker, 'reload', members, request.force);
-  const outcomes: Outcome[] = [];
+  const outcomes: MemberOutcome[] = [];
   for (const one of members) outcomes.push(await reloadOne(context, one));
   if (!request.wait) return conclude('reload', outcomes);
-  const seen = members.map(async (one, at): Promise<Outcome> => {
+  const seen = members.map(async (one, at): Promise<MemberOutcome> => {
     const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
     return sent.ending === 'ok' ? hasLooped(context, one, request) : sent;
   });
   return conclude('reload', await Promise.all(seen));
 }
 
-async function reloadOne(context: Context, { cluster, member }: Selected): Promise<Outcome> {
+async function reloadOne(context: Context, { cluster, member }: Selected): Promise<MemberOutcome> {
   const { name } = member;
   const { outcome } = await askMember(context, cluster.scope, member, {
     method: 'POST',
@@ -65,7 +65,7 @@ async function reloadOne(context: Context, { cluster, member }: Selected): Promi
   return judge(name, outcome);
 }
 
-function judge(member: string, outcome: CallOutcome): Outcome {
+function judge(member: string, outcome: CallOutcome): MemberOutcome {
   const said = answerWords(outcome);
   if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
   if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
@@ -82,7 +82,7 @@ async function hasLooped(
   context: Context,
   { cluster, member }: Selected,
   { deadlineMs }: ReloadRequest,
-): Promise<Outcome> {
+): Promise<MemberOutcome> {
   const { apiUrl, name } = member;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
   const patroni = await context.patroni();

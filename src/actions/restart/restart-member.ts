@@ -6,7 +6,7 @@ import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import { isRefusal } from '../kit/after-answer.js';
-import type { Outcome } from '../kit/results.js';
+import type { MemberOutcome } from '../kit/results.js';
 import { seeScheduled } from './scheduled-restart.js';
 import { until } from '../kit/until.js';
 
@@ -32,7 +32,7 @@ export async function restartMember(
   context: Context,
   { cluster, member }: Selected,
   request: RestartRequest,
-): Promise<Outcome> {
+): Promise<MemberOutcome> {
   const { name } = member;
   const atMs = context.clock.nowMs() + request.limitMs;
   const { outcome, before } = await askMember(context, cluster.scope, member, {
@@ -61,7 +61,7 @@ export async function restartMember(
 }
 
 /** What an answer says; its line is patronictl's. */
-function judge(member: string, outcome: CallOutcome): Outcome {
+function judge(member: string, outcome: CallOutcome): MemberOutcome {
   const said = answerWords(outcome);
   if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
   if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
@@ -77,7 +77,7 @@ function judge(member: string, outcome: CallOutcome): Outcome {
   return { member, ending: 'unconfirmed', said };
 }
 
-function lineOf(member: string, outcome: CallOutcome, seen: Outcome): string {
+function lineOf(member: string, outcome: CallOutcome, seen: MemberOutcome): string {
   if (outcome.kind === 'answered') {
     const { status } = outcome.answer;
     if (status === 200 && seen.ending === 'ok') return `Success: restart on member ${member}`;
@@ -90,7 +90,7 @@ function lineOf(member: string, outcome: CallOutcome, seen: Outcome): string {
 }
 
 /** patronictl's line for a restart that is to come. */
-function scheduledLine(member: string, outcome: CallOutcome, seen: Outcome): string {
+function scheduledLine(member: string, outcome: CallOutcome, seen: MemberOutcome): string {
   if (seen.ending === 'ok') return `Success: restart scheduled on member ${member}`;
   const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
   if (status === 409) return `Failed: another restart is already scheduled on member ${member}`;
@@ -106,7 +106,11 @@ interface Back {
 }
 
 /** `known`: since when it had been running before. Without that a lost answer cannot be made up for. */
-function settle(answered: Outcome, { missing, restarted }: Back, known: boolean): Outcome {
+function settle(
+  answered: MemberOutcome,
+  { missing, restarted }: Back,
+  known: boolean,
+): MemberOutcome {
   const { member } = answered;
   if (answered.ending === 'unconfirmed' && !(known && restarted)) {
     const now = missing === null ? 'runs, but possibly without having been restarted' : missing;

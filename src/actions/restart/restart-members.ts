@@ -5,7 +5,7 @@ import type { Cluster, JsonObject } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members.js';
 import { restartMember } from './restart-member.js';
-import { conclude, type Outcome } from '../kit/results.js';
+import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import type { Scheduled } from '../kit/schedule.js';
@@ -69,7 +69,7 @@ export async function restartMembers(
   if (when) content['schedule'] = await offsetTime(when);
   if (request.timeout !== null) content['timeout'] = request.timeout;
 
-  const outcomes: Outcome[] = [];
+  const outcomes: MemberOutcome[] = [];
   for (const one of members) {
     if (when && force) await flushFirst(context, one);
     const { deadlineMs: limitMs, wait } = request;

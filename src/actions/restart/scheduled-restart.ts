@@ -6,7 +6,7 @@ import type { Context } from '../../context.js';
 import { isRefusal, saysNo } from '../kit/after-answer.js';
 import { readClusters } from '../kit/choose-members.js';
 import { answerWords, askMember } from '../kit/member-request.js';
-import type { Outcome } from '../kit/results.js';
+import type { MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
 
 /** Patroni keeps the schedule in memory and in its member key, and has written both before it answers. */
@@ -21,7 +21,7 @@ export async function flushRestart(
   context: Context,
   scope: string,
   member: Member,
-): Promise<Outcome> {
+): Promise<MemberOutcome> {
   const { judged, wasGone } = await withdraw(context, scope, member);
   if (wasGone) context.io.out(`No scheduled restart for member ${member.name}\n`);
   else if (judged.ending === 'ok') {
@@ -40,7 +40,7 @@ export async function replaceRestart(
   if (judged.ending !== 'ok') sayNotFlushed(context, member, judged);
 }
 
-function sayNotFlushed({ io }: Context, { name }: Member, { said }: Outcome): void {
+function sayNotFlushed({ io }: Context, { name }: Member, { said }: MemberOutcome): void {
   io.out(`Failed: flush scheduled restart for member ${name}, ${said}\n`);
 }
 
@@ -48,7 +48,7 @@ async function withdraw(
   context: Context,
   scope: string,
   member: Member,
-): Promise<{ judged: Outcome; wasGone: boolean }> {
+): Promise<{ judged: MemberOutcome; wasGone: boolean }> {
   const { timeoutMs } = context.flags;
   const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
   const { outcome } = await askMember(context, scope, member, request);
@@ -63,7 +63,7 @@ export async function seeScheduled(
   { cluster, member }: Selected,
   outcome: CallOutcome,
   schedule: string,
-): Promise<Outcome> {
+): Promise<MemberOutcome> {
   const atMs = Date.parse(schedule);
   const isIt = (now: JsonObject | null) =>
     typeof now?.['schedule'] === 'string' && Math.abs(Date.parse(now['schedule']) - atMs) < 1000;
@@ -112,7 +112,7 @@ async function scheduledOn(context: Context, scope: string, member: Member): Pro
     ?.scheduledRestart;
 }
 
-function judge(member: string, outcome: CallOutcome, seen: Seen, still: string): Outcome {
+function judge(member: string, outcome: CallOutcome, seen: Seen, still: string): MemberOutcome {
   const said = answerWords(outcome);
   if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
   if (seen === 'yes') return { member, ending: 'ok', said };

@@ -10,7 +10,14 @@ import { membersTable, readCluster, reread } from '../kit/choose-members.js';
 import { argumentOf } from '../../cluster/preflight/plan-facts.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
-import { checkSource, look, sourceOf, streamingNow, type Lacking, type Wanted } from './streams.js';
+import {
+  checkSource,
+  lookAtStreams,
+  sourceOf,
+  streamingNow,
+  type Lacking,
+  type WantedStreams,
+} from './streams.js';
 import { until } from '../kit/until.js';
 
 export interface RoleChange {
@@ -184,9 +191,9 @@ function wantedOf(
   oldLeader: Member,
   { standby }: RoleChange,
   streamed: readonly string[],
-): Wanted[] {
+): WantedStreams[] {
   const follow = [...streamed, ...(standby === null ? [] : [oldLeader.name])];
-  return cluster.members.flatMap((member): Wanted[] => {
+  return cluster.members.flatMap((member): WantedStreams[] => {
     if (member.name !== cluster.leaderName) {
       const follows = follow.includes(member.name) && !readTags(member.tags).nostream;
       return follows ? [{ member, does: 'streams', source: null }] : [];
@@ -201,7 +208,7 @@ function wantedOf(
 async function settled(
   context: Context,
   cluster: Cluster,
-  wantedIn: (cluster: Cluster) => Wanted[],
+  wantedIn: (cluster: Cluster) => WantedStreams[],
   { standby }: RoleChange,
   atMs: number,
 ): Promise<void> {
@@ -216,7 +223,7 @@ async function settled(
     // Whoever was there has to come back; who leads may still change.
     const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
     const wanted = wantedIn({ ...cluster, leaderName });
-    const seen = await Promise.all(wanted.map((one) => look(context, cluster, one)));
+    const seen = await Promise.all(wanted.map((one) => lookAtStreams(context, cluster, one)));
     missing = seen.flatMap(({ lacking }) => lacking ?? []);
     if (missing.length === 0) return seen.map(({ done }) => done);
     say(

@@ -14,7 +14,7 @@ export interface Source {
 }
 
 /** What one member has to do; null in `source`: whoever leads. */
-export interface Wanted {
+export interface WantedStreams {
   member: Member;
   does: 'accepts writes' | 'streams';
   source: Source | null;
@@ -63,10 +63,10 @@ async function roleSeen(context: Context, { scope }: Cluster, member: Member): P
 }
 
 /** What this member still lacks, or null and what was seen, in words. */
-export async function look(
+export async function lookAtStreams(
   context: Context,
   cluster: Cluster,
-  { member, does, source }: Wanted,
+  { member, does, source }: WantedStreams,
 ): Promise<{ lacking: Lacking | null; done: string }> {
   const { name } = member;
   const from = source === null ? '' : ` from ${sourceWords(source)}`;

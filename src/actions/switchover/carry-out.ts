@@ -19,7 +19,7 @@ import { readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.
 import type { ProgressEvent } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
-import { follow, readToFollow, type Followed } from './follow.js';
+import { followChange, readToFollow, type Followed } from './follow.js';
 import { missingSaid } from './missing-members.js';
 import type { Carried, ChangeEvent, Conclusion, LeaderChange } from './change.js';
 import { notSentYet, requestBody, sendOverDcs, sendOverRest, type Sent } from './change-request.js';
@@ -59,7 +59,7 @@ export async function act(underway: Underway, now: Snapshot, first: Snapshot): P
   if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
   if (context.signal.aborted) throw notSentYet(plan);
   const limitMs = Math.max(PATRONI_GIVES_UP_MS, 2000 * (cluster.config?.loopWaitSeconds ?? 10));
-  const followed = await follow(
+  const followed = await followChange(
     context,
     {
       scope: reading.scope,
@@ -243,7 +243,7 @@ async function clusterNow({ context, reading }: Underway): Promise<Cluster | nul
 // ---------------------------------------------------------------- for later
 
 /** Leaves the request for its time, and reads back what Patroni has made of it. */
-export async function schedule(
+export async function leaveSchedule(
   underway: Underway,
   before: Cluster,
   when: Scheduled,

@@ -8,7 +8,7 @@ import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
-import { act, asConclusion, schedule } from './carry-out.js';
+import { act, asConclusion, leaveSchedule } from './carry-out.js';
 import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
 import { completeWanted, consent, localZone } from './questions.js';
 import { topologyText } from './conclusion.js';
@@ -61,7 +61,7 @@ export async function changeLeader(
   if (plan.refused) return ended(plan, refused(plan));
   const underway = { context, change, reading, citus, request, plan, on };
   try {
-    const run = when ? schedule(underway, third.cluster, when) : act(underway, third, first);
+    const run = when ? leaveSchedule(underway, third.cluster, when) : act(underway, third, first);
     return { plan, dryRun, startedMs, ...(await run) };
   } catch (error) {
     return ended(plan, asConclusion(error));

@@ -6,7 +6,7 @@ import {
   begin,
   leadsSince,
   stepOf,
-  verdictOf,
+  changeVerdict,
   type Answer,
   type Goal,
   type Progress,
@@ -62,7 +62,7 @@ const PROBE_MS = 15;
 const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };
 
 /** Sends by calling `send` once everything watches. What `send` throws ends it: then nothing was sent. */
-export async function follow(
+export async function followChange(
   context: Context,
   options: FollowOptions,
   send: (asking: Asking) => Promise<Sent & { answer: Answer }>,
@@ -80,7 +80,7 @@ export async function follow(
     const told = new Set(progress.steps);
     progress = advance(progress, sighting);
     for (const step of progress.steps) if (!told.has(step)) listener.step(step, progress);
-    if (verdictOf(progress).done) over.abort();
+    if (changeVerdict(progress).done) over.abort();
   };
   const fail = (error: unknown): void => {
     failures.push(error instanceof Error ? error : new Error('the request failed'));
@@ -118,7 +118,8 @@ export async function follow(
   if (failure) throw failure;
   const { to, answer } = request;
   const sent = to === null ? null : { to, answer };
-  if (!verdictOf(progress).done && context.signal.aborted) return { progress, verdict: null, sent };
+  if (!changeVerdict(progress).done && context.signal.aborted)
+    return { progress, verdict: null, sent };
   return { progress, verdict: atDeadline(progress, context.clock.nowMs() - startedMs), sent };
 }
 

@@ -1,7 +1,11 @@
 /** What the members say of what has not come about once the lock has moved. */
 import { roleSeen, rowSeen, syncKeySays } from '../../cluster/findings/evidence.js';
 import type { Snapshot } from '../../cluster/model/model.js';
-import { leadsSince, notStreaming, type Progress } from '../../cluster/progress/change-outcome.js';
+import {
+  leadsSince,
+  awaitedStreams,
+  type Progress,
+} from '../../cluster/progress/change-outcome.js';
 import { viewOf, type MemberView, type View } from '../../cluster/roles/view.js';
 import type { Evidence } from '../../errors.js';
 
@@ -10,7 +14,7 @@ export function missingSaid(now: Snapshot, progress: Progress): Evidence[] {
   const view = viewOf(now);
   const { newLeader } = progress;
   if (leadsSince(progress) === null) return newLeader === null ? [] : saidOf(view, newLeader, true);
-  const missing = notStreaming(progress);
+  const missing = awaitedStreams(progress);
   if (missing.length > 0) return missing.flatMap((name) => saidOf(view, name, false));
   const standbys = view.members.filter(({ name, departed }) => !departed && name !== newLeader);
   return [syncKeySays(now.cluster), ...standbys.map((one) => rowSeen(one, view))];

@@ -4,7 +4,12 @@ import type { ChangeRequest, PlanCheck } from '../preflight/plan-model.js';
 import { race } from '../votes/race.js';
 import type { Outcome, VoteInput } from '../votes/vote-rules.js';
 import { locklessPrimary, without } from '../votes/without.js';
-import { contextOf, type Check, type Context, type LeaderState } from '../preflight/plan-facts.js';
+import {
+  contextOf,
+  type PreflightCheck,
+  type PlanFacts,
+  type LeaderState,
+} from '../preflight/plan-facts.js';
 import { CHECKS } from '../preflight/all-checks.js';
 
 export interface WhyNotStep {
@@ -92,9 +97,9 @@ function switchoverTo(member: string): ChangeRequest {
   };
 }
 
-function switchoverOf(ctx: Context): { could: Outcome; steps: WhyNotStep[] } {
+function switchoverOf(ctx: PlanFacts): { could: Outcome; steps: WhyNotStep[] } {
   const steps = ORDER.flatMap(([asks, check]): WhyNotStep[] => {
-    const found = (CHECKS[check] as Check)(ctx);
+    const found = (CHECKS[check] as PreflightCheck)(ctx);
     if (found === null) return [];
     const { result, said, next } = found;
     return [{ asks: whoAsks(ctx, asks, check), check, result, said, next }];
@@ -117,7 +122,7 @@ function switchoverOf(ctx: Context): { could: Outcome; steps: WhyNotStep[] } {
 }
 
 /** In quorum mode it is the leader, not the API, that wants the candidate in /sync. */
-function whoAsks(ctx: Context, asks: WhyNotStep['asks'], check: string): WhyNotStep['asks'] {
+function whoAsks(ctx: PlanFacts, asks: WhyNotStep['asks'], check: string): WhyNotStep['asks'] {
   return check === 'candidate_sync' && ctx.input.mode === 'quorum' ? 'leader' : asks;
 }
 

@@ -60,12 +60,12 @@ export interface Rule {
   fallback?: string;
 }
 
-export type Rules = Readonly<Record<string, Rule>>;
+export type ConfigRules = Readonly<Record<string, Rule>>;
 
 const OFF: Rule = { kind: 'switch', fallback: 'off' };
 
 /** Read by Patroni 3 to 4.1 from the DCS. */
-export const TOP: Rules = {
+export const TOP: ConfigRules = {
   ttl: { kind: 'python', min: 20 },
   loop_wait: { kind: 'python', min: 1 },
   retry_timeout: { kind: 'python', min: 3 },
@@ -92,7 +92,7 @@ export const TOP: Rules = {
   ignore_slots: { kind: 'any' },
 };
 
-export const STANDBY: Rules = {
+export const STANDBY: ConfigRules = {
   host: { kind: 'text' },
   port: { kind: 'text' },
   primary_slot_name: { kind: 'text' },
@@ -104,7 +104,7 @@ export const STANDBY: Rules = {
 
 const TRUTH: Rule = { kind: 'truth' };
 
-export const POSTGRESQL: Rules = {
+export const POSTGRESQL: ConfigRules = {
   parameters: { kind: 'section' },
   pg_hba: { kind: 'texts' },
   pg_ident: { kind: 'texts' },
@@ -150,7 +150,11 @@ export const NODE_ONLY: ReadonlySet<string> = new Set([
 ]);
 
 /** Values of the keys in `rules` that Patroni cannot read, or reads as something else. */
-export function ruleProblems(values: JsonObject, rules: Rules, above: string): ConfigProblem[] {
+export function ruleProblems(
+  values: JsonObject,
+  rules: ConfigRules,
+  above: string,
+): ConfigProblem[] {
   return Object.entries(rules).flatMap(([name, rule]) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
     return value === undefined ? [] : checkValue(above + name, value, rule);

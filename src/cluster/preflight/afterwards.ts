@@ -5,18 +5,18 @@ import type { PlanCheck } from './plan-model.js';
 import { slotName } from '../model/slot-name.js';
 import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
-import { argumentOf, bad, dcs, ok, sqlNotRead, type Context } from './plan-facts.js';
+import { argumentOf, bad, dcs, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
 
-function candidateSql({ one }: Context): SqlStatus | null {
+function candidateSql({ one }: PlanFacts): SqlStatus | null {
   return one?.sql.ok ? one.sql.value : null;
 }
 
-function isStandby({ candidate, one, cluster }: Context): boolean {
+function isStandby({ candidate, one, cluster }: PlanFacts): boolean {
   return one !== null && candidate !== cluster.leaderName;
 }
 
 /** Without a slot the old leader follows only as long as the WAL it needs has not been recycled. */
-export function slotsForOldLeader(ctx: Context): PlanCheck | null {
+export function slotsForOldLeader(ctx: PlanFacts): PlanCheck | null {
   const name = 'slots_for_old_leader';
   const { cluster, config, one, candidate } = ctx;
   const old = cluster.members.find((member) => member.name === cluster.leaderName);
@@ -58,7 +58,7 @@ export function slotsForOldLeader(ctx: Context): PlanCheck | null {
   );
 }
 
-export function candidateWalsenders(ctx: Context): PlanCheck | null {
+export function candidateWalsenders(ctx: PlanFacts): PlanCheck | null {
   const name = 'candidate_walsenders';
   const { cluster, one, candidate } = ctx;
   if (!isStandby(ctx)) return null;
@@ -92,7 +92,7 @@ export function candidateWalsenders(ctx: Context): PlanCheck | null {
 }
 
 /** After a clean shutdown no rewind is needed; after anything else it decides over a new base backup. */
-export function oldLeaderRewind(ctx: Context): PlanCheck | null {
+export function oldLeaderRewind(ctx: PlanFacts): PlanCheck | null {
   const name = 'old_leader_rewind';
   const { config, leader, leaderSql, leaderState } = ctx;
   if (leaderState === 'none' || leader === null) return null;

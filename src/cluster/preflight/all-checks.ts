@@ -7,7 +7,7 @@ import {
   candidateWatchdog,
 } from './candidate.js';
 import { candidateWalsenders, oldLeaderRewind, slotsForOldLeader } from './afterwards.js';
-import type { Check } from './plan-facts.js';
+import type { PreflightCheck } from './plan-facts.js';
 import { dataLoss } from './data-loss-check.js';
 import {
   dcsReadable,
@@ -21,14 +21,14 @@ import {
   schedule,
 } from './leader-state.js';
 import { logicalWalsenders } from './logical-clients.js';
-import { candidateLag, candidateStreams, candidateTimeline, replayPaused } from './position.js';
+import { candidateLag, candidateStreams, candidateTimeline, candidateReplay } from './position.js';
 import { bystandersFollow } from './bystanders.js';
 import { archiving, baseBackup, longTransaction, physicalWalsenders } from './shutdown.js';
 import { subscribers } from './subscribers.js';
 import { bug405, candidateSync, votes } from './vote-check.js';
 
 /** What decides whether one member may be the candidate; `auto` asks them of every member. */
-export const CANDIDATE_CHECKS: Record<string, Check> = {
+export const CANDIDATE_CHECKS: Record<string, PreflightCheck> = {
   candidate_exists: candidateExists,
   candidate_not_leader: candidateNotLeader,
   candidate_answers: candidateAnswers,
@@ -37,12 +37,12 @@ export const CANDIDATE_CHECKS: Record<string, Check> = {
   candidate_streams: candidateStreams,
   candidate_lag: candidateLag,
   candidate_timeline: candidateTimeline,
-  replay_paused: replayPaused,
+  replay_paused: candidateReplay,
   candidate_sync: candidateSync,
   logical_slots: subscribers,
 };
 
-export const CHECKS: Record<string, Check> = {
+export const CHECKS: Record<string, PreflightCheck> = {
   dcs_readable: dcsReadable,
   leader_named: leaderNamed,
   leader_alive: leaderAlive,

@@ -3,7 +3,7 @@ import { lagBytes } from '../model/lsn.js';
 import type { CheckResult } from './plan-model.js';
 import { race } from '../votes/race.js';
 import { byCodePoint } from '../model/patroni-values.js';
-import { withCandidate, type Check, type Context } from './plan-facts.js';
+import { withCandidate, type PreflightCheck, type PlanFacts } from './plan-facts.js';
 import { levelled, lossOf } from './data-loss-check.js';
 import { brokenCount } from './subscribers.js';
 
@@ -28,7 +28,7 @@ interface Ranked {
 const NOISE_BYTES = 64 * 1024;
 
 /** The best of those whom no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */
-export function choose(ctx: Context, checks: readonly Check[]): Choice {
+export function choose(ctx: PlanFacts, checks: readonly PreflightCheck[]): Choice {
   const others = ctx.cluster.members
     .map(({ name }) => name)
     .filter((name) => name !== ctx.cluster.leaderName);
@@ -47,7 +47,7 @@ export function choose(ctx: Context, checks: readonly Check[]): Choice {
   return { candidate: null, because };
 }
 
-function rank(ctx: Context, name: string, unknowns: number): Ranked {
+function rank(ctx: PlanFacts, name: string, unknowns: number): Ranked {
   const input = ctx.leaderState === 'alive' ? levelled(ctx.input) : ctx.input;
   const result = race(input).find((one) => one.name === name);
   const node = input.nodes.find((one) => one.name === name);
@@ -88,7 +88,7 @@ interface Objections {
 }
 
 /** Names of the checks that stand against a member, and of those that could not be made. */
-function objections(ctx: Context, checks: readonly Check[]): Objections {
+function objections(ctx: PlanFacts, checks: readonly PreflightCheck[]): Objections {
   const found = checks
     .map((check) => check(ctx))
     .filter((check) => check !== null)
@@ -100,7 +100,7 @@ function objections(ctx: Context, checks: readonly Check[]): Objections {
   return { refused: isSafe ? refused : [...refused, 'data_loss'], unknown: named('unknown') };
 }
 
-function lagOf(ctx: Context, name: string): number {
+function lagOf(ctx: PlanFacts, name: string): number {
   const mine = ctx.input.nodes.find((n) => n.name === name)?.walPosition ?? null;
   const leaders = ctx.leader?.position ?? ctx.input.optime;
   return mine === null || leaders === null ? Number.MAX_SAFE_INTEGER : lagBytes(leaders, mine);

@@ -2,10 +2,10 @@
 import type { Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
-import { askNext, bad, ok, type Context } from './plan-facts.js';
+import { askNext, bad, ok, type PlanFacts } from './plan-facts.js';
 
 /** Members that neither lead nor are to lead, and whose Patroni is silent, or answers but not us. */
-export function bystandersFollow(ctx: Context): PlanCheck | null {
+export function bystandersFollow(ctx: PlanFacts): PlanCheck | null {
   const name = 'bystanders_follow';
   const { cluster, candidate, view } = ctx;
   const others = view.members.filter(

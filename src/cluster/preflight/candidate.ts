@@ -2,9 +2,9 @@
 import { roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
-import { bad, dcs, ok, type Context } from './plan-facts.js';
+import { bad, dcs, ok, type PlanFacts } from './plan-facts.js';
 
-export function candidateExists({ candidate, one, cluster }: Context): PlanCheck | null {
+export function candidateExists({ candidate, one, cluster }: PlanFacts): PlanCheck | null {
   const name = 'candidate_exists';
   if (candidate === null) return null;
   const names = cluster.members.map((member) => member.name);
@@ -15,7 +15,7 @@ export function candidateExists({ candidate, one, cluster }: Context): PlanCheck
   return bad(name, 'refused', `${candidate} is not a member of ${cluster.scope}`, evidence, next);
 }
 
-export function candidateNotLeader({ candidate, cluster, one }: Context): PlanCheck | null {
+export function candidateNotLeader({ candidate, cluster, one }: PlanFacts): PlanCheck | null {
   const name = 'candidate_not_leader';
   if (candidate === null || one === null) return null;
   if (candidate !== cluster.leaderName) return ok(name, `${candidate} is not the leader`);
@@ -30,7 +30,7 @@ export function candidateNotLeader({ candidate, cluster, one }: Context): PlanCh
 }
 
 /** The other members and the leader ask it over REST, as we do: who does not answer is not promoted. */
-export function candidateAnswers({ candidate, one, cluster }: Context): PlanCheck | null {
+export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCheck | null {
   const name = 'candidate_answers';
   if (one === null || candidate === null || candidate === cluster.leaderName) return null;
   const { rest } = one;
@@ -85,7 +85,12 @@ export function candidateAnswers({ candidate, one, cluster }: Context): PlanChec
   return ok(name, `${candidate} answers under its own name, as ${one.observed}`, [roleSeen(one)]);
 }
 
-export function candidateNofailover({ candidate, node, one, cluster }: Context): PlanCheck | null {
+export function candidateNofailover({
+  candidate,
+  node,
+  one,
+  cluster,
+}: PlanFacts): PlanCheck | null {
   const name = 'candidate_nofailover';
   if (candidate === null || node === null || candidate === cluster.leaderName) return null;
   const tags = one?.member?.tags ?? {};
@@ -100,7 +105,7 @@ export function candidateNofailover({ candidate, node, one, cluster }: Context):
   );
 }
 
-export function candidateWatchdog({ candidate, node, cluster }: Context): PlanCheck | null {
+export function candidateWatchdog({ candidate, node, cluster }: PlanFacts): PlanCheck | null {
   const name = 'candidate_watchdog';
   if (candidate === null || node === null || candidate === cluster.leaderName) return null;
   const evidence = (said: string): Witnessed[] => [{ witness: 'REST', subject: candidate, said }];

@@ -5,10 +5,10 @@ import type { Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import type { Plan, PlanCheck } from './plan-model.js';
 import type { VoteInput } from '../votes/vote-rules.js';
-import { bad, ok, unlessAccepted, type Context } from './plan-facts.js';
+import { bad, ok, unlessAccepted, type PlanFacts } from './plan-facts.js';
 
 /** May a commit be lost that a client was told is durable? */
-export function dataLoss(ctx: Context): PlanCheck | null {
+export function dataLoss(ctx: PlanFacts): PlanCheck | null {
   if (ctx.candidate !== null && ctx.one === null) return null;
   const name = 'data_loss';
   const { verdict, words, because } = lossOf(ctx);
@@ -30,7 +30,7 @@ export interface LossWords {
 }
 
 /** The verdict for the leader as it is: alive and about to be shut down cleanly, or gone. */
-export function lossOf(ctx: Context): LossWords {
+export function lossOf(ctx: PlanFacts): LossWords {
   const { leaderState, cluster } = ctx;
   const who = cluster.leaderName ?? 'the leader';
   const other = leaderState === 'alive' && !ctx.input.standbyCluster && besideLeader(ctx.view);
@@ -68,12 +68,12 @@ export function lossBeside(leader: string | null, other: string): LossWords {
   return wordsOf({ loss: 'possible', because });
 }
 
-function stillStreams({ input, leader }: Context): string | null {
+function stillStreams({ input, leader }: PlanFacts): string | null {
   if (leader?.rest.ok) return null;
   return input.nodes.find((n) => n.streams === true && n.primary !== true)?.name ?? null;
 }
 
-function verdictFor({ input, candidate }: Context, leaderAlive: boolean): LossVerdict {
+function verdictFor({ input, candidate }: PlanFacts, leaderAlive: boolean): LossVerdict {
   return dataLossVerdict(input, candidate, { leaderAlive });
 }
 

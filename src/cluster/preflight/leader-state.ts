@@ -3,9 +3,9 @@ import { leaderKeySays, roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
-import { argumentOf, askNext, bad, dcs, ok, type Context } from './plan-facts.js';
+import { argumentOf, askNext, bad, dcs, ok, type PlanFacts } from './plan-facts.js';
 
-export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
+export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
   const name = 'leader_named';
   const { leader, avoid } = request;
   const evidence = [leaderKeySays(cluster)];
@@ -30,7 +30,7 @@ export function leaderNamed({ cluster, request }: Context): PlanCheck | null {
 }
 
 /** Members, and those who were: `--avoid` on a node that has left is no slip of the pen. */
-export function isKnown(cluster: Context['cluster'], member: string): boolean {
+export function isKnown(cluster: PlanFacts['cluster'], member: string): boolean {
   const names = [
     ...cluster.members.map(({ name }) => name),
     ...(cluster.history ?? []).map(({ newLeader }) => newLeader),
@@ -40,7 +40,7 @@ export function isKnown(cluster: Context['cluster'], member: string): boolean {
 }
 
 /** What Patroni wrote and cannot be read would be taken for absent: synchronous mode for off, say. */
-export function dcsReadable({ cluster, config }: Context): PlanCheck {
+export function dcsReadable({ cluster, config }: PlanFacts): PlanCheck {
   const name = 'dcs_readable';
   const { problems } = cluster;
   const evidence = problems.map(({ key, problem }) => dcs(key, problem));
@@ -58,7 +58,7 @@ export function dcsReadable({ cluster, config }: Context): PlanCheck {
   return bad(name, result, `unreadable in the DCS: ${keys}`, evidence, next);
 }
 
-export function leaderAlive(ctx: Context): PlanCheck {
+export function leaderAlive(ctx: PlanFacts): PlanCheck {
   const { cluster, leader, leaderState, action } = ctx;
   const name = 'leader_alive';
   const evidence = [leaderKeySays(cluster), ...(leader ? [roleSeen(leader)] : [])];
@@ -100,7 +100,7 @@ export function leaderAlive(ctx: Context): PlanCheck {
 }
 
 /** It lives; a second primary would go on beside whoever comes next. */
-function aloneAlive({ cluster, leader, view }: Context, evidence: Witnessed[]): PlanCheck {
+function aloneAlive({ cluster, leader, view }: PlanFacts, evidence: Witnessed[]): PlanCheck {
   const name = 'leader_alive';
   const who = cluster.leaderName ?? '';
   const others = view.primaries.filter((one) => one.name !== who);
@@ -120,7 +120,7 @@ export function streamsFromRemote({ sql, rest }: MemberView): boolean | null {
 }
 
 /** In a standby cluster: the next standby leader gets everything from the same remote. */
-export function remoteStreams(ctx: Context): PlanCheck | null {
+export function remoteStreams(ctx: PlanFacts): PlanCheck | null {
   const { config, leader, leaderState } = ctx;
   const name = 'remote_streams';
   if (!config?.standbyCluster || leader === null || leaderState !== 'alive') return null;
@@ -145,14 +145,14 @@ export function remoteStreams(ctx: Context): PlanCheck | null {
   );
 }
 
-function downWords({ leader }: Context): string {
+function downWords({ leader }: PlanFacts): string {
   if (leader === null) return 'it has no member key';
   const state = leader.rest.ok ? leader.rest.value.state : '';
   const named = state === '' || state === 'running' ? '' : ` (${state})`;
   return `it is seen as ${leader.observed}${named}`;
 }
 
-function noLock({ cluster, view, action }: Context): PlanCheck {
+function noLock({ cluster, view, action }: PlanFacts): PlanCheck {
   const name = 'leader_alive';
   const evidence = [leaderKeySays(cluster), ...view.primaries.map(roleSeen)];
   const primary = view.primaries[0];
@@ -177,7 +177,7 @@ function noLock({ cluster, view, action }: Context): PlanCheck {
   return ok(name, 'no member holds the lock and no primary was seen', evidence);
 }
 
-export function failoverPending({ cluster }: Context): PlanCheck {
+export function failoverPending({ cluster }: PlanFacts): PlanCheck {
   const name = 'failover_pending';
   const { failover } = cluster;
   if (failover === null) return ok(name, 'no request is pending', [dcs('/failover', 'empty')]);
@@ -196,7 +196,7 @@ export function failoverPending({ cluster }: Context): PlanCheck {
   );
 }
 
-export function pausedNeedsCandidate({ config, candidate, cluster }: Context): PlanCheck | null {
+export function pausedNeedsCandidate({ config, candidate, cluster }: PlanFacts): PlanCheck | null {
   const name = 'paused_needs_candidate';
   if (!config?.pause) return null;
   const evidence = [dcs('/config', 'pause: true')];
@@ -212,7 +212,7 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: Context): P
 }
 
 /** A standby leader is no primary: while paused it leaves every request alone, and the resume carries it out. */
-export function pausedStandbyCluster(ctx: Context): PlanCheck | null {
+export function pausedStandbyCluster(ctx: PlanFacts): PlanCheck | null {
   const { config, leaderState, cluster } = ctx;
   if (!config?.pause || !config.standbyCluster) return null;
   // The lock of one that is gone expires: then the candidate takes it, paused or not.
@@ -226,7 +226,7 @@ export function pausedStandbyCluster(ctx: Context): PlanCheck | null {
   );
 }
 
-export function pausedNoSchedule({ config, request, cluster }: Context): PlanCheck | null {
+export function pausedNoSchedule({ config, request, cluster }: PlanFacts): PlanCheck | null {
   if (!config?.pause || request.scheduledAt === null) return null;
   const said = 'the cluster is paused: nothing can be scheduled';
   return bad(
@@ -239,7 +239,7 @@ export function pausedNoSchedule({ config, request, cluster }: Context): PlanChe
 }
 
 /** A schedule that lies in the past, or belongs to a failover, would be refused or dropped by Patroni. */
-export function schedule({ request, now }: Context): PlanCheck | null {
+export function schedule({ request, now }: PlanFacts): PlanCheck | null {
   const { scheduledAt } = request;
   const name = 'schedule';
   if (scheduledAt === null) return null;

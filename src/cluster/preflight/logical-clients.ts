@@ -3,8 +3,8 @@ import { strangersIn } from '../model/member-names.js';
 import { lagBytes, type Lsn } from '../model/lsn.js';
 import type { Walsender, Witnessed } from '../model/model.js';
 import type { LogicalHolder, PlanCheck } from './plan-model.js';
-import { plural, seconds } from '../model/words.js';
-import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
+import { plural, roundedSeconds } from '../model/words.js';
+import { bad, isGone, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
 import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './stalled-standby.js';
 
 /**
@@ -15,7 +15,7 @@ const STATUS_INTERVAL_MS = 10_000;
 const GRACE_MS = 2000;
 
 /** What stands still: proven by a reply that confirms nothing, or by silence that lasts too long. */
-export function isStuck(ctx: Pick<Context, 'now' | 'before'>, row: Walsender): boolean {
+export function isStuck(ctx: Pick<PlanFacts, 'now' | 'before'>, row: Walsender): boolean {
   const stood = stands(ctx, row);
   if (stood === false || (unconfirmedBytes(row) ?? 0) === 0) return false;
   const age = row.replyAgeMs;
@@ -26,7 +26,7 @@ export function isStuck(ctx: Pick<Context, 'now' | 'before'>, row: Walsender): b
 }
 
 /** A client that has never confirmed anything reports no position: then its slot tells how far it was. */
-export function logicalRows({ leaderSql }: Pick<Context, 'leaderSql'>): Walsender[] {
+export function logicalRows({ leaderSql }: Pick<PlanFacts, 'leaderSql'>): Walsender[] {
   const slots = leaderSql?.slots ?? [];
   const rows = (leaderSql?.walsenders ?? []).filter(({ slotType }) => slotType === 'logical');
   return rows.map((row) => {
@@ -36,7 +36,7 @@ export function logicalRows({ leaderSql }: Pick<Context, 'leaderSql'>): Walsende
   });
 }
 
-export function logicalHolders(ctx: Context): LogicalHolder[] {
+export function logicalHolders(ctx: PlanFacts): LogicalHolder[] {
   return logicalRows(ctx).map((row) => ({
     pid: row.pid,
     applicationName: row.applicationName,
@@ -54,7 +54,7 @@ function behind(written: Lsn | null, row: Walsender): number | null {
   return written === null ? unconfirmedBytes(row) : lagBytes(written, confirmed);
 }
 
-export function logicalWalsenders(ctx: Context): PlanCheck | null {
+export function logicalWalsenders(ctx: PlanFacts): PlanCheck | null {
   const name = 'logical_walsenders';
   if (isGone(ctx) || ctx.leader === null) return null;
   if (ctx.leaderSql === null) return overRest(ctx);
@@ -83,7 +83,7 @@ export function logicalWalsenders(ctx: Context): PlanCheck | null {
   return bad(name, 'warning', said, evidence, next);
 }
 
-function stuckOnes(ctx: Context, stuck: LogicalHolder[], evidence: Witnessed[]): PlanCheck {
+function stuckOnes(ctx: PlanFacts, stuck: LogicalHolder[], evidence: Witnessed[]): PlanCheck {
   const name = 'logical_walsenders';
   const limit = ctx.config?.primaryStopTimeoutSeconds ?? 0;
   const isProtected = limit > 0 && ctx.config?.syncMode !== 'off';
@@ -125,17 +125,17 @@ function names(
     .join(', ');
 }
 
-function seen(ctx: Context, row: Walsender): Witnessed {
+function seen(ctx: PlanFacts, row: Walsender): Witnessed {
   const slot = row.slotName ?? 'no slot';
   const unconfirmed = behind(ctx.leader?.position ?? null, row);
   const reply =
-    row.replyAgeMs === null ? 'never replied' : `replied ${seconds(row.replyAgeMs)} ago`;
+    row.replyAgeMs === null ? 'never replied' : `replied ${roundedSeconds(row.replyAgeMs)} ago`;
   const said = `logical, pid ${row.pid}, slot ${slot}, ${unconfirmed === null ? 'unknown bytes' : plural(unconfirmed, 'byte')} unconfirmed, ${reply}`;
   return { witness: 'SQL', subject: `${ctx.leader?.name ?? ''} ${row.applicationName}`, said };
 }
 
 /** REST shows every walsender but not what it is: other names than members' may be logical clients. */
-function overRest(ctx: Context): PlanCheck {
+function overRest(ctx: PlanFacts): PlanCheck {
   const name = 'logical_walsenders';
   const { leader, cluster, view } = ctx;
   if (view.leaderRows === null) return sqlNotRead(name, leader, 'what would block the shutdown');

@@ -13,7 +13,7 @@ import type { VoteInput, VoteNode } from '../votes/vote-rules.js';
  */
 export type LeaderState = 'none' | 'alive' | 'silent' | 'down' | 'unknown';
 
-export interface Context {
+export interface PlanFacts {
   request: ChangeRequest;
   now: Snapshot;
   before: Snapshot | null;
@@ -35,14 +35,14 @@ export interface Context {
 }
 
 /** null: the check does not apply to this request. */
-export type Check = (ctx: Context) => PlanCheck | null;
+export type PreflightCheck = (ctx: PlanFacts) => PlanCheck | null;
 
 export function contextOf(
   now: Snapshot,
   before: Snapshot | null,
   request: ChangeRequest,
   candidate: string | null,
-): Context {
+): PlanFacts {
   const { cluster } = now;
   const view = viewOf(now);
   const input = withStandstill(voteInput(now), { now, before, view });
@@ -66,7 +66,7 @@ export function contextOf(
 }
 
 /** The same request with another candidate; what was worked out is kept. */
-export function withCandidate(ctx: Context, candidate: string | null): Context {
+export function withCandidate(ctx: PlanFacts, candidate: string | null): PlanFacts {
   const members = ctx.view.members.filter(({ departed }) => departed === null);
   return {
     ...ctx,
@@ -87,12 +87,12 @@ export function leaderStateOf({ snapshot, leader }: View): LeaderState {
 }
 
 /** `refused` or, where the operator accepts that commits may be lost, `warning`. */
-export function unlessAccepted({ request }: Context): 'refused' | 'warning' {
+export function unlessAccepted({ request }: PlanFacts): 'refused' | 'warning' {
   return request.allowDataLoss ? 'warning' : 'refused';
 }
 
 /** No PostgreSQL leads: nobody streams, and nobody is to be shut down. */
-export function isGone({ leaderState }: Context): boolean {
+export function isGone({ leaderState }: PlanFacts): boolean {
   return leaderState === 'none' || leaderState === 'down';
 }
 
@@ -116,7 +116,7 @@ export function dcs(subject: string, said: string): Witnessed {
 }
 
 /** What to do where a member did not say something: ask it at all, or find out why it does not answer. */
-export function askNext({ now }: Pick<Context, 'now'>, who: string): string {
+export function askNext({ now }: Pick<PlanFacts, 'now'>, who: string): string {
   return now.verify === 'auto' ? `find out why ${who} did not report it` : 'ask with --verify auto';
 }
 

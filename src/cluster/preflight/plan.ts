@@ -2,7 +2,7 @@
 import type { Snapshot } from '../model/model.js';
 import type { ChangeRequest, Plan, PlanCheck } from './plan-model.js';
 import { choose } from './auto-candidate.js';
-import { argumentOf, bad, contextOf, withCandidate, type Context } from './plan-facts.js';
+import { argumentOf, bad, contextOf, withCandidate, type PlanFacts } from './plan-facts.js';
 import { CANDIDATE_CHECKS, CHECKS } from './all-checks.js';
 import { isKnown } from './leader-state.js';
 import { logicalHolders } from './logical-clients.js';
@@ -61,7 +61,7 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
 }
 
 /** Where a named member is refused for what it is, the one that could be named instead is named. */
-function better(ctx: Context): (check: PlanCheck) => PlanCheck {
+function better(ctx: PlanFacts): (check: PlanCheck) => PlanCheck {
   let instead: string | null | undefined;
   return (check) => {
     const isItsOwn = check.name in CANDIDATE_CHECKS && check.result === 'refused';
@@ -72,7 +72,7 @@ function better(ctx: Context): (check: PlanCheck) => PlanCheck {
   };
 }
 
-function subjectOf({ request, cluster, candidate }: Context) {
+function subjectOf({ request, cluster, candidate }: PlanFacts) {
   return {
     kind: request.kind,
     cluster: cluster.scope,
@@ -84,13 +84,13 @@ function subjectOf({ request, cluster, candidate }: Context) {
 }
 
 /** --avoid names somebody who is known and does not lead, while somebody else does. */
-function avoided({ request, cluster, view }: Context): boolean {
+function avoided({ request, cluster, view }: PlanFacts): boolean {
   const { avoid } = request;
   if (avoid === null || cluster.leaderName === null || avoid === cluster.leaderName) return false;
   return isKnown(cluster, avoid) && !view.primaries.some(({ name }) => name === avoid);
 }
 
-function nothingToDo(ctx: Context): Plan {
+function nothingToDo(ctx: PlanFacts): Plan {
   return {
     ...subjectOf(ctx),
     candidate: null,
@@ -110,12 +110,12 @@ function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
   return { ...check, result: 'skipped' };
 }
 
-function nobodyEligible({ cluster }: Context, because: string): PlanCheck {
+function nobodyEligible({ cluster }: PlanFacts, because: string): PlanCheck {
   const next = `patctl quorum ${argumentOf(cluster)}, and patctl why-not MEMBER`;
   return bad('candidate_exists', 'refused', because, [], next);
 }
 
-function unnamed({ request, candidate }: Context): PlanCheck | null {
+function unnamed({ request, candidate }: PlanFacts): PlanCheck | null {
   if (request.kind !== 'failover' || candidate !== null) return null;
   const said = 'a failover needs a named candidate';
   return bad(

@@ -5,15 +5,15 @@ import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
 import { plural } from '../model/words.js';
-import { argumentOf, askNext, bad, dcs, isGone, ok, type Context } from './plan-facts.js';
+import { argumentOf, askNext, bad, dcs, isGone, ok, type PlanFacts } from './plan-facts.js';
 import { whyStill } from './stalled-standby.js';
 
 /** The named member, unless it is none, or leads already. */
-function standby({ candidate, one, cluster }: Context): MemberView | null {
+function standby({ candidate, one, cluster }: PlanFacts): MemberView | null {
   return candidate === cluster.leaderName ? null : one;
 }
 
-export function candidateStreams(ctx: Context): PlanCheck | null {
+export function candidateStreams(ctx: PlanFacts): PlanCheck | null {
   const name = 'candidate_streams';
   const one = standby(ctx);
   if (one === null || isGone(ctx)) return null;
@@ -55,7 +55,7 @@ export function candidateStreams(ctx: Context): PlanCheck | null {
   return ok(name, `${who} streams from ${from}`, evidence);
 }
 
-export function candidateLag(ctx: Context): PlanCheck | null {
+export function candidateLag(ctx: PlanFacts): PlanCheck | null {
   const name = 'candidate_lag';
   const one = standby(ctx);
   if (one === null) return null;
@@ -87,7 +87,7 @@ function reference({
   leader,
   input,
   view,
-}: Context): { lsn: Lsn; what: string; seen: Witnessed } | null {
+}: PlanFacts): { lsn: Lsn; what: string; seen: Witnessed } | null {
   if (leader?.position) {
     const seen: Witnessed = {
       witness: leader.witness ?? 'REST',
@@ -101,7 +101,7 @@ function reference({
   return { lsn: input.optime, what: 'the position that the leader last wrote to the DCS', seen };
 }
 
-export function candidateTimeline(ctx: Context): PlanCheck | null {
+export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
   const name = 'candidate_timeline';
   const one = standby(ctx);
   if (one === null) return null;
@@ -142,7 +142,7 @@ export function candidateTimeline(ctx: Context): PlanCheck | null {
 }
 
 /** Promotion ends a pause of the replay, but has to replay what has gathered before anybody can write. */
-export function replayPaused(ctx: Context): PlanCheck | null {
+export function candidateReplay(ctx: PlanFacts): PlanCheck | null {
   const name = 'replay_paused';
   const one = standby(ctx);
   if (one === null) return null;

@@ -2,24 +2,24 @@
 import { isSenderOf } from '../model/member-names.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
-import { plural, seconds } from '../model/words.js';
-import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
+import { plural, roundedSeconds } from '../model/words.js';
+import { bad, isGone, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
 import { stillSenders, unconfirmedBytes } from './stalled-standby.js';
 import { gateOf } from './vote-check.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 
 /** Nobody is shut down where nobody leads, or where the leader is down already. */
-function stepsDown(ctx: Context): boolean {
+function stepsDown(ctx: PlanFacts): boolean {
   return !isGone(ctx);
 }
 
-function leaderSaid({ leader }: Context, said: string): Witnessed {
+function leaderSaid({ leader }: PlanFacts, said: string): Witnessed {
   return { witness: 'SQL', subject: leader?.name ?? '', said };
 }
 
 /** Physical clients hold the shutdown too, until wal_sender_timeout: a frozen standby, a stopped pg_receivewal. */
-export function physicalWalsenders(ctx: Context): PlanCheck | null {
+export function physicalWalsenders(ctx: PlanFacts): PlanCheck | null {
   const name = 'physical_walsenders';
   if (!stepsDown(ctx)) return null;
   if (ctx.leaderSql === null) return sqlNotRead(name, ctx.leader, 'whether every standby confirms');
@@ -59,7 +59,7 @@ export function physicalWalsenders(ctx: Context): PlanCheck | null {
 }
 
 /** Once shut down the leader gives the lock up early only to so many as have everything [Ha.demote, on_shutdown]. */
-function keepsLock(ctx: Context): boolean {
+function keepsLock(ctx: PlanFacts): boolean {
   const { members, needed } = gateOf(ctx);
   const asked = members.filter(({ healthy }) => healthy !== 'no').map(({ name }) => name);
   const following = ctx.input.nodes.filter(
@@ -68,19 +68,19 @@ function keepsLock(ctx: Context): boolean {
   return following.length < needed;
 }
 
-function untilTimeout({ leaderSql }: Context): string {
+function untilTimeout({ leaderSql }: PlanFacts): string {
   const timeoutMs = Number(leaderSql?.settings['wal_sender_timeout']?.value ?? NaN);
   if (timeoutMs === 0) return 'until it continues: wal_sender_timeout is 0';
   if (Number.isNaN(timeoutMs)) return 'for wal_sender_timeout';
-  return `for wal_sender_timeout (${seconds(timeoutMs)})`;
+  return `for wal_sender_timeout (${roundedSeconds(timeoutMs)})`;
 }
 
-function isCandidate({ candidate }: Context, applicationName: string): boolean {
+function isCandidate({ candidate }: PlanFacts, applicationName: string): boolean {
   return candidate !== null && isSenderOf(applicationName, candidate);
 }
 
 /** A shutdown waits until everything is archived; PostgreSQL gives up only after several failures. */
-export function archiving(ctx: Context): PlanCheck | null {
+export function archiving(ctx: PlanFacts): PlanCheck | null {
   const name = 'archiving';
   if (!stepsDown(ctx)) return null;
   const sql = ctx.leaderSql;
@@ -96,13 +96,16 @@ export function archiving(ctx: Context): PlanCheck | null {
   const isFailing = failed !== null && (archived === null || failed < archived);
   if (!isFailing) {
     const last =
-      archived === null ? 'nothing archived yet' : `last success ${seconds(archived)} ago`;
+      archived === null ? 'nothing archived yet' : `last success ${roundedSeconds(archived)} ago`;
     return ok(name, `archiving does not fail, ${last}`, [
       leaderSaid(ctx, `archive_mode ${mode}, ${last}`),
     ]);
   }
   const evidence = [
-    leaderSaid(ctx, `${archiver?.failedCount ?? 0} failures, the last ${seconds(failed)} ago`),
+    leaderSaid(
+      ctx,
+      `${archiver?.failedCount ?? 0} failures, the last ${roundedSeconds(failed)} ago`,
+    ),
   ];
   return bad(
     name,
@@ -114,27 +117,27 @@ export function archiving(ctx: Context): PlanCheck | null {
 }
 
 /** A fast shutdown ends every session: what was not committed is rolled back. */
-export function longTransaction(ctx: Context): PlanCheck | null {
+export function longTransaction(ctx: PlanFacts): PlanCheck | null {
   const name = 'long_transaction';
   if (!stepsDown(ctx)) return null;
   if (ctx.leaderSql === null)
     return sqlNotRead(name, ctx.leader, 'whether a long transaction runs');
   const age = ctx.leaderSql.oldestXactAgeMs;
   const evidence = [
-    leaderSaid(ctx, age === null ? 'no transaction' : `oldest transaction ${seconds(age)}`),
+    leaderSaid(ctx, age === null ? 'no transaction' : `oldest transaction ${roundedSeconds(age)}`),
   ];
   if (age === null || age < LONG_TRANSACTION_MS)
     return ok(name, 'no long transaction would be interrupted', evidence);
   return bad(
     name,
     'warning',
-    `a transaction has been open for ${seconds(age)} and would be rolled back`,
+    `a transaction has been open for ${roundedSeconds(age)} and would be rolled back`,
     evidence,
     'wait until it ends, or accept the rollback',
   );
 }
 
-export function baseBackup(ctx: Context): PlanCheck | null {
+export function baseBackup(ctx: PlanFacts): PlanCheck | null {
   const name = 'base_backup';
   if (!stepsDown(ctx)) return null;
   const overRest = ctx.view.leaderRows?.filter(({ state }) => state === 'backup').length ?? null;

@@ -4,7 +4,7 @@ import type { Snapshot, SqlStatus, Walsender } from '../model/model.js';
 import { askedAndSilentMs, type MemberView, type View } from '../roles/view.js';
 import { voteInput } from '../votes/vote-facts.js';
 import type { VoteInput } from '../votes/vote-rules.js';
-import { plural, seconds } from '../model/words.js';
+import { plural, roundedSeconds } from '../model/words.js';
 
 /** The reading that counts, and an earlier one where there is one. */
 export interface Readings {
@@ -94,7 +94,7 @@ function waitedText({ now, before }: Readings): string {
 function saysNothing({ settings }: SqlStatus, replyAgeMs: number | null): string | null {
   const timeoutMs = Number(settings['wal_sender_timeout']?.value ?? 0);
   if (replyAgeMs === null || replyAgeMs < askedAndSilentMs(timeoutMs)) return null;
-  return `has not replied for ${seconds(replyAgeMs)}`;
+  return `has not replied for ${roundedSeconds(replyAgeMs)}`;
 }
 
 /** Over REST alone: after a second it still has not got what the leader had written at its beginning. */

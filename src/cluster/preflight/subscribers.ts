@@ -7,12 +7,12 @@ import type { PlanCheck } from './plan-model.js';
 import { race } from '../votes/race.js';
 import type { MemberView } from '../roles/view.js';
 import { plural } from '../model/words.js';
-import { bad, isGone, ok, sqlNotRead, type Context } from './plan-facts.js';
+import { bad, isGone, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
 
 const NAME = 'logical_slots';
 
 /** How many subscribers would stop on this member; 0 where it cannot be told. */
-export function brokenCount(ctx: Context): number {
+export function brokenCount(ctx: PlanFacts): number {
   if (ctx.one === null) return 0;
   return brokenOn(ctx.one, logicalSlots(ctx.view).slots)?.length ?? 0;
 }
@@ -21,7 +21,7 @@ export function brokenCount(ctx: Context): number {
  * Refused where a slot was made to survive and would not; a warning where nothing was asked to carry it, and
  * of a failover from a leader that is gone: then a subscriber is worth less than a primary.
  */
-export function subscribers(ctx: Context): PlanCheck | null {
+export function subscribers(ctx: PlanFacts): PlanCheck | null {
   const { leader, view } = ctx;
   if (ctx.cluster.config?.standbyCluster) return null;
   const { slots, seenOn } = logicalSlots(view);
@@ -47,7 +47,7 @@ export function subscribers(ctx: Context): PlanCheck | null {
 }
 
 /** The one that is named; else everybody whom Patroni may choose. */
-function candidates(ctx: Context): MemberView[] {
+function candidates(ctx: PlanFacts): MemberView[] {
   const { one, candidate, cluster } = ctx;
   if (candidate !== null) return one === null || candidate === cluster.leaderName ? [] : [one];
   const able = race(ctx.input)
@@ -64,7 +64,7 @@ interface Stopped {
 }
 
 /** Members on which every subscriber would go on, also those that Patroni would not choose by itself. */
-function better({ view, cluster, one }: Context, slots: readonly LogicalSlot[]): MemberView[] {
+function better({ view, cluster, one }: PlanFacts, slots: readonly LogicalSlot[]): MemberView[] {
   return view.members.filter(
     (other) =>
       other.member !== null &&
@@ -76,7 +76,7 @@ function better({ view, cluster, one }: Context, slots: readonly LogicalSlot[]):
   );
 }
 
-function wouldStop(ctx: Context, instead: MemberView[], stopped: Stopped[]): PlanCheck {
+function wouldStop(ctx: PlanFacts, instead: MemberView[], stopped: Stopped[]): PlanCheck {
   const said = stopped.map(({ one, broken }) => `on ${one.name} ${reasons(broken)}`).join('; ');
   const evidence = stopped.flatMap(({ one, broken }) =>
     evidenceOf(
@@ -108,7 +108,7 @@ function names(slots: readonly LogicalSlot[]): string {
 }
 
 function evidenceOf(
-  ctx: Context,
+  ctx: PlanFacts,
   one: MemberView,
   slots: readonly Pick<LogicalSlot, 'name'>[],
 ): Witnessed[] {

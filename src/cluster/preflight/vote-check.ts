@@ -6,9 +6,9 @@ import type { PlanCheck } from './plan-model.js';
 import { race, type RaceResult } from '../votes/race.js';
 import { apiPrecheck, leaderGate, type GateResult } from '../votes/step-down.js';
 import { listed, quorumActive, syncActive, votingSet } from '../votes/vote-rules.js';
-import { askNext, bad, dcs, isGone, ok, unlessAccepted, type Context } from './plan-facts.js';
+import { askNext, bad, dcs, isGone, ok, unlessAccepted, type PlanFacts } from './plan-facts.js';
 
-export function candidateSync(ctx: Context): PlanCheck | null {
+export function candidateSync(ctx: PlanFacts): PlanCheck | null {
   const { one, candidate, cluster, input, action } = ctx;
   const name = 'candidate_sync';
   if (one === null || candidate === null || candidate === cluster.leaderName) return null;
@@ -33,7 +33,7 @@ export function candidateSync(ctx: Context): PlanCheck | null {
   return trulySync(ctx, evidence);
 }
 
-function notListed(ctx: Context, evidence: Witnessed[]): PlanCheck {
+function notListed(ctx: PlanFacts, evidence: Witnessed[]): PlanCheck {
   const name = 'candidate_sync';
   const names = ctx.input.voters.join(', ') || 'none';
   const said = `${ctx.candidate ?? ''} is asynchronous: /sync names ${names}`;
@@ -51,7 +51,7 @@ function notListed(ctx: Context, evidence: Witnessed[]): PlanCheck {
   return bad(name, unlessAccepted(ctx), said, evidence, next);
 }
 
-function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
+function trulySync(ctx: PlanFacts, evidence: Witnessed[]): PlanCheck {
   const name = 'candidate_sync';
   const { one } = ctx;
   const who = ctx.candidate ?? '';
@@ -77,7 +77,7 @@ function trulySync(ctx: Context, evidence: Witnessed[]): PlanCheck {
 }
 
 /** Patroni 4.0.5 wants the votes of all from the one member that is named (patroni#3307). */
-export function bug405(ctx: Context): PlanCheck | null {
+export function bug405(ctx: PlanFacts): PlanCheck | null {
   const { input, candidate, action, cluster, leaderState } = ctx;
   const name = 'patroni_405_quorum';
   if (!quorumActive(input) || candidate === null || leaderState === 'none') return null;
@@ -113,7 +113,7 @@ export function bug405(ctx: Context): PlanCheck | null {
 }
 
 /** Will the leader let itself be demoted; or, with nobody leading, would the candidate win by itself? */
-export function votes(ctx: Context): PlanCheck | null {
+export function votes(ctx: PlanFacts): PlanCheck | null {
   if (ctx.candidate !== null && ctx.one === null) return null;
   if (isGone(ctx) || ctx.leaderState === 'silent') return withoutLeader(ctx);
   const gate = gateOf(ctx);
@@ -147,7 +147,7 @@ export function votes(ctx: Context): PlanCheck | null {
 }
 
 /** Nobody is named, and Patroni's API would not even take the request: no member of /sync is there, say. */
-function beforehand({ input, candidate, action, cluster }: Context): PlanCheck | null {
+function beforehand({ input, candidate, action, cluster }: PlanFacts): PlanCheck | null {
   if (candidate !== null || action !== 'switchover' || input.paused) return null;
   const { leaderName: leader } = cluster;
   const { outcome, status, message } = apiPrecheck(input, { action, leader, candidate });
@@ -157,11 +157,11 @@ function beforehand({ input, candidate, action, cluster }: Context): PlanCheck |
 }
 
 /** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */
-export function gateOf({ input, candidate, action }: Context): GateResult {
+export function gateOf({ input, candidate, action }: PlanFacts): GateResult {
   return leaderGate(input, { candidate, action, withoutBug405: true });
 }
 
-function withoutLeader(ctx: Context): PlanCheck | null {
+function withoutLeader(ctx: PlanFacts): PlanCheck | null {
   const name = 'votes';
   const result = race(ctx.input).find((r) => r.name === ctx.candidate);
   if (!result) return null;
@@ -179,7 +179,7 @@ function withoutLeader(ctx: Context): PlanCheck | null {
   );
 }
 
-function raceEvidence({ input, cluster }: Context, result: RaceResult): Witnessed[] {
+function raceEvidence({ input, cluster }: PlanFacts, result: RaceResult): Witnessed[] {
   const seen = input.nodes.flatMap((n): Witnessed[] =>
     n.walPosition === null
       ? []

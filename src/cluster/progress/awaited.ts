@@ -1,6 +1,6 @@
 /** What a change waits for at this moment, and what the witnesses of that member say, in one line. */
 import type { Reading, RestStatus, SqlStatus } from '../model/model.js';
-import { leadsSince, notStreaming, stepOf, type Progress } from './change-outcome.js';
+import { leadsSince, awaitedStreams, stepOf, type Progress } from './change-outcome.js';
 
 export interface Awaited {
   /** Whom it is about; null: several, or nobody in particular. */
@@ -27,7 +27,7 @@ export function awaited(progress: Progress): Awaited {
     const what = goal.standbyCluster ? 'lead the standby cluster' : 'accept writes';
     return about(`${newLeader} to ${what}`, [newLeader]);
   }
-  const missing = notStreaming(progress);
+  const missing = awaitedStreams(progress);
   if (missing.length > 0)
     return about(`${missing.join(', ')} to stream from ${newLeader}`, missing);
   const { sync } = progress.cluster ?? {};

@@ -250,7 +250,7 @@ function takeNewLeader(now: Progress, atMs: number): void {
       add(now, 'rejoined', atMs, goal.leader, `${goal.leader} streams from ${newLeader}`);
     }
   }
-  const missing = notStreaming(now);
+  const missing = awaitedStreams(now);
   if (missing.length === 0) {
     const said = now.timeline === null ? '' : ` on timeline ${now.timeline}`;
     add(now, 'streaming', atMs, null, `every replica streams${said}`);
@@ -304,7 +304,7 @@ function standbyLeading({ goal, cluster }: Progress, seen: Seen | undefined): Le
 }
 
 /** Members that streamed before and do not yet stream on the new leader's timeline. */
-export function notStreaming(progress: Progress): string[] {
+export function awaitedStreams(progress: Progress): string[] {
   const { goal, newLeader } = progress;
   return goal.members.filter((name) => name !== newLeader && !streams(progress, name));
 }
@@ -353,7 +353,7 @@ function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
 // ---------------------------------------------------------------- what it comes to
 
 /** Whether it is over, as far as has been seen. A deadline is unknown here: see `atDeadline`. */
-export function verdictOf(progress: Progress): Verdict {
+export function changeVerdict(progress: Progress): Verdict {
   const { goal, answer, newLeader } = progress;
   const refusal = refusedBeforehand(progress);
   if (refusal !== null) return refusal;
@@ -443,7 +443,7 @@ function won({ goal }: Progress, newLeader: string): Verdict {
 
 /** What it comes to when no more time is left, after `waitedMs`. */
 export function atDeadline(progress: Progress, waitedMs: number): Extract<Verdict, { done: true }> {
-  const verdict = verdictOf(progress);
+  const verdict = changeVerdict(progress);
   if (verdict.done) return verdict;
   const { newLeader } = progress;
   const within = `within ${Math.round(waitedMs / 1000)} s`;
@@ -475,7 +475,7 @@ export function unproven(progress: Progress): string {
     const how = goal.remote ? ' that streams from the remote' : '';
     return `${who} was not seen as a standby leader${how}`;
   }
-  const missing = notStreaming(progress);
+  const missing = awaitedStreams(progress);
   if (missing.length > 0) return missingText(progress, missing);
   return 'synchronous replication was not restored';
 }
@@ -488,7 +488,7 @@ function missingText({ seen }: Progress, missing: readonly string[]): string {
 
 /** Members that do not stream and whose Patroni is silent: nothing else points them to the new leader. */
 export function withoutPatroni(progress: Progress): string[] {
-  return notStreaming(progress).filter((name) => progress.seen.get(name)?.rest.ok === false);
+  return awaitedStreams(progress).filter((name) => progress.seen.get(name)?.rest.ok === false);
 }
 
 function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done: true }> {

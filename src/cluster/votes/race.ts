@@ -16,8 +16,10 @@ import {
   seenBy,
   syncActive,
   votingSet,
+  type Outcome,
+  type VoteInput,
+  type VoteNode,
 } from './vote-rules.js';
-import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 export interface Vote {
   name: string;
@@ -40,7 +42,7 @@ export interface RaceResult {
   reasons: string[];
 }
 
-export interface Finding {
+export interface RaceReason {
   holds: Outcome;
   reason: string;
 }
@@ -48,9 +50,9 @@ export interface Finding {
 /** One way in which a member may go into the race: by what it may be, and by how its version decides. */
 export interface Candidacy {
   /** What it asks of itself. */
-  own: Finding[];
+  own: RaceReason[];
   /** What it hears from each other node that it asks. */
-  rivals: { name: string; finding: Finding }[];
+  rivals: { name: string; finding: RaceReason }[];
   /** null: it needs no votes. */
   votes: Vote[] | null;
   needed: number;
@@ -128,7 +130,7 @@ export function needsNone(input: VoteInput, me: VoteNode): boolean {
 // ---------------------------------------------------------------- what a member asks of itself
 
 /** It retakes a free key before tags and watchdog are looked at [Ha.is_healthiest_node]. */
-function ofPrimary(input: VoteInput, me: VoteNode): Finding[] {
+function ofPrimary(input: VoteInput, me: VoteNode): RaceReason[] {
   const findings = silence(me);
   if (me.starting && !input.paused) findings.push({ holds: 'no', reason: 'is still starting' });
   if (input.paused && me.ownSystem !== true)
@@ -140,10 +142,10 @@ function ofPrimary(input: VoteInput, me: VoteNode): Finding[] {
   return input.paused || behind === null ? findings : [...findings, behind];
 }
 
-function ofStandby(input: VoteInput, me: VoteNode, rules: Rules): Finding[] {
-  const no = (reason: string): Finding => ({ holds: 'no', reason });
+function ofStandby(input: VoteInput, me: VoteNode, rules: Rules): RaceReason[] {
+  const no = (reason: string): RaceReason => ({ holds: 'no', reason });
   const limit = limitation({ ...me, hasApiUrl: true });
-  const findings: Finding[] = [];
+  const findings: RaceReason[] = [];
   if (limit) findings.push({ holds: limit.certain ? 'no' : 'unknown', reason: limit.reason });
   if (me.starting) findings.push(no('is still starting'));
   if (input.paused) findings.push(no('no leader race while paused'));
@@ -159,7 +161,7 @@ function ofStandby(input: VoteInput, me: VoteNode, rules: Rules): Finding[] {
 }
 
 /** Whether it is there at all. */
-function silence({ reachable, running }: VoteNode): Finding[] {
+function silence({ reachable, running }: VoteNode): RaceReason[] {
   if (reachable === false) return [{ holds: 'no', reason: 'does not answer' }];
   if (running === false) return [{ holds: 'no', reason: 'does not run PostgreSQL' }];
   if (reachable === null) return [{ holds: 'unknown', reason: 'was not asked' }];
@@ -167,7 +169,7 @@ function silence({ reachable, running }: VoteNode): Finding[] {
 }
 
 /** null: its timeline is none that the history has left behind. */
-function timelineFinding(input: VoteInput, me: VoteNode): Finding | null {
+function timelineFinding(input: VoteInput, me: VoteNode): RaceReason | null {
   const known = input.clusterTimeline;
   const reason = `its timeline ${me.timeline ?? 'unknown'} against the cluster's ${known ?? 'unknown'}`;
   if (me.timeline === null) return { holds: 'unknown', reason };
@@ -192,7 +194,7 @@ function polled(input: VoteInput, me: VoteNode, rules: Rules): VoteNode[] {
 }
 
 /** Whether `other` lets `me` go first; members that may not promote are not listened to. */
-function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): Finding {
+function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): RaceReason {
   const limit = limitation(other);
   if (limit?.certain) return { holds: 'yes', reason: '' };
   if (other.primary === true) {
@@ -208,7 +210,7 @@ function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): F
   return limit && given.holds === 'no' ? { ...given, holds: 'unknown' } : given;
 }
 
-function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): Finding {
+function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): RaceReason {
   const sync = syncActive(input, rules);
   const mayBeAhead = sync && sameName(input.syncLeader, other.name);
   const goesFirst = isPreferred(input, me, other, rules);

@@ -2,7 +2,7 @@
 import type { DeletedKey, DeletedKeys, Enough, KeyValue } from '../keyed/key-store.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { ToolError } from '../../errors.js';
-import { isCompacted, refusal, type EtcdError, type Subject } from './refusal.js';
+import { isCompacted, etcdRefusal, type EtcdError, type Subject } from './refusal.js';
 import { distances, take } from './samples.js';
 import { EndpointFailure, endpointEvidence } from './walk.js';
 
@@ -174,7 +174,7 @@ async function readAt(
     const answer = await teller.at(revision, key);
     if (Array.isArray(answer)) return answer;
     if (isCompacted(answer)) return 'compacted';
-    throw refusal(answer, subject);
+    throw etcdRefusal(answer, subject);
   } catch (error) {
     if (over.aborted) return 'over';
     throw error;

@@ -11,7 +11,7 @@ import { findLive, toKeyValue, type Etcd } from './live.js';
 import { isCompacted } from './refusal.js';
 import { write } from './txn.js';
 import { walkEndpoints, type Walk } from './walk.js';
-import { follow } from './follow-prefix.js';
+import { followPrefix } from './follow-prefix.js';
 
 /** Connects at the first call. */
 export function openEtcd3(
@@ -35,7 +35,7 @@ export function openEtcd3(
     txn: (compares, ops) => write(etcd, compares, ops),
     watch(prefix, afterRevision, signal) {
       checkPrefix(prefix);
-      return follow(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
+      return followPrefix(etcd, prefix, afterRevision, AbortSignal.any([signal, closing.signal]));
     },
     async rangeAt(prefix, revision) {
       checkPrefix(prefix);

@@ -4,7 +4,7 @@ import { ToolError } from '../../errors.js';
 import type { WatchEvent } from '../keyed/key-store.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { findLive, toKeyValue, type Etcd } from './live.js';
-import { CODE, isUndecided, refusal, type EtcdError } from './refusal.js';
+import { CODE, isUndecided, etcdRefusal, type EtcdError } from './refusal.js';
 import { compactedTo, openMessages, type Messages } from './stream.js';
 
 /** How often the server of a watch has to prove that it lives and is not cut off from the others. */
@@ -18,7 +18,7 @@ interface Position {
 }
 
 /** See KeyStore.watch. Throws when the first connection cannot be made; later ones are tried until `signal`. */
-export async function* follow(
+export async function* followPrefix(
   etcd: Etcd,
   prefix: string,
   afterRevision: string,
@@ -126,7 +126,8 @@ function neverConnected({ message }: EtcdError): ToolError {
 function refuseOrReturn(etcd: Etcd, prefix: string, reason: string): void {
   const denied = /permission ?denied/i.test(reason);
   const error = { code: denied ? CODE.permissionDenied : CODE.unavailable, message: reason };
-  if (!isUndecided(error)) throw refusal(error, { username: etcd.settings.username, key: prefix });
+  if (!isUndecided(error))
+    throw etcdRefusal(error, { username: etcd.settings.username, key: prefix });
 }
 
 function toEvent(event: IWatchResponse['events'][number]): WatchEvent {

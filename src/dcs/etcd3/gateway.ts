@@ -13,7 +13,7 @@ import {
   isCompacted,
   isLoginMissing,
   isStaleToken,
-  refusal,
+  etcdRefusal,
   CODE,
   NO_ETCD,
   tlsWords,
@@ -353,7 +353,7 @@ function refused({ settings }: Session, error: EtcdError, prefix: string): Error
   if (certificateOnly && (isLoginMissing(error) || error.code === CODE.permissionDenied)) {
     return new GatewayRefused(error.message);
   }
-  return refusal(error, { username: settings.username, key: prefix });
+  return etcdRefusal(error, { username: settings.username, key: prefix });
 }
 
 /** Today's revision, from an endpoint that has the majority behind it and lets us read there. */

@@ -16,7 +16,7 @@ import {
   NO_ETCD,
   isAuthOff,
   isStaleToken,
-  refusal,
+  etcdRefusal,
   tlsWords,
   type EtcdError,
 } from './refusal.js';
@@ -273,5 +273,5 @@ function plainKey({ keyPassword }: EtcdConnection, key: string): Buffer {
 /** The value, or the error to throw. */
 export function unwrap<T>(answer: CallAnswer<T>, settings: EtcdConnection, key: string): T {
   if (answer.ok) return answer.value;
-  throw refusal(answer.error, { username: settings.username, key });
+  throw etcdRefusal(answer.error, { username: settings.username, key });
 }

@@ -93,7 +93,7 @@ export function tlsWords(text: string, hasCertificate: boolean): string | null {
 export const NO_ETCD = 'but does not answer as etcd does: is the address right?';
 
 /** The error to throw for a call that etcd refused, or that this endpoint alone could not serve. */
-export function refusal(error: EtcdError, subject: Subject): ToolError | EndpointFailure {
+export function etcdRefusal(error: EtcdError, subject: Subject): ToolError | EndpointFailure {
   const { code, message } = error;
   const who = subject.username === null ? 'without a user name' : `as user "${subject.username}"`;
   const evidence = [{ witness: 'etcd', subject: subject.key, said: message }];

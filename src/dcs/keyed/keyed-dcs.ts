@@ -19,7 +19,7 @@ import type {
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { ToolError } from '../../errors.js';
 import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead } from './key-store.js';
-import { removalOf } from './remove-keys.js';
+import { keyedRemoval } from './remove-keys.js';
 
 /** Clusters below `namespace` (as in the configuration: `/service`). */
 export function keyedDcs(store: KeyStore, namespace: string): Dcs {
@@ -45,7 +45,7 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
       const text = request === null ? '{}' : JSON.stringify(failoverValue(request));
       return write(store, `${prefixOf(cluster)}failover`, cluster.failoverRevision, text);
     },
-    removal: (name) => removalOf(store, name, prefixOf(name), namespace),
+    removal: (name) => keyedRemoval(store, name, prefixOf(name), namespace),
     close: () => store.close(),
   };
 }

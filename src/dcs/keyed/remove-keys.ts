@@ -45,7 +45,7 @@ export function chunks(prefix: string, own: readonly string[]): string[][] {
   return parts;
 }
 
-export async function removalOf(
+export async function keyedRemoval(
   store: KeyStore,
   name: ClusterName,
   prefix: string,

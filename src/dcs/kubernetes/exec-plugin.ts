@@ -1,7 +1,8 @@
 /** Exec plugins of a kubeconfig, such as the logins of clouds: a program prints an ExecCredential. */
 import { isAbsolute, join } from 'node:path';
 import { isatty } from 'node:tty';
-import { noAccess, type Env, type KubeAccess } from './kube-credentials.js';
+import { noAccess, type KubeAccess } from './kube-credentials.js';
+import type { Env } from '../../config/environment.js';
 
 export interface ExecPlugin {
   apiVersion?: string;

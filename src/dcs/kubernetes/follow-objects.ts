@@ -22,7 +22,7 @@ const AGAIN_MS = [100, 500, 1000, 2000] as const;
  * A value of `parse` after every change of what was gathered. Lists are changed in place: what is gone from them is
  * gone. Ends when the signal aborts; throws what the API server refuses.
  */
-export async function* follow(
+export async function* followObjects(
   client: KubeClient,
   gathered: readonly Gathered[],
   parse: () => Cluster,

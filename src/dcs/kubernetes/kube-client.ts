@@ -144,7 +144,7 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
         return { json: answer.json, dateMs: answer.dateMs };
       }
       if (!BUSY.includes(answer.status) || Date.now() + RETRY_PAUSE_MS >= deadline) {
-        throw refusal(where, access, answer, what);
+        throw kubeRefusal(where, access, answer, what);
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
     }
@@ -161,7 +161,7 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
         response = await (await send({ method: 'GET', path, timeoutMs }, true, both)).answer;
       }
       if (response.statusCode !== 200) {
-        throw refusal(where, access, answerOf(response, await bodyOf(response)), 'watch');
+        throw kubeRefusal(where, access, answerOf(response, await bodyOf(response)), 'watch');
       }
       let rest = '';
       response.setEncoding('utf8');
@@ -247,7 +247,7 @@ function statusWords({ json, text, status }: KubeAnswer): string {
 }
 
 /** What an answer that is not the wanted one means, in words; a right that is missing is named. */
-export function refusal(
+export function kubeRefusal(
   where: string,
   { who }: KubeAccess,
   answer: KubeAnswer,

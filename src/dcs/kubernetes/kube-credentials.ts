@@ -1,4 +1,5 @@
 /** What one connection to the API server needs, and what is wanted to find it. */
+import type { Env } from '../../config/environment.js';
 import { ToolError } from '../../errors.js';
 
 /** What one connection to the API server needs; PEM text, not files. */
@@ -25,8 +26,6 @@ export interface KubeAccess {
     again: boolean,
   ): Promise<{ headers: Record<string, string>; cert?: string; key?: string }>;
 }
-
-export type Env = Readonly<Record<string, string | undefined>>;
 
 export interface AccessWanted {
   context: string | null;

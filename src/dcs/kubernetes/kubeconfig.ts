@@ -1,12 +1,7 @@
 /** A kubeconfig as kubectl reads it: several files, contexts, certificates, tokens, exec plugins and proxies. */
 import { dirname, isAbsolute, join } from 'node:path';
-import {
-  noAccess,
-  readText,
-  type AccessWanted,
-  type Env,
-  type KubeAccess,
-} from './kube-credentials.js';
+import { noAccess, readText, type AccessWanted, type KubeAccess } from './kube-credentials.js';
+import type { Env } from '../../config/environment.js';
 import { execCredential, type ExecPlugin } from './exec-plugin.js';
 
 interface Named<K extends string, T> {

@@ -95,7 +95,7 @@ export function kubernetesDcs({
     return {
       cluster: parse(),
       changes: async function* (signal) {
-        const { follow: followLists } = await import('./follow-objects.js');
+        const { followObjects: followLists } = await import('./follow-objects.js');
         const over = AbortSignal.any([signal, closing.signal]);
         yield* followLists(await client(), gathered, parse, over);
       },
@@ -143,7 +143,7 @@ export function kubernetesDcs({
     },
     removal: async (name) => {
       const namespace = await namespaceOf(name);
-      const [{ gathered, offsetMs }, { removalOf }] = await Promise.all([
+      const [{ gathered, offsetMs }, { objectsRemoval: removalOf }] = await Promise.all([
         ask(namespace, name),
         import('./remove-objects.js'),
       ]);

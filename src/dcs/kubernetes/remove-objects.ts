@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Removal } from '../dcs.js';
-import { refusal, type KubeClient } from './kube-client.js';
+import { kubeRefusal, type KubeClient } from './kube-client.js';
 import type { Gathered } from './kube-lists.js';
 import { objectNames, type KubeKind } from './kube-objects.js';
 import { pathOf } from './write-objects.js';
@@ -10,7 +10,7 @@ import { pathOf } from './write-objects.js';
 /** Objects that tell one cluster from another, the last ones to go: until then they are the guard. */
 const GUARDS = ['config', 'leader'] as const;
 
-export function removalOf(
+export function objectsRemoval(
   client: KubeClient,
   gathered: readonly Gathered[],
   clusters: Cluster[],
@@ -69,7 +69,7 @@ async function run(
     if (status === 409) throw changed(deleted, own.length, what, 'has changed');
     if (status !== 200 && status !== 202 && status !== 404) {
       const where = `the Kubernetes API at ${client.access.server.host}`;
-      const error = refusal(where, client.access, outcome.answer, what);
+      const error = kubeRefusal(where, client.access, outcome.answer, what);
       throw deleted === 0 ? error : halfWay(deleted, own.length, error.message, false);
     }
     deleted += 1;

@@ -2,7 +2,7 @@
 import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { FailoverRequest, Written } from '../dcs.js';
-import { refusal, unreachable, type KubeClient } from './kube-client.js';
+import { kubeRefusal, unreachable, type KubeClient } from './kube-client.js';
 import { objectNames, type KindName, type KubeKind } from './kube-objects.js';
 
 type Annotations = Record<string, string | null>;
@@ -136,7 +136,7 @@ async function settle(
   if (UNSURE.includes(answer.status)) {
     return readBack(client, target, attempt, `HTTP ${answer.status}`);
   }
-  throw refusal(where, client.access, answer, what);
+  throw kubeRefusal(where, client.access, answer, what);
 }
 
 /** The answer was lost: the object tells whether it was written. Where it does not, that is said. */

@@ -4,7 +4,7 @@ import type { Snapshot } from '../../cluster/model/model.js';
 import { readLimited } from '../../config/read-limited.js';
 import { ToolError } from '../../errors.js';
 import { visible } from '../../output/text.js';
-import { VERSION } from '../../version.js';
+import { VERSION } from '../../build-info.js';
 import { cleaned } from './without-secrets.js';
 
 export interface Recording {

@@ -11,6 +11,7 @@ const DOCUMENTS = {
   change: ['src/actions/switchover/conclusion.ts', 'ChangeDocument'],
   check: ['src/cluster/documents/check-document.ts', 'CheckDocument'],
   quorum: ['src/cluster/documents/quorum-document.ts', 'QuorumDocument'],
+  'quorum-lose': ['src/cluster/documents/loss-forecast-document.ts', 'LossForecastDocument'],
   'why-not': ['src/cluster/documents/why-not-document.ts', 'WhyNotDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
   status: ['src/cluster/documents/status-document.ts', 'StatusDocument'],

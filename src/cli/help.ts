@@ -64,7 +64,15 @@ const HELP: Record<string, CommandHelp> = {
   },
   members: { examples: [['patctl members demo -r replica', 'names, a line each']], ends: STRICT },
   quorum: {
-    examples: [['patctl quorum demo', 'the votes, and how many members can be lost']],
+    examples: [
+      ['patctl quorum demo', 'the votes, and how many members can be lost'],
+      [
+        'patctl quorum demo --lose pg1 --lose pg3',
+        'who leads after that, and whether writes go on',
+      ],
+      ['patctl quorum demo --lose tag:zone=b', 'the same for all members of a zone'],
+      ['patctl quorum demo --lose-any 2', 'the worst loss of two members'],
+    ],
     ends: LOOKS,
   },
   'why-not': {

@@ -132,6 +132,7 @@ const MEMBER_OPTIONS = [
   '--leader',
   '--primary',
   '--avoid',
+  '--lose',
   '--confirm-leader',
 ];
 const CLUSTER_OPTIONS = ['--confirm-name', '--cluster'];

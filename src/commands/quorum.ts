@@ -1,8 +1,9 @@
 /** `patctl quorum`: the vote table of one cluster, and how many losses it survives. */
 import { Command } from 'commander';
 import { quorumDocument } from '../cluster/documents/quorum-document.js';
+import type { Snapshot } from '../cluster/model/model.js';
 import type { Run } from '../cli/run-command.js';
-import type { Ending } from '../errors.js';
+import { ToolError, type Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -14,6 +15,8 @@ import {
 
 interface QuorumOptions extends WitnessOptions {
   group?: number;
+  lose?: string[];
+  loseAny?: number;
   format: 'pretty' | 'json';
 }
 
@@ -24,6 +27,12 @@ export function quorumCommand(run: Run): Command {
     )
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
+    .option(
+      '--lose <member>',
+      'Show what the loss of this member, or of all with tag:KEY=VALUE, would do (repeatable)',
+      (name: string, before: string[] = []) => [...before, ...name.split(',')],
+    )
+    .option('--lose-any <number>', 'Show the worst loss of so many members more', parseCount)
     .addOption(prettyOrJson());
   return addWitnessOptions(command).action((cluster: string | undefined, options: QuorumOptions) =>
     run((context) => quorum(context, cluster, options)),
@@ -36,12 +45,36 @@ async function quorum(
   options: QuorumOptions,
 ): Promise<Ending> {
   const snapshot = await readOne(context, cluster, options);
+  if (options.lose !== undefined || options.loseAny !== undefined)
+    return await whatIf(context, snapshot, options);
   const document = quorumDocument(snapshot);
   const { quorumText } = await import('../output/vote-table.js');
   context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
       : await quorumText(document),
+  );
+  return 'ok';
+}
+
+async function whatIf(
+  context: Context,
+  snapshot: Snapshot,
+  {
+    lose = [],
+    loseAny = null,
+    format,
+  }: Pick<QuorumOptions, 'lose' | 'format'> & { loseAny?: number | null },
+): Promise<Ending> {
+  const { lossForecast } = await import('../cluster/documents/loss-forecast-document.js');
+  const answer = lossForecast(snapshot, { lose, any: loseAny });
+  if (!answer.ok)
+    throw new ToolError('error', answer.words, { code: answer.code, hint: answer.hint });
+  const { lossForecastText } = await import('../output/loss-forecast-text.js');
+  context.io.out(
+    format === 'json'
+      ? `${JSON.stringify(answer.document, null, 2)}\n`
+      : await lossForecastText(answer.document),
   );
   return 'ok';
 }

@@ -46,6 +46,7 @@ describe('completion', () => {
     ],
     [['version', 'other', ''], ['x1']],
     [['switchover', 'other', '--candidate', ''], ['x1']],
+    [['quorum', 'other', '--lose', ''], ['x1']],
     [['edit-config', '--dr'], ['--dry-run']],
     [
       ['dsn', '--role=st'],

@@ -1,5 +1,9 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
+import type { LossForecastDocument } from '../../src/cluster/documents/loss-forecast-document.js';
 import type { WhyNotDocument } from '../../src/cluster/documents/why-not-document.js';
 import { recorded, runFake, UNREACHABLE, type FakeCluster } from '../support/fake-world.js';
 
@@ -88,6 +92,60 @@ describe('quorum on recorded clusters, REST as the witness', () => {
   test('nobody leads: there is no gate', async () => {
     const document = await quorum(recorded('no-leader'));
     expect([document.leader, document.leaderState, document.gate]).toEqual([null, 'none', null]);
+  });
+});
+
+describe('quorum --lose', () => {
+  const lost = async (name: string, ...args: string[]) => {
+    const { out, code, err } = await runFake(recorded(name), ['quorum', '-f', 'json', ...args]);
+    return { code, err, document: out === '' ? null : (JSON.parse(out) as LossForecastDocument) };
+  };
+
+  test('members by name, separated by commas or one by one', async () => {
+    const { code, document } = await lost('quorum', '--lose', 'pg1,pg3');
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      schemaVersion: 1,
+      cluster: 'demo',
+      leader: 'pg1',
+      lost: ['pg1', 'pg3'],
+      leaderLost: true,
+      leadership: 'none',
+      writes: 'stop',
+      choices: null,
+      heirs: [{ name: 'pg2', mayWin: 'no', counted: 1, needed: 2, reasons: ['has 1 of 2 votes'] }],
+    });
+    const again = await lost('quorum', '--lose', 'pg1', '--lose', 'pg3');
+    expect(again.document?.lost).toEqual(['pg1', 'pg3']);
+  });
+
+  test('the worst choice', async () => {
+    expect((await lost('quorum', '--lose-any', '1')).document).toMatchObject({
+      lost: ['pg1'],
+      choices: 3,
+      leadership: 'moves',
+    });
+  });
+
+  test('a tag: of the members that have it', async () => {
+    const { document } = await lost('tags', '--lose', 'tag:nofailover=true');
+    expect(document).toMatchObject({ lost: ['pg2'], leadership: 'stays' });
+  });
+
+  test('the same of a recording', async () => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'patctl-')), 'demo.json');
+    expect((await runFake(recorded('quorum'), ['snapshot', '-o', file])).code).toBe(0);
+    const { out } = await runFake({ keys: {} }, ['quorum', '--snapshot', file, '--lose', 'pg2']);
+    expect(out).toMatch(
+      /^Cluster {2}demo\nLost {5}pg2\nLeader {3}pg1 stays\nWrites {3}go on: a commit/,
+    );
+  });
+
+  test('who is not there: exit 1', async () => {
+    const { code, err } = await lost('quorum', '--lose', 'pg9');
+    expect(code).toBe(1);
+    expect(err).toContain('pg9 is not a member of demo');
+    expect((await lost('quorum', '--lose', 'tag:zone=b')).code).toBe(1);
   });
 });
 

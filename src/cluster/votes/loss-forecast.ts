@@ -1,0 +1,256 @@
+/** What the loss of some members at once would do to a cluster: who leads, whether writes go on, what is lost. */
+import { sameName } from '../model/member-names.js';
+import type { Snapshot } from '../model/model.js';
+import { dataLossVerdict, type Loss } from './data-loss.js';
+import { lossSteps, type LossStep } from './loss-steps.js';
+import { race } from './race.js';
+import { voteInput } from './vote-facts.js';
+import { listed, modeOf, clusterRules, syncActive, voterNames } from './vote-rules.js';
+import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
+import { readTags } from '../model/tags.js';
+import { locklessPrimary, without } from './without.js';
+
+/** The vote facts, and what else decides what happens after a loss. Times in seconds, as in /config. */
+export interface ForecastFacts {
+  input: VoteInput;
+  strict: boolean;
+  ttlSeconds: number;
+  loopWaitSeconds: number;
+  /** Members that Patroni never makes synchronous (nosync, nostream, replicatefrom). */
+  neverSync: string[];
+}
+
+export interface Heir {
+  name: string;
+  /** May it take the lock? */
+  mayWin: Outcome;
+  /** Sure votes, its own among them; 0 of 0 where none are wanted. */
+  counted: number;
+  needed: number;
+  reasons: string[];
+}
+
+export interface Forecast {
+  /** In the order of the DCS. */
+  lost: string[];
+  /** The holder of the lock, or a primary that lives on without it, is lost. */
+  leaderLost: boolean;
+  /** stays: the leader goes on; moves: a member takes the lock; none: no member does. */
+  leadership: 'stays' | 'moves' | 'none' | 'unknown';
+  /** Every member that is left, and its chances; empty when the leader stays. */
+  heirs: Heir[];
+  /**
+   * pause: commits wait until Patroni has changed the names of the standbys; wait: until a standby is back; stop:
+   * there is no primary; none: a standby cluster takes no writes.
+   */
+  writes: 'continue' | 'pause' | 'wait' | 'stop' | 'none' | 'unknown';
+  writesBecause: string;
+  dataLoss: { verdict: Loss; words: string; because: string };
+  /** What Patroni does, in its order. */
+  steps: LossStep[];
+}
+
+export function forecastFacts(snapshot: Snapshot): ForecastFacts {
+  const { config, members } = snapshot.cluster;
+  const neverSync = members.filter(({ tags }) => {
+    const { nosync, nostream, replicatefrom } = readTags(tags);
+    return nosync || nostream || replicatefrom !== null;
+  });
+  return {
+    input: voteInput(snapshot),
+    strict: config?.syncModeStrict ?? false,
+    ttlSeconds: config?.ttlSeconds ?? 30,
+    loopWaitSeconds: config?.loopWaitSeconds ?? 10,
+    neverSync: neverSync.map(({ name }) => name),
+  };
+}
+
+/**
+ * The loss of these members at once, with Patroni, PostgreSQL and their host; the DCS stays. Members that stream
+ * from the leader are taken to have received the same WAL when it is lost. Reads nothing but its arguments.
+ */
+export function forecast(facts: ForecastFacts, names: readonly string[]): Forecast {
+  const { input } = facts;
+  const lost = input.nodes.map(({ name }) => name).filter((name) => names.includes(name));
+  const head = input.leader ?? locklessPrimary(input);
+  const leaderLost = head === null || lost.includes(head) || isDown(input, head);
+  const after = without(levelled(input), leaderLost && head !== null ? [...lost, head] : lost);
+  const heirs = leaderLost ? heirsOf(after) : [];
+  const leadership = leadershipOf(facts, heirs, leaderLost);
+  const outcome = { lost, leaderLost, leadership, heirs };
+  const writes = writesOf(facts, after, outcome);
+  return {
+    ...outcome,
+    ...writes,
+    dataLoss: dataLossOf(facts, after, outcome),
+    steps: lossSteps(facts, { ...outcome, writes: writes.writes }),
+  };
+}
+
+export type LossOutcome = Pick<Forecast, 'lost' | 'leaderLost' | 'leadership' | 'heirs'>;
+
+function isDown({ nodes }: VoteInput, name: string): boolean {
+  const node = nodes.find((one) => one.name === name);
+  return node !== undefined && (node.reachable === false || node.running === false);
+}
+
+/** Two readings are never of the same moment: what streams gets what the leader has written. */
+function levelled(input: VoteInput): VoteInput {
+  const follows = ({ streamsFromLeader, standsStill, walPosition }: VoteNode): boolean =>
+    streamsFromLeader === true && !standsStill && walPosition !== null;
+  const positions = input.nodes.filter(follows).map(({ walPosition }) => walPosition ?? 0n);
+  const furthest = positions.reduce((most, one) => (one > most ? one : most), 0n);
+  const nodes = input.nodes.map((node) =>
+    follows(node) ? { ...node, walPosition: furthest } : node,
+  );
+  return { ...input, nodes };
+}
+
+function heirsOf(after: VoteInput): Heir[] {
+  return race(after)
+    .filter(({ name }) =>
+      after.nodes.some((node) => node.name === name && node.reachable !== false),
+    )
+    .map(({ name, mayWin, counted, needed, reasons }) => ({
+      name,
+      mayWin,
+      counted,
+      needed,
+      reasons,
+    }));
+}
+
+function leadershipOf(
+  { input }: ForecastFacts,
+  heirs: readonly Heir[],
+  leaderLost: boolean,
+): Forecast['leadership'] {
+  // In failsafe mode it needs the answer of every other member.
+  if (!leaderLost) return input.leader === null ? 'unknown' : 'stays';
+  const chances = heirs.map(({ mayWin }) => mayWin);
+  if (chances.includes('yes')) return 'moves';
+  return chances.includes('unknown') ? 'unknown' : 'none';
+}
+
+// ---------------------------------------------------------------- writes
+
+type Writes = Pick<Forecast, 'writes' | 'writesBecause'>;
+
+function writesOf(facts: ForecastFacts, after: VoteInput, outcome: LossOutcome): Writes {
+  const say = (writes: Forecast['writes'], writesBecause: string): Writes => ({
+    writes,
+    writesBecause,
+  });
+  const { leadership, leaderLost } = outcome;
+  if (after.standbyCluster) return say('none', 'a standby cluster takes no writes');
+  if (leadership === 'none') return say('stop', 'no member takes the lock, so there is no primary');
+  if (leadership === 'unknown')
+    return leaderLost
+      ? say('unknown', 'it is unknown whether a member takes the lock')
+      : say(
+          'unknown',
+          'a primary in failsafe mode demotes itself when a member in /failsafe does not answer',
+        );
+  return leaderLost ? writesOfHeir(facts, after, outcome, say) : writesOfLeader(facts, after, say);
+}
+
+type Say = (writes: Forecast['writes'], because: string) => Writes;
+
+function writesOfHeir(
+  facts: ForecastFacts,
+  after: VoteInput,
+  { heirs }: LossOutcome,
+  say: Say,
+): Writes {
+  const winners = heirs.filter(({ mayWin }) => mayWin !== 'no').map(({ name }) => name);
+  const hasStandby = winners.every((winner) =>
+    after.nodes.some((node) => node.name !== winner && mayBeSync(facts, node)),
+  );
+  if (facts.strict && modeOf(after, clusterRules(after)) !== 'off' && !hasStandby)
+    return say('wait', 'synchronous_mode_strict waits for a standby, and the new leader has none');
+  return say('continue', `once ${winners.join(' or ')} is promoted`);
+}
+
+function writesOfLeader(facts: ForecastFacts, after: VoteInput, say: Say): Writes {
+  const { synchronousCommit: level } = after;
+  if (modeOf(after, clusterRules(after)) === 'off')
+    return say('continue', 'no commit waits for a standby');
+  if (level === 'local' || level === 'off')
+    return say('continue', `synchronous_commit is ${level}: no commit waits for a standby`);
+  const { num, names } = waitedFor(after);
+  const standbys = after.nodes.filter(
+    (node) => node.name !== after.leader && mayBeSync(facts, node),
+  );
+  const there = standbys.filter(({ name }) => names.includes('*') || listed(names, name));
+  const waits = `a commit waits for ${num} of ${names.join(', ') || 'no standby'}`;
+  if (there.length >= num && (num > 0 || !facts.strict || standbys.length > 0))
+    return say(
+      'continue',
+      `${waits}, and ${there.map(({ name }) => name).join(', ') || 'no standby'} stays`,
+    );
+  if (standbys.length > 0)
+    return say(
+      'pause',
+      `${waits}, until Patroni has put ${standbys.map(({ name }) => name).join(', ')} in their place`,
+    );
+  if (facts.strict)
+    return say('wait', `${waits}, and synchronous_mode_strict waits until a standby is back`);
+  return say(
+    'pause',
+    `${waits}, until Patroni has removed them: then no commit waits for a standby`,
+  );
+}
+
+/** By the leader's own setting, or by /sync where it could not be read. */
+function waitedFor(input: VoteInput): { num: number; names: string[] } {
+  const { syncNames, mode, quorum } = input;
+  if (syncNames !== null)
+    return syncNames.method === 'off'
+      ? { num: 0, names: [] }
+      : { num: syncNames.num, names: syncNames.names };
+  if (!syncActive(input)) return { num: 0, names: [] };
+  const names = voterNames(input);
+  return { num: mode === 'on' ? names.length : Math.max(names.length - quorum, 0), names };
+}
+
+/** It answers, and Patroni may make it synchronous once it streams. */
+function mayBeSync({ neverSync }: ForecastFacts, node: VoteNode): boolean {
+  const isThere = node.reachable !== false && node.running !== false && node.primary !== true;
+  const isBehind = node.streamsFromLeader === false || node.standsStill;
+  return isThere && !isBehind && !neverSync.some((name) => sameName(name, node.name));
+}
+
+// ---------------------------------------------------------------- commits
+
+function dataLossOf(
+  { input }: ForecastFacts,
+  after: VoteInput,
+  { leadership, leaderLost }: LossOutcome,
+): Forecast['dataLoss'] {
+  if (leaderLost && leadership !== 'none') {
+    const { loss, sentence, because } = dataLossVerdict(after, null, { leaderAlive: false });
+    return { verdict: loss, words: sentence, because };
+  }
+  const head = input.leader ?? locklessPrimary(input);
+  const second = [
+    ...after.nodes.filter(({ primary }) => primary === true).map(({ name }) => name),
+    ...after.departedPrimaries,
+  ].find((name) => name !== head);
+  if (second !== undefined)
+    return {
+      verdict: 'possible',
+      words: 'acknowledged commits may be lost',
+      because: `${second} is a primary and continues to acknowledge commits`,
+    };
+  if (leadership === 'none')
+    return {
+      verdict: 'unknown',
+      words: 'unknown, because no member is promoted',
+      because: 'no member is promoted; a manual failover decides',
+    };
+  return {
+    verdict: 'none',
+    words: 'no acknowledged commit can be lost',
+    because: 'the leader has every commit',
+  };
+}

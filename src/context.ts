@@ -11,6 +11,8 @@ import type { Postgres } from './postgres/postgres.js';
 export interface GlobalFlags {
   readonly configFile: string | undefined;
   readonly dcsUrl: string | undefined;
+  /** --rest URL[,URL…] */
+  readonly rest?: string | undefined;
   readonly insecure: boolean;
   readonly compat: boolean;
   readonly color: boolean;

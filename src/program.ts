@@ -18,6 +18,7 @@ interface GlobalOptions {
   configFile?: string;
   dcsUrl?: string;
   dcs?: string;
+  rest?: string;
   insecure?: boolean;
   compat?: boolean;
   color: boolean;
@@ -48,6 +49,7 @@ export async function buildProgram(
     .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
     .option('-d, --dcs-url <url>', 'DCS as etcd3://host:port/namespace (DCS_URL); also --dcs')
     .addOption(new Option('--dcs <url>').hideHelp())
+    .option('--rest <urls>', 'Ask members (http://host:8008[,…]) instead of the DCS (PATCTL_REST)')
     .option('--kube-context <name>', 'Kubernetes is the DCS: this context of the kubeconfig')
     .option('--kube-namespace <name>', 'Kubernetes is the DCS: this namespace')
     .addOption(
@@ -139,11 +141,12 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
 
 /** What was given, and nothing of what was not: the rest is the default. */
 function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalFlags> {
-  const { configFile, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } = global;
+  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } = global;
   const timeoutMs = typeof local.timeout === 'number' ? local.timeout : global.timeout;
   return {
     configFile,
     dcsUrl: global.dcsUrl ?? global.dcs,
+    rest,
     kubeContext,
     kubeNamespace,
     kubeProxy,

@@ -88,10 +88,26 @@ function headLines(document: StatusDocument): string[] {
     `Sync       ${syncWords(document)}`,
     `Votes      ${document.votes.words}`,
     `Pending    ${pendingWords(document)}`,
-    `Witnesses  DCS at revision ${document.dcsRevision}${document.serializable ? ' (without its majority)' : ''}` +
+    `Witnesses  ${claimsFrom(document)}` +
       `, REST ${heard.rest.answered} of ${heard.rest.asked}, SQL ${heard.sql.answered} of ${heard.sql.asked}` +
       (heard.sql.logins.length === 0 ? '' : ` (login: ${heard.sql.logins.join(', ')})`),
+    ...said('Worked out', document.workedOut),
+    ...said('Unknown', document.cannotTell),
   ];
+}
+
+/** Who told what Patroni keeps in the DCS. */
+function claimsFrom({ askedMember: asked, dcsRevision, serializable }: StatusDocument): string {
+  if (asked === null)
+    return `DCS at revision ${dcsRevision}${serializable ? ' (without its majority)' : ''}`;
+  return `for the DCS ${asked.answeredBy.join(' and ')} at ${asked.url}`;
+}
+
+/** A line for each: the key, and the reason. */
+function said(head: string, reasons: Readonly<Record<string, string>>): string[] {
+  return Object.entries(reasons).map(
+    ([key, why], at) => `${(at === 0 ? head : '').padEnd(11)}${key}: ${why}`,
+  );
 }
 
 function modeWords(mode: StatusDocument['mode']): string {
@@ -105,7 +121,8 @@ function modeWords(mode: StatusDocument['mode']): string {
   return words.join(', ') || 'normal';
 }
 
-function syncWords({ sync, problems }: StatusDocument): string {
+function syncWords(document: StatusDocument): string {
+  const { sync, problems } = document;
   const names =
     sync.synchronousStandbyNames === null
       ? 'synchronous_standby_names not read'
@@ -113,12 +130,15 @@ function syncWords({ sync, problems }: StatusDocument): string {
   if (sync.mode === null) return `unknown: /config cannot be read, ${names}`;
   if (sync.mode === 'off') return `off, ${names}`;
   const { key } = sync;
+  const isUnread = document.cannotTell['sync'] !== undefined;
   const said = key
     ? `/sync leader ${key.leader ?? 'none'}, standbys ${key.standbys.join(',') || 'none'}` +
       (sync.mode === 'quorum' ? `, quorum ${key.quorum}` : '')
     : isUnreadable(problems, 'sync')
       ? '/sync cannot be read'
-      : 'no /sync';
+      : isUnread
+        ? '/sync is unknown'
+        : 'no /sync';
   const waits = sync.numsync === null ? '' : `, a commit waits for ${sync.numsync}`;
   return `${sync.mode}${sync.strict ? ' (strict)' : ''}, ${said}; ${names}${waits}`;
 }
@@ -127,7 +147,9 @@ function isUnreadable(problems: StatusDocument['problems'], key: string): boolea
   return problems.some((one) => one.key.endsWith(`/${key}`) && one.partly !== true);
 }
 
-function pendingWords({ pending: { failover, restarts }, problems }: StatusDocument): string {
+function pendingWords(document: StatusDocument): string {
+  const { pending, problems } = document;
+  const { failover, restarts } = pending;
   const words: string[] = [];
   if (failover === null && isUnreadable(problems, 'failover'))
     words.push('/failover cannot be read');
@@ -139,7 +161,8 @@ function pendingWords({ pending: { failover, restarts }, problems }: StatusDocum
     );
   }
   if (restarts.length > 0) words.push(`restart of ${restarts.join(', ')}`);
-  return words.join('; ') || 'nothing';
+  const isUnread = failover === null && document.cannotTell['failover'] !== undefined;
+  return words.join('; ') || (isUnread ? 'nothing that is scheduled' : 'nothing');
 }
 
 const MEMBER_HEAD = [

@@ -33,6 +33,14 @@ export interface EtcdSettings {
   keyPassword: string | null;
 }
 
+/** Members' REST APIs as the way to their cluster. */
+export interface MemberUrls {
+  /** `http://host:port`, in the order in which they are tried; at least one. */
+  urls: string[];
+  /** As `SourcedValue.source`. */
+  from: string;
+}
+
 /** One PostgreSQL login out of the configuration or the command line. */
 export interface PgLogin {
   /** `flag`, `environment`, `superuser`, `rewind` or `replication`. */
@@ -67,6 +75,8 @@ export interface Config {
   etcd: EtcdSettings | null;
   /** null: Kubernetes is not the DCS. */
   kubernetes: KubernetesConfig | null;
+  /** --rest: members are asked instead of the DCS. null: the DCS itself. */
+  memberUrls: MemberUrls | null;
   rest: RestSettings;
   /** In the order in which they are tried. */
   logins: PgLogin[];

@@ -1,12 +1,13 @@
 /** Reads the effective configuration: command line over environment over file over default. */
 import { readLimited } from './read-limited.js';
-import type { Config, SourcedValue } from './effective.js';
+import type { Config, MemberUrls, SourcedValue } from './effective.js';
 import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
 import { environmentTree, type Env } from './environment.js';
 import { findEtcd, type FoundEtcd } from './etcd-settings.js';
 import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
 import { KEYS, LOCATION_KEYS } from './known-keys.js';
 import { isKubeMeant, kubernetesConfig, type KubeFlags } from './kubernetes-settings.js';
+import { findMemberUrls } from './member-urls.js';
 import { configLogins } from './login-settings.js';
 import { printable } from './printable.js';
 import { makeReader, type Reader } from './typed-values.js';
@@ -26,6 +27,7 @@ export interface LoadInput {
   flags: {
     configFile?: string | undefined;
     dcsUrl?: string | undefined;
+    rest?: string | undefined;
     kubeContext?: string | undefined;
     kubeNamespace?: string | undefined;
     kubeProxy?: KubeFlags['kubeProxy'];
@@ -51,13 +53,18 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
   const path = configPath(flags.configFile, env, input.home, input.platform);
   const { tree, fileRead } = await readTree(path, input, warnings);
   const reader = makeReader(withNewLogins(tree), warnings);
-  const url = readDcsUrl(flags.dcsUrl, env);
+  const memberUrls = findMemberUrls(reader, flags, env);
+  const url = memberUrls === null ? readDcsUrl(flags.dcsUrl, env) : null;
   if (url && !url.scheme) {
     warnings.push(`${url.from}: has no scheme and is read as etcd3 (patronictl assumes etcd v2)`);
   }
-  const isKube = !url && isKubeMeant(flags);
-  const etcd = findEtcd(reader, url, warnings, isKube);
-  const hasSection = !url && etcd.settings === null && lookUp(reader.tree, 'kubernetes') !== null;
+  const isKube = memberUrls === null && !url && isKubeMeant(flags);
+  const etcd = findEtcd(reader, url, warnings, isKube || memberUrls !== null);
+  const hasSection =
+    memberUrls === null &&
+    !url &&
+    etcd.settings === null &&
+    lookUp(reader.tree, 'kubernetes') !== null;
   const namespace = findNamespace(reader, url);
   const group = findGroup(reader, flags.group, warnings);
   const insecure = findInsecure(reader, flags.insecure === true);
@@ -68,6 +75,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     group: group === null ? null : Number(group.value),
     etcd: etcd.settings,
     kubernetes: isKube || hasSection ? kubernetesConfig(reader, flags) : null,
+    memberUrls,
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
     ...checkSettings(reader),
@@ -77,12 +85,17 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
         value: printable(path.path),
         source: fileRead ? path.from : `${path.from}, not read`,
       },
+      ...(memberUrls === null ? [] : [memberUrlsSource(memberUrls)]),
       ...sources,
       logLevelSource(env, warnings),
       ...libpqSources(env),
     ],
     warnings: warnings.map(printable),
   };
+}
+
+function memberUrlsSource({ urls, from }: MemberUrls): SourcedValue {
+  return { key: 'patctl.rest', value: printable(urls.join(',')), source: printable(from) };
 }
 
 /** Names of the limits below `patctl.check`. */

@@ -20,6 +20,10 @@ const REGISTRY: readonly Row[] = [
       (await import('./recording/recorded-dcs.js')).recordedDcs(recording),
   },
   {
+    isMeant: ({ config }) => config.memberUrls !== null,
+    open: async (world) => (await import('./rest/connect-rest.js')).connectRest(world),
+  },
+  {
     isMeant: ({ config }) => config.etcd !== null,
     open: async (world) => {
       const { etcd } = world.config;
@@ -58,6 +62,6 @@ export async function patroniOf(
 function notConfigured(): ToolError {
   return new ToolError('error', 'no DCS is configured', {
     code: 'no_dcs',
-    hint: 'give -c FILE with an etcd3 or kubernetes section, --dcs-url etcd3://host:port, --kube-context NAME, or PATRONI_ETCD3_HOSTS',
+    hint: 'give -c FILE with an etcd3 or kubernetes section, --dcs-url etcd3://host:port, --rest http://member:8008, --kube-context NAME, or PATRONI_ETCD3_HOSTS',
   });
 }

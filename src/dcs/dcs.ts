@@ -88,6 +88,13 @@ export interface Dcs {
     snapshots(scope: string, group: number | null): Promise<Snapshot[]>;
     all(): Promise<Snapshot[]>;
   };
+  /** Why its guard of the dynamic configuration is weaker than a compare of the revision, as a clause; absent: it is not. */
+  readonly weakGuard?: string;
+  /**
+   * `cluster` with the claims of the other members beside it, where they differ. Only where claims are a member's
+   * answers; never throws, and a member that does not answer has no claims.
+   */
+  compareViews?(cluster: Cluster): Promise<Cluster>;
   /** The scope of the one cluster that this way leads to, whatever the configuration says; absent: of any cluster. */
   ownScope?(): Promise<string>;
 

@@ -10,6 +10,7 @@ import { needsSecondLook } from '../cluster/findings/commits.js';
 import { findings } from '../cluster/findings/find.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import { viewOf } from '../cluster/roles/view.js';
+import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { ToolError } from '../errors.js';
 import { openCounter } from '../output/counter.js';
 import type { Context } from '../context.js';
@@ -222,12 +223,14 @@ async function askWitnesses(
     const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
     return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
   }
-  const [members, { departed, problems, renamed }] = await Promise.all([
+  const dcs = await context.dcs();
+  const [members, { departed, problems, renamed }, compared] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(context, cluster, member, verify))),
     readDeparted(context, cluster, { verify, also, limit }),
+    dcs.compareViews?.(cluster) ?? cluster,
   ]);
-  return {
-    cluster: { ...cluster, problems: [...cluster.problems, ...problems] },
+  return withWorkedOut({
+    cluster: { ...compared, problems: [...cluster.problems, ...problems] },
     verify,
     takenAt,
     members,
@@ -235,7 +238,7 @@ async function askWitnesses(
     ...(renamed.length > 0 && { renamed }),
     serializable,
     previous: null,
-  };
+  });
 }
 
 /** The error that names the clusters which do exist. */

@@ -71,6 +71,9 @@ function headLines(document: QuorumDocument): string[] {
   const state = leaderState === 'none' ? '' : `, ${leaderState}`;
   const notes = [
     standbyNote(document),
+    document.syncWorkedOut === null
+      ? ''
+      : `/sync was not read; it follows from ${document.syncWorkedOut}`,
     versionsNote(document),
     document.paused ? 'paused: no leader race' : '',
   ].filter((note) => note !== '');
@@ -78,7 +81,9 @@ function headLines(document: QuorumDocument): string[] {
     sync === null
       ? mode === 'off' || document.standbyCluster
         ? mode
-        : `${mode}, but /sync is empty`
+        : document.syncUnknown === null
+          ? `${mode}, but /sync is empty`
+          : `${mode}, /sync is unknown: ${document.syncUnknown}`
       : `${mode}, /sync of ${sync.leader} names ${sync.voters.join(', ') || 'none'}` +
         (mode === 'quorum' ? `, quorum ${sync.quorum}` : '');
   return [

@@ -1,5 +1,5 @@
 /** Patroni's REST API in our words. rest.ts implements it over node:http(s). */
-import type { JsonValue, Reading, RestStatus } from '../cluster/model/model.js';
+import type { JsonValue, Reading, RestStatus, SilenceKind } from '../cluster/model/model.js';
 
 export interface RestTarget {
   /** The member's api_url as in its DCS key, e.g. http://10.0.0.1:8008/patroni */
@@ -19,7 +19,12 @@ export interface RestAnswer {
 /** sent: the request may have reached Patroni, the answer was lost. Never send it again. */
 export type CallOutcome =
   | { kind: 'answered'; answer: RestAnswer }
-  | { kind: 'not_sent'; reason: string }
+  | {
+      kind: 'not_sent';
+      reason: string;
+      /** How it failed, where that is known. */
+      why?: SilenceKind;
+    }
   | { kind: 'lost'; reason: string };
 
 export interface Patroni {

@@ -72,7 +72,10 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
 }
 
 function toOutcome(result: Exchange): CallOutcome {
-  if (!result.ok) return { kind: result.sent ? 'lost' : 'not_sent', reason: result.reason };
+  if (!result.ok) {
+    const { sent, reason, kind } = result;
+    return sent ? { kind: 'lost', reason } : { kind: 'not_sent', reason, why: kind };
+  }
   const { status, body } = result;
   return { kind: 'answered', answer: { status, body, json: parseJson(body) } };
 }

@@ -25,10 +25,21 @@ export const memberValue = (name: string, role = 'replica'): string =>
     timeline: 1,
   });
 
+/**
+ * `keys`: Patroni's keys themselves are read and written. `member`: a member answers for its own cluster, and what
+ * its REST API does not have is unknown, or refused.
+ */
+export type Reach = 'keys' | 'member';
+
 /** The limits within which a change is told. */
 const TOLD_MS = 10_000;
 
-export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): void {
+export function describeDcs(
+  name: string,
+  make: () => Promise<DcsUnderTest>,
+  reach: Reach = 'keys',
+): void {
+  const hasKeys = reach === 'keys';
   describe(`DCS contract: ${name}`, () => {
     let test: DcsUnderTest;
     let dcs: Dcs;
@@ -59,14 +70,37 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
     };
 
     describe('reading', () => {
-      it('finds nothing where nothing is', async () => {
+      it.runIf(hasKeys)('finds nothing where nothing is', async () => {
         expect(await dcs.read(NAME)).toEqual([]);
         expect(await dcs.readAll()).toEqual([]);
         expect(await dcs.scopes()).toEqual([]);
         expect((await dcs.follow(NAME)).cluster).toMatchObject({ members: [], config: null });
       });
 
-      it('tells everything that Patroni keeps of a cluster', async () => {
+      it.runIf(reach === 'member')('tells what a member knows, and why not the rest', async () => {
+        await whole();
+        const cluster = await read();
+        expect(cluster).toMatchObject({
+          scope: 'demo',
+          systemId: '7000000000000000001',
+          leaderName: 'pg1',
+          sync: { leader: null, standbys: ['pg2'], unreadable: true, fromRoles: true },
+          config: { syncMode: 'on', ttlSeconds: 30, text: CONFIG },
+          history: [{ timeline: 1, newLeader: 'pg1' }],
+          failover: null,
+          problems: [],
+        });
+        const unknown = Object.keys(cluster.cannotTell ?? {});
+        expect(unknown).toEqual(expect.arrayContaining(['sync', 'failover', 'departed']));
+        expect(cluster.members.map((one) => [one.name, one.role, one.apiUrl])).toEqual([
+          ['pg1', 'primary', 'http://pg1:8008/patroni'],
+          ['pg2', 'replica', 'http://pg2:8008/patroni'],
+        ]);
+        expect(await dcs.ownScope?.()).toBe('demo');
+        expect(await dcs.read({ scope: 'other', group: null })).toEqual([]);
+      });
+
+      it.runIf(hasKeys)('tells everything that Patroni keeps of a cluster', async () => {
         await whole();
         expect(await read()).toMatchObject({
           scope: 'demo',
@@ -93,7 +127,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         expect(await dcs.read({ scope: '', group: null })).toEqual([]);
       });
 
-      it('keeps clusters apart whose names begin alike', async () => {
+      it.runIf(hasKeys)('keeps clusters apart whose names begin alike', async () => {
         await whole();
         await test.patroni({ config: '{}', leader: 'other' }, 'demo2');
         expect((await read()).leaderName).toBe('pg1');
@@ -101,7 +135,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         expect((await dcs.readAll()).map(({ scope }) => scope)).toEqual(['demo', 'demo2']);
       });
 
-      it('tells Citus groups apart, and gives one when it is named', async () => {
+      it.runIf(hasKeys)('tells Citus groups apart, and gives one when it is named', async () => {
         await test.patroni({ config: '{}', leader: 'co1' }, 'citus', 0);
         await test.patroni({ config: '{}', leader: 'wk1' }, 'citus', 1);
         const all = await dcs.read({ scope: 'citus', group: null });
@@ -113,7 +147,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         expect(one.map(({ leaderName }) => leaderName)).toEqual(['wk1']);
       });
 
-      it('reports a key that cannot be read, and reads the others', async () => {
+      it.runIf(hasKeys)('reports a key that cannot be read, and reads the others', async () => {
         await whole();
         await test.patroni({ history: '{broken' });
         const cluster = await read();
@@ -149,7 +183,20 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         expect((await read()).config?.text).toBe(theirs);
       });
 
-      it('writes a request, once, and clears the one that was read', async () => {
+      it.runIf(reach === 'member')('tells a schedule, and writes no request', async () => {
+        await whole();
+        const request = { leader: 'pg1', candidate: 'pg2', scheduledAt: null };
+        const needsDcs = { ending: 'usage', code: 'needs_dcs' };
+        await expect(dcs.writeFailover(await read(), request)).rejects.toMatchObject(needsDcs);
+        await expect(dcs.removal(NAME)).rejects.toMatchObject(needsDcs);
+        const at = '2030-01-01T00:00:00+00:00';
+        await test.patroni({ failover: `{"leader":"pg1","member":"pg2","scheduled_at":"${at}"}` });
+        const asked = await read();
+        expect(asked.failover).toMatchObject({ leader: 'pg1', candidate: 'pg2', scheduledAt: at });
+        await expect(dcs.writeFailover(asked, null)).rejects.toMatchObject(needsDcs);
+      });
+
+      it.runIf(hasKeys)('writes a request, once, and clears the one that was read', async () => {
         await whole();
         const empty = await read();
         const request = { leader: 'pg1', candidate: 'pg2', scheduledAt: null };
@@ -163,7 +210,7 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
         expect(await dcs.writeFailover(asked, null)).toMatchObject({ done: false });
       });
 
-      it('writes a schedule as Patroni reads it', async () => {
+      it.runIf(hasKeys)('writes a schedule as Patroni reads it', async () => {
         await whole();
         const at = '2030-01-01T00:00:00+00:00';
         const request = { leader: 'pg1', candidate: null, scheduledAt: at };
@@ -204,19 +251,22 @@ export function describeDcs(name: string, make: () => Promise<DcsUnderTest>): vo
     });
 
     describe('removing', () => {
-      it('takes out the cluster that was read, and leaves its neighbour', async () => {
-        await whole();
-        await test.patroni({ config: '{}', leader: 'other' }, 'demo2');
-        const removal = await dcs.removal(NAME);
-        expect(removal.cluster.leaderName).toBe('pg1');
-        expect(removal.clusters.map(({ scope }) => scope)).toEqual(['demo']);
-        expect(await removal.run(() => undefined)).toBeGreaterThan(0);
-        const left = (await dcs.read(NAME)).map(({ leaderName, config }) => [leaderName, config]);
-        expect(left.filter(([leader, config]) => leader !== null || config !== null)).toEqual([]);
-        expect(await dcs.scopes()).toContain('demo2');
-      });
+      it.runIf(hasKeys)(
+        'takes out the cluster that was read, and leaves its neighbour',
+        async () => {
+          await whole();
+          await test.patroni({ config: '{}', leader: 'other' }, 'demo2');
+          const removal = await dcs.removal(NAME);
+          expect(removal.cluster.leaderName).toBe('pg1');
+          expect(removal.clusters.map(({ scope }) => scope)).toEqual(['demo']);
+          expect(await removal.run(() => undefined)).toBeGreaterThan(0);
+          const left = (await dcs.read(NAME)).map(({ leaderName, config }) => [leaderName, config]);
+          expect(left.filter(([leader, config]) => leader !== null || config !== null)).toEqual([]);
+          expect(await dcs.scopes()).toContain('demo2');
+        },
+      );
 
-      it('takes nothing out when somebody else leads by then', async () => {
+      it.runIf(hasKeys)('takes nothing out when somebody else leads by then', async () => {
         await whole();
         const removal = await dcs.removal(NAME);
         await test.patroni({ leader: 'pg2' });

@@ -79,6 +79,7 @@ test('start-up and a one-shot read load no heavy file', () => {
   expect(eagerFiles('src/dcs/etcd3/open-etcd.ts')).toEqual([]);
   expect(eagerFiles('src/dcs/kubernetes/connect-kubernetes.ts')).toEqual([]);
   expect(eagerFiles('src/patroni/rest.ts')).toEqual([]);
+  expect(eagerFiles('src/dcs/rest/connect-rest.ts')).toEqual([]);
 });
 
 test('each heavy file is loaded where it is used', () => {

@@ -81,6 +81,7 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
     io.err('dry run: nothing was written\n');
     return false;
   }
+  await sayGuard(context);
   if (!force) await consent(context, stdinIsTaken);
   await write(context, work);
   io.out('Configuration changed\n');
@@ -114,6 +115,14 @@ function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
   if (names.length === 0) return;
   const members = cluster.members.map(({ name }) => name).join(', ');
   context.io.err(oneLine(`note: ${names.join(', ')}: needs a restart of ${members}`) + '\n');
+}
+
+/** Where no revision is compared, whoever edits has to know it before the change is sent. */
+async function sayGuard(context: Context): Promise<void> {
+  const { weakGuard } = await context.dcs();
+  if (weakGuard !== undefined && !context.flags.compat) {
+    context.io.err(`note: the guard is weaker than with the DCS: ${oneLine(weakGuard)}\n`);
+  }
 }
 
 async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {

@@ -137,6 +137,24 @@ function notInDcs(cluster: Cluster): Evidence {
   return { witness: 'DCS', subject: '/config', said: `pause is ${isPaused(cluster)}, as before` };
 }
 
+/** Members that have not said so yet: in their keys, or where those are not read (--rest), themselves. */
+async function unacknowledged(
+  context: Context,
+  { scope, members, memberAnswers }: Cluster,
+  paused: boolean,
+): Promise<string[]> {
+  const patroni = await context.patroni();
+  const isOpen = await Promise.all(
+    members.map(async ({ name, apiUrl, pause }) => {
+      if (apiUrl === null) return false;
+      if (!memberAnswers) return pause !== paused;
+      const said = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
+      return !said.ok || said.value.pause !== paused;
+    }),
+  );
+  return members.filter((_, at) => isOpen[at]).map(({ name }) => name);
+}
+
 /** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
 async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
   const what = paused ? 'pause' : 'resume';
@@ -148,9 +166,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
       const now = await reread(context, cluster);
       if (now === null) return null;
       if (isPaused(now) !== paused) throw takenBack(now, what);
-      missing = now.members
-        .filter((member) => member.apiUrl !== null && member.pause !== paused)
-        .map((member) => member.name);
+      missing = await unacknowledged(context, now, paused);
       return missing.length === 0 ? true : null;
     },
   );

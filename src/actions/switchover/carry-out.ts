@@ -114,7 +114,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Go
   const members = [...leader, ...streamed.map(({ name }) => name)];
   const { config, sync } = cluster;
   const synchronous = config !== null && config.syncMode !== 'off' && !config.standbyCluster;
-  const standbys = synchronous && sync?.leader ? sync.standbys : [];
+  const standbys = synchronous && (sync?.leader || sync?.fromRoles) ? sync.standbys : [];
   const live = standbys.filter((name) => members.some((member) => sameName(member, name)));
   return {
     kind: plan.kind,

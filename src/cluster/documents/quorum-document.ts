@@ -12,6 +12,7 @@ import { voteInput } from '../votes/vote-facts.js';
 import {
   quorumActive,
   syncActive,
+  unknownSync,
   voterNames,
   type Outcome,
   type VoteInput,
@@ -68,6 +69,10 @@ export interface QuorumDocument {
   standbyCluster: boolean;
   /** null: synchronous mode is off, or /sync is empty. */
   sync: { leader: string; voters: string[]; quorum: number } | null;
+  /** Why /sync is unknown; null: it is known, or nothing depends on it. */
+  syncUnknown: string | null;
+  /** From what /sync was worked out where it was not read (--rest); null: it was read, or is unknown. */
+  syncWorkedOut: string | null;
   /** Patroni's versions on the members, where they count votes in different ways; null: in one way. */
   mixedVersions: string[] | null;
   members: QuorumMember[];
@@ -92,6 +97,7 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
   const input = voteInput(snapshot);
   const others = input.nodes.map(({ name }) => name).filter((name) => name !== input.leader);
   const syncLeader = syncActive(input) ? input.syncLeader : null;
+  const open = unknownSync(input);
   const view = viewOf(snapshot);
   const lossIfGone = (candidate: string | null) => lossOf(input, candidate, besideLeader(view));
   return {
@@ -104,7 +110,9 @@ export function quorumDocument(snapshot: Snapshot): QuorumDocument {
     mode: input.mode,
     paused: input.paused,
     standbyCluster: input.standbyCluster,
-    sync: syncLeader === null ? null : syncPart(input, syncLeader),
+    sync: syncLeader === null || open !== null ? null : syncPart(input, syncLeader),
+    syncUnknown: open,
+    syncWorkedOut: cluster.workedOut?.sync ?? null,
     mixedVersions: mixedVersions(input),
     members: quorumMembers(input, lossIfGone),
     gate:
@@ -175,6 +183,8 @@ function votersInWords(input: VoteInput): string {
     return `standby cluster, quorum ${input.quorum} of voters ${voters} left in /sync`;
   }
   if (input.mode === 'off') return 'asynchronous, no votes';
+  const open = unknownSync(input);
+  if (open !== null) return `synchronous mode ${input.mode}, /sync is unknown (${open})`;
   if (!syncActive(input)) return `synchronous mode ${input.mode}, but /sync is empty`;
   const names = voterNames(input).join(',') || 'none';
   return quorumActive(input) ? `quorum ${input.quorum} of voters ${names}` : `synchronous ${names}`;

@@ -138,6 +138,12 @@ export interface StatusDocument {
   /** What could not be told, and why; a witness that is silent where another spoke is here too. */
   doubts: Doubt[];
   problems: ParseProblem[];
+  /** Whose answers stand for the DCS (--rest); null: the DCS itself was read. */
+  askedMember: { url: string; answeredBy: string[]; patroniVersion: string | null } | null;
+  /** Keys and facts that this way to the cluster cannot know, each with the reason. */
+  cannotTell: Record<string, string>;
+  /** What was not read but follows from something else, and from what. */
+  workedOut: Record<string, string>;
 }
 
 export function statusDocument(snapshot: Snapshot): StatusDocument {
@@ -188,7 +194,16 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
     findings: found,
     doubts: allDoubts(view, found),
     problems: cluster.problems,
+    askedMember: askedMember(cluster),
+    cannotTell: { ...cluster.cannotTell },
+    workedOut: { ...cluster.workedOut },
   };
+}
+
+function askedMember({ memberAnswers }: Snapshot['cluster']): StatusDocument['askedMember'] {
+  if (!memberAnswers) return null;
+  const { url, answeredBy, patroniVersion } = memberAnswers;
+  return { url, answeredBy, patroniVersion };
 }
 
 /** A switch of /config; null when that cannot be read. */
@@ -238,7 +253,8 @@ function numsyncOf(names: string | null): number | null {
 function votesPart(snapshot: Snapshot): StatusDocument['votes'] {
   const { config, sync } = snapshot.cluster;
   const key = config?.unreadable ? '/config' : sync?.unreadable ? '/sync' : null;
-  if (key !== null && !(key === '/sync' && config?.syncMode === 'off')) {
+  const isUnread = sync?.fromRoles === true && config?.unreadable !== true;
+  if (key !== null && !isUnread && !(key === '/sync' && config?.syncMode === 'off')) {
     const words = `unknown: ${key} cannot be read`;
     return { survivesLeaderLoss: 'unknown', moreLosses: null, words };
   }

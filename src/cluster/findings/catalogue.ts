@@ -1,5 +1,5 @@
 /** The list of everything `check` looks for: one row a finding. A new one is a function, a row here, and its page. */
-import type { Finding, Severity } from '../model/model.js';
+import type { Claim, Finding, Severity } from '../model/model.js';
 import type { View } from '../roles/view.js';
 import * as commits from './commits.js';
 import * as failoverSlots from './failover-slots.js';
@@ -11,6 +11,7 @@ import * as operations from './operations.js';
 import * as rejected from './configuration-rejected.js';
 import * as quorum from './quorum-risk.js';
 import * as replication from './streaming.js';
+import * as views from './member-views.js';
 import * as settings from './configuration.js';
 import * as slots from './replication-slots.js';
 import * as states from './states.js';
@@ -44,6 +45,8 @@ export interface Check {
   severity: readonly Severity[];
   needs: Need;
   title: string;
+  /** Keys of the DCS without which it cannot be told: some ways to a cluster do not have them. */
+  claims?: readonly Claim[];
   /** Codes of which it is a consequence: where one of them is found, this one is not told apart. */
   follows?: readonly string[];
   /** Also looked for by list and status: it makes a claim false. */
@@ -149,6 +152,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['critical'],
     needs: 'DCS',
+    claims: ['sync'],
     title: '/sync was written for another leader',
     claim: true,
     find: sync.syncLeaderStale,
@@ -167,6 +171,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['critical'],
     needs: 'REST or SQL',
+    claims: ['sync'],
     title: 'synchronous_mode is on, replicas stream, and /sync lists none',
     follows: ['sync_names_overridden'],
     claim: true,
@@ -177,6 +182,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['warning'],
     needs: 'REST or SQL',
+    claims: ['sync'],
     title: 'PostgreSQL waits for a standby that /sync does not list',
     follows: ['sync_names_overridden'],
     claim: true,
@@ -187,6 +193,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['warning'],
     needs: 'SQL on the leader',
+    claims: ['sync'],
     title: 'synchronous_standby_names is not what /sync promises',
     follows: ['sync_names_overridden', 'sync_role_mismatch', 'sync_leader_stale'],
     find: sync.syncNamesDiffer,
@@ -208,6 +215,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['critical'],
     needs: 'REST or SQL',
+    claims: ['sync'],
     title: 'no member could win the vote if the leader were lost',
     follows: ['sync_leader_stale', 'sync_names_overridden', 'two_primaries'],
     find: quorum.quorumLost,
@@ -227,6 +235,7 @@ const SYNC: Check[] = [
     group: 'Synchronous replication',
     severity: ['warning'],
     needs: 'REST or SQL',
+    claims: ['sync'],
     title: 'if one more voter is lost, no member can win the vote',
     find: quorum.quorumAtRisk,
   },
@@ -417,6 +426,7 @@ const SWITCHOVER: Check[] = [
     group: 'Switchover',
     severity: ['critical'],
     needs: 'REST or SQL',
+    claims: ['sync'],
     title: 'every other member is excluded from taking over',
     follows: ['sync_empty', 'sync_names_overridden', 'sync_leader_stale', 'two_primaries'],
     find: quorum.noFailoverCandidate,
@@ -427,6 +437,7 @@ const SWITCHOVER: Check[] = [
     group: 'Switchover',
     severity: ['warning'],
     needs: 'DCS',
+    claims: ['failover'],
     title: 'a switchover request in the DCS is not carried out',
     find: switchover.staleFailoverKey,
   },
@@ -505,6 +516,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['critical', 'warning', 'info'],
     needs: 'DCS',
+    claims: ['departed'],
     title: 'a member is gone from the DCS, and Patroni has forgotten it',
     follows: ['two_primaries', 'member_missing', 'lock_without_primary'],
     claim: true,
@@ -539,6 +551,25 @@ const OPERATIONS: Check[] = [
     needs: 'DCS',
     title: 'a DCS key has a value that Patroni does not write',
     find: operations.dcsUnreadable,
+  },
+  {
+    code: 'member_views_differ',
+    group: 'Operations',
+    severity: ['warning'],
+    needs: 'DCS',
+    title: 'two members tell the cluster differently (GET /cluster)',
+    claim: true,
+    applies: views.isToldByMembers,
+    find: views.memberViewsDiffer,
+  },
+  {
+    code: 'rest_through_proxy',
+    group: 'Operations',
+    severity: ['info'],
+    needs: 'DCS',
+    title: 'the address given with --rest is answered by more than one member',
+    applies: views.isToldByMembers,
+    find: views.restThroughProxy,
   },
   {
     code: 'member_refuses',

@@ -17,6 +17,11 @@ export function leaderKeySays(cluster: Cluster): Witnessed {
 export function syncKeySays(cluster: Cluster): Witnessed {
   const { sync } = cluster;
   if (sync === null) return { witness: 'DCS', subject: '/sync', said: 'no such key' };
+  if (sync.fromRoles && sync.unreadable) {
+    const roles = sync.standbys.length > 0 ? list(sync.standbys) : 'no member';
+    const said = `not read; GET /cluster shows ${roles} as synchronous`;
+    return { witness: 'DCS', subject: '/sync', said };
+  }
   if (sync.unreadable) return { witness: 'DCS', subject: '/sync', said: 'cannot be read' };
   const standbys = sync.standbys.length > 0 ? sync.standbys.join(',') : 'none';
   const said = `leader ${sync.leader ?? 'none'}, standbys ${standbys}, quorum ${sync.quorum}`;

@@ -78,12 +78,24 @@ function concernsSame(cause: Finding, consequence: Finding): boolean {
 
 // ---------------------------------------------------------------- what nobody could tell
 
-function unlooked({ code, needs, untold }: Check, view: View, limits: Limits): Unlooked[] {
-  const missing = missingWitness(needs, view);
+function unlooked(check: Check, view: View, limits: Limits): Unlooked[] {
+  const { code, needs, untold } = check;
+  const missing = missingClaim(check, view) ?? missingWitness(needs, view);
   if (missing !== null) return [{ code, needs, ...missing }];
   const members = untold?.members(view, limits) ?? [];
   if (untold === undefined || members.length === 0) return [];
   return [{ code, needs, members, reason: untold.reason }];
+}
+
+/** A key that this way to the cluster does not have. */
+function missingClaim(
+  { claims = [] }: Check,
+  view: View,
+): { members: string[]; reason: string } | null {
+  const { cannotTell } = view.snapshot.cluster;
+  const [key] = claims.filter((claim) => cannotTell?.[claim] !== undefined);
+  if (key === undefined) return null;
+  return { members: [], reason: `${key} is unknown: ${cannotTell?.[key] ?? ''}` };
 }
 
 function missingWitness(needs: Need, view: View): { members: string[]; reason: string } | null {

@@ -29,6 +29,18 @@ const PAGES: Readonly<Record<string, Page>> = {
     "Patching the subsets of the leader's Endpoints manually.",
     'Check whether Patroni runs on the primary, may patch Endpoints, and has the right `kubernetes.pod_ip`.',
   ],
+  member_views_differ: [
+    'With --rest: GET /cluster of two members names another leader, other members or roles, or another pause or schedule, and still does a second later.',
+    'One of them shows an old state of the DCS, and nothing in its answer says so.',
+    'A stand-in member that serves the state before a switchover; a member cut off from etcd whose cache goes on answering.',
+    'Believe the member that the evidence of SQL bears out; check whether Patroni on the other one reaches the DCS.',
+  ],
+  rest_through_proxy: [
+    'With --rest: two answers from one address bear two names (`patroni.name`), so a proxy in between chooses the member.',
+    'Two readings may come from two members. Requests that change something go to each member itself.',
+    'A real HAProxy in front of three members, round robin.',
+    'Give addresses of members to --rest, several with commas between them.',
+  ],
   two_primaries: [
     'Two servers of one cluster accept writes. Data written to the one without the leader key exists nowhere else.',
     'The list shows a healthy cluster with one member fewer: the second primary has lost its member key with its lease.',

@@ -46,6 +46,8 @@ export interface SyncKey {
   modRevision: string;
   /** The key is there and cannot be read: what it promises is unknown, which is not nothing. */
   unreadable?: true;
+  /** It was not read: its standbys are those that GET /cluster shows as such, and `leader` and `quorum` are unknown. */
+  fromRoles?: true;
   /** Only its quorum cannot be read: the rest, by which Patroni before 4.0 goes. */
   withoutQuorum?: { leader: string; standbys: string[] };
 }
@@ -137,6 +139,10 @@ export interface Cluster {
   asOf?: string;
   /** What this way to the cluster cannot know, and why, as a clause; absent where it knows everything. */
   cannotTell?: Partial<Record<Claim, string>>;
+  /** What was not read but follows from something else, and from what, as a clause. */
+  workedOut?: Partial<Record<Claim, string>>;
+  /** Whose answers the claims are where a member's REST API was asked (--rest); absent where the DCS was. */
+  memberAnswers?: MemberAnswers;
   /** The leader's claim with its age, where claims outlive the leader (Kubernetes). */
   leaderClaim?: LeaderClaim;
   /** What Kubernetes itself claims; absent elsewhere. */
@@ -155,6 +161,28 @@ export type Claim =
   | 'initialize'
   | 'departed'
   | 'other_clusters';
+
+/** A cluster as the REST API of one of its members tells it. */
+export interface MemberAnswers {
+  /** `http://host:port` of the one that answered. */
+  url: string;
+  /** Who answered there (`patroni.name`); two where a proxy in between chooses. '' from a Patroni that tells none. */
+  answeredBy: string[];
+  patroniVersion: string | null;
+  /** What GET /cluster says there, and at every other member whose answer differs from it. */
+  views: MemberView[];
+}
+
+/** GET /cluster of one member, as far as members have to agree on it. */
+export interface MemberView {
+  member: string;
+  leader: string | null;
+  /** `name role`, sorted. */
+  roles: string[];
+  pause: boolean;
+  /** ISO 8601; null: no switchover is scheduled. */
+  scheduledAt: string | null;
+}
 
 /** Where nothing removes the leader's claim when the leader dies: who claims it, and how old the claim is. */
 export interface LeaderClaim {

@@ -39,6 +39,14 @@ export function isKnown(cluster: PlanFacts['cluster'], member: string): boolean 
   return names.includes(member);
 }
 
+/** Keys that decide about a change and were not read, each with the reason. */
+function unreadClaims({ cannotTell }: Context['cluster']): Witnessed[] {
+  return (['sync', 'failover', 'config'] as const).flatMap((key) => {
+    const why = cannotTell?.[key];
+    return why === undefined ? [] : [dcs(`/${key}`, why)];
+  });
+}
+
 /** What Patroni wrote and cannot be read would be taken for absent: synchronous mode for off, say. */
 export function dcsReadable({ cluster, config }: PlanFacts): PlanCheck {
   const name = 'dcs_readable';
@@ -49,7 +57,12 @@ export function dcsReadable({ cluster, config }: PlanFacts): PlanCheck {
     const said = '/config cannot be read: synchronous mode is unknown';
     return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
   }
-  if (problems.length === 0) return ok(name, 'every key of the cluster was read');
+  if (problems.length === 0) {
+    const open = unreadClaims(cluster);
+    if (open.length === 0) return ok(name, 'every key of the cluster was read');
+    const said = `not known over the REST API: ${open.map(({ subject }) => subject).join(', ')}`;
+    return bad(name, 'unknown', said, open, 'read the DCS itself: -c FILE or --dcs-url');
+  }
   const decides = problems.filter(
     ({ key, partly }) => !partly && /\/(config|sync|failover|leader)$/.test(key),
   );
@@ -180,6 +193,12 @@ function noLock({ cluster, view, action }: PlanFacts): PlanCheck {
 export function failoverPending({ cluster }: PlanFacts): PlanCheck {
   const name = 'failover_pending';
   const { failover } = cluster;
+  const unread = cluster.cannotTell?.failover;
+  if (failover === null && unread !== undefined) {
+    const said = 'no switchover is scheduled; whether another request is pending is unknown';
+    const next = 'read the DCS itself: -c FILE or --dcs-url';
+    return bad(name, 'unknown', said, [dcs('/failover', unread)], next);
+  }
   if (failover === null) return ok(name, 'no request is pending', [dcs('/failover', 'empty')]);
   const from = failover.leader === null ? '' : ` from ${failover.leader}`;
   const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;

@@ -343,7 +343,9 @@ function rowsOf(seen: Seen | undefined): readonly (Walsender | RestWalsender)[] 
 function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
   if (goal.syncStandbys === 0) return true;
   const sync = cluster?.sync;
-  if (!sync || newLeader === null || sync.leader !== newLeader) return false;
+  if (!sync || newLeader === null) return false;
+  // Over REST nobody tells whose /sync it is: the walsenders below have to bear its standbys out.
+  if (!sync.fromRoles && sync.leader !== newLeader) return false;
   if (sync.standbys.length < goal.syncStandbys) return false;
   const rows = rowsOf(seen.get(newLeader));
   const really = rows.filter((row) => row.syncState === 'sync' || row.syncState === 'quorum');

@@ -46,16 +46,16 @@ export function syncModeActive(cluster: Cluster): boolean {
 /** `/sync` names this member a standby; names compare case-insensitively. */
 export function namedInSync(cluster: Cluster, name: string): boolean {
   const sync = cluster.sync;
-  if (sync === null || sync.leader === null) return false;
+  if (sync === null || (sync.leader === null && !sync.fromRoles)) return false;
   return sync.standbys.some((standby) => standby.toLowerCase() === name.toLowerCase());
 }
 
 /** Whether a key that cannot be read leaves open what this member claims to be. */
 export function claimIsUnreadable(cluster: Cluster, name: string): boolean {
   if (cluster.config?.unreadable) return true;
-  return (
-    cluster.sync?.unreadable === true && syncModeActive(cluster) && name !== cluster.leaderName
-  );
+  const { sync } = cluster;
+  const isOpen = sync?.unreadable === true && !sync.fromRoles;
+  return isOpen && syncModeActive(cluster) && name !== cluster.leaderName;
 }
 
 /** Who leads by the letter of the DCS, as patronictl takes it: an expired claim counts there too. */

@@ -10,6 +10,7 @@ import {
   possibleRules,
   quorumActive,
   syncActive,
+  unknownSync,
   voterNames,
   votingSet,
 } from './vote-rules.js';
@@ -46,6 +47,8 @@ export function dataLossVerdict(
   const second = secondPrimary(input, candidate);
   if (second !== null) return verdict('possible', second);
   const found = verdictOnOnePrimary(input, candidate, situation);
+  const open = unknownSync(input);
+  if (open !== null) return verdict('unknown', `/sync is unknown: ${open}`);
   if (found.loss !== 'none') return found;
   const unheard = unheardPrimary(input, candidate);
   return unheard === null ? found : verdict('unknown', unheard, found.held, found.needed);

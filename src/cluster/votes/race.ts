@@ -15,6 +15,7 @@ import {
   quorumActive,
   seenBy,
   syncActive,
+  unknownSync,
   votingSet,
   type Outcome,
   type VoteInput,
@@ -87,8 +88,11 @@ function candidacy(input: VoteInput, me: VoteNode, rules: Rules): Candidacy {
   if (me.primary === true) return { own: ofPrimary(input, me), rivals: [], votes: null, needed: 0 };
   const counts = quorumActive(input, rules);
   const asked = polled(input, me, rules);
+  const open = unknownSync(input);
+  const unread: Finding[] =
+    open === null ? [] : [{ holds: 'unknown', reason: `/sync is unknown (${open})` }];
   return {
-    own: ofStandby(input, me, rules),
+    own: [...ofStandby(input, me, rules), ...unread],
     rivals: asked.map((other) => ({
       name: other.name,
       finding: rival(input, me, other, rules),

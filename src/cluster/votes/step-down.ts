@@ -11,6 +11,7 @@ import {
   quorumActive,
   seenBy,
   syncActive,
+  unknownSync,
   voterNames,
 } from './vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
@@ -63,15 +64,25 @@ function gateBy(all: VoteInput, request: GateRequest, rules: Rules): GateResult 
   const byVotes = rules.gateVotes !== 'none' && (request.candidate === null || bug);
   const needed = byVotes && quorumActive(input, rules) ? input.quorum + 1 : 1;
   const anyway = refusedAnyway(input, request);
-  const passes = anyway?.passes ?? enough(healthy.length, possible, needed);
+  const open = anyway === null && !rolesSuffice(input) ? unknownSync(input) : null;
+  const passes =
+    anyway?.passes ?? (open === null ? enough(healthy.length, possible, needed) : 'unknown');
   return {
     passes,
     members,
     healthy,
     needed,
     refusedByBug405: bug && needed > 1,
-    reasons: anyway ? [anyway.reason] : reasons(request, members, needed, passes),
+    reasons: [
+      ...(anyway ? [anyway.reason] : reasons(request, members, needed, passes)),
+      ...(open === null ? [] : [`/sync is unknown (${open})`]),
+    ],
   };
+}
+
+/** In plain synchronous mode the leader asks the standbys of /sync and counts no votes: their names are enough. */
+function rolesSuffice(input: VoteInput): boolean {
+  return input.mode === 'on' && input.voters.length > 0;
 }
 
 function isAsked(input: VoteInput, request: GateRequest, node: VoteNode, rules: Rules): boolean {

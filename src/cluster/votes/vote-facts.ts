@@ -30,13 +30,14 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     formerLeader: cluster.leaderName === null ? (last?.newLeader ?? null) : null,
     leaderVersion: leader?.version ?? null,
     mode: config?.syncMode ?? 'off',
-    syncLeader: cluster.sync?.leader ?? null,
+    syncLeader: cluster.sync?.leader ?? leaderByRoles(cluster),
     voters: cluster.sync?.standbys ?? [],
     quorum: cluster.sync?.quorum ?? 0,
     ...syncBefore4(cluster.sync),
     syncNames: leaderSyncNames(leaderReadings),
     synchronousCommit: synchronousCommit(snapshot, leaderReadings),
     optime: cluster.status?.optime ?? null,
+    ...unread(snapshot, leaderReadings),
     maximumLagOnFailoverBytes: config?.maximumLagOnFailoverBytes ?? 1048576,
     checkTimeline: config?.checkTimeline ?? false,
     clusterTimeline: last ? last.timeline + 1 : history ? 1 : null,
@@ -48,6 +49,26 @@ export function voteInput(snapshot: Snapshot): VoteInput {
     departedUnread: snapshot.departed
       .filter((d) => d.listening === true && !d.rest.ok && !d.sql.ok)
       .map((d) => d.name),
+  };
+}
+
+/** Roles of synchronous standbys are there only while /sync has a leader; whom it names is another question. */
+function leaderByRoles({ sync, leaderName }: Snapshot['cluster']): string | null {
+  return sync?.fromRoles && sync.standbys.length > 0 ? leaderName : null;
+}
+
+/** What the way to the cluster does not tell (--rest). */
+function unread(
+  { cluster }: Snapshot,
+  leader: MemberReadings | null,
+): Pick<VoteInput, 'syncUnknown' | 'optimeAtMost'> {
+  const { sync, status, cannotTell } = cluster;
+  const [rest, sql] = [leader?.rest, leader?.sql];
+  const position = sql?.ok ? sql.value.currentLsn : rest?.ok ? rest.value.location : null;
+  return {
+    ...(sync?.fromRoles &&
+      sync.unreadable && { syncUnknown: cannotTell?.sync ?? 'it was not read' }),
+    ...(status === null && cannotTell?.status !== undefined && { optimeAtMost: position }),
   };
 }
 

@@ -75,11 +75,15 @@ export interface VoteInput {
   quorum: number;
   /** /sync as Patroni before 4.0 reads it, where only its quorum is no number: later versions take it for empty. */
   syncBefore4?: { leader: string; voters: string[] };
+  /** Why /sync is not known, as a clause; `voters` are those that are known, and `quorum` counts for nothing. */
+  syncUnknown?: string;
   /** synchronous_standby_names in force on the leader; null when nobody could read it. */
   syncNames: SyncNames | null;
   /** synchronous_commit in force on the leader; null when nobody could read it: PostgreSQL's default is on. */
   synchronousCommit: SynchronousCommit | null;
   optime: Lsn | null;
+  /** The optime was not read: it is at most this, the leader's own position; null: that is not known either. */
+  optimeAtMost?: Lsn | null;
   maximumLagOnFailoverBytes: number;
   checkTimeline: boolean;
   /** Patroni's: history's last + 1; null when unknown. */
@@ -144,6 +148,12 @@ export function quorumActive(input: VoteInput, rules = clusterRules(input)): boo
   return modeOf(input, rules) === 'quorum' && input.syncLeader !== null;
 }
 
+/** Why nobody can say who may be elected; null: /sync is known, or nothing depends on it. */
+export function unknownSync(input: VoteInput): string | null {
+  const isAsked = input.mode !== 'off' && !input.standbyCluster;
+  return isAsked ? (input.syncUnknown ?? null) : null;
+}
+
 /** V without doubles; empty when /sync is. */
 export function voterNames(input: VoteInput): string[] {
   if (input.syncLeader === null) return [];
@@ -200,6 +210,10 @@ export function limitation(node: VoteNode): { certain: boolean; reason: string }
 /** Whether the position is too far below the DCS optime for an automatic failover; without an optime it counts as 0. */
 export function lagging(input: VoteInput, walPosition: Lsn | null): boolean | null {
   const most = BigInt(Math.trunc(input.maximumLagOnFailoverBytes));
+  if (input.optimeAtMost !== undefined) {
+    if (walPosition === null || input.optimeAtMost === null) return null;
+    return input.optimeAtMost - walPosition > most ? null : false;
+  }
   if (input.optime === null && most >= 0n) return false;
   return walPosition === null ? null : (input.optime ?? 0n) - walPosition > most;
 }

@@ -1,0 +1,192 @@
+/** Asks members for what they know of their cluster: the first of several addresses that answers counts. */
+import type { JsonObject, JsonValue, RestStatus } from '../../cluster/model/model.js';
+import { isObject } from '../../cluster/model/patroni-values.js';
+import { ToolError, type Evidence } from '../../errors.js';
+import { parseRestStatus } from '../../patroni/parse-status.js';
+import type { CallOutcome, Patroni } from '../../patroni/patroni.js';
+
+/** What one address answered, all at one time. */
+export interface Answers {
+  url: string;
+  /** GET /patroni, asked twice: behind a proxy two members may have answered. At least one. */
+  who: RestStatus[];
+  /** GET /cluster */
+  cluster: JsonObject;
+  /** GET /config as text; null: there is none. */
+  config: Text;
+  /** GET /history as text. */
+  history: Text;
+  /** GET /failsafe as text; asked only while failsafe_mode is on. */
+  failsafe: Text;
+}
+
+/** What a path answered: the text, null where Patroni says that it has none, or why it is unknown. */
+export type Text = { known: true; text: string | null } | { known: false; why: string };
+
+/** Why an address gave nothing. */
+interface NoAnswer {
+  url: string;
+  said: string;
+  /** Something answered there, and it was no member that tells us. */
+  refused: boolean;
+}
+
+/** Another address is asked as well when the first one is silent for so long. */
+const NEXT_AFTER_MS = 500;
+
+/** The first address of these that answers, and what it said. ToolError when none does. */
+export async function firstAnswers(
+  patroni: Patroni,
+  urls: readonly string[],
+  timeoutMs: number,
+): Promise<Answers> {
+  const failures: NoAnswer[] = [];
+  const found = await firstOf(urls, async (url) => {
+    const answers = await answersOf(patroni, url, timeoutMs);
+    if ('cluster' in answers) return answers;
+    failures.push(answers);
+    return null;
+  });
+  if (found !== null) return found;
+  throw nobody(failures);
+}
+
+/** Begins with the first, goes on to the next when one fails or is slow; null when all failed. */
+function firstOf<T>(
+  items: readonly string[],
+  ask: (item: string) => Promise<T | null>,
+): Promise<T | null> {
+  return new Promise((resolve) => {
+    let begun = 0;
+    let failed = 0;
+    let timer: NodeJS.Timeout | undefined;
+    const end = (found: T | null): void => {
+      clearTimeout(timer);
+      begun = items.length;
+      resolve(found);
+    };
+    const next = (): void => {
+      clearTimeout(timer);
+      const item = items[begun];
+      if (item === undefined) return;
+      begun += 1;
+      timer = setTimeout(next, NEXT_AFTER_MS);
+      void ask(item).then((found) => {
+        if (found !== null) return end(found);
+        failed += 1;
+        if (failed === items.length) end(null);
+        else next();
+      });
+    };
+    next();
+  });
+}
+
+async function answersOf(
+  patroni: Patroni,
+  url: string,
+  timeoutMs: number,
+): Promise<Answers | NoAnswer> {
+  const get = (path: string): Promise<CallOutcome> =>
+    patroni.call('GET', url, path, null, timeoutMs);
+  const [first, second, cluster] = await Promise.all([
+    get('/patroni'),
+    get('/patroni'),
+    get('/cluster'),
+  ]);
+  const who = [first, second].flatMap((outcome) => statusIn(outcome) ?? []);
+  const view = clusterIn(cluster);
+  if (who.length === 0) return noAnswer(url, '/patroni', first);
+  if (view === null) return noAnswer(url, '/cluster', cluster);
+  // Patroni serves these from its memory, which GET /cluster has just brought up to date.
+  const [config, history] = await Promise.all([get('/config'), get('/history')]);
+  const configText = textIn('/config', config);
+  const failsafe: Text = isFailsafeOn(configText)
+    ? textIn('/failsafe', await get('/failsafe'))
+    : { known: true, text: null };
+  const historyText = textIn('/history', history);
+  return { url, who, cluster: view, config: configText, history: historyText, failsafe };
+}
+
+function statusIn(outcome: CallOutcome): RestStatus | null {
+  if (outcome.kind !== 'answered') return null;
+  return parseRestStatus(outcome.answer.status, outcome.answer.json);
+}
+
+/** GET /cluster of a member; null when it is anything else. */
+export function clusterIn(outcome: CallOutcome): JsonObject | null {
+  if (outcome.kind !== 'answered' || outcome.answer.status !== 200) return null;
+  const { json } = outcome.answer;
+  return isObject(json ?? undefined) && Array.isArray((json as JsonObject)['members'])
+    ? (json as JsonObject)
+    : null;
+}
+
+/** Patroni answers 502 where the DCS has no such key. */
+function textIn(path: string, outcome: CallOutcome): Text {
+  if (outcome.kind !== 'answered')
+    return { known: false, why: `GET ${path} got no answer: ${outcome.reason}` };
+  const { status, body, json } = outcome.answer;
+  if (status === 502) return { known: true, text: null };
+  if (status === 200 && json !== null) return { known: true, text: body };
+  return { known: false, why: `GET ${path} ${answerWords(status, body)}` };
+}
+
+function isFailsafeOn(config: Text): boolean {
+  if (!config.known || config.text === null) return false;
+  const value = (JSON.parse(config.text) as Record<string, JsonValue> | null)?.['failsafe_mode'];
+  return value === true || (typeof value === 'string' && /^(on|true|yes|1)$/i.test(value));
+}
+
+// ---------------------------------------------------------------- when nobody answers
+
+function noAnswer(url: string, path: string, outcome: CallOutcome): NoAnswer {
+  if (outcome.kind !== 'answered') {
+    const refused = outcome.kind === 'not_sent' && outcome.why === 'denied';
+    return { url, said: outcome.reason, refused };
+  }
+  const { status, body } = outcome.answer;
+  return { url, said: `GET ${path} ${answerWords(status, body)}`, refused: true };
+}
+
+/** What a page may begin with is enough to tell whose it is. */
+const PAGE_CHARACTERS = 60;
+
+function answerWords(status: number, body: string): string {
+  if (status === 401) return 'was refused with HTTP 401: it wants a login';
+  if (status === 403) return 'was refused with HTTP 403';
+  const begin = body.replace(/\s+/g, ' ').trim().slice(0, PAGE_CHARACTERS);
+  const page = begin === '' ? 'an empty page' : `"${begin}"`;
+  return `answered HTTP ${status} with ${page}, which is not Patroni's answer`;
+}
+
+function nobody(failures: readonly NoAnswer[]): ToolError {
+  const evidence: Evidence[] = failures.map(({ url, said }) => ({
+    witness: 'REST',
+    subject: url,
+    said,
+  }));
+  const refused = failures.some((one) => one.refused);
+  const [only] = failures;
+  const where =
+    failures.length === 1 && only ? `${only.url}: ${only.said}` : `none of ${failures.length}`;
+  return refused
+    ? new ToolError('error', `no member told its cluster (${where})`, {
+        code: 'rest_refused',
+        evidence,
+        hint: hintFor(failures),
+      })
+    : new ToolError('unreachable', `no member answered (${where})`, {
+        code: 'rest_unreachable',
+        evidence,
+        hint: 'give the address of any other member with --rest, several with commas between them',
+      });
+}
+
+function hintFor(failures: readonly NoAnswer[]): string {
+  const said = failures.map((one) => one.said).join(' ');
+  if (said.includes('certificate'))
+    return 'see ctl.cacert, ctl.certfile and ctl.keyfile; -k does not verify';
+  if (said.includes('HTTP 401')) return 'set ctl.authentication.username and password';
+  return "give the address of a member's REST API (restapi.connect_address), not of a page in front of it";
+}

@@ -1,0 +1,234 @@
+/** The port over members' REST APIs: one address that answers leads to the whole cluster. */
+import type { Cluster, JsonObject, Member, MemberView } from '../../cluster/model/model.js';
+import { ToolError } from '../../errors.js';
+import type { Patroni } from '../../patroni/patroni.js';
+import type { ClusterName, Dcs, Followable } from '../dcs.js';
+import { claimsOf, scopeOf, viewOf, type Stamp } from './claims.js';
+import { clusterIn, firstAnswers, type Answers } from './member-answers.js';
+import { patchConfig } from './write-claims.js';
+
+export interface RestAccess {
+  /** `http://host:port`, tried in this order; at least one. */
+  urls: readonly string[];
+  patroni: Patroni;
+  /** The Citus group that was asked for: no member tells of which group it is. */
+  group: number | null;
+  /** Limit of one call, ms. */
+  timeoutMs: number;
+  /** Two views that differ are read again after this time: a change reaches no two members at once. Default 1000. */
+  viewAgainMs?: number;
+}
+
+/** How often a cluster that is followed is read. */
+const FOLLOW_MS = 500;
+const VIEW_AGAIN_MS = 1000;
+
+export function restDcs(access: RestAccess): Dcs {
+  const { urls, patroni, group, timeoutMs } = access;
+  const closing = new AbortController();
+  const stamp = makeStamp();
+  /** Addresses that the cluster itself named, for when the given ones fall silent. */
+  let named: string[] = [];
+  let answered: string | null = null;
+
+  const ask = async (): Promise<Answers> => {
+    const all = [...(answered === null ? [] : [answered]), ...urls, ...named];
+    const answers = await firstAnswers(patroni, [...new Set(all)], timeoutMs);
+    if (urls.includes(answers.url)) answered = answers.url;
+    return answers;
+  };
+  const readCluster = async (): Promise<Cluster> => {
+    const cluster = claimsOf(await ask(), nextRevision(stamp), stamp);
+    named = cluster.members.flatMap(({ apiUrl }) => originOf(apiUrl) ?? []);
+    return { ...cluster, group };
+  };
+  const read = async ({ scope, group: asked }: ClusterName): Promise<Cluster[]> => {
+    if (asked !== null && asked !== group) throw noGroup();
+    const cluster = await readCluster();
+    return cluster.scope === scope ? [cluster] : [];
+  };
+  const ownScope = async (): Promise<string> => scopeOf(await ask());
+  return {
+    name: 'the REST API',
+    where: urls.join(','),
+    weakGuard: 'the REST API compares no revision: it was read once more right before it was sent',
+    ownScope,
+    read,
+    readAll: async () => [await readCluster()],
+    scopes: async () => [await ownScope()],
+    follow: async (name): Promise<Followable> => {
+      const [cluster] = await read(name);
+      const base = cluster ?? empty(name, nextRevision(stamp));
+      return {
+        cluster: base,
+        changes: (signal) =>
+          changes(base, () => read(name), AbortSignal.any([signal, closing.signal])),
+      };
+    },
+    compareViews: (cluster) => compareViews(access, cluster),
+    goneMembers: () =>
+      Promise.resolve({ members: [], incomplete: 'a REST API does not tell who has left' }),
+    lastWord: () => Promise.resolve(null),
+    writeConfig: async (cluster, text) => patchConfig(patroni, cluster, text, timeoutMs),
+    // A schedule is withdrawn by DELETE /switchover, which `flush` sends to a member.
+    writeFailover: () => Promise.reject(needsDcs('writing /failover (--via dcs, --stuck)')),
+    removal: () => Promise.reject(needsDcs('remove')),
+    close: () => {
+      closing.abort();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** What has no REST API. */
+export function needsDcs(what: string): ToolError {
+  return new ToolError('usage', `${what} needs the DCS, and --rest reaches members only`, {
+    code: 'needs_dcs',
+    hint: 'give -c FILE with an etcd3 or kubernetes section, or --dcs-url etcd3://host:port',
+  });
+}
+
+function noGroup(): ToolError {
+  return new ToolError('usage', '--group: a REST API does not tell its Citus group', {
+    code: 'no_group',
+    hint: 'leave --group out, and give --rest the address of a member of that group',
+  });
+}
+
+function originOf(apiUrl: string | null): string | null {
+  return apiUrl !== null && URL.canParse(apiUrl) ? new URL(apiUrl).origin : null;
+}
+
+// ---------------------------------------------------------------- revisions
+
+/** Nobody tells a revision: the time of the reading stands for it, and each text keeps the one it came with. */
+function makeStamp(): Stamp {
+  const texts = new Map<string, { text: string; revision: string }>();
+  let last = 0n;
+  return (key, text) => {
+    const known = texts.get(key);
+    if (known !== undefined && known.text === text) return known.revision;
+    const now = BigInt(Date.now()) * 1000n;
+    last = now > last ? now : last + 1n;
+    texts.set(key, { text, revision: last.toString() });
+    return last.toString();
+  };
+}
+
+let readings = 0;
+
+/** One that no reading had before. */
+function nextRevision(stamp: Stamp): string {
+  readings += 1;
+  return stamp('', String(readings));
+}
+
+function empty(name: ClusterName, revision: string): Cluster {
+  return {
+    scope: name.scope,
+    group: name.group,
+    revision,
+    systemId: null,
+    leaderName: null,
+    members: [],
+    sync: null,
+    config: null,
+    status: null,
+    failover: null,
+    failoverRevision: '0',
+    history: null,
+    failsafe: null,
+    problems: [],
+  };
+}
+
+// ---------------------------------------------------------------- changes
+
+/** Reads now and then, and tells what is not as before. */
+async function* changes(
+  base: Cluster,
+  read: () => Promise<Cluster[]>,
+  signal: AbortSignal,
+): AsyncGenerator<Cluster> {
+  let before = whole(base);
+  while (!signal.aborted) {
+    await pause(FOLLOW_MS, signal);
+    if (signal.aborted) return;
+    // Members that do not answer just now are asked again: the caller has a deadline of its own.
+    const [now] = await read().catch(() => []);
+    if (now === undefined || whole(now) === before) continue;
+    before = whole(now);
+    yield now;
+  }
+}
+
+/** Without what every reading changes. */
+function whole(cluster: Cluster): string {
+  const { revision, memberAnswers, ...rest } = cluster;
+  void revision;
+  void memberAnswers;
+  return JSON.stringify(rest, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}
+
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
+
+// ---------------------------------------------------------------- views
+
+/** GET /cluster of the other members, where one differs from what was read, and differs again a moment later. */
+async function compareViews(
+  { patroni, timeoutMs, viewAgainMs = VIEW_AGAIN_MS }: RestAccess,
+  cluster: Cluster,
+): Promise<Cluster> {
+  const answers = cluster.memberAnswers;
+  const own = answers?.views[0];
+  if (!answers || !own) return cluster;
+  const others = cluster.members.filter(
+    ({ name, apiUrl }) => apiUrl !== null && !answers.answeredBy.includes(name),
+  );
+  const look = (member: Member) => viewAt(patroni, member.apiUrl ?? '', member.name, timeoutMs);
+  const first = await Promise.all(others.map(look));
+  const differing = others.filter((_, at) => differs(first[at] ?? null, own));
+  if (differing.length === 0) return cluster;
+  await pause(viewAgainMs);
+  const [mine, ...theirs] = await Promise.all([
+    viewAt(patroni, answers.url, own.member, timeoutMs),
+    ...differing.map(look),
+  ]);
+  const basis = mine ?? own;
+  const views = [basis, ...theirs.filter((one) => one !== null && differs(one, basis))];
+  return {
+    ...cluster,
+    memberAnswers: { ...answers, views: views.filter((one) => one !== null) },
+  };
+}
+
+async function viewAt(
+  patroni: Patroni,
+  url: string,
+  member: string,
+  timeoutMs: number,
+): Promise<MemberView | null> {
+  const answer: JsonObject | null = clusterIn(
+    await patroni.call('GET', url, '/cluster', null, timeoutMs),
+  );
+  return answer === null ? null : viewOf(member, answer);
+}
+
+function differs(view: MemberView | null, from: MemberView): boolean {
+  if (view === null) return false;
+  const said = ({ leader, roles, pause: paused, scheduledAt }: MemberView): string =>
+    JSON.stringify([leader, roles, paused, scheduledAt]);
+  return said(view) !== said(from);
+}

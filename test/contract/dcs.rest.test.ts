@@ -1,0 +1,38 @@
+import { restDcs } from '../../src/dcs/rest/rest-dcs.js';
+import { openPatroni } from '../../src/patroni/rest.js';
+import { startMember } from '../support/member-server.js';
+import { describeDcs } from './dcs-contract.js';
+
+const REST = {
+  username: null,
+  password: null,
+  cacert: null,
+  certfile: null,
+  keyfile: null,
+  keyfilePassword: null,
+  insecure: false,
+};
+
+describeDcs(
+  'a member that answers',
+  async () => {
+    const member = await startMember(['pg1']);
+    return {
+      dcs: restDcs({
+        urls: [member.url],
+        patroni: openPatroni(REST),
+        group: null,
+        timeoutMs: 2000,
+      }),
+      patroni: (keys: Record<string, string | null>) => {
+        for (const [key, value] of Object.entries(keys)) {
+          if (value === null) member.keys.delete(key);
+          else member.keys.set(key, value);
+        }
+        return Promise.resolve();
+      },
+      end: () => member.close(),
+    };
+  },
+  'member',
+);

@@ -5,6 +5,7 @@ import type { QuorumDocument } from '../../src/cluster/documents/quorum-document
 import { change, stepsOf, streamingMembers, type Changed } from '../support/change.js';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
+import { restWay } from '../support/rest-way.js';
 import { runPatctl } from '../support/run.js';
 import { finished, mirrored, ours, theirs, timeless } from '../support/screens.js';
 import { privateCluster } from '../support/shared.js';
@@ -106,6 +107,20 @@ test('paused: refused, for Patroni would carry it out at the resume', async () =
     expect((await pause(false)).code).toBe(0);
   }
   expect(await lab.leader()).toBe(leader);
+});
+
+test('by the address of a member it is the same standby cluster, and switches over', async () => {
+  const leader = await lab.waitHealthy();
+  const way = restWay(lab, others(leader));
+  expect((await runPatctl([...way, 'list', '--strict'])).out).toMatch(
+    new RegExp(`${leader} .* Standby Leader .* ok `),
+  );
+  expect((await runPatctl([...way, 'check'])).code).toBe(0);
+  const quorum = await runPatctl([...way, 'quorum', '-f', 'json']);
+  expect(JSON.parse(quorum.out)).toMatchObject({ standbyCluster: true, syncUnknown: null });
+  const done = await runPatctl([...way, 'switchover', '--force'], { timeoutMs: 110_000 });
+  expect([done.code, done.out]).toEqual([0, expect.stringContaining('Successfully switched over')]);
+  expect(others(leader)).toContain(await lab.leader());
 });
 
 test('the remote is gone: that is said beforehand', async () => {

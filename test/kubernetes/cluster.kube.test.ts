@@ -1,10 +1,16 @@
 /** patctl on a real Patroni cluster whose DCS is a real kube-apiserver. */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { chmod, copyFile, mkdtemp } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
+import { restoreUnderLoad } from '../support/lab/provoke.js';
+import { restWay } from '../support/rest-way.js';
 import { kubePatch, kubeRequest, setPodStatus } from '../support/lab/kube.js';
 import type { KubeNode } from '../support/lab/state.js';
-import { runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
+import { PATCTL, runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
+import { cleanEnv, runProgram } from '../support/lab/process.js';
 import { sharedKubernetes } from './kube-lab.js';
 
 let lab: Lab;
@@ -25,6 +31,57 @@ async function found(...args: string[]): Promise<string[]> {
   const { out } = await patctl(['check', '-f', 'json', '--settle', '0', ...args]);
   const { clusters } = JSON.parse(out) as { clusters: { findings: { code: string }[] }[] };
   return clusters.flatMap(({ findings }) => findings.map(({ code }) => code));
+}
+
+/** Nobody with this user id reaches these addresses, which are local to the tier's network namespace. */
+const UNROUTED_UID = 45_678;
+const RULE = ['rule', 'add', 'pref', '1', 'uidrange', `${UNROUTED_UID}-${UNROUTED_UID}`];
+
+/** patctl as a user whose packets to these addresses are dropped; `end` gives them back their routes. */
+async function withoutRoutes(addresses: readonly string[]): Promise<{
+  patctl(args: string[]): ReturnType<typeof runProgram>;
+  end(): void;
+}> {
+  const ip = (...args: string[]): void => void execFileSync('ip', args);
+  // Local addresses come first in any case, unless their table is moved behind ours.
+  ip('rule', 'add', 'pref', '2', 'lookup', 'local');
+  ip('rule', 'del', 'pref', '0');
+  ip(...RULE, 'lookup', '100');
+  for (const address of addresses) ip('route', 'add', 'unreachable', address, 'table', '100');
+  const folder = await mkdtemp('/tmp/patctl-unrouted-');
+  await chmod(folder, 0o755);
+  for (const [name, file] of [
+    ['kubeconfig', kube.kubeconfig],
+    ['patctl.yml', lab.config],
+  ] as const) {
+    await copyFile(file, `${folder}/${name}`);
+    await chmod(`${folder}/${name}`, 0o644);
+  }
+  return {
+    patctl: (args) =>
+      runProgram(
+        'setpriv',
+        [
+          `--reuid=${UNROUTED_UID}`,
+          '--clear-groups',
+          ...PATCTL,
+          '-c',
+          `${folder}/patctl.yml`,
+          ...args,
+        ],
+        {
+          env: cleanEnv('/nonexistent', { KUBECONFIG: `${folder}/kubeconfig` }),
+          timeoutMs: 150_000,
+        },
+      ),
+    end: () => {
+      ip('rule', 'add', 'pref', '0', 'lookup', 'local');
+      ip('rule', 'del', 'pref', '1');
+      ip('rule', 'del', 'pref', '2');
+      ip('route', 'flush', 'table', '100');
+      rmSync(folder, { recursive: true });
+    },
+  };
 }
 
 describe('reading', () => {
@@ -168,6 +225,25 @@ describe("Kubernetes' own claims", () => {
   });
 });
 
+describe('a replica made from a base backup under write load', () => {
+  it('is found although its Pod is Ready, until it has caught up', async () => {
+    const { member, flow, endLoad, release, undo } = await restoreUnderLoad(lab);
+    try {
+      const { out } = await patctl(['list']);
+      expect(out).toContain('pod_ready_behind');
+      expect(await found('--max-lag', '1MiB')).toContain('pod_ready_behind');
+      flow();
+      await endLoad();
+      await release();
+      const waited = ['wait', '--for', `caught-up=${member}`, '--max-lag', '1MiB'];
+      expect((await patctl(waited, { timeoutMs: 120_000 })).code).toBe(0);
+      expect(await found('--max-lag', '1MiB')).not.toContain('pod_ready_behind');
+    } finally {
+      await undo();
+    }
+  }, 240_000);
+});
+
 describe('acting', () => {
   it('refuses an edit when somebody else wrote in the meantime', async () => {
     const { writeFileSync, chmodSync } = await import('node:fs');
@@ -224,6 +300,48 @@ describe('acting', () => {
     expect([done.code, done.err]).toEqual([0, expect.anything()]);
     expect(await lab.waitHealthy()).not.toBe(leader);
   }, 200_000);
+
+  it('goes through the API server by itself where direct connections are not routed', async (test) => {
+    if (lab.members.some(({ host }) => host === '127.0.0.1')) return test.skip();
+    const leader = await lab.waitHealthy();
+    const blocked = await withoutRoutes(lab.members.map(({ host }) => host));
+    try {
+      const list = await blocked.patctl(['list', '-f', 'json', '--verify', 'rest', '--strict']);
+      expect([list.code, list.err]).toEqual([0, '']);
+      const sql = await blocked.patctl(['status', '-f', 'json']);
+      const { witnesses } = JSON.parse(sql.out) as {
+        witnesses: Record<'rest' | 'sql', { answered: number }>;
+      };
+      expect([witnesses.rest.answered, witnesses.sql.answered]).toEqual([3, 0]);
+      const done = await blocked.patctl(['switchover', '--force', '--allow-data-loss']);
+      expect([done.code, done.err]).toEqual([0, expect.anything()]);
+      expect(await lab.waitHealthy()).not.toBe(leader);
+    } finally {
+      blocked.end();
+    }
+  }, 240_000);
+
+  it('restarts one member after the other, makes one anew, and waits', async () => {
+    await lab.waitHealthy();
+    const limit = { timeoutMs: 200_000 };
+    const rolling = await patctl(['restart', lab.scope, '--rolling', '--force'], limit);
+    expect([rolling.code, rolling.out + rolling.err]).toEqual([
+      0,
+      expect.stringContaining('restarted 3 members'),
+    ]);
+    const leader = await lab.waitHealthy();
+    const replica = lab.members.findLast(({ name }) => name !== leader)?.name ?? '';
+    const anew = await patctl(['reinit', lab.scope, replica, '--force', '--wait'], limit);
+    expect([anew.code, anew.out]).toEqual([0, expect.stringContaining(replica)]);
+    const waited = await patctl(['wait', '--for', 'healthy', '--for', 'streaming=2'], limit);
+    expect(waited.code).toBe(0);
+  }, 400_000);
+
+  it('is the same cluster by the address of a member, without the API server', async () => {
+    await lab.waitHealthy();
+    const run = await runPatctl([...restWay(lab), 'check']);
+    expect([run.code, run.out]).toEqual([0, expect.stringContaining('OK')]);
+  });
 
   it('shows the claim of a leader that died as expired, and then the new leader', async () => {
     const leader = await lab.waitHealthy();

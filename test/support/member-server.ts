@@ -95,7 +95,7 @@ function patched(keys: Map<string, string>, patch: JsonObject): { status: number
   const merge = (into: JsonObject, from: JsonObject): JsonObject => {
     for (const [key, value] of Object.entries(from)) {
       const old = into[key];
-      if (value === null) delete into[key];
+      if (value === null) Reflect.deleteProperty(into, key);
       else if (isObject(old) && isObject(value)) merge(old, value);
       else into[key] = value;
     }

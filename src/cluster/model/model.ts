@@ -166,7 +166,7 @@ export type Claim =
 export interface MemberAnswers {
   /** `http://host:port` of the one that answered. */
   url: string;
-  /** Who answered there (`patroni.name`); two where a proxy in between chooses. '' from a Patroni that tells none. */
+  /** Who answered there (`patroni.name`); two where a proxy in between chooses. */
   answeredBy: string[];
   patroniVersion: string | null;
   /** What GET /cluster says there, and at every other member whose answer differs from it. */

@@ -390,8 +390,14 @@ function neverWritten(progress: Progress): Verdict | null {
   const isProxy = status === 502 || status === 504;
   const waitedMs = readMs - answeredMs;
   if (waitedMs < goal.mayWriteForMs * (isProxy ? 2 : 1)) return null;
-  const nothing = `${Math.round(waitedMs / 1000)} s after that nothing was written into /failover`;
-  if (status < 400 || isProxy) {
+  const isRead = cluster.cannotTell?.failover === undefined;
+  const seen = isRead
+    ? 'nothing was written into /failover'
+    : `${goal.leader ?? 'nobody'} still leads`;
+  const nothing = `${Math.round(waitedMs / 1000)} s after that ${seen}`;
+  // Without /failover only Patroni's own word tells that the request is over, and it may say that it is not.
+  const isOpen = !isRead && text.includes('status unknown');
+  if (status < 400 || isProxy || isOpen) {
     const words = `Patroni said ${status}: ${text}; ${nothing}`;
     return { done: true, ending: 'unconfirmed', code: 'no_trace', words };
   }

@@ -22,8 +22,8 @@ export function withWorkedOut(snapshot: Snapshot): Snapshot {
     const cannotTell = { ...cluster.cannotTell, sync: said };
     return { ...snapshot, cluster: { ...cluster, sync, cannotTell } };
   }
-  const { sync: known, ...cannotTell }: Partial<Record<Claim, string>> = cluster.cannotTell ?? {};
-  void known;
+  const cannotTell: Partial<Record<Claim, string>> = { ...cluster.cannotTell };
+  delete cannotTell.sync;
   const workedOut = { ...cluster.workedOut, sync: found.from };
   return { ...snapshot, cluster: { ...cluster, sync: found.sync, cannotTell, workedOut } };
 }

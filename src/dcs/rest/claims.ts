@@ -59,12 +59,12 @@ export function claimsOf(answers: Answers, revision: string, stamp: Stamp): Clus
     sync,
     problems: [...cluster.problems, ...problems],
     cannotTell: cannotTell(answers, sync, members, optime),
-    workedOut: workedOut(answers, optime),
+    workedOut: workedOut(answers, namesOf(answers)[0] ?? 'a member', optime),
     memberAnswers: {
       url: answers.url,
       answeredBy: namesOf(answers),
       patroniVersion: answers.who[0]?.patroniVersion ?? null,
-      views: [viewOf(namesOf(answers)[0] ?? '', view)],
+      views: [viewOf(namesOf(answers)[0] ?? 'a member', view)],
     },
   };
 }
@@ -75,8 +75,11 @@ export function scopeOf({ cluster, who }: Answers): string {
   return typeof scope === 'string' ? scope : (who[0]?.scope ?? '');
 }
 
-function namesOf({ who }: Answers): string[] {
-  return [...new Set(who.map(({ name }) => name))];
+/** Patroni before 3.1 does not tell its name: then the member whose address was asked has to be the one. */
+function namesOf({ who, url, cluster }: Answers): string[] {
+  const isHere = ({ raw }: ListedMember): boolean => wordOf(raw['api_url']).startsWith(`${url}/`);
+  const here = membersIn(cluster).find(isHere)?.name ?? 'a member';
+  return [...new Set(who.map(({ name }) => (name === '' ? here : name)))];
 }
 
 function textOr(text: Text, key: string, problems: ParseProblem[]): string | null {
@@ -139,12 +142,14 @@ function connUrl(host: string, port: JsonValue | undefined): string {
 
 /** Since Patroni 4.1 positions stand beside the lags. */
 function positionsOf(raw: JsonObject): JsonObject {
-  const [receive, replay, any] = ['receive_lsn', 'replay_lsn', 'lsn'].map((key) => lsnIn(raw, key));
-  return {
-    ...(receive != null && { receive_lsn: Number(receive) }),
-    ...(replay != null && { replay_lsn: Number(replay) }),
-    ...(any != null && { xlog_location: Number(any) }),
-  };
+  const positions = [
+    ['receive_lsn', lsnIn(raw, 'receive_lsn')],
+    ['replay_lsn', lsnIn(raw, 'replay_lsn')],
+    ['xlog_location', lsnIn(raw, 'lsn')],
+  ] as const;
+  return Object.fromEntries(
+    positions.flatMap(([key, lsn]) => (lsn === null ? [] : [[key, Number(lsn)]])),
+  );
 }
 
 function lsnIn(raw: JsonObject, key: string): Lsn | null {
@@ -227,8 +232,11 @@ function cannotTell(
   };
 }
 
-function workedOut({ failsafe, who }: Answers, optime: Lsn | null): Partial<Record<Claim, string>> {
-  const name = who[0]?.name ?? 'the member';
+function workedOut(
+  { failsafe }: Answers,
+  name: string,
+  optime: Lsn | null,
+): Partial<Record<Claim, string>> {
   return {
     initialize: `the system identifier of ${name}`,
     ...(optime !== null && { status: `position and lag of a member: ${formatLsn(optime)}` }),

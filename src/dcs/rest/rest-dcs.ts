@@ -151,7 +151,7 @@ async function* changes(
   signal: AbortSignal,
 ): AsyncGenerator<Cluster> {
   let before = whole(base);
-  while (!signal.aborted) {
+  for (;;) {
     await pause(FOLLOW_MS, signal);
     if (signal.aborted) return;
     // Members that do not answer just now are asked again: the caller has a deadline of its own.
@@ -162,14 +162,14 @@ async function* changes(
   }
 }
 
-/** Without what every reading changes. */
+/** What every reading changes, whatever the cluster does. */
+const OF_THE_READING = ['revision', 'memberAnswers'];
+
 function whole(cluster: Cluster): string {
-  const { revision, memberAnswers, ...rest } = cluster;
-  void revision;
-  void memberAnswers;
-  return JSON.stringify(rest, (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
+  return JSON.stringify(cluster, (key, value: unknown) => {
+    if (OF_THE_READING.includes(key)) return undefined;
+    return typeof value === 'bigint' ? value.toString() : value;
+  });
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -141,7 +141,8 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
 
 /** What was given, and nothing of what was not: the rest is the default. */
 function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalFlags> {
-  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } = global;
+  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } =
+    global;
   const timeoutMs = typeof local.timeout === 'number' ? local.timeout : global.timeout;
   return {
     configFile,

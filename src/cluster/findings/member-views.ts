@@ -1,5 +1,5 @@
 /** Members that stand for the DCS (--rest): whether they agree, and whether it is always the same one that answers. */
-import type { Finding, MemberView as Told } from '../model/model.js';
+import type { Finding, ClusterAnswer as Told } from '../model/model.js';
 import type { View } from '../roles/view.js';
 
 /** Whether members were asked instead of the DCS. */

@@ -170,11 +170,11 @@ export interface MemberAnswers {
   answeredBy: string[];
   patroniVersion: string | null;
   /** What GET /cluster says there, and at every other member whose answer differs from it. */
-  views: MemberView[];
+  views: ClusterAnswer[];
 }
 
 /** GET /cluster of one member, as far as members have to agree on it. */
-export interface MemberView {
+export interface ClusterAnswer {
   member: string;
   leader: string | null;
   /** `name role`, sorted. */

@@ -6,7 +6,7 @@ import type {
   DynamicConfig,
   JsonObject,
   JsonValue,
-  MemberView,
+  ClusterAnswer,
   ParseProblem,
   SyncKey,
 } from '../../cluster/model/model.js';
@@ -64,7 +64,7 @@ export function claimsOf(answers: Answers, revision: string, stamp: Stamp): Clus
       url: answers.url,
       answeredBy: namesOf(answers),
       patroniVersion: answers.who[0]?.patroniVersion ?? null,
-      views: [viewOf(namesOf(answers)[0] ?? 'a member', view)],
+      views: [clusterAnswerOf(namesOf(answers)[0] ?? 'a member', view)],
     },
   };
 }
@@ -194,7 +194,7 @@ function syncOf(
 }
 
 /** GET /cluster as far as members have to agree on it: states and lags differ from moment to moment. */
-export function viewOf(member: string, view: JsonObject): MemberView {
+export function clusterAnswerOf(member: string, view: JsonObject): ClusterAnswer {
   const members = membersIn(view);
   const schedule = view['scheduled_switchover'];
   const at = isObject(schedule) ? schedule['at'] : undefined;

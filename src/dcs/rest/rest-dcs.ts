@@ -1,9 +1,9 @@
 /** The port over members' REST APIs: one address that answers leads to the whole cluster. */
-import type { Cluster, JsonObject, Member, MemberView } from '../../cluster/model/model.js';
+import type { Cluster, JsonObject, Member, ClusterAnswer } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Patroni } from '../../patroni/patroni.js';
 import type { ClusterName, Dcs, Followable } from '../dcs.js';
-import { claimsOf, scopeOf, viewOf, type Stamp } from './claims.js';
+import { claimsOf, scopeOf, clusterAnswerOf, type Stamp } from './claims.js';
 import { clusterIn, firstAnswers, type Answers } from './member-answers.js';
 import { patchConfig } from './write-claims.js';
 
@@ -219,16 +219,16 @@ async function viewAt(
   url: string,
   member: string,
   timeoutMs: number,
-): Promise<MemberView | null> {
+): Promise<ClusterAnswer | null> {
   const answer: JsonObject | null = clusterIn(
     await patroni.call('GET', url, '/cluster', null, timeoutMs),
   );
-  return answer === null ? null : viewOf(member, answer);
+  return answer === null ? null : clusterAnswerOf(member, answer);
 }
 
-function differs(view: MemberView | null, from: MemberView): boolean {
+function differs(view: ClusterAnswer | null, from: ClusterAnswer): boolean {
   if (view === null) return false;
-  const said = ({ leader, roles, pause: paused, scheduledAt }: MemberView): string =>
+  const said = ({ leader, roles, pause: paused, scheduledAt }: ClusterAnswer): string =>
     JSON.stringify([leader, roles, paused, scheduledAt]);
   return said(view) !== said(from);
 }

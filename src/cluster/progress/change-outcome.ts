@@ -391,9 +391,8 @@ function neverWritten(progress: Progress): Verdict | null {
   const waitedMs = readMs - answeredMs;
   if (waitedMs < goal.mayWriteForMs * (isProxy ? 2 : 1)) return null;
   const isRead = cluster.cannotTell?.failover === undefined;
-  const seen = isRead
-    ? 'nothing was written into /failover'
-    : `${goal.leader ?? 'nobody'} still leads`;
+  const leads = goal.leader === null ? 'there is still no leader' : `${goal.leader} still leads`;
+  const seen = isRead ? 'nothing was written into /failover' : leads;
   const nothing = `${Math.round(waitedMs / 1000)} s after that ${seen}`;
   // Without /failover only Patroni's own word tells that the request is over, and it may say that it is not.
   const isOpen = !isRead && text.includes('status unknown');

@@ -40,7 +40,7 @@ export function isKnown(cluster: PlanFacts['cluster'], member: string): boolean 
 }
 
 /** Keys that decide about a change and were not read, each with the reason. */
-function unreadClaims({ cannotTell }: Context['cluster']): Witnessed[] {
+function unreadClaims({ cannotTell }: PlanFacts['cluster']): Witnessed[] {
   return (['sync', 'failover', 'config'] as const).flatMap((key) => {
     const why = cannotTell?.[key];
     return why === undefined ? [] : [dcs(`/${key}`, why)];

@@ -89,7 +89,7 @@ function candidacy(input: VoteInput, me: VoteNode, rules: Rules): Candidacy {
   const counts = quorumActive(input, rules);
   const asked = polled(input, me, rules);
   const open = unknownSync(input);
-  const unread: Finding[] =
+  const unread: RaceReason[] =
     open === null ? [] : [{ holds: 'unknown', reason: `/sync is unknown (${open})` }];
   return {
     own: [...ofStandby(input, me, rules), ...unread],

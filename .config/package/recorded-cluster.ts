@@ -63,11 +63,15 @@ function jsonServer(answer: (body: string) => object): http.Server {
 
 const restServer = (status: object): http.Server => jsonServer(() => status);
 
-/** Answers every call as a range read. */
+interface Range {
+  key?: string;
+  range_end?: string;
+}
+
+/** Answers range reads, and transactions of such. */
 function gatewayServer(all: { key: string; value: string; revision: string }[]): http.Server {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
-  return jsonServer((body) => {
-    const asked = JSON.parse(body) as { key?: string; range_end?: string };
+  const rangeOf = (asked: Range): object => {
     const key = Buffer.from(asked.key ?? '', 'base64').toString();
     const end = Buffer.from(asked.range_end ?? '', 'base64').toString();
     const kvs = all
@@ -80,6 +84,12 @@ function gatewayServer(all: { key: string; value: string; revision: string }[]):
         version: '1',
       }));
     return { header: { revision: '100' }, kvs, count: String(kvs.length) };
+  };
+  return jsonServer((body) => {
+    const asked = JSON.parse(body) as Range & { success?: { request_range: Range }[] };
+    if (!asked.success) return rangeOf(asked);
+    const responses = asked.success.map((one) => ({ response_range: rangeOf(one.request_range) }));
+    return { header: { revision: '100' }, succeeded: true, responses };
   });
 }
 

@@ -1,5 +1,5 @@
 /** Keys that are gone, out of etcd's own history. */
-import type { DeletedKey, DeletedKeys, Enough, KeyValue } from '../keyed/key-store.js';
+import type { DeletedKey, DeletedKeys, Enough, KeyValue, RangeRead } from '../keyed/key-store.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { ToolError } from '../../errors.js';
 import { isCompacted, etcdRefusal, type EtcdError, type Subject } from './refusal.js';
@@ -12,8 +12,10 @@ export const PARALLEL = 8;
 /** etcd's past below a prefix, as one endpoint tells it that has been at the head. */
 export interface Teller {
   endpoint: Endpoint;
-  /** Revision. */
-  head: string;
+  /** What stands there at the head. */
+  now: RangeRead;
+  /** How many looks it is given at once. */
+  together: number;
   /** What stood below the prefix at a revision, or at one key of it; or why etcd does not tell. */
   at(revision: bigint, key?: string): Promise<KeyValue[] | EtcdError>;
 }
@@ -23,9 +25,14 @@ type Then = KeyValue[] | 'compacted' | 'over';
 
 interface Past {
   head: bigint;
+  /** How many samples are taken at once. */
+  together: number;
   /** Everything below the prefix, or one key. */
   at(revision: bigint, key?: string): Promise<Then>;
 }
+
+/** Of the looks that a limit allows. */
+const SAMPLES_SHARE = 0.8;
 
 interface Search {
   past: Past;
@@ -50,6 +57,8 @@ export async function findDeleted(
   enough: Enough = () => false,
 ): Promise<DeletedKeys> {
   let looksLeft = limit.looks ?? Infinity;
+  // What is left of few looks is for the steps.
+  const together = Math.min(teller.together, Math.max(1, Math.ceil(looksLeft * SAMPLES_SHARE)));
   const at: Past['at'] = (revision, key) => {
     // Where one key ended is no further look: what was found is to be told precisely.
     const noMore = key === undefined && looksLeft-- <= 0;
@@ -57,7 +66,11 @@ export async function findDeleted(
     return readAt(teller, subject, limit.over, revision, key);
   };
   try {
-    return await searchPast({ head: BigInt(teller.head), at }, enough);
+    return await searchPast(
+      { head: BigInt(teller.now.revision), together, at },
+      teller.now.kvs,
+      enough,
+    );
   } catch (error) {
     if (!(error instanceof EndpointFailure)) throw error;
     const evidence = [endpointEvidence(teller.endpoint, error.message)];
@@ -67,9 +80,7 @@ export async function findDeleted(
   }
 }
 
-async function searchPast(past: Past, enough: Enough): Promise<DeletedKeys> {
-  const now = await past.at(past.head);
-  if (typeof now === 'string') return { keys: [], complete: false };
+async function searchPast(past: Past, now: KeyValue[], enough: Enough): Promise<DeletedKeys> {
   const present = new Set(now.map(({ key }) => key));
   const search: Search = { past, present, found: new Map(), enough, over: false };
   const complete = await Promise.all([inSamples(search), inSteps(search, now)]);
@@ -78,12 +89,12 @@ async function searchPast(past: Past, enough: Enough): Promise<DeletedKeys> {
 
 /** Ever more densely (see `distances`), until every revision has been looked at: then true. */
 async function inSamples(search: Search): Promise<boolean> {
-  const { head } = search.past;
+  const { head, together } = search.past;
   // Revision 1 is the empty store; a compaction makes the past shorter.
   let oldest = Number(head) - 1;
   const samples = distances(() => oldest);
   while (!search.over) {
-    const batch = take(samples, PARALLEL);
+    const batch = take(samples, together);
     if (batch.length === 0) {
       search.over = true;
       return true;
@@ -106,8 +117,7 @@ async function inSteps(search: Search, now: KeyValue[]): Promise<boolean> {
     const newest = newestOf(then);
     if (newest === 0n) return false;
     // Between this write and the last look something may have been deleted.
-    await look(search, newest);
-    then = await look(search, newest - 1n);
+    [, then] = await Promise.all([look(search, newest), look(search, newest - 1n)]);
   }
   return then === 'compacted';
 }

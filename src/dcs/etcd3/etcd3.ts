@@ -4,10 +4,10 @@ import type { IRangeRequest, IRangeResponse } from 'etcd3';
 import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
-import { findDeleted, type Teller } from './deleted.js';
+import { findDeleted, PARALLEL, type Teller } from './deleted.js';
 import { openGrpc, unwrap } from './grpc.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
-import { findLive, toKeyValue, type Etcd } from './live.js';
+import { toKeyValue, type Etcd } from './live.js';
 import { isCompacted } from './refusal.js';
 import { write } from './txn.js';
 import { walkEndpoints, type Walk } from './walk.js';
@@ -50,8 +50,12 @@ export function openEtcd3(
       checkPrefix(prefix);
       const over = AbortSignal.timeout(ms);
       const timeoutMs = Math.min(ms, settings.timeoutMs);
-      const { endpoint, revision } = await findLive(etcd, prefix, { timeoutMs });
-      const teller = tellerAt(etcd, endpoint, prefix, revision, over);
+      const { endpoint, value: now } = await walk.first(
+        timeoutMs,
+        (endpoint, signal) => readAll(etcd, endpoint, prefix, {}, signal),
+        closing.signal,
+      );
+      const teller = tellerAt(etcd, endpoint, prefix, now, over);
       const subject = { username: settings.username, key: prefix };
       return findDeleted(teller, subject, { over, looks }, enough);
     },
@@ -127,13 +131,14 @@ function tellerAt(
   { grpc, settings }: Etcd,
   endpoint: Endpoint,
   prefix: string,
-  head: string,
+  now: RangeRead,
   signal: AbortSignal,
 ): Teller {
   const whole = { key: Buffer.from(prefix), range_end: Buffer.from(endOfPrefix(prefix)) };
   return {
     endpoint,
-    head,
+    now,
+    together: PARALLEL,
     async at(revision, key) {
       const answer = await grpc.read<IRangeResponse>(endpoint, {
         service: 'KV',

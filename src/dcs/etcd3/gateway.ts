@@ -6,7 +6,8 @@ import { oneLine } from '../../output/text.js';
 import type { KeyStore, KeyValue, PastKey, RangeRead } from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
-import { PARALLEL, findDeleted, type Teller } from './deleted.js';
+import { PARALLEL, findDeleted } from './deleted.js';
+import { LOOKS_TOGETHER, lookTogether, type Look } from './look-together.js';
 import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
 import {
   isAuthOff,
@@ -75,15 +76,18 @@ export function openGateway(
     async deletedKeys(prefix, { ms, looks }, enough) {
       checkPrefix(prefix);
       const over = AbortSignal.timeout(ms);
-      const { endpoint, value: head } = await walk.first(
+      const { endpoint, value: now } = await walk.first(
         Math.min(ms, settings.timeoutMs),
         (endpoint, signal) =>
-          withConnections(session, endpoint, signal, (post) => headOf(session, post, prefix)),
+          withConnections(session, endpoint, signal, (post) =>
+            readAll(session, post, prefix, false),
+          ),
       );
       return withConnections(session, endpoint, over, (post) => {
-        const at = tellerOf(session, post, prefix);
+        const at = lookTogether((looks) => lookBack(session, post, prefix, looks));
+        const teller = { endpoint, now, together: LOOKS_TOGETHER, at };
         const subject = { username: settings.username, key: prefix };
-        return findDeleted({ endpoint, head, at }, subject, { over, looks }, enough);
+        return findDeleted(teller, subject, { over, looks }, enough);
       });
     },
   };
@@ -356,28 +360,40 @@ function refused({ settings }: Session, error: EtcdError, prefix: string): Error
   return etcdRefusal(error, { username: settings.username, key: prefix });
 }
 
-/** Today's revision, from an endpoint that has the majority behind it and lets us read there. */
-async function headOf(session: Session, post: Post, prefix: string): Promise<string> {
-  const answer = await authorized(session, post, '/kv/range', prefix, {
-    ...rangeOf(prefix),
-    limit: 1,
-    keys_only: true,
-  });
-  if (!answer.ok) throw refused(session, answer.error, prefix);
-  return headerRevision(answer.json);
+/** What stood there and then: one range, or many in a transaction that reads only. */
+async function lookBack(
+  session: Session,
+  post: Post,
+  prefix: string,
+  looks: readonly Look[],
+): Promise<KeyValue[][] | EtcdError> {
+  const ranges = looks.map(({ revision, key }) => ({
+    ...(key === undefined ? rangeOf(prefix) : { key: toBase64(key) }),
+    revision: revision.toString(),
+    // This endpoint has been at the head already, and its past is everybody's.
+    serializable: true,
+  }));
+  const [first] = ranges;
+  const isOne = first !== undefined && ranges.length === 1;
+  const answer = isOne
+    ? await authorized(session, post, '/kv/range', prefix, first)
+    : await authorized(session, post, '/kv/txn', prefix, {
+        success: ranges.map((range) => ({ request_range: range })),
+      });
+  if (!answer.ok) return answer.error;
+  const answers = isOne ? [answer.json] : rangesOf(answer.json);
+  const complete = answers.length === looks.length;
+  if (!complete) return { code: CODE.unknown, message: 'etcd answered only part of the request' };
+  const decode = decoder();
+  return answers.map((one) => rawOf(one).map((raw) => toKeyValue(raw, decode)));
 }
 
-function tellerOf(session: Session, post: Post, prefix: string): Teller['at'] {
-  const decode = decoder();
-  return async (revision, key) => {
-    const answer = await authorized(session, post, '/kv/range', prefix, {
-      ...(key === undefined ? rangeOf(prefix) : { key: toBase64(key) }),
-      revision: revision.toString(),
-      // This endpoint has been at the head already, and its past is everybody's.
-      serializable: true,
-    });
-    return answer.ok ? rawOf(answer.json).map((raw) => toKeyValue(raw, decode)) : answer.error;
-  };
+/** The ranges that a transaction has read. */
+function rangesOf({ responses }: Json): Json[] {
+  return (Array.isArray(responses) ? responses : []).map((response: unknown) => {
+    const range = isObject(response) ? response['response_range'] : null;
+    return isObject(range) ? range : {};
+  });
 }
 
 async function readPast(

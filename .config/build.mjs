@@ -56,6 +56,22 @@ const plainCrypto = {
   },
 };
 
+/** What pg needs of two modules of Node.js only now and then; each costs more to load than all of pg. */
+const rarelyNeeded = {
+  name: 'pg without util and dns',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(util|dns)$/ }, ({ importer, path: name }) =>
+      /[\\/]pg[\\/]lib[\\/]/.test(importer) ? { path: name, namespace: 'rare' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'rare' }, ({ path: name }) => ({
+      // No deprecation is reported to an operator: run.ts.
+      contents: `module.exports = new Proxy({}, {
+        get: (_, key) => (key === 'deprecate' ? (it) => it : require('node:${name}')[key]),
+      })`,
+    }));
+  },
+};
+
 /** etcd3 would read its protocol description from .proto files; here it stands in the code. */
 const protocolInside = {
   name: 'etcd3 with its protocol description',
@@ -93,8 +109,9 @@ const common = {
   define: {
     PATCTL_VERSION: JSON.stringify(version),
     PATCTL_COMMIT: JSON.stringify(commitOf(root)),
-    // pg makes a Response to look for Cloudflare, which loads all of Node's fetch.
+    // pg looks for Cloudflare in a Response, which loads all of Node's fetch, and in navigator.
     Response: 'undefined',
+    navigator: 'undefined',
   },
   legalComments: 'none',
   metafile: true,
@@ -117,7 +134,7 @@ const heavy = Object.entries(HEAVY).map(([name, file]) =>
     entryPoints: [{ in: name, out: file.replace(/\.cjs$/, '') }],
     outdir: path.join(building, 'bundle'),
     outExtension: { '.js': '.cjs' },
-    plugins: [protocolInside, plainCrypto],
+    plugins: [protocolInside, plainCrypto, rarelyNeeded],
   }),
 );
 const built = await Promise.all([main, ...heavy]);

@@ -162,11 +162,15 @@ async function readTree(
 }
 
 async function nodeFiles(): Promise<ConfigFiles> {
-  // Not node:fs/promises, which costs start-up.
-  const [fs, { promisify }] = await Promise.all([import('node:fs'), import('node:util')]);
-  const readdir = promisify(fs.readdir);
-  const readFile = async (path: string) => (await readLimited(path)).toString('utf8');
-  return { readFile, readdir: (path) => readdir(path) };
+  // Neither node:fs/promises nor node:util: each costs start-up.
+  const { readdir } = await import('node:fs');
+  return {
+    readFile: async (path) => (await readLimited(path)).toString('utf8'),
+    readdir: (path) =>
+      new Promise((resolve, reject) => {
+        readdir(path, (error, names) => (error ? reject(error) : resolve(names)));
+      }),
+  };
 }
 
 /** Lays the environment over the file; where etcd is comes from one of the two, never from a mixture. */

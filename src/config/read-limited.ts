@@ -6,8 +6,10 @@ export const MOST_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** The whole file, or an error with the code EFBIG when it is larger than `mostBytes`. */
 export async function readLimited(path: string, mostBytes = MOST_TEXT_BYTES): Promise<Buffer> {
-  // Not node:fs/promises, which costs start-up.
-  const { createReadStream } = await import('node:fs');
+  // Not node:fs/promises, which costs start-up; neither does a file need the threads that a stream starts.
+  const { createReadStream, readFileSync, statSync } = await import('node:fs');
+  const about = statSync(path);
+  if (about.isFile() && about.size <= mostBytes) return readFileSync(path);
   return gathered(createReadStream(path), mostBytes);
 }
 

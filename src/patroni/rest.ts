@@ -6,6 +6,7 @@ import type { RestSettings } from '../config/effective.js';
 import type { Reading, RestStatus, SilenceKind } from '../cluster/model/model.js';
 import type { CallOutcome, Patroni, RestTarget } from './patroni.js';
 import { parseJson, parseRestStatus } from './parse-status.js';
+import { monotonicMs } from '../monotonic.js';
 
 /** More than any answer of Patroni's; a larger one is not Patroni's. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -52,13 +53,13 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
   }
 
   async function status(target: RestTarget, timeoutMs: number): Promise<Reading<RestStatus>> {
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const origin = originOf(target.apiUrl);
     if (!origin) return silent('no_address', 'its api_url is not an http or https URL');
     const request = { method: 'GET', origin, path: '/patroni', body: null };
     const result = await exchange(request, timeoutMs);
     if (!result.ok) return silent(result.kind, result.reason);
-    return readStatus(target, result, performance.now() - startedMs);
+    return readStatus(target, result, monotonicMs() - startedMs);
   }
 
   const call: Patroni['call'] = async (method, apiUrl, path, body, timeoutMs) => {
@@ -145,11 +146,11 @@ function startDeadline(timeoutMs: number): Deadline {
   let expired = false;
   let isExtended = false;
   let action: () => void = () => undefined;
-  let dueMs = performance.now() + timeoutMs;
+  let dueMs = monotonicMs() + timeoutMs;
   const expire = (): void => {
-    if (!isExtended && performance.now() - dueMs > STOOD_STILL_MS) {
+    if (!isExtended && monotonicMs() - dueMs > STOOD_STILL_MS) {
       isExtended = true;
-      dueMs = performance.now() + timeoutMs;
+      dueMs = monotonicMs() + timeoutMs;
       timer = setTimeout(expire, timeoutMs);
       return;
     }

@@ -14,6 +14,7 @@ import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
 import { takesWritesOf, WRITES_SQL } from './takes-writes.js';
 import { endedPids, terminateSql } from './terminate-walsender.js';
+import { monotonicMs } from '../monotonic.js';
 
 /** What comes next after an attempt that led to nothing. */
 interface Refusal {
@@ -40,14 +41,14 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
 
   async function status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>> {
     try {
-      return await ask(target, { timeoutMs, endsAtMs: performance.now() + timeoutMs });
+      return await ask(target, { timeoutMs, endsAtMs: monotonicMs() + timeoutMs });
     } catch (error) {
       return { ok: false, kind: 'invalid', reason: messageOf(error) };
     }
   }
 
   async function ask(target: PgTarget, deadline: Deadline): Promise<Reading<SqlStatus>> {
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const refusals: string[] = [];
     let isServerFull = false;
     for (const login of await resolveLogins(ordered, env, home, target)) {
@@ -61,7 +62,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
           const ready = waiting.ok ? readyOf(waiting.document) : null;
           if (ready !== null) value.archiver.ready = ready;
         }
-        return { ok: true, value, tookMs: performance.now() - startedMs };
+        return { ok: true, value, tookMs: monotonicMs() - startedMs };
       }
       if (!attempt.ok && attempt.next === 'stop') {
         return { ok: false, kind: attempt.kind, reason: attempt.reason };
@@ -82,13 +83,13 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     read: (document: unknown) => T,
     timeoutMs: number,
   ): Promise<Reading<T>> {
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
     const refusals: string[] = [];
     for (const login of await resolveLogins(ordered, env, home, target)) {
       const attempt = await tryLogin(login, target, sql, deadline);
       if (attempt.ok) {
-        const tookMs = performance.now() - startedMs;
+        const tookMs = monotonicMs() - startedMs;
         return { ok: true, value: read(attempt.document), tookMs };
       }
       if (attempt.next === 'stop') return { ok: false, kind: attempt.kind, reason: attempt.reason };

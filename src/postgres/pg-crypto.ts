@@ -3,7 +3,6 @@
  * Web Crypto, whose modules cost a start-up more than the login itself. The same names and results.
  */
 import { createHash, createHmac, pbkdf2 } from 'node:crypto';
-import { promisify } from 'node:util';
 
 export { randomBytes } from 'node:crypto';
 
@@ -31,9 +30,22 @@ export const sha256 = (text: Bytes): Promise<Buffer> => hashByName('SHA-256', te
 export const hmacSha256 = (key: Uint8Array, text: string): Promise<Buffer> =>
   Promise.resolve(createHmac('sha256', key).update(text).digest());
 
-/** SCRAM's salted password; on a thread of its own, so that members log us in side by side. */
-export const deriveKey = (
-  password: string,
-  salt: Uint8Array,
-  iterations: number,
-): Promise<Buffer> => promisify(pbkdf2)(password, salt, iterations, 32, 'sha256');
+/** Of this run, by what they are made of. */
+const derived = new Map<string, Promise<Buffer>>();
+
+/**
+ * SCRAM's salted password; on a thread of its own, so that members log us in side by side. The members of a cluster
+ * have one salt, because pg_authid is replicated: what the first one costs the others need not pay again.
+ */
+export function deriveKey(password: string, salt: Uint8Array, iterations: number): Promise<Buffer> {
+  const made = `${iterations} ${Buffer.from(salt).toString('base64')} ${password}`;
+  const before = derived.get(made);
+  if (before) return before;
+  const key = new Promise<Buffer>((resolve, reject) => {
+    pbkdf2(password, salt, iterations, 32, 'sha256', (error, made) =>
+      error ? reject(error) : resolve(made),
+    );
+  });
+  derived.set(made, key);
+  return key;
+}

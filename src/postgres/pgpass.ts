@@ -42,12 +42,13 @@ export function findPassword(lines: PgpassLine[], key: PgpassKey): string | null
 
 /** A file that others may read is not used, as libpq has it. null: no such file, or unusable. */
 export async function readPgpass(path: string): Promise<PgpassLine[] | null> {
-  const [fs, { readLimited }] = await Promise.all([
-    import('node:fs/promises'),
+  // Not node:fs/promises, which costs start-up.
+  const [{ statSync }, { readLimited }] = await Promise.all([
+    import('node:fs'),
     import('../config/read-limited.js'),
   ]);
   try {
-    const found = await fs.stat(path);
+    const found = statSync(path);
     if (!found.isFile() || (found.mode & 0o077) !== 0) return null;
     return parsePgpass(String(await readLimited(path)));
   } catch {

@@ -5,6 +5,7 @@ import { resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
 import type { PgTarget } from './postgres.js';
 import { tlsOptions, transportsOf } from './ssl.js';
+import { monotonicMs } from '../monotonic.js';
 
 export interface Field {
   name: string;
@@ -72,7 +73,7 @@ export async function openSession(
   const login = await loginFor(target, flags, env);
   const transports = transportsOf(login.ssl.mode, target.host);
   if (!transports) throw new SqlError(`unknown sslmode "${login.ssl.mode}"`, '08001', null);
-  const endsAtMs = performance.now() + timeoutMs;
+  const endsAtMs = monotonicMs() + timeoutMs;
   let last: unknown;
   for (const transport of transports) {
     try {
@@ -151,7 +152,7 @@ async function connect(
   client.on('end', () => (life.alive = false));
   const late = setTimeout(
     () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)),
-    Math.max(1, endsAtMs - performance.now()),
+    Math.max(1, endsAtMs - monotonicMs()),
   );
   try {
     await client.connect();

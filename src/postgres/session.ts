@@ -3,10 +3,11 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Login } from './logins.js';
 import type { PgTarget } from './postgres.js';
+import { monotonicMs } from '../monotonic.js';
 
 export interface Deadline {
   timeoutMs: number;
-  /** On the clock of performance.now(). */
+  /** On the clock of monotonicMs(). */
   endsAtMs: number;
 }
 
@@ -30,7 +31,7 @@ export async function queryOnce(
   deadline: Deadline,
 ): Promise<unknown> {
   const net = await import('node:net');
-  const leftMs = Math.max(1, Math.floor(deadline.endsAtMs - performance.now()));
+  const leftMs = Math.max(1, Math.floor(deadline.endsAtMs - monotonicMs()));
   const socket = new net.Socket();
   socket.on('error', () => undefined);
   // pg's own limits cover connecting and asking apart; this one covers both, and takes the socket away.

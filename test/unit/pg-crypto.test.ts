@@ -28,3 +28,15 @@ test('it has every name that pg uses, and random bytes differ', () => {
   expect(ours.randomBytes(18)).toHaveLength(18);
   expect(ours.randomBytes(18)).not.toEqual(ours.randomBytes(18));
 });
+
+test('the salted key of one password and one salt is made once in a run', async () => {
+  const first = ours.deriveKey('password', bytes, 4096);
+  expect(ours.deriveKey('password', Buffer.from(bytes), 4096)).toBe(first);
+  const others = [
+    ours.deriveKey('passwort', bytes, 4096),
+    ours.deriveKey('password', bytes.subarray(1), 4096),
+    ours.deriveKey('password', bytes, 4097),
+  ];
+  const keys = await Promise.all([first, ...others]);
+  expect(new Set(keys.map(hexOf)).size).toBe(4);
+});

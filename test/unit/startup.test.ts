@@ -101,6 +101,20 @@ test('Node modules that cost start-up are not loaded at start-up', () => {
   expect(external).not.toContain('node:tls');
 });
 
+test('a read loads no Node module that brings many others with it', () => {
+  const files = ['config/load', 'config/read-limited', 'postgres/connect', 'postgres/pgpass'];
+  const imported = [...files, 'postgres/session', 'patroni/rest', 'dcs/etcd3/gateway']
+    .flatMap((file) => meta.main.inputs[`src/${file}.ts`]?.imports ?? [])
+    .map(({ path }) => path);
+  expect(imported).toContain('node:fs');
+  for (const heavy of ['util', 'fs/promises', 'perf_hooks']) {
+    expect(imported).not.toContain(`node:${heavy}`);
+  }
+  const pg = readFileSync(`${ROOT}/dist/bundle/pg.cjs`, 'utf8');
+  expect(pg).toMatch(/require\("node:util"\)/);
+  expect(pg).not.toMatch(/require\("(node:)?(util|dns)"\)[,;]/);
+});
+
 describe('the code cache of bin/patctl.cjs', () => {
   let home: string;
   const folder = () => join(home, 'patctl');

@@ -7,6 +7,7 @@ import type { Dcs } from '../dcs.js';
 import type { DcsInputs } from '../dcs-inputs.js';
 import type { KubeOutcome } from './kube-client.js';
 import type { KubernetesDcs, PodAddress } from './kubernetes-dcs.js';
+import { monotonicMs } from '../../monotonic.js';
 
 /** Through the proxy each call may need both ways: a direct try is given up after this part of the limit. */
 const DIRECT_PART = 0.5;
@@ -58,16 +59,16 @@ export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsInputs):
   const status: Patroni['status'] = async (target, timeoutMs) => {
     const pod = podOf(target.apiUrl);
     if (pod === null) return direct.status(target, timeoutMs);
-    const startedMs = performance.now();
+    const startedMs = monotonicMs();
     let first: Reading<RestStatus> | null = null;
     if (mode !== 'always' && !unroutable.has(target.apiUrl)) {
       first = await direct.status(target, Math.min(timeoutMs * DIRECT_PART, DIRECT_LIMIT_MS));
       if (first.ok || first.kind !== 'unreachable') return first;
     }
-    const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
+    const leftMs = Math.max(1, timeoutMs - (monotonicMs() - startedMs));
     const request: Call = ['GET', target.apiUrl, '/patroni', null, leftMs];
     const outcome = await through(pod, request).catch(asOutcome);
-    const reading = readingOf(target, outcome, performance.now() - startedMs);
+    const reading = readingOf(target, outcome, monotonicMs() - startedMs);
     if (reading.ok && first !== null) unroutable.add(target.apiUrl);
     if (reading.ok || first === null) return reading;
     const reason = `${first.reason}; through the API server: ${reading.reason}`;

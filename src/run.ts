@@ -21,14 +21,21 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 const readerGone = new AbortController();
 const brokenStreams = new Set<NodeJS.WriteStream>();
 let outputLost: string | null = null;
-for (const stream of [process.stdout, process.stderr]) {
+const openStreams = new Set<NodeJS.WriteStream>();
+
+/** Node opens a stream when it is looked at, and most runs have nothing to say on stderr. */
+function opened(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
+  const stream = process[name];
+  if (openStreams.has(stream)) return stream;
+  openStreams.add(stream);
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (brokenStreams.has(stream)) return;
     brokenStreams.add(stream);
-    if (stream !== process.stdout) return;
+    if (name !== 'stdout') return;
     if (error.code !== 'EPIPE') outputLost = error.message;
     readerGone.abort();
   });
+  return stream;
 }
 
 function write(stream: NodeJS.WriteStream, text: string): void {
@@ -36,10 +43,10 @@ function write(stream: NodeJS.WriteStream, text: string): void {
 }
 
 const io: Io = {
-  out: (text) => write(process.stdout, text),
-  drained: () => drained(process.stdout),
+  out: (text) => write(opened('stdout'), text),
+  drained: () => drained(opened('stdout')),
   outGone: readerGone.signal,
-  err: (text) => write(process.stderr, text),
+  err: (text) => write(opened('stderr'), text),
   // Node opens stdin when it is looked at, which most commands never do.
   get stdin() {
     return process.stdin;
@@ -47,11 +54,17 @@ const io: Io = {
   get stdinIsTty() {
     return process.stdin.isTTY;
   },
-  stderr: process.stderr,
-  stdoutIsTty: process.stdout.isTTY,
-  stderrIsTty: process.stderr.isTTY,
+  get stderr() {
+    return opened('stderr');
+  },
+  stdoutIsTty: opened('stdout').isTTY,
+  get stderrIsTty() {
+    return opened('stderr').isTTY;
+  },
   outColor: process.stdout.isTTY,
-  errColor: process.stderr.isTTY,
+  get errColor() {
+    return opened('stderr').isTTY;
+  },
   // Asked for again: a window changes its size while -W runs.
   get columns() {
     return process.stdout.isTTY ? process.stdout.columns : 80;
@@ -79,8 +92,8 @@ async function run(): Promise<void> {
     signal: interrupt.signal,
   });
   // A connection that will not close must not keep the process: leave once the output is out.
-  await Promise.all([drained(process.stdout), drained(process.stderr)]);
-  if (outputLost !== null) write(process.stderr, `Error: the output is lost: ${outputLost}\n`);
+  await Promise.all([...openStreams].map(drained));
+  if (outputLost !== null) write(opened('stderr'), `Error: the output is lost: ${outputLost}\n`);
   process.exit(outputLost !== null && code === 0 ? exitCode('unconfirmed') : code);
 }
 

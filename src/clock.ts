@@ -1,7 +1,16 @@
-/** Time as a command sees it, so that tests can have their own. */
+/** Time as a command sees it, so that tests can have their own; and the clock of limits. */
 
 export interface Clock {
   nowMs(): number;
   /** Resolves after `ms`, or at once when the signal aborts. */
   wait(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/**
+ * Milliseconds, with fractions, on a clock that nobody sets. Not performance.now(): Node.js loads seven
+ * modules of its own to answer that.
+ */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
 }

@@ -6,7 +6,7 @@ import type { RestSettings } from '../config/effective.js';
 import type { Reading, RestStatus, SilenceKind } from '../cluster/model/model.js';
 import type { CallOutcome, Patroni, RestTarget } from './patroni.js';
 import { parseJson, parseRestStatus } from './parse-status.js';
-import { monotonicMs } from '../monotonic.js';
+import { monotonicMs } from '../clock.js';
 
 /** More than any answer of Patroni's; a larger one is not Patroni's. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;

@@ -14,7 +14,7 @@ import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
 import { takesWritesOf, WRITES_SQL } from './takes-writes.js';
 import { endedPids, terminateSql } from './terminate-walsender.js';
-import { monotonicMs } from '../monotonic.js';
+import { monotonicMs } from '../clock.js';
 
 /** What comes next after an attempt that led to nothing. */
 interface Refusal {

@@ -5,7 +5,7 @@ import { resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
 import type { PgTarget } from './postgres.js';
 import { tlsOptions, transportsOf } from './ssl.js';
-import { monotonicMs } from '../monotonic.js';
+import { monotonicMs } from '../clock.js';
 
 export interface Field {
   name: string;

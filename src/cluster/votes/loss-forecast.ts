@@ -143,7 +143,7 @@ function writesOf(facts: ForecastFacts, after: VoteInput, outcome: LossOutcome):
   });
   const { leadership, leaderLost } = outcome;
   if (after.standbyCluster) return say('none', 'a standby cluster takes no writes');
-  if (leadership === 'none') return say('stop', 'no member takes the lock, so there is no primary');
+  if (leadership === 'none') return say('stop', 'no member takes the lock and is promoted');
   if (leadership === 'unknown')
     return leaderLost
       ? say('unknown', 'it is unknown whether a member takes the lock')

@@ -44,7 +44,7 @@ function stepsOfRace(
   const to = at + loop + SILENT_MEMBER_SECONDS;
   const winners = heirs.filter(({ mayWin }) => mayWin !== 'no');
   if (leadership === 'none' || winners.length === 0) {
-    const what = 'no member takes the free lock: there is no primary until members come back';
+    const what = 'no member takes the free lock until members come back';
     return [...steps, { where: 'race', what, fromSeconds: from, toSeconds: null }];
   }
   const names = winners.map(({ name, counted, needed }) =>

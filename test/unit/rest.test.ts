@@ -371,7 +371,11 @@ describe('a request that changes something', () => {
   test('is not sent while the TLS handshake hangs or fails', async () => {
     const frozen = await listen(createTcp());
     const hangs = await post(`https://127.0.0.1:${frozen}`, {}, 150);
-    expect(hangs).toEqual({ kind: 'not_sent', reason: 'no connection within 150 ms' });
+    expect(hangs).toEqual({
+      kind: 'not_sent',
+      reason: 'no connection within 150 ms',
+      why: 'unreachable',
+    });
     const plain = await listen(answering(PRIMARY));
     expect(await post(`https://127.0.0.1:${plain}`)).toMatchObject({ kind: 'not_sent' });
   });

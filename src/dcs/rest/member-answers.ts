@@ -95,7 +95,7 @@ async function answersOf(
     get('/cluster'),
   ]);
   const who = [first, second].flatMap((outcome) => statusIn(outcome) ?? []);
-  const view = clusterIn(cluster);
+  const view = clusterAnswerIn(cluster);
   if (who.length === 0) return noAnswer(url, '/patroni', first);
   if (view === null) return noAnswer(url, '/cluster', cluster);
   // Patroni serves these from its memory, which GET /cluster has just brought up to date.
@@ -114,7 +114,7 @@ function statusIn(outcome: CallOutcome): RestStatus | null {
 }
 
 /** GET /cluster of a member; null when it is anything else. */
-export function clusterIn(outcome: CallOutcome): JsonObject | null {
+export function clusterAnswerIn(outcome: CallOutcome): JsonObject | null {
   if (outcome.kind !== 'answered' || outcome.answer.status !== 200) return null;
   const { json } = outcome.answer;
   return isObject(json ?? undefined) && Array.isArray((json as JsonObject)['members'])

@@ -4,7 +4,7 @@ import { ToolError } from '../../errors.js';
 import type { Patroni } from '../../patroni/patroni.js';
 import type { ClusterName, Dcs, Followable } from '../dcs.js';
 import { claimsOf, scopeOf, clusterAnswerOf, type Stamp } from './claims.js';
-import { clusterIn, firstAnswers, type Answers } from './member-answers.js';
+import { clusterAnswerIn, firstAnswers, type Answers } from './member-answers.js';
 import { patchConfig } from './write-claims.js';
 
 export interface RestAccess {
@@ -220,7 +220,7 @@ async function viewAt(
   member: string,
   timeoutMs: number,
 ): Promise<ClusterAnswer | null> {
-  const answer: JsonObject | null = clusterIn(
+  const answer: JsonObject | null = clusterAnswerIn(
     await patroni.call('GET', url, '/cluster', null, timeoutMs),
   );
   return answer === null ? null : clusterAnswerOf(member, answer);

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Four tiers: fast (no network, no programs), judge (Patroni's own code), live (real clusters) and kubernetes (a
-// cluster on a real kube-apiserver).
+// Five tiers: fast (no network, no programs), judge (Patroni's own code), live (real clusters), chaos (clusters broken
+// at random) and kubernetes (a cluster on a real kube-apiserver).
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -47,6 +47,16 @@ export default defineConfig({
           maxWorkers: 2,
           globalSetup: ['test/support/global-setup.ts'],
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          // What it measures are moments: nothing else may run beside it.
+          maxWorkers: 1,
+          globalSetup: ['test/support/global-setup.ts'],
+          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -2,15 +2,14 @@
 import type { QuorumDocument, QuorumMember } from '../cluster/documents/quorum-document.js';
 import type { WhyNotDocument } from '../cluster/documents/why-not-document.js';
 import type { Outcome } from '../cluster/votes/vote-rules.js';
+import { plural } from '../cluster/model/words.js';
 import { grid } from './grid.js';
 import { oneLine } from './text.js';
 
 /** Who may win with which votes, who voted for whom, the leader's gate, and what is survived. */
 export async function quorumText(document: QuorumDocument): Promise<string> {
   const { members, gate, survives, dataLoss, leader } = document;
-  const votes = members.flatMap((one) =>
-    one.votes.map((vote) => [one.name, vote.name, vote.voted, vote.why]),
-  );
+  const votes = members.length > MOST_SINGLY ? votesByVoter(members) : singleVotes(members);
   const ifLost = leader === null ? 'If a member took the lock now' : 'If it were lost now';
   const gates = gate === null ? [] : [gate.unnamed, ...gate.named];
   const gateRows = gates.map((one) => [
@@ -52,6 +51,34 @@ async function afterPrimaryText({ afterPrimary }: QuorumDocument): Promise<strin
       `If a member took the lock then: ${lossWords(dataLoss)}`,
     ]),
   ].join('');
+}
+
+/** Of so many members each vote has its own line; of more those of one voter that are alike are one line. */
+const MOST_SINGLY = 20;
+const MOST_NAMED = 3;
+
+function singleVotes(members: readonly QuorumMember[]): string[][] {
+  return members.flatMap((one) =>
+    one.votes.map((vote) => [one.name, vote.name, vote.voted, vote.why]),
+  );
+}
+
+function votesByVoter(members: readonly QuorumMember[]): string[][] {
+  const alike = new Map<string, { names: string[]; vote: QuorumMember['votes'][number] }>();
+  for (const { name, votes } of members) {
+    for (const vote of votes) {
+      const key = JSON.stringify([vote.name, vote.voted, vote.why]);
+      const same = alike.get(key);
+      if (same === undefined) alike.set(key, { names: [name], vote });
+      else same.names.push(name);
+    }
+  }
+  return [...alike.values()].map(({ names, vote }) => [
+    names.length > MOST_NAMED ? plural(names.length, 'member') : names.join(', '),
+    vote.name,
+    vote.voted,
+    vote.why,
+  ]);
 }
 
 function standbyNote({ standbyCluster, members, mode }: QuorumDocument): string {

@@ -24,6 +24,7 @@ const PRIMARY: MemberFacts = {
   pending: 0,
   oldest: 0,
   isFull: false,
+  unconfirmed: [],
 };
 const STANDBY: MemberFacts = { ...PRIMARY, recovery: true, rows: [], slots: [], names: '' };
 

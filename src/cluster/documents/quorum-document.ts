@@ -1,6 +1,5 @@
 /** `patctl quorum`: who would take over, with which votes, and what the cluster survives. */
 import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
-import { sameName } from '../model/member-names.js';
 import type { Snapshot, SyncMode } from '../model/model.js';
 import { race, type Vote } from '../votes/race.js';
 import { viewOf, type MemberView } from '../roles/view.js';
@@ -10,6 +9,7 @@ import { survivable, type Survivable } from '../votes/fault-tolerance.js';
 import { locklessPrimary, without } from '../votes/without.js';
 import { voteInput } from '../votes/vote-facts.js';
 import {
+  isVoter,
   quorumActive,
   syncActive,
   unknownSync,
@@ -131,7 +131,7 @@ function quorumMembers(
 ): QuorumMember[] {
   return race(input).map((result) => ({
     ...result,
-    voter: voterNames(input).some((name) => sameName(name, result.name)),
+    voter: isVoter(input, result.name),
     dataLoss: lossIfGone(result.name),
   }));
 }

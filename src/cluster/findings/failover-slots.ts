@@ -9,16 +9,15 @@ import {
 import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
 import { race } from '../votes/race.js';
 import type { MemberView, View } from '../roles/view.js';
-import { voteInput } from '../votes/vote-facts.js';
+import { unpausedInput } from '../votes/vote-facts.js';
 import { standbys } from './streaming.js';
 import { list } from './evidence.js';
 
 /** The standbys that could be promoted if the leader were lost now. */
 function successors(view: View): MemberView[] {
-  const able = race({ ...voteInput(view.snapshot), paused: false })
-    .filter(({ mayWin }) => mayWin !== 'no')
-    .map(({ name }) => name);
-  return standbys(view).filter(({ name }) => able.includes(name));
+  const able = race(unpausedInput(view)).filter(({ mayWin }) => mayWin !== 'no');
+  const names = new Set(able.map(({ name }) => name));
+  return standbys(view).filter(({ name }) => names.has(name));
 }
 
 /** Each successor with those slots that `keptBy` should have carried to it and did not. */

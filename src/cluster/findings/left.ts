@@ -3,7 +3,7 @@ import { absentMembers, type Absent } from '../roles/absent.js';
 import type { Finding, Reading, Severity } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { survivable } from '../votes/fault-tolerance.js';
-import { voteInput } from '../votes/vote-facts.js';
+import { unpausedInput } from '../votes/vote-facts.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { durationText } from './evidence.js';
 
@@ -79,9 +79,9 @@ function severityOf(one: Absent, isLast: boolean): Severity {
 }
 
 /** Nobody could take over from the leader that there is; a pause is another finding. */
-function survivesNothing({ snapshot }: View): boolean {
-  if (snapshot.cluster.leaderName === null) return false;
-  return survivable({ ...voteInput(snapshot), paused: false }).leaderLoss === 'no';
+function survivesNothing(view: View): boolean {
+  if (view.snapshot.cluster.leaderName === null) return false;
+  return survivable(unpausedInput(view)).leaderLoss === 'no';
 }
 
 function messageOf(one: Absent, isLast: boolean): string {

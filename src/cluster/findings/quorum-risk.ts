@@ -3,14 +3,9 @@ import type { Finding, Witnessed } from '../model/model.js';
 import { race, type RaceResult } from '../votes/race.js';
 import type { View } from '../roles/view.js';
 import { survivable } from '../votes/fault-tolerance.js';
-import { voteInput } from '../votes/vote-facts.js';
+import { unpausedInput } from '../votes/vote-facts.js';
 import { quorumActive, voterNames, type VoteInput } from '../votes/vote-rules.js';
 import { list, syncKeySays } from './evidence.js';
-
-/** As if not paused: a pause is another finding. */
-function inputOf({ snapshot }: View): VoteInput {
-  return { ...voteInput(snapshot), paused: false };
-}
 
 function chances(results: RaceResult[]): Witnessed[] {
   return results.map(({ name, counted, needed, reasons }) => ({
@@ -21,7 +16,7 @@ function chances(results: RaceResult[]): Witnessed[] {
 }
 
 export function quorumLost(view: View): Finding[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   if (!quorumActive(input) || input.leader === null) return [];
   const results = race(input);
   if (results.some(({ mayWin }) => mayWin !== 'no') || isBlockedBySync(input)) return [];
@@ -48,7 +43,7 @@ function isBlockedBySync(input: VoteInput): boolean {
 }
 
 export function standbyClusterCannotElect(view: View): Finding[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   if (!isBlockedBySync(input)) return [];
   const { scope, group } = view.snapshot.cluster;
   const cluster = group === null ? scope : `${scope} --group ${group}`;
@@ -69,7 +64,7 @@ export function standbyClusterCannotElect(view: View): Finding[] {
 }
 
 export function quorumAtRisk(view: View): Finding[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   if (!quorumActive(input) || input.leader === null) return [];
   const spare = voterNames(input).length - input.quorum - 1;
   const now = survivable(input);
@@ -87,7 +82,7 @@ export function quorumAtRisk(view: View): Finding[] {
 }
 
 export function noFailoverCandidate(view: View): Finding[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   if (quorumActive(input) || input.leader === null || input.nodes.length < 2) return [];
   const results = race(input);
   if (results.some(({ mayWin }) => mayWin !== 'no')) return [];
@@ -105,13 +100,13 @@ export function noFailoverCandidate(view: View): Finding[] {
 
 /** Members of which only their REST API would tell whether they may win a vote, where nobody surely can. */
 export function votesUntold(view: View): string[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   return quorumActive(input) ? unsure(view, input) : [];
 }
 
 /** The same where no votes are counted. */
 export function candidatesUntold(view: View): string[] {
-  const input = inputOf(view);
+  const input = unpausedInput(view);
   return quorumActive(input) ? [] : unsure(view, input);
 }
 

@@ -4,9 +4,11 @@ import { race } from './race.js';
 import { leaderGate } from './step-down.js';
 import {
   enough,
+  isVoter,
   isVoting,
   limitation,
   listed,
+  nodesNamed,
   possibleRules,
   quorumActive,
   syncActive,
@@ -288,7 +290,7 @@ function writtenOnly({ synchronousCommit }: VoteInput): string {
 function hasWalOf(input: VoteInput, me: VoteNode, name: string): Outcome {
   if (sameName(me.name, name))
     return me.reachable === null || me.running === null ? 'unknown' : 'yes';
-  const other = input.nodes.find((n) => sameName(n.name, name));
+  const other = nodesNamed(input, name).find((n) => !input.failsafeNodes.includes(n));
   if (!other || other.name === input.leader) return 'no';
   if (other.reachable === false || other.running === false) return 'no';
   const positions = me.walPosition !== null && other.walPosition !== null;
@@ -317,7 +319,7 @@ function promisesLess(input: VoteInput): boolean {
   const voters = voterNames(input);
   const num = ssn.method === 'off' ? 0 : ssn.num;
   const quorum = quorumActive(input) ? input.quorum : 0;
-  const union = [...voters, ...ssn.names.filter((n) => n === '*' || !listed(voters, n))];
+  const union = [...voters, ...ssn.names.filter((n) => n === '*' || !isVoter(input, n))];
   return ssn.names.includes('*') || union.length > quorum + num;
 }
 

@@ -135,11 +135,23 @@ function fewestLost(runners: readonly Runner[]): Bounds {
 
 /** Losing whoever leads with most votes to spare, again and again, ends it with so many; often with no more than needed. */
 function simpleLoss(runners: readonly Runner[]): number {
-  const lost = new Set<string>();
-  for (;;) {
-    const leader = strongest(runners, lost);
-    if (leader === null) return lost.size;
-    lost.add(leader.name);
+  const nobody = new Set<string>();
+  const states = runners.map((runner) => ({
+    runner,
+    spare: spareVotes(runner, nobody),
+    blockers: runner.blockedBy.size,
+  }));
+  for (let lost = 0; ; lost += 1) {
+    const leading = states.filter(({ spare, blockers }) => spare > 0 && blockers === 0);
+    const [first, ...others] = leading;
+    if (first === undefined) return lost;
+    const strongest = others.reduce((best, one) => (one.spare > best.spare ? one : best), first);
+    const { name } = strongest.runner;
+    strongest.spare = -Infinity;
+    for (const state of states) {
+      if (state.runner.votes?.has(name) === true) state.spare -= 1;
+      if (state.runner.blockedBy.has(name)) state.blockers -= 1;
+    }
   }
 }
 
@@ -188,10 +200,12 @@ function canEnd(
 
 /** Of those who lead the one with most votes to spare: for it there is least to choose. */
 function strongest(runners: readonly Runner[], lost: Lost): Runner | null {
-  const leading = runners.filter((runner) => leads(runner, lost));
-  const spare = (runner: Runner) => spareVotes(runner, lost);
-  return leading.reduce<Runner | null>(
-    (best, one) => (best === null || spare(one) > spare(best) ? one : best),
-    null,
-  );
+  let best: Runner | null = null;
+  let most = 0;
+  for (const runner of runners) {
+    if (!leads(runner, lost)) continue;
+    const spare = spareVotes(runner, lost);
+    if (best === null || spare > most) [best, most] = [runner, spare];
+  }
+  return best;
 }

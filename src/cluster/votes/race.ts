@@ -11,6 +11,7 @@ import {
   lagging,
   limitation,
   modeOf,
+  nodesNamed,
   possibleRules,
   quorumActive,
   seenBy,
@@ -59,9 +60,17 @@ export interface Candidacy {
   needed: number;
 }
 
+/** Many findings ask for the same race, in which everybody asks everybody: it is worked out once. */
+const races = new WeakMap<VoteInput, RaceResult[]>();
+
 /** For every member but the leader: may it win the race if the leader and its node were gone? */
 export function race(input: VoteInput): RaceResult[] {
-  return input.nodes.filter((node) => node.name !== input.leader).map((me) => raceOf(input, me));
+  const known = races.get(input);
+  if (known !== undefined) return known;
+  const others = input.nodes.filter((node) => node.name !== input.leader);
+  const results = others.map((me) => raceOf(input, me));
+  races.set(input, results);
+  return results;
 }
 
 function raceOf(input: VoteInput, me: VoteNode): RaceResult {
@@ -74,8 +83,19 @@ function raceOf(input: VoteInput, me: VoteNode): RaceResult {
   return { ...known, mayWin, reasons: mayWin === 'yes' ? [] : reasons };
 }
 
-/** Every way in which it may decide: an unread member may be a primary, and an unknown version any. */
+const candidaciesOf = new WeakMap<VoteInput, Map<VoteNode, Candidacy[]>>();
+
+/** Every way in which it may decide, worked out once for the same facts. */
 export function candidacies(input: VoteInput, me: VoteNode): Candidacy[] {
+  let known = candidaciesOf.get(input);
+  if (known === undefined) candidaciesOf.set(input, (known = new Map<VoteNode, Candidacy[]>()));
+  let ways = known.get(me);
+  if (ways === undefined) known.set(me, (ways = waysOf(input, me)));
+  return ways;
+}
+
+/** An unread member may be a primary, and an unknown version any. */
+function waysOf(input: VoteInput, me: VoteNode): Candidacy[] {
   const roles = me.primary === null ? [false, true] : [me.primary];
   return roles.flatMap((primary) =>
     possibleRules(me.version).map((rules) =>
@@ -245,16 +265,14 @@ function isPreferred(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rul
 
 /** What each member of V and sync.leader says to it, its own vote among them if it is one. */
 function votesFor(input: VoteInput, me: VoteNode, asked: readonly VoteNode[]): Vote[] {
-  const voting = votingSet(input);
+  const isAsked = new Set(asked);
   const own: Vote[] = isVoting(input, me.name)
     ? [{ name: me.name, voted: 'yes', why: 'its own vote' }]
     : [];
-  const votes = voting.flatMap((name) => {
-    const others = everybody(input).filter(
-      (node) => sameName(node.name, name) && node.name !== me.name,
-    );
+  const votes = votingSet(input).flatMap((name) => {
+    const others = nodesNamed(input, name).filter((node) => node.name !== me.name);
     if (others.length > 0)
-      return others.map((other) => voteOf(input, me, other, asked.includes(other)));
+      return others.map((other) => voteOf(input, me, other, isAsked.has(other)));
     return sameName(name, me.name) ? [] : [{ name, voted: 'no' as const, why: 'is not a member' }];
   });
   return [...own, ...votes];

@@ -5,13 +5,14 @@ import {
   enough,
   lagging,
   limitation,
-  listed,
+  isVoter,
   modeOf,
   possibleRules,
   quorumActive,
   seenBy,
   syncActive,
   unknownSync,
+  listed,
   voterNames,
 } from './vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
@@ -92,7 +93,7 @@ function isAsked(input: VoteInput, request: GateRequest, node: VoteNode, rules: 
     request.action === 'failover' ||
     !syncActive(input, rules) ||
     (rules.gateVotes === 'none' && modeOf(input, rules) === 'quorum');
-  return anyMember || listed(voterNames(input), node.name);
+  return anyMember || isVoter(input, node.name);
 }
 
 function health(input: VoteInput, node: VoteNode): GateMember {

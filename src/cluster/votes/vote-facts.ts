@@ -12,6 +12,7 @@ import type {
   Snapshot,
   SyncKey,
 } from '../model/model.js';
+import type { View } from '../roles/view.js';
 import { parseSyncNames } from '../model/sync-standby-names.js';
 import { readTags } from '../model/tags.js';
 import { isObject, parseBool, truthy } from '../model/patroni-values.js';
@@ -70,6 +71,17 @@ function unread(
       sync.unreadable && { syncUnknown: cannotTell?.sync ?? 'it was not read' }),
     ...(status === null && cannotTell?.status !== undefined && { optimeAtMost: position }),
   };
+}
+
+const unpaused = new WeakMap<View, VoteInput>();
+
+/** The same as if the cluster were not paused (a pause is a finding of its own), worked out once for all findings. */
+export function unpausedInput(view: View): VoteInput {
+  const known = unpaused.get(view);
+  if (known !== undefined) return known;
+  const input = { ...voteInput(view.snapshot), paused: false };
+  unpaused.set(view, input);
+  return input;
 }
 
 function readingsOf(snapshot: Snapshot, name: string | null): MemberReadings | null {

@@ -156,8 +156,12 @@ export function unknownSync(input: VoteInput): string | null {
 
 /** V without doubles; empty when /sync is. */
 export function voterNames(input: VoteInput): string[] {
-  if (input.syncLeader === null) return [];
-  return input.voters.filter((name, i) => input.voters.findIndex((v) => sameName(v, name)) === i);
+  return votingOf(input).voters;
+}
+
+/** Whether a name is in V. */
+export function isVoter(input: VoteInput, name: string): boolean {
+  return votingOf(input).lowerVoters.has(name.toLowerCase());
 }
 
 /** V and sync.leader, without doubles. */
@@ -171,6 +175,9 @@ export function isVoting(input: VoteInput, name: string): boolean {
 }
 
 interface Voting {
+  voters: string[];
+  lowerVoters: ReadonlySet<string>;
+  /** With sync.leader. */
   names: string[];
   lower: ReadonlySet<string>;
 }
@@ -181,11 +188,17 @@ const votingSets = new WeakMap<VoteInput, Voting>();
 function votingOf(input: VoteInput): Voting {
   const known = votingSets.get(input);
   if (known !== undefined) return known;
-  const voters = voterNames(input);
   const { syncLeader } = input;
-  const names =
-    syncLeader === null || listed(voters, syncLeader) ? voters : [syncLeader, ...voters];
-  const voting = { names, lower: new Set(names.map((name) => name.toLowerCase())) };
+  const byLower = new Map<string, string>();
+  for (const name of syncLeader === null ? [] : input.voters) {
+    if (!byLower.has(name.toLowerCase())) byLower.set(name.toLowerCase(), name);
+  }
+  const voters = [...byLower.values()];
+  const lowerVoters = new Set(byLower.keys());
+  const isIn = syncLeader === null || lowerVoters.has(syncLeader.toLowerCase());
+  const names = isIn ? voters : [syncLeader, ...voters];
+  const lower = new Set(names.map((name) => name.toLowerCase()));
+  const voting = { voters, lowerVoters, names, lower };
   votingSets.set(input, voting);
   return voting;
 }
@@ -221,6 +234,26 @@ export function lagging(input: VoteInput, walPosition: Lsn | null): boolean | nu
 /** Everybody whom Patroni may ask: the members, and with failsafe_mode on those that only /failsafe names. */
 export function everybody(input: VoteInput): VoteNode[] {
   return input.failsafeNodes.length === 0 ? input.nodes : [...input.nodes, ...input.failsafeNodes];
+}
+
+const byNames = new WeakMap<VoteInput, ReadonlyMap<string, VoteNode[]>>();
+
+/** Those of `everybody` with this name, compared as `sameName` does. */
+export function nodesNamed(input: VoteInput, name: string): readonly VoteNode[] {
+  let byName = byNames.get(input);
+  if (byName === undefined) byNames.set(input, (byName = indexed(everybody(input))));
+  return byName.get(name.toLowerCase()) ?? [];
+}
+
+function indexed(nodes: readonly VoteNode[]): ReadonlyMap<string, VoteNode[]> {
+  const byName = new Map<string, VoteNode[]>();
+  for (const node of nodes) {
+    const lower = node.name.toLowerCase();
+    const same = byName.get(lower);
+    if (same === undefined) byName.set(lower, [node]);
+    else same.push(node);
+  }
+  return byName;
 }
 
 /** yes when all are, no when one is not, else unknown. */

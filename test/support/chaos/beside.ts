@@ -215,7 +215,7 @@ function judgeCalm(
   if (!calm.includes(ran.code ?? -1)) return;
   const last = ran.moments.at(-1);
   for (const { truth, since } of ran.held.filter(isDue(ran.start, LIST_GRACE_MS))) {
-    if (!counts(truth)) continue;
+    if (!counts(truth) || isPrinted(truth, ran.out)) continue;
     report({
       what: 'false calm',
       command: ran.command,
@@ -225,6 +225,15 @@ function judgeCalm(
       said: ran.out,
     });
   }
+}
+
+/**
+ * Whether a line below a table warns of it. `--strict` counts claims that are false; a member that has left claims
+ * nothing, and is printed as a warning.
+ */
+function isPrinted({ member }: Truth, out: string): boolean {
+  const about = member === null ? /^WARNING: / : new RegExp(`^WARNING: .*\\b${member}\\b`);
+  return out.split('\n').some((line) => about.test(line));
 }
 
 /** `list` shows claims: what is no claim it need not deny. */

@@ -35,6 +35,8 @@ export interface MemberFacts {
   /** How long the oldest commit has waited for a standby, ms; 0 when none waits. */
   waitedMs: number;
   pending: number;
+  /** Logical clients that have not confirmed what they were sent: pid and the position they confirmed. */
+  unconfirmed: string[];
   /** Where the oldest WAL file begins that it still has. */
   oldest: number;
   /** Only superusers are let in. */
@@ -86,6 +88,9 @@ const SQL = `SELECT json_build_object(
   'waiters', (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
   'waitedMs', (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)) * 1000, 0)
     FROM pg_stat_activity WHERE wait_event = 'SyncRep'),
+  'unconfirmed', (SELECT coalesce(json_agg(r.pid || ' at ' || coalesce(r.flush_lsn::text, 'nothing')),
+    '[]') FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid
+    WHERE s.slot_type = 'logical' AND (r.flush_lsn IS NULL OR r.flush_lsn < r.sent_lsn)),
   'pending', (SELECT count(*) FROM pg_settings WHERE pending_restart),
   'isFull', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
     > current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,

@@ -315,12 +315,7 @@ async function blockDemotion({ site: { lab }, leader }: Cast): Promise<Trouble> 
         .catch(() => undefined);
     }
   };
-  const codes = ['logical_walsender_stuck'];
-  return {
-    member: leader,
-    undo,
-    truths: [truth('a client confirms nothing', null, codes, 20_000)],
-  };
+  return { member: leader, undo };
 }
 
 /** Another client under the name of a member. */

@@ -1,7 +1,7 @@
 /** One cluster that is broken, looked at, and made whole again, round by round. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../eventually.js';
-import { ACTS, type Act, type Ran } from './acts.js';
+import { ACTS, saysNothingDone, type Act, type Ran } from './acts.js';
 import { startBeside, type Beside, type Incident, type Report } from './beside.js';
 import type { Dice } from './dice.js';
 import { FAULTS, type Cast, type Fault, type Trouble } from './faults.js';
@@ -292,7 +292,17 @@ function wrongEnding(ran: Ran, what: Act, cast: Cast, isPlanned: boolean): strin
   if (/fault in patctl/.test(ran.err)) return 'patctl itself failed';
   const wrong = what.wrong(ran, cast);
   if (wrong !== null) return wrong;
-  return isPlanned && ran.code !== 0 ? `${ran.code} in a healthy cluster` : null;
+  if (!isPlanned || ran.code === 0 || (saysNothingDone(ran) && !answersAll(ran))) return null;
+  return `${ran.code} in a healthy cluster`;
+}
+
+/** On a busy machine a member may be silent for a moment; a refusal because of that is right. */
+function answersAll({ before, moments }: Ran): boolean {
+  return [before, ...moments].every(
+    ({ dcs, members, patroni }) =>
+      dcs &&
+      [...members].every(([name, sql]) => sql !== null && (patroni.get(name) ?? null) !== null),
+  );
 }
 
 // ---------------------------------------------------------------- whole again

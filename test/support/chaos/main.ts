@@ -12,11 +12,12 @@ import { runChaos } from './chaos.js';
 import { SHAPES } from './shapes.js';
 
 const OPTIONS = {
+  help: { type: 'boolean', default: false },
   minutes: { type: 'string', default: '60' },
   /** The same seed makes the same choices. */
   seed: { type: 'string', default: String(Date.now() % 100_000) },
   /** Clusters at the same time. */
-  lanes: { type: 'string', default: '2' },
+  lanes: { type: 'string', default: '3' },
   shape: { type: 'string', multiple: true, default: SHAPES.map(({ name }) => name) },
   /** A pattern: only faults whose kind it matches. */
   only: { type: 'string', default: '.' },
@@ -30,7 +31,23 @@ const OPTIONS = {
 /** What makes the run fail. */
 const WRONG = ['false critical', 'false calm', 'wrong ending', 'broken promise', 'lost commits'];
 
+const HELP = `npm run chaos -- [OPTIONS]
+  --minutes N     how long (default 60)
+  --seed N        the same seed makes the same choices
+  --lanes N       clusters at the same time (default 3)
+  --shape NAME    only this one, may be repeated: ${SHAPES.map(({ name }) => name).join(', ')}
+  --only PATTERN  only faults whose kind it matches
+  --planned       break nothing: planned switchovers, restarts and reinits under load
+  --log FILE      a JSON line for each event and incident; default stderr
+  --patctl FILE   another copy of the program
+Exit 1 when patctl was wrong once.
+`;
+
 const { values } = parseArgs({ options: OPTIONS });
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) throw new Error('--minutes is a number above 0');
 

@@ -22,6 +22,8 @@ const PASSING_MS = 45_000;
 const LAG_BYTES = 3_145_728;
 /** A commit that waits for so long is stuck. */
 const STUCK_MS = 4_000;
+/** Clients confirm every 10 s, so less is no sign; and check has to look twice. */
+const STUCK_CLIENT_MS = 20_000;
 const PASSING_STATES =
   /^(starting|stopping|restarting|creating replica|initializing|running custom)/;
 
@@ -48,6 +50,9 @@ function clusterTruths(facts: Facts): Truth[] {
   if (facts.paused) add('paused', ['paused', 'paused_too_long']);
   if ((head?.waitedMs ?? 0) > STUCK_MS) {
     add('a commit waits', ['commits_blocked', 'sync_names_overridden']);
+  }
+  for (const client of head?.unconfirmed ?? []) {
+    add(`logical client ${client} confirms nothing`, ['logical_walsender_stuck'], STUCK_CLIENT_MS);
   }
   if (facts.unreadable.length > 0) {
     add(`unreadable ${facts.unreadable.join()}`, ['dcs_unreadable', 'config_rejected']);

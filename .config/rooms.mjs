@@ -37,7 +37,7 @@ export function goesDown(from, to) {
   return here !== -1 && there !== -1 && here <= there;
 }
 
-const IMPORTED = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g;
+const IMPORTED = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.\.?\/[^'"]+)['"]/g;
 
 /** The files that a text of `file` imports, types and lazy imports too, named from src. */
 export function importsIn(file, text) {

@@ -5,14 +5,34 @@ import { ENDINGS, type Ending } from '../errors.js';
 export interface CommandHelp {
   /** Command line and what it is for. */
   examples: [line: string, meaning: string][];
-  /** The endings of the one table that it can have; a text where it has codes of its own. */
-  ends: readonly Ending[] | string;
+  /** By its endings; a text where it has codes of its own. */
+  ends: Ends | string;
 }
 
-const LOOKS: readonly Ending[] = ['ok', 'error', 'usage', 'unreachable'];
-const STRICT: readonly Ending[] = [...LOOKS, 'failed'];
-const CHANGES: readonly Ending[] = [...LOOKS, 'failed', 'unconfirmed', 'interrupted'];
-const SWITCHES: readonly Ending[] = [...LOOKS, 'failed', 'unconfirmed', 'diverted', 'interrupted'];
+/** What a command ends with, and what that means for it; every code that is left out it cannot end with. */
+export type Ends = Readonly<Partial<Record<Ending, string>>>;
+
+/** Codes that mean the same for many commands. */
+const NO_CLUSTER = 'there is no such cluster, or it cannot be read';
+const READS = {
+  error: NO_CLUSTER,
+  usage: 'the command line is wrong',
+  unreachable: 'the DCS did not answer',
+} as const satisfies Ends;
+const ACTS = {
+  ...READS,
+  error: 'nothing was changed: there is no such cluster or member, it was refused, or declined',
+  unreachable: 'nothing was sent: the DCS, or every member that could do it, did not answer',
+  unconfirmed: 'sent, but the outcome was not seen; look before you try again',
+  interrupted: 'interrupted; the message says what was already sent',
+} as const satisfies Ends;
+const MOVES = {
+  ...ACTS,
+  error: 'nothing was changed: refused by a check or by Patroni, declined, or a wrong name',
+  failed: 'Patroni accepted it, and it failed or a member is not in its previous state',
+  unconfirmed: 'sent, but the outcome was not seen within --deadline',
+  diverted: 'another member than the named one became the leader',
+} as const satisfies Ends;
 
 const HELP: Record<string, CommandHelp> = {
   list: {
@@ -22,15 +42,27 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl list --all --strict', 'every cluster; exit 4 if a claim is false'],
       ['patctl --compat list', 'byte for byte what patronictl prints'],
     ],
-    ends: STRICT,
+    ends: {
+      ok: 'the members were listed',
+      ...READS,
+      failed: 'with --strict: a claim is false or cannot be checked',
+    },
   },
   topology: {
     examples: [['patctl topology demo', 'the actual streaming replication']],
-    ends: STRICT,
+    ends: {
+      ok: 'the members were listed',
+      ...READS,
+      failed: 'with --strict: a claim is false or cannot be checked',
+    },
   },
   status: {
     examples: [['patctl status demo -f json', 'everything that is known, as one document']],
-    ends: STRICT,
+    ends: {
+      ok: 'the cluster was shown',
+      ...READS,
+      failed: 'with --strict: a claim is false or cannot be checked',
+    },
   },
   check: {
     examples: [
@@ -46,23 +78,54 @@ const HELP: Record<string, CommandHelp> = {
         'until every member streams and nothing critical is found',
       ],
     ],
-    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+    ends: {
+      ok: 'every condition holds',
+      ...READS,
+      error: 'the cluster cannot be read, or the configuration cannot be used',
+      unreachable: 'the DCS did not answer the first time',
+      unconfirmed: 'a condition does not hold yet at --deadline',
+      interrupted: 'interrupted before every condition held',
+    },
   },
   ready: {
     examples: [
       ['patctl ready pg2 --max-lag 1MB', 'is it close enough to the leader to serve reads?'],
     ],
-    ends: LOOKS,
+    ends: {
+      ok: 'the member can serve reads',
+      error: 'it is not ready; the reason is printed',
+      usage: 'the command line is wrong',
+      unreachable: 'unknown: the member, the leader or the DCS did not answer',
+    },
   },
   snapshot: {
     examples: [['patctl snapshot demo -o demo.json', 'what every witness said, to look at later']],
-    ends: LOOKS,
+    ends: {
+      ok: 'the recording was written',
+      ...READS,
+      error: 'there is no such cluster, or the file cannot be written',
+    },
   },
   leader: {
     examples: [['patctl leader demo', 'its name, if it is a primary']],
-    ends: STRICT,
+    ends: {
+      ok: 'the name was printed',
+      error: 'there is no leader, only a standby leader, or no such cluster',
+      usage: 'the command line is wrong',
+      unreachable: 'unknown: the DCS or the leader did not answer',
+      failed: 'the leader key is false: its holder is not a primary, or another member is one',
+    },
   },
-  members: { examples: [['patctl members demo -r replica', 'names, a line each']], ends: STRICT },
+  members: {
+    examples: [['patctl members demo -r replica', 'names, a line each']],
+    ends: {
+      ok: 'the names were printed, or no member matches',
+      error: 'there is no such cluster',
+      usage: 'the command line is wrong',
+      unreachable: 'the DCS did not answer, or it cannot be read',
+      failed: 'with --role primary: more than one member is a primary',
+    },
+  },
   quorum: {
     examples: [
       ['patctl quorum demo', 'the votes, and how many members can be lost'],
@@ -73,11 +136,16 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl quorum demo --lose tag:zone=b', 'the same for all members of a zone'],
       ['patctl quorum demo --lose-any 2', 'the worst loss of two members'],
     ],
-    ends: LOOKS,
+    ends: { ok: 'the votes were shown', ...READS },
   },
   'why-not': {
     examples: [['patctl why-not pg3 demo', 'what keeps it from becoming the leader']],
-    ends: LOOKS,
+    ends: {
+      ok: 'the member could be promoted',
+      ...READS,
+      error: 'it could not be promoted, or there is no such member',
+      unreachable: 'unknown: the DCS did not answer, or a check cannot be decided',
+    },
   },
   switchover: {
     examples: [
@@ -85,26 +153,43 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl switchover demo --candidate pg2 --dry-run', 'only the plan'],
       ['patctl switchover demo --force --scheduled 2027-01-31T03:00+01:00', 'at a set time'],
     ],
-    ends: SWITCHES,
+    ends: {
+      ok: 'a new leader was verified, a schedule was set, or --dry-run refuses nothing',
+      ...MOVES,
+    },
   },
   failover: {
     examples: [['patctl failover demo --candidate pg2', 'when there is no healthy leader']],
-    ends: SWITCHES,
+    ends: { ok: 'a new leader was verified, or --dry-run refuses nothing', ...MOVES },
   },
   flush: {
     examples: [
       ['patctl flush demo switchover --force', 'cancel a scheduled switchover'],
       ['patctl flush demo pg2 restart --force', 'cancel a scheduled restart'],
     ],
-    ends: CHANGES,
+    ends: {
+      ok: 'discarded, or nothing was scheduled',
+      ...ACTS,
+      failed: 'some members were done, others not',
+    },
   },
   pause: {
     examples: [['patctl pause demo --wait --idempotent', 'maintenance mode, acknowledged by all']],
-    ends: CHANGES,
+    ends: {
+      ok: 'paused; with --wait, acknowledged by all members',
+      ...ACTS,
+      failed: 'it was set, and was taken back in the meantime',
+      unconfirmed: 'sent, but not seen in the DCS, or not acknowledged within --deadline',
+    },
   },
   resume: {
     examples: [['patctl resume demo --wait', 'end maintenance mode, acknowledged by all']],
-    ends: CHANGES,
+    ends: {
+      ok: 'not paused; with --wait, acknowledged by all members',
+      ...ACTS,
+      failed: 'it was set, and was taken back in the meantime',
+      unconfirmed: 'sent, but not seen in the DCS, or not acknowledged within --deadline',
+    },
   },
   restart: {
     examples: [
@@ -112,36 +197,68 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl restart demo --rolling --pending', 'all that need it, one at a time'],
       ['patctl restart demo --rolling --dry-run', 'only the plan'],
     ],
-    ends: CHANGES,
+    ends: {
+      ok: 'every member was restarted, or scheduled, or needs no restart',
+      ...ACTS,
+      failed: 'a restart failed, a member is not back, or only some members were done',
+      diverted: 'with --switchover: another member than the named one became the leader',
+    },
   },
   reload: {
     examples: [['patctl reload demo --force --wait', 'wait until the settings are applied']],
-    ends: CHANGES,
+    ends: {
+      ok: 'every member accepted it; with --wait, applied it',
+      ...ACTS,
+      failed: 'some members were done, others not',
+      unconfirmed: 'the answer was lost, or a member did not apply it within --deadline',
+    },
   },
   reinit: {
     examples: [['patctl reinit demo pg3 --wait', 'a new copy, until it streams']],
-    ends: CHANGES,
+    ends: {
+      ok: 'every member accepted it; with --wait, streams again',
+      ...ACTS,
+      failed: 'the copy failed, or only some members were done',
+      unconfirmed: 'the answer was lost, or a member does not stream within --deadline',
+    },
   },
   remove: {
     examples: [
       ['patctl remove demo', 'asks for the cluster name, a confirmation and the leader'],
       ['patctl remove demo --confirm-name demo --confirm-leader pg1 --yes', 'without questions'],
     ],
-    ends: CHANGES,
+    ends: { ok: 'the keys were removed', ...ACTS, failed: 'only some keys were removed' },
   },
   'demote-cluster': {
     examples: [['patctl demote-cluster demo --host db.elsewhere --port 5432', 'make it a standby']],
-    ends: CHANGES,
+    ends: {
+      ok: 'the cluster is a standby cluster, and every member streams',
+      ...ACTS,
+      failed: 'it was set, and the cluster does not come to it',
+      unconfirmed: 'sent, but the outcome was not seen within --deadline',
+    },
   },
   'promote-cluster': {
     examples: [['patctl promote-cluster demo', 'make it a primary cluster again']],
-    ends: CHANGES,
+    ends: {
+      ok: 'the leader is a primary, and every member streams',
+      ...ACTS,
+      failed: 'it was set, and the cluster does not come to it',
+      unconfirmed: 'sent, but the outcome was not seen within --deadline',
+    },
   },
   history: {
     examples: [['patctl history demo -f json', 'typed rows, null for unknown values']],
-    ends: LOOKS,
+    ends: { ok: 'the history was shown', ...READS },
   },
-  'show-config': { examples: [['patctl show-config demo', 'YAML, keys sorted']], ends: LOOKS },
+  'show-config': {
+    examples: [['patctl show-config demo', 'YAML, keys sorted']],
+    ends: {
+      ok: 'the configuration was shown',
+      ...READS,
+      error: 'there is no such cluster, or no configuration that can be read',
+    },
+  },
   'edit-config': {
     examples: [
       ['patctl edit-config demo', 'edit in $EDITOR, then confirm the difference'],
@@ -152,15 +269,29 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl edit-config demo -s pause=null --dry-run', 'null removes; nothing is written'],
       ['patctl edit-config demo --replace all.yaml --check', 'check only: would it be accepted?'],
     ],
-    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+    ends: {
+      ok: 'written, unchanged, or --dry-run or --check found no error',
+      ...ACTS,
+      error: 'nothing was written: a check failed, it changed in the meantime, or declined',
+      failed: 'with --wait: written, but a member cannot use it or a setting is not in force',
+      unconfirmed: 'the answer to the write was lost, or not taken within --deadline',
+    },
   },
   version: {
     examples: [['patctl version demo', "every member's Patroni and PostgreSQL"]],
-    ends: LOOKS,
+    ends: {
+      ok: 'the versions were printed',
+      ...READS,
+      error: 'there is no such cluster or member',
+    },
   },
   dsn: {
     examples: [['psql "$(patctl dsn demo -r replica)"', 'connect to a replica']],
-    ends: LOOKS,
+    ends: {
+      ok: 'host and port were printed',
+      ...READS,
+      error: 'there is no such cluster, or no member with this role',
+    },
   },
   query: {
     examples: [
@@ -168,7 +299,14 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl query demo -r replica -W -c "select pg_last_wal_replay_lsn()"', 'again and again'],
       ['patctl query demo -f report.sql --format csv', 'large results are streamed'],
     ],
-    ends: [...LOOKS, 'unconfirmed', 'interrupted'],
+    ends: {
+      ok: 'the statement was executed',
+      ...READS,
+      error: 'SQL error, no login, or no member with this role',
+      unreachable: 'the DCS or every such member did not answer',
+      unconfirmed: 'the answer was lost: the statement may have been executed',
+      interrupted: 'interrupted; the statement was cancelled',
+    },
   },
   completion: {
     examples: [
@@ -176,11 +314,15 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl completion zsh > ~/.zsh/_patctl', 'where zsh looks for it'],
       ['patctl completion fish > ~/.config/fish/completions/patctl.fish', 'for fish'],
     ],
-    ends: ['ok', 'usage'],
+    ends: { ok: 'the script or the words were printed', usage: 'the command line is wrong' },
   },
   config: {
     examples: [['patctl config show', 'where each value comes from; secrets are masked']],
-    ends: ['ok', 'error', 'usage'],
+    ends: {
+      ok: 'the configuration was shown',
+      error: 'the configuration cannot be used',
+      usage: 'the command line is wrong',
+    },
   },
 };
 
@@ -214,7 +356,13 @@ function text({ examples, ends }: CommandHelp): string {
 
 function endLines(ends: CommandHelp['ends']): string[] {
   if (typeof ends === 'string') return [`  ${ends}`];
-  return ends.map(
-    (name) => `  ${String(ENDINGS[name].exit).padStart(3)}  ${ENDINGS[name].meaning}`,
-  );
+  return entries(ends).map(([exit, , meaning]) => `  ${String(exit).padStart(3)}  ${meaning}`);
+}
+
+/** [exit code, ending, what it means for this command], by code. */
+export function entries(ends: Ends): [exit: number, name: Ending, meaning: string][] {
+  return (Object.keys(ENDINGS) as Ending[]).flatMap((name) => {
+    const meaning = ends[name];
+    return meaning === undefined ? [] : [[ENDINGS[name].exit, name, meaning]];
+  });
 }

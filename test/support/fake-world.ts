@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
+import { entries, helpOf } from '../../src/cli/help.js';
 import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
@@ -51,6 +52,17 @@ export function quickClock(onWait: (nowMs: number) => void = () => undefined): C
       return new Promise((resolve) => setImmediate(resolve));
     },
   };
+}
+
+/** Every run of every test holds the exit codes that `--help` states for the command. */
+function statedCode(args: readonly string[], code: number): void {
+  const name = args.find((word) => helpOf(word) !== null);
+  const ends = name === undefined ? null : (helpOf(name)?.ends ?? null);
+  if (ends === null || typeof ends === 'string') return;
+  const stated = entries(ends).map(([exit]) => exit);
+  if (!stated.includes(code)) {
+    throw new Error(`${args.join(' ')} ended with ${code}, which its --help does not state`);
+  }
 }
 
 export interface FakeRun {
@@ -117,6 +129,7 @@ export async function runFake(
       ...(cluster.clock ? { clock: cluster.clock } : {}),
     },
   );
+  statedCode(args, code);
   return { code, out, err };
 }
 

@@ -1,6 +1,6 @@
 /** Manual pages in roff, from what the program says of itself: patctl(1) and one for each command. */
 import type { Command, Option } from 'commander';
-import { helpOf } from '../../src/cli/help.js';
+import { entries, helpOf } from '../../src/cli/help.js';
 import { ENDINGS } from '../../src/errors.js';
 
 /** A command as a person names it: `config show`. */
@@ -44,7 +44,7 @@ function rootPage(root: Command, commands: Named[], version: string): string {
 
 function commandPage({ path, command }: Named, version: string): string {
   const help = helpOf(path.split(' ')[0] ?? '');
-  const ends = help?.ends ?? [];
+  const ends = help?.ends ?? {};
   const examples = (help?.examples ?? []).map(([line, meaning]) => tagged(line, meaning));
   return page(pageName(path), version, command.description(), [
     ['SYNOPSIS', `.B patctl ${text(path)}\n${text(command.usage())}`],
@@ -53,7 +53,9 @@ function commandPage({ path, command }: Named, version: string): string {
       'EXIT STATUS',
       typeof ends === 'string'
         ? text(ends)
-        : ends.map((name) => exitEntry(ENDINGS[name])).join('\n'),
+        : entries(ends)
+            .map(([exit, , meaning]) => exitEntry({ exit, meaning }))
+            .join('\n'),
     ],
     ['EXAMPLES', examples.join('\n')],
     ['SEE ALSO', '.BR patctl (1)'],

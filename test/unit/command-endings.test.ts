@@ -1,0 +1,65 @@
+/** The exit codes that `--help` states for a command are those that its code can end with. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { helpOf } from '../../src/cli/help.js';
+// @ts-expect-error a script of the repository, without types
+import * as rooms from '../../.config/rooms.mjs';
+
+const SOURCES = join(import.meta.dirname, '../../src');
+const graph = (
+  rooms as unknown as { readGraph: (folder: string) => Map<string, string[]> }
+).readGraph(SOURCES);
+const textOf = (file: string): string => readFileSync(join(SOURCES, file), 'utf8');
+
+/** From the registry: the name of each command and its file. */
+const COMMANDS = [
+  ...textOf('commands/registry.ts').matchAll(/usage: '([\w-]+)[^]*?import\('\.\/([\w-]+)\.js'\)/g),
+].map(([, name = '', file = '']) => [name, `commands/${file}.ts`] as const);
+
+/** Everything that a file imports, and what that imports. */
+function closure(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const to of graph.get(file) ?? []) closure(to, seen);
+  return seen;
+}
+
+function reached(file: string): Set<string> {
+  const own = [...closure(file)];
+  const acts = own.some((one) => /^actions\/(?!kit|edit-config\/readable)/.test(one));
+  // A write goes through a DCS that is opened by its configuration.
+  const stores = [...graph.keys()].filter((one) => one.startsWith('dcs/'));
+  const files = acts ? [...own, ...stores] : own;
+  const words = files
+    // What a DCS says of a write concerns only what writes.
+    .filter((one) => acts || !one.startsWith('dcs/'))
+    .flatMap((one) => {
+      const found = [
+        ...textOf(one).matchAll(/'(error|unreachable|failed|unconfirmed|diverted|interrupted)'/g),
+      ];
+      // It ranks every ending, and ends itself with `failed` at most.
+      const isRanking = one === 'actions/kit/results.ts';
+      return found
+        .map(([, word = '']) => word)
+        .filter((word) => !(isRanking && word === 'diverted'));
+    });
+  return new Set(['ok', 'usage', ...words]);
+}
+
+test('every command is in the registry with its file', () => {
+  expect(COMMANDS).toHaveLength(30);
+});
+
+test.each(COMMANDS)('%s', (name, file) => {
+  const ends = helpOf(name)?.ends ?? {};
+  if (typeof ends === 'string') return;
+  const can = reached(file);
+  expect(Object.keys(ends).filter((one) => !can.has(one))).toEqual([]);
+});
+
+test('a read-only command cannot end as a change does', () => {
+  expect([...reached('commands/quorum.ts')]).not.toContain('diverted');
+  expect([...reached('commands/pause.ts')]).not.toContain('diverted');
+  expect([...reached('commands/switchover.ts')]).toContain('diverted');
+});

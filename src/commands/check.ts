@@ -270,7 +270,7 @@ async function checkClusters(
     { group: options.group ?? group, all: options.all ?? false },
     asked,
   );
-  const { readSnapshot } = await import('../observe/read-snapshot.js');
+  const { readOnce } = await import('../observe/read-snapshot.js');
   return Promise.all(
     first.map(async (read) => {
       const seen = isWanted('cert_expiring', overrides)
@@ -284,12 +284,7 @@ async function checkClusters(
         options.since === undefined
           ? aged
           : { ...aged, earlier: await readEarlier(options.since, scope, group) };
-      return settled(
-        context,
-        snapshot,
-        () => readSnapshot(context, { scope, group, ...asked }),
-        rules,
-      );
+      return settled(context, snapshot, () => readOnce(context, { scope, group, ...asked }), rules);
     }),
   );
 }

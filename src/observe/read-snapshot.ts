@@ -151,11 +151,19 @@ export async function readSettled(context: Context, request: SnapshotRequest): P
 
 /** The snapshot of the one cluster that is named; with Citus the group has to be named too. */
 export async function readSnapshot(context: Context, request: SnapshotRequest): Promise<Snapshot> {
-  const snapshots = await readSettled(context, request);
+  return onlyOne(await readSettled(context, request), request);
+}
+
+/** The same with one look: for callers that look again anyway, and compare the readings themselves. */
+export async function readOnce(context: Context, request: SnapshotRequest): Promise<Snapshot> {
+  return onlyOne(await readSnapshots(context, request), request);
+}
+
+function onlyOne(snapshots: readonly Snapshot[], { scope }: SnapshotRequest): Snapshot {
   const [only] = snapshots;
   if (snapshots.length === 1 && only) return only;
   const groups = snapshots.map(({ cluster }) => cluster.group).join(', ');
-  throw new ToolError('usage', `"${request.scope}" has Citus groups: give one with --group`, {
+  throw new ToolError('usage', `"${scope}" has Citus groups: give one with --group`, {
     hint: `groups: ${groups}`,
   });
 }

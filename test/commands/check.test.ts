@@ -151,6 +151,23 @@ describe('settling', () => {
     expect(one.transient.map((finding) => finding.code)).toContain('sync_role_mismatch');
   });
 
+  test('a reading that is repeated anyway takes one look, and not two', async () => {
+    const { sql: _, ...cluster } = recorded('on');
+    let looks = 0;
+    const status: FakeCluster['status'] = ({ name }) => {
+      const reading = cluster.rest?.[name] ?? UNREACHABLE;
+      if (name !== 'pg2' || !reading.ok) return Promise.resolve(reading);
+      looks += 1;
+      // It writes on, and its synchronous standbys receive nothing of it.
+      const location = (reading.value.location ?? 0n) + 1_000_000n;
+      return Promise.resolve({ ...reading, value: { ...reading.value, location } });
+    };
+    const { found, one } = await check({ ...cluster, clock: quickClock(), status });
+    expect(found.filter((line) => line.startsWith('commits_blocked'))).toHaveLength(1);
+    // Two for the first reading, and one for each of the two others.
+    expect([one.readings, looks]).toEqual([3, 4]);
+  });
+
   /** Who of the golden cluster `off` is silent, reading by reading; the last one stays so. */
   function silent(...names: string[]): FakeCluster {
     const cluster = recorded('off');

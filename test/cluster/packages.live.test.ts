@@ -1,8 +1,16 @@
 /** What `npm run package` made: installed into an empty root, run from there, removed. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MACHINES, noteOf, readElf } from '../../.config/package/elf.js';
 import { NOTE } from '../../.config/package/executable.js';
@@ -53,6 +61,37 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     const left = allFiles(folder).filter((name) => !name.startsWith('var/lib/dpkg/'));
     expect(left).toEqual(before);
   }, 120_000);
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'it runs as PID 1 and any user in a read-only root without home or /tmp, with stdin closed',
+    async () => {
+      const lab = await sharedCluster({ sync: 'on' });
+      const program = process.env['PATCTL_PROGRAM'] ?? '';
+      const libraries = run('ldd', program).match(/\/\S+\.so\S*/g) ?? [];
+      for (const from of libraries) {
+        mkdirSync(dirname(join(folder, from)), { recursive: true });
+        copyFileSync(from, join(folder, from));
+      }
+      copyFileSync(program, join(folder, 'patctl'));
+      copyFileSync(lab.config, join(folder, 'patroni.yml'));
+      run('chmod', '-R', 'a+rX', folder);
+      mkdirSync(join(folder, 'dev'));
+      run('mknod', '-m', '666', join(folder, 'dev/null'), 'c', '1', '3');
+      const script = [
+        'mount --bind "$1" "$1"',
+        'mount -o remount,ro,bind "$1"',
+        'exec env -i "$2" --userspec=12345:12345 "$1" /patctl -c /patroni.yml list <&-',
+      ];
+      const chroot = run('sh', '-c', 'command -v chroot').trim();
+      const words = ['-m', '-p', '-f', 'sh', '-c', script.join(' && '), 'sh', folder, chroot];
+      const listed = await runProgram('unshare', words, {
+        env: { PATH: process.env['PATH'] ?? '' },
+      });
+      expect([listed.code, listed.err]).toEqual([0, '']);
+      expect(listed.out).toContain('Verdict');
+    },
+    120_000,
+  );
 
   test('the other files are for the machine that their name says, with the same program inside', () => {
     const bundle = readFileSync(join(ROOT, 'dist/bundle/commands.cjs'));

@@ -1,7 +1,7 @@
 /** What a loss of members would do, for people. */
 import type { LossForecastDocument } from '../cluster/documents/loss-forecast-document.js';
 import { plural } from '../cluster/model/words.js';
-import type { LossStep } from '../cluster/votes/loss-steps.js';
+import type { LossStep } from '../cluster/votes/loss-model.js';
 import { grid } from './grid.js';
 import { oneLine } from './text.js';
 

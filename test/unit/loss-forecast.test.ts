@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { lossForecast } from '../../src/cluster/documents/loss-forecast-document.js';
 import type { SyncMode } from '../../src/cluster/model/model.js';
-import { forecast, type ForecastFacts } from '../../src/cluster/votes/loss-forecast.js';
+import { forecast } from '../../src/cluster/votes/loss-forecast.js';
+import type { ForecastFacts } from '../../src/cluster/votes/loss-model.js';
 import type { VoteInput } from '../../src/cluster/votes/vote-rules.js';
 import { lossForecastText } from '../../src/output/loss-forecast-text.js';
 import { healthy, type HealthyOptions } from './plan-support.js';

@@ -1,12 +1,8 @@
 /** `patctl quorum --lose`: what the loss of some members at once would do. */
 import type { Cluster, Snapshot, SyncMode } from '../model/model.js';
 import { plural } from '../model/words.js';
-import {
-  forecast,
-  forecastFacts,
-  type Forecast,
-  type ForecastFacts,
-} from '../votes/loss-forecast.js';
+import { forecast, forecastFacts } from '../votes/loss-forecast.js';
+import type { Forecast, ForecastFacts } from '../votes/loss-model.js';
 
 /** What the operator asked for. */
 export interface LossRequest {

@@ -1,54 +1,22 @@
 /** What the loss of some members at once would do to a cluster: who leads, whether writes go on, what is lost. */
 import { sameName } from '../model/member-names.js';
 import type { Snapshot } from '../model/model.js';
-import { dataLossVerdict, type Loss } from './data-loss.js';
-import { lossSteps, type LossStep } from './loss-steps.js';
+import { dataLossVerdict } from './data-loss.js';
+import type { Forecast, ForecastFacts, Heir, LossOutcome } from './loss-model.js';
+import { lossSteps } from './loss-steps.js';
 import { race } from './race.js';
 import { voteInput } from './vote-facts.js';
-import { listed, modeOf, clusterRules, syncActive, voterNames } from './vote-rules.js';
-import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
+import {
+  listed,
+  modeOf,
+  clusterRules,
+  syncActive,
+  voterNames,
+  type VoteInput,
+  type VoteNode,
+} from './vote-rules.js';
 import { readTags } from '../model/tags.js';
 import { locklessPrimary, without } from './without.js';
-
-/** The vote facts, and what else decides what happens after a loss. Times in seconds, as in /config. */
-export interface ForecastFacts {
-  input: VoteInput;
-  strict: boolean;
-  ttlSeconds: number;
-  loopWaitSeconds: number;
-  /** Members that Patroni never makes synchronous (nosync, nostream, replicatefrom). */
-  neverSync: string[];
-}
-
-export interface Heir {
-  name: string;
-  /** May it take the lock? */
-  mayWin: Outcome;
-  /** Sure votes, its own among them; 0 of 0 where none are wanted. */
-  counted: number;
-  needed: number;
-  reasons: string[];
-}
-
-export interface Forecast {
-  /** In the order of the DCS. */
-  lost: string[];
-  /** The holder of the lock, or a primary that lives on without it, is lost. */
-  leaderLost: boolean;
-  /** stays: the leader goes on; moves: a member takes the lock; none: no member does. */
-  leadership: 'stays' | 'moves' | 'none' | 'unknown';
-  /** Every member that is left, and its chances; empty when the leader stays. */
-  heirs: Heir[];
-  /**
-   * pause: commits wait until Patroni has changed the names of the standbys; wait: until a standby is back; stop:
-   * there is no primary; none: a standby cluster takes no writes.
-   */
-  writes: 'continue' | 'pause' | 'wait' | 'stop' | 'none' | 'unknown';
-  writesBecause: string;
-  dataLoss: { verdict: Loss; words: string; because: string };
-  /** What Patroni does, in its order. */
-  steps: LossStep[];
-}
 
 export function forecastFacts(snapshot: Snapshot): ForecastFacts {
   const { config, members } = snapshot.cluster;
@@ -86,8 +54,6 @@ export function forecast(facts: ForecastFacts, names: readonly string[]): Foreca
     steps: lossSteps(facts, { ...outcome, writes: writes.writes }),
   };
 }
-
-export type LossOutcome = Pick<Forecast, 'lost' | 'leaderLost' | 'leadership' | 'heirs'>;
 
 function isDown({ nodes }: VoteInput, name: string): boolean {
   const node = nodes.find((one) => one.name === name);

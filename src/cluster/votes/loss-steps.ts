@@ -1,14 +1,6 @@
 /** What Patroni does after members are lost, in its order, and how long each step may take. */
-import type { Forecast, ForecastFacts, LossOutcome } from './loss-forecast.js';
+import type { Forecast, ForecastFacts, LossOutcome, LossStep } from './loss-model.js';
 import { clusterRules, listed, modeOf, quorumActive, voterNames } from './vote-rules.js';
-
-export interface LossStep {
-  where: 'lock' | 'members' | 'race' | '/sync' | 'standby names' | 'commits' | '/failsafe';
-  what: string;
-  /** After the loss; null: for as long as nothing else changes. */
-  fromSeconds: number;
-  toSeconds: number | null;
-}
 
 /** How long Patroni waits for the answer of a member whose host is gone. */
 const SILENT_MEMBER_SECONDS = 2;

@@ -15,6 +15,10 @@ export interface GlobalFlags {
   readonly rest?: string | undefined;
   readonly insecure: boolean;
   readonly compat: boolean;
+  /** The name by which patctl was called. */
+  readonly program: string;
+  /** The options that lead to the cluster, as they were given: `-c`, `/etc/patroni/demo.yml`. */
+  readonly wayIn: readonly string[];
   readonly color: boolean;
   readonly debug: boolean;
   /** Limit of one call to one node, ms. */

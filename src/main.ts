@@ -1,6 +1,7 @@
 /** main(argv, world) -> exit code; every error becomes an ending here. */
 import { CommanderError, type Command } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
+import type { GlobalFlags } from './context.js';
 import type { Io } from './output/io.js';
 import { oneLine, plain } from './output/text.js';
 import { buildProgram, type Start } from './program.js';
@@ -21,14 +22,19 @@ export async function main(
   witnesses: Witnesses = {},
 ): Promise<number> {
   const flags = defaultFlags(world);
-  const run: OneRun = { io: doorOf(world, flags), debug: false, program: null, said: null };
+  const run: OneRun = {
+    io: doorOf(world, flags),
+    flags,
+    program: null,
+    said: null,
+  };
   const close: (() => Promise<void>)[] = [];
   let exit = 0;
   const start: Start = async (given, work) => {
     const opened = makeContext(world, { ...flags, ...given }, witnesses);
     close.push(opened.close);
     run.io = opened.context.io;
-    run.debug = opened.context.flags.debug;
+    run.flags = opened.context.flags;
     const how = await work(opened.context);
     exit = typeof how === 'number' ? how : exitCode(how);
   };
@@ -40,7 +46,7 @@ export async function main(
     await program.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (error) {
-    return failed(run, argv, world.signal, error);
+    return await failed(run, argv, world.signal, error);
   } finally {
     await Promise.all(close.map((one) => one()));
   }
@@ -49,19 +55,19 @@ export async function main(
 /** What is known of a run when it fails. */
 interface OneRun {
   io: Io;
-  debug: boolean;
+  flags: GlobalFlags;
   program: Command | null;
   /** What commander has against the command line. */
   said: string | null;
 }
 
 /** Says what went wrong; its exit code. */
-function failed(
-  { io, debug, program, said }: OneRun,
+async function failed(
+  { io, flags, program, said }: OneRun,
   argv: readonly string[],
   signal: AbortSignal,
   error: unknown,
-): number {
+): Promise<number> {
   const asked = program && formatAsked(program, argv);
   const asJson = asked?.format === 'json';
   if (error instanceof CommanderError) {
@@ -76,7 +82,7 @@ function failed(
   if (signal.aborted && !(error instanceof ToolError)) {
     return report(io, new ToolError('interrupted', 'interrupted'), asJson);
   }
-  return report(io, asToolError(error, debug), asJson);
+  return report(io, await called(asToolError(error, flags.debug), flags), asJson);
 }
 
 function sayUnknown(io: Io, said: string): void {
@@ -120,6 +126,15 @@ function asToolError(error: unknown, debug: boolean): ToolError {
     hint: debug ? (what.stack ?? '') : 'run the command again with --debug and report the output',
     cause: error,
   });
+}
+
+/** The error with the commands of its hint as they have to be typed here. */
+async function called(error: ToolError, flags: GlobalFlags): Promise<ToolError> {
+  const { ending, message, code, evidence, hint, cause } = error;
+  if (hint === undefined) return error;
+  const { asCalled, commandOf } = await import('./output/screen.js');
+  const typed = asCalled(hint, commandOf({ flags }));
+  return new ToolError(ending, message, { code, evidence, hint: typed, cause });
 }
 
 /** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */

@@ -91,7 +91,7 @@ export async function buildProgram(
     local = command.opts();
   });
   const run: Run = async (work, own = {}) => {
-    const given = givenFlags(program.opts(), local);
+    const given = { ...givenFlags(program.opts(), local), wayIn: wayIn(program) };
     const login = await loginOf(terminal, local, own.password);
     await start({ ...given, login, ...own.flags?.(terminal.env) }, work);
   };
@@ -137,6 +137,25 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
   const meant = nearest(word, known);
   const hint = meant === null ? '' : `\nDid you mean ${meant}?`;
   program.error(`error: unknown command '${oneLine(word)}'${hint}`);
+}
+
+/** Global options that say how to print, not where the cluster is. */
+const NOT_THE_WAY = ['compat', 'color', 'debug', 'version', 'timeout'];
+
+/** The options that lead to the cluster as they were given, for the next command. */
+function wayIn(program: Command): string[] {
+  return program.options.flatMap((option) => {
+    const name = option.attributeName();
+    if (NOT_THE_WAY.includes(name) || program.getOptionValueSource(name) !== 'cli') return [];
+    const value: unknown = program.getOptionValue(name);
+    const flag = option.short ?? option.long ?? '';
+    return typeof value === 'string' ? [flag, withoutPassword(value)] : [flag];
+  });
+}
+
+/** A password in a URL never reaches an output. */
+function withoutPassword(value: string): string {
+  return value.replace(/(\/\/[^/@:]*):[^/]*@/g, '$1@');
 }
 
 /** What was given, and nothing of what was not: the rest is the default. */

@@ -72,6 +72,10 @@ const io: Io = {
   get rows() {
     return process.stdout.isTTY ? process.stdout.rows : undefined;
   },
+  onResize: (listener) => {
+    process.stdout.on('resize', listener);
+    return () => process.stdout.off('resize', listener);
+  },
 };
 
 function drained(stream: NodeJS.WriteStream): Promise<void> {

@@ -60,6 +60,8 @@ export function defaultFlags({
     dcsUrl: undefined,
     insecure: false,
     compat: /(^|[\\/])patronictl$/.test(programName),
+    program: calledAs(programName),
+    wayIn: [],
     color: true,
     debug: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
@@ -133,6 +135,12 @@ export function makeContext(
   };
   const made = Object.freeze({ ...context, ...witnesses, dcs });
   return { context: made, close: async () => opened?.close() };
+}
+
+/** The name that a shell finds; a script that Node or tsx was given is patctl. */
+function calledAs(programName: string): string {
+  const name = programName.replace(/^.*[\\/]/, '');
+  return /^[\w-]+$/.test(name) && name !== 'node' ? name : 'patctl';
 }
 
 async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promise<Config> {

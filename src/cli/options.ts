@@ -35,6 +35,9 @@ export function collectHostPort(text: string, before: HostPort[] = []): HostPort
 /** The help of --strict, as docs/exit-codes.md has it. */
 export const STRICT = 'Exit 4 if a claim is false or cannot be checked';
 
+/** The help of --wide. */
+export const WIDE = 'Print every column, however narrow the terminal is';
+
 /** Options of every command that listens to the witnesses. */
 export interface WitnessOptions {
   verify: VerifyMode;

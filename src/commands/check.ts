@@ -25,12 +25,13 @@ import {
   type Expectation,
 } from '../cluster/findings/expectations.js';
 import { stateLookMs } from '../cluster/findings/states.js';
-import type { EarlierSnapshot, Finding, Snapshot } from '../cluster/model/model.js';
+import type { Cluster, EarlierSnapshot, Finding, Snapshot } from '../cluster/model/model.js';
 import { earlierOf } from '../cluster/roles/absent.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
+import { documentAsCalled, fitted, screenOf } from '../output/screen.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
@@ -38,6 +39,7 @@ import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
+  WIDE,
   scopeOrDefault,
   askingOf,
   type WitnessOptions,
@@ -67,6 +69,7 @@ interface CheckOptions extends WitnessOptions {
   expect?: string;
   writeExpect?: boolean;
   probeRest?: boolean;
+  wide?: boolean;
 }
 
 export function checkCommand(run: Run): Command {
@@ -126,6 +129,7 @@ export function checkCommand(run: Run): Command {
       'YAML file with the expected state of the cluster; see docs/findings.md',
     )
     .option('--write-expect', 'Print an expectations file made from the current state')
+    .option('--wide', WIDE)
     .option('--list', 'List all findings')
     .option('--explain <code>', 'Explain a finding and what to do about it');
   return addWitnessOptions(command).action((names: string[], options: CheckOptions) =>
@@ -154,9 +158,10 @@ async function answer(context: Context, names: string[], options: CheckOptions):
 async function check(context: Context, names: string[], options: CheckOptions): Promise<number> {
   const overrides = await overridesOf(context, options);
   const clusters = await checkClusters(context, names, options, overrides);
-  const document = checkDocument(clusters);
+  const screen = screenOf(context, options.wide);
+  const document = documentAsCalled(checkDocument(clusters), screen.command);
   const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
-  const texts = { color: context.io.outColor, verbose: options.verbose ?? false, codes };
+  const texts = { screen, verbose: options.verbose ?? false, codes };
   context.io.out(await checkText(options.format, document, texts));
   return document.exit;
 }
@@ -209,7 +214,7 @@ async function overridesOf(context: Context, options: CheckOptions): Promise<Ove
 function unknownFinding(code: string, where = ''): ToolError {
   return new ToolError('usage', `${where}unknown finding ${code}`, {
     code: 'unknown_finding',
-    hint: 'patctl check --list lists all findings',
+    hint: 'list all findings: patctl check --list',
   });
 }
 
@@ -350,14 +355,16 @@ async function settled(
     snapshot = { ...(await again()), previous: first, ...found };
     readings.push(lookAt(snapshot, rules));
   }
-  const { looked, transient } = persisting(withUnstable(readings, rules.overrides));
+  const { looked, transient } = persisting(
+    withUnstable(readings, rules.overrides, snapshot.cluster),
+  );
   return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
 }
 
 /** The last reading with what only all of them together show. */
-function withUnstable(readings: Looked[], overrides: Overrides): Looked[] {
+function withUnstable(readings: Looked[], overrides: Overrides, cluster: Cluster): Looked[] {
   const last = readings.at(-1);
-  const found = isWanted('unstable', overrides) ? unstable(readings) : [];
+  const found = isWanted('unstable', overrides) ? unstable(readings, cluster) : [];
   if (last === undefined || found.length === 0) return readings;
   const all = { ...last, findings: [...last.findings, ...found] };
   return [...readings.slice(0, -1), overridden(all, overrides)];
@@ -422,7 +429,7 @@ async function readExpect(file: string): Promise<Expectation> {
   }
   throw new ToolError('usage', `${file} cannot be read: ${problem}`, {
     code: 'expectation_unreadable',
-    hint: 'patctl check --write-expect prints a file to start from',
+    hint: 'print a file to start from: patctl check --write-expect',
   });
 }
 
@@ -445,13 +452,13 @@ async function writeExpect(
 
 async function printCatalogue(
   context: Context,
-  { list, explain, format }: CheckOptions,
+  { list, explain, format, wide }: CheckOptions,
 ): Promise<void> {
   const { pageText } = await import('../cluster/findings/pages.js');
   if (explain !== undefined) {
     const page = pageText(explain);
     if (page === null) throw unknownFinding(explain);
-    return context.io.out(page);
+    return context.io.out(fitted(page, screenOf(context, wide)));
   }
   if (!list) return;
   const rows = CATALOGUE.map(({ code, group, severity, needs, title }) => ({
@@ -464,5 +471,10 @@ async function printCatalogue(
   if (format === 'json') return context.io.out(`${JSON.stringify(rows, null, 2)}\n`);
   const { grid } = await import('../output/grid.js');
   const cells = rows.map((row) => [row.code, row.severity.join(', '), row.needs, row.title]);
-  context.io.out(await grid(['Code', 'Severity', 'Needs', 'What'], cells));
+  context.io.out(
+    await grid(['Code', 'Severity', 'Needs', 'What'], cells, [], {
+      screen: screenOf(context, wide),
+      narrowings: [{ below: ['What'] }, { below: ['Needs'] }],
+    }),
+  );
 }

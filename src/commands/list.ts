@@ -4,9 +4,17 @@ import type { Cluster, Snapshot } from '../cluster/model/model.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
 import { listCompat, timestampText } from '../output/compat.js';
-import { belowTable, entryOf, listingText, tablesOf, type OneTable } from '../output/listing.js';
+import {
+  belowTable,
+  entryOf,
+  listingText,
+  REST_ONLY,
+  tablesOf,
+  type OneTable,
+} from '../output/listing.js';
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
+import { errorScreen, fitted, screenOf, type Screen } from '../output/screen.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
@@ -14,6 +22,7 @@ import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   STRICT,
+  WIDE,
   parseCount,
   parseSeconds,
   scopeOrDefault,
@@ -30,6 +39,7 @@ interface ListOptions extends WitnessOptions {
   watch?: number;
   all?: boolean;
   strict?: boolean;
+  wide?: boolean;
 }
 
 const WATCH_SECONDS = 2;
@@ -63,7 +73,8 @@ function addListOptions(command: Command): Command {
     .option('-W', `Auto update the screen every ${WATCH_SECONDS} seconds`)
     .option('-w, --watch <seconds>', 'Auto update the screen every X seconds', parseSeconds)
     .option('--all', 'All clusters of the namespace')
-    .option('--strict', STRICT);
+    .option('--strict', STRICT)
+    .option('--wide', WIDE);
   return addWitnessOptions(command);
 }
 
@@ -80,15 +91,16 @@ async function list(context: Context, names: string[], options: ListOptions): Pr
     return listFleet(context, group, options, asked);
   }
   if (seconds === null) {
-    const { text, ending, error } = await once();
-    context.io.out(text);
+    const { draw, ending, error } = await once();
+    context.io.out(await draw(screenOf(context, options.wide)));
     if (error) throw error;
     return ending;
   }
   const { errorText, watchScreen } = await import('../output/watch-screen.js');
-  await watchScreen(context, seconds * 1000, async () => {
-    const { text, error } = await once();
-    return error ? text + errorText(error) : text;
+  const how = { everyMs: seconds * 1000, wide: options.wide ?? false };
+  await watchScreen(context, how, async () => {
+    const { draw, error } = await once();
+    return async (screen) => (await draw(screen)) + (error ? errorText(error) : '');
   });
   return 'ok';
 }
@@ -110,18 +122,21 @@ async function listFleet(
   const shape = { format: options.format, extended: options.extended ?? false, citus, group };
   const counter = openCounter(context, snapshots.length, 'clusters read');
   for (const snapshot of snapshots) void snapshot.then(counter.count, () => undefined);
+  const all: OneTable[] = [];
   let isDoubtful = false;
   try {
     for await (const found of asTheyCome(byScope(clusters, snapshots))) {
       const tables = tablesOf(found, shape);
-      const text = await listingText(tables, options.format, io.outColor);
+      const text = await listingText(tables, options.format, screenOf(context, options.wide));
       counter.clear();
       io.out(text);
+      all.push(...tables);
       isDoubtful ||= tables.some((table) => table.isUnchecked || table.found.some(isMismatch));
     }
   } finally {
     counter.clear();
   }
+  io.out(restOnlyNote(all, options, screenOf(context, options.wide)));
   return options.strict && isDoubtful ? 'failed' : 'ok';
 }
 
@@ -155,7 +170,7 @@ async function* asTheyCome<T extends object>(promises: readonly Promise<T>[]): A
 }
 
 interface Listing {
-  text: string;
+  draw(screen: Screen): Promise<string>;
   ending: Ending;
   /** An unknown cluster among the named ones; the others are printed anyway. */
   error: ToolError | null;
@@ -188,15 +203,19 @@ async function listOnce(
     // Without a citus section patronictl looks below the scope itself, where no group is.
     const seen = (all: Snapshot[]) => all.filter(({ cluster }) => citus || cluster.group === null);
     const entries = found.map(({ scope, snapshots }) => entryOf(scope, seen(snapshots)));
-    return { text: listCompat(entries, { ...shape, timestamp: stamp }), ending: 'ok', error };
+    const text = listCompat(entries, { ...shape, timestamp: stamp });
+    return { draw: () => Promise.resolve(text), ending: 'ok', error };
   }
   const head = stamp ? `${timestampText(stamp)}\n` : '';
   const tables = tablesOf(found, shape);
-  const text = await listingText(tables, options.format, context.io.outColor);
+  const draw = async (screen: Screen) =>
+    head +
+    (await listingText(tables, options.format, screen)) +
+    restOnlyNote(tables, options, screen);
   if (!isTable(options.format)) await warn(context, tables);
   const isDoubtful = tables.some(({ found, isUnchecked }) => isUnchecked || found.some(isMismatch));
   const ending = options.strict && isDoubtful ? 'failed' : 'ok';
-  return { text: head + text, ending, error };
+  return { draw, ending, error };
 }
 
 interface Found {
@@ -246,7 +265,17 @@ async function readAll(
   };
 }
 
+/** For people, once for all tables. */
+function restOnlyNote(
+  tables: readonly OneTable[],
+  { format }: ListOptions,
+  screen: Screen,
+): string {
+  const isSaid = isTable(format) && tables.some(({ isRestOnly }) => isRestOnly);
+  return isSaid ? fitted(REST_ONLY, screen) : '';
+}
+
 /** Machine formats have no room for findings: they go to stderr. */
 async function warn(context: Context, tables: readonly OneTable[]): Promise<void> {
-  for (const table of tables) context.io.err(await belowTable(table, context.io.errColor));
+  for (const table of tables) context.io.err(await belowTable(table, errorScreen(context)));
 }

@@ -4,10 +4,12 @@ import { quorumDocument } from '../cluster/documents/quorum-document.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import type { Run } from '../cli/run-command.js';
 import { ToolError, type Ending } from '../errors.js';
+import { commandOf, documentAsCalled, fitted, screenOf } from '../output/screen.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
+  WIDE,
   prettyOrJson,
   readOne,
   type WitnessOptions,
@@ -17,6 +19,7 @@ interface QuorumOptions extends WitnessOptions {
   group?: number;
   lose?: string[];
   loseAny?: number;
+  wide?: boolean;
   format: 'pretty' | 'json';
 }
 
@@ -33,7 +36,8 @@ export function quorumCommand(run: Run): Command {
       (name: string, before: string[] = []) => [...before, ...name.split(',')],
     )
     .option('--lose-any <number>', 'Show the worst loss of so many members more', parseCount)
-    .addOption(prettyOrJson());
+    .addOption(prettyOrJson())
+    .option('--wide', WIDE);
   return addWitnessOptions(command).action((cluster: string | undefined, options: QuorumOptions) =>
     run((context) => quorum(context, cluster, options)),
   );
@@ -47,12 +51,13 @@ async function quorum(
   const snapshot = await readOne(context, cluster, options);
   if (options.lose !== undefined || options.loseAny !== undefined)
     return await whatIf(context, snapshot, options);
-  const document = quorumDocument(snapshot);
+  const document = documentAsCalled(quorumDocument(snapshot), commandOf(context));
   const { quorumText } = await import('../output/vote-table.js');
+  const screen = screenOf(context, options.wide);
   context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
-      : await quorumText(document),
+      : fitted(await quorumText(document, screen), screen),
   );
   return 'ok';
 }
@@ -64,7 +69,8 @@ async function whatIf(
     lose = [],
     loseAny = null,
     format,
-  }: Pick<QuorumOptions, 'lose' | 'format'> & { loseAny?: number | null },
+    wide,
+  }: Pick<QuorumOptions, 'lose' | 'format' | 'wide'> & { loseAny?: number | null },
 ): Promise<Ending> {
   const { lossForecast } = await import('../cluster/documents/loss-forecast-document.js');
   const answer = lossForecast(snapshot, { lose, any: loseAny });
@@ -74,7 +80,7 @@ async function whatIf(
   context.io.out(
     format === 'json'
       ? `${JSON.stringify(answer.document, null, 2)}\n`
-      : await lossForecastText(answer.document),
+      : fitted(await lossForecastText(answer.document), screenOf(context, wide)),
   );
   return 'ok';
 }

@@ -6,13 +6,18 @@ import {
   type StatusMember,
 } from '../cluster/documents/status-document.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
+import { worstFirst } from '../cluster/findings/find.js';
 import type { Ending } from '../errors.js';
+import { headline } from '../output/headline.js';
+import type { Narrowing } from '../output/fit.js';
+import { documentAsCalled, fitted, screenOf, type Screen } from '../output/screen.js';
 import type { Run } from '../cli/run-command.js';
 import { bytes } from '../output/bytes.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   STRICT,
+  WIDE,
   parseCount,
   prettyOrJson,
   readOne,
@@ -23,6 +28,7 @@ interface StatusOptions extends WitnessOptions {
   group?: number;
   format: 'pretty' | 'json';
   strict?: boolean;
+  wide?: boolean;
 }
 
 export function statusCommand(run: Run): Command {
@@ -31,7 +37,8 @@ export function statusCommand(run: Run): Command {
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .addOption(prettyOrJson())
-    .option('--strict', STRICT);
+    .option('--strict', STRICT)
+    .option('--wide', WIDE);
   return addWitnessOptions(command).action((cluster: string | undefined, options: StatusOptions) =>
     run((context) => status(context, cluster, options)),
   );
@@ -43,38 +50,52 @@ async function status(
   options: StatusOptions,
 ): Promise<Ending> {
   const snapshot = await readOne(context, cluster, options);
-  const document = statusDocument(snapshot);
+  const { checkCodes } = await context.config();
+  const ignored = (checkCodes?.ignore ?? []).map(({ value }) => value);
+  const screen = screenOf(context, options.wide);
+  const document = documentAsCalled(statusDocument(snapshot, ignored), screen.command);
   context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
-      : await statusScreen(document, context.io.outColor),
+      : await statusScreen(document, screen),
   );
   const { findings, members } = document;
   const isUnchecked = members.some(({ verdict, departed }) => verdict === 'unknown' && !departed);
   return options.strict && (isUnchecked || findings.some(isMismatch)) ? 'failed' : 'ok';
 }
 
-async function statusScreen(document: StatusDocument, color: boolean): Promise<string> {
+async function statusScreen(document: StatusDocument, screen: Screen): Promise<string> {
   const { grid } = await import('../output/grid.js');
   const { doubtLines, findingLines, problemLines } = await import('../output/findings.js');
   const { oneLine } = await import('../output/text.js');
   const streams = document.replication;
+  const all = worstFirst([...document.findings, ...document.further]);
+  const said = [
+    await findingLines(all, { verbose: true, screen }),
+    doubtLines(document.doubts),
+    problemLines(document.problems),
+  ].join('');
   const parts = [
+    await headline(document, screen),
+    said === '' ? '' : `\nFindings\n${said}`,
+    '\n',
     headLines(document)
       .map((line) => `${oneLine(line)}\n`)
       .join(''),
     '\nMembers\n',
-    await grid(MEMBER_HEAD, document.members.map(memberCells), ['TL', 'Lag', 'Replay lag']),
+    await grid(MEMBER_HEAD, document.members.map(memberCells), ['TL', 'Lag', 'Replay lag'], {
+      screen,
+      narrowings: MEMBER_NARROWINGS,
+    }),
     '\nReplication\n',
     streams.length === 0
       ? '  no walsenders\n'
-      : await grid(STREAM_HEAD, streams.map(streamCells), ['Lag']),
-    document.findings.length === 0 ? '' : '\nFindings\n',
-    await findingLines(document.findings, { verbose: true, color }),
-    doubtLines(document.doubts),
-    problemLines(document.problems),
+      : await grid(STREAM_HEAD, streams.map(streamCells), ['Lag'], {
+          screen,
+          narrowings: STREAM_NARROWINGS,
+        }),
   ];
-  return parts.join('');
+  return fitted(parts.join(''), screen);
 }
 
 function headLines(document: StatusDocument): string[] {
@@ -164,6 +185,21 @@ function pendingWords(document: StatusDocument): string {
   const isUnread = failover === null && document.cannotTell['failover'] !== undefined;
   return words.join('; ') || (isUnread ? 'nothing that is scheduled' : 'nothing');
 }
+
+const MEMBER_NARROWINGS: readonly Narrowing[] = [
+  { drop: ['LSN'] },
+  { below: ['Verdict'] },
+  'headers',
+  { below: ['By', 'Sync'] },
+  { below: ['Host'] },
+];
+
+const STREAM_NARROWINGS: readonly Narrowing[] = [
+  { drop: ['Sent', 'Write', 'Flush', 'Replay'] },
+  'headers',
+  { below: ['Slot', 'By'] },
+  { below: ['Last reply', 'Sync'] },
+];
 
 const MEMBER_HEAD = [
   'Member',

@@ -1,4 +1,5 @@
 /** `patctl wait`: until something is so, following the DCS, with a limit. */
+import { commandLine } from '../cluster/model/command-line.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   CONDITIONS,
@@ -106,7 +107,7 @@ async function wait(
       if (context.signal.aborted)
         throw new ToolError('interrupted', 'interrupted; nothing was changed');
       const leftMs = startedMs + limitMs - context.clock.nowMs();
-      if (leftMs <= 0) throw notInTime(open, limitMs);
+      if (leftMs <= 0) throw notInTime(open, limitMs, request);
       const line = open.join('; ');
       if (line !== said) context.io.err(`waiting: ${oneLine(line)}\n`);
       said = line;
@@ -117,10 +118,14 @@ async function wait(
   }
 }
 
-function notInTime(open: string[], limitMs: number): ToolError {
+function notInTime(
+  open: string[],
+  limitMs: number,
+  request: { scope: string; group: number | null },
+): ToolError {
   return new ToolError('unconfirmed', `not within ${limitMs / 1000} s: ${open.join('; ')}`, {
     code: 'not_in_time',
-    hint: 'patctl check shows the reason',
+    hint: `see the reason: ${commandLine(request, 'check')}`,
   });
 }
 

@@ -4,10 +4,12 @@ import type { Snapshot } from '../cluster/model/model.js';
 import { whyNot } from '../cluster/documents/why-not-document.js';
 import { ToolError, type Ending } from '../errors.js';
 import type { Run } from '../cli/run-command.js';
+import { commandOf, documentAsCalled, fitted, screenOf } from '../output/screen.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
+  WIDE,
   prettyOrJson,
   readOne,
   type WitnessOptions,
@@ -15,6 +17,7 @@ import {
 
 interface WhyNotOptions extends WitnessOptions {
   group?: number;
+  wide?: boolean;
   format: 'pretty' | 'json';
 }
 
@@ -24,7 +27,8 @@ export function whyNotCommand(run: Run): Command {
     .argument('<member>')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
-    .addOption(prettyOrJson());
+    .addOption(prettyOrJson())
+    .option('--wide', WIDE);
   return addWitnessOptions(command).action(
     (member: string, cluster: string | undefined, options: WhyNotOptions) =>
       run((context) => answer(context, member, cluster, options)),
@@ -39,12 +43,13 @@ async function answer(
 ): Promise<Ending> {
   const snapshot = await readOne(context, cluster, options);
   mustExist(snapshot, member);
-  const document = whyNot(snapshot, member);
+  const document = documentAsCalled(whyNot(snapshot, member), commandOf(context));
   const { whyNotText } = await import('../output/vote-table.js');
+  const screen = screenOf(context, options.wide);
   context.io.out(
     options.format === 'json'
       ? `${JSON.stringify(document, null, 2)}\n`
-      : await whyNotText(document),
+      : fitted(await whyNotText(document, screen), screen),
   );
   return document.could === 'yes' ? 'ok' : 'error';
 }

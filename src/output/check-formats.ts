@@ -3,6 +3,7 @@ import { plural } from '../cluster/model/words.js';
 import type { CheckDocument, CheckedCluster } from '../cluster/documents/check-document.js';
 import type { Finding } from '../cluster/model/model.js';
 import { findingLines } from './findings.js';
+import { fitted, type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 export const CHECK_FORMATS = [
@@ -17,7 +18,7 @@ export const CHECK_FORMATS = [
 export type CheckFormat = (typeof CHECK_FORMATS)[number];
 
 export interface CheckTexts {
-  color: boolean;
+  screen: Screen;
   verbose: boolean;
   /** Codes that were looked for, for the formats that list what passed. */
   codes: readonly { code: string; title: string }[];
@@ -68,11 +69,11 @@ function summary(one: CheckedCluster): string {
 
 async function pretty(
   { clusters }: CheckDocument,
-  { color, verbose }: CheckTexts,
+  { screen, verbose }: CheckTexts,
 ): Promise<string> {
   const parts = clusters.map(async (one) => {
     const lines = [`${one.status.toUpperCase()} ${title(one)}: ${summary(one)}\n`];
-    lines.push(await findingLines(one.findings, { verbose: true, color }));
+    lines.push(await findingLines(one.findings, { verbose: true, screen }));
     for (const { finding, of } of one.consequences) {
       lines.push(`  follows from ${of}: ${oneLine(finding.message)} [${finding.code}]\n`);
     }
@@ -82,7 +83,7 @@ async function pretty(
     lines.push(skippedLines(one, verbose));
     return lines.join('');
   });
-  return (await Promise.all(parts)).join('\n');
+  return fitted((await Promise.all(parts)).join('\n'), screen);
 }
 
 /** The checks that were skipped, a line for each reason; those that run only on request with -v only. */

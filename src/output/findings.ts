@@ -3,33 +3,35 @@ import type { ChalkInstance } from 'chalk';
 import { doubtText, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Severity } from '../cluster/model/model.js';
 import { styled } from './door.js';
+import { asCalled, type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 export interface FindingLines {
   /** Evidence and next step too. */
   verbose: boolean;
-  color: boolean;
+  screen: Screen;
 }
 
-/** One line a finding: severity, message, code; with `verbose` the evidence and the next step below it. */
+/** A finding: severity, message, code; below it the evidence, with `verbose` a line a witness, and the next step. */
 export async function findingLines(
   found: readonly Finding[],
-  { verbose, color }: FindingLines,
+  { verbose, screen }: FindingLines,
 ): Promise<string> {
   if (found.length === 0) return '';
-  const paint = await painter(color);
+  const paint = await painter(screen.color);
   return found
     .map((finding) => {
       const { severity, message, code, evidence, next } = finding;
       const head = `${paint(severity)} ${oneLine(message)} [${code}]\n`;
+      const step = oneLine(asCalled(next, screen.command));
       if (!verbose) {
         const said = evidence.map((fact) => `${fact.witness} ${fact.subject}: ${fact.said}`);
-        return `${head}  ${oneLine(said.join('; '))}\n`;
+        return `${head}  ${oneLine(said.join('; '))}\n  next ${step}\n`;
       }
       const facts = evidence.map(
         (fact) => `    ${fact.witness.padEnd(4)} ${oneLine(`${fact.subject}: ${fact.said}`)}\n`,
       );
-      return `${head}${facts.join('')}    next ${oneLine(next)}\n`;
+      return `${head}${facts.join('')}    next ${step}\n`;
     })
     .join('');
 }
@@ -46,12 +48,18 @@ export function problemLines(problems: readonly ParseProblem[]): string {
     .join('');
 }
 
-async function painter(color: boolean): Promise<(severity: Severity) => string> {
-  const word = (severity: Severity) => `${severity.toUpperCase()}:`;
+/** `CRITICAL` or `OK` in its colour. */
+export async function severityWord(severity: Severity | 'ok', color: boolean): Promise<string> {
+  return (await painter(color))(severity).replace(':', '');
+}
+
+async function painter(color: boolean): Promise<(severity: Severity | 'ok') => string> {
+  const word = (severity: Severity | 'ok') => `${severity.toUpperCase()}:`;
   if (!color) return word;
   const { Chalk } = await import('chalk');
   const chalk = new Chalk({ level: 1 });
-  const paint: Record<Severity, ChalkInstance> = {
+  const paint: Record<Severity | 'ok', ChalkInstance> = {
+    ok: chalk.green,
     critical: chalk.red.bold,
     unknown: chalk.magenta,
     warning: chalk.yellow,

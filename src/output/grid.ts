@@ -1,5 +1,7 @@
 /** Tables for people. Large listings use pretty.ts. */
 import type Table from 'cli-table3';
+import { openTable, type Narrowing } from './fit.js';
+import type { Screen } from './screen.js';
 import { oneLine } from './text.js';
 import { displayWidth } from './width.js';
 
@@ -24,12 +26,28 @@ const LINES = {
 /** cli-table3 takes time quadratic in the rows, and much for each cell: a table of more rows is drawn here. */
 const MOST_ROWS = 50;
 
+/** How a table becomes narrower on a screen that has no room for it. */
+export interface Fit {
+  screen: Screen;
+  narrowings: readonly Narrowing[];
+}
+
 /** Rows below a head, columns aligned, no rules. Cells are made harmless here. */
 export async function grid(
   head: readonly string[],
   rows: readonly (readonly (string | number | null)[])[],
   rightAligned: readonly string[] = [],
+  fit?: Fit,
 ): Promise<string> {
+  const width = fit?.screen.width ?? null;
+  if (fit && width !== null) {
+    const columns = head.map((header, x) => ({
+      header,
+      align: rightAligned.includes(header) ? ('r' as const) : ('l' as const),
+      texts: rows.map((row) => oneLine(String(row[x] ?? ''))),
+    }));
+    return openTable(columns, fit.narrowings, { ...fit.screen, width });
+  }
   const clean = rows.map((row) => row.map((cell) => (cell === null ? '' : oneLine(String(cell)))));
   const isRight = head.map((name) => rightAligned.includes(name));
   const lines =

@@ -20,6 +20,8 @@ export interface Io {
   readonly columns: number;
   /** Terminal height of stdout; absent when it is not a terminal. */
   readonly rows?: number | undefined;
+  /** Calls back when the terminal of stdout has another size, until the function that it returns is called. */
+  onResize?(listener: () => void): () => void;
 }
 
 /** For what writes without end: aborts with the command, and when nobody is left to read. */

@@ -9,9 +9,20 @@ import { observedTree } from '../cluster/roles/topology.js';
 import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
 import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './member-table.js';
-import { isTable, render, type Cell, type Column, type Format, type TextFormat } from './render.js';
+import { ruledTable, type Narrowing } from './fit.js';
+import { fitted, type Screen } from './screen.js';
+import {
+  isTable,
+  render,
+  textColumns,
+  type Cell,
+  type Column,
+  type Format,
+  type TextFormat,
+} from './render.js';
 import { formatLsn } from '../cluster/model/lsn.js';
 import { roundHalfEven } from '../cluster/model/patroni-values.js';
+import { oneLine } from './text.js';
 import { pythonText } from './value.js';
 
 export interface Shape {
@@ -49,6 +60,8 @@ export interface OneTable {
   isUnchecked: boolean;
   /** Read without etcd's majority. */
   mayBeStale: boolean;
+  /** Nobody was asked over SQL, for want of a login; roles were seen over REST. */
+  isRestOnly: boolean;
   /** What another witness than the DCS filled in, a line each. */
   filled: string[];
 }
@@ -121,9 +134,20 @@ function tableOf(
       ({ view, found }) => [...unchecked(view, found), ...notRunning(view, found)].length > 0,
     ),
     mayBeStale: snapshots.some(({ serializable }) => serializable),
+    isRestOnly:
+      views.some(({ members }) => members.some(({ rest }) => rest.ok)) &&
+      views.every(isWithoutLogin),
     filled: [...fillings(rows), ...missingPositions(rows)],
   };
 }
+
+function isWithoutLogin({ snapshot, members }: View): boolean {
+  return snapshot.verify === 'auto' && members.every(({ sql }) => !sql.ok && sql.kind === 'off');
+}
+
+/** Below all tables, once. */
+export const REST_ONLY =
+  'roles are seen by REST only: no SQL login is known (-U, PGUSER, PGPASSFILE or the Patroni configuration)\n';
 
 /** Findings that make the printed role a false one. */
 const ROLE = new Set([
@@ -168,7 +192,7 @@ const STALE: Column<ListingRow> = {
 
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
 function widen(column: Column<MemberRow>): Column<ListingRow> {
-  const { key, header = key, align = 'l', omit = [] } = column;
+  const { key, align = 'l', omit = [] } = column;
   const value = (row: ListingRow) => {
     if (key === 'Member') return row.label;
     if (!row.listed) return departedCell(key, row);
@@ -179,7 +203,8 @@ function widen(column: Column<MemberRow>): Column<ListingRow> {
     const mark = key === 'Role' && row.marked && isTable(format) ? ' !' : '';
     return pythonText(value(row) ?? '') + mark;
   };
-  return { key, header, align, omit, value, text };
+  // patronictl calls two columns Lag.
+  return { key, header: key, align, omit, value, text };
 }
 
 /** Patroni before 4.1 writes one position of a standby: the others come from the witness that has them. */
@@ -251,16 +276,33 @@ function departedCell(key: string, { view, scope }: ListingRow): string | number
 export async function listingText(
   tables: OneTable[],
   format: Format,
-  color: boolean,
+  screen: Screen,
 ): Promise<string> {
-  if (isTable(format)) return prettyTables(tables, format, color);
+  if (isTable(format)) return prettyTables(tables, format, screen);
   return render(format, '', ...merged(tables));
 }
 
-async function prettyTables(tables: OneTable[], format: Format, color: boolean): Promise<string> {
+/** What list does on a narrow screen; every other column stays. `--wide` has all. */
+const NARROWINGS: readonly Narrowing[] = [
+  { drop: ['Receive LSN', 'Replay LSN'] },
+  { below: ['Verdict'] },
+  { below: ['Pending restart reason', 'Scheduled restart', 'Tags'] },
+  'headers',
+  { below: ['Sync State', 'Namespace'] },
+  { below: ['Host'] },
+  { below: ['Pending restart', 'Group'] },
+];
+
+async function prettyTables(
+  tables: OneTable[],
+  format: 'pretty' | 'topology',
+  screen: Screen,
+): Promise<string> {
   const parts = tables.map(async (one) => {
-    const table = render(format, one.title, one.columns, one.rows);
-    return table + one.notes.map((note) => `${note}\n`).join('') + (await belowTable(one, color));
+    const columns = textColumns(format, one.columns, one.rows);
+    const table = ruledTable(oneLine(one.title), columns, NARROWINGS, screen);
+    const notes = one.notes.map((note) => `${note}\n`).join('');
+    return table + fitted(notes, screen) + (await belowTable(one, screen));
   });
   return (await Promise.all(parts)).join('');
 }
@@ -273,13 +315,13 @@ export async function belowTable(
     problems,
     mayBeStale,
     filled,
-  }: Omit<OneTable, 'title' | 'columns' | 'rows' | 'notes'>,
-  color: boolean,
+  }: Pick<OneTable, 'found' | 'doubts' | 'problems' | 'mayBeStale' | 'filled'>,
+  screen: Screen,
 ): Promise<string> {
   const stale = mayBeStale ? 'may be stale: read from one etcd member without a majority\n' : '';
-  const lines = await findingLines(found, { verbose: false, color });
+  const lines = await findingLines(found, { verbose: false, screen });
   const sources = filled.map((line) => `${line}\n`).join('');
-  return lines + sources + doubtLines(doubts) + problemLines(problems) + stale;
+  return fitted(lines + sources + doubtLines(doubts) + problemLines(problems) + stale, screen);
 }
 
 /** Several clusters as one document: every column that any of them has, each row by its own cluster's. */

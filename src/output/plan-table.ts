@@ -4,6 +4,7 @@ import { refusals } from '../cluster/preflight/plan.js';
 import type { CheckResult, Plan, PlanCheck } from '../cluster/preflight/plan-model.js';
 import { styled } from './door.js';
 import { grid } from './grid.js';
+import { asCalled, fitted, type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 export interface PlanDocument extends Plan {
@@ -25,22 +26,26 @@ const ALWAYS_SHOWN = ['votes', 'data_loss'];
  */
 export async function planText(
   plan: Plan,
-  { color, all }: { color: boolean; all: boolean },
+  { screen, all }: { screen: Screen; all: boolean },
 ): Promise<string> {
-  if (plan.nothingToDo) return `${oneLine(verdictLine(plan))}\n`;
+  if (plan.nothingToDo) return fitted(`${oneLine(verdictLine(plan))}\n`, screen);
   const shown = plan.checks.filter(
     ({ name, result }) => all || result !== 'ok' || ALWAYS_SHOWN.includes(name),
   );
   const rows = shown.map(({ name, result, said }) => [name, result, said]);
-  const table = await grid(['Check', 'Result', 'Found'], rows);
+  const table = await grid(['Check', 'Result', 'Found'], rows, [], {
+    screen,
+    narrowings: [{ below: ['Found'] }],
+  });
   const others = plan.checks.length - shown.length;
   const lines = [
     ...(others > 0 ? [`  and ${others} more, all ok (--dry-run shows them)`] : []),
     verdictLine(plan),
     ...nextLines(plan.checks),
   ];
-  const painted = color ? await paint(table) : table;
-  return `${painted}${lines.map((line) => `${oneLine(line)}\n`).join('')}`;
+  const painted = screen.color ? await paint(table) : table;
+  const below = lines.map((line) => `${oneLine(asCalled(line, screen.command))}\n`).join('');
+  return painted + fitted(below, screen);
 }
 
 /** The plan in one sentence: what would be done, or why it is refused, and what may be lost. */
@@ -80,7 +85,7 @@ function nextLines(checks: readonly PlanCheck[]): string[] {
 }
 
 /** The result is the second word of a row; what stands in the cells was stripped of escapes. */
-const ROW = /^( {2}[a-z0-9_]+ +)(ok|warning|refused|unknown|skipped)(?= )/;
+const ROW = /^( {2}[a-z0-9_]+ +)(ok|warning|refused|unknown|skipped)(?= |$)/;
 
 async function paint(table: string): Promise<string> {
   const { Chalk } = await import('chalk');

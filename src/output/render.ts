@@ -67,6 +67,21 @@ function records<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Va
   });
 }
 
+/** The columns of a table with the text of each row, for what draws it otherwise. */
+export function textColumns<Row>(
+  format: 'pretty' | 'topology',
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+): { header: string; align: 'l' | 'r'; texts: string[] }[] {
+  return columns
+    .filter((column) => !column.omit?.includes(format))
+    .map((column) => ({
+      header: column.header ?? column.key,
+      align: column.align === 'r' ? 'r' : 'l',
+      texts: rows.map((row) => cellText(column, row, format)),
+    }));
+}
+
 function cellText<Row>(column: Column<Row>, row: Row, format: TextFormat): string {
   const value = column.text ? column.text(row, format) : column.value(row);
   if (value === undefined || value === null) return '';

@@ -3,12 +3,22 @@ import type { QuorumDocument, QuorumMember } from '../cluster/documents/quorum-d
 import type { WhyNotDocument } from '../cluster/documents/why-not-document.js';
 import type { Outcome } from '../cluster/votes/vote-rules.js';
 import { plural } from '../cluster/model/words.js';
-import { grid } from './grid.js';
+import { grid, type Fit } from './grid.js';
+import type { Narrowing } from './fit.js';
+import type { Screen } from './screen.js';
 import { oneLine } from './text.js';
 
+/** Sentences go below the words. */
+const NARROWINGS: readonly Narrowing[] = [
+  { below: ['Why', 'Members or reason', 'Found'] },
+  'headers',
+  { below: ['Lost', 'Voter'] },
+];
+
 /** Who may win with which votes, who voted for whom, the leader's gate, and what is survived. */
-export async function quorumText(document: QuorumDocument): Promise<string> {
+export async function quorumText(document: QuorumDocument, screen: Screen): Promise<string> {
   const { members, gate, survives, dataLoss, leader } = document;
+  const fit = { screen, narrowings: NARROWINGS };
   const votes = members.length > MOST_SINGLY ? votesByVoter(members) : singleVotes(members);
   const ifLost = leader === null ? 'If a member took the lock now' : 'If it were lost now';
   const gates = gate === null ? [] : [gate.unnamed, ...gate.named];
@@ -21,30 +31,30 @@ export async function quorumText(document: QuorumDocument): Promise<string> {
   const parts = [
     lines(headLines(document)),
     lines(['', leader === null ? 'In the race for the free lock' : 'If the leader were lost now']),
-    await memberGrid(members),
+    await memberGrid(members, fit),
     votes.length === 0 ? '' : lines(['', 'Each vote']),
-    votes.length === 0 ? '' : await grid(['For', 'Voter', 'Votes', 'Why'], votes),
+    votes.length === 0 ? '' : await grid(['For', 'Voter', 'Votes', 'Why'], votes, [], fit),
     gates.length === 0 ? '' : lines(['', `Would ${leader ?? ''} step down for a switchover`]),
     gates.length === 0
       ? ''
-      : await grid(['To', 'Passes', 'Healthy', 'Members or reason'], gateRows),
+      : await grid(['To', 'Passes', 'Healthy', 'Members or reason'], gateRows, [], fit),
     lines(['', capital(survives.sentence), `${ifLost}: ${lossWords(dataLoss)}`]),
-    await afterPrimaryText(document),
+    await afterPrimaryText(document, fit),
   ];
   return parts.join('');
 }
 
-async function memberGrid(members: readonly QuorumMember[]): Promise<string> {
+async function memberGrid(members: readonly QuorumMember[], fit: Fit): Promise<string> {
   const titles = ['Member', 'Can win', 'Votes', 'Voter', 'Lost', 'Why'];
-  return await grid(titles, members.map(memberCells));
+  return await grid(titles, members.map(memberCells), [], fit);
 }
 
-async function afterPrimaryText({ afterPrimary }: QuorumDocument): Promise<string> {
+async function afterPrimaryText({ afterPrimary }: QuorumDocument, fit: Fit): Promise<string> {
   if (afterPrimary === null) return '';
   const { primary, members, survives, dataLoss } = afterPrimary;
   return [
     lines(['', `If the primary ${primary}, which runs without the lock, were lost too`]),
-    await memberGrid(members),
+    await memberGrid(members, fit),
     lines([
       '',
       capital(survives.sentence),
@@ -148,7 +158,7 @@ const COULD: Record<Outcome, string> = {
 };
 
 /** The answer first; then the checks of a switchover in Patroni's order, then the race. */
-export async function whyNotText(document: WhyNotDocument): Promise<string> {
+export async function whyNotText(document: WhyNotDocument, screen: Screen): Promise<string> {
   const { member, leader, switchover, race, afterPrimary } = document;
   if (member === leader) return lines([`${member} is already the leader`]);
   const parts: string[] = [];
@@ -161,7 +171,10 @@ export async function whyNotText(document: WhyNotDocument): Promise<string> {
     ]);
     parts.push(
       lines([`By a switchover now: ${member} ${COULD[switchover.could]}`]),
-      await grid(['Asks', 'Check', 'Result', 'Found'], rows),
+      await grid(['Asks', 'Check', 'Result', 'Found'], rows, [], {
+        screen,
+        narrowings: NARROWINGS,
+      }),
       lines(
         switchover.steps
           .filter(({ result, next }) => result !== 'ok' && next !== null)

@@ -1,10 +1,10 @@
 /** A screen that is drawn again and again, for -W and -w. */
-import type { Clock } from '../clock.js';
+import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
 import { own, withoutOwn } from './door.js';
 import { untilNobodyReads, type Io } from './io.js';
+import { cells, screenOf, upTo, type Screen } from './screen.js';
 import { plain } from './text.js';
-import { displayWidth } from './width.js';
 
 const HIDE_CURSOR = own('\x1b[?25l');
 const SHOW_CURSOR = own('\x1b[?25h');
@@ -13,52 +13,129 @@ const HOME = own('\x1b[H');
 const CLEAR_LINE_END = own('\x1b[K');
 const CLEAR_BELOW = own('\x1b[J');
 const CHANGED = ' <';
+/** The clock on the screen is moved on so often. */
+const TICK_MS = 1000;
+
+/** What a round has read, drawn as often as it is needed: a window changes its size. */
+export type Picture = (screen: Screen) => Promise<string>;
+
+interface Watch {
+  now: Picture | null;
+  /** Of the round before, for what has changed. */
+  before: Picture | null;
+  readAtMs: number;
+  /** Why the last round has no picture; null: it has. */
+  error: ToolError | null;
+}
 
 /**
- * Draws what `read` returns every `everyMs` until the signal aborts. On a terminal it overwrites in place
- * and marks changed lines, and cuts what would scroll; elsewhere it prints one text after the other. A round that fails is shown and
- * tried again: a watch is there to see the cluster through an outage.
+ * Draws what `read` returns every `everyMs` until the signal aborts. On a terminal it overwrites in place, below a
+ * clock, marks changed lines, and cuts what would wrap or scroll; elsewhere it prints one text after the other. A
+ * round that fails leaves the last picture, with its age: a watch is there to see the cluster through an outage.
  */
 export async function watchScreen(
-  context: { io: Io; clock: Clock; signal: AbortSignal },
-  everyMs: number,
-  read: () => Promise<string>,
+  context: Pick<Context, 'io' | 'clock' | 'signal' | 'flags'>,
+  { everyMs, wide }: { everyMs: number; wide: boolean },
+  read: () => Promise<Picture>,
 ): Promise<void> {
   const { io, clock } = context;
   const signal = untilNobodyReads(context);
-  let before: string[] | null = null;
+  const watch: Watch = { now: null, before: null, readAtMs: 0, error: null };
+  const draw = async (): Promise<void> => {
+    const text = io.stdoutIsTty
+      ? await screenText(watch, context, wide)
+      : await printed(watch, screenOf(context, wide));
+    if (!signal.aborted) io.out(text);
+  };
+  const redraw = (): void => void draw();
   if (io.stdoutIsTty) io.out(HIDE_CURSOR + CLEAR_SCREEN);
+  const forget = io.stdoutIsTty ? io.onResize?.(redraw) : undefined;
   try {
     while (!signal.aborted) {
       const startedMs = clock.nowMs();
-      const text = await orError(read, signal);
+      const round = takeRound(watch, read, context);
+      while (io.stdoutIsTty && !(await isOver(round, clock))) await draw();
+      await round;
       // Ctrl-C in the middle of a round is how a watch ends; what was half read is not drawn.
-      if (text === null) break;
-      const lines = text.replace(/\n+$/, '').split('\n');
-      if (io.stdoutIsTty) io.out(frame(lines, before, io));
-      else io.out(`${lines.join('\n')}\n`);
-      before = lines;
-      await clock.wait(Math.max(0, everyMs - (clock.nowMs() - startedMs)), signal);
+      if (signal.aborted) break;
+      await draw();
+      for (let leftMs = everyMs; leftMs > 0 && !signal.aborted;) {
+        leftMs = everyMs - (clock.nowMs() - startedMs);
+        await clock.wait(Math.max(0, Math.min(leftMs, TICK_MS)), signal);
+        if (io.stdoutIsTty && leftMs > TICK_MS) await draw();
+      }
     }
   } finally {
+    forget?.();
     if (io.stdoutIsTty) io.out(SHOW_CURSOR);
   }
 }
 
+async function takeRound(
+  watch: Watch,
+  read: () => Promise<Picture>,
+  { clock, signal }: Pick<Context, 'clock' | 'signal'>,
+): Promise<void> {
+  const readAtMs = clock.nowMs();
+  try {
+    const now = await read();
+    Object.assign(watch, { now, before: watch.now, readAtMs, error: null });
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ToolError) || error.ending !== 'unreachable') throw error;
+    watch.error = error;
+  }
+}
+
+async function isOver(round: Promise<void>, clock: Context['clock']): Promise<boolean> {
+  return Promise.race([round.then(() => true), clock.wait(TICK_MS).then(() => false)]);
+}
+
+/** Elsewhere than on a terminal: a round that failed is its error. */
+async function printed({ now, error }: Watch, screen: Screen): Promise<string> {
+  const text = error ? errorText(error) : ((await now?.(screen)) ?? '');
+  return `${text.replace(/\n+$/, '')}\n`;
+}
+
+async function screenText(
+  { now, before, readAtMs, error }: Watch,
+  context: Pick<Context, 'io' | 'clock' | 'flags'>,
+  wide: boolean,
+): Promise<string> {
+  const whole = screenOf(context, wide);
+  // Room for the mark of a changed line.
+  const screen = { ...whole, width: whole.width === null ? null : whole.width - CHANGED.length };
+  const linesOf = async (picture: Picture | null) =>
+    picture === null ? null : (await picture(screen)).replace(/\n+$/, '').split('\n');
+  const nowMs = context.clock.nowMs();
+  const age = now === null ? '' : `; this was seen ${Math.round((nowMs - readAtMs) / 1000)} s ago`;
+  const clock = `${timeText(nowMs)}${error === null ? '' : age}`;
+  const trouble = error === null ? [] : errorText(error).trimEnd().split('\n');
+  const lines = (await linesOf(now)) ?? [];
+  return frame([clock, ...trouble], lines, await linesOf(before), context.io);
+}
+
+/** 08:00:02, local time. */
+function timeText(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 8);
+}
+
 /** How large the screen is; rows absent: as many as there are lines. */
-type Screen = Pick<Io, 'columns' | 'rows'>;
+type Size = Pick<Io, 'columns' | 'rows'>;
 
 /**
- * One screen: home, every line over the old one, the rest cleared. No clearing first, so no flicker, and never
- * more than fits: what scrolls is gone from the top, and the next frame would begin below it.
+ * One screen: home, the head, every line over the old one, the rest cleared. No clearing first, so no flicker, and
+ * never more than fits: what scrolls is gone from the top, and the next frame would begin below it.
  */
 export function frame(
+  head: readonly string[],
   lines: readonly string[],
   before: readonly string[] | null,
-  screen: Screen,
+  size: Size,
 ): string {
   const marked = before === null ? lines : markChanged(lines, before);
-  const drawn = fitting(marked, screen).map((line) => `${line}${CLEAR_LINE_END}\n`);
+  // Cleared before it is written: at the end of a full line it would clear the last character.
+  const drawn = fitting([...head, ...marked], size).map((line) => `${CLEAR_LINE_END}${line}\n`);
   return HOME + drawn.join('') + CLEAR_BELOW;
 }
 
@@ -78,34 +155,22 @@ function content(line: string): string {
   return line.replace(/[-\s]+/g, ' ');
 }
 
-/** As many lines as the screen has room for; the last one says how many are left out. */
-function fitting(lines: readonly string[], { columns, rows }: Screen): readonly string[] {
+/** As many lines as the screen has room for, none longer than it; the last one says how many are left out. */
+function fitting(lines: readonly string[], { columns, rows }: Size): readonly string[] {
   // The cursor stands below the last line.
   // (A terminal that does not know its size says 0.)
-  const room = (rows || Infinity) - 1;
-  const heights = lines.map((line) =>
-    Math.max(1, Math.ceil(displayWidth(plain(withoutOwn(line))) / (columns || 80))),
-  );
-  const total = heights.reduce((sum, height) => sum + height, 0);
-  if (total <= room) return lines;
-  let used = 1;
-  const shown = lines.slice(
-    0,
-    heights.findIndex((height) => (used += height) > room),
-  );
-  const hidden = lines.length - shown.length;
-  return [...shown, `(${hidden} more ${hidden === 1 ? 'line' : 'lines'}: the screen is full)`];
+  const room = Math.max((rows || Infinity) - 1, 1);
+  const cut = lines.map((line) => cutTo(line, columns || 80));
+  if (cut.length <= room) return cut;
+  const hidden = cut.length - room + 1;
+  const note = `(${hidden} more ${hidden === 1 ? 'line' : 'lines'}: the screen is full)`;
+  return [...cut.slice(0, room - 1), cutTo(note, columns || 80)];
 }
 
-async function orError(read: () => Promise<string>, signal: AbortSignal): Promise<string | null> {
-  try {
-    const text = await read();
-    return signal.aborted ? null : text;
-  } catch (error) {
-    if (signal.aborted) return null;
-    if (error instanceof ToolError && error.ending === 'unreachable') return errorText(error);
-    throw error;
-  }
+function cutTo(line: string, width: number): string {
+  if (cells(line) <= width) return line;
+  const taken = upTo(withoutOwn(line), width - 1);
+  return cells(taken) < width ? `${taken}…` : '…';
 }
 
 /** An error as a round shows it: what it is, and what to do. */

@@ -311,7 +311,9 @@ describe('what several readings say together', () => {
     const mild = reading(['m']);
     mild.findings[0] = { ...one('m'), severity: 'warning' };
     const severities = (...readings: Looked[]) =>
-      unstable(readings).map(({ severity, evidence }) => `${severity} ${evidence.length}`);
+      unstable(readings, { scope: 'demo', group: null }).map(
+        ({ severity, evidence }) => `${severity} ${evidence.length}`,
+      );
     expect(severities(a, b, a, b)).toEqual([]);
     expect(severities(a, a, a, a, a, a, a)).toEqual([]);
     expect(severities(a, b, a, b, a)).toEqual(['critical 5']);

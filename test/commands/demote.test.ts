@@ -153,7 +153,7 @@ describe('demote-cluster', () => {
     expect([done.code, done.out, done.err, fake.sent]).toEqual([
       1,
       '',
-      'Error: the cluster is paused: it would not be demoted\nnothing was sent; end the pause first: patctl resume\n',
+      'Error: the cluster is paused: it would not be demoted\nnothing was sent; end the pause first: patctl resume demo\n',
       [],
     ]);
   });

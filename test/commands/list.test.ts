@@ -1,3 +1,4 @@
+import { REST_ONLY } from '../../src/output/listing.js';
 import { describe, expect, test } from 'vitest';
 import { recorded, runFake, UNREACHABLE } from '../support/fake-world.js';
 
@@ -199,7 +200,7 @@ describe('what is unknown, and why', () => {
     ...recorded('on'),
     rest: { pg1: untrusted, pg2: untrusted, pg3: untrusted },
   });
-  const lastLines = (out: string) => out.slice(out.lastIndexOf('-+\n') + 3);
+  const lastLines = (out: string) => out.slice(out.lastIndexOf('-+\n') + 3).replace(REST_ONLY, '');
 
   test('one line a reason below the table and the screen, and --strict ends with 4', async () => {
     const line = 'unknown: REST of pg1, pg2, pg3: its certificate is not trusted\n';
@@ -208,7 +209,10 @@ describe('what is unknown, and why', () => {
       expect([lastLines(out), code]).toEqual([line, 4]);
     }
     const { out, code } = await runFake(denied(), ['status', '--strict']);
-    expect(out.endsWith(`\n${line}`)).toBe(true);
+    expect(out).toContain(`\n${line}\nCluster `);
+    expect(out.split('\n')[0]).toBe(
+      'UNKNOWN demo: none of the claims about pg1, pg2, pg3 could be checked [member_refuses]; next: correct what the error names: the CA, our certificate, or the login',
+    );
     expect(code).toBe(4);
     const json = await runFake(denied(), ['list', '-f', 'json']);
     expect([json.err, json.code]).toEqual([line, 0]);
@@ -321,4 +325,28 @@ test('--compat without a citus section sees no group, as patronictl', async () =
     ],
   ]);
   expect((await runFake(cluster, ['list', 'groups'])).out).toContain('|     0 | pg1    |');
+});
+
+describe('without an SQL login', () => {
+  test('the list says once, below all tables, that roles are seen by REST only', async () => {
+    for (const args of [['list'], ['list', 'demo', 'demo'], ['topology'], ['list', '--all']]) {
+      const { out } = await runFake(recorded('on'), args);
+      expect(out.split(REST_ONLY), args.join(' ')).toHaveLength(2);
+      expect(out.endsWith(REST_ONLY)).toBe(true);
+    }
+  });
+
+  test('it says nothing of it where nobody was to be asked, with a login, and to programs', async () => {
+    const silent = [
+      ['list', '--verify', 'rest'],
+      ['list', '--verify', 'off'],
+      ['list', '-f', 'tsv'],
+    ];
+    for (const args of [...silent, ['--compat', 'list'], ['list', '-f', 'json']]) {
+      const { out, err } = await runFake(recorded('on'), args);
+      expect(out + err, args.join(' ')).not.toContain('REST only');
+    }
+    const { out } = await runFake({ ...recorded('on'), sql: {} }, ['list']);
+    expect(out).not.toContain('REST only');
+  });
 });

@@ -39,6 +39,8 @@ export interface FakeCluster {
   onOut?: (text: string) => void;
   /** Typed at the questions, a line each: there is a terminal. */
   answers?: readonly string[];
+  /** stdout is a terminal of so many columns. */
+  columns?: number;
 }
 
 /** A clock on which waiting takes no time; `onWait` is told what time it has become. */
@@ -109,11 +111,11 @@ export async function runFake(
         stdin,
         stderr: new PassThrough(),
         stdinIsTty: tty,
-        stdoutIsTty: false,
+        stdoutIsTty: cluster.columns !== undefined,
         stderrIsTty: tty,
         outColor: false,
         errColor: false,
-        columns: 80,
+        columns: cluster.columns ?? 80,
       },
       env: { HOME: '/nonexistent', PATRONI_SCOPE: 'demo', ...env },
       platform: 'linux',

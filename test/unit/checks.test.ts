@@ -337,16 +337,18 @@ describe('the dynamic configuration', () => {
       return check?.find(viewOf(snapshot({ config })), DEFAULT_LIMITS).map((one) => one.next);
     };
     expect(next({ use_slot: true })).toEqual([
-      'patctl edit-config: rename it to postgresql.use_slots',
+      'rename it to postgresql.use_slots: patctl edit-config demo',
     ]);
     expect(next({ parameters: {} })).toEqual([
-      'patctl edit-config: rename it to postgresql.parameters',
+      'rename it to postgresql.parameters: patctl edit-config demo',
     ]);
-    expect(next({ loop_wiat: 1 })).toEqual(['patctl edit-config: rename it to loop_wait']);
+    expect(next({ loop_wiat: 1 })).toEqual(['rename it to loop_wait: patctl edit-config demo']);
     expect(next({ postgresql: { use_slot: true } })).toEqual([
-      'patctl edit-config: rename it to postgresql.use_slots',
+      'rename it to postgresql.use_slots: patctl edit-config demo',
     ]);
-    expect(next({ nothing_like_it: 1 })).toEqual(['patctl edit-config: remove it']);
+    expect(next({ nothing_like_it: 1 })).toEqual([
+      'remove nothing_like_it: patctl edit-config demo',
+    ]);
   });
 
   test('without a rewind is a warning', () => {

@@ -17,6 +17,9 @@ import {
   unverified,
   type ProcessEnvironment,
 } from './plan-support.js';
+import type { Screen } from '../../src/output/screen.js';
+
+const plainScreen: Screen = { width: null, color: false, command: 'patctl' };
 
 function refusedBy(found: Plan): string[] {
   return refusals(found).map(({ name }) => name);
@@ -355,7 +358,7 @@ describe('avoid', () => {
   test('it does not lead: nothing to do, and that is a success', async () => {
     const found = plan(healthy(), { avoid: 'pg3' });
     expect(found).toMatchObject({ nothingToDo: true, refused: false, checks: [] });
-    expect(await planText(found, { color: false, all: true })).toBe(
+    expect(await planText(found, { screen: plainScreen, all: true })).toBe(
       'Nothing to do: the leader of demo is pg1\n',
     );
   });
@@ -463,7 +466,10 @@ describe('recorded clusters', () => {
 describe('how it is shown', () => {
   test('a table of all checks, the verdict, and what to do about what is not ok', async () => {
     const world = healthy('off', { tags: { pg2: { nofailover: true } } });
-    const text = await planText(plan(world, { candidate: 'pg2' }), { color: false, all: true });
+    const text = await planText(plan(world, { candidate: 'pg2' }), {
+      screen: plainScreen,
+      all: true,
+    });
     const lines = text.split('\n');
     expect(lines[0]).toMatch(/^ {2}Check +Result +Found$/);
     expect(text).toMatch(/^ {2}candidate_nofailover {2}refused {2}pg2 is tagged nofailover/m);
@@ -476,18 +482,21 @@ describe('how it is shown', () => {
   test('colour is only about the results', async () => {
     const world = healthy('off', { tags: { pg2: { nofailover: true } } });
     const text = leaving(
-      await planText(plan(world, { candidate: 'pg2' }), { color: true, all: true }),
+      await planText(plan(world, { candidate: 'pg2' }), {
+        screen: { ...plainScreen, color: true },
+        all: true,
+      }),
       false,
     );
     expect(text).toContain('\u001b[31m\u001b[1mrefused');
     expect(text.replace(/\u001b\[[0-9]+m/g, '')).toBe(
-      await planText(plan(world, { candidate: 'pg2' }), { color: false, all: true }),
+      await planText(plan(world, { candidate: 'pg2' }), { screen: plainScreen, all: true }),
     );
   });
 
   test('without `all` only what is not ok is shown, and what the decision rests on', async () => {
     const checks = plan(healthy('quorum'), { candidate: 'pg2' });
-    const text = await planText(checks, { color: false, all: false });
+    const text = await planText(checks, { screen: plainScreen, all: false });
     const rows = text.split('\n').map((line) => line.trim().split(/ +/)[0]);
     expect(rows.slice(0, 3)).toEqual(['Check', 'votes', 'data_loss']);
     expect(text).toContain(`and ${checks.checks.length - 2} more, all ok`);
@@ -495,7 +504,7 @@ describe('how it is shown', () => {
 
   test('names from outside cannot move the cursor', async () => {
     const text = await planText(plan(healthy(), { candidate: 'pg2\u001b[2J\nok' }), {
-      color: true,
+      screen: { ...plainScreen, color: true },
       all: true,
     });
     expect(text).not.toContain('\u001b[2J');

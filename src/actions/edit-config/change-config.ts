@@ -1,4 +1,5 @@
 /** Changes the dynamic configuration: taken, shown, checked, asked about, and written once. */
+import { commandLine } from '../../cluster/model/command-line.js';
 import {
   checkConfig,
   newProblems,
@@ -148,7 +149,7 @@ async function write(context: Context, { cluster, current, edit }: Work): Promis
     code: 'concurrent_change',
     evidence,
     hint: theirs
-      ? 'nothing was written; see what changed in the meantime (patctl show-config) and try again'
+      ? `nothing was written; try again when you have seen what changed in the meantime: ${commandLine(cluster, 'show-config')}`
       : 'the config key was deleted or made unreadable in the meantime; nothing was written',
   });
 }

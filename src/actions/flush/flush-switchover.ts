@@ -1,7 +1,7 @@
 /** Withdraws the scheduled switchover, or clears a request that got stuck in /failover. */
 import { leaderFirst } from '../../cluster/select-members.js';
 import type { Cluster, FailoverKey } from '../../cluster/model/model.js';
-import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { argumentOf, commandLine } from '../../cluster/model/command-line.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { needConsent, type Asker } from '../../output/ask.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -68,7 +68,7 @@ async function deleteSchedule(context: Context, cluster: Cluster): Promise<Endin
   throw new ToolError('unreachable', `no member's REST API answered; nothing was sent`, {
     code: 'rest_unreachable',
     evidence: silent,
-    hint: `patctl flush ${argumentOf(cluster)} switchover --via dcs clears it in the DCS, under a compare of its revision`,
+    hint: `to clear it in the DCS, under a compare of its revision: ${commandLine(cluster, 'flush', 'switchover', '--via', 'dcs')}`,
   });
 }
 

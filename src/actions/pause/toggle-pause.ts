@@ -1,7 +1,7 @@
 /** Sets or clears pause: asks one member once, and sees in the DCS and in every member key that it is taken. */
 import { leaderFirst } from '../../cluster/select-members.js';
 import type { Cluster } from '../../cluster/model/model.js';
-import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { argumentOf } from '../../cluster/model/command-line.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { readCluster, reread } from '../kit/choose-members.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';

@@ -1,4 +1,5 @@
 /** restart --rolling: one member at a time, each back and caught up before the next; stops at the first failure. */
+import { commandLine } from '../../cluster/model/command-line.js';
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../../cluster/model/model.js';
 import {
@@ -130,7 +131,7 @@ async function isMoveWanted(
   if (restarted.size > 0 || skipped.size === 0) return true;
   throw new ToolError('error', `no replica was restarted; the leader is still ${from}`, {
     code: NOBODY,
-    hint: `to switch over anyway, name only the leader: patctl restart ${cluster.scope} ${from} --rolling --switchover`,
+    hint: `to switch over anyway, name only the leader: ${commandLine(cluster, 'restart', from, '--rolling', '--switchover')}`,
   });
 }
 
@@ -178,15 +179,13 @@ function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
   const pending = content['restart_pending'] === true;
   const version = content['postgres_version'];
   const words = [
-    `patctl restart ${cluster.scope}`,
     ...(pending ? [] : names),
     '--rolling',
     ...(pending ? ['--pending'] : []),
     ...(left.some(({ kind }) => kind === 'switchover') ? ['--switchover'] : []),
-    ...(typeof version === 'string' ? [`--pg-version ${version}`] : []),
-    ...(cluster.group === null ? [] : [`--group ${cluster.group}`]),
+    ...(typeof version === 'string' ? ['--pg-version', version] : []),
   ];
-  return `when it is repaired, continue with: ${words.join(' ')}`;
+  return `when it is repaired, continue with: ${commandLine(cluster, 'restart', ...words)}`;
 }
 
 // ---------------------------------------------------------------- before the first step

@@ -1,4 +1,5 @@
 /** demote-cluster and promote-cluster: one change of standby_cluster, followed until the cluster is what was asked for. */
+import { argumentOf, commandLine } from '../../cluster/model/command-line.js';
 import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
@@ -7,7 +8,6 @@ import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { membersTable, readCluster, reread } from '../kit/choose-members.js';
-import { argumentOf } from '../../cluster/preflight/plan-facts.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 import {
@@ -51,7 +51,7 @@ export async function changeClusterRole(
     // A paused primary goes on as it is, and a paused standby leader lets its lock go.
     throw new ToolError('error', `the cluster is paused: it would not be ${verb}ed`, {
       code: 'paused',
-      hint: 'nothing was sent; end the pause first: patctl resume',
+      hint: `nothing was sent; end the pause first: ${commandLine(cluster, 'resume')}`,
     });
   }
   const source = standby === null ? null : sourceOf(standby);
@@ -157,7 +157,7 @@ async function reached(
     {
       code: 'not_reached',
       evidence: [{ witness: 'DCS', subject: before.scope, said: last }],
-      hint: `it is in the configuration and continues; check with: patctl list ${before.scope}`,
+      hint: `it is in the configuration and continues; check with: ${commandLine(before, 'list')}`,
     },
   );
 }

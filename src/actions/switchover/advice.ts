@@ -1,6 +1,6 @@
 /** What to do next, and why Patroni said no: the words behind a verdict. */
 import type { Plan } from '../../cluster/preflight/plan-model.js';
-import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { argumentOf } from '../../cluster/model/command-line.js';
 import type { Holder } from '../../cluster/preflight/holders.js';
 import type { Evidence } from '../../errors.js';
 

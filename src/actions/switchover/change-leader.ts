@@ -1,5 +1,5 @@
 /** switchover and failover from the request to the result: read, plan, ask, look again, act, prove. */
-import { argumentOf } from '../../cluster/preflight/plan-facts.js';
+import { commandLine } from '../../cluster/model/command-line.js';
 import { planDifferences } from '../../cluster/preflight/plan-differences.js';
 import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
 import { planOf, refusals } from '../../cluster/preflight/plan.js';
@@ -131,7 +131,7 @@ async function requestOf(
   if (when && cluster.config?.pause) {
     throw new ToolError('error', "Can't schedule switchover in the paused state", {
       code: 'paused',
-      hint: `patctl resume ${argumentOf(cluster)}, or switch over now`,
+      hint: `switch over now, or end the pause: ${commandLine(cluster, 'resume')}`,
     });
   }
   const request: ChangeRequest = {

@@ -2,6 +2,7 @@
 import type { Context } from '../../context.js';
 import type { Ending } from '../../errors.js';
 import { planText } from '../../output/plan-table.js';
+import { errorScreen, screenOf } from '../../output/screen.js';
 import { progressReporter, type ProgressStyle } from '../../output/progress.js';
 import { localText, utcText, type Scheduled } from '../kit/schedule.js';
 import type { ChangeEvent, ChangeResult, Talk } from './change.js';
@@ -38,9 +39,9 @@ export function changePrinter(
     showPlan: async (plan, when) => {
       report = progressReporter(io, style, clock.nowMs());
       if (format === 'json') return;
-      if (dryRun) return io.out(await planText(plan, { color: io.outColor, all: true }));
+      if (dryRun) return io.out(await planText(plan, { screen: screenOf(context), all: true }));
       if (flags.compat) return;
-      io.err(await planText(plan, { color: io.errColor, all: false }));
+      io.err(await planText(plan, { screen: errorScreen(context), all: false }));
       if (when) io.err(whenLine(when));
     },
     on: (event) => {

@@ -1,7 +1,8 @@
 /** The document of `patctl check`: what was found in each cluster, what was transient, what nobody could tell. */
+import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { SEVERITIES, worstFirst, type Looked, type Unlooked } from '../findings/find.js';
-import type { Finding, Severity, VerifyMode } from '../model/model.js';
+import type { Cluster, Finding, Severity, VerifyMode } from '../model/model.js';
 import type { View } from '../roles/view.js';
 
 /** Exit codes of `check` alone: the monitoring convention. */
@@ -143,7 +144,10 @@ export function persisting(readings: readonly Looked[]): { looked: Looked; trans
 const UNSTABLE_TIMES = 5;
 
 /** Trouble that comes and goes from reading to reading: none of it lasts, and the cluster is not well. */
-export function unstable(readings: readonly Looked[]): Finding[] {
+export function unstable(
+  readings: readonly Looked[],
+  cluster: Pick<Cluster, 'scope' | 'group'>,
+): Finding[] {
   const troubles = readings.map((reading) => saidIn(reading).filter(isTrouble));
   const begun = troubles.map((now, at) =>
     now.filter((one) => !(troubles[at - 1] ?? []).some((other) => isSameFinding(one, other))),
@@ -164,7 +168,7 @@ export function unstable(readings: readonly Looked[]): Finding[] {
           said: `${message} [${code}]`,
         })),
       ),
-      next: 'run patctl check again, with --settle 10 to watch for longer; see the logs of Patroni and etcd for what changes',
+      next: `see the logs of Patroni and etcd for what changes, and watch for longer: ${commandLine(cluster, 'check', '--settle', '10')}`,
     },
   ];
 }

@@ -1,6 +1,7 @@
 /** The document of `patctl status`: the whole truth about one cluster, as data. */
 import { roleTitle } from '../roles/dcs-roles.js';
-import { findings } from '../findings/find.js';
+import { findings, look } from '../findings/find.js';
+import { DEFAULT_LIMITS } from '../findings/limits.js';
 import { leftViews } from '../findings/left.js';
 import { doubts, silences, type Doubt } from '../roles/unverified.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
@@ -135,6 +136,8 @@ export interface StatusDocument {
     sql: { asked: number; answered: number; logins: string[] };
   };
   findings: Finding[];
+  /** What `check` finds besides, by this one reading and its default limits. */
+  further: Finding[];
   /** What could not be told, and why; a witness that is silent where another spoke is here too. */
   doubts: Doubt[];
   problems: ParseProblem[];
@@ -146,7 +149,11 @@ export interface StatusDocument {
   workedOut: Record<string, string>;
 }
 
-export function statusDocument(snapshot: Snapshot): StatusDocument {
+/** `ignored`: codes that the configuration file has `check` ignore. */
+export function statusDocument(
+  snapshot: Snapshot,
+  ignored: readonly string[] = [],
+): StatusDocument {
   const { cluster } = snapshot;
   const view = viewOf(snapshot);
   const found = findings(view);
@@ -192,6 +199,7 @@ export function statusDocument(snapshot: Snapshot): StatusDocument {
       },
     },
     findings: found,
+    further: furtherFindings(view, found, ignored),
     doubts: allDoubts(view, found),
     problems: cluster.problems,
     askedMember: askedMember(cluster),
@@ -204,6 +212,13 @@ function askedMember({ memberAnswers }: Snapshot['cluster']): StatusDocument['as
   if (!memberAnswers) return null;
   const { url, answeredBy, patroniVersion } = memberAnswers;
   return { url, answeredBy, patroniVersion };
+}
+
+function furtherFindings(view: View, found: Finding[], ignored: readonly string[]): Finding[] {
+  if (view.snapshot.verify === 'off') return [];
+  const told = new Set(found.map(({ code }) => code));
+  const wanted = (code: string): boolean => !ignored.includes(code);
+  return look(view, DEFAULT_LIMITS, wanted).findings.filter(({ code }) => !told.has(code));
 }
 
 /** A switch of /config; null when that cannot be read. */

@@ -1,4 +1,5 @@
 /** Whether commits on the leader wait for synchronous standbys that do not confirm them. */
+import { commandLine } from '../model/command-line.js';
 import { isSenderOf, sameName } from '../model/member-names.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Finding, Snapshot, Witnessed } from '../model/model.js';
@@ -92,12 +93,12 @@ function nextFor(
 
 /** Without synchronous mode Patroni never removes a standby from the setting: only the one who wrote it can. */
 function setByHand({ name, sql }: MemberView, { snapshot }: View): string | null {
-  const { config, scope } = snapshot.cluster;
+  const { config } = snapshot.cluster;
   if (config === null || config.syncMode !== 'off' || !sql.ok) return null;
   const file = sql.value.settings['synchronous_standby_names']?.sourcefile ?? '';
   const how = file.endsWith('postgresql.auto.conf')
     ? `on ${name}: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()`
-    : `remove synchronous_standby_names from postgresql.parameters (patctl edit-config ${scope}, or the member's own configuration)`;
+    : `remove synchronous_standby_names from postgresql.parameters in the member's own configuration or with: ${commandLine(snapshot.cluster, 'edit-config')}`;
   return `synchronous mode is off, so Patroni does not change it; ${how}`;
 }
 

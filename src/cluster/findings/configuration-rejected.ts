@@ -1,4 +1,5 @@
 /** A dynamic configuration that stands in the DCS, against what Patroni and PostgreSQL make of it. */
+import { commandLine } from '../model/command-line.js';
 import { checkConfig, type ConfigProblem } from '../configuration/config-check.js';
 import { settingsIn } from '../configuration/config-settings.js';
 import type { DynamicConfig, Finding, JsonValue, Witnessed } from '../model/model.js';
@@ -44,8 +45,8 @@ export function configRejected(view: View): Finding[] {
         ...view.members.flatMap((one) => inForceOn(one, settingsIn(cluster.config?.raw ?? {}))),
       ],
       next: cluster.config?.unreadable
-        ? 'patctl edit-config --replace FILE: write a whole one'
-        : `patctl edit-config: correct ${rejected[0]?.key ?? 'it'}`,
+        ? `write a whole one: ${commandLine(cluster, 'edit-config', '--replace', 'FILE')}`
+        : correct(view, `correct ${rejected[0]?.key ?? 'it'}`),
     },
   ];
 }
@@ -98,9 +99,9 @@ export function configIgnored(view: View): Finding[] {
     members: [],
     message: `not in force as written: ${problem.message}`,
     evidence: [dcsSays(problem.message), ...settingSeen(view, problem.key)],
-    next: `patctl edit-config: correct ${problem.key}`,
+    next: correct(view, `correct ${problem.key}`),
   }));
-  return [...shown, ...theRest('config_ignored', found.length, 'more value is not in force')];
+  return [...shown, ...theRest(view, 'config_ignored', found.length, 'more value is not in force')];
 }
 
 const OTHER_FINDINGS: readonly ConfigProblem['code'][] = [
@@ -135,11 +136,16 @@ function settingSeen({ members }: View, key: string): Witnessed[] {
   });
 }
 
-function theRest(code: string, count: number, what: string): Finding[] {
+/** What to change, and the command that opens the editor. */
+function correct({ snapshot }: View, what: string): string {
+  return `${what}: ${commandLine(snapshot.cluster, 'edit-config')}`;
+}
+
+function theRest(view: View, code: string, count: number, what: string): Finding[] {
   const more = count - MOST_SHOWN;
   if (more <= 0) return [];
   const said = plural(more, what);
-  const next = 'patctl edit-config --check lists all of them';
+  const next = `list all of them: ${commandLine(view.snapshot.cluster, 'edit-config', '--check')}`;
   return [
     { code, severity: 'warning', members: [], message: said, evidence: [dcsSays(said)], next },
   ];
@@ -159,7 +165,7 @@ export function slotsMisconfigured(view: View): Finding[] {
       members: [],
       message: `${first.message}${andMore(found.length - 1)}`,
       evidence: found.slice(0, MOST_SHOWN).map(({ message }) => dcsSays(message)),
-      next: `patctl edit-config: correct ${first.key}`,
+      next: correct(view, `correct ${first.key}`),
     },
   ];
 }
@@ -176,11 +182,9 @@ export function configUnknownKey(view: View): Finding[] {
     message: `the dynamic configuration has ${key}, which Patroni does not know${meant === undefined ? '' : `: did you mean ${meant}?`}`,
     evidence: [dcsSays(`has the key ${key}`)],
     next:
-      meant === undefined
-        ? 'patctl edit-config: remove it'
-        : `patctl edit-config: rename it to ${meant}`,
+      meant === undefined ? correct(view, `remove ${key}`) : correct(view, `rename it to ${meant}`),
   }));
-  return [...shown, ...theRest('config_unknown_key', found.length, 'more unknown key')];
+  return [...shown, ...theRest(view, 'config_unknown_key', found.length, 'more unknown key')];
 }
 
 /** Below `postgresql` there may be sections of custom replica methods, and settings of another PostgreSQL. */

@@ -1,4 +1,5 @@
 /** The dynamic configuration: timing, words that Patroni does not know, and what is not in force. */
+import { commandLine } from '../model/command-line.js';
 import type { Finding, JsonValue, Setting } from '../model/model.js';
 import type { View } from '../roles/view.js';
 import { settingNumber } from '../configuration/config-settings.js';
@@ -23,7 +24,7 @@ export function configTiming({ snapshot }: View): Finding[] {
           said: `ttl ${ttl}, loop_wait ${loop}, retry_timeout ${retry}`,
         },
       ],
-      next: `patctl edit-config -s ttl=${loop + 2 * retry}`,
+      next: commandLine(snapshot.cluster, 'edit-config', '-s', `ttl=${loop + 2 * retry}`),
     },
   ];
 }

@@ -1,4 +1,5 @@
 /** Findings about logical slots: would their subscribers go on after a change of leader, and do they go on now? */
+import { commandLine } from '../model/command-line.js';
 import {
   awaitedSlots,
   brokenOn,
@@ -6,7 +7,7 @@ import {
   logicalSlots,
   type Broken,
 } from '../roles/logical-slots.js';
-import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
+import type { Cluster, Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
 import { race } from '../votes/race.js';
 import type { MemberView, View } from '../roles/view.js';
 import { unpausedInput } from '../votes/vote-facts.js';
@@ -70,17 +71,17 @@ export function failoverSlotNotSynced(view: View): Finding[] {
     members: [one.name],
     message: `if ${one.name} led, the subscribers of ${list(broken.map(({ slot }) => slot.name))} would stop: ${list([...new Set(broken.map(({ because }) => because))])}`,
     evidence: seen(view, one, broken),
-    next: nextFor(one, broken),
+    next: nextFor(view.snapshot.cluster, one, broken),
   }));
 }
 
 /** A former leader keeps its own slot, and PostgreSQL makes no copy beside it. */
-function nextFor({ name, sql }: MemberView, broken: readonly Broken[]): string {
+function nextFor(cluster: Cluster, { name, sql }: MemberView, broken: readonly Broken[]): string {
   const left = broken.find(({ slot }) =>
     sql.ok ? sql.value.slots.some((s) => s.slotName === slot.name && s.synced === false) : false,
   );
   return left === undefined
-    ? `on ${name}: sync_replication_slots and hot_standby_feedback on (patctl edit-config -p); then wait for the subscriber to confirm something; PostgreSQL's log there says what is missing`
+    ? `set sync_replication_slots and hot_standby_feedback to on: ${commandLine(cluster, 'edit-config', '-p', 'sync_replication_slots=on', '-p', 'hot_standby_feedback=on')}; then wait for the subscriber to confirm something; PostgreSQL's log on ${name} says what is missing`
     : `on ${name}: SELECT pg_drop_replication_slot('${left.slot.name}'); it was left there when ${name} led, and PostgreSQL makes no copy beside it`;
 }
 
@@ -103,7 +104,7 @@ export function permanentSlotMissing(view: View): Finding[] {
 }
 
 /** A failover slot's consumer gets a change only after every slot of synchronized_standby_slots has it. */
-export function synchronizedSlotInactive({ leader }: View): Finding[] {
+export function synchronizedSlotInactive({ leader, snapshot }: View): Finding[] {
   if (!leader?.sql.ok || leader.sql.value.inRecovery) return [];
   const sql = leader.sql.value;
   const awaited = awaitedSlots(sql);
@@ -127,7 +128,7 @@ export function synchronizedSlotInactive({ leader }: View): Finding[] {
         },
         ...awaited.map(({ name }) => slotSeen(sql, leader.name, name)),
       ],
-      next: 'bring that standby back, or take the slot out of synchronized_standby_slots (patctl edit-config -p; a reload is enough)',
+      next: `bring that standby back, or take the slot out of synchronized_standby_slots (a reload is enough): ${commandLine(snapshot.cluster, 'edit-config')}`,
     },
   ];
 }

@@ -1,4 +1,5 @@
 /** What Kubernetes itself claims of a cluster, against what its members do. Nothing is found elsewhere. */
+import { commandLine } from '../model/command-line.js';
 import type { Finding, KubernetesClaims, PodClaim, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { bytesText, durationText, leaderKeySays, list, roleSeen, rowSeen } from './evidence.js';
@@ -33,7 +34,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
       ],
       next: leads
         ? `check whether Patroni runs on ${name}, and whether its clock is right`
-        : 'patctl quorum shows who could take over; members take the lock within loop_wait if they may',
+        : `members take the lock within loop_wait if they may; see who could take over: ${commandLine(cluster, 'quorum')}`,
     },
   ];
 }

@@ -1,5 +1,6 @@
 /** Who leads: the key in the DCS against who is seen out of recovery. */
-import type { Finding } from '../model/model.js';
+import { commandLine } from '../model/command-line.js';
+import type { Cluster, Finding } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import type { Limits } from './limits.js';
 import { leaderKeySays, list, roleSeen, silence } from './evidence.js';
@@ -93,13 +94,13 @@ export function noLeader({ primaries, snapshot, members }: View): Finding[] {
       next:
         untold.length > 0
           ? 'ask them first (--verify auto, an SQL login), before you promote a member'
-          : whoCouldLead(snapshot.cluster.scope, members),
+          : whoCouldLead(snapshot.cluster, members),
     },
   ];
 }
 
 /** Only a member that is in the DCS and answers can be promoted manually. */
-function whoCouldLead(scope: string, members: readonly MemberView[]): string {
+function whoCouldLead(cluster: Cluster, members: readonly MemberView[]): string {
   const there = members.filter(({ member, departed }) => member !== null && departed === null);
   if (there.length === 0)
     return 'no member is left in the DCS: start Patroni on a member that has data';
@@ -108,8 +109,8 @@ function whoCouldLead(scope: string, members: readonly MemberView[]): string {
     const names = list(there.map(({ name }) => name));
     return `no member answers as a replica: check Patroni and PostgreSQL on ${names}`;
   }
-  const names = able.map(({ name }) => name).join('|');
-  return `patctl quorum ${scope} shows which members could win the vote; patctl failover ${scope} --candidate ${names} promotes one manually`;
+  const promote = able.map(({ name }) => commandLine(cluster, 'failover', '--candidate', name));
+  return `see which members could win the vote: ${commandLine(cluster, 'quorum')}; promote one manually: ${promote.join('; or: ')}`;
 }
 
 export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
@@ -138,7 +139,7 @@ export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
       evidence: [leaderKeySays(cluster), roleSeen(leader)],
       next:
         state === 'stopping'
-          ? 'its shutdown waits for a walsender: patctl status lists them (see docs/findings.md)'
+          ? `its shutdown waits for a walsender (see docs/findings.md); list them: ${commandLine(cluster, 'status')}`
           : `check Patroni's log on ${leader.name}`,
     },
   ];
@@ -161,7 +162,7 @@ export function leaderUnreachable({ leader, members, snapshot }: View): Finding[
           ? `; ${list(streaming.map(({ name }) => name))} still stream`
           : ' and no replica streams from it'),
       evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader)],
-      next: `check the host of ${leader.name}; patctl quorum shows which members could take over`,
+      next: `check the host of ${leader.name}; see which members could take over: ${commandLine(snapshot.cluster, 'quorum')}`,
     },
   ];
 }

@@ -1,4 +1,5 @@
 /** Maintenance mode, restarts, states and versions. */
+import { commandLine } from '../model/command-line.js';
 import type { Finding, Member, Witnessed } from '../model/model.js';
 import type { View } from '../roles/view.js';
 import { readAtMs, timestampMs, type Limits } from './limits.js';
@@ -13,7 +14,7 @@ export function paused(view: View): Finding[] {
       members: [],
       message: 'maintenance mode is on: there is no automatic failover',
       evidence: [pauseSeen(view)],
-      next: 'patctl resume, when maintenance is finished',
+      next: `when maintenance is finished: ${resume(view)}`,
     },
   ];
 }
@@ -30,9 +31,13 @@ export function pausedTooLong(view: View, { maxPauseMs }: Limits): Finding[] {
       members: [],
       message: `maintenance mode has been on for at least ${durationText(ageMs)} (limit ${durationText(maxPauseMs)}, --max-pause)`,
       evidence: [pauseSeen(view), ...sinceSeen(view)],
-      next: 'patctl resume',
+      next: resume(view),
     },
   ];
+}
+
+function resume({ snapshot }: View): string {
+  return commandLine(snapshot.cluster, 'resume');
 }
 
 /** A limit was given, and nobody can tell whether it has passed. */
@@ -43,7 +48,7 @@ function pausedUnknown(view: View, maxPauseMs: number): Finding {
     members: [],
     message: `maintenance mode has been on for an unknown time (limit ${durationText(maxPauseMs)}, --max-pause)`,
     evidence: [pauseSeen(view)],
-    next: 'patctl resume, when maintenance is finished; with a superuser login the age of the pause is known',
+    next: `when maintenance is finished: ${resume(view)}; with a superuser login the age of the pause is known`,
   };
 }
 
@@ -84,7 +89,7 @@ function pauseAgeMs(view: View): number | null {
   return known.length === 0 ? null : readAtMs(view) - Math.min(...known);
 }
 
-export function pendingRestart({ members }: View): Finding[] {
+export function pendingRestart({ members, snapshot }: View): Finding[] {
   return members.flatMap((one): Finding[] => {
     const { name, member, rest } = one;
     if (!member) return [];
@@ -106,7 +111,7 @@ export function pendingRestart({ members }: View): Finding[] {
             said: `pending_restart${words === '' ? '' : `, ${words}`}`,
           },
         ],
-        next: 'patctl restart CLUSTER --pending (for parameters that a standby must not have lower: raise on the standbys first, lower on the primary first)',
+        next: `restart it: ${commandLine(snapshot.cluster, 'restart', name)}; or all that need it, in the right order: ${commandLine(snapshot.cluster, 'restart', '--rolling', '--pending')}`,
       },
     ];
   });
@@ -222,7 +227,7 @@ export function dcsUnreadable({ snapshot }: View): Finding[] {
       message: `${key} cannot be read${partly ? ' in part' : ''}`,
       evidence: [{ witness: 'DCS', subject: key, said: problem }],
       next: partly
-        ? 'correct the value with patctl edit-config, or let Patroni write the key again'
+        ? `let Patroni write the key again, or correct the value: ${commandLine(snapshot.cluster, 'edit-config')}`
         : 'find out what wrote it; Patroni rewrites its own keys within loop_wait',
     }));
 }

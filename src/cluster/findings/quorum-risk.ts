@@ -1,4 +1,5 @@
 /** Who could take over if the leader were lost now, by the vote arithmetic. */
+import { commandLine } from '../model/command-line.js';
 import type { Finding, Witnessed } from '../model/model.js';
 import { race, type RaceResult } from '../votes/race.js';
 import type { View } from '../roles/view.js';
@@ -45,8 +46,7 @@ function isBlockedBySync(input: VoteInput): boolean {
 export function standbyClusterCannotElect(view: View): Finding[] {
   const input = unpausedInput(view);
   if (!isBlockedBySync(input)) return [];
-  const { scope, group } = view.snapshot.cluster;
-  const cluster = group === null ? scope : `${scope} --group ${group}`;
+  const { cluster } = view.snapshot;
   const when =
     input.leader === null
       ? 'no member can become standby leader'
@@ -58,7 +58,7 @@ export function standbyClusterCannotElect(view: View): Finding[] {
       members: [],
       message: `${when}: /sync still asks for ${input.quorum + 1} votes of ${list(voterNames(input))}, and a standby cluster does not update it`,
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
-      next: `patctl edit-config ${cluster} --set synchronous_mode=on (a standby cluster then counts no votes; set it back after promote-cluster), or bring the missing voters back`,
+      next: `bring the missing voters back, or let the standby cluster count no votes until promote-cluster: ${commandLine(cluster, 'edit-config', '--set', 'synchronous_mode=on')}; set it back afterwards`,
     },
   ];
 }
@@ -76,7 +76,7 @@ export function quorumAtRisk(view: View): Finding[] {
       members: [],
       message: `if one more voter is lost, no member can win the vote; /sync allows for ${spare}`,
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(race(input))],
-      next: 'bring the missing voters back; patctl quorum shows the count',
+      next: `bring the missing voters back; see the count: ${commandLine(view.snapshot.cluster, 'quorum')}`,
     },
   ];
 }
@@ -93,7 +93,7 @@ export function noFailoverCandidate(view: View): Finding[] {
       members: [],
       message: `no member could take over if the leader were lost: ${results.map(({ name, reasons }) => `${name} ${reasons.join(', ')}`).join('; ')}`,
       evidence: chances(results),
-      next: 'remove at least one of the reasons; patctl quorum shows them',
+      next: `remove at least one of the reasons; see them: ${commandLine(view.snapshot.cluster, 'quorum')}`,
     },
   ];
 }

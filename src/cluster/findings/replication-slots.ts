@@ -1,4 +1,5 @@
 /** Replication slots, and the WAL that they keep or do not keep. */
+import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
@@ -109,7 +110,7 @@ function slotLostFinding(
       { witness: one.witness ?? 'DCS', subject: one.name, said: `received up to ${text(has)}` },
       rowSeen(one, view),
     ],
-    next: `patctl reinit ${one.name}, unless a WAL archive (restore_command) still has the missing WAL`,
+    next: `unless a WAL archive (restore_command) still has the missing WAL: ${commandLine(view.snapshot.cluster, 'reinit', one.name)}`,
   };
 }
 
@@ -203,7 +204,7 @@ export function walGone(view: View): Finding[] {
           },
           rowSeen(one, view),
         ],
-        next: `patctl reinit ${one.name}`,
+        next: commandLine(view.snapshot.cluster, 'reinit', one.name),
       },
     ];
   });
@@ -229,7 +230,7 @@ export function reinitNeeded(view: View): Finding[] {
     members: [name],
     message: `${name} cannot recover by itself: it must be reinitialized from another member`,
     evidence: causes.filter(({ members }) => members.includes(name)).flatMap((f) => f.evidence),
-    next: `patctl reinit ${name} --wait`,
+    next: commandLine(view.snapshot.cluster, 'reinit', name, '--wait'),
   }));
 }
 
@@ -317,7 +318,7 @@ function capacity(
         { witness: 'SQL', subject: `${leader.name} pg_settings`, said: `${setting} = ${value}` },
         { witness: 'SQL', subject: leader.name, said: `${inUse} in use` },
       ],
-      next: `raise ${setting} in the dynamic configuration (patctl edit-config) and restart, standbys first`,
+      next: `raise ${setting} in the dynamic configuration and restart, standbys first: ${commandLine(snapshot.cluster, 'edit-config')}`,
     },
   ];
 }

@@ -1,4 +1,5 @@
 /** Who streams from whom, and how far behind. */
+import { commandLine } from '../model/command-line.js';
 import { sameName } from '../model/member-names.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, Witnessed } from '../model/model.js';
@@ -27,6 +28,11 @@ export function isUnfed({ syncState, row, member }: MemberView): boolean {
 
 const SETTLING_MS = 60_000;
 
+/** Makes a new copy of a member. */
+function reinit({ snapshot }: View, { name }: MemberView): string {
+  return commandLine(snapshot.cluster, 'reinit', name);
+}
+
 export function notStreaming(view: View): Finding[] {
   return [...standbyLeaderUnfed(view), ...replicasUnfed(view)];
 }
@@ -40,7 +46,7 @@ function replicasUnfed(view: View): Finding[] {
       members: [one.name],
       message: `${one.name} does not stream: ${one.row ? `its walsender is in state ${one.row.state ?? 'unknown'}` : 'no walsender has its application_name'}`,
       evidence: [rowSeen(one, view), roleSeen(one)],
-      next: `check PostgreSQL's log on ${one.name}; if the WAL it needs is gone, patctl reinit`,
+      next: `check PostgreSQL's log on ${one.name}; if the WAL it needs is gone: ${reinit(view, one)}`,
     }));
 }
 
@@ -151,7 +157,7 @@ export function catchingUp(view: View, limits: Limits): Finding[] {
       evidence: [positionSeen(view.leader, 'written'), positionSeen(one, 'received')].concat(
         rowSeen(one, view),
       ),
-      next: `wait: patctl wait --for caught-up=${one.name}; do not send reads to it yet`,
+      next: `do not send reads to it yet; wait: ${commandLine(view.snapshot.cluster, 'wait', '--for', `caught-up=${one.name}`)}`,
     }));
 }
 
@@ -253,7 +259,7 @@ export function timelineBehind(view: View): Finding[] {
       members: [one.name],
       message: `${one.name} is on timeline ${one.timeline ?? '?'}, the leader ${leader.name} on ${current}`,
       evidence: [roleSeen(leader), roleSeen(one)],
-      next: `find out why ${one.name} does not follow the new timeline; patctl reinit ${one.name} copies it again`,
+      next: `find out why ${one.name} does not follow the new timeline; copy it again if it cannot: ${reinit(view, one)}`,
     }));
 }
 
@@ -293,7 +299,7 @@ export function timelineFork(view: View): Finding[] {
         members: [one.name],
         message: `${one.name} has WAL that is not in the leader's history: ${fork}`,
         evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader), roleSeen(one)],
-        next: `save the data that only ${one.name} has if you need it, then patctl reinit ${one.name} (or pg_rewind)`,
+        next: `save the data that only ${one.name} has if you need it, then run pg_rewind, or copy it again: ${reinit(view, one)}`,
       },
     ];
   });

@@ -1,4 +1,5 @@
 /** What would stand in the way of a switchover, and what is pending. */
+import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { formatLsn, lagBytes } from '../model/lsn.js';
 import type { Finding, SqlStatus, Walsender, Witnessed } from '../model/model.js';
@@ -181,13 +182,14 @@ export function staleFailoverKey({ snapshot }: View): Finding[] {
           said: `leader ${failover.leader ?? 'none'}, candidate ${failover.candidate ?? 'none'}, at revision ${failover.modRevision}`,
         },
       ],
-      next: "check Patroni's log on the leader; patctl flush CLUSTER switchover cancels the request",
+      next: `check Patroni's log on the leader; cancel the request: ${commandLine(snapshot.cluster, 'flush', 'switchover', '--stuck')}`,
     },
   ];
 }
 
 export function scheduledAction(view: View): Finding[] {
-  const { failover, members, config } = view.snapshot.cluster;
+  const { cluster } = view.snapshot;
+  const { failover, members, config } = cluster;
   const graceMs = (config?.loopWaitSeconds ?? 10) * 1500;
   const due = (text: unknown) => {
     const at = timestampMs(text);
@@ -196,13 +198,23 @@ export function scheduledAction(view: View): Finding[] {
   const restarts = members.flatMap(({ name, scheduledRestart }): Finding[] => {
     if (scheduledRestart === null) return [];
     const at = scheduledRestart['schedule'];
-    return [scheduledFinding(`restart of ${name}`, [name], at, due(at), `/members/${name}`)];
+    const cancel = commandLine(cluster, 'flush', name, 'restart');
+    return [
+      scheduledFinding(`restart of ${name}`, [name], at, due(at), `/members/${name}`, cancel),
+    ];
   });
   if (!failover || failover.scheduledAt === null) return restarts;
   const to = failover.candidate === null ? '' : ` to ${failover.candidate}`;
   const what = `switchover from ${failover.leader ?? 'the leader'}${to}`;
   return [
-    scheduledFinding(what, [], failover.scheduledAt, due(failover.scheduledAt), '/failover'),
+    scheduledFinding(
+      what,
+      [],
+      failover.scheduledAt,
+      due(failover.scheduledAt),
+      '/failover',
+      commandLine(cluster, 'flush', 'switchover'),
+    ),
     ...restarts,
   ];
 }
@@ -213,6 +225,7 @@ function scheduledFinding(
   at: unknown,
   overdue: boolean,
   subject: string,
+  cancel: string,
 ): Finding {
   const when = typeof at === 'string' ? at : 'an unreadable time';
   return {
@@ -225,7 +238,7 @@ function scheduledFinding(
     evidence: [{ witness: 'DCS', subject, said: `scheduled at ${when}` }],
     next: overdue
       ? 'Patroni drops a schedule that is more than 1.5 x loop_wait late: schedule it again'
-      : 'patctl flush cancels it',
+      : `to cancel it: ${cancel}`,
   };
 }
 

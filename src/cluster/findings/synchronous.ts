@@ -1,4 +1,5 @@
 /** Synchronous replication: what /sync promises against what pg_stat_replication does. */
+import { commandLine } from '../model/command-line.js';
 import { isSenderOf, sameName } from '../model/member-names.js';
 import type { Cluster, Finding } from '../model/model.js';
 import { type MemberView, type View } from '../roles/view.js';
@@ -182,7 +183,7 @@ function namesInConfig({ snapshot }: View): Finding[] {
           said: `postgresql.parameters.synchronous_standby_names = '${value}'`,
         },
       ],
-      next: 'patctl edit-config: remove it, and set synchronous_mode if you want synchronous replication',
+      next: `remove it, and set synchronous_mode if you want synchronous replication: ${commandLine(snapshot.cluster, 'edit-config')}`,
     },
   ];
 }

@@ -1,11 +1,12 @@
 /** Can the others, and above all the old leader, follow the new one? */
+import { commandLine } from '../model/command-line.js';
 import { strangersIn } from '../model/member-names.js';
 import type { SqlStatus, Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import { slotName } from '../model/slot-name.js';
 import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
-import { argumentOf, bad, dcs, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
+import { bad, dcs, ok, sqlNotRead, type PlanFacts } from './plan-facts.js';
 
 function candidateSql({ one }: PlanFacts): SqlStatus | null {
   return one?.sql.ok ? one.sql.value : null;
@@ -96,7 +97,7 @@ export function oldLeaderRewind(ctx: PlanFacts): PlanCheck | null {
   const name = 'old_leader_rewind';
   const { config, leader, leaderSql, leaderState } = ctx;
   if (leaderState === 'none' || leader === null) return null;
-  const next = `if it diverges ${leader.name} needs a new base backup: patctl reinit ${argumentOf(ctx.cluster)} ${leader.name}`;
+  const next = `if it diverges ${leader.name} needs a new base backup: ${commandLine(ctx.cluster, 'reinit', leader.name)}`;
   if (config && !config.usePgRewind)
     return bad(
       name,

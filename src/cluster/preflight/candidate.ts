@@ -1,4 +1,5 @@
 /** Is the candidate a member that Patroni would let promote? */
+import { commandLine } from '../model/command-line.js';
 import { roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
@@ -72,7 +73,7 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
       'refused',
       `${candidate} is out of recovery: a second primary`,
       [roleSeen(one)],
-      'fence it (check with patctl status)',
+      `fence it; look at both: ${commandLine(cluster, 'status')}`,
     );
   if (one.observed === 'not running')
     return bad(

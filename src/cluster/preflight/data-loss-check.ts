@@ -1,4 +1,5 @@
 /** What may be lost: the arithmetic is in votes/data-loss.ts, the leader's state decides which of it counts. */
+import { commandLine } from '../model/command-line.js';
 import { syncKeySays } from '../findings/evidence.js';
 import { dataLossVerdict, type LossVerdict } from '../votes/data-loss.js';
 import type { Witnessed } from '../model/model.js';
@@ -17,7 +18,7 @@ export function dataLoss(ctx: PlanFacts): PlanCheck | null {
   const accepted = ctx.request.allowDataLoss;
   const next = accepted
     ? 'accepted by --allow-data-loss'
-    : 'choose another candidate (patctl quorum shows the position of each member), or accept it with --allow-data-loss';
+    : `accept it with --allow-data-loss, or choose another candidate by its position: ${commandLine(ctx.cluster, 'quorum')}`;
   if (verdict === 'possible')
     return bad(name, unlessAccepted(ctx), `${words}: ${because}`, evidence, next);
   return bad(name, accepted ? 'warning' : 'unknown', `data loss is ${words}`, evidence, next);

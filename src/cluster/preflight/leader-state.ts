@@ -1,9 +1,10 @@
 /** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
+import { commandLine } from '../model/command-line.js';
 import { leaderKeySays, roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
-import { argumentOf, askNext, bad, dcs, ok, type PlanFacts } from './plan-facts.js';
+import { askNext, bad, dcs, ok, type PlanFacts } from './plan-facts.js';
 
 export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
   const name = 'leader_named';
@@ -52,7 +53,7 @@ export function dcsReadable({ cluster, config }: PlanFacts): PlanCheck {
   const name = 'dcs_readable';
   const { problems } = cluster;
   const evidence = problems.map(({ key, problem }) => dcs(key, problem));
-  const next = 'check patctl status, and find out what wrote that key';
+  const next = `find out what wrote that key: ${commandLine(cluster, 'status')}`;
   if (config === null) {
     const said = '/config cannot be read: synchronous mode is unknown';
     return bad(name, 'refused', said, [...evidence, dcs('/config', 'not read')], next);
@@ -122,7 +123,7 @@ function aloneAlive({ cluster, leader, view }: PlanFacts, evidence: Witnessed[])
   const names = others.map((one) => one.name).join(', ');
   const seen = [...evidence, ...others.map(roleSeen)];
   const said = `${who} holds the lock and is alive, but ${names} also runs as a primary`;
-  const next = `fence ${names} first: see patctl status ${argumentOf(cluster)}; --skip-check ${name} goes on anyway`;
+  const next = `fence ${names} first: ${commandLine(cluster, 'status')}; --skip-check ${name} goes on anyway`;
   return bad(name, 'refused', said, seen, next);
 }
 
@@ -205,13 +206,15 @@ export function failoverPending({ cluster }: PlanFacts): PlanCheck {
   const at = failover.scheduledAt === null ? '' : ` at ${failover.scheduledAt}`;
   const what = failover.leader === null ? 'failover' : 'switchover';
   const said = `a ${what}${from}${to}${at} is pending and would be replaced silently`;
-  const flag = failover.scheduledAt === null ? ' --stuck, once no member can still act on it' : '';
+  const isStuck = failover.scheduledAt === null;
+  const flag = isStuck ? 'once no member can still act on it' : '';
+  const flush = commandLine(cluster, 'flush', 'switchover', ...(isStuck ? ['--stuck'] : []));
   return bad(
     name,
     'refused',
     said,
     [dcs('/failover', `${what}${from}${to}${at}`)],
-    `patctl flush ${argumentOf(cluster)} switchover${flag}`,
+    flag === '' ? flush : `${flag}: ${flush}`,
   );
 }
 
@@ -226,7 +229,7 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: PlanFacts):
     'refused',
     'the cluster is paused, and no candidate is named',
     evidence,
-    `name one with --candidate, or patctl resume ${argumentOf(cluster)}`,
+    `name one with --candidate, or end the pause: ${commandLine(cluster, 'resume')}`,
   );
 }
 
@@ -241,7 +244,7 @@ export function pausedStandbyCluster(ctx: PlanFacts): PlanCheck | null {
     'refused',
     `the cluster is paused, and a paused standby cluster carries out a ${ctx.request.kind} only after a resume`,
     [dcs('/config', 'pause: true, standby_cluster')],
-    `patctl resume ${argumentOf(cluster)} first: a request sent now would be carried out at the next resume`,
+    `a request sent now would be carried out at the next resume; end the pause first: ${commandLine(cluster, 'resume')}`,
   );
 }
 
@@ -253,7 +256,7 @@ export function pausedNoSchedule({ config, request, cluster }: PlanFacts): PlanC
     'refused',
     said,
     [dcs('/config', 'pause: true')],
-    `patctl resume ${argumentOf(cluster)}, or do it now`,
+    `do it now, or end the pause: ${commandLine(cluster, 'resume')}`,
   );
 }
 

@@ -163,8 +163,3 @@ function whySilent(one: MemberView | null): { why: string; next: string } {
       return { why: reason, next: `check what answers for ${one.name} at ${address}` };
   }
 }
-
-/** The cluster as a command to be typed names it. */
-export function argumentOf({ scope, group }: Pick<Cluster, 'scope' | 'group'>): string {
-  return group === null ? scope : `${scope} --group ${group}`;
-}

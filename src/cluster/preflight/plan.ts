@@ -2,7 +2,8 @@
 import type { Snapshot } from '../model/model.js';
 import type { ChangeRequest, Plan, PlanCheck } from './plan-model.js';
 import { choose } from './auto-candidate.js';
-import { argumentOf, bad, contextOf, withCandidate, type PlanFacts } from './plan-facts.js';
+import { commandLine } from '../model/command-line.js';
+import { bad, contextOf, withCandidate, type PlanFacts } from './plan-facts.js';
 import { CANDIDATE_CHECKS, CHECKS } from './all-checks.js';
 import { isKnown } from './leader-state.js';
 import { logicalHolders } from './logical-clients.js';
@@ -111,7 +112,7 @@ function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
 }
 
 function nobodyEligible({ cluster }: PlanFacts, because: string): PlanCheck {
-  const next = `patctl quorum ${argumentOf(cluster)}, and patctl why-not MEMBER`;
+  const next = `see why of each member: ${commandLine(cluster, 'quorum')}`;
   return bad('candidate_exists', 'refused', because, [], next);
 }
 

@@ -1,11 +1,12 @@
 /** Does the candidate have what the leader wrote, and will it get the rest? */
+import { commandLine } from '../model/command-line.js';
 import { rowSeen } from '../findings/evidence.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import type { MemberView } from '../roles/view.js';
 import { plural } from '../model/words.js';
-import { argumentOf, askNext, bad, dcs, isGone, ok, type PlanFacts } from './plan-facts.js';
+import { askNext, bad, dcs, isGone, ok, type PlanFacts } from './plan-facts.js';
 import { whyStill } from './stalled-standby.js';
 
 /** The named member, unless it is none, or leads already. */
@@ -40,7 +41,7 @@ export function candidateStreams(ctx: PlanFacts): PlanCheck | null {
       'refused',
       `${who} does not stream from ${from}${upstream}${state}`,
       evidence,
-      `the shutdown of ${from} will not wait for it: check patctl status, or name another candidate`,
+      `the shutdown of ${from} will not wait for it; name another candidate, or see why: ${commandLine(ctx.cluster, 'status')}`,
     );
   }
   const still = whyStill(ctx, one);
@@ -124,7 +125,7 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
       `the timeline of ${mine === null ? one.name : 'the cluster'} is unknown`,
       evidence,
       mine !== null && isGone(ctx)
-        ? `see patctl history ${argumentOf(ctx.cluster)}`
+        ? `see the last promotions: ${commandLine(ctx.cluster, 'history')}`
         : askNext(ctx, mine === null ? one.name : 'the leader'),
     );
   if (mine === theirs)
@@ -137,7 +138,7 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
     isSure ? 'refused' : 'warning',
     `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
     evidence,
-    `it has not followed the last promotion: check its log; patctl reinit ${argumentOf(ctx.cluster)} ${one.name} if it cannot`,
+    `it has not followed the last promotion; check its log, and copy it again if it cannot follow: ${commandLine(ctx.cluster, 'reinit', one.name)}`,
   );
 }
 

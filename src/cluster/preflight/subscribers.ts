@@ -1,4 +1,5 @@
 /** Which subscribers would go on after the change, and on which candidate they would not. */
+import { commandLine } from '../model/command-line.js';
 import { slotSeen } from '../findings/failover-slots.js';
 import { brokenOn, logicalSlots, type Broken, type LogicalSlot } from '../roles/logical-slots.js';
 import type { Witnessed } from '../model/model.js';
@@ -95,7 +96,7 @@ function wouldStop(ctx: PlanFacts, instead: MemberView[], stopped: Stopped[]): P
     evidence,
     instead.length > 0
       ? `name ${instead.map(({ name }) => name).join(' or ')} with --candidate`
-      : 'wait until the slots are synchronized (patctl check), or accept it with --skip-check logical_slots',
+      : `accept it with --skip-check logical_slots, or wait until the slots are synchronized: ${commandLine(ctx.cluster, 'check')}`,
   );
 }
 

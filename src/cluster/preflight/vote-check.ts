@@ -1,4 +1,5 @@
 /** Sync state and votes: the arithmetic is in quorum.ts and stepdown.ts. */
+import { commandLine } from '../model/command-line.js';
 import { rowSeen, syncKeySays } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
@@ -17,14 +18,20 @@ export function candidateSync(ctx: PlanFacts): PlanCheck | null {
   if (!syncActive(input)) {
     const said = `synchronous mode is ${input.mode}, but /sync is empty: no member is known to have every commit`;
     if (action === 'switchover' && input.mode === 'quorum')
-      return bad(name, 'warning', said, evidence, 'check patctl status');
+      return bad(
+        name,
+        'warning',
+        said,
+        evidence,
+        `see what it is: ${commandLine(ctx.cluster, 'status')}`,
+      );
     // Patroni itself answers 412 to a switchover, whatever may be lost.
     return bad(
       name,
       action === 'switchover' ? 'refused' : unlessAccepted(ctx),
       said,
       evidence,
-      'wait until Patroni has written /sync; check patctl status',
+      `wait until Patroni has written /sync: ${commandLine(ctx.cluster, 'status')}`,
     );
   }
   if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
@@ -142,7 +149,7 @@ export function votes(ctx: PlanFacts): PlanCheck | null {
   const next =
     gate.needed > 1
       ? 'bring the missing members back, or name a candidate, which needs no votes'
-      : 'check patctl quorum and patctl why-not MEMBER';
+      : `see each vote: ${commandLine(ctx.cluster, 'quorum')}`;
   return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
 }
 
@@ -153,7 +160,13 @@ function beforehand({ input, candidate, action, cluster }: PlanFacts): PlanCheck
   const { outcome, status, message } = apiPrecheck(input, { action, leader, candidate });
   if (outcome !== 'no') return null;
   const said = `Patroni would answer ${status ?? ''}: ${message}`;
-  return bad('votes', 'refused', said, [syncKeySays(cluster)], 'check patctl status');
+  return bad(
+    'votes',
+    'refused',
+    said,
+    [syncKeySays(cluster)],
+    `see what it is: ${commandLine(cluster, 'status')}`,
+  );
 }
 
 /** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */

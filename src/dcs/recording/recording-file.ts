@@ -65,7 +65,7 @@ function isSnapshot(value: Partial<Snapshot> | null): boolean {
 function unreadable(name: string, why: string): ToolError {
   return new ToolError('error', `${name} cannot be read: ${why}`, {
     code: 'recording_unreadable',
-    hint: 'patctl snapshot > FILE makes one',
+    hint: 'make one: patctl snapshot -o FILE',
   });
 }
 

@@ -1,0 +1,66 @@
+/** What people see on terminals of several widths, in every recorded state of a cluster. */
+import { describe, expect, test } from 'vitest';
+import { commandLine } from '../../src/cluster/model/command-line.js';
+import { displayWidth } from '../../src/output/width.js';
+import { goldenNames } from '../fixtures/golden.js';
+import { recorded, runFake } from '../support/fake-world.js';
+
+const WIDTHS = [40, 80, 120, 200];
+const COMMANDS = [
+  ['list'],
+  ['list', '-e'],
+  ['topology'],
+  ['status'],
+  ['quorum'],
+  ['check', '-v', '--settle', '0'],
+  ['why-not', 'pg2'],
+  ['switchover', '--dry-run', '--candidate', 'pg2'],
+];
+// The others are of other clusters, or of what a command does.
+const states = goldenNames().filter((name) => /^(?!write-|off-with-history)/.test(name));
+
+describe.each(states)('the recorded state %s', (name) => {
+  test('has no line that is longer than the terminal', async () => {
+    for (const columns of WIDTHS) {
+      for (const command of COMMANDS) {
+        const { out } = await runFake({ ...recorded(name), columns }, command);
+        for (const line of out.split('\n')) {
+          expect(displayWidth(line), `${columns} ${command.join(' ')}\n${out}`).toBeLessThanOrEqual(
+            columns,
+          );
+        }
+      }
+    }
+  });
+
+  test('begins with one line in status, and every next step names the way to the cluster', async () => {
+    const { out } = await runFake(recorded(name), ['-d', 'etcd3://etcd:2379', 'status']);
+    expect(out).toMatch(/^(OK|INFO|WARNING|UNKNOWN|CRITICAL) demo: /);
+    const steps = out.split('\n').filter((line) => /^ {4}next |; next: /.test(line));
+    for (const step of steps) {
+      for (const [, words = ''] of step.matchAll(/\bpatctl ([^;]*)/g)) {
+        expect(words, step).toMatch(/^-d etcd3:\/\/etcd:2379 [a-z-]+ demo/);
+      }
+    }
+  });
+});
+
+test('a narrow terminal loses the LSNs, --wide and a pipe have all', async () => {
+  const world = recorded('on');
+  const narrow = await runFake({ ...world, columns: 80 }, ['list']);
+  expect(narrow.out).not.toContain('LSN');
+  expect(narrow.out).toContain('|   Verdict: ok');
+  const wide = await runFake({ ...world, columns: 80 }, ['list', '--wide']);
+  const piped = await runFake(world, ['list']);
+  expect(wide.out).toBe(piped.out);
+  expect(piped.out).toContain('| Receive LSN | Receive Lag | Replay LSN | Replay Lag |');
+  const compat = await runFake({ ...world, columns: 80 }, ['--compat', 'list']);
+  expect(compat.out).toBe((await runFake(world, ['--compat', 'list'])).out);
+  expect(compat.out).toContain('| Receive LSN | Lag | Replay LSN | Lag |');
+});
+
+test('a finding of list has its next step, which can be copied', async () => {
+  const { out } = await runFake(recorded('no-leader'), ['list']);
+  expect(out).toMatch(/^ {2}next .*: patctl quorum demo/m);
+  expect(commandLine({ scope: 'demo', group: null }, 'quorum')).toBe('patctl quorum demo');
+});

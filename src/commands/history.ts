@@ -1,18 +1,30 @@
 /** `patctl history`: every change of timeline that the DCS remembers. */
 import { Command, Option } from 'commander';
+import { causeOf, type PastLeaderChange } from '../cluster/documents/history-cause.js';
 import { formatLsn } from '../cluster/model/lsn.js';
 import type { Cluster, HistoryLine } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
 import { readCluster } from '../actions/kit/choose-members.js';
 import { HISTORY_COLUMNS, historyCompat } from '../output/compat.js';
-import { FORMATS, isTable, render, type Column, type Format } from '../output/render.js';
+import { ruledTable, type Narrowing } from '../output/fit.js';
+import { screenOf } from '../output/screen.js';
+import type { PastLimit } from '../dcs/dcs.js';
+import {
+  FORMATS,
+  isTable,
+  render,
+  textColumns,
+  type Column,
+  type Format,
+} from '../output/render.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
-import { parseCount, scopeOrDefault } from '../cli/options.js';
+import { parseCount, scopeOrDefault, WIDE } from '../cli/options.js';
 
 interface HistoryOptions {
   group?: number;
+  wide?: boolean;
   format: Format;
 }
 
@@ -24,6 +36,7 @@ export function historyCommand(run: Run): Command {
     .addOption(
       new Option('-f, --format <format>', 'Output format').choices(FORMATS).default('pretty'),
     )
+    .option('--wide', WIDE)
     .action((cluster: string | undefined, options: HistoryOptions) =>
       run((context) => history(context, cluster, options)),
     );
@@ -32,8 +45,9 @@ export function historyCommand(run: Run): Command {
 async function history(
   context: Context,
   name: string | undefined,
-  { group, format }: HistoryOptions,
+  options: HistoryOptions,
 ): Promise<Ending> {
+  const { group, format } = options;
   const scope = await scopeOrDefault(context, name);
   const config = await context.config();
   const { compat } = context.flags;
@@ -47,13 +61,45 @@ async function history(
     }
     throw error;
   }
-  const lines = cluster.history ?? [];
-  const text = compat ? historyCompat(cluster, format) : render(format, '', columns(format), lines);
+  const text = compat
+    ? historyCompat(cluster, format)
+    : await causesText(context, cluster, options);
   context.io.out(text);
   for (const { key, problem } of cluster.problems) {
     if (key.endsWith('/history')) context.io.err(`warning: ${oneLine(`${key} ${problem}`)}\n`);
   }
   return 'ok';
+}
+
+/** Changes to look for in etcd's own past, and how long. */
+const PAST_LIMIT: PastLimit = { ms: 3000, looks: 50 };
+
+/** patronictl's table, and why each leader changed. */
+async function causesText(
+  context: Context,
+  cluster: Cluster,
+  { format, wide }: HistoryOptions,
+): Promise<string> {
+  const lines = cluster.history ?? [];
+  const dcs = await context.dcs();
+  const changes =
+    lines.length === 0 ? [] : ((await dcs.leaderChanges?.(cluster, PAST_LIMIT)) ?? []);
+  const all = [...columns(format), cause(changes)];
+  const screen = screenOf(context, wide);
+  if (!isTable(format) || screen.width === null) return render(format, '', all, lines);
+  return ruledTable('', textColumns(format, all, lines), NARROWINGS, screen);
+}
+
+const NARROWINGS: readonly Narrowing[] = [
+  { drop: ['LSN'] },
+  { below: ['Reason'] },
+  'headers',
+  { below: ['Cause'] },
+  { below: ['Position'] },
+];
+
+function cause(changes: readonly PastLeaderChange[]): Column<HistoryLine> {
+  return { key: 'Cause', value: (line) => causeOf(line, changes) };
 }
 
 /** patronictl's columns, null where the line is silent, and the position as PostgreSQL writes it. */

@@ -4,6 +4,7 @@
  * (registry.ts lists them, docs/dcs.md says how another one is added, test/contract/dcs-contract.ts holds
  * all of them to one suite).
  */
+import type { PastLeaderChange } from '../cluster/documents/history-cause.js';
 import type { Cluster, LastWord, Member, Snapshot } from '../cluster/model/model.js';
 
 /** A cluster by name; `group` is the Citus group, null outside Citus. */
@@ -117,6 +118,8 @@ export interface Dcs {
   ): Promise<GoneMembers>;
   /** What stood around a member of `goneMembers` when it was last heard; null where the past does not tell. */
   lastWord(cluster: Cluster, member: Member): Promise<LastWord | null>;
+  /** How the leader lock changed hands, newest first, from the DCS's own past; absent: it has none. */
+  leaderChanges?(cluster: Cluster, limit: PastLimit): Promise<PastLeaderChange[]>;
   /** Writes the dynamic configuration (JSON text), if it is still what `cluster` has. */
   writeConfig(cluster: Cluster, text: string): Promise<Written>;
   /** Writes a request into /failover, or clears it with null, if it is still what `cluster` has. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadGolden, goldenNames } from '../fixtures/golden.js';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { recorded, runFake } from '../support/fake-world.js';
 
 /** The scope the recording was configured with: the cluster that its `list` shows. */
@@ -59,8 +60,17 @@ describe('history', () => {
           Timestamp: '2026-11-20T23:53:35+00:00',
           'New Leader': 'pg2',
           Position: '0/506D438',
+          Cause: 'not known',
         },
-        { TL: 2, LSN: 1, Reason: '', Timestamp: null, 'New Leader': null, Position: '0/1' },
+        {
+          TL: 2,
+          LSN: 1,
+          Reason: '',
+          Timestamp: null,
+          'New Leader': null,
+          Position: '0/1',
+          Cause: 'not known',
+        },
       ],
       0,
     ]);
@@ -69,9 +79,9 @@ describe('history', () => {
   test('tsv has the new column last', async () => {
     const { out } = await runFake(cluster(), ['history', '-f', 'tsv']);
     expect(out.split('\n').slice(0, 3)).toEqual([
-      'TL\tLSN\tReason\tTimestamp\tNew Leader\tPosition',
-      '1\t84333624\tno recovery target specified\t2026-11-20T23:53:35+00:00\tpg2\t0/506D438',
-      '2\t1\t\t\t\t0/1',
+      'TL\tLSN\tReason\tTimestamp\tNew Leader\tPosition\tCause',
+      '1\t84333624\tno recovery target specified\t2026-11-20T23:53:35+00:00\tpg2\t0/506D438\tnot known',
+      '2\t1\t\t\t\t0/1\tnot known',
     ]);
   });
 
@@ -107,5 +117,96 @@ describe('show-config', () => {
     const unreadable = await runFake(broken, ['show-config']);
     expect([unreadable.out, unreadable.code]).toEqual(['', 1]);
     expect(unreadable.err).toContain('/service/demo/config is not valid JSON');
+  });
+});
+
+describe('why the leader changed', () => {
+  /** Keys as Patroni writes them when the lock changes hands, `timeline` ending. */
+  const world = () => {
+    const dcs = memoryStore({ '/service/demo/config': '{}', '/service/demo/status': '{}' });
+    const key = (name: string) => `/service/demo/${name}`;
+    const history: unknown[] = [];
+    let holder = 'pg1';
+    dcs.put(key('leader'), holder);
+    const noise = (times: number) => {
+      for (let n = 0; n < times; n += 1) dcs.put(key('status'), `{"optime":${n}}`);
+    };
+    return {
+      dcs,
+      request: (value: object) => dcs.put(key('failover'), JSON.stringify(value)),
+      change: (to: string, whileFree: () => void = () => undefined) => {
+        noise(7);
+        dcs.remove(key('leader'));
+        whileFree();
+        holder = to;
+        dcs.put(key('leader'), to);
+        noise(3);
+        const at = '2026-11-21T08:00:00+00:00';
+        history.push([history.length + 1, 100, 'no recovery target specified', at, to]);
+        dcs.put(key('history'), JSON.stringify(history));
+        dcs.put(key('failover'), '{}');
+        noise(5);
+      },
+      causes: async () => {
+        const { out } = await runFake({ keys: {}, dcs }, ['history', '-f', 'json']);
+        return (JSON.parse(out) as { Cause: string }[]).map(({ Cause }) => Cause);
+      },
+    };
+  };
+
+  test('a switchover, a failover by hand, and a lost lock are told apart', async () => {
+    const demo = world();
+    demo.request({ leader: 'pg1', member: 'pg2' });
+    demo.change('pg2');
+    demo.change('pg3');
+    demo.request({ member: 'pg1' });
+    demo.change('pg1');
+    demo.change('pg2', () => demo.request({ member: 'pg2' }));
+    demo.request({ leader: 'pg2' });
+    demo.change('pg1');
+    demo.change('pg1');
+    expect(await demo.causes()).toEqual([
+      'switchover from pg1 to pg2',
+      'pg2 lost the lock',
+      'manual failover to pg1',
+      'manual failover to pg2',
+      'switchover from pg2',
+      'pg1 lost the lock and took it again',
+    ]);
+  });
+
+  test('a request that does not fit is no cause, and one for later neither', async () => {
+    const demo = world();
+    demo.request({ leader: 'pg1', member: 'pg2' });
+    demo.change('pg3');
+    demo.request({ leader: 'pg1', member: 'pg2' });
+    demo.change('pg2');
+    demo.request({ leader: 'pg2', member: 'pg1', scheduled_at: '2026-11-22T08:00:00+00:00' });
+    demo.change('pg1');
+    demo.request({ leader: 'pg1', member: 'pg2', scheduled_at: '2026-11-21T07:59:00+00:00' });
+    demo.change('pg2');
+    expect(await demo.causes()).toEqual([
+      'not known',
+      'not known',
+      'pg2 lost the lock',
+      'switchover from pg1 to pg2, scheduled for 2026-11-21T07:59:00+00:00',
+    ]);
+  });
+
+  test('what etcd no longer remembers is not known, nor a promotion that kept the lock', async () => {
+    const demo = world();
+    demo.change('pg2');
+    demo.dcs.compact(demo.dcs.revision);
+    demo.change('pg3');
+    demo.request({ leader: 'pg3', member: 'pg1' });
+    demo.change('pg1');
+    expect((await demo.causes()).slice(0, 1)).toEqual(['not known']);
+    expect((await demo.causes()).at(-1)).toBe('switchover from pg3 to pg1');
+    const kept = world();
+    const line = [1, 100, 'no recovery target specified', '2026-11-21T08:00:00+00:00', 'pg1'];
+    kept.dcs.put('/service/demo/history', JSON.stringify([line]));
+    expect(await kept.causes()).toEqual(['not known']);
+    kept.dcs.failNext('unreachable', 'rangeAt');
+    expect(await kept.causes()).toEqual(['not known']);
   });
 });

@@ -14,6 +14,7 @@ const COMMANDS = [
   ['quorum'],
   ['check', '-v', '--settle', '0'],
   ['why-not', 'pg2'],
+  ['history'],
   ['switchover', '--dry-run', '--candidate', 'pg2'],
 ];
 // The others are of other clusters, or of what a command does.

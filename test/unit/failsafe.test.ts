@@ -16,6 +16,8 @@ import {
   type ProcessEnvironment as World,
 } from './plan-support.js';
 
+const SCREEN = { width: null, color: false, command: 'patctl' };
+
 /** pg1 leads on without its keys; every Patroni that answers says that failsafe mode is active. */
 function cutOff(
   mode: SyncMode = 'quorum',
@@ -84,7 +86,7 @@ describe('the vote', () => {
 
   test('for people: the race now, and the race after it', async () => {
     const { snapshot } = cutOff();
-    const text = await quorumText(quorumDocument(snapshot));
+    const text = await quorumText(quorumDocument(snapshot), SCREEN);
     expect(text).toContain('\nIn the race for the free lock\n');
     expect(text).toContain(
       '\nNo member can take the free lock\nIf a member took the lock now: acknowledged commits may be lost: pg1 is a primary and continues to acknowledge commits\n',
@@ -94,7 +96,7 @@ describe('the vote', () => {
       /\nThe cluster survives losing 0 more\nIf a member took the lock then: no ackn/,
     );
     expect(survival(snapshot).words).toMatch(/; no member can take the free lock$/);
-    const why = await whyNotText(whyNot(snapshot, 'pg2'));
+    const why = await whyNotText(whyNot(snapshot, 'pg2'), SCREEN);
     expect(why).toContain('  pg1 is out of recovery: a primary is still alive\n');
     expect(why).toMatch(
       /\nIf the primary pg1 were lost too: pg2 could be promoted, with 2 of 2 votes\n$/,

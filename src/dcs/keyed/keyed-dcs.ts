@@ -19,6 +19,7 @@ import type {
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { ToolError } from '../../errors.js';
 import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead } from './key-store.js';
+import { leaderChanges } from './past-leaders.js';
 import { keyedRemoval } from './remove-keys.js';
 
 /** Clusters below `namespace` (as in the configuration: `/service`). */
@@ -37,6 +38,7 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
     goneMembers: (cluster, limit, enough) =>
       goneMembers(store, cluster, `${prefixOf(cluster)}members/`, limit, enough),
     lastWord: (cluster, member) => lastWord(store, cluster, prefixOf(cluster), member),
+    leaderChanges: (cluster, limit) => leaderChanges(store, cluster, prefixOf(cluster), limit),
     writeConfig: async (cluster, text) => {
       const modRevision = cluster.config?.modRevision ?? '0';
       return write(store, `${prefixOf(cluster)}config`, modRevision, text);

@@ -9,6 +9,8 @@ import { viewOf } from '../../src/cluster/roles/view.js';
 import { quorumText } from '../../src/output/vote-table.js';
 import { sized } from '../support/scale.js';
 
+const SCREEN = { width: null, color: false, command: 'patctl' };
+
 /** Seconds of CPU for everything that is worked out of a cluster of so many members, half of them unreachable or none. */
 async function cost(members: number, isHalfDead: boolean): Promise<number> {
   const cluster = sized(members, 'quorum');
@@ -20,7 +22,7 @@ async function cost(members: number, isHalfDead: boolean): Promise<number> {
     }
   }
   const start = process.cpuUsage();
-  await quorumText(quorumDocument(cluster));
+  await quorumText(quorumDocument(cluster), SCREEN);
   statusDocument(cluster);
   whyNot(cluster, 'pg3');
   look(viewOf(cluster), DEFAULT_LIMITS, () => true);
@@ -39,7 +41,7 @@ test.each([false, true])(
 test('each vote of 22 members is not a line of its own', async () => {
   const document = quorumDocument(sized(22, 'quorum'));
   const votes = document.members.flatMap(({ votes: cast }) => cast).length;
-  const lines = (await quorumText(document)).split('\n');
+  const lines = (await quorumText(document, SCREEN)).split('\n');
   expect(votes).toBeGreaterThan(400);
   expect(lines.length).toBeLessThan(120);
   expect(lines).toContainEqual(expect.stringMatching(/^ {2}20 members +pg3 +yes +is not ahead/));

@@ -33,7 +33,7 @@ export function quorumCommand(run: Run): Command {
     .option(
       '--lose <member>',
       'Show what the loss of this member, or of all with tag:KEY=VALUE, would do (repeatable)',
-      (name: string, before: string[] = []) => [...before, ...name.split(',')],
+      (name: string, before?: string[]) => [...(before ?? []), ...name.split(',')],
     )
     .option('--lose-any <number>', 'Show the worst loss of so many members more', parseCount)
     .addOption(prettyOrJson())

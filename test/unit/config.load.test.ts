@@ -49,6 +49,7 @@ describe('a whole patroni.yml', () => {
     const login = { ...open, sslpassword: null };
     expect(config).toEqual({
       scope: 'batman',
+      memberUrls: null,
       namespace: '/prod',
       group: 2,
       kubernetes: null,

@@ -118,6 +118,18 @@ describe('edit-config', () => {
     });
   });
 
+  test('a secret in the file is refused, and no output has it', async () => {
+    const cluster = stage();
+    const path = file(
+      'secret.yaml',
+      'postgresql:\n  authentication: {superuser: {password: hunter22}}\n  pin:\n    bindpw: 123\n',
+    );
+    const { code, out, err } = await edit(cluster, '--apply', path, '--force');
+    expect([code, await stored(cluster)]).toEqual([1, await stored(stage())]);
+    expect(out).toContain('(not shown)');
+    expect(out + err).not.toMatch(/hunter22|123/);
+  });
+
   test('--replace leaves nothing of what was there', async () => {
     const cluster = stage();
     const run = await edit(

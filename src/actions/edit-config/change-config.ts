@@ -21,6 +21,7 @@ import {
   type Document,
 } from './document.js';
 import type { EditRequest } from './edit-request.js';
+import { valuesOf, withoutSecrets } from './hidden-secrets.js';
 import { noConfig, readableConfig } from './readable-config.js';
 import { kept, takeEdit, type Edit } from './take-edit.js';
 import { threeWayEvidence } from './three-way.js';
@@ -73,7 +74,10 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   }
   if (!quiet) {
     const { diffText } = await import('../../output/unified.js');
-    io.out(await diffText(current.text, edit.text, io.outColor));
+    const keys = problems.filter(({ code }) => code === 'secret').map(({ key }) => key);
+    const secrets = valuesOf(plainObject(edit.document), new Set(keys));
+    const text = (shown: string): string => withoutSecrets(shown, secrets);
+    io.out(await diffText(text(current.text), text(edit.text), io.outColor));
   }
   for (const problem of problems) io.err(`${problemLine(problem)}\n`);
   refuse(problems, skipChecks);

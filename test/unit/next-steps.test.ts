@@ -1,0 +1,56 @@
+/** Command lines that messages tell a person to type: each is one that the program takes. */
+import { readFileSync, readdirSync } from 'node:fs';
+import type { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { buildProgram } from '../../src/program.js';
+import type { Io } from '../../src/output/io.js';
+
+const SRC = new URL('../../src/', import.meta.url);
+const io = { columns: 100, out: () => undefined, err: () => undefined } as unknown as Io;
+const terminal = { io, signal: new AbortController().signal, env: {} };
+const root = await buildProgram(terminal, () => Promise.resolve());
+
+/** `patctl COMMAND …` in every text of the source, up to the end of the text or of the command line. */
+function commandLines(): { where: string; line: string }[] {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const code = readFileSync(new URL(file, SRC), 'utf8').replace(/^\s*(\/\/|\/?\*).*$/gm, '');
+      const found = code.matchAll(/(?<![\w-])patctl (?:-\S+ )?([a-z][a-z-]+)([^'`"\n;:,()#\\]*)/g);
+      return [...found].map(([, name = '', rest = '']) => ({ where: file, line: name + rest }));
+    });
+}
+
+function commandNamed(name: string): Command | undefined {
+  return root.commands.find((one) => one.name() === name || one.aliases().includes(name));
+}
+
+/** Options of the line that the command does not have. */
+function unknownOptions(line: string, command: Command): string[] {
+  const known = new Set(
+    [root, command, ...command.commands].flatMap(({ options }) =>
+      options.flatMap(({ long, short }) => [long, short]),
+    ),
+  );
+  known.add('--help');
+  const given = line.match(/(?<=\s)--?[a-z][a-z-]*/g) ?? [];
+  return given.filter((option) => !known.has(option));
+}
+
+/** Words after the program's name that are no command line. */
+const PROSE =
+  /^(?:was|beside|recording|reads|is|has|does|can|writes|itself|snapshot's|and|or|with|needs|cannot|prints|knows|of)\b/;
+
+const LINES = commandLines().filter(({ line }) => !PROSE.test(line));
+
+test('there are many of them, in the source of findings and of actions', () => {
+  expect(LINES.length).toBeGreaterThan(40);
+});
+
+test.each(LINES)('$where: patctl $line', ({ line }) => {
+  const [name = ''] = line.split(/\s/);
+  const command = commandNamed(name);
+  expect(command?.name(), line).toBeDefined();
+  expect(command && unknownOptions(line, command)).toEqual([]);
+});

@@ -170,7 +170,7 @@ async function* asTheyCome<T extends object>(promises: readonly Promise<T>[]): A
 }
 
 interface Listing {
-  draw(screen: Screen): Promise<string>;
+  draw: (screen: Screen) => Promise<string>;
   ending: Ending;
   /** An unknown cluster among the named ones; the others are printed anyway. */
   error: ToolError | null;

@@ -1,6 +1,6 @@
 /** Where a result is shown: how wide it is, in which colours, and how the next command is to be typed. */
 import { shellWord } from '../cluster/model/command-line.js';
-import type { Context } from '../context.js';
+import type { Io } from './io.js';
 import { withoutOwn } from './door.js';
 import { displayWidth } from './width.js';
 
@@ -12,18 +12,28 @@ export interface Screen {
   command: string;
 }
 
+/** What of a run decides how its result is shown. */
+export interface Shown {
+  readonly io: Io;
+  readonly flags: {
+    readonly compat: boolean;
+    readonly program: string;
+    readonly wayIn: readonly string[];
+  };
+}
+
 /** A terminal that does not know its size. */
 const USUAL_COLUMNS = 80;
 /** Narrower than this nothing can be read. */
 const LEAST_COLUMNS = 20;
 
 /** How the next command begins: `patctl -c /etc/patroni/demo.yml`. */
-export function commandOf({ flags }: Pick<Context, 'flags'>): string {
+export function commandOf({ flags }: Pick<Shown, 'flags'>): string {
   return [flags.program, ...flags.wayIn.map(shellWord)].join(' ');
 }
 
 /** The screen behind stdout; `wide`: nothing is fitted. */
-export function screenOf({ io, flags }: Pick<Context, 'io' | 'flags'>, wide = false): Screen {
+export function screenOf({ io, flags }: Shown, wide = false): Screen {
   const isFitted = io.stdoutIsTty && !flags.compat && !wide;
   return {
     width: isFitted ? columnsOf(io.columns) : null,
@@ -33,7 +43,7 @@ export function screenOf({ io, flags }: Pick<Context, 'io' | 'flags'>, wide = fa
 }
 
 /** The same for what is said on stderr. */
-export function errorScreen({ io, flags }: Pick<Context, 'io' | 'flags'>): Screen {
+export function errorScreen({ io, flags }: Shown): Screen {
   const isFitted = io.stderrIsTty && !flags.compat;
   return {
     width: isFitted ? columnsOf(io.columns) : null,

@@ -1,9 +1,9 @@
 /** A screen that is drawn again and again, for -W and -w. */
-import type { Context } from '../context.js';
+import type { Clock } from '../clock.js';
 import { ToolError } from '../errors.js';
 import { own, withoutOwn } from './door.js';
 import { untilNobodyReads, type Io } from './io.js';
-import { cells, screenOf, upTo, type Screen } from './screen.js';
+import { cells, screenOf, upTo, type Screen, type Shown } from './screen.js';
 import { plain } from './text.js';
 
 const HIDE_CURSOR = own('\x1b[?25l');
@@ -34,12 +34,13 @@ interface Watch {
  * round that fails leaves the last picture, with its age: a watch is there to see the cluster through an outage.
  */
 export async function watchScreen(
-  context: Pick<Context, 'io' | 'clock' | 'signal' | 'flags'>,
+  context: Shown & { clock: Clock; signal: AbortSignal },
   { everyMs, wide }: { everyMs: number; wide: boolean },
   read: () => Promise<Picture>,
 ): Promise<void> {
   const { io, clock } = context;
   const signal = untilNobodyReads(context);
+  const isOver = (): boolean => signal.aborted;
   const watch: Watch = { now: null, before: null, readAtMs: 0, error: null };
   const draw = async (): Promise<void> => {
     const text = io.stdoutIsTty
@@ -54,12 +55,12 @@ export async function watchScreen(
     while (!signal.aborted) {
       const startedMs = clock.nowMs();
       const round = takeRound(watch, read, context);
-      while (io.stdoutIsTty && !(await isOver(round, clock))) await draw();
+      while (io.stdoutIsTty && !(await hasEnded(round, clock))) await draw();
       await round;
       // Ctrl-C in the middle of a round is how a watch ends; what was half read is not drawn.
-      if (signal.aborted) break;
+      if (isOver()) break;
       await draw();
-      for (let leftMs = everyMs; leftMs > 0 && !signal.aborted;) {
+      for (let leftMs = everyMs; leftMs > 0 && !isOver();) {
         leftMs = everyMs - (clock.nowMs() - startedMs);
         await clock.wait(Math.max(0, Math.min(leftMs, TICK_MS)), signal);
         if (io.stdoutIsTty && leftMs > TICK_MS) await draw();
@@ -74,7 +75,7 @@ export async function watchScreen(
 async function takeRound(
   watch: Watch,
   read: () => Promise<Picture>,
-  { clock, signal }: Pick<Context, 'clock' | 'signal'>,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<void> {
   const readAtMs = clock.nowMs();
   try {
@@ -87,7 +88,7 @@ async function takeRound(
   }
 }
 
-async function isOver(round: Promise<void>, clock: Context['clock']): Promise<boolean> {
+async function hasEnded(round: Promise<void>, clock: Clock): Promise<boolean> {
   return Promise.race([round.then(() => true), clock.wait(TICK_MS).then(() => false)]);
 }
 
@@ -99,7 +100,7 @@ async function printed({ now, error }: Watch, screen: Screen): Promise<string> {
 
 async function screenText(
   { now, before, readAtMs, error }: Watch,
-  context: Pick<Context, 'io' | 'clock' | 'flags'>,
+  context: Shown & { clock: Clock },
   wide: boolean,
 ): Promise<string> {
   const whole = screenOf(context, wide);

@@ -27,7 +27,7 @@ beforeAll(async () => {
   summary = await runChaos({
     minutes: MINUTES,
     seed: 9,
-    shapes: ['quorum', 'on'],
+    shapes: ['quorum'],
     lanes: 1,
     only: /./,
     isPlanned: false,
@@ -40,10 +40,10 @@ beforeAll(async () => {
 
 afterAll(() => stop.abort());
 
-/** Faults on one cluster after another, so that two cores bear it; dist/chaos.log tells of each. */
+/** One cluster at a time, so that two cores bear it; dist/chaos.log has a line for each fault. */
 describe('what patctl says while clusters are broken', () => {
   test('enough came about, and every member was asked all the time', () => {
-    expect(summary.total.kinds).toBeGreaterThanOrEqual(5);
+    expect(summary.total.kinds).toBeGreaterThanOrEqual(4);
     expect(summary.readings).toBeGreaterThan(MINUTES * 60 * 3);
     expect(summary.commits).toBeGreaterThan(MINUTES * 60);
   });

@@ -21,7 +21,7 @@ import {
   type Document,
 } from './document.js';
 import type { EditRequest } from './edit-request.js';
-import { valuesOf, withoutSecrets } from './hidden-secrets.js';
+import { valuesOf, documentWithoutSecrets } from './hidden-secrets.js';
 import { noConfig, readableConfig } from './readable-config.js';
 import { kept, takeEdit, type Edit } from './take-edit.js';
 import { threeWayEvidence } from './three-way.js';
@@ -76,7 +76,7 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
     const { diffText } = await import('../../output/unified.js');
     const keys = problems.filter(({ code }) => code === 'secret').map(({ key }) => key);
     const secrets = valuesOf(plainObject(edit.document), new Set(keys));
-    const text = (shown: string): string => withoutSecrets(shown, secrets);
+    const text = (shown: string): string => documentWithoutSecrets(shown, secrets);
     io.out(await diffText(text(current.text), text(edit.text), io.outColor));
   }
   for (const problem of problems) io.err(`${problemLine(problem)}\n`);

@@ -6,7 +6,7 @@ import { isObject } from '../../cluster/model/patroni-values.js';
 const LEAST_SECRET = 4;
 
 /** A secret that somebody put into the file is not printed, neither below its key nor wherever its value stands. */
-export function withoutSecrets(
+export function documentWithoutSecrets(
   text: string,
   values: ReadonlyMap<string, readonly string[]>,
 ): string {

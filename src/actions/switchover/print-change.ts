@@ -9,7 +9,7 @@ import type { ChangeEvent, ChangeResult, Talk } from './change.js';
 import { changeDocument, orThrow, resultLines, stampedLine, topologyText } from './conclusion.js';
 import { localZone } from './questions.js';
 
-export interface Shown {
+export interface ShownChange {
   readonly format: 'pretty' | 'json';
   readonly dryRun: boolean;
   /** Null: as the format has it. */
@@ -19,7 +19,7 @@ export interface Shown {
 /** Prints the plan and every event as it comes. */
 export function changePrinter(
   context: Context,
-  { format, dryRun, progress }: Shown,
+  { format, dryRun, progress }: ShownChange,
 ): Pick<Talk, 'showPlan' | 'on'> {
   const { io, clock, flags } = context;
   // With -f json stderr is one JSON object or nothing, unless progress is wanted there too.
@@ -59,7 +59,7 @@ function whenLine(when: Scheduled): string {
 /** What it came to; every ending but ok is thrown, for main to say. */
 export function finishChange(
   { io, flags }: Context,
-  format: Shown['format'],
+  format: ShownChange['format'],
   result: ChangeResult,
 ): Ending {
   const { conclusion, plan, details } = result;

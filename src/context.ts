@@ -21,6 +21,14 @@ export interface GlobalFlags {
   readonly wayIn: readonly string[];
   readonly color: boolean;
   readonly debug: boolean;
+  /** -q: on stderr only errors and questions. */
+  readonly quiet: boolean;
+  /** --no-input: nothing is asked, whoever is there to answer. */
+  readonly noInput: boolean;
+  /** The command that runs; '' before it is known. */
+  readonly command: string;
+  /** `-f json` was asked for. */
+  readonly asJson: boolean;
   /** Limit of one call to one node, ms. */
   readonly timeoutMs: number;
   /** -U, -d and --password of the commands that ask PostgreSQL. */

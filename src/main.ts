@@ -1,12 +1,14 @@
 /** main(argv, world) -> exit code; every error becomes an ending here. */
 import { CommanderError, type Command } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
-import type { GlobalFlags } from './context.js';
-import type { Io } from './output/io.js';
+import type { Door } from './output/door.js';
 import { oneLine, plain } from './output/text.js';
-import { buildProgram, type Start } from './program.js';
+import { buildProgram, type Start, type ProcessTerminal } from './program.js';
 import { formatAsked } from './cli/format-asked.js';
+import { sectionFlags } from './cli/global-options.js';
+import type { GlobalFlags } from './context.js';
 import {
+  calledAs,
   defaultFlags,
   doorOf,
   makeContext,
@@ -31,7 +33,7 @@ export async function main(
   const close: (() => Promise<void>)[] = [];
   let exit = 0;
   const start: Start = async (given, work) => {
-    const opened = makeContext(world, { ...flags, ...given }, witnesses);
+    const opened = await open(world, { ...flags, ...given }, given, witnesses);
     close.push(opened.close);
     run.io = opened.context.io;
     run.flags = opened.context.flags;
@@ -39,7 +41,11 @@ export async function main(
     exit = typeof how === 'number' ? how : exitCode(how);
   };
   try {
-    const terminal = { io: run.io, signal: world.signal, env: world.env };
+    const terminal: ProcessTerminal = {
+      env: world.env,
+      calledAs: calledAs(world.programName),
+      with: (given) => ({ io: doorOf(world, { ...flags, ...given }), signal: world.signal }),
+    };
     const program = await buildProgram(terminal, start, argv, versionLine(world));
     run.program = program;
     catchMistakes(program, program, run);
@@ -52,9 +58,37 @@ export async function main(
   }
 }
 
+/** The context, with what `patctl:` in the file says where neither the command line nor the environment does. */
+async function open(
+  world: ProcessEnvironment,
+  flags: GlobalFlags,
+  given: Partial<GlobalFlags>,
+  witnesses: Witnesses,
+): Promise<ReturnType<typeof makeContext>> {
+  const opened = makeContext(world, flags, witnesses);
+  // Completion is silent, and a recording is read whatever the configuration.
+  if (flags.command === 'completion' || flags.recording !== undefined) return opened;
+  // Whoever needs it is told what is wrong with it.
+  const config = await opened.context.config().catch(() => null);
+  if (config === null) return opened;
+  const below = sectionFlags(config.patctl);
+  const made =
+    Object.keys(below).length === 0
+      ? opened
+      : makeContext(world, { ...flags, ...below, ...given }, witnesses);
+  const { found } = config.search;
+  // With -f json stderr is one JSON object or nothing.
+  if (found !== null && !flags.asJson) {
+    made.context.io.err(
+      `configuration: ${oneLine(found)} (the only one found; -c FILE names another)\n`,
+    );
+  }
+  return made;
+}
+
 /** What is known of a run when it fails. */
 interface OneRun {
-  io: Io;
+  io: Door;
   flags: GlobalFlags;
   program: Command | null;
   /** What commander has against the command line. */
@@ -82,10 +116,11 @@ async function failed(
   if (signal.aborted && !(error instanceof ToolError)) {
     return report(io, new ToolError('interrupted', 'interrupted'), asJson);
   }
-  return report(io, await called(asToolError(error, flags.debug), flags), asJson);
+  const typed = await called(asToolError(error, flags.debug), flags);
+  return report(io, inTheirWords(io, typed), asJson);
 }
 
-function sayUnknown(io: Io, said: string): void {
+function sayUnknown(io: Door, said: string): void {
   io.out(`PATCTL UNKNOWN - ${oneLine(said.trim().replace(/^error: /, ''))}\n`);
 }
 
@@ -103,19 +138,22 @@ function catchMistakes(command: Command, program: Command, mistake: { said: stri
 function beforeTheCommand(text: string, command: Command, program: Command): string | null {
   const [head, flag] = /^error: unknown option '(--?[A-Za-z-]+)'/.exec(text) ?? [];
   const own = program.options.find(({ long, short }) => flag === long || flag === short);
+  if (flag === '--master' && head !== undefined && command.name() === 'switchover') {
+    return `${head}\n(Patroni 4 calls it --leader, or --primary)\n`;
+  }
   if (head === undefined || !own || command === program) return null;
-  return `${head}\n(Give it before the command: patctl ${own.flags} ${command.name()})\n`;
+  return `${head}\n(Give it before the command: ${program.name()} ${own.flags} ${command.name()})\n`;
 }
 
-function reportMistake(io: Io, said: string, exit: number, asJson: boolean): void {
-  if (!asJson) return io.err(said);
+function reportMistake(io: Door, said: string, exit: number, asJson: boolean): void {
+  if (!asJson) return io.must(said);
   const [message = '', ...hints] = said
     .trim()
     .replace(/^error: /, '')
     .split('\n');
   const hint = hints.join(' ').replace(/^\((.*)\)$/, '$1') || undefined;
   const error = new ToolError('usage', message, hint === undefined ? {} : { hint });
-  io.err(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
+  io.must(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
 }
 
 function asToolError(error: unknown, debug: boolean): ToolError {
@@ -137,18 +175,26 @@ async function called(error: ToolError, flags: GlobalFlags): Promise<ToolError> 
   return new ToolError(ending, message, { code, evidence, hint: typed, cause });
 }
 
+/** As patronictl, a refused answer gets patronictl's sentence and no other. */
+function inTheirWords({ answers, asked }: Door, error: ToolError): ToolError {
+  const { ending, message, code, evidence } = error;
+  if (answers !== 'stdin' || !asked || ending !== 'error' || evidence.length > 0) return error;
+  return new ToolError(ending, message, { code });
+}
+
 /** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */
-function report(io: Io, error: ToolError, asJson: boolean): number {
+function report(io: Door, error: ToolError, asJson: boolean): number {
   const exit = exitCode(error.ending);
   if (asJson) {
-    io.err(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
+    io.must(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
     return exit;
   }
-  io.err(`Error: ${plain(error.message)}\n`);
+  // `Aborted!` is patronictl's whole sentence.
+  io.must(`${error.code === 'aborted' ? '' : 'Error: '}${plain(error.message)}\n`);
   for (const { witness, subject, said } of error.evidence) {
-    io.err(`  ${oneLine(`${witness} ${subject}: ${said}`)}\n`);
+    io.must(`  ${oneLine(`${witness} ${subject}: ${said}`)}\n`);
   }
-  if (error.hint) io.err(`${plain(error.hint)}\n`);
+  if (error.hint) io.must(`${plain(error.hint)}\n`);
   return exit;
 }
 

@@ -1,6 +1,6 @@
 /** The commander program: global options and the list of commands. */
 import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS, nameOf, type ListedCommand } from './commands/registry.js';
+import { COMMANDS, GROUPS, nameOf, type ListedCommand } from './commands/registry.js';
 import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
@@ -8,11 +8,20 @@ import { loginOf, type LocalOptions, type Run, type Work } from './cli/run-comma
 import type { Env } from './config/environment.js';
 import { oneLine } from './output/text.js';
 import type { Terminal } from './output/ask.js';
+import { withVariables } from './cli/global-options.js';
 import type { GlobalFlags } from './context.js';
 import { VERSION } from './build-info.js';
 
 /** Does the work of a command with the context that these flags make. */
 export type Start = (flags: Partial<GlobalFlags>, work: Work) => Promise<void>;
+
+/** What the process gives to the command line. */
+export interface ProcessTerminal {
+  readonly env: Env;
+  readonly calledAs: string;
+  /** Its streams as these flags have them. */
+  with(flags: Partial<GlobalFlags>): Terminal;
+}
 
 interface GlobalOptions {
   configFile?: string;
@@ -21,7 +30,9 @@ interface GlobalOptions {
   rest?: string;
   insecure?: boolean;
   compat?: boolean;
-  color: boolean;
+  color?: boolean;
+  input?: boolean;
+  quiet?: boolean;
   debug?: boolean;
   timeout?: number;
   kubeContext?: string;
@@ -35,13 +46,13 @@ interface GlobalOptions {
  * command none is loaded: each is a line of `--help`.
  */
 export async function buildProgram(
-  terminal: Terminal & { readonly env: Env },
+  terminal: ProcessTerminal,
   start: Start,
   words: readonly string[] | null = null,
   version = VERSION,
 ): Promise<Command> {
-  const { io } = terminal;
-  const program = new Command('patctl')
+  const { io } = terminal.with({});
+  const program = new Command(terminal.calledAs)
     .description(
       'List Patroni clusters as they really are, and change them with a verified outcome.',
     )
@@ -68,9 +79,11 @@ export async function buildProgram(
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--compat', 'Print byte for byte what patronictl 4.1.5 prints')
     .option('--no-color', 'No colour (NO_COLOR)')
+    .option('--no-input', 'Never ask: what needs an answer is exit 2')
+    .option('-q, --quiet', 'Print only errors and questions on stderr, no notes and no progress')
     .option('--debug', 'Print details of internal errors')
     .enablePositionalOptions()
-    .addHelpText('after', exitCodesHelp)
+    .addHelpText('after', () => VARIABLES + exitCodesHelp())
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
@@ -83,26 +96,42 @@ export async function buildProgram(
     .allowExcessArguments()
     .action(async () => {
       const [word] = program.args;
-      if (word !== undefined) await unknownCommand(program, word);
-      io.out(program.helpInformation() + exitCodesHelp());
+      const [, about] = program.args;
+      if (word === 'help' && about !== undefined) return helpAbout(program, about);
+      if (word !== undefined && word !== 'help') await unknownCommand(program, word);
+      io.out(program.helpInformation() + VARIABLES + exitCodesHelp());
     });
   let local: LocalOptions = {};
+  let name = '';
   program.hook('preAction', (_, command) => {
     local = command.opts();
+    name = command.name();
   });
   const run: Run = async (work, own = {}) => {
-    const given = { ...givenFlags(program.opts(), local), wayIn: wayIn(program) };
-    const login = await loginOf(terminal, local, own.password);
+    const given = {
+      ...givenFlags(withVariables(program, terminal.env), local),
+      command: name,
+      wayIn: wayIn(program),
+    };
+    const login = await loginOf(terminal.with(given), local, own.password);
     await start({ ...given, login, ...own.flags?.(terminal.env) }, work);
   };
   const named = words === null ? COMMANDS : wanted(words);
   for (const one of named) program.addCommand(await loaded(one, program, run));
-  if (named.length === 0) for (const one of COMMANDS) program.addCommand(unloaded(one));
+  if (named.length === 0) for (const one of byGroup()) program.addCommand(unloaded(one));
   // What is not loaded has no options to tell of.
   const usage = new Map(COMMANDS.map((one) => [nameOf(one), one.usage]));
-  program.configureHelp({ subcommandTerm: (command) => usage.get(command.name()) ?? '' });
+  program.configureHelp({
+    subcommandTerm: (command) => usage.get(command.name()) ?? '',
+  });
   return program;
 }
+
+const VARIABLES = `
+help COMMAND shows what a command does, its options and examples.
+Every option above has a variable: PATCTL_TIMEOUT=5s is --timeout 5s, PATCTL_NO_INPUT=1 is --no-input.
+timeout, color, no_input and quiet can stand below patctl: in the configuration file.
+`;
 
 /** The commands that the words of the command line may mean; all of them where it completes others. */
 function wanted(words: readonly string[]): readonly ListedCommand[] {
@@ -124,11 +153,21 @@ async function loaded(one: ListedCommand, program: Command, run: Run): Promise<C
       throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
     });
   }
-  return withHelp(command);
+  return withHelp(command.helpGroup(GROUPS[one.group]));
+}
+
+function byGroup(): ListedCommand[] {
+  return Object.keys(GROUPS).flatMap((group) => COMMANDS.filter((one) => one.group === group));
 }
 
 function unloaded(one: ListedCommand): Command {
-  return new Command(nameOf(one)).description(one.summary);
+  return new Command(nameOf(one)).description(one.summary).helpGroup(GROUPS[one.group]);
+}
+
+async function helpAbout(program: Command, name: string): Promise<void> {
+  const command = program.commands.find((one) => one.name() === name);
+  if (command) command.outputHelp();
+  else await unknownCommand(program, name);
 }
 
 async function unknownCommand(program: Command, word: string): Promise<never> {
@@ -140,7 +179,7 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
 }
 
 /** Global options that say how to print, not where the cluster is. */
-const NOT_THE_WAY = ['compat', 'color', 'debug', 'version', 'timeout'];
+const NOT_THE_WAY = ['compat', 'color', 'debug', 'version', 'timeout', 'input', 'quiet'];
 
 /** The options that lead to the cluster as they were given, for the next command. */
 function wayIn(program: Command): string[] {
@@ -158,10 +197,10 @@ function withoutPassword(value: string): string {
   return value.replace(/(\/\/[^/@:]*):[^/]*@/g, '$1@');
 }
 
-/** What was given, and nothing of what was not: the rest is the default. */
+/** What was given, and nothing of what was not: the rest is the file's, or the default. */
 function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalFlags> {
-  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels, insecure, debug } =
-    global;
+  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels } = global;
+  const { insecure, debug, quiet, input, color, compat } = global;
   const timeoutMs = typeof local.timeout === 'number' ? local.timeout : global.timeout;
   return {
     configFile,
@@ -171,11 +210,14 @@ function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalF
     kubeNamespace,
     kubeProxy,
     kubeLabels,
-    insecure: insecure ?? false,
-    debug: debug ?? false,
-    color: global.color && local.color !== false,
     recording: local.snapshot,
+    asJson: local.format === 'json',
+    ...(insecure === undefined ? {} : { insecure }),
+    ...(debug === undefined ? {} : { debug }),
+    ...(quiet === undefined ? {} : { quiet }),
+    ...(input === undefined ? {} : { noInput: !input }),
+    ...(local.color === false ? { color: false } : color === undefined ? {} : { color }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(global.compat === true || local.compat === true ? { compat: true } : {}),
+    ...(compat === true || local.compat === true ? { compat: true } : {}),
   };
 }

@@ -1,4 +1,6 @@
 /** The only file that touches the process: argv, environment, streams, signals, exit code. */
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { exitCode } from './errors.js';
 import { main } from './main.js';
 import type { Io } from './output/io.js';
@@ -61,6 +63,24 @@ const io: Io = {
   get stderrIsTty() {
     return opened('stderr').isTTY;
   },
+  get stdoutIsStored() {
+    return isStored(1);
+  },
+  get stderrIsStored() {
+    return isStored(2);
+  },
+  onTerminal: (text) => {
+    const terminal = openTty('w');
+    if (terminal === null) return false;
+    writeSync(terminal, text);
+    closeSync(terminal);
+    return true;
+  },
+  openTerminal: () => {
+    const [input, output] = [openTty('r'), openTty('w')];
+    if (input === null || output === null) return null;
+    return { stdin: new ReadStream(input), stderr: new WriteStream(output) };
+  },
   outColor: process.stdout.isTTY,
   get errColor() {
     return opened('stderr').isTTY;
@@ -77,6 +97,25 @@ const io: Io = {
     return () => process.stdout.off('resize', listener);
   },
 };
+
+/** A file, or a device that is no terminal. */
+function isStored(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFile() || (stat.isCharacterDevice() && !isatty(fd));
+  } catch {
+    return true;
+  }
+}
+
+/** The terminal of the session; null: there is none (cron, ssh without -t). */
+function openTty(flags: string): number | null {
+  try {
+    return openSync('/dev/tty', flags);
+  } catch {
+    return null;
+  }
+}
 
 function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {

@@ -51,6 +51,9 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 /** Stand-ins for the real witnesses, in tests. */
 export type Witnesses = Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>>;
 
+const isPatronictl = (programName: string): boolean =>
+  /(^|[\\/])patronictl(\.exe)?$/.test(programName);
+
 /** What a command line without options says. */
 export function defaultFlags({
   programName,
@@ -59,11 +62,15 @@ export function defaultFlags({
     configFile: undefined,
     dcsUrl: undefined,
     insecure: false,
-    compat: /(^|[\\/])patronictl$/.test(programName),
+    compat: isPatronictl(programName),
     program: calledAs(programName),
     wayIn: [],
     color: true,
     debug: false,
+    quiet: false,
+    noInput: false,
+    command: '',
+    asJson: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
     login: { username: undefined, database: undefined, password: undefined },
   };
@@ -71,16 +78,24 @@ export function defaultFlags({
 
 /** The streams, with everything that leaves made harmless. */
 export function doorOf(
-  { io, env }: Pick<ProcessEnvironment, 'io' | 'env'>,
-  { color, compat }: Pick<GlobalFlags, 'color' | 'compat'>,
+  { io, env, programName }: Pick<ProcessEnvironment, 'io' | 'env' | 'programName'>,
+  { color, compat, quiet, noInput }: Pick<GlobalFlags, 'color' | 'compat' | 'quiet' | 'noInput'>,
 ): Door {
+  // Hints hold command lines, which are copied.
+  // Hints hold command lines, which are copied.
+  const asCalled = (text: string) =>
+    isPatronictl(programName) ? text.replace(/\bpatctl(?= [a-z-])/g, 'patronictl') : text;
+  const must = (text: string) => io.err(leaving(asCalled(text), compat));
   const wantsColor = color && !env['NO_COLOR'];
   // Not a copy: that would open stdin, which costs start-up.
   return Object.create(io, {
     outColor: { get: () => io.outColor && wantsColor },
     errColor: { get: () => io.errColor && wantsColor },
     out: { value: (text: string) => io.out(leaving(text, compat)) },
-    err: { value: (text: string) => io.err(leaving(text, compat)) },
+    err: { value: (text: string) => (quiet ? undefined : must(text)) },
+    must: { value: must },
+    answers: { value: noInput ? 'none' : compat ? 'stdin' : 'person' },
+    asked: { value: false, writable: true },
     data: { value: (text: string) => io.out(text) },
   }) as Door;
 }
@@ -138,7 +153,7 @@ export function makeContext(
 }
 
 /** The name that a shell finds; a script that Node or tsx was given is patctl. */
-function calledAs(programName: string): string {
+export function calledAs(programName: string): string {
   const name = programName.replace(/^.*[\\/]/, '');
   return /^[\w-]+$/.test(name) && name !== 'node' ? name : 'patctl';
 }
@@ -150,5 +165,6 @@ async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promis
     env: world.env,
     home: world.env['HOME'] ?? '/',
     platform: world.platform,
+    searches: !flags.compat && flags.recording === undefined,
   });
 }

@@ -110,8 +110,13 @@ export async function scopeOrDefault(context: Context, name: string | undefined)
   if (name !== undefined) return name;
   const own = await ownScope(context);
   if (own !== null) return own;
-  const { scope } = await context.config();
+  const config = await context.config();
+  const { scope } = config;
   if (scope !== null) return scope;
+  const { notFound } = await import('../dcs/dcs-registry.js');
+  const isTold = config.etcd ?? config.kubernetes ?? config.memberUrls;
+  const absent = isTold === null ? notFound(config) : null;
+  if (absent) throw new ToolError('usage', absent.message, { code: 'no_scope', hint: absent.hint });
   throw new ToolError('usage', 'no cluster is named, and the configuration has no scope', {
     code: 'no_scope',
     hint: 'name the cluster, or set scope in the configuration file or PATRONI_SCOPE',

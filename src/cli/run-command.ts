@@ -30,6 +30,7 @@ export interface LocalOptions {
   password?: boolean;
   snapshot?: string;
   compat?: boolean;
+  format?: unknown;
   color?: boolean;
 }
 

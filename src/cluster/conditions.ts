@@ -22,6 +22,12 @@ export type Condition =
 export const CONDITIONS =
   'leader[=NAME], healthy, streaming=N, caught-up[=MEMBER], sync=N, paused, resumed, no-pending-restart, gone=MEMBER';
 
+/** What can be typed before a value is known; those that want a member end in =. */
+export const CONDITION_WORDS: readonly string[] = CONDITIONS.split(', ').flatMap((one) => {
+  const word = one.replace(/[[\]]/g, '').replace(/(NAME|MEMBER|N)$/, '');
+  return one.includes('[') ? [word.slice(0, -1), word] : [word];
+});
+
 /** null when the text names no condition. */
 export function parseCondition(text: string): Condition | null {
   const [kind = '', ...rest] = text.split('=');

@@ -43,7 +43,7 @@ async function completions(context: Context, { wanted, typed, before }: At): Pro
   if (wanted.kind === 'files') return `${FILES}\n`;
   // A name that a shell would take to pieces is no use as a completion.
   const found = (await candidates(context, wanted))
-    .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/-]+$/.test(word))
+    .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/=-]+$/.test(word))
     .map((word) => `${before}${word}\n`);
   return found.join('');
 }
@@ -58,6 +58,8 @@ type Wanted =
   | { kind: 'words'; words: readonly string[] }
   | { kind: 'files' }
   | { kind: 'clusters' }
+  | { kind: 'values'; of: () => Promise<readonly string[]> }
+  | { kind: 'conditions'; cluster: string | null }
   | { kind: 'members'; cluster: string | null; orWords: readonly string[] };
 
 interface At {
@@ -135,13 +137,36 @@ const MEMBER_OPTIONS = [
   '--lose',
   '--confirm-leader',
 ];
+
+/** Words that an option takes and does not list itself. */
+const OPTION_WORDS: Record<string, () => Promise<readonly string[]>> = {
+  '--explain': findingCodes,
+  '--only': findingCodes,
+  '--ignore': findingCodes,
+  '--warn': findingCodes,
+  '--critical': findingCodes,
+  '--skip-check': async () => (await import('../cluster/preflight/plan.js')).CHECK_NAMES,
+};
+
+/** Conditions of `wait` behind which a member stands. */
+const OF_MEMBERS = ['leader=', 'caught-up=', 'gone='];
+
+async function findingCodes(): Promise<readonly string[]> {
+  const { CATALOGUE } = await import('../cluster/findings/catalogue.js');
+  return CATALOGUE.map(({ code }) => code);
+}
+
 const CLUSTER_OPTIONS = ['--confirm-name', '--cluster'];
 
 function valueOf(option: Option, command: Command, given: readonly string[]): Wanted {
   if (option.argChoices) return { kind: 'words', words: option.argChoices };
   const long = option.long ?? '';
   if (option.flags.includes('<file>')) return { kind: 'files' };
+  if (long === '--candidate') return membersOf(command, given, ['auto']);
   if (MEMBER_OPTIONS.includes(long)) return membersOf(command, given);
+  if (long === '--for') return { kind: 'conditions', cluster: clusterIn(command, given) };
+  const words = OPTION_WORDS[long];
+  if (words) return { kind: 'values', of: words };
   if (CLUSTER_OPTIONS.includes(long)) return { kind: 'clusters' };
   return { kind: 'words', words: [] };
 }
@@ -152,7 +177,9 @@ function wordAt(command: Command, typed: string, given: readonly string[]): Want
     return { kind: 'words', words: [...shown.flatMap(({ long }) => long ?? []), '--help'] };
   }
   if (command.commands.length > 0) {
-    return { kind: 'words', words: command.commands.map((one) => one.name()) };
+    const names = command.commands.map((one) => one.name());
+    const isFirst = given.length === 0 && command.parent === null;
+    return { kind: 'words', words: isFirst ? [...names, 'help'] : names };
   }
   const known = command.registeredArguments;
   const last = known.at(-1);
@@ -188,16 +215,29 @@ async function candidates(context: Context, wanted: Wanted): Promise<readonly st
       return [];
     case 'clusters':
       return (await live(context, (dcs) => dcs.scopes())) ?? [];
-    case 'members': {
-      const names = await live(context, async (dcs) => {
-        const scope = wanted.cluster ?? (await context.config()).scope;
-        if (scope === null) return [];
-        const clusters = await dcs.read({ scope, group: null });
-        return clusters.flatMap(({ members }) => members.map(({ name }) => name));
-      });
-      return [...(names ?? []), ...wanted.orWords];
+    case 'values':
+      return wanted.of();
+    case 'conditions': {
+      const { CONDITION_WORDS } = await import('../cluster/conditions.js');
+      const names = await memberNames(context, wanted.cluster);
+      return [
+        ...CONDITION_WORDS,
+        ...OF_MEMBERS.flatMap((word) => names.map((name) => `${word}${name}`)),
+      ];
     }
+    case 'members':
+      return [...(await memberNames(context, wanted.cluster)), ...wanted.orWords];
   }
+}
+
+async function memberNames(context: Context, cluster: string | null): Promise<string[]> {
+  const names = await live(context, async (dcs) => {
+    const scope = cluster ?? (await context.config()).scope;
+    if (scope === null) return [];
+    const clusters = await dcs.read({ scope, group: null });
+    return clusters.flatMap(({ members }) => members.map(({ name }) => name));
+  });
+  return names ?? [];
 }
 
 /** What the DCS says; null: it does not answer. */

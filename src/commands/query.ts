@@ -210,15 +210,23 @@ async function openFirst(
     }
   }
   const wanted =
-    options.member === undefined ? `role ${options.role ?? 'leader'}` : `member ${options.member}`;
+    options.member === undefined
+      ? roleWanted(context, options.role)
+      : ` to member ${options.member}`;
   const ending = refused.some(({ answered }) => answered) ? 'error' : 'unreachable';
-  throw new ToolError(ending, `No connection to ${wanted} is available`, {
+  throw new ToolError(ending, `No connection${wanted} is available`, {
     code: 'no_connection',
     ...(ending === 'error' && {
       hint: 'log in with -U, --password, PGUSER, PGPASSWORD or ~/.pgpass',
     }),
     evidence: refused.map(({ member, said }) => ({ witness: 'SQL', subject: member, said })),
   });
+}
+
+/** patronictl names no role that was not given, and quotes the one that was. */
+function roleWanted({ flags }: Context, role: QueryOptions['role']): string {
+  if (!flags.compat) return ` to role ${role ?? 'leader'}`;
+  return role === undefined ? '' : ` to role '${role}'`;
 }
 
 /** Leader and any are the DCS's word, and a member is who it is; the other roles are PostgreSQL's too. */

@@ -65,6 +65,26 @@ export interface SourcedValue {
   source: string;
 }
 
+/** Global options in the file; the command line and the environment are stronger. */
+export interface PatctlSection {
+  timeout?: { value: string; from: string };
+  color?: { value: boolean };
+  noInput?: { value: boolean };
+  quiet?: { value: boolean };
+}
+
+/** Where a configuration was looked for. */
+export interface ConfigSearch {
+  /** The file that is named, or the default one. */
+  path: string;
+  /** Some file, or PATRONI_CONFIGURATION, was read. */
+  read: boolean;
+  /** Not named by anybody, but the only one there; null: it was not looked for, or none or several are there. */
+  found: string | null;
+  /** Readable files of Patroni that could be meant. */
+  others: string[];
+}
+
 export interface Config {
   scope: string | null;
   /** Normalised: leading slash, none at the end, none doubled. Default `/service`. */
@@ -86,6 +106,9 @@ export interface Config {
   checkCodes?: Record<'ignore' | 'warn' | 'critical', { value: string; from: string }[]>;
   /** Keys below `patctl.check` that mean nothing. */
   checkUnknown?: { value: string; from: string }[];
+  /** `patctl:` in the file, besides `patctl.check`. */
+  patctl: PatctlSection;
+  search: ConfigSearch;
   sources: SourcedValue[];
   /** Things worth a warning on stderr, e.g. a key that patctl ignores. */
   warnings: string[];

@@ -14,7 +14,7 @@ export interface ConfigFiles {
 
 export interface ConfigPath {
   path: string;
-  /** `flag --config-file`, `environment PATRONICTL_CONFIG_FILE` or `default`. */
+  /** `flag --config-file`, `environment PATRONICTL_CONFIG_FILE`, `default`, or `found` on this machine. */
   from: string;
 }
 
@@ -33,6 +33,30 @@ export function configPath(
       ? join(home, 'Library', 'Application Support')
       : (env['XDG_CONFIG_HOME'] || join(home, '.config')).replace(/^~(?=\/|$)/, home);
   return { path: join(folder, 'patroni', 'patronictl.yaml'), from: 'default' };
+}
+
+/**
+ * Files of Patroni on this machine: the one that its service names, or those in /etc. Only what can be read; sorted.
+ */
+export async function patroniFiles(env: Env, files: ConfigFiles): Promise<string[]> {
+  const service = env['PATRONI_CONFIG_LOCATION'];
+  if (service && (await isReadable(service, files))) return [service];
+  const names = await files.readdir('/etc/patroni').catch(() => []);
+  const below = names.filter((name) => /\.ya?ml$/.test(name)).sort();
+  const all = [
+    '/etc/patroni.yml',
+    '/etc/patroni.yaml',
+    ...below.map((name) => join('/etc/patroni', name)),
+  ];
+  const readable = await Promise.all(all.map((path) => isReadable(path, files)));
+  return all.filter((_, at) => readable[at]);
+}
+
+function isReadable(path: string, files: ConfigFiles): Promise<boolean> {
+  return files.readFile(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What the file or folder says; null when only the default path was looked at and nothing is there. */
@@ -90,7 +114,7 @@ async function parseFile(text: string, path: string, warnings: string[]): Promis
 
 function noFile(where: ConfigPath, code: string, warnings: string[]): null {
   const absent = code === 'ENOENT' || code === 'ENOTDIR';
-  if (where.from === 'default') {
+  if (where.from === 'default' || where.from === 'found') {
     if (!absent) warnings.push(printable(`file ${where.path}: ignored, cannot be read (${code})`));
     return null;
   }

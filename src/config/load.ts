@@ -1,10 +1,16 @@
 /** Reads the effective configuration: command line over environment over file over default. */
 import { readLimited } from './read-limited.js';
-import type { Config, MemberUrls, SourcedValue } from './effective.js';
+import type { Config, MemberUrls, PatctlSection, SourcedValue } from './effective.js';
 import { parseDcsUrl, type DcsUrl } from './dcs-url.js';
 import { environmentTree, type Env } from './environment.js';
 import { findEtcd, type FoundEtcd } from './etcd-settings.js';
-import { configPath, readConfigFiles, type ConfigFiles, type ConfigPath } from './files.js';
+import {
+  configPath,
+  patroniFiles,
+  readConfigFiles,
+  type ConfigFiles,
+  type ConfigPath,
+} from './files.js';
 import { KEYS, LOCATION_KEYS } from './known-keys.js';
 import { isKubeMeant, kubernetesConfig, type KubeFlags } from './kubernetes-settings.js';
 import { findMemberUrls } from './member-urls.js';
@@ -39,6 +45,8 @@ export interface LoadInput {
   env: Env;
   home: string;
   platform: NodeJS.Platform;
+  /** A file of Patroni is looked for where nothing else tells where the DCS is. */
+  searches?: boolean;
   /** node:fs/promises when not given. */
   files?: ConfigFiles | undefined;
 }
@@ -50,8 +58,9 @@ const MASK = '***';
 export async function loadConfig(input: LoadInput): Promise<Config> {
   const { flags, env } = input;
   const warnings: string[] = [];
-  const path = configPath(flags.configFile, env, input.home, input.platform);
-  const { tree, fileRead } = await readTree(path, input, warnings);
+  const named = configPath(flags.configFile, env, input.home, input.platform);
+  const { path, others } = await searched(named, input);
+  const { tree, fileRead, read } = await readTree(path, input, warnings);
   const reader = makeReader(withNewLogins(tree), warnings);
   const memberUrls = findMemberUrls(reader, flags, env);
   const url = memberUrls === null ? readDcsUrl(flags.dcsUrl, env) : null;
@@ -79,6 +88,8 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
     ...checkSettings(reader),
+    patctl: patctlSection(reader, warnings),
+    search: { path: named.path, read, found: path === named ? null : path.path, others },
     sources: [
       {
         key: 'config_file',
@@ -96,6 +107,54 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
 
 function memberUrlsSource({ urls, from }: MemberUrls): SourcedValue {
   return { key: 'patctl.rest', value: printable(urls.join(',')), source: printable(from) };
+}
+
+/** Below `patctl:`, besides the limits of `check`. */
+const SECTION_KEYS = ['timeout', 'color', 'no_input', 'quiet'] as const;
+
+function patctlSection(reader: Reader, warnings: string[]): PatctlSection {
+  const section = lookUp(reader.tree, 'patctl');
+  if (section === null || (section.kind === 'scalar' && section.type === 'null')) return {};
+  if (section.kind !== 'map') throw wrongValue('patctl', section.from, 'must be a mapping');
+  const known = new Set<string>(['check', 'rest', ...SECTION_KEYS]);
+  for (const [name, { from }] of section.entries) {
+    if (!known.has(name)) warnings.push(`${from}: patctl.${name} is unknown and is ignored`);
+  }
+  const timeout = reader.text('patctl.timeout');
+  const [color, noInput, quiet] = (['color', 'no_input', 'quiet'] as const).map((name) =>
+    reader.bool(`patctl.${name}`),
+  );
+  return {
+    ...(timeout && { timeout }),
+    ...(color && { color }),
+    ...(noInput && { noInput }),
+    ...(quiet && { quiet }),
+  };
+}
+
+/** The single file of Patroni on this machine, where nobody has named one and nothing else tells where the DCS is. */
+async function searched(
+  named: ConfigPath,
+  input: LoadInput,
+): Promise<{ path: ConfigPath; others: string[] }> {
+  const nothing = { path: named, others: [] };
+  if (input.searches !== true || named.from !== 'default' || isTold(input)) return nothing;
+  const files = input.files ?? (await nodeFiles());
+  const isThere = await files.readFile(named.path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return nothing;
+  const others = await patroniFiles(input.env, files);
+  const [only] = others;
+  if (only === undefined || others.length > 1) return { path: named, others };
+  return { path: { path: only, from: 'found' }, others };
+}
+
+function isTold({ flags, env }: LoadInput): boolean {
+  const isSet = /^(DCS_URL|PATRONI_CONFIGURATION|PATRONI_(ETCD3|KUBERNETES)_\w+)$/;
+  const byVariable = Object.keys(env).some((name) => isSet.test(name) && env[name]);
+  return flags.dcsUrl !== undefined || flags.rest !== undefined || isKubeMeant(flags) || byVariable;
 }
 
 /** Names of the limits below `patctl.check`. */
@@ -146,19 +205,19 @@ async function readTree(
   path: ConfigPath,
   input: LoadInput,
   warnings: string[],
-): Promise<{ tree: MapTree; fileRead: boolean }> {
+): Promise<{ tree: MapTree; fileRead: boolean; read: boolean }> {
   const file = await readConfigFiles(path, input.files ?? (await nodeFiles()), warnings);
   const environment = await environmentTree(input.env, warnings);
-  if (file) return { tree: layer(file, environment, warnings), fileRead: true };
+  if (file) return { tree: layer(file, environment, warnings), fileRead: true, read: true };
   const text = input.env['PATRONI_CONFIGURATION'];
   const label = 'environment PATRONI_CONFIGURATION';
   const whole = text ? await parseYaml(text, label, warnings) : null;
-  if (!whole) return { tree: environment, fileRead: false };
+  if (!whole) return { tree: environment, fileRead: false, read: false };
   if (environment.entries.size > 0) {
     const ignored = [...environment.entries.keys()].join(', ');
     warnings.push(`${label} is set: as in Patroni, the variables for ${ignored} are ignored`);
   }
-  return { tree: mergeTrees(emptyMap(label), whole), fileRead: false };
+  return { tree: mergeTrees(emptyMap(label), whole), fileRead: false, read: true };
 }
 
 async function nodeFiles(): Promise<ConfigFiles> {

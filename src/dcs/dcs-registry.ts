@@ -1,4 +1,6 @@
 /** Every way to a cluster's claims: a row says when it is meant and opens it. The first row that is meant counts. */
+import type { Config } from '../config/effective.js';
+import { printable } from '../config/printable.js';
 import { ToolError } from '../errors.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Dcs } from './dcs.js';
@@ -27,7 +29,7 @@ const REGISTRY: readonly Row[] = [
     isMeant: ({ config }) => config.etcd !== null,
     open: async (world) => {
       const { etcd } = world.config;
-      if (etcd === null) throw notConfigured();
+      if (etcd === null) throw notConfigured(world.config);
       return (await import('./etcd3/connect-etcd.js')).connectEtcd(etcd, world);
     },
   },
@@ -45,7 +47,7 @@ const chosen = (world: DcsInputs): Row | undefined => REGISTRY.find((row) => row
 /** The DCS that is configured. ToolError `no_dcs` when nothing tells where it is. */
 export async function openDcs(world: DcsInputs): Promise<Dcs> {
   const row = chosen(world);
-  if (!row) throw notConfigured();
+  if (!row) throw notConfigured(world.config);
   return row.open(world);
 }
 
@@ -59,7 +61,23 @@ export async function patroniOf(
   return row?.patroni ? row.patroni(await dcs(), direct, world) : direct;
 }
 
-function notConfigured(): ToolError {
+/** What was looked for, what could be meant, and what to give; null: some configuration was read. */
+export function notFound({ search }: Config): { message: string; hint: string } | null {
+  if (search.read) return null;
+  const { path, others } = search;
+  const several = others.length === 0 ? '' : `; on this machine: ${others.join(', ')}`;
+  return {
+    message: printable(`no configuration found (looked for ${path})`),
+    hint: printable(`give -c FILE, the patroni.yml of a member for example${several}`),
+  };
+}
+
+function notConfigured(config: Config): ToolError {
+  const absent = notFound(config);
+  if (absent) {
+    const hint = `${absent.hint}\nor --dcs-url etcd3://host:port, --kube-context NAME, or PATRONI_ETCD3_HOSTS`;
+    return new ToolError('error', absent.message, { code: 'no_dcs', hint });
+  }
   return new ToolError('error', 'no DCS is configured', {
     code: 'no_dcs',
     hint: 'give -c FILE with an etcd3 or kubernetes section, --dcs-url etcd3://host:port, --rest http://member:8008, --kube-context NAME, or PATRONI_ETCD3_HOSTS',

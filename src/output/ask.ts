@@ -1,36 +1,36 @@
-/** Questions on a terminal. Without one nothing is ever asked. */
+/**
+ * Everything that is asked: who may be asked, where answers come from, where questions go.
+ *
+ * As patronictl, whatever stands in stdin answers, and `Aborted!` comes at its end. Otherwise only a person at
+ * a terminal is asked; a pipe that happens to hold a "y" is no consent.
+ */
 import { ToolError } from '../errors.js';
+import type { Door } from './door.js';
 import type { Io } from './io.js';
 
 /** Where questions are asked, and what ends them. */
 export interface Terminal {
-  readonly io: Io;
+  readonly io: Door;
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }
 
-/** A password, typed unseen after `message: `. ToolError `usage` names `instead` when there is no terminal. */
-export async function askPassword(
-  terminal: Terminal,
-  message: string,
-  instead: string,
-): Promise<string> {
-  needTerminal(terminal, message, instead);
-  const { default: inquirer } = await import('inquirer');
-  const prompt = inquirer.createPromptModule(streams(terminal));
-  const { answer } = await orInterrupted(
-    prompt<{ answer: string }>([
-      { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
-    ]),
-  );
-  return answer;
+/** Whether a question would find somebody who can answer it. */
+export function canAsk({ answers, stdinIsTty }: Pick<Door, 'answers' | 'stdinIsTty'>): boolean {
+  return answers !== 'none' && (answers === 'stdin' || stdinIsTty);
 }
 
-/** What was written for patronictl's prompt waits for the colon, and the toolkit has other ideas. */
-const PLAIN = {
-  prefix: '',
-  style: { message: (text: string) => `${text}:`, maskedText: '' },
-};
+/** ToolError `usage` where nobody can be asked: `what` is missing, `instead` are the options that answer. */
+export function needAnswers({ io }: Terminal, what: string, instead: string): void {
+  if (canAsk(io)) return;
+  const why = io.answers === 'none' ? '--no-input was given' : 'stdin is not a terminal';
+  throw new ToolError('usage', `${what}, but ${why}`, { code: 'no_terminal', hint: instead });
+}
+
+/** The same before anything is read, for what has to be confirmed. */
+export function needConsent(terminal: Terminal, what: string, instead: string): void {
+  needAnswers(terminal, `${what} must be confirmed`, instead);
+}
 
 /** Questions as patronictl asks them, so that what was written for its prompts goes on working. */
 export interface Asker {
@@ -38,20 +38,22 @@ export interface Asker {
   text(question: string, fallback: string | null): Promise<string>;
   /** `question [y/N]: ` */
   confirm(question: string): Promise<boolean>;
+  /** What stands between two questions, where they stand. */
+  say(words: string): void;
   close(): void;
 }
 
-/**
- * Plain lines on the terminal as it is: prompt toolkits redraw what they print, and an `expect` script
- * waits for the very text. Nothing typed ahead is lost between two questions.
- */
+/** Plain lines: prompt toolkits redraw what they print, and an `expect` script waits for the very text. */
 export function openAsker(terminal: Terminal): Asker {
+  const say = whereSeen(terminal.io);
   let lines: LineSource | null = null;
   const ask = async (prompt: string): Promise<string> => {
-    needTerminal(terminal, `"${prompt.trim()}"`, 'answer it with an option, or give --force');
-    lines ??= await readLines(terminal);
-    terminal.io.err(prompt);
-    return lines.next();
+    const what = `"${prompt.trim()}" must be answered`;
+    needAnswers(terminal, what, 'answer it with an option, or give --force');
+    lines ??= lineSource(terminal.io.stdin, terminal.signal);
+    say(prompt);
+    terminal.io.asked = true;
+    return answered(terminal, await lines.next());
   };
   return {
     text: async (question, fallback) => {
@@ -66,76 +68,12 @@ export function openAsker(terminal: Terminal): Asker {
         const answer = (await ask(`${question} [y/N]: `)).toLowerCase().trim();
         if (answer === 'y' || answer === 'yes') return true;
         if (answer === 'n' || answer === 'no' || answer === '') return false;
-        terminal.io.err('Error: invalid input\n');
+        say('Error: invalid input\n');
       }
     },
+    say,
     close: () => lines?.close(),
   };
-}
-
-interface LineSource {
-  next(): Promise<string>;
-  close(): void;
-}
-
-async function readLines(terminal: Terminal): Promise<LineSource> {
-  const { createInterface } = await import('node:readline');
-  const reader = createInterface({ input: terminal.io.stdin, terminal: false });
-  const typed: string[] = [];
-  let ended = false;
-  let wake: () => void = () => undefined;
-  reader.on('line', (line) => {
-    typed.push(line);
-    wake();
-  });
-  const end = (): void => {
-    ended = true;
-    wake();
-  };
-  reader.on('close', end);
-  terminal.signal.addEventListener('abort', end, { once: true });
-  return {
-    next: async () => {
-      while (typed.length === 0 && !ended) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      const line = typed.shift();
-      if (line !== undefined && !terminal.signal.aborted) return line;
-      terminal.io.err('\n');
-      if (terminal.signal.aborted) throw interrupted();
-      throw new ToolError('error', 'Aborted! The input ended at a question; nothing was sent');
-    },
-    close: () => {
-      terminal.signal.removeEventListener('abort', end);
-      reader.close();
-    },
-  };
-}
-
-function interrupted(): ToolError {
-  return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
-}
-
-function needTerminal({ io }: Terminal, what: string, instead: string): void {
-  if (canAsk(io)) return;
-  throw noTerminal(`${what} must be entered, but stdin is not a terminal`, instead);
-}
-
-/** Whether somebody can be asked: stdin and stderr are a terminal. */
-export function canAsk(io: Io): boolean {
-  return io.stdinIsTty && io.stderrIsTty;
-}
-
-/** For a question that nobody can be asked; the hint names the option that answers it. */
-export function noTerminal(message: string, hint: string): ToolError {
-  return new ToolError('usage', message, { code: 'no_terminal', hint });
-}
-
-/** ToolError `usage` where `what` must be confirmed and nobody can be asked: before anything is read. */
-export function needConsent({ io }: Terminal, what: string, hint: string): void {
-  if (!canAsk(io)) throw noTerminal(`${what} must be confirmed, and stdin is not a terminal`, hint);
 }
 
 /** Runs `work` with somebody to ask, and lets go of stdin afterwards. */
@@ -151,21 +89,139 @@ export async function withAsker<T>(
   }
 }
 
-/** Prompts go to stderr: stdout is the result and nothing else. */
-function streams(terminal: Terminal): {
-  input: NodeJS.ReadableStream;
-  output: NodeJS.WritableStream;
-} {
-  return { input: terminal.io.stdin, output: terminal.io.stderr };
+/** The line, or the ToolError for a question that was not answered. */
+function answered({ io, signal }: Terminal, line: string | null): string {
+  if (line !== null && !signal.aborted) return line;
+  // Nobody has pressed Enter: what follows would stand behind the question.
+  const asPatronictl = io.answers === 'stdin';
+  if (signal.aborted || !asPatronictl) io.must('\n');
+  if (signal.aborted) throw interrupted();
+  const words = asPatronictl ? '' : ' The input ended at a question; nothing was sent';
+  throw new ToolError('error', `Aborted!${words}`, { code: 'aborted' });
 }
 
-async function orInterrupted<T>(answer: PromiseLike<T>): Promise<T> {
+function interrupted(): ToolError {
+  return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
+}
+
+/**
+ * Where a question is written. As patronictl to stdout, and to stderr too where a person at the terminal would
+ * not see it there. Otherwise to stderr, or to whatever leads to the person: stdout is a result where it is read
+ * by a program.
+ */
+function whereSeen(io: Door): (text: string) => void {
+  if (io.answers === 'stdin') {
+    const unseen = io.stdinIsTty && io.stdoutIsStored === true;
+    return (text) => {
+      io.out(text);
+      if (unseen && io.stderrIsTty) io.must(text);
+    };
+  }
+  if (!io.stderrIsTty && io.stdoutIsTty) return (text) => io.out(text);
+  if (io.stderrIsTty || io.stderrIsStored !== true) return (text) => io.must(text);
+  return (text) => {
+    if (io.onTerminal?.(text) !== true) io.must(text);
+  };
+}
+
+// ---------------------------------------------------------------- lines
+
+interface LineSource {
+  /** Null: the input has ended. What stands before the end without a line feed is a line too. */
+  next(): Promise<string | null>;
+  close(): void;
+}
+
+/** Bytes are taken only while a question waits; what was typed ahead answers the next one. */
+function lineSource(stdin: NodeJS.ReadableStream, signal: AbortSignal): LineSource {
+  let read: Buffer = Buffer.alloc(0);
+  let ended = false;
+  const take = (): string | null => {
+    const end = read.indexOf('\n');
+    if (end < 0 && (!ended || read.length === 0)) return null;
+    const line = read.subarray(0, end < 0 ? read.length : end).toString('utf8');
+    read = read.subarray(end < 0 ? read.length : end + 1);
+    return line;
+  };
+  const more = (): Promise<void> =>
+    new Promise((resolve) => {
+      const data = (chunk: Buffer | string): void => {
+        read = Buffer.concat([read, Buffer.from(chunk)]);
+        done();
+      };
+      const end = (): void => {
+        ended = true;
+        done();
+      };
+      const done = (): void => {
+        stdin.pause();
+        stdin.off('data', data).off('end', end).off('close', end).off('error', end);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done, { once: true });
+      stdin.on('data', data).on('end', end).on('close', end).on('error', end);
+      stdin.resume();
+    });
+  return {
+    next: async () => {
+      for (;;) {
+        if (signal.aborted) return null;
+        const line = take();
+        if (line !== null || ended) return line;
+        // A stream that has ended already says so no more.
+        if ((stdin as { readableEnded?: boolean }).readableEnded === true) ended = true;
+        else await more();
+      }
+    },
+    close: () => stdin.pause(),
+  };
+}
+
+// ---------------------------------------------------------------- passwords
+
+/** A password, typed unseen after `message: `. ToolError `usage` names `instead` when nobody can be asked. */
+export async function askPassword(
+  terminal: Terminal,
+  message: string,
+  instead: string,
+): Promise<string> {
+  const { io } = terminal;
+  needAnswers(terminal, `${message} must be entered`, instead);
+  io.asked = true;
+  const streams = io.stdinIsTty && io.stderrIsTty ? io : (io.openTerminal?.() ?? null);
+  if (streams === null) return passwordLine(terminal, message);
+  const { default: inquirer } = await import('inquirer');
+  const prompt = inquirer.createPromptModule({ input: streams.stdin, output: streams.stderr });
   try {
-    return await answer;
+    const { answer } = await prompt<{ answer: string }>([
+      { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
+    ]);
+    return answer;
   } catch (error) {
-    if (error instanceof Error && error.name === 'ExitPromptError') {
-      throw interrupted();
-    }
+    if (error instanceof Error && error.name === 'ExitPromptError') throw interrupted();
     throw error;
   }
 }
+
+/** What was written for patronictl's prompt waits for the colon, and the toolkit has other ideas. */
+const PLAIN = {
+  prefix: '',
+  style: { message: (text: string) => `${text}:`, maskedText: '' },
+};
+
+/** Out of a pipe, where there is no terminal at all (ssh, kubectl exec -i, cron), with getpass's words. */
+async function passwordLine(terminal: Terminal, message: string): Promise<string> {
+  const { io, signal } = terminal;
+  io.must(`Warning: Password input may be echoed.\n${message}: `);
+  const lines = passwords.get(io) ?? lineSource(io.stdin, signal);
+  passwords.set(io, lines);
+  const line = await lines.next();
+  if (line === null && !signal.aborted) io.out('\n');
+  const password = answered(terminal, line);
+  io.must('\n');
+  return password;
+}
+
+/** The lines of a run, for a password that is asked for again. */
+const passwords = new WeakMap<Io, LineSource>();

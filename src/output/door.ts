@@ -2,10 +2,18 @@
 import type { Io } from './io.js';
 import { HIDDEN, visible } from './text.js';
 
+/** Who answers a question: a person at a terminal, whatever stands in stdin (as patronictl), or nobody. */
+export type Answers = 'person' | 'stdin' | 'none';
+
 /** The streams of a command. Nothing that moves a cursor or hides itself gets past `out` and `err`. */
 export interface Door extends Io {
   /** Rows of a query as they are, for a pipe or a file; never for a terminal. */
   data(text: string): void;
+  /** stderr also with -q: errors and questions. */
+  must(text: string): void;
+  readonly answers: Answers;
+  /** A question was asked. */
+  asked: boolean;
 }
 
 /**

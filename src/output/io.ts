@@ -13,6 +13,13 @@ export interface Io {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
+  /** The stream ends in a file or in /dev/null: nobody reads it now. Absent: it does not. */
+  readonly stdoutIsStored?: boolean;
+  readonly stderrIsStored?: boolean;
+  /** Writes on the terminal itself, wherever the streams lead; false: there is none. */
+  onTerminal?(text: string): boolean;
+  /** The terminal itself, for what may not be seen; null: there is none. */
+  openTerminal?(): Pick<Io, 'stdin' | 'stderr'> | null;
   /** Colour is wanted on this stream: a terminal, and neither NO_COLOR nor --no-color. */
   readonly outColor: boolean;
   readonly errColor: boolean;

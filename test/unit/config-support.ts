@@ -33,6 +33,7 @@ export interface ProcessEnvironment {
   files?: Record<string, Entry>;
   platform?: NodeJS.Platform;
   home?: string;
+  searches?: boolean;
 }
 
 export function load(world: ProcessEnvironment): Promise<Config> {
@@ -42,6 +43,7 @@ export function load(world: ProcessEnvironment): Promise<Config> {
     home: world.home ?? '/home/op',
     platform: world.platform ?? 'linux',
     files: memoryFiles(world.files ?? {}),
+    searches: world.searches ?? false,
   });
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { configPath } from '../../src/config/files.js';
 import { failure, FILE, load, loadYaml, sourceOf } from './config-support.js';
 
@@ -205,5 +205,39 @@ describe('what is wrong in a file', () => {
     expect(sourceOf(config, 'scope')).toBe(`a[31mb < file ${FILE}:1`);
     const error = await failure(load({ flags: { configFile: '/a\u001b[2J\nb' } }));
     expect(error.message).toBe('configuration file /a[2Jb does not exist');
+  });
+});
+
+describe('a file of Patroni on this machine', () => {
+  const ONE = {
+    '/etc/patroni': ['db1.yml', 'README'],
+    '/etc/patroni/db1.yml': 'scope: demo\netcd3: {host: h}',
+  };
+  const search = (files: Record<string, string | string[]>, env = {}) =>
+    load({ files, env, searches: true });
+
+  test('the only one is used, where nothing else tells', async () => {
+    expect((await search(ONE)).search).toMatchObject({ found: '/etc/patroni/db1.yml', read: true });
+    expect((await search(ONE)).scope).toBe('demo');
+    expect((await load({ files: ONE })).search.found).toBeNull();
+    const told = await search(ONE, { PATRONI_ETCD3_HOST: 'other' });
+    expect([told.scope, told.search.found]).toEqual([null, null]);
+    const named = { ...ONE, '/home/op/.config/patroni/patronictl.yaml': 'scope: mine' };
+    expect((await search(named)).scope).toBe('mine');
+  });
+
+  test('of several none is taken, and all are named', async () => {
+    const { search: found } = await search({ ...ONE, '/etc/patroni.yml': 'scope: other' });
+    expect(found).toMatchObject({
+      found: null,
+      read: false,
+      others: ['/etc/patroni.yml', '/etc/patroni/db1.yml'],
+    });
+  });
+
+  test('the one that the service names is meant before all others', async () => {
+    const files = { ...ONE, '/etc/patroni.yml': 'scope: other', '/srv/p.yml': 'scope: served' };
+    const config = await search(files, { PATRONI_CONFIG_LOCATION: '/srv/p.yml' });
+    expect([config.scope, config.search.found]).toEqual(['served', '/srv/p.yml']);
   });
 });

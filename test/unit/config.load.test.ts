@@ -48,6 +48,8 @@ describe('a whole patroni.yml', () => {
     const open = { database: null, sslmode: null, sslrootcert: null, sslcert: null, sslkey: null };
     const login = { ...open, sslpassword: null };
     expect(config).toEqual({
+      patctl: {},
+      search: { path: FILE, read: true, found: null, others: [] },
       scope: 'batman',
       memberUrls: null,
       namespace: '/prod',

@@ -5,13 +5,12 @@ import { format } from 'prettier';
 import { describe, expect, test } from 'vitest';
 import { entries, helpOf } from '../../src/cli/help.js';
 import { buildProgram } from '../../src/program.js';
-import type { Io } from '../../src/output/io.js';
+import { noTerminal } from '../support/no-terminal.js';
 import { manPages, meaningOf, type Named } from '../support/man-pages.js';
 
 function program(): Promise<Command> {
-  const io = { columns: 100, out: () => undefined, err: () => undefined } as unknown as Io;
-  const terminal = { io, signal: new AbortController().signal, env: {} };
-  return buildProgram(terminal, () => Promise.resolve());
+  const io = { columns: 100, out: () => undefined, err: () => undefined };
+  return buildProgram(noTerminal(io), () => Promise.resolve());
 }
 
 /** The commands a person can give: one with commands below it is only their beginning. */

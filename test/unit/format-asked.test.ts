@@ -5,6 +5,7 @@ import { formatAsked } from '../../src/cli/format-asked.js';
 import { defaultFlags, makeContext } from '../../src/cli/make-context.js';
 import type { Io } from '../../src/output/io.js';
 import { buildProgram } from '../../src/program.js';
+import { noTerminal } from '../support/no-terminal.js';
 import { recorded, runFake } from '../support/fake-world.js';
 
 const io = {} as Io;
@@ -12,7 +13,7 @@ const signal = new AbortController().signal;
 let program: Command;
 
 beforeAll(async () => {
-  program = await buildProgram({ io, signal, env: {} }, () => Promise.resolve());
+  program = await buildProgram(noTerminal(), () => Promise.resolve());
 });
 
 test.each([

@@ -3,12 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { buildProgram } from '../../src/program.js';
-import type { Io } from '../../src/output/io.js';
+import { noTerminal } from '../support/no-terminal.js';
 
 const SRC = new URL('../../src/', import.meta.url);
-const io = { columns: 100, out: () => undefined, err: () => undefined } as unknown as Io;
-const terminal = { io, signal: new AbortController().signal, env: {} };
-const root = await buildProgram(terminal, () => Promise.resolve());
+const io = { columns: 100, out: () => undefined, err: () => undefined };
+const root = await buildProgram(noTerminal(io), () => Promise.resolve());
 
 /** `patctl COMMAND …` in every text of the source, up to the end of the text or of the command line. */
 function commandLines(): { where: string; line: string }[] {

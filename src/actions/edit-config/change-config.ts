@@ -61,7 +61,7 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   const { current, edit } = work;
   const { quiet, checkOnly, dryRun, force, skipChecks, stdinIsTaken } = request;
   const { io } = context;
-  const problems = judge(work);
+  const problems = judge(context, work);
   if (checkOnly) {
     for (const problem of problems) io.out(`${problemLine(problem)}\n`);
     if (problems.length === 0) io.out('No problems found\n');
@@ -87,15 +87,20 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
     return false;
   }
   await sayGuard(context);
-  if (!force) await consent(context, stdinIsTaken);
+  if (!force && !(await consent(context, stdinIsTaken))) return false;
   await write(context, work);
   io.out('Configuration changed\n');
   return true;
 }
 
-function judge({ current, edit }: Work): ConfigProblem[] {
+/** As patronictl, what Patroni takes, adjusts or ignores is a warning; what it cannot use at all stays an error. */
+function judge({ flags }: Context, { current, edit }: Work): ConfigProblem[] {
   const before = checkConfig(plainObject(current.document));
-  return newProblems(checkConfig(plainObject(edit.document)), before);
+  const problems = newProblems(checkConfig(plainObject(edit.document)), before);
+  if (!flags.compat) return problems;
+  return problems.map((problem) =>
+    problem.effect === 'rejected' ? problem : { ...problem, level: 'warning' },
+  );
 }
 
 function problemLine({ level, code, message }: ConfigProblem): string {
@@ -130,15 +135,20 @@ async function sayGuard(context: Context): Promise<void> {
   }
 }
 
-async function consent(context: Context, stdinIsTaken: boolean): Promise<void> {
+/** False: declined, which is no error to patronictl. */
+async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean> {
   const { io, flags } = context;
-  const { canAsk, noTerminal, withAsker } = await import('../../output/ask.js');
-  if (stdinIsTaken || !canAsk(io)) {
-    if (flags.compat && stdinIsTaken) io.out('Use --force option to apply changes\n');
-    const message = 'nothing was written: the change must be confirmed';
-    throw noTerminal(message, 'give --force to apply the changes without confirmation');
+  const { needAnswers, withAsker } = await import('../../output/ask.js');
+  const message = 'nothing was written: the change must be confirmed';
+  const hint = 'give --force to apply the changes without confirmation';
+  if (stdinIsTaken) {
+    if (flags.compat) io.out('Use --force option to apply changes\n');
+    const why = `${message}, and stdin holds the change`;
+    throw new ToolError('usage', why, { code: 'no_terminal', hint });
   }
-  if (await withAsker(context, (asker) => asker.confirm('Apply these changes?'))) return;
+  needAnswers(context, message, hint);
+  if (await withAsker(context, (asker) => asker.confirm('Apply these changes?'))) return true;
+  if (flags.compat) return false;
   throw new ToolError('error', 'declined; nothing was written', { code: 'declined' });
 }
 

@@ -8,18 +8,20 @@ export interface Scheduled {
   zone: string | null;
   /** The offset that was named; null when a zone or a delay was. */
   offsetMs: number | null;
+  /** Microseconds beyond those of `atMs`, 0 to 999: Patroni keeps them. */
+  micros: number;
 }
 
 export interface ScheduleRules {
   nowMs: number;
   /** The zone of whoever asks, as Intl names it. */
   localZone: string;
-  /** As patronictl: a time without a zone is local. Otherwise it is refused. */
+  /** As patronictl: a time without a zone is local, what is no time is exit 1, in its words. Otherwise exit 2. */
   naiveIsLocal: boolean;
 }
 
-const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(.*)$/;
-const OFFSET = /^([+-])(\d\d)(?::?(\d\d))?$/;
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(.*)$/;
+const OFFSET = /^([+-])(\d\d?)(?::?(\d\d))?$/;
 const DELAY = /^\+\s*((?:\d+\s*[dhms]\s*)+)$/i;
 const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
 /** Zones have no offset beyond 14 hours; two days hold every instant a wall time can mean. */
@@ -29,21 +31,35 @@ const DAY_MS = 86_400_000;
 export function parseSchedule(text: string, rules: ScheduleRules): Scheduled | null {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed.toLowerCase() === 'now') return null;
-  const when = instant(trimmed, rules);
+  const when = rules.naiveIsLocal ? inTheirWords(text, rules) : instant(trimmed, rules);
   if (when.atMs <= rules.nowMs) {
     throw wrong('schedule_in_past', `${text} is in the past`, `it is ${utcText(rules.nowMs)} now`);
   }
   return when;
 }
 
+/** patronictl's sentence, which scripts look for, above what is wrong. */
+function inTheirWords(text: string, rules: ScheduleRules): Scheduled {
+  try {
+    return instant(text.trim(), rules);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    const words = `Unable to parse scheduled timestamp (${text}). It should be in an unambiguous format (e.g. ISO 8601)`;
+    const hint = [error.message, error.hint ?? ''].join(': ');
+    throw new ToolError('error', words, { code: error.code, hint, cause: error });
+  }
+}
+
 function instant(text: string, rules: ScheduleRules): Scheduled {
   const delay = DELAY.exec(text);
   if (delay) {
-    return { atMs: rules.nowMs + delayMs(delay[1] ?? ''), zone: null, offsetMs: null };
+    const atMs = rules.nowMs + delayMs(delay[1] ?? '');
+    return { atMs, zone: null, offsetMs: null, micros: 0 };
   }
   const match = TIME.exec(text);
   if (!match) throw unreadable(text);
-  return inZone(wallTime(match, text), (match[8] ?? '').trim(), text, rules);
+  const found = inZone(wallTime(match, text), (match[8] ?? '').trim(), text, rules);
+  return { ...found, micros: Number((match[7] ?? '').slice(3, 6).padEnd(3, '0')) };
 }
 
 function delayMs(text: string): number {
@@ -71,7 +87,9 @@ function wallTime(match: RegExpExecArray, text: string): number {
   return wall.getTime();
 }
 
-function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules): Scheduled {
+type Instant = Omit<Scheduled, 'micros'>;
+
+function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules): Instant {
   if (/^(z|utc|gmt)$/i.test(rest)) return { atMs: wallMs, zone: null, offsetMs: 0 };
   const offset = OFFSET.exec(rest);
   if (offset) {
@@ -92,7 +110,7 @@ function inZone(wallMs: number, rest: string, text: string, rules: ScheduleRules
 }
 
 /** The one instant at which the clocks of the zone show this; refuses gaps and doubled hours. */
-function instantIn(zone: string, wallMs: number, text: string): Scheduled {
+function instantIn(zone: string, wallMs: number, text: string): Instant {
   const offsets = new Set([-DAY_MS, 0, DAY_MS].map((shift) => offsetMs(zone, wallMs + shift)));
   const instants = [...offsets]
     .map((offset) => wallMs - offset)
@@ -146,13 +164,15 @@ function offsetMs(zone: string, atMs: number): number {
 }
 
 /** As it was said, as patronictl repeats it: in the offset or the zone that was named, else in `localZone`. */
-export function statedText({ atMs, zone, offsetMs }: Scheduled, localZone: string): string {
+export function statedText(when: Scheduled, localZone: string): string {
+  const { atMs, zone, offsetMs, micros } = when;
   const text = offsetMs === null ? localText(atMs, zone ?? localZone) : withOffset(atMs, offsetMs);
   const millis = atMs % 1000;
   const isDelay = zone === null && offsetMs === null;
-  if (isDelay || millis === 0) return text;
+  if (isDelay || (millis === 0 && micros === 0)) return text;
   // Python's isoformat has six digits or none.
-  return `${text.slice(0, 19)}.${String(millis).padStart(3, '0')}000${text.slice(19)}`;
+  const fraction = String(millis * 1000 + micros).padStart(6, '0');
+  return `${text.slice(0, 19)}.${fraction}${text.slice(19)}`;
 }
 
 /** 2026-11-21T10:00:00+01:00 */

@@ -2,7 +2,7 @@
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { membersTable } from '../kit/choose-members.js';
-import { canAsk, noTerminal, type Asker } from '../../output/ask.js';
+import { needConsent, type Asker } from '../../output/ask.js';
 import { isTable, type Format } from '../../output/render.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
@@ -68,15 +68,13 @@ function groupWanted(clusters: readonly Cluster[]): ToolError {
 
 /** Without a terminal nothing is asked: the error names the options that answer the questions. */
 function needAnswers(context: Context, { leaderName }: Cluster, request: RemoveRequest): void {
-  if (canAsk(context.io)) return;
   const missing = [
     ...(request.confirmName === null ? ['--confirm-name CLUSTER'] : []),
     ...(request.isAware ? [] : ['--yes']),
     ...(leaderName !== null && request.confirmLeader === null ? ['--confirm-leader MEMBER'] : []),
   ];
   if (missing.length === 0) return;
-  const message = 'remove must be confirmed, and stdin is not a terminal';
-  throw noTerminal(message, `give ${missing.join(' ')}`);
+  needConsent(context, 'remove', `give ${missing.join(' ')}`);
 }
 
 /** patronictl's three questions; each has an option that answers it. */

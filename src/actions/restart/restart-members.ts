@@ -45,7 +45,7 @@ export async function restartMembers(
   asker: Asker,
   request: RestartsRequest,
 ): Promise<Ending> {
-  checkRequest(request);
+  checkRequest(request, context.flags.compat);
   const { force } = request;
   const chosen = await chooseMembers(context, asker, { ...request, action: 'restart' });
   const content: JsonObject = {};
@@ -65,7 +65,8 @@ export async function restartMembers(
 
   await confirm(asker, members, when, request);
   const version = request.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
-  if (version !== '') content['postgres_version'] = checkVersion(version);
+  if (version !== '')
+    content['postgres_version'] = checkVersion(version, context.flags.compat ? 'error' : 'usage');
   if (when) content['schedule'] = await offsetTime(when);
   if (request.timeout !== null) content['timeout'] = request.timeout;
 
@@ -81,7 +82,7 @@ export async function restartMembers(
 
 const VERSION_QUESTION = 'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2) ';
 
-function checkRequest(request: RestartsRequest): void {
+function checkRequest(request: RestartsRequest, compat: boolean): void {
   const wrong = (words: string) => new ToolError('usage', words, { code: 'options' });
   const { rolling, scheduled } = request;
   if (!rolling && request.switchover) throw wrong('--switchover needs --rolling');
@@ -94,22 +95,23 @@ function checkRequest(request: RestartsRequest): void {
   if (rolling && request.any)
     throw wrong('--any restarts one member; it cannot be combined with --rolling');
   // An empty one is none: scripts pass empty variables.
-  if (request.pgVersion) checkVersion(request.pgVersion);
+  if (request.pgVersion && !compat) checkVersion(request.pgVersion, 'usage');
 }
 
 /** As Patroni reads it: X.Y.Z, or X.Y since 10. */
-function checkVersion(version: string): string {
+function checkVersion(version: string, ending: 'usage' | 'error'): string {
   const parts = version.split('.');
   if (!parts.every((part) => /^\s*[0-9]+\s*$/.test(part))) {
-    throw badVersion(`Invalid PostgreSQL version: ${version}`);
+    throw badVersion(ending, `Invalid PostgreSQL version: ${version}`);
   }
   const isWhole = parts.length === 3 || (parts.length === 2 && Number(parts[0]) >= 10);
   if (isWhole) return version;
-  throw badVersion(`Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: ${version}`);
+  const words = `Invalid PostgreSQL version format: X.Y or X.Y.Z is accepted: ${version}`;
+  throw badVersion(ending, words);
 }
 
-function badVersion(message: string): ToolError {
-  return new ToolError('usage', message, { code: 'pg_version' });
+function badVersion(ending: 'usage' | 'error', message: string): ToolError {
+  return new ToolError(ending, message, { code: 'pg_version' });
 }
 
 async function askWhen(

@@ -7,7 +7,7 @@ import type { Asker } from '../../output/ask.js';
 import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { membersTable, readCluster, reread } from '../kit/choose-members.js';
+import { membersTable, readCluster, readClusters, reread } from '../kit/choose-members.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 import {
@@ -39,7 +39,9 @@ export async function changeClusterRole(
 ): Promise<Ending> {
   const { scope, standby, force } = change;
   const verb = standby === null ? 'promot' : 'demot';
-  const { group } = await context.config();
+  const { group: configured } = await context.config();
+  // patronictl changes the coordinator of a Citus cluster, wherever it runs, and shows all groups.
+  const group = configured !== null && context.flags.compat ? 0 : configured;
   const cluster = await readCluster(context, scope, group);
   const leader = leaderOf(cluster, verb);
   if (leader.role === targetRole(change)) {
@@ -56,7 +58,10 @@ export async function changeClusterRole(
   }
   const source = standby === null ? null : sourceOf(standby);
   if (source) await checkSource(context, cluster, source);
-  const table = (now: Cluster) => membersTable(context, scope, [now], group);
+  const table = async (now: Cluster) => {
+    const shown = configured === null ? [now] : await readClusters(context, scope, null);
+    return membersTable(context, scope, shown, null);
+  };
   context.io.out(`Current cluster topology\n${await table(cluster)}`);
   if (!force && !(await asker.confirm(`Are you sure you want to ${verb}e ${scope} cluster?`))) {
     throw new ToolError('error', `Aborted cluster ${verb}ion`, { code: 'declined' });

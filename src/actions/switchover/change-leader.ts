@@ -6,6 +6,7 @@ import { planOf, refusals } from '../../cluster/preflight/plan.js';
 import type { Snapshot } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
+import { oneLine } from '../../output/text.js';
 import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
@@ -44,6 +45,10 @@ export async function changeLeader(
     return { plan, dryRun, startedMs, conclusion, sent: null, progress: null, details: null };
   };
   await talk.showPlan(shown, when);
+  if (request.asPatronictl) {
+    const strict = planOf(second, before, { ...request, asPatronictl: false });
+    sayTaken(context, strict, shown);
+  }
   if (shown.nothingToDo) return ended(shown, nothingToDo(request, shown));
   if (shown.refused) return ended(shown, refused(shown));
   if (dryRun) return ended(shown, wouldGo(shown));
@@ -110,7 +115,7 @@ async function askGroup(context: Context, scope: string, { asker, on }: Talk): P
   for (;;) {
     const answer = await asker.text('Citus group', null);
     if (/^\s*[-+]?\d+\s*$/.test(answer)) return Number(answer);
-    context.io.err(`Error: '${answer}' is not a valid integer.\n`);
+    asker.say(`Error: '${answer}' is not a valid integer.\n`);
   }
 }
 
@@ -143,8 +148,17 @@ async function requestOf(
     allowDataLoss: change.allowDataLoss,
     skipChecks: change.skipChecks,
     terminateLogical: change.terminateLogical,
+    asPatronictl: context.flags.compat,
   };
   return { request, when };
+}
+
+/** As patronictl there is no plan to be seen: what it would be refused for is a warning. */
+function sayTaken({ io }: Context, strict: Plan, shown: Plan): void {
+  const still = new Set(refusals(shown).map(({ name }) => name));
+  for (const { name, said } of refusals(strict)) {
+    if (!still.has(name)) io.err(`${oneLine(`warning: ${said} [${name}]`)}\n`);
+  }
 }
 
 function nothingToDo({ avoid }: ChangeRequest, plan: Plan): Conclusion {

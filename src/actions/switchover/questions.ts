@@ -44,7 +44,9 @@ export async function completeWanted(
     const words = 'Failover could be performed only to a specific candidate';
     throw refusal('no_candidate', words, `give one with --candidate: ${names.join(', ')}`);
   }
-  if (candidate !== null && candidate !== 'auto') checkCandidate(cluster, candidate);
+  if (candidate !== null && candidate !== 'auto') {
+    checkCandidate(cluster, candidate, when.compat ? names : null);
+  }
   if (kind === 'switchover' && scheduled === null && asker) {
     scheduled = await asker.text(whenQuestion(when.nowMs, when.compat), 'now');
   }
@@ -59,13 +61,21 @@ function candidates({ members, leaderName }: Cluster): string[] {
     .sort(byCodePoint);
 }
 
-/** Who is tagged nofailover is the plan's to refuse; who does not exist cannot be planned for. */
-function checkCandidate({ members, leaderName, scope }: Cluster, candidate: string): void {
+/**
+ * Who is tagged nofailover is the plan's to refuse, but where `allowed` names who may be asked for, as patronictl
+ * does; who does not exist cannot be planned for.
+ */
+function checkCandidate(
+  { members, leaderName, scope }: Cluster,
+  candidate: string,
+  allowed: readonly string[] | null,
+): void {
   if (candidate === leaderName) {
     const words = `Member ${candidate} is already the leader of cluster ${scope}`;
     throw refusal('already_leader', words);
   }
-  if (members.some(({ name }) => name === candidate)) return;
+  const isAllowed = allowed?.includes(candidate) ?? true;
+  if (isAllowed && members.some(({ name }) => name === candidate)) return;
   const words = `Member ${candidate} does not exist in cluster ${scope} or is tagged as nofailover`;
   throw refusal('unknown_member', words, `members: ${members.map(({ name }) => name).join(', ')}`);
 }

@@ -17,6 +17,8 @@ export interface ChangeRequest {
   skipChecks: readonly string[];
   /** --terminate-logical: stuck logical walsenders will be ended before the request. */
   terminateLogical: boolean;
+  /** As patronictl: what Patroni takes is a warning. Absent: it is not. */
+  asPatronictl?: boolean;
 }
 
 /** skipped: it would have been refused or unknown, and --skip-check named it. */

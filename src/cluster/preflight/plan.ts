@@ -8,6 +8,7 @@ import { CANDIDATE_CHECKS, CHECKS } from './all-checks.js';
 import { isKnown } from './leader-state.js';
 import { logicalHolders } from './logical-clients.js';
 import { lossOf } from './data-loss-check.js';
+import { apiPrecheck } from '../votes/step-down.js';
 
 /** Names of all checks, as --skip-check takes them; data_loss has a flag of its own. */
 export const CHECK_NAMES: readonly string[] = Object.keys(CHECKS);
@@ -46,7 +47,8 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
     .map((check) => check(ctx))
     .filter((check) => check !== null)
     .map((check) => skipped(check, request.skipChecks))
-    .map(better(ctx));
+    .map(better(ctx))
+    .map(request.asPatronictl === true && patroniTakes(ctx) ? warned : (check) => check);
   const nobody = choice?.candidate === null ? nobodyEligible(ctx, choice.because) : unnamed(ctx);
   if (nobody !== null) checks.unshift(nobody);
   const { verdict, words } = lossOf(ctx);
@@ -109,6 +111,19 @@ function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
   const counts = check.result === 'refused' || check.result === 'unknown';
   if (!counts || !names.includes(check.name) || check.name === 'data_loss') return check;
   return { ...check, result: 'skipped' };
+}
+
+/** Whether Patroni's API accepts the request; where its members differ, or cannot be asked, it may. */
+function patroniTakes({ input, action, candidate, cluster, request }: PlanFacts): boolean {
+  const { leaderName: leader } = cluster;
+  const scheduled = request.scheduledAt !== null;
+  const { outcome } = apiPrecheck(input, { action, leader, candidate, scheduled });
+  return outcome !== 'no';
+}
+
+/** The operator of patronictl decides by himself; what was found stands there. */
+function warned(check: PlanCheck): PlanCheck {
+  return refusals({ checks: [check] }).length > 0 ? { ...check, result: 'warning' } : check;
 }
 
 function nobodyEligible({ cluster }: PlanFacts, because: string): PlanCheck {

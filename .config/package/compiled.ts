@@ -80,9 +80,6 @@ const RUNS: Record<string, string[]> = {
   'edit-config': ['edit-config', '-s', 'ttl=30', '--force'],
 };
 
-/** This one reads a file for which it takes the yaml package. */
-const NEEDS_YAML = 'show-config';
-
 /** So many runs in a row have to compile nothing new; no more than so many are made. */
 const QUIET_RUNS = 6;
 const MOST_RUNS = 40;
@@ -102,12 +99,9 @@ export async function recordCompiled(folder: string): Promise<void> {
       options: ['--random-seed=1'],
     });
     mkdirSync(folder, { recursive: true });
-    const plain = join(aside, 'patroni.yml');
-    writeFileSync(plain, configurationOf(cluster.etcdPort));
-    const flow = join(aside, 'flow.yml');
-    writeFileSync(flow, `${configurationOf(cluster.etcdPort)}tags: {}\n`);
+    const settings = join(aside, 'patroni.yml');
+    writeFileSync(settings, configurationOf(cluster.etcdPort));
     for (const [word, args] of Object.entries(RUNS)) {
-      const settings = word === NEEDS_YAML ? flow : plain;
       const line = word === 'none' ? args : ['-c', settings, ...args];
       for (const [name, content] of await recordedAll(file, line, join(aside, 'recorded'))) {
         const kept = join(folder, OURS.includes(name) ? `${word}.${name}` : name);

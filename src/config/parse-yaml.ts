@@ -1,8 +1,7 @@
-/** YAML text to a tree that knows its lines. The only place that loads the yaml package, where the text needs it. */
+/** YAML text to a tree that knows its lines. The only place that loads the yaml package. */
 import type { Alias, Document, LineCounter, Node, Pair, Scalar, YAMLMap } from 'yaml';
 import { ToolError } from '../errors.js';
 import { KEY_WORDS, SECRETS } from './known-keys.js';
-import { readPlainYaml } from './plain-yaml.js';
 import { printable } from './printable.js';
 import { keyText, resolvePlain, resolveTagged } from './scalar.js';
 import type { MapTree, ScalarTree, Tree } from './tree.js';
@@ -43,15 +42,6 @@ export async function parseYaml(
 
 /** Any YAML value. Errors carry none of the text: a quoted line could hold a password. */
 export async function parseYamlValue(
-  text: string,
-  label: string,
-  warnings: string[],
-): Promise<Tree> {
-  return readPlainYaml(text, label) ?? parseWithPackage(text, label, warnings);
-}
-
-/** The same from the yaml package, whatever the text is. */
-export async function parseWithPackage(
   text: string,
   label: string,
   warnings: string[],

@@ -358,9 +358,13 @@ describe('can a commit be lost', () => {
   });
   test('a leader before 4.0 waits for nobody in quorum mode', () => {
     expect(loss(cluster({ leaderVersion: '3.3.11' }), 'pg2')).toBe('possible');
-    // One that counts no votes may win without them.
-    const old = with3({ version: '3.3.11', timeline: null, streamsFromLeader: null });
-    expect(loss(old, null, ALIVE)).not.toBe('none');
+    // One that counts no votes may win without them, when it is beyond what the leader has written.
+    const old = (walPosition: bigint | null): VoteInput =>
+      with3({ version: '3.3.11', timeline: null, streamsFromLeader: null, walPosition });
+    expect(loss(old(101n), null, ALIVE)).toBe('unknown');
+    expect(loss(old(null), null, ALIVE)).toBe('unknown');
+    // As far as the leader, it is behind the member that follows the shutdown.
+    expect(loss(old(100n), null, ALIVE)).toBe('none');
   });
 });
 

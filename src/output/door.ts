@@ -3,7 +3,7 @@ import type { Io } from './io.js';
 import { HIDDEN, visible } from './text.js';
 
 /** Who answers a question: a person at a terminal, whatever stands in stdin (as patronictl), or nobody. */
-export type Answers = 'person' | 'stdin' | 'none';
+export type WhoAnswers = 'person' | 'stdin' | 'none';
 
 /** The streams of a command. Nothing that moves a cursor or hides itself gets past `out` and `err`. */
 export interface Door extends Io {
@@ -11,7 +11,7 @@ export interface Door extends Io {
   data(text: string): void;
   /** stderr also with -q: errors and questions. */
   must(text: string): void;
-  readonly answers: Answers;
+  readonly answers: WhoAnswers;
   /** A question was asked. */
   asked: boolean;
 }

@@ -32,10 +32,12 @@ afterAll(async () => {
   for (const gate of gates.values()) await gate.close();
 });
 
-const read = async <T>(...args: string[]): Promise<{ code: number | null; document: T }> => {
+const read = async (...args: string[]): Promise<{ code: number | null; document: unknown }> => {
   const { code, out } = await runPatctl(['-c', lab.config, ...args, '-f', 'json']);
-  return { code, document: JSON.parse(out) as T };
+  return { code, document: JSON.parse(out) };
 };
+const readQuorum = async (...args: string[]): Promise<QuorumDocument> =>
+  (await read('quorum', ...args)).document as QuorumDocument;
 
 const votes = (members: readonly QuorumMember[]) =>
   Object.fromEntries(
@@ -68,7 +70,7 @@ test('while it answers no member takes the lock; after its end who had the votes
   const since = Date.now();
   const alive = `${leader} is out of recovery: a primary is still alive`;
 
-  const { document: quorum } = await read<QuorumDocument>('quorum');
+  const quorum = await readQuorum();
   expect(quorum.leader).toBeNull();
   expect(votes(quorum.members)).toEqual({ [first]: 'no 2/2', [second]: 'no 2/2' });
   expect(quorum.members.map(({ reasons }) => reasons)).toEqual([[alive], [alive]]);
@@ -79,12 +81,13 @@ test('while it answers no member takes the lock; after its end who had the votes
   expect(votes(afterPrimary?.members ?? [])).toEqual({ [first]: 'yes 2/2', [second]: 'yes 2/2' });
   expect(afterPrimary?.dataLoss.verdict).toBe('none');
 
-  const whyNot = await read<WhyNotDocument>('why-not', first);
+  const whyNot = await read('why-not', first);
+  const why = whyNot.document as WhyNotDocument;
   expect(whyNot.code).toBe(1);
-  expect(whyNot.document.race).toMatchObject({ could: 'no', reasons: [alive] });
-  expect(whyNot.document.afterPrimary).toMatchObject({ primary: leader, could: 'yes' });
+  expect(why.race).toMatchObject({ could: 'no', reasons: [alive] });
+  expect(why.afterPrimary).toMatchObject({ primary: leader, could: 'yes' });
 
-  const { document: check } = await read<CheckDocument>('check', '--settle', '0');
+  const check = (await read('check', '--settle', '0')).document as CheckDocument;
   const found = new Map(check.clusters[0]?.findings.map((one) => [one.code, one]));
   expect([...found].map(([code, { severity }]) => `${severity} ${code}`).sort()).toEqual([
     'info primary_without_lock',
@@ -116,7 +119,7 @@ test('while it answers no member takes the lock; after its end who had the votes
 
   await lab.kill(leader);
   await lab.kill(leader, { postgres: true });
-  const { document: after } = await read<QuorumDocument>('quorum');
+  const after = await readQuorum();
   expect(votes(after.members)).toEqual({ [first]: 'yes 2/2', [second]: 'yes 2/2' });
   expect(after.afterPrimary).toBeNull();
   expect(after.dataLoss.verdict).toBe('none');
@@ -138,7 +141,7 @@ test('a leader that has demoted itself votes, although only /failsafe names it',
   // It asks every member of /failsafe, and one that is silent makes it give up.
   lab.freeze(second);
   const foretold = await eventually('it has become a standby', 30_000, async () => {
-    const { document } = await read<QuorumDocument>('quorum', '--timeout', '1');
+    const document = await readQuorum('--timeout', '1');
     return document.members.find(({ name, mayWin }) => name === first && mayWin === 'yes');
   });
   expect(foretold).toMatchObject({ counted: 2, needed: 2, reasons: [] });

@@ -65,6 +65,8 @@ export function questionsOf(spec: ClusterSpec, version: string, seed: number | n
       .map((candidate) => ({ action, candidate })),
   );
   const leaders = [leader, null, others[0] ?? 'nobody'];
+  // A request goes to a member that has a key; without any, nobody can tell who would take it.
+  const takesRequests = members.length === 0 || members.some((one) => one.version === version);
   const every = (['switchover', 'failover'] as const).flatMap((action) =>
     leaders.flatMap((from) =>
       candidates.flatMap((candidate) =>
@@ -77,7 +79,7 @@ export function questionsOf(spec: ClusterSpec, version: string, seed: number | n
       .filter((one) => one.name !== leader && one.version === version)
       .map(({ name }) => name),
     gates: holder?.body && holder.version === version ? gates : [],
-    requests: seed === null ? every : picked(every, seed),
+    requests: !takesRequests ? [] : seed === null ? every : picked(every, seed),
   };
 }
 

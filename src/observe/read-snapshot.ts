@@ -254,7 +254,7 @@ const noMembers = (scope: string): string => `${scope} cluster doesn't have any 
 const UNKNOWN_TO_PATRONICTL: Record<string, (scope: string) => string> = {
   restart: noMembers,
   reload: noMembers,
-  reinit: noMembers,
+  reinit: () => 'No replica among provided members',
   flush: noMembers,
   switchover: () => 'This cluster has no leader',
   failover: () => 'No candidates found to failover to',

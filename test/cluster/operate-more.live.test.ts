@@ -210,7 +210,7 @@ test('restart --rolling stops half way, says where it stands, and goes on afterw
   expect(stopped.code, stopped.err).toBe(4);
   expect(stopped.err).toContain(`Error: the restart of ${second} failed; stopped\n`);
   expect(stopped.err).toContain(`\ndone: restart ${first}; not started: restart ${leader}\n`);
-  expect(stopped.err).toContain(`patctl restart ${east.scope} --rolling --pending`);
+  expect(stopped.err).toContain(` restart ${east.scope} --rolling --pending`);
   expect(await leaderOf(east)).toBe(leader);
   expect(await startOf(leader)).toBe(before[leader]);
   expect(await startOf(first)).not.toBe(before[first]);

@@ -155,9 +155,11 @@ test('a /sync left from its time as a primary cluster: no member can be elected,
   await source.stop(second);
   const { document: refused, code } = await change(source, 'switchover', '--dry-run');
   expect([code, refused.plan.refusedBy]).toEqual([1, ['votes']]);
-  const patroni = await source.rest(leader, '/switchover', {
-    method: 'POST',
-    body: { leader },
+  // Its own view of who leads may be behind for a loop: 412 then, and nothing has been written.
+  const patroni = await eventually('Patroni looks at the members', 20_000, async () => {
+    const body = { leader };
+    const answer = await source.rest(leader, '/switchover', { method: 'POST', body });
+    return answer.status !== 412 && answer;
   });
   expect([patroni.status, patroni.text]).toEqual([503, 'Switchover failed']);
   expect(await source.leader()).toBe(leader);
@@ -186,7 +188,8 @@ test('a /sync left from its time as a primary cluster: no member can be elected,
     return Date.now() - freeSince > 8_000;
   });
   // The way out, as the finding says it.
-  const [, ...command] = (found?.next ?? '').split(' (')[0]?.split(' ') ?? [];
+  const [wayOut = ''] = /edit-config \S+ --set [a-z_=]+/.exec(found?.next ?? '') ?? [];
+  const command = wayOut.split(' ');
   expect(command).toEqual(['edit-config', source.scope, '--set', 'synchronous_mode=on']);
   expect((await done(source, ...command, '--force')).code).toBe(0);
   await eventually('a member leads', 30_000, async () => (await source.leader()) === first);

@@ -246,7 +246,7 @@ describe('a cluster of three', () => {
     const run = await runUntil(lab, ['switchover'], 'accepted', (kill) => kill('SIGINT'));
     expect(run.code).toBe(130);
     expect(run.err).toContain('the switchover was sent and continues by itself');
-    expect(run.err).toContain(`patctl status`);
+    expect(run.err).toContain(` status ${lab.scope}`);
     await eventually('another leader', 20_000, async () => {
       const now = await lab.leader();
       return now !== null && now !== leader;

@@ -393,6 +393,7 @@ describe('who may ask', () => {
 
   test('nothing can be written', async () => {
     const { queryOnce } = await import('../../src/postgres/session.js');
+    const { monotonicMs } = await import('../../src/clock.js');
     const ssl = {
       mode: 'disable',
       rootcert: null,
@@ -403,7 +404,7 @@ describe('who may ask', () => {
     };
     const us = { origin: 'flag', user: 'postgres', password: 'super', database: 'postgres', ssl };
     const sql = 'create table public.mine ()';
-    const deadline = { timeoutMs: 5000, endsAtMs: performance.now() + 5000 };
+    const deadline = { timeoutMs: 5000, endsAtMs: monotonicMs() + 5000 };
     const target = { host: '127.0.0.1', port: primaryPort };
     await expect(queryOnce(target, us, null, sql, deadline)).rejects.toThrow('read-only');
   });

@@ -75,7 +75,11 @@ async function open(
   const made =
     Object.keys(below).length === 0
       ? opened
-      : makeContext(world, { ...flags, ...below, ...given }, witnesses);
+      : makeContext(
+          world,
+          { ...flags, ...below, ...given },
+          { ...witnesses, config: () => opened.context.config() },
+        );
   const { found } = config.search;
   // With -f json stderr is one JSON object or nothing.
   if (found !== null && !flags.asJson) {

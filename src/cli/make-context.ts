@@ -9,7 +9,7 @@ import { oneLine } from '../output/text.js';
 import type { Patroni } from '../patroni/patroni.js';
 import type { Postgres } from '../postgres/postgres.js';
 import type { GlobalFlags, Context } from '../context.js';
-import type { Clock } from '../clock.js';
+import { pause, type Clock } from '../clock.js';
 
 /** What run.ts knows of the process. */
 export interface ProcessEnvironment {
@@ -28,28 +28,15 @@ export interface ProcessEnvironment {
 
 export const DEFAULT_TIMEOUT_MS = 3000;
 
-const clock: Clock = {
-  nowMs: () => Date.now(),
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal?.addEventListener('abort', end);
-    }),
-};
+const clock: Clock = { nowMs: () => Date.now(), wait: pause };
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
 }
 
-/** Stand-ins for the real witnesses, in tests. */
-export type Witnesses = Partial<Pick<Context, 'dcs' | 'patroni' | 'postgres' | 'clock'>>;
+/** Stand-ins for the real witnesses, in tests; and a configuration that has been read already. */
+export type Witnesses = Partial<Pick<Context, 'config' | 'dcs' | 'patroni' | 'postgres' | 'clock'>>;
 
 const isPatronictl = (programName: string): boolean =>
   /(^|[\\/])patronictl(\.exe)?$/.test(programName);
@@ -82,7 +69,6 @@ export function doorOf(
   { color, compat, quiet, noInput }: Pick<GlobalFlags, 'color' | 'compat' | 'quiet' | 'noInput'>,
 ): Door {
   // Hints hold command lines, which are copied.
-  // Hints hold command lines, which are copied.
   const asCalled = (text: string) =>
     isPatronictl(programName) ? text.replace(/\bpatctl(?= [a-z-])/g, 'patronictl') : text;
   const must = (text: string) => io.err(leaving(asCalled(text), compat));
@@ -108,7 +94,7 @@ export function makeContext(
   const { env } = world;
   const io = doorOf(world, flags);
   const debugged = new Set<string>();
-  const config = once(() => readConfig(world, flags));
+  const config = witnesses.config ?? once(() => readConfig(world, flags));
   let opened: Dcs | undefined;
   const dcsWorld = async (): Promise<DcsInputs> => ({
     config: await config(),

@@ -1,4 +1,5 @@
 /** Patroni's environment variables as a tree that is laid over the file. */
+import { parseBool } from '../cluster/model/patroni-values.js';
 import type { ToolError } from '../errors.js';
 import { KEYS, type KeySpec } from './known-keys.js';
 import { parseYamlValue } from './parse-yaml.js';
@@ -35,14 +36,6 @@ export async function environmentTree(env: Env, warnings: string[]): Promise<Map
   return tree;
 }
 
-/** Python's idea of a truth value in a text; null when it is none. */
-export function truthValue(text: string): boolean | null {
-  const word = text.toLowerCase();
-  if (['on', 'true', 'yes', '1'].includes(word)) return true;
-  if (['off', 'false', 'no', '0'].includes(word)) return false;
-  return null;
-}
-
 async function readVariable(
   spec: KeySpec,
   value: string,
@@ -58,7 +51,7 @@ async function readVariable(
     case 'map':
       return { ...(await readMap(value, from, warnings, wrong)), from };
     case 'bool':
-      if (truthValue(value.trim()) === null) throw wrong('must be true or false');
+      if (parseBool(value.trim()) === null) throw wrong('must be true or false');
       return textLeaf(value.trim(), from);
     case 'int':
       // Kubernetes makes such variables of its own for a service that is called patroni-etcd3.

@@ -1,5 +1,5 @@
 /** Typed values out of a tree; a wrong type is an error that names place and key, never the value. */
-import { truthValue } from './environment.js';
+import { parseBool } from '../cluster/model/patroni-values.js';
 import { isTextOnly } from './known-keys.js';
 import { lookUp, wrongValue, type MapTree, type Sourced, type Tree } from './tree.js';
 
@@ -41,7 +41,7 @@ export function makeReader(tree: MapTree, warnings: string[]): Reader {
 
 function readBool(key: string, leaf: Tree | null): Sourced<boolean> | null {
   if (leaf === null) return null;
-  const value = leaf.kind === 'scalar' ? truthValue(leaf.text) : null;
+  const value = leaf.kind === 'scalar' ? parseBool(leaf.text) : null;
   if (value === null) throw wrongValue(key, leaf.from, 'must be true or false');
   return { value, from: leaf.from };
 }

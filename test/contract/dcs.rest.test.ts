@@ -1,17 +1,7 @@
 import { restDcs } from '../../src/dcs/rest/rest-dcs.js';
 import { openPatroni } from '../../src/patroni/rest.js';
-import { startMember } from '../support/member-server.js';
+import { PLAIN_REST, startMember } from '../support/member-server.js';
 import { describeDcs } from './dcs-contract.js';
-
-const REST = {
-  username: null,
-  password: null,
-  cacert: null,
-  certfile: null,
-  keyfile: null,
-  keyfilePassword: null,
-  insecure: false,
-};
 
 describeDcs(
   'a member that answers',
@@ -20,7 +10,7 @@ describeDcs(
     return {
       dcs: restDcs({
         urls: [member.url],
-        patroni: openPatroni(REST),
+        patroni: openPatroni(PLAIN_REST),
         group: null,
         timeoutMs: 2000,
       }),

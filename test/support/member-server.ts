@@ -1,7 +1,19 @@
 /** A member's REST API as Patroni 4.1 answers it, made of the keys that Patroni would read: for tests without Patroni. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { RestSettings } from '../../src/config/effective.js';
 import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
+
+/** Over HTTP, without a login. */
+export const PLAIN_REST: RestSettings = {
+  username: null,
+  password: null,
+  cacert: null,
+  certfile: null,
+  keyfile: null,
+  keyfilePassword: null,
+  insecure: false,
+};
 
 export interface MemberServer {
   url: string;

@@ -13,17 +13,7 @@ import { restDcs } from '../../src/dcs/rest/rest-dcs.js';
 import { mergePatch } from '../../src/dcs/rest/write-claims.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import { openPatroni } from '../../src/patroni/rest.js';
-import { startMember, type MemberServer } from '../support/member-server.js';
-
-const REST = {
-  username: null,
-  password: null,
-  cacert: null,
-  certfile: null,
-  keyfile: null,
-  keyfilePassword: null,
-  insecure: false,
-};
+import { PLAIN_REST, startMember, type MemberServer } from '../support/member-server.js';
 
 const started: MemberServer[] = [];
 afterEach(async () => {
@@ -49,7 +39,13 @@ const keyOf = (url: string): string =>
   });
 
 const dcsAt = (...urls: string[]) =>
-  restDcs({ urls, patroni: openPatroni(REST), group: null, timeoutMs: 1000, viewAgainMs: 60 });
+  restDcs({
+    urls,
+    patroni: openPatroni(PLAIN_REST),
+    group: null,
+    timeoutMs: 1000,
+    viewAgainMs: 60,
+  });
 
 describe('the address', () => {
   it('is the first that answers; a dead one costs nothing but its refusal', async () => {

@@ -6,17 +6,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { RestSettings } from '../../src/config/effective.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import { openPatroni } from '../../src/patroni/rest.js';
+import { PLAIN_REST } from '../support/member-server.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url).pathname;
-const PLAIN: RestSettings = {
-  username: null,
-  password: null,
-  cacert: null,
-  certfile: null,
-  keyfile: null,
-  keyfilePassword: null,
-  insecure: false,
-};
 const CLIENT = {
   cacert: `${TLS}ca.crt`,
   certfile: `${TLS}client.crt`,
@@ -91,12 +83,12 @@ function secure(options: ServerOptions = {}, name = 'server'): Server {
 const MUTUAL = { ca: readFileSync(`${TLS}ca.crt`), requestCert: true, rejectUnauthorized: true };
 
 function ask(apiUrl: string, settings: Partial<RestSettings> = {}, timeoutMs = 2000) {
-  const patroni = openPatroni({ ...PLAIN, ...settings });
+  const patroni = openPatroni({ ...PLAIN_REST, ...settings });
   return patroni.status({ apiUrl, name: 'pg1', scope: 'demo' }, timeoutMs);
 }
 
 function post(apiUrl: string, settings: Partial<RestSettings> = {}, timeoutMs = 2000) {
-  const patroni = openPatroni({ ...PLAIN, ...settings });
+  const patroni = openPatroni({ ...PLAIN_REST, ...settings });
   return patroni.call('POST', apiUrl, '/switchover', { leader: 'pg1' }, timeoutMs);
 }
 

@@ -78,12 +78,14 @@ export function list(names: readonly string[]): string {
   return names.join(', ');
 }
 
+/** Below this bytes are counted exactly. */
+export const FEW_BYTES = 10_000;
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** Exact while few, then in binary units with one decimal. */
 export function bytesText(count: number | null): string {
   if (count === null) return 'an unknown amount';
-  if (count < 10_000) return `${count} bytes`;
+  if (count < FEW_BYTES) return `${count} bytes`;
   let size = count / 1024;
   let unit = 0;
   while (size >= 1024 && unit < UNITS.length - 1) {

@@ -10,8 +10,7 @@ export function lossSteps(
   outcome: LossOutcome & Pick<Forecast, 'writes'>,
 ): LossStep[] {
   if (outcome.lost.length === 0 && !outcome.leaderLost) return [];
-  const steps = outcome.leaderLost ? stepsOfRace(facts, outcome) : stepsOfLeader(facts, outcome);
-  return steps;
+  return outcome.leaderLost ? stepsOfRace(facts, outcome) : stepsOfLeader(facts, outcome);
 }
 
 /** The lock is renewed once a loop, so it expires within ttl of the loss, and not much earlier. */

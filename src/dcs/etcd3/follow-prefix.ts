@@ -1,5 +1,6 @@
 /** Following a prefix through lost connections, frozen servers and compactions. */
 import type { IWatchResponse } from 'etcd3';
+import { pause } from '../../clock.js';
 import { ToolError } from '../../errors.js';
 import type { WatchEvent } from '../keyed/key-store.js';
 import type { Endpoint } from '../../config/endpoints.js';
@@ -147,18 +148,6 @@ function isPut({ type }: IWatchResponse['events'][number]): boolean {
 /** The value before, or null when it was compacted. */
 function previousValue(kv: { value: Buffer } | null | undefined): string | null {
   return kv?.value.toString('utf8') ?? null;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    onAbort(signal, done);
-  });
 }
 
 /** Runs `stop` when the signal aborts, also when it has already. */

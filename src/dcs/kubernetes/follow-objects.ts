@@ -1,5 +1,6 @@
 /** Follows a cluster's objects: watches with bookmarks, taken up again where they broke off. */
 import type { Cluster } from '../../cluster/model/model.js';
+import { pause } from '../../clock.js';
 import { ToolError } from '../../errors.js';
 import type { KubeClient } from './kube-client.js';
 import { isLater, listAll, type Gathered, type OneList } from './kube-lists.js';
@@ -153,18 +154,6 @@ async function relist(client: KubeClient, list: OneList<AnyObject>): Promise<voi
   );
   list.items = fresh.items;
   list.resourceVersion = fresh.resourceVersion;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-  });
 }
 
 /** A function, because the compiler remembers a check of `aborted` across an await. */

@@ -12,6 +12,7 @@ import type {
 } from '../../cluster/model/model.js';
 import { parseCluster, readConfig } from '../../cluster/model/parse-keys.js';
 import { byCodePoint, isObject } from '../../cluster/model/patroni-values.js';
+import type { ClusterName } from '../dcs.js';
 import type { Answers, Text } from './member-answers.js';
 
 /** Gives a text of a key the revision that it was first seen with, and a new one when it is another text. */
@@ -67,6 +68,11 @@ export function claimsOf(answers: Answers, revision: string, stamp: Stamp): Clus
       views: [clusterAnswerOf(namesOf(answers)[0] ?? 'a member', view)],
     },
   };
+}
+
+/** A cluster of which there is nothing yet. */
+export function noClaims({ scope, group }: ClusterName, revision: string): Cluster {
+  return parseCluster(scope, group, { revision, kvs: [] }, PREFIX);
 }
 
 /** Since Patroni 3.2 GET /cluster has the scope; GET /patroni always had it. */

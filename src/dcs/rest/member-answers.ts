@@ -1,5 +1,6 @@
 /** Asks members for what they know of their cluster: the first of several addresses that answers counts. */
 import type { JsonObject, JsonValue, RestStatus } from '../../cluster/model/model.js';
+import { readConfig } from '../../cluster/model/parse-keys.js';
 import { isObject } from '../../cluster/model/patroni-values.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { parseRestStatus } from '../../patroni/parse-status.js';
@@ -134,8 +135,8 @@ function textIn(path: string, outcome: CallOutcome): Text {
 
 function isFailsafeOn(config: Text): boolean {
   if (!config.known || config.text === null) return false;
-  const value = (JSON.parse(config.text) as Record<string, JsonValue> | null)?.['failsafe_mode'];
-  return value === true || (typeof value === 'string' && /^(on|true|yes|1)$/i.test(value));
+  const raw = JSON.parse(config.text) as JsonValue;
+  return isObject(raw) && readConfig(raw).failsafeMode;
 }
 
 // ---------------------------------------------------------------- when nobody answers

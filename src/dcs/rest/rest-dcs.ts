@@ -1,9 +1,10 @@
 /** The port over members' REST APIs: one address that answers leads to the whole cluster. */
 import type { Cluster, JsonObject, Member, ClusterAnswer } from '../../cluster/model/model.js';
+import { pause } from '../../clock.js';
 import { ToolError } from '../../errors.js';
 import type { Patroni } from '../../patroni/patroni.js';
 import type { ClusterName, Dcs, Followable } from '../dcs.js';
-import { claimsOf, scopeOf, clusterAnswerOf, type Stamp } from './claims.js';
+import { claimsOf, clusterAnswerOf, noClaims, scopeOf, type Stamp } from './claims.js';
 import { clusterAnswerIn, firstAnswers, type Answers } from './member-answers.js';
 import { patchConfig } from './write-claims.js';
 
@@ -58,7 +59,7 @@ export function restDcs(access: RestAccess): Dcs {
     scopes: async () => [await ownScope()],
     follow: async (name): Promise<Followable> => {
       const [cluster] = await read(name);
-      const base = cluster ?? empty(name, nextRevision(stamp));
+      const base = cluster ?? noClaims(name, nextRevision(stamp));
       return {
         cluster: base,
         changes: (signal) =>
@@ -123,25 +124,6 @@ function nextRevision(stamp: Stamp): string {
   return stamp('', String(readings));
 }
 
-function empty(name: ClusterName, revision: string): Cluster {
-  return {
-    scope: name.scope,
-    group: name.group,
-    revision,
-    systemId: null,
-    leaderName: null,
-    members: [],
-    sync: null,
-    config: null,
-    status: null,
-    failover: null,
-    failoverRevision: '0',
-    history: null,
-    failsafe: null,
-    problems: [],
-  };
-}
-
 // ---------------------------------------------------------------- changes
 
 /** Reads now and then, and tells what is not as before. */
@@ -169,18 +151,6 @@ function whole(cluster: Cluster): string {
   return JSON.stringify(cluster, (key, value: unknown) => {
     if (OF_THE_READING.includes(key)) return undefined;
     return typeof value === 'bigint' ? value.toString() : value;
-  });
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
   });
 }
 

@@ -42,6 +42,7 @@ const WELL: Facts = {
   config: '{}',
   keys: ['pg1', 'pg2'],
   nofailover: [],
+  slow: new Set(),
   told: new Map([
     ['pg1', 'running'],
     ['pg2', 'running'],

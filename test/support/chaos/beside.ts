@@ -70,11 +70,12 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
     const end = Date.now();
     const key = `${name} ${ran.code ?? 'killed'}`;
     runs.set(key, (runs.get(key) ?? 0) + 1);
-    // What is true at its start and at its end is true in between when it is the same truth.
+    // The judge's last word may be older than the end of the command: what had ended by then it knows later.
+    await sleep(AFTER_MS);
     const heldAfter = judge.held();
+    // What is true at its start and at its end is true in between when it is the same truth.
     const held = heldAcross(heldBefore, heldAfter);
     const near = [...heldBefore, ...heldAfter];
-    await sleep(AFTER_MS);
     const moments = judge.between(start - BEFORE_MS, end + AFTER_MS);
     return { ...ran, command: args.join(' '), start, end, held, near, moments };
   };
@@ -236,9 +237,10 @@ function isPrinted({ member }: Truth, out: string): boolean {
   return out.split('\n').some((line) => about.test(line));
 }
 
-/** `list` shows claims: what is no claim it need not deny. */
+/** `list` shows claims: what is no claim it need not deny, and how far behind one is stands in a column. */
 const isListed = ({ what }: Truth): boolean =>
-  !BLIND.has(what) && !/^\/config|restart is pending|confirms nothing|one name|clients/.test(what);
+  !BLIND.has(what) &&
+  !/^\/config|restart is pending|confirms nothing|one name|clients|far behind/.test(what);
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 

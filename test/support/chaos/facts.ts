@@ -68,6 +68,8 @@ export interface Facts {
   members: Map<string, MemberFacts | null>;
   /** The state that a member's Patroni tells; null: no answer. */
   patroni: Map<string, string | null>;
+  /** Members whose SQL or REST answer took the judge itself so long that patctl may have missed it. */
+  slow: Set<string>;
 }
 
 const SQL = `SELECT json_build_object(
@@ -99,6 +101,8 @@ const SQL = `SELECT json_build_object(
     FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')) AS facts`;
 
 const ASK_LIMIT_MS = 2_000;
+/** On a machine that is not too busy an answer takes a twentieth of it. */
+export const SLOW_MS = 800;
 
 /** A session of one statement over the member's socket; null when there was no answer within 2 s. */
 export async function askMember(lab: Lab, name: string): Promise<MemberFacts | null> {
@@ -135,7 +139,7 @@ export async function askPatroni(lab: Lab, name: string): Promise<string | null>
 }
 
 /** What the keys say; `dcs` is false where etcd did not answer. */
-export type KeyFacts = Omit<Facts, 'at' | 'members' | 'patroni'>;
+export type KeyFacts = Omit<Facts, 'at' | 'members' | 'patroni' | 'slow'>;
 
 export async function askKeys(lab: Lab): Promise<KeyFacts> {
   const names = lab.members.map(({ name }) => name);

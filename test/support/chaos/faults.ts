@@ -34,14 +34,14 @@ export interface Fault {
   begin(cast: Cast): Promise<Trouble>;
   /** Default: everywhere. */
   fits?: (site: Site) => boolean;
-  /** How long it lasts at least, ms; default 16 s. */
+  /** How long it lasts at least, ms; default 12 s. */
   holdMs?: number;
   /** The leader's host is lost: what `quorum` said of that is put to the proof. */
   losesLeader?: true;
 }
 
 /** ttl of the lab's clusters and what Patroni needs after it. */
-const HOST_LOST_MS = 36_000;
+const HOST_LOST_MS = 30_000;
 const isSync = ({ shape }: Site): boolean => shape.options.sync !== 'off';
 const leads = ({ shape }: Site): boolean => shape.isStandby !== true;
 const hasRestGates = ({ restGates }: Site): boolean => restGates.size > 0;

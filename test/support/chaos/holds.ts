@@ -25,7 +25,8 @@ const some =
   (scene) =>
     scene.about.some((name) => test(scene, name));
 
-const isSilent: Rule = ({ facts }, name) => (facts.patroni.get(name) ?? null) === null;
+const isSilent: Rule = ({ facts }, name) =>
+  (facts.patroni.get(name) ?? null) === null || facts.slow.has(name);
 const hasLeft: Rule = (scene, name) =>
   !scene.facts.keys.includes(name) || isSilent(scene, name) || !scene.isUp(name);
 const isUnfed: Rule = (scene, name) => !scene.isFed(name) || !scene.isUp(name);
@@ -122,7 +123,7 @@ function sceneOf(facts: Facts, about: string[]): Scene {
     head,
     about,
     primaries: primariesOf(facts),
-    isUp: (name) => (facts.members.get(name) ?? null) !== null,
+    isUp: (name) => (facts.members.get(name) ?? null) !== null && !facts.slow.has(name),
     isFed: (name) => ['streaming', 'catchup'].includes(rowOf(name)?.state ?? ''),
     isRegarded: (name) => ['sync', 'quorum'].includes(rowOf(name)?.sync ?? ''),
     behind: (name) => (head?.lsn ?? 0) - (facts.members.get(name)?.lsn ?? 0),
@@ -153,7 +154,8 @@ export function told(facts: Facts): string {
     const last = facts.told.get(name) ?? '?';
     const key = facts.keys.includes(name) ? last : `gone, last ${last}`;
     const sql = one === null ? 'silent' : one.recovery ? 'standby' : 'primary';
-    return `${name}: SQL ${sql}, REST ${rest}, key ${key}`;
+    const pace = facts.slow.has(name) ? ' (slow)' : '';
+    return `${name}: SQL ${sql}, REST ${rest}${pace}, key ${key}`;
   };
   const rows = headOf(facts)?.rows.map(({ name, state, sync }) => `${name} ${state} ${sync}`);
   return [

@@ -1,7 +1,7 @@
 /** Asks every member by SQL, every Patroni and etcd twice a second, and remembers what held from when to when. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../lab/cluster.js';
-import { askKeys, askMember, askPatroni, type Facts, type KeyFacts } from './facts.js';
+import { askKeys, askMember, askPatroni, SLOW_MS, type Facts, type KeyFacts } from './facts.js';
 import { truthsIn, type Truth } from './truths.js';
 
 export const TICK_MS = 500;
@@ -22,6 +22,8 @@ export interface Judge {
   between(from: number, to: number): Facts[];
   /** What holds now. */
   held(): Held[];
+  /** Something is mended now: what holds from here on counts from here on. */
+  beginAnew(): void;
   /** Something that only whoever broke it knows; returns what takes it away again. */
   declare(truth: Truth): () => void;
   stop(): Promise<void>;
@@ -32,6 +34,7 @@ export async function startJudge(lab: Lab): Promise<Judge> {
   const names = lab.members.map(({ name }) => name);
   const members = new Map<string, Awaited<ReturnType<typeof askMember>>>();
   const patroni = new Map<string, string | null>();
+  const tookMs = { sql: new Map<string, number>(), rest: new Map<string, number>() };
   let keys: KeyFacts = await askKeys(lab);
   let readings = 0;
   let isOver = false;
@@ -48,10 +51,22 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     }
   };
   const askOne = async (name: string): Promise<void> => {
+    const start = Date.now();
     const said = await askMember(lab, name);
+    tookMs.sql.set(name, Date.now() - start);
     readings += 1;
     members.set(name, said);
   };
+  const askRest = async (name: string): Promise<void> => {
+    const start = Date.now();
+    const state = await askPatroni(lab, name);
+    tookMs.rest.set(name, Date.now() - start);
+    patroni.set(name, state);
+  };
+  const slowOnes = (): string[] =>
+    Object.values(tookMs).flatMap((took) =>
+      names.filter((name) => (took.get(name) ?? 0) > SLOW_MS),
+    );
   const remember = (): void => {
     const at = Date.now();
     for (const [name, state] of keys.told) lastTold.set(name, state);
@@ -61,6 +76,7 @@ export async function startJudge(lab: Lab): Promise<Judge> {
       told: new Map(lastTold),
       members: new Map(members),
       patroni: new Map(patroni),
+      slow: new Set(slowOnes()),
     };
     moments.push(facts);
     while ((moments[0]?.at ?? at) < at - KEPT_MS) moments.shift();
@@ -72,18 +88,11 @@ export async function startJudge(lab: Lab): Promise<Judge> {
       if (!since.has(truth.what)) since.set(truth.what, { truth, since: at });
     }
   };
-  await Promise.all(
-    names.flatMap((name) => [
-      askOne(name),
-      askPatroni(lab, name).then((state) => void patroni.set(name, state)),
-    ]),
-  );
+  await Promise.all(names.flatMap((name) => [askOne(name), askRest(name)]));
   remember();
   const loops = [
     ...names.map((name) => every(TICK_MS, () => askOne(name))),
-    ...names.map((name) =>
-      every(2 * TICK_MS, async () => void patroni.set(name, await askPatroni(lab, name))),
-    ),
+    ...names.map((name) => every(TICK_MS, () => askRest(name))),
     every(TICK_MS, async () => {
       keys = await askKeys(lab);
       remember();
@@ -94,6 +103,7 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     latest: () => moments.at(-1) as Facts,
     between: (from, to) => moments.filter(({ at }) => at >= from && at <= to),
     held: () => [...since.values()],
+    beginAnew: () => since.clear(),
     declare: (truth) => {
       declared.add(truth);
       return () => void declared.delete(truth);

@@ -58,7 +58,7 @@ interface Lane extends LaneOptions {
   config: string;
 }
 
-const HOLD_MS = 16_000;
+const HOLD_MS = 12_000;
 /** A check that began when the fault had lasted for its grace is waited for so long. */
 const CHECK_LIMIT_MS = 25_000;
 const SEEN_AFTER_MS = 6_000;
@@ -203,6 +203,7 @@ async function breakOnce(lane: Lane): Promise<void> {
     CHECK_LIMIT_MS,
     () => beside.checkedSince(began + SEEN_AFTER_MS) > 0,
   ).catch(() => undefined);
+  judge.beginAnew();
   for (const back of takeBack) back();
   await trouble.undo?.().catch((error: unknown) => log({ undo: fault.kind, error: String(error) }));
 }
@@ -299,8 +300,9 @@ function wrongEnding(ran: Ran, what: Act, cast: Cast, isPlanned: boolean): strin
 /** On a busy machine a member may be silent for a moment; a refusal because of that is right. */
 function answersAll({ before, moments }: Ran): boolean {
   return [before, ...moments].every(
-    ({ dcs, members, patroni }) =>
+    ({ dcs, members, patroni, slow }) =>
       dcs &&
+      slow.size === 0 &&
       [...members].every(([name, sql]) => sql !== null && (patroni.get(name) ?? null) !== null),
   );
 }
@@ -311,6 +313,7 @@ function answersAll({ before, moments }: Ran): boolean {
 async function makeWhole(lane: Lane): Promise<boolean> {
   const { site, writer, report, judge, during } = lane;
   lane.during = `after ${during.replace(/^after /, '')}`;
+  judge.beginAnew();
   const leader = await repair(site, lane.config, lane.log);
   if (leader === null) {
     report({

@@ -75,7 +75,7 @@ const HELP: Record<string, CommandHelp> = {
     examples: [
       [
         'patctl wait demo --for healthy',
-        'until every member streams and nothing critical is found',
+        'until every member streams, none is far behind, and nothing critical is found',
       ],
     ],
     ends: {

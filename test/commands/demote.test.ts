@@ -45,6 +45,7 @@ describe('demote-cluster', () => {
     const done = await run(...DEMOTE);
     expect([done.code, done.out.includes('successfully')]).toEqual([4, false]);
     expect(done.err).toContain('the cluster is demoted, but pg2 does not stream');
+    expect(done.err).toMatch(/^waiting for pg2, which does not stream .*, 10\.0 s so far$/m);
   });
 
   function connOf(name: string): URL {

@@ -204,10 +204,14 @@ describe('pause --wait', () => {
   test('names who does not, with what that member says, and never says Success', async () => {
     obey(['pg1', 'pg2']);
     cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
-    const run = await runFake(cluster, ['pause', '-w']);
+    const run = await runFake(cluster, ['pause', '-w', '--deadline', '25s']);
     expect(run.code).toBe(5);
     expect(run.out).toBe("'pause' request sent, waiting until it is recognized by all nodes\n");
     expect(run.err).toContain('Error: not acknowledged by pg3\n  REST pg3: connect ECONNREFUSED\n');
+    expect(run.err.match(/^waiting for .*$/gm)).toEqual([
+      'waiting for pg3 to acknowledge the pause (pg3: REST connect ECONNREFUSED), 10.2 s so far',
+      'waiting for pg3 to acknowledge the pause (pg3: REST connect ECONNREFUSED), 20.4 s so far',
+    ]);
   });
 
   test('a pause that is taken back in the meantime is not waited for, and not said to be there', async () => {

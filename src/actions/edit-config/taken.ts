@@ -38,7 +38,8 @@ export async function waitTaken(
   const taken = new Map<string, Taken>();
   const atMs = context.clock.nowMs() + limitMs;
   const goesOn = 'the configuration is in the DCS; members apply it in their next loop';
-  await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => [...waiting].map(([name, said]) => `${name}, which ${said}`).join('; ');
+  await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
     const now = await reread(context, cluster);
     if (now === null) return null;
     const looks = [...waiting.keys()].map(async (name) => {

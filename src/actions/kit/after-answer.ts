@@ -44,10 +44,17 @@ export async function lookAfter(
 ): Promise<Seen> {
   const answeredMs = context.clock.nowMs();
   const enoughMs = mayWriteForMs(cluster, outcome);
-  const limit = { atMs: answeredMs + enoughMs + UNREADABLE_MS, everyMs: LOOK_MS, goesOn };
+  let isRead = false;
+  const limit = {
+    atMs: answeredMs + enoughMs + UNREADABLE_MS,
+    everyMs: LOOK_MS,
+    goesOn,
+    awaits: () => `the DCS to show it (it ${isRead ? 'does not yet' : 'could not be read'})`,
+  };
   const seen = await until<Seen>(context, limit, async () => {
     const askedMs = context.clock.nowMs();
     const now = await reread(context, cluster);
+    isRead = now !== null;
     if (now === null) return null;
     if (isWritten(now)) return 'written';
     return askedMs - answeredMs >= enoughMs ? 'not written' : null;

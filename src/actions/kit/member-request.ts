@@ -4,7 +4,7 @@ import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { untilAborted } from './until.js';
+import { answerAwaited } from './until.js';
 
 export interface MemberRequest {
   method: 'POST' | 'PATCH' | 'DELETE';
@@ -39,9 +39,16 @@ export async function askMember(
   const { method, path, body, timeoutMs } = request;
   if (context.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
   const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
-  const outcome = await untilAborted(answer, context.signal);
+  const outcome = await answerAwaited(context, answer, async () => {
+    const now = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
+    return `the answer of ${name} to ${method} ${path} (REST: ${now.ok ? stateWords(now.value) : now.reason})`;
+  });
   if (outcome === null) throw interrupted(`${path} was sent to ${name} and continues there`);
   return { outcome, before: alive.ok ? alive.value : null };
+}
+
+function stateWords({ role, state, replicationState }: RestStatus): string {
+  return [role, state, ...(replicationState === null ? [] : [replicationState])].join(', ');
 }
 
 function notSent(reason: string): Asked {

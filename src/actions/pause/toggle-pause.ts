@@ -159,17 +159,20 @@ async function unacknowledged(
 async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
   const what = paused ? 'pause' : 'resume';
   let missing: string[] = [];
-  const done = await until(
-    context,
-    { atMs, everyMs: LOOK_MS, goesOn: `the ${what} is in the DCS` },
-    async () => {
-      const now = await reread(context, cluster);
-      if (now === null) return null;
-      if (isPaused(now) !== paused) throw takenBack(now, what);
-      missing = await unacknowledged(context, now, paused);
-      return missing.length === 0 ? true : null;
-    },
-  );
+  const goesOn = `the ${what} is in the DCS`;
+  const awaits = async () => {
+    if (missing.length === 0) return 'a DCS that answers';
+    const said = await silence(context, cluster, missing);
+    const words = said.map(({ witness, subject, said }) => `${subject}: ${witness} ${said}`);
+    return `${missing.join(', ')} to acknowledge the ${what} (${words.join('; ')})`;
+  };
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+    const now = await reread(context, cluster);
+    if (now === null) return null;
+    if (isPaused(now) !== paused) throw takenBack(now, what);
+    missing = await unacknowledged(context, now, paused);
+    return missing.length === 0 ? true : null;
+  });
   if (done) return;
   if (missing.length === 0) {
     throw new ToolError('unconfirmed', 'the DCS could not be read until the deadline', {

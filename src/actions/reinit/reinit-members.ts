@@ -8,6 +8,7 @@ import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
+import { TELL_MS } from '../kit/until.js';
 import type { Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { bytes } from '../../output/bytes.js';
@@ -27,7 +28,8 @@ export interface ReinitRequest {
 
 const STALL_MS = 300_000;
 const LOOK_MS = 300;
-const TELL_MS = 1000;
+/** How often it is said how much has been copied. */
+const MOVES_MS = 1000;
 
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function reinitMembers(
@@ -187,7 +189,8 @@ function tell(context: Context, waiting: Waiting): void {
   const words = copy === '' ? state.said : `${state.said}: ${copy}`;
   const nowMs = context.clock.nowMs();
   const soon = state.phase === 'creating' && waiting.toldWords.startsWith(state.said);
-  if (words === waiting.toldWords || (soon && nowMs - waiting.toldMs < TELL_MS)) return;
+  const sinceMs = nowMs - waiting.toldMs;
+  if (sinceMs < TELL_MS && (words === waiting.toldWords || (soon && sinceMs < MOVES_MS))) return;
   context.io.err(`${one.member.name} ${words}\n`);
   waiting.toldMs = nowMs;
   waiting.toldWords = words;

@@ -91,7 +91,8 @@ async function hasLooped(
   const loops = new Set<number>();
   let missing = 'was not seen';
   const goesOn = 'the reload was requested';
-  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => `${name}, which ${missing}`;
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
     if (!now.ok) {
       missing = `does not answer: ${now.reason}`;

@@ -137,7 +137,9 @@ async function waitBack(
   let last: Back = { missing: 'was not seen', restarted: false };
   let pendingSinceMs: number | null = null;
   const goesOn = `the restart of ${name} was requested and continues there`;
-  const ended = await until(context, { atMs: request.atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => `${name}, which ${last.missing ?? 'is back'}`;
+  const limit = { atMs: request.atMs, everyMs: LOOK_MS, goesOn, awaits };
+  const ended = await until(context, limit, async () => {
     const now = await patroni.status(
       { apiUrl, name, scope: cluster.scope },
       context.flags.timeoutMs,

@@ -307,7 +307,8 @@ async function allBack(
   let missing: { member: string; said: string }[] = [];
   let target: bigint | null = null;
   const goesOn = 'completed restarts remain in effect';
-  const back = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => missing.map(({ member, said }) => `${member} (${said})`).join(', ');
+  const back = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
     const cluster = await reread(context, before);
     if (cluster === null) {
       missing = [{ member: 'DCS', said: 'could not be read' }];

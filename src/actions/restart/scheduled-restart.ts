@@ -90,6 +90,7 @@ async function seenAs(
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
     everyMs: LOOK_MS,
     goesOn: `the request had been sent to ${member.name}`,
+    awaits: () => `${member.name} to say what it has scheduled`,
   };
   let last: Seen = 'unknown';
   await until(context, limit, async () => {

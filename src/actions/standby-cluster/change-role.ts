@@ -144,7 +144,8 @@ async function reached(
   let told = '';
   let last = 'the DCS could not be read';
   const goesOn = 'the change is in the DCS';
-  const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => `a ${targetRole(change).replace('_', ' ')} that runs (${last})`;
+  const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
     const cluster = await reread(context, before);
     if (cluster === null) return null;
     if (isReached(cluster, oldLeader.name, change)) return cluster;
@@ -224,16 +225,15 @@ async function settled(
     told = words;
   };
   const goesOn = 'the change is in the DCS';
-  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn }, async () => {
+  const awaits = () => lackingWords(missing, ', which');
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
     // Whoever was there has to come back; who leads may still change.
     const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
     const wanted = wantedIn({ ...cluster, leaderName });
     const seen = await Promise.all(wanted.map((one) => lookAtStreams(context, cluster, one)));
     missing = seen.flatMap(({ lacking }) => lacking ?? []);
     if (missing.length === 0) return seen.map(({ done }) => done);
-    say(
-      `waiting: ${missing.map(({ name, what, said }) => `${name} ${what} (${said})`).join(', ')}`,
-    );
+    say(`waiting: ${lackingWords(missing)}`);
     return null;
   });
   if (done) {
@@ -251,4 +251,8 @@ async function settled(
         : 'check host, port, slot and pg_hba.conf of the remote node, and that it has the same ' +
           'system identifier. The change remains in the configuration; promote-cluster reverts it',
   });
+}
+
+function lackingWords(missing: readonly Lacking[], link = ''): string {
+  return missing.map(({ name, what, said }) => `${name}${link} ${what} (${said})`).join(', ');
 }

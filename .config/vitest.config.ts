@@ -33,7 +33,9 @@ export default defineConfig({
       {
         test: {
           name: 'judge',
-          include: ['test/judge/**/*.test.ts'],
+          include: ['test/judge/**/*.test.ts', 'test/unit/quorum-exhaustive.test.ts'],
+          env: { EXHAUSTIVE_MEMBERS: '5' },
+          testTimeout: 60_000,
         },
       },
       {

@@ -1,6 +1,6 @@
 /** Which Citus group a change of leader is of: never guessed, as patronictl never guesses it. */
 import { expect, test } from 'vitest';
-import { recorded, runFake, type FakeCluster } from '../support/fake-world.js';
+import { quickClock, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
 
 const CITUS = { PATRONI_CITUS_GROUP: '1', PATRONI_CITUS_DATABASE: 'app' };
@@ -14,6 +14,7 @@ function groups(): FakeCluster {
   const keys = Object.fromEntries([...at(0), ...at(1)]) as Record<string, string>;
   return {
     ...recorded('off'),
+    clock: quickClock(),
     keys: { ...keys, '/service/demo/0/failover': '{}', '/service/demo/1/failover': failover },
   };
 }

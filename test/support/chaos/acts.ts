@@ -27,7 +27,7 @@ const SCOPE = ({ site }: Cast): string => site.lab.scope;
 const LIMIT = ['--deadline', '40s'];
 
 /** Nothing was done, said 1 to 3. */
-export const saysNothingDone = ({ code }: Ran): boolean => code === 1 || code === 2 || code === 3;
+const saysNothingDone = ({ code }: Ran): boolean => code === 1 || code === 2 || code === 3;
 
 // ---------------------------------------------------------------- a change of leader
 
@@ -160,12 +160,12 @@ export const ACTS: readonly Act[] = [
   },
   {
     kind: 'pause',
-    args: (cast) => ['pause', SCOPE(cast), '--wait', '--idempotent'],
+    args: (cast) => ['pause', SCOPE(cast), '--wait', '--idempotent', ...LIMIT],
     wrong: configHas((config) => config['pause'] === true, 'paused'),
   },
   {
     kind: 'resume',
-    args: (cast) => ['resume', SCOPE(cast), '--wait', '--idempotent'],
+    args: (cast) => ['resume', SCOPE(cast), '--wait', '--idempotent', ...LIMIT],
     wrong: configHas((config) => config['pause'] !== true, 'resumed'),
   },
   {

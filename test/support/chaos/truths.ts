@@ -44,7 +44,11 @@ function clusterTruths(facts: Facts): Truth[] {
   const primaries = primariesOf(facts);
   const head = headOf(facts);
   if (primaries.length === 0 && !facts.standbyCluster) {
-    add('no primary', ['no_leader', 'lock_without_primary', 'leader_unreachable', 'member_state']);
+    add('no primary', [
+      ...['no_leader', 'lock_without_primary', 'leader_unreachable', 'member_state'],
+      // A postmaster that is frozen takes no client, whoever else is connected.
+      'postgres_unreachable',
+    ]);
   }
   if (primaries.length > 1) add('two primaries', ['two_primaries', 'primary_without_lock']);
   if (facts.paused) add('paused', ['paused', 'paused_too_long']);

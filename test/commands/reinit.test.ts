@@ -21,6 +21,17 @@ test('asks the member once', async () => {
   expect(fake.sent).toEqual([{ to: 'pg3', request: 'POST /reinitialize', body }]);
 });
 
+test('200 is not a copy: one that runs on as before is unconfirmed', async () => {
+  fake.onCall = () => undefined;
+  const done = await run('demo', 'pg3', '--force');
+  const line =
+    'Unconfirmed: reinitialize for member pg3, status code=200, (restarted successfully), but it is running as before';
+  expect([done.code, below(done), fake.sent.length]).toEqual([5, [line], 1]);
+  fake.onCall = (to) => fake.says(to, (value) => (value['state'] = 'stopping'));
+  const begun = await run('demo', 'pg3', '--force');
+  expect([begun.code, begun.err]).toEqual([0, 'pg3 is stopping\n']);
+});
+
 test('never the leader, never everybody by accident', async () => {
   const leader = await run('demo', 'pg2', '--force');
   expect([leader.code, leader.err.split('\n')[0]]).toEqual([
@@ -37,7 +48,7 @@ test('asks for the member when none is named', async () => {
   expect([done.code, fake.sent.map(({ to }) => to)]).toEqual([0, ['pg3']]);
   expect(done.err).toBe(
     'Which member do you want to reinitialize [pg1, pg3]? []: ' +
-      'Are you sure you want to reinitialize members pg3? [y/N]: ',
+      'Are you sure you want to reinitialize members pg3? [y/N]: pg3 is being copied\n',
   );
   fake.cluster.answers = ['pg7'];
   expect((await run('demo')).err).toContain('pg7 is not a member of cluster');
@@ -50,7 +61,9 @@ test('one that runs already is cancelled only when that is wanted', async () => 
   expect([left.code, fake.sent.length]).toEqual([1, 1]);
   fake.cluster.answers = ['y', 'y'];
   fake.onCall = () => {
-    if (fake.sent.length === 3) fake.answers['pg3'] = answer(200);
+    if (fake.sent.length !== 3) return;
+    fake.answers['pg3'] = answer(200);
+    fake.says('pg3', (value) => (value['state'] = 'creating replica'));
   };
   const cancelled = await run('demo', 'pg3');
   expect([cancelled.code, below(cancelled)]).toEqual([

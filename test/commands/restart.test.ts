@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
-import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
+import {
+  anotherPostmaster,
+  answer,
+  fakeMembers,
+  lost,
+  type FakeMembers,
+} from '../support/fake-members.js';
 import { quickClock, runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 
 let fake: FakeMembers;
@@ -147,6 +153,28 @@ describe('restart', () => {
     expect(fake.sent).toEqual([]);
   });
 
+  test.each<[string, (to: string) => void, string]>([
+    [
+      'the same postmaster runs',
+      () => undefined,
+      'Unconfirmed: restart for member pg1, status code=200, (restarted successfully), ' +
+        'but its PostgreSQL, started 2026-11-21 14:26:35.188775+00:00, is running as before',
+    ],
+    [
+      'nobody answers afterwards',
+      (to) => (fake.cluster.rest = { ...fake.cluster.rest, [to]: UNREACHABLE }),
+      'Unconfirmed: restart for member pg1, status code=200, (restarted successfully), ' +
+        'but then it does not answer: connect ECONNREFUSED',
+    ],
+  ])('200 is not a restart: %s', async (_, onCall, line) => {
+    fake.onCall = onCall;
+    fake.says('pg1', (value) => {
+      value['raw'] = { postmaster_start_time: '2026-11-21 14:26:35.188775+00:00' };
+    });
+    const done = await run('restart', 'demo', 'pg1', '--force');
+    expect([done.code, below(done), fake.sent.length]).toEqual([5, [line], 1]);
+  });
+
   test('a lost answer is not asked again: the postmaster tells', async () => {
     fake.answers['pg1'] = lost;
     const before = await run('restart', 'demo', 'pg1', '--force', '--deadline', '5s');
@@ -171,9 +199,7 @@ test('a lost answer stays unconfirmed when nobody knows since when it had been r
 });
 
 function restarted(name: string): void {
-  fake.says(name, (value) => {
-    (value['raw'] as Record<string, unknown>)['postmaster_start_time'] = 'later';
-  });
+  fake.says(name, anotherPostmaster);
 }
 
 describe('restart --wait', () => {

@@ -18,7 +18,7 @@ export interface FakeMembers {
   sent: Sent[];
   /** Answers by member name; 200 for everybody else. */
   answers: Record<string, CallOutcome>;
-  /** Called with each request before it is answered. */
+  /** Called with each request before it is answered; first as Patroni does where it answers that all is well. */
   onCall: (to: string, request: string) => void;
   /** Changes a JSON key below /service/demo/. */
   set(key: string, change: Change): void;
@@ -30,6 +30,11 @@ export const answer = (status: number, body = ''): CallOutcome => ({
   kind: 'answered',
   answer: { status, body, json: null },
 });
+/** Another postmaster runs than before. */
+export const anotherPostmaster: Change = (value) => {
+  const raw = value['raw'] as Record<string, unknown>;
+  raw['postmaster_start_time'] = `after ${String(raw['postmaster_start_time'])}`;
+};
 export const lost: CallOutcome = { kind: 'lost', reason: 'socket hang up' };
 
 export function fakeMembers(name: string): FakeMembers {
@@ -44,7 +49,14 @@ export function fakeMembers(name: string): FakeMembers {
     cluster: { keys, rest, dcs, clock: quickClock() },
     sent: [],
     answers: {},
-    onCall: () => undefined,
+    onCall: (to, request) => {
+      const answered = fake.answers[to];
+      if (answered !== undefined && !(answered.kind === 'answered' && answered.answer.status < 300))
+        return;
+      if (request === 'POST /restart') fake.says(to, anotherPostmaster);
+      if (request === 'POST /reinitialize')
+        fake.says(to, (value) => (value['state'] = 'creating replica'));
+    },
     set: (key, change) => {
       const path = `/service/demo/${key}`;
       const value = JSON.parse(keys[path] ?? '{}') as Record<string, unknown>;
@@ -52,11 +64,12 @@ export function fakeMembers(name: string): FakeMembers {
       dcs.put(path, (keys[path] = JSON.stringify(value)));
     },
     says: (member, change) => {
-      const reading = rest[member];
+      const all = fake.cluster.rest ?? {};
+      const reading = all[member];
       if (!reading?.ok) throw new Error(`${member} says nothing`);
       const value = { ...reading.value, raw: { ...reading.value.raw } };
       change(value);
-      rest[member] = { ...reading, value };
+      fake.cluster.rest = { ...all, [member]: { ...reading, value } };
     },
   };
   fake.cluster.call = (method, apiUrl, path, body) => {

@@ -1,5 +1,10 @@
 /** Reinitializes replicas: one request to each, then watched until each streams. */
-import { beginReinit, seeReinit, type Reinit } from '../../cluster/progress/copy-state.js';
+import {
+  AS_REQUESTED,
+  beginReinit,
+  seeReinit,
+  type Reinit,
+} from '../../cluster/progress/copy-state.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { RestStatus } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
@@ -8,7 +13,7 @@ import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
-import { TELL_MS } from '../kit/until.js';
+import { TELL_MS, until } from '../kit/until.js';
 import type { Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { bytes } from '../../output/bytes.js';
@@ -27,6 +32,8 @@ export interface ReinitRequest {
 }
 
 const STALL_MS = 300_000;
+/** Patroni begins in a thread of its own as soon as it has answered. */
+const BEGUN_WITHIN_MS = 10_000;
 const LOOK_MS = 300;
 /** How often it is said how much has been copied. */
 const MOVES_MS = 1000;
@@ -59,7 +66,7 @@ async function request(
   context: Context,
   asker: Asker,
   { cluster, member }: Selected,
-  { fromLeader, force }: ReinitRequest,
+  { fromLeader, force, waitMs }: ReinitRequest,
 ): Promise<{ outcome: MemberOutcome; before: RestStatus | null }> {
   const { name } = member;
   let cancels = force;
@@ -71,8 +78,14 @@ async function request(
       // Cancelling a running copy takes its time.
       timeoutMs: context.flags.timeoutMs + CANCEL_MS,
     });
-    const outcome = judge(name, asked);
-    const line = outcome.ending === 'ok' ? 'Success' : 'Failed';
+    const answered = judge(name, asked);
+    const { before } = asked;
+    const outcome =
+      answered.ending !== 'ok' || waitMs !== null || before === null
+        ? answered
+        : await seeBegun(context, { cluster, member }, before, answered.said);
+    const line =
+      outcome.ending === 'ok' ? 'Success' : answered === outcome ? 'Failed' : 'Unconfirmed';
     const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
     context.io.out(`${line}: reinitialize for member ${name}${words}\n`);
     const running = bodyText(asked.outcome).endsWith(' already in progress');
@@ -93,6 +106,34 @@ function judge(member: string, { outcome }: Asked): MemberOutcome {
   const { status } = outcome.answer;
   if (status < 400) return { member, ending: 'ok', said };
   return { member, ending: isRefusal(status) || status === 503 ? 'error' : 'unconfirmed', said };
+}
+
+/** An answer is no copy, and comes before it: the member has to stop, or to say that it is copied. */
+async function seeBegun(
+  context: Context,
+  one: Selected,
+  before: RestStatus,
+  answered: string,
+): Promise<MemberOutcome> {
+  const { name } = one.member;
+  const waiting = watchOf(one, before, context.clock.nowMs());
+  const limit = {
+    atMs: context.clock.nowMs() + BEGUN_WITHIN_MS,
+    everyMs: LOOK_MS,
+    goesOn: `the reinitialization of ${name} was requested`,
+    awaits: () => `${name} to stop`,
+  };
+  const seen = await until(context, limit, async () => {
+    await read(context, waiting);
+    return waiting.state.said === AS_REQUESTED ? null : true;
+  });
+  const { said } = waiting.state;
+  if (!seen) {
+    const still = `${answered}, but it is ${before.state} as before`;
+    return { member: name, ending: 'unconfirmed', said: still };
+  }
+  if (!context.flags.compat) context.io.err(`${name} ${said}\n`);
+  return { member: name, ending: 'ok', said };
 }
 
 // ---------------------------------------------------------------- --wait
@@ -149,6 +190,13 @@ async function waitOne(context: Context, waiting: Waiting, atMs: number): Promis
 }
 
 async function look(context: Context, waiting: Waiting): Promise<void> {
+  await read(context, waiting);
+  if (waiting.state.phase === 'creating') await measure(context, waiting);
+  tell(context, waiting);
+}
+
+/** What the member says of itself now. */
+async function read(context: Context, waiting: Waiting): Promise<void> {
   const { cluster, member } = waiting.one;
   const { apiUrl, name } = member;
   const patroni = await context.patroni();
@@ -163,8 +211,6 @@ async function look(context: Context, waiting: Waiting): Promise<void> {
     // A replica that replays WAL moves, though it says the same all the time.
     if (next.phase === 'starting' && now.value.replayedLocation !== null) waiting.stillMs = nowMs;
   }
-  if (waiting.state.phase === 'creating') await measure(context, waiting);
-  tell(context, waiting);
 }
 
 const SAMPLES = 20;

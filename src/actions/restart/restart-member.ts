@@ -24,6 +24,8 @@ export interface RestartRequest {
 export const NOT_WANTED = 'restart conditions are not satisfied';
 
 const LOOK_MS = 500;
+/** Patroni asks its PostgreSQL anew for each `GET /patroni`. */
+const SEEN_WITHIN_MS = 5000;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */
 const PENDING_STAYS_MS = 10_000;
 
@@ -56,8 +58,41 @@ export async function restartMember(
     context.io.out(`${lineOf(name, outcome, seen)}\n`);
     return seen;
   }
-  context.io.out(`${lineOf(name, outcome, answered)}\n`);
-  return answered;
+  const isDone = answered.ending !== 'ok' || skipped || before === null;
+  const seen = isDone
+    ? answered
+    : await seeStarted(context, { cluster, member }, before, answerWords(outcome));
+  context.io.out(`${lineOf(name, outcome, seen)}\n`);
+  return seen;
+}
+
+/** An answer is not a restart: another postmaster has to run than before. Patroni answers when it does. */
+async function seeStarted(
+  context: Context,
+  { cluster, member: { apiUrl, name } }: Selected,
+  before: RestStatus,
+  answered: string,
+): Promise<MemberOutcome> {
+  const patroni = await context.patroni();
+  const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+  let still = '';
+  const limit = {
+    atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
+    everyMs: LOOK_MS,
+    goesOn: `the restart of ${name} was requested and answered`,
+    awaits: () => `another postmaster on ${name}`,
+  };
+  const seen = await until(context, limit, async () => {
+    const now = await patroni.status(target, context.flags.timeoutMs);
+    const started = now.ok ? startTimeOf(now.value) : null;
+    if (started !== null && started !== startTimeOf(before)) return true;
+    still = now.ok
+      ? `but its PostgreSQL, started ${started ?? 'at an unknown time'}, is ${now.value.state} as before`
+      : `but then it does not answer: ${now.reason}`;
+    return null;
+  });
+  if (seen) return { member: name, ending: 'ok', said: 'restarted' };
+  return { member: name, ending: 'unconfirmed', said: `${answered}, ${still}` };
 }
 
 /** What an answer says; its line is patronictl's. */

@@ -17,9 +17,12 @@ export interface Reinit {
 /** A member is `stopped` for a moment before and after it is copied. */
 const STOPPED_LIMIT_MS = 5000;
 
+/** It is as it was when it was asked for a new copy. */
+export const AS_REQUESTED = 'requested';
+
 export function beginReinit(before: RestStatus | null, nowMs: number): Reinit {
   const startedBefore = before === null ? null : startTimeOf(before);
-  return { phase: 'asked', said: 'requested', startedBefore, sinceMs: nowMs };
+  return { phase: 'asked', said: AS_REQUESTED, startedBefore, sinceMs: nowMs };
 }
 
 /** The state after one look more. `done` and `failed` are final. */

@@ -88,6 +88,26 @@ describe('the address', () => {
     expect(finding).toMatchObject({ severity: 'info', members: ['pg1', 'pg2'] });
   });
 
+  it('behind a proxy that chooses another member for the next reading is found out then', async () => {
+    const proxy = await member(['pg1']);
+    const dcs = dcsAt(proxy.url);
+    const [before] = await dcs.readAll();
+    expect(restThroughProxy(viewOf(snapshotOf(before)))).toEqual([]);
+    proxy.names.splice(0, 1, 'pg2');
+    const [after] = await dcs.readAll();
+    expect(restThroughProxy(viewOf(snapshotOf(after)))).toMatchObject([
+      { members: ['pg1', 'pg2'] },
+    ]);
+  });
+
+  it('that speaks TLS, or does not, is told so', async () => {
+    const plain = await member(['pg1']);
+    await expect(dcsAt(plain.url.replace('http:', 'https:')).readAll()).rejects.toMatchObject({
+      ending: 'unreachable',
+      hint: `give the address with http:// (${plain.url})`,
+    });
+  });
+
   it('a Citus group cannot be asked for: no member tells its own', async () => {
     const pg1 = await member(['pg1']);
     await expect(dcsAt(pg1.url).read({ scope: 'demo', group: 1 })).rejects.toMatchObject({
@@ -113,6 +133,33 @@ describe('two members', () => {
       'leader pg1; pg1 leader, pg2 replica',
       'leader pg2; pg1 replica, pg2 leader',
     ]);
+  });
+
+  it('are compared too where the key of one has expired and only its address was given', async () => {
+    const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'])]);
+    pg1.keys.delete('members/pg2');
+    pg2.keys.set('members/pg1', keyOf(pg1.url));
+    const dcs = dcsAt(pg1.url, pg2.url);
+    const [cluster] = await dcs.readAll();
+    if (!cluster || !dcs.compareViews) throw new Error('no cluster');
+    const [finding] = memberViewsDiffer(viewOf(snapshotOf(await dcs.compareViews(cluster))));
+    expect(finding?.message).toBe(
+      'pg1 and pg2 tell the cluster differently: nothing against pg2 replica',
+    );
+  });
+
+  it('that both move on are no finding, however they differ', async () => {
+    const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
+    for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
+    const dcs = dcsAt(pg1.url);
+    const [cluster] = await dcs.readAll();
+    if (!cluster || !dcs.compareViews) throw new Error('no cluster');
+    const comparing = dcs.compareViews(cluster);
+    setTimeout(() => {
+      pg1.keys.set('members/pg3', keyOf(pg1.url));
+      pg2.keys.set('leader', 'pg1');
+    }, 20);
+    expect(memberViewsDiffer(viewOf(snapshotOf(await comparing)))).toEqual([]);
   });
 
   it('that differ for a moment are no finding', async () => {

@@ -83,9 +83,14 @@ export function scopeOf({ cluster, who }: Answers): string {
 
 /** Patroni before 3.1 does not tell its name: then the member whose address was asked has to be the one. */
 function namesOf({ who, url, cluster }: Answers): string[] {
-  const isHere = ({ raw }: ListedMember): boolean => wordOf(raw['api_url']).startsWith(`${url}/`);
-  const here = membersIn(cluster).find(isHere)?.name ?? 'a member';
+  const here = nameAt(url, cluster) ?? 'a member';
   return [...new Set(who.map(({ name }) => (name === '' ? here : name)))];
+}
+
+/** The member whose REST API is at this address, as GET /cluster has it. */
+export function nameAt(url: string, view: JsonObject): string | null {
+  const isHere = ({ raw }: ListedMember): boolean => wordOf(raw['api_url']).startsWith(`${url}/`);
+  return membersIn(view).find(isHere)?.name ?? null;
 }
 
 function textOr(text: Text, key: string, problems: ParseProblem[]): string | null {

@@ -180,8 +180,19 @@ function nobody(failures: readonly NoAnswer[]): ToolError {
     : new ToolError('unreachable', `no member answered (${where})`, {
         code: 'rest_unreachable',
         evidence,
-        hint: 'give the address of any other member with --rest, several with commas between them',
+        hint: silentHint(failures),
       });
+}
+
+function silentHint(failures: readonly NoAnswer[]): string {
+  const noTls = failures.find(({ said }) => said.startsWith('no TLS there'));
+  if (noTls) return `give the address with http:// (${noTls.url.replace(/^https:/, 'http:')})`;
+  const cut = failures.find(
+    ({ url, said }) => url.startsWith('http:') && /ECONNRESET|socket hang up/.test(said),
+  );
+  if (cut)
+    return `if this is a REST API with TLS, give its address with https:// (${cut.url.replace(/^http:/, 'https:')})`;
+  return 'give the address of any other member with --rest, several with commas between them';
 }
 
 function hintFor(failures: readonly NoAnswer[]): string {
@@ -189,5 +200,7 @@ function hintFor(failures: readonly NoAnswer[]): string {
   if (said.includes('certificate'))
     return 'see ctl.cacert, ctl.certfile and ctl.keyfile; -k does not verify';
   if (said.includes('HTTP 401')) return 'set ctl.authentication.username and password';
+  if (said.includes('HTTP 403'))
+    return 'a proxy in between refuses it: give the address of a member itself (restapi.connect_address)';
   return "give the address of a member's REST API (restapi.connect_address), not of a page in front of it";
 }

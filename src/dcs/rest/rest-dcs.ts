@@ -1,28 +1,22 @@
 /** The port over members' REST APIs: one address that answers leads to the whole cluster. */
-import type { Cluster, JsonObject, Member, ClusterAnswer } from '../../cluster/model/model.js';
+import type { Cluster } from '../../cluster/model/model.js';
 import { pause } from '../../clock.js';
 import { ToolError } from '../../errors.js';
-import type { Patroni } from '../../patroni/patroni.js';
 import type { ClusterName, Dcs, Followable } from '../dcs.js';
-import { claimsOf, clusterAnswerOf, noClaims, scopeOf, type Stamp } from './claims.js';
-import { clusterAnswerIn, firstAnswers, type Answers } from './member-answers.js';
+import { claimsOf, noClaims, scopeOf, type Stamp } from './claims.js';
+import { compareViews, type ViewsAsked } from './compare-views.js';
+import { firstAnswers, type Answers } from './member-answers.js';
 import { patchConfig } from './write-claims.js';
 
-export interface RestAccess {
+export interface RestAccess extends ViewsAsked {
   /** `http://host:port`, tried in this order; at least one. */
   urls: readonly string[];
-  patroni: Patroni;
   /** The Citus group that was asked for: no member tells of which group it is. */
   group: number | null;
-  /** Limit of one call, ms. */
-  timeoutMs: number;
-  /** Two views that differ are read again after this time: a change reaches no two members at once. Default 1000. */
-  viewAgainMs?: number;
 }
 
 /** How often a cluster that is followed is read. */
 const FOLLOW_MS = 500;
-const VIEW_AGAIN_MS = 1000;
 
 export function restDcs(access: RestAccess): Dcs {
   const { urls, patroni, group, timeoutMs } = access;
@@ -31,6 +25,8 @@ export function restDcs(access: RestAccess): Dcs {
   /** Addresses that the cluster itself named, for when the given ones fall silent. */
   let named: string[] = [];
   let answered: string | null = null;
+  /** Who has answered so far, by address: a proxy may choose another member for the next reading. */
+  const answerers = new Map<string, string[]>();
 
   const ask = async (): Promise<Answers> => {
     const all = [...(answered === null ? [] : [answered]), ...urls, ...named];
@@ -41,7 +37,7 @@ export function restDcs(access: RestAccess): Dcs {
   const readCluster = async (): Promise<Cluster> => {
     const cluster = claimsOf(await ask(), nextRevision(stamp), stamp);
     named = cluster.members.flatMap(({ apiUrl }) => originOf(apiUrl) ?? []);
-    return { ...cluster, group };
+    return { ...cluster, group, ...withEarlierAnswerers(cluster, answerers) };
   };
   const read = async ({ scope, group: asked }: ClusterName): Promise<Cluster[]> => {
     if (asked !== null && asked !== group) throw noGroup();
@@ -94,6 +90,17 @@ function noGroup(): ToolError {
     code: 'no_group',
     hint: 'leave --group out, and give --rest the address of a member of that group',
   });
+}
+
+function withEarlierAnswerers(
+  { memberAnswers }: Cluster,
+  answerers: Map<string, string[]>,
+): Pick<Cluster, 'memberAnswers'> {
+  if (!memberAnswers) return {};
+  const { url, answeredBy } = memberAnswers;
+  const all = [...new Set([...(answerers.get(url) ?? []), ...answeredBy])];
+  answerers.set(url, all);
+  return { memberAnswers: { ...memberAnswers, answeredBy: all } };
 }
 
 function originOf(apiUrl: string | null): string | null {
@@ -152,53 +159,4 @@ function whole(cluster: Cluster): string {
     if (OF_THE_READING.includes(key)) return undefined;
     return typeof value === 'bigint' ? value.toString() : value;
   });
-}
-
-// ---------------------------------------------------------------- views
-
-/** GET /cluster of the other members, where one differs from what was read, and differs again a moment later. */
-async function compareViews(
-  { patroni, timeoutMs, viewAgainMs = VIEW_AGAIN_MS }: RestAccess,
-  cluster: Cluster,
-): Promise<Cluster> {
-  const answers = cluster.memberAnswers;
-  const own = answers?.views[0];
-  if (!answers || !own) return cluster;
-  const others = cluster.members.filter(
-    ({ name, apiUrl }) => apiUrl !== null && !answers.answeredBy.includes(name),
-  );
-  const look = (member: Member) => viewAt(patroni, member.apiUrl ?? '', member.name, timeoutMs);
-  const first = await Promise.all(others.map(look));
-  const differing = others.filter((_, at) => differs(first[at] ?? null, own));
-  if (differing.length === 0) return cluster;
-  await pause(viewAgainMs);
-  const [mine, ...theirs] = await Promise.all([
-    viewAt(patroni, answers.url, own.member, timeoutMs),
-    ...differing.map(look),
-  ]);
-  const basis = mine ?? own;
-  const views = [basis, ...theirs.filter((one) => one !== null && differs(one, basis))];
-  return {
-    ...cluster,
-    memberAnswers: { ...answers, views: views.filter((one) => one !== null) },
-  };
-}
-
-async function viewAt(
-  patroni: Patroni,
-  url: string,
-  member: string,
-  timeoutMs: number,
-): Promise<ClusterAnswer | null> {
-  const answer: JsonObject | null = clusterAnswerIn(
-    await patroni.call('GET', url, '/cluster', null, timeoutMs),
-  );
-  return answer === null ? null : clusterAnswerOf(member, answer);
-}
-
-function differs(view: ClusterAnswer | null, from: ClusterAnswer): boolean {
-  if (view === null) return false;
-  const said = ({ leader, roles, pause: paused, scheduledAt }: ClusterAnswer): string =>
-    JSON.stringify([leader, roles, paused, scheduledAt]);
-  return said(view) !== said(from);
 }

@@ -3,38 +3,23 @@ import { Command, Option } from 'commander';
 import {
   CHECK_EXITS,
   checkDocument,
-  checkedCluster,
   isWanted,
-  overridden,
-  persisting,
-  unstable,
-  wantsAnother,
-  type CheckedCluster,
   type Overrides,
 } from '../cluster/documents/check-document.js';
 import { CATALOGUE } from '../cluster/findings/catalogue.js';
-import { look, type Looked } from '../cluster/findings/find.js';
-import { DEFAULT_LIMITS, type Limits } from '../cluster/findings/limits.js';
-import { comesBackBySteps } from '../cluster/findings/settling.js';
-import { logicalLookMs } from '../cluster/findings/switchover-readiness.js';
 import {
-  expectationFailed,
   expectationOf,
-  expectedMembers,
   parseExpectation,
   type Expectation,
 } from '../cluster/findings/expectations.js';
-import { stateLookMs } from '../cluster/findings/states.js';
-import type { Cluster, EarlierSnapshot, Finding, Snapshot } from '../cluster/model/model.js';
-import { earlierOf } from '../cluster/roles/absent.js';
+import { DEFAULT_LIMITS, type Limits } from '../cluster/findings/limits.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError } from '../errors.js';
-import { withCertificates, withPauseAge } from '../observe/extra-evidence.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { documentAsCalled, fitted, screenOf } from '../output/screen.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
-import type { SnapshotRequest } from '../observe/read-snapshot.js';
+import type { CheckRequest } from '../observe/settled-check.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
@@ -157,7 +142,11 @@ async function answer(context: Context, names: string[], options: CheckOptions):
 
 async function check(context: Context, names: string[], options: CheckOptions): Promise<number> {
   const overrides = await overridesOf(context, options);
-  const clusters = await checkClusters(context, names, options, overrides);
+  const { checkClusters } = await import('../observe/settled-check.js');
+  const clusters = await checkClusters(
+    context,
+    await requestOf(context, names, options, overrides),
+  );
   const screen = screenOf(context, options.wide);
   const document = documentAsCalled(checkDocument(clusters), screen.command);
   const codes = CATALOGUE.filter(({ code }) => isWanted(code, overrides));
@@ -246,172 +235,25 @@ async function limitsOf(context: Context, options: CheckOptions): Promise<Limits
   };
 }
 
-// ---------------------------------------------------------------- reading until it settles
-
-interface Rules {
-  limits: Limits;
-  overrides: Overrides;
-  settle: number;
-  expectation: Expectation | null;
-}
-
-/** Reads one cluster again. */
-type Again = () => Promise<Snapshot>;
-
-async function checkClusters(
+async function requestOf(
   context: Context,
   names: string[],
   options: CheckOptions,
   overrides: Overrides,
-): Promise<CheckedCluster[]> {
-  const asked = askingOf(options);
-  const expectation = options.expect === undefined ? null : await readExpect(options.expect);
-  const settle = options.snapshot === undefined ? options.settle : 0;
-  const rules = { limits: await limitsOf(context, options), overrides, settle, expectation };
+): Promise<CheckRequest> {
   const { group } = await context.config();
-  const first = await readAll(
-    context,
-    names,
-    { group: options.group ?? group, all: options.all ?? false },
-    asked,
-  );
-  const { readOnce } = await import('../observe/read-snapshot.js');
-  return Promise.all(
-    first.map(async (read) => {
-      const seen = isWanted('cert_expiring', overrides)
-        ? await withCertificates(context, read)
-        : read;
-      const open = options.probeRest === true ? await withOpenRest(context, seen) : seen;
-      const isAgeAsked = rules.limits.maxPauseMs !== null && isWanted('paused_too_long', overrides);
-      const aged = isAgeAsked ? await withPauseAge(context, open) : open;
-      const { scope, group } = aged.cluster;
-      const snapshot =
-        options.since === undefined
-          ? aged
-          : { ...aged, earlier: await readEarlier(options.since, scope, group) };
-      return settled(context, snapshot, () => readOnce(context, { scope, group, ...asked }), rules);
-    }),
-  );
-}
-
-/** Members that refuse a PATCH without content for its content, not for who sends it. */
-async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
-  const { rest } = await context.config();
-  // With credentials of our own nothing is learnt about those who have none.
-  if (rest.username !== null || rest.certfile !== null) return snapshot;
-  const { isRecorded } = await import('../observe/read-snapshot.js');
-  if (await isRecorded(context)) return snapshot;
-  const patroni = await context.patroni();
-  const open = await Promise.all(
-    snapshot.cluster.members.map(async ({ name, apiUrl }) => {
-      if (apiUrl === null) return [];
-      const { timeoutMs } = context.flags;
-      const outcome = await patroni.call('PATCH', apiUrl, '/config', null, timeoutMs);
-      const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
-      return status === 400 || status === 411 ? [name] : [];
-    }),
-  );
-  return { ...snapshot, openRest: open.flat() };
-}
-
-async function readAll(
-  context: Context,
-  names: string[],
-  { group, all }: { group: number | null; all: boolean },
-  asked: Omit<SnapshotRequest, 'scope' | 'group'>,
-): Promise<Snapshot[]> {
-  const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
-  if (all) return readFleet(context, asked);
-  const scopes = names.length > 0 ? names : [await scopeOrDefault(context, undefined)];
-  const read = await Promise.all(
-    scopes.map((scope) => readSettled(context, { scope, group, ...asked })),
-  );
-  return read.flat();
-}
-
-/** A cluster in motion is no alarm: what is found has to be found again, however late it began. */
-async function settled(
-  context: Context,
-  first: Snapshot,
-  again: Again,
-  rules: Rules,
-): Promise<CheckedCluster> {
-  let snapshot = first;
-  const readings = [lookAt(first, rules)];
-  for (;;) {
-    const waitMs = nextWaitMs(snapshot, readings, rules);
-    if (waitMs === null) break;
-    await context.clock.wait(waitMs, context.signal);
-    if (context.signal.aborted)
-      throw new ToolError('interrupted', 'interrupted while reading again');
-    // These do not change between two readings.
-    const { certificates = null, openRest = null, pausedSince = null, earlier = null } = first;
-    const found = {
-      ...(certificates && { certificates }),
-      ...(openRest && { openRest }),
-      ...(pausedSince !== null && { pausedSince }),
-      ...(earlier && { earlier }),
-    };
-    snapshot = { ...(await again()), previous: first, ...found };
-    readings.push(lookAt(snapshot, rules));
-  }
-  const { looked, transient } = persisting(
-    withUnstable(readings, rules.overrides, snapshot.cluster),
-  );
-  return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
-}
-
-/** The last reading with what only all of them together show. */
-function withUnstable(readings: Looked[], overrides: Overrides, cluster: Cluster): Looked[] {
-  const last = readings.at(-1);
-  const found = isWanted('unstable', overrides) ? unstable(readings, cluster) : [];
-  if (last === undefined || found.length === 0) return readings;
-  const all = { ...last, findings: [...last.findings, ...found] };
-  return [...readings.slice(0, -1), overridden(all, overrides)];
-}
-
-/** Readings more for what Patroni brings back in several loops once the primary has started. */
-const SYNC_RETURNS = 3;
-
-/** When to read again; null when it has settled (see `wantsAnother`), or when it was watched for long enough. */
-function nextWaitMs(snapshot: Snapshot, readings: Looked[], { settle, overrides }: Rules) {
-  if (settle === 0) return null;
-  const view = viewOf(snapshot);
-  const { findings = [] } = readings.at(-1) ?? {};
-  const times = 1 + settle + (comesBackBySteps(findings, view) ? SYNC_RETURNS : 0);
-  const more = wantsAnother(readings, times, settle);
-  const loopMs = more ? (snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000 : 0;
-  const stateMs = isWanted('member_state', overrides) ? (stateLookMs(view) ?? 0) : 0;
-  const logicalMs = isWanted('logical_walsender_stuck', overrides) ? (logicalLookMs(view) ?? 0) : 0;
-  return Math.max(loopMs, logicalMs, more ? stateMs : 0) || null;
-}
-
-function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): Looked {
-  const wanted = (code: string) => isWanted(code, overrides);
-  if (expectation === null) return overridden(look(viewOf(snapshot), limits, wanted), overrides);
-  const view = viewOf({ ...snapshot, expectedMembers: expectedMembers(expectation) });
-  const looked = look(view, limits, wanted);
-  const failed = wanted('expectation_failed') ? expectationFailed(view, expectation) : [];
-  // Who is expected and has no key is `member_missing`, where that is looked for.
-  const missing = looked.findings.filter(({ code }) => code === 'member_missing');
-  const isSaid = ({ members }: Finding) =>
-    missing.some((other) => other.members.some((name) => members.includes(name)));
-  const findings = [...looked.findings, ...failed.filter((one) => !isSaid(one))];
-  return overridden({ ...looked, findings }, overrides);
-}
-
-/** Who was a member of the cluster in an earlier recording of it. */
-async function readEarlier(
-  file: string,
-  scope: string,
-  group: number | null,
-): Promise<EarlierSnapshot> {
-  const { readRecording } = await import('../dcs/recording/recording-file.js');
-  const only = (await readRecording(file)).find(
-    ({ cluster }) => cluster.scope === scope && cluster.group === group,
-  );
-  if (only === undefined) throw new ToolError('usage', `${file} holds no snapshot of ${scope}`);
-  return earlierOf(only);
+  const named = names.length > 0 ? names : null;
+  return {
+    scopes: options.all ? null : (named ?? [await scopeOrDefault(context, undefined)]),
+    group: options.group ?? group,
+    asked: askingOf(options),
+    since: options.since ?? null,
+    probeRest: options.probeRest ?? false,
+    limits: await limitsOf(context, options),
+    overrides,
+    settle: options.snapshot === undefined ? options.settle : 0,
+    expectation: options.expect === undefined ? null : await readExpect(options.expect),
+  };
 }
 
 async function readExpect(file: string): Promise<Expectation> {

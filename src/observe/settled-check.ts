@@ -1,0 +1,201 @@
+/** The readings of `patctl check`: first one, then more until what is found has settled. */
+import {
+  checkedCluster,
+  isWanted,
+  overridden,
+  persisting,
+  unstable,
+  wantsAnother,
+  type CheckedCluster,
+  type Overrides,
+} from '../cluster/documents/check-document.js';
+import {
+  expectationFailed,
+  expectedMembers,
+  type Expectation,
+} from '../cluster/findings/expectations.js';
+import { look, type Looked } from '../cluster/findings/find.js';
+import type { Limits } from '../cluster/findings/limits.js';
+import { comesBackBySteps } from '../cluster/findings/settling.js';
+import { stateLookMs } from '../cluster/findings/states.js';
+import { logicalLookMs } from '../cluster/findings/switchover-readiness.js';
+import type { Cluster, EarlierSnapshot, Finding, Snapshot } from '../cluster/model/model.js';
+import { earlierOf } from '../cluster/roles/absent.js';
+import { viewOf } from '../cluster/roles/view.js';
+import type { Context } from '../context.js';
+import { ToolError } from '../errors.js';
+import { withCertificates, withPauseAge } from './extra-evidence.js';
+import { isRecorded, readFleet, readOnce, readSettled } from './read-snapshot.js';
+import type { SnapshotRequest } from './read-snapshot.js';
+
+export interface CheckRequest extends Rules {
+  /** null: every cluster of the namespace. */
+  scopes: readonly string[] | null;
+  group: number | null;
+  /** Which witnesses are asked, and how. */
+  asked: Omit<SnapshotRequest, 'scope' | 'group'>;
+  /** A recording of an earlier time: its members that are gone are reported. */
+  since: string | null;
+  /** Test whether the REST API takes writes without a login; nothing changes. */
+  probeRest: boolean;
+}
+
+interface Rules {
+  limits: Limits;
+  overrides: Overrides;
+  /** How many further readings confirm a finding. */
+  settle: number;
+  expectation: Expectation | null;
+}
+
+/** Reads one cluster again. */
+type Again = () => Promise<Snapshot>;
+
+/**
+ * Every cluster of the request with its findings, read side by side. ToolError `unreachable` when the DCS does not
+ * answer, `interrupted` when the signal ends it between two readings.
+ */
+export async function checkClusters(
+  context: Context,
+  request: CheckRequest,
+): Promise<CheckedCluster[]> {
+  const first = await readFirst(context, request);
+  return Promise.all(
+    first.map(async (read) => {
+      const { scope, group } = read.cluster;
+      const again = () => readOnce(context, { scope, group, ...request.asked });
+      return settled(context, await withExtras(context, read, request), again, request);
+    }),
+  );
+}
+
+async function readFirst(
+  context: Context,
+  { scopes, group, asked }: CheckRequest,
+): Promise<Snapshot[]> {
+  if (scopes === null) return readFleet(context, asked);
+  const read = await Promise.all(
+    scopes.map((scope) => readSettled(context, { scope, group, ...asked })),
+  );
+  return read.flat();
+}
+
+/** With the evidence that only some findings need. */
+async function withExtras(
+  context: Context,
+  read: Snapshot,
+  { limits, overrides, since, probeRest }: CheckRequest,
+): Promise<Snapshot> {
+  const { scope, group } = read.cluster;
+  let snapshot = read;
+  if (isWanted('cert_expiring', overrides)) snapshot = await withCertificates(context, snapshot);
+  if (probeRest) snapshot = await withOpenRest(context, snapshot);
+  if (limits.maxPauseMs !== null && isWanted('paused_too_long', overrides))
+    snapshot = await withPauseAge(context, snapshot);
+  if (since === null) return snapshot;
+  return { ...snapshot, earlier: await readEarlier(since, scope, group) };
+}
+
+/** Members that refuse a PATCH without content for its content, not for who sends it. */
+async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
+  const { rest } = await context.config();
+  // With credentials of our own nothing is learnt about those who have none.
+  if (rest.username !== null || rest.certfile !== null) return snapshot;
+  if (await isRecorded(context)) return snapshot;
+  const patroni = await context.patroni();
+  const open = await Promise.all(
+    snapshot.cluster.members.map(async ({ name, apiUrl }) => {
+      if (apiUrl === null) return [];
+      const { timeoutMs } = context.flags;
+      const outcome = await patroni.call('PATCH', apiUrl, '/config', null, timeoutMs);
+      const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
+      return status === 400 || status === 411 ? [name] : [];
+    }),
+  );
+  return { ...snapshot, openRest: open.flat() };
+}
+
+/** A cluster in motion is no alarm: what is found has to be found again, however late it began. */
+async function settled(
+  context: Context,
+  first: Snapshot,
+  again: Again,
+  rules: Rules,
+): Promise<CheckedCluster> {
+  let snapshot = first;
+  const readings = [lookAt(first, rules)];
+  for (;;) {
+    const waitMs = nextWaitMs(snapshot, readings, rules);
+    if (waitMs === null) break;
+    await context.clock.wait(waitMs, context.signal);
+    if (context.signal.aborted)
+      throw new ToolError('interrupted', 'interrupted while reading again');
+    // These do not change between two readings.
+    const { certificates = null, openRest = null, pausedSince = null, earlier = null } = first;
+    const found = {
+      ...(certificates && { certificates }),
+      ...(openRest && { openRest }),
+      ...(pausedSince !== null && { pausedSince }),
+      ...(earlier && { earlier }),
+    };
+    snapshot = { ...(await again()), previous: first, ...found };
+    readings.push(lookAt(snapshot, rules));
+  }
+  const { looked, transient } = persisting(
+    withUnstable(readings, rules.overrides, snapshot.cluster),
+  );
+  return checkedCluster(viewOf(snapshot), looked, transient, readings.length, rules.overrides);
+}
+
+/** The last reading with what only all of them together show. */
+function withUnstable(readings: Looked[], overrides: Overrides, cluster: Cluster): Looked[] {
+  const last = readings.at(-1);
+  const found = isWanted('unstable', overrides) ? unstable(readings, cluster) : [];
+  if (last === undefined || found.length === 0) return readings;
+  const all = { ...last, findings: [...last.findings, ...found] };
+  return [...readings.slice(0, -1), overridden(all, overrides)];
+}
+
+/** Readings more for what Patroni brings back in several loops once the primary has started. */
+const SYNC_RETURNS = 3;
+
+/** When to read again; null when it has settled (see `wantsAnother`), or when it was watched for long enough. */
+function nextWaitMs(snapshot: Snapshot, readings: Looked[], { settle, overrides }: Rules) {
+  if (settle === 0) return null;
+  const view = viewOf(snapshot);
+  const { findings = [] } = readings.at(-1) ?? {};
+  const times = 1 + settle + (comesBackBySteps(findings, view) ? SYNC_RETURNS : 0);
+  const more = wantsAnother(readings, times, settle);
+  const loopMs = more ? (snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000 : 0;
+  const stateMs = isWanted('member_state', overrides) ? (stateLookMs(view) ?? 0) : 0;
+  const logicalMs = isWanted('logical_walsender_stuck', overrides) ? (logicalLookMs(view) ?? 0) : 0;
+  return Math.max(loopMs, logicalMs, more ? stateMs : 0) || null;
+}
+
+function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): Looked {
+  const wanted = (code: string) => isWanted(code, overrides);
+  if (expectation === null) return overridden(look(viewOf(snapshot), limits, wanted), overrides);
+  const view = viewOf({ ...snapshot, expectedMembers: expectedMembers(expectation) });
+  const looked = look(view, limits, wanted);
+  const failed = wanted('expectation_failed') ? expectationFailed(view, expectation) : [];
+  // Who is expected and has no key is `member_missing`, where that is looked for.
+  const missing = looked.findings.filter(({ code }) => code === 'member_missing');
+  const isSaid = ({ members }: Finding) =>
+    missing.some((other) => other.members.some((name) => members.includes(name)));
+  const findings = [...looked.findings, ...failed.filter((one) => !isSaid(one))];
+  return overridden({ ...looked, findings }, overrides);
+}
+
+/** Who was a member of the cluster in an earlier recording of it. */
+async function readEarlier(
+  file: string,
+  scope: string,
+  group: number | null,
+): Promise<EarlierSnapshot> {
+  const { readRecording } = await import('../dcs/recording/recording-file.js');
+  const only = (await readRecording(file)).find(
+    ({ cluster }) => cluster.scope === scope && cluster.group === group,
+  );
+  if (only === undefined) throw new ToolError('usage', `${file} holds no snapshot of ${scope}`);
+  return earlierOf(only);
+}

@@ -1,22 +1,16 @@
 /** `patctl dsn`: where to connect to, for scripts that do so themselves. */
 import { Command, Option } from 'commander';
-import {
-  membersOfRole,
-  ROLE_FILTERS,
-  type RoleFilter,
-  type Selected,
-} from '../cluster/select-members.js';
-import type { Cluster } from '../cluster/model/model.js';
+import { ROLE_FILTERS } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../actions/kit/choose-members.js';
+import {
+  noSuchMember,
+  readClusters,
+  suitableMembers,
+  type WhichMember,
+} from '../actions/kit/choose-members.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';
-
-export interface WhichMember {
-  role?: RoleFilter;
-  member?: string;
-}
 
 export function dsnCommand(run: Run): Command {
   const command = new Command('dsn')
@@ -53,28 +47,4 @@ async function dsn(
   }
   context.io.out(`host=${host} port=${port}\n`);
   return 'ok';
-}
-
-/** Who is meant, best first: by name, by role, or the leader. */
-export function suitableMembers(
-  clusters: readonly Cluster[],
-  { role, member }: WhichMember,
-): Selected[] {
-  if (member === undefined) return membersOfRole(clusters, role ?? 'leader');
-  return membersOfRole(clusters, 'any').filter((one) => one.member.name === member);
-}
-
-/** The error that names who there is. */
-export function noSuchMember(
-  clusters: readonly Cluster[],
-  { role, member }: WhichMember,
-): ToolError {
-  const wanted = member === undefined ? `with the role ${role ?? 'leader'}` : `named "${member}"`;
-  const all = membersOfRole(clusters, 'any').map(({ cluster, member: { name } }) =>
-    name === cluster.leaderName ? `${name} (leader)` : name,
-  );
-  return new ToolError('error', `Can not find a suitable member: there is none ${wanted}`, {
-    code: 'no_suitable_member',
-    hint: all.length === 0 ? 'the DCS lists no members' : `members: ${all.join(', ')}`,
-  });
 }

@@ -1,16 +1,16 @@
 /** `patctl query`: SQL on the member that has the role, followed there when -W asks again and again. */
 import { Command, Option } from 'commander';
-import type { Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../actions/kit/choose-members.js';
+import type { WhichMember } from '../actions/kit/choose-members.js';
+import type { QueryRequest, RowsOut } from '../actions/query/run-query.js';
 import { untilNobodyReads } from '../output/io.js';
 import { ROW_FORMATS, rowWriter, type RowFormat } from '../output/rows.js';
 import { oneLine, plain } from '../output/text.js';
-import type { RowSink, Session } from '../postgres/query-session.js';
+import type { valueOf as ValueOf } from '../postgres/patronictl-values.js';
 import type { Run } from '../cli/run-command.js';
 import type { Terminal } from '../output/ask.js';
 import type { Context } from '../context.js';
-import { addWhichMember, noSuchMember, suitableMembers, type WhichMember } from './dsn.js';
+import { addWhichMember } from './dsn.js';
 import { parseCount, parseSeconds, scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
@@ -59,19 +59,30 @@ async function query(
 ): Promise<Ending> {
   const scope = await scopeOrDefault(context, name);
   const sql = await sqlText(context, options);
-  const signal = untilNobodyReads(context);
-  const state: State = { context: { ...context, signal }, scope, options, sql, open: null };
+  const { io, clock } = context;
+  const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
+  const [{ runQuery }, rows] = await Promise.all([
+    import('../actions/query/run-query.js'),
+    rowsOut(context, options),
+  ]);
+  const request: QueryRequest = {
+    scope,
+    group: options.group ?? null,
+    which: options,
+    sql,
+    deadlineMs: options.deadline ?? null,
+    everyMs: seconds === null ? null : seconds * 1000,
+    rows,
+    onDone: (tag) => io.err(`${oneLine(tag)}\n`),
+    onFailed: ({ message }) =>
+      io.err(`${new Date(clock.nowMs()).toISOString()} ${oneLine(message)}\n`),
+  };
   try {
-    const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
-    if (seconds === null) await once(state);
-    else await again(state, seconds * 1000);
-    return 'ok';
+    await runQuery({ ...context, signal: untilNobodyReads(context) }, request);
   } catch (error) {
-    if (context.io.outGone?.aborted === true) return 'ok';
-    throw error;
-  } finally {
-    state.open?.session.close();
+    if (io.outGone?.aborted !== true) throw error;
   }
+  return 'ok';
 }
 
 async function sqlText(context: Context, { file, command }: QueryOptions): Promise<string> {
@@ -93,163 +104,18 @@ async function askLogin(terminal: Terminal): Promise<string> {
   }
 }
 
-interface Open {
-  member: string;
-  session: Session;
-}
-
-interface State {
-  context: Context;
-  scope: string;
-  options: QueryOptions;
-  sql: string;
-  /** Kept from one round to the next while its member has the role. */
-  open: Open | null;
-}
-
-/** Until the signal; a round that fails is told, and the next one looks for the role again. */
-async function again(state: State, everyMs: number): Promise<void> {
-  const { clock, signal, io } = state.context;
-  while (!signal.aborted) {
-    const startedMs = clock.nowMs();
-    try {
-      await once(state);
-    } catch (error) {
-      if (isAborted(signal)) return;
-      if (!(error instanceof ToolError)) throw error;
-      const at = new Date(clock.nowMs()).toISOString();
-      io.err(`${at} ${oneLine(error.message)}\n`);
-    }
-    await clock.wait(Math.max(0, everyMs - (clock.nowMs() - startedMs)), signal);
-  }
-}
-
-/** Apart, for the compiler takes an abort for impossible where it was looked for before. */
-const isAborted = (signal: AbortSignal): boolean => signal.aborted;
-
-async function once(state: State): Promise<void> {
-  const { context, options, sql } = state;
-  const open = await sessionFor(state);
-  const { LostError, SqlError, withoutStatement } = await import('../postgres/query-session.js');
-  const writer = await rowsOut(context, options);
-  const limits = { signal: context.signal, deadlineMs: options.deadline ?? null };
-  try {
-    const ran = await open.session.run(sql, writer.sink, limits);
-    writer.end(ran.hasRows);
-    if (!ran.hasRows && ran.command !== '') context.io.err(`${oneLine(ran.command)}\n`);
-  } catch (error) {
-    writer.flush();
-    if (context.signal.aborted) {
-      throw new ToolError('interrupted', 'interrupted; the statement was cancelled', {
-        cause: error,
-      });
-    }
-    if (error instanceof SqlError) {
-      const { sqlstate, position } = error;
-      const at = position === null ? '' : ` (at character ${position})`;
-      const words = withoutStatement(error.message, sql);
-      throw new ToolError(
-        'error',
-        `ERROR, SQLSTATE: ${sqlstate}: ${words}${at}, on ${open.member}`,
-        {
-          code: 'sql_error',
-        },
-      );
-    }
-    if (!(error instanceof LostError)) throw error;
-    throw new ToolError('unconfirmed', `the answer of ${open.member} was lost`, {
-      code: 'answer_lost',
-      hint: 'the statement was sent; it is unknown whether it was executed',
-      evidence: [{ witness: 'SQL', subject: open.member, said: error.message }],
-    });
-  }
-}
-
-// ---------------------------------------------------------------- where to
-
-/** The kept session while its member still has the role, else a new one with the first that lets us in. */
-async function sessionFor(state: State): Promise<Open> {
-  const { context, scope, options } = state;
-  const clusters = await readClusters(context, scope, options.group ?? null);
-  const candidates = suitableMembers(clusters, options);
-  if (candidates.length === 0) throw noSuchMember(clusters, options);
-  const known = state.open;
-  if (known?.session.alive && candidates.some(({ member }) => member.name === known.member)) {
-    if (await hasRole(known.session, options, context.flags.timeoutMs).catch(() => false))
-      return known;
-  }
-  known?.session.close();
-  state.open = null;
-  return (state.open = await openFirst(context, options, candidates));
-}
-
-async function openFirst(
-  context: Context,
-  options: QueryOptions,
-  candidates: readonly Selected[],
-): Promise<Open> {
-  const { openSession, SqlError } = await import('../postgres/query-session.js');
-  const refused: { member: string; said: string; answered: boolean }[] = [];
-  for (const { member } of candidates) {
-    const { name, host, port } = member;
-    const no = (said: string, answered: boolean) => refused.push({ member: name, said, answered });
-    if (host === null || port === null) {
-      no('its DCS key has no readable conn_url', false);
-      continue;
-    }
-    const { timeoutMs, login } = context.flags;
-    try {
-      const session = await openSession({ host, port }, login, context.env, timeoutMs);
-      if (await hasRole(session, options, timeoutMs)) return { member: name, session };
-      session.close();
-      no(`is no ${options.role ?? 'leader'} by pg_is_in_recovery()`, true);
-    } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      const state = error instanceof SqlError ? ` (SQLSTATE ${error.sqlstate})` : '';
-      no(words + state, error instanceof SqlError);
-    }
-  }
-  const wanted =
-    options.member === undefined
-      ? roleWanted(context, options.role)
-      : ` to member ${options.member}`;
-  const ending = refused.some(({ answered }) => answered) ? 'error' : 'unreachable';
-  throw new ToolError(ending, `No connection${wanted} is available`, {
-    code: 'no_connection',
-    ...(ending === 'error' && {
-      hint: 'log in with -U, --password, PGUSER, PGPASSWORD or ~/.pgpass',
-    }),
-    evidence: refused.map(({ member, said }) => ({ witness: 'SQL', subject: member, said })),
-  });
-}
-
-/** patronictl names no role that was not given, and quotes the one that was. */
-function roleWanted({ flags }: Context, role: QueryOptions['role']): string {
-  if (!flags.compat) return ` to role ${role ?? 'leader'}`;
-  return role === undefined ? '' : ` to role '${role}'`;
-}
-
-/** Leader and any are the DCS's word, and a member is who it is; the other roles are PostgreSQL's too. */
-async function hasRole(
-  session: Session,
-  { role }: QueryOptions,
-  timeoutMs: number,
-): Promise<boolean> {
-  if (role === undefined || role === 'any' || role === 'leader') return true;
-  return (await session.inRecovery(timeoutMs)) === (role !== 'primary');
-}
-
-// ---------------------------------------------------------------- what comes out
-
-interface RowsOut {
-  sink: RowSink;
-  flush(): void;
-  end(hasRows: boolean): void;
-}
-
-async function rowsOut(context: Context, { format, delimiter }: QueryOptions): Promise<RowsOut> {
-  const { io } = context;
+/** Writes the rows of each round to stdout, in pieces. */
+async function rowsOut(context: Context, options: QueryOptions): Promise<() => RowsOut> {
   const { valueOf } = await import('../postgres/patronictl-values.js');
+  return () => rowsOfOneRound(context, options, valueOf);
+}
+
+function rowsOfOneRound(
+  context: Context,
+  { format, delimiter }: QueryOptions,
+  valueOf: typeof ValueOf,
+): RowsOut {
+  const { io } = context;
   const writer = rowWriter(format, {
     delimiter: delimiter ?? (format === 'csv' ? ',' : '\t'),
     harmless: io.stdoutIsTty,

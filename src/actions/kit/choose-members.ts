@@ -1,5 +1,10 @@
 /** What every acting command begins with: the cluster by name, its table, the members that are meant. */
-import { selectMembers, type RoleFilter, type Selected } from '../../cluster/select-members.js';
+import {
+  membersOfRole,
+  selectMembers,
+  type RoleFilter,
+  type Selected,
+} from '../../cluster/select-members.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
@@ -134,4 +139,34 @@ export async function confirmAction(
   const names = members.map(({ member }) => member.name).join(', ');
   if (await asker.confirm(`Are you sure you want to ${action} members ${names}?`)) return;
   throw new ToolError('error', `Aborted ${action}`, { code: 'declined' });
+}
+
+/** One member to connect to: by name, by role, or the leader. */
+export interface WhichMember {
+  role?: RoleFilter;
+  member?: string;
+}
+
+/** The members that fit, the best first. */
+export function suitableMembers(
+  clusters: readonly Cluster[],
+  { role, member }: WhichMember,
+): Selected[] {
+  if (member === undefined) return membersOfRole(clusters, role ?? 'leader');
+  return membersOfRole(clusters, 'any').filter((one) => one.member.name === member);
+}
+
+/** No member fits: the error names those that exist. */
+export function noSuchMember(
+  clusters: readonly Cluster[],
+  { role, member }: WhichMember,
+): ToolError {
+  const wanted = member === undefined ? `with the role ${role ?? 'leader'}` : `named "${member}"`;
+  const all = membersOfRole(clusters, 'any').map(({ cluster, member: { name } }) =>
+    name === cluster.leaderName ? `${name} (leader)` : name,
+  );
+  return new ToolError('error', `Can not find a suitable member: there is none ${wanted}`, {
+    code: 'no_suitable_member',
+    hint: all.length === 0 ? 'the DCS lists no members' : `members: ${all.join(', ')}`,
+  });
 }

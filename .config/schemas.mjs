@@ -8,12 +8,14 @@ const root = path.join(import.meta.dirname, '..');
 
 /** document -> where its type stands */
 const DOCUMENTS = {
-  change: ['src/actions/switchover/conclusion.ts', 'ChangeDocument'],
+  action: ['src/actions/kit/action-document.ts', 'ActionDocument'],
+  change: ['src/actions/switchover/conclusion.ts', 'AnyChangeDocument'],
   check: ['src/cluster/documents/check-document.ts', 'CheckDocument'],
   quorum: ['src/cluster/documents/quorum-document.ts', 'QuorumDocument'],
   'quorum-lose': ['src/cluster/documents/loss-forecast-document.ts', 'LossForecastDocument'],
   'why-not': ['src/cluster/documents/why-not-document.ts', 'WhyNotDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
+  refusal: ['src/output/refusal-document.ts', 'RefusalDocument'],
   status: ['src/cluster/documents/status-document.ts', 'StatusDocument'],
 };
 

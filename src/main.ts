@@ -4,6 +4,7 @@ import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Door } from './output/door.js';
 import { oneLine, plain } from './output/text.js';
 import { buildProgram, type Start, type ProcessTerminal } from './program.js';
+import { hasDocument, refusalDocument } from './output/refusal-document.js';
 import { formatAsked } from './cli/format-asked.js';
 import { sectionFlags } from './cli/global-options.js';
 import type { GlobalFlags } from './context.js';
@@ -108,20 +109,22 @@ async function failed(
 ): Promise<number> {
   const asked = program && formatAsked(program, argv);
   const asJson = asked?.format === 'json';
+  const command = asked?.command ?? '';
   if (error instanceof CommanderError) {
     // Commander's own code is 1; `check` has set another.
     const exit = error.exitCode === 1 ? ENDINGS.usage.exit : error.exitCode;
     if (said === null) return exit;
     // Monitoring reads stdout, whatever is wrong.
     if (asked?.command === 'check' && asked.format === 'nagios') sayUnknown(io, said);
-    reportMistake(io, said, exit, asJson);
+    if (!asJson) io.must(said);
+    else reportJson(io, command, mistake(said), exit);
     return exit;
   }
   if (signal.aborted && !(error instanceof ToolError)) {
-    return report(io, new ToolError('interrupted', 'interrupted'), asJson);
+    return report(io, command, new ToolError('interrupted', 'interrupted'), asJson);
   }
   const typed = await called(asToolError(error, flags.debug), flags);
-  return report(io, inTheirWords(io, typed), asJson);
+  return report(io, command, inTheirWords(io, typed), asJson);
 }
 
 function sayUnknown(io: Door, said: string): void {
@@ -149,15 +152,22 @@ function beforeTheCommand(text: string, command: Command, program: Command): str
   return `${head}\n(Give it before the command: ${program.name()} ${own.flags} ${command.name()})\n`;
 }
 
-function reportMistake(io: Door, said: string, exit: number, asJson: boolean): void {
-  if (!asJson) return io.must(said);
+/** What commander has against the command line, as an error of ours. */
+function mistake(said: string): ToolError {
   const [message = '', ...hints] = said
     .trim()
     .replace(/^error: /, '')
     .split('\n');
   const hint = hints.join(' ').replace(/^\((.*)\)$/, '$1') || undefined;
-  const error = new ToolError('usage', message, hint === undefined ? {} : { hint });
-  io.must(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
+  return new ToolError('usage', message, hint === undefined ? {} : { hint });
+}
+
+/** A command that has not printed its document by then prints what there is to say. */
+function reportJson(io: Door, command: string, error: ToolError, exit: number): void {
+  const document = refusalDocument(command, error, exit);
+  if (!io.hasOutput && hasDocument(command)) io.out(`${JSON.stringify(document, null, 2)}\n`);
+  const { code, message, hint, evidence } = document;
+  io.must(`${JSON.stringify({ error: { code, exit, message, hint, evidence } })}\n`);
 }
 
 function asToolError(error: unknown, debug: boolean): ToolError {
@@ -187,10 +197,10 @@ function inTheirWords({ answers, asked }: Door, error: ToolError): ToolError {
 }
 
 /** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */
-function report(io: Door, error: ToolError, asJson: boolean): number {
+function report(io: Door, command: string, error: ToolError, asJson: boolean): number {
   const exit = exitCode(error.ending);
   if (asJson) {
-    io.must(`${JSON.stringify({ error: jsonError(error, exit) })}\n`);
+    reportJson(io, command, error, exit);
     return exit;
   }
   // `Aborted!` is patronictl's whole sentence.
@@ -200,19 +210,4 @@ function report(io: Door, error: ToolError, asJson: boolean): number {
   }
   if (error.hint) io.must(`${plain(error.hint)}\n`);
   return exit;
-}
-
-/** The error for programs; control characters are as unwelcome in their logs. */
-function jsonError({ code, message, hint, evidence }: ToolError, exit: number): object {
-  return {
-    code,
-    exit,
-    message: plain(message),
-    hint: hint === undefined ? null : plain(hint),
-    evidence: evidence.map(({ witness, subject, said }) => ({
-      witness: plain(witness),
-      subject: plain(subject),
-      said: plain(said),
-    })),
-  };
 }

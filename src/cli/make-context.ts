@@ -74,16 +74,23 @@ export function doorOf(
   const must = (text: string) => io.err(leaving(asCalled(text), compat));
   const wantsColor = color && !env['NO_COLOR'];
   // Not a copy: that would open stdin, which costs start-up.
-  return Object.create(io, {
+  const door = Object.create(io, {
     outColor: { get: () => io.outColor && wantsColor },
     errColor: { get: () => io.errColor && wantsColor },
-    out: { value: (text: string) => io.out(leaving(text, compat)) },
+    out: {
+      value: (text: string) => {
+        door.hasOutput = true;
+        io.out(leaving(text, compat));
+      },
+    },
     err: { value: (text: string) => (quiet ? undefined : must(text)) },
     must: { value: must },
     answers: { value: noInput ? 'none' : compat ? 'stdin' : 'person' },
     asked: { value: false, writable: true },
+    hasOutput: { value: false, writable: true },
     data: { value: (text: string) => io.out(text) },
   }) as Door;
+  return door;
 }
 
 export function makeContext(

@@ -12,6 +12,7 @@ import {
 } from '../cli/options.js';
 import type { Context } from '../context.js';
 import { ToolError, type Ending } from '../errors.js';
+import { questionsBeside } from '../actions/kit/action-document.js';
 import type { LeaderChange } from '../actions/switchover/change.js';
 import { parseDurationMs, parseTimeoutMs } from '../cli/units.js';
 import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
@@ -120,15 +121,19 @@ export async function runChange(
   if (asks) needConsent(context, kind, CONSENT_HINT);
   const change = await changeOf(context, kind, cluster, options);
   const { format } = options;
-  const [{ changeLeader }, { changePrinter, finishChange }] = await Promise.all([
+  const [{ changeLeader }, { changePrinter, finishChange, printUnplanned }] = await Promise.all([
     import('../actions/switchover/change-leader.js'),
     import('../actions/switchover/print-change.js'),
   ]);
-  const asker = asks ? openAsker(context) : null;
+  const asker = asks ? openAsker(questionsBeside(context)) : null;
   const shown = { format, dryRun: change.dryRun, progress: options.progress ?? null };
   try {
     const talk = { asker, ...changePrinter(context, shown) };
-    return finishChange(context, format, await changeLeader(context, change, talk));
+    const result = await changeLeader(context, change, talk).catch((error: unknown) => {
+      if (format === 'json') printUnplanned(context, change, error);
+      throw error;
+    });
+    return finishChange(context, format, result);
   } finally {
     asker?.close();
   }

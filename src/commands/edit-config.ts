@@ -1,12 +1,13 @@
 /** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if nobody else did in the meantime. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { reported } from '../actions/kit/action-document.js';
 import { editConfig } from '../actions/edit-config/change-config.js';
 import type { EditRequest } from '../actions/edit-config/edit-request.js';
 import { settingPair } from '../cluster/configuration/config-edit.js';
 import { CHECK_CODES } from '../cluster/configuration/config-check.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
-import { clusterMeant, parseCount } from '../cli/options.js';
+import { clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
 import { inputText } from '../cli/read-input.js';
 import { parseDurationMs } from '../cli/units.js';
 import { ToolError } from '../errors.js';
@@ -60,8 +61,17 @@ export function editConfigCommand(run: Run): Command {
     )
     .option('--wait', 'Wait until every member has read it and completed another loop')
     .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 10s)', parseDurationMs)
+    .addOption(prettyOrJson())
     .action((cluster: string | undefined, options: EditOptions) =>
-      run(async (context) => editConfig(context, await requestOf(context, cluster, options))),
+      run((given) => {
+        const dryRun = options.dryRun === true || options.check === true;
+        return reported(
+          given,
+          { command: 'edit-config', cluster, dryRun },
+          async (context, report) =>
+            editConfig(context, report, await requestOf(context, cluster, options)),
+        );
+      }),
     );
 }
 

@@ -1,13 +1,14 @@
 /** `patctl flush`: withdraws scheduled restarts, a scheduled switchover, or a request that got stuck. */
 import { Command, Option } from 'commander';
+import { reportedAsking } from '../actions/kit/action-document.js';
+import type { AskAndReport } from '../actions/kit/report.js';
 import { flushRestarts } from '../actions/flush/flush-restarts.js';
 import { flushSwitchover } from '../actions/flush/flush-switchover.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { withAsker, type Asker } from '../output/ask.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
-import { parseCount } from '../cli/options.js';
+import { parseCount, prettyOrJson } from '../cli/options.js';
 
 interface FlushOptions {
   group?: number;
@@ -39,16 +40,19 @@ export function flushCommand(run: Run): Command {
         .choices(['rest', 'dcs'])
         .default('rest'),
     )
+    .addOption(prettyOrJson())
     .action((cluster: string, rest: string[], options: FlushOptions) =>
-      run((context) =>
-        withAsker(context, (asker) => flush(context, asker, cluster, rest, options)),
+      run((given) =>
+        reportedAsking(given, { command: 'flush', cluster }, (context, asking) =>
+          flush(context, asking, cluster, rest, options),
+        ),
       ),
     );
 }
 
 async function flush(
   context: Context,
-  asker: Asker,
+  asking: AskAndReport,
   scope: string,
   rest: string[],
   options: FlushOptions,
@@ -56,10 +60,10 @@ async function flush(
   const target = rest.at(-1);
   const { group = null, force = false, role, stuck = false, via } = options;
   if (target === 'restart') {
-    return flushRestarts(context, asker, { scope, group, role, names: rest.slice(0, -1), force });
+    return flushRestarts(context, asking, { scope, group, role, names: rest.slice(0, -1), force });
   }
   if (target === 'switchover') {
-    return flushSwitchover(context, asker, { scope, group, force, stuck, via });
+    return flushSwitchover(context, asking, { scope, group, force, stuck, via });
   }
   const wrong =
     target === undefined

@@ -1,7 +1,8 @@
 /** `patctl pause` and `resume`: Patroni's maintenance mode, asked for once and seen to be taken. */
 import { Command } from 'commander';
+import { reported } from '../actions/kit/action-document.js';
 import { togglePause } from '../actions/pause/toggle-pause.js';
-import { clusterMeant, parseCount } from '../cli/options.js';
+import { clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 import type { Run } from '../cli/run-command.js';
 
@@ -31,11 +32,15 @@ function toggleCommand(run: Run, paused: boolean): Command {
       `Exit 0 when the cluster is ${paused ? 'paused' : 'not paused'} already`,
     )
     .option('--deadline <time>', 'Limit of --wait (default 2 x loop_wait + 5s)', parseDurationMs)
+    .addOption(prettyOrJson())
     .action((cluster: string | undefined, options: PauseOptions) =>
-      run(async (context) => {
+      run((given) => {
         const { wait = false, idempotent = false, deadline: deadlineMs = null } = options;
-        const meant = await clusterMeant(context, cluster, options.group);
-        return togglePause(context, { ...meant, paused, wait, idempotent, deadlineMs });
+        const command = paused ? 'pause' : 'resume';
+        return reported(given, { command, cluster }, async (context, report) => {
+          const meant = await clusterMeant(context, cluster, options.group);
+          return togglePause(context, report, { ...meant, paused, wait, idempotent, deadlineMs });
+        });
       }),
     );
 }

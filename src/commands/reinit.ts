@@ -1,9 +1,9 @@
 /** `patctl reinit`: throws a replica's data away and has it copied again, watched until it streams. */
 import { Command } from 'commander';
+import { reportedAsking } from '../actions/kit/action-document.js';
 import { reinitMembers } from '../actions/reinit/reinit-members.js';
-import { withAsker } from '../output/ask.js';
 import type { Run } from '../cli/run-command.js';
-import { parseCount } from '../cli/options.js';
+import { parseCount, prettyOrJson } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
 interface ReinitOptions {
@@ -29,10 +29,11 @@ export function reinitCommand(run: Run): Command {
     .option('--force', 'Do not ask questions; cancel a reinitialization that is running')
     .option('--yes', 'The same as --force')
     .option('--deadline <time>', 'Limit of --wait (default 24h)', parseDurationMs, DEADLINE_MS)
+    .addOption(prettyOrJson())
     .action((cluster: string, members: string[], options: ReinitOptions) =>
-      run((context) =>
-        withAsker(context, (asker) =>
-          reinitMembers(context, asker, {
+      run((given) =>
+        reportedAsking(given, { command: 'reinit', cluster }, (context, asking) =>
+          reinitMembers(context, asking, {
             scope: cluster,
             group: options.group ?? null,
             names: members,

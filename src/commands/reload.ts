@@ -1,10 +1,10 @@
 /** `patctl reload`: Patroni and PostgreSQL read their configuration again. */
 import { Command, Option } from 'commander';
+import { reportedAsking } from '../actions/kit/action-document.js';
 import { reloadMembers } from '../actions/reload/reload-members.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
-import { withAsker } from '../output/ask.js';
 import type { Run } from '../cli/run-command.js';
-import { parseCount } from '../cli/options.js';
+import { parseCount, prettyOrJson } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
 interface ReloadOptions {
@@ -31,10 +31,11 @@ export function reloadCommand(run: Run): Command {
     .option('--yes', 'The same as --force')
     .option('--wait', 'Wait until the member has completed a whole loop and runs')
     .option('--deadline <time>', 'Limit of --wait (default 3 x loop_wait + 5s)', parseDurationMs)
+    .addOption(prettyOrJson())
     .action((cluster: string, members: string[], options: ReloadOptions) =>
-      run((context) =>
-        withAsker(context, (asker) =>
-          reloadMembers(context, asker, {
+      run((given) =>
+        reportedAsking(given, { command: 'reload', cluster }, (context, asking) =>
+          reloadMembers(context, asking, {
             scope: cluster,
             group: options.group ?? null,
             role: options.role,

@@ -1,10 +1,10 @@
 /** `patctl restart`: PostgreSQL on some members, now or later, one after another or rolling. */
 import { Command, Option } from 'commander';
+import { reportedAsking } from '../actions/kit/action-document.js';
 import { restartMembers, type RestartsRequest } from '../actions/restart/restart-members.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
-import { withAsker } from '../output/ask.js';
 import type { Run } from '../cli/run-command.js';
-import { parseCount } from '../cli/options.js';
+import { parseCount, prettyOrJson } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
 interface RestartOptions {
@@ -56,12 +56,14 @@ export function restartCommand(run: Run): Command {
     )
     .option('--switchover', 'With --rolling: switch over before the primary is restarted')
     .option('--dry-run', 'With --rolling: show the plan and stop')
+    .addOption(prettyOrJson())
     .action((cluster: string, members: string[], options: RestartOptions) =>
-      run((context) =>
-        withAsker(context, (asker) =>
-          restartMembers(context, asker, requestOf(cluster, members, options)),
-        ),
-      ),
+      run((given) => {
+        const head = { command: 'restart', cluster, dryRun: options.dryRun } as const;
+        return reportedAsking(given, head, (context, asking) =>
+          restartMembers(context, asking, requestOf(cluster, members, options)),
+        );
+      }),
     );
 }
 

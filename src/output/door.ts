@@ -14,6 +14,8 @@ export interface Door extends Io {
   readonly answers: WhoAnswers;
   /** A question was asked. */
   asked: boolean;
+  /** Something was written to stdout. */
+  hasOutput: boolean;
 }
 
 /**

@@ -161,7 +161,7 @@ describe('list on recorded clusters, REST as the witness', () => {
 
   test('with -f json the error is one JSON object', async () => {
     const { out, err, code } = await runFake(recorded('on'), ['status', 'demi', '-f', 'json']);
-    expect([out, code]).toEqual(['', 1]);
+    expect([JSON.parse(out), code]).toMatchObject([{ code: 'unknown_cluster', exit: 1 }, 1]);
     expect(JSON.parse(err)).toEqual({
       error: {
         code: 'unknown_cluster',

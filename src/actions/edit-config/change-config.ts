@@ -11,6 +11,9 @@ import { ToolError, type Ending } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { readCluster } from '../kit/choose-members.js';
+import { questionsBeside } from '../kit/action-document.js';
+import { noteChanged, noteMember, type Report } from '../kit/report.js';
+import { configurationChanges } from './configuration-changes.js';
 import {
   currentOf,
   documentJson,
@@ -31,14 +34,20 @@ const TAKE_LOOPS = 2;
 const SPARE_MS = 10_000;
 
 /** Prints the difference and how it ended; every ending but ok is thrown. */
-export async function editConfig(context: Context, request: EditRequest): Promise<Ending> {
+export async function editConfig(
+  context: Context,
+  report: Report,
+  request: EditRequest,
+): Promise<Ending> {
+  report.scope = request.scope;
+  noteChanged(report, false);
   const cluster = await readCluster(context, request.scope, request.group);
   // A configuration that cannot be read can be replaced, and nothing else.
   if (request.replace === null) readableConfig(cluster);
   const current = currentOf(cluster);
   if (!current) throw noConfig(cluster);
   const edit = await takeEdit(context, request, current);
-  const work = { cluster, current, edit };
+  const work = { cluster, current, edit, report };
   const wrote = await carryOut(context, request, work).catch(async (error: unknown) => {
     throw edit.file === null ? error : await kept(error, edit.file);
   });
@@ -54,6 +63,7 @@ interface Work {
   cluster: Cluster;
   current: Current;
   edit: Edit;
+  report: Report;
 }
 
 /** True when it was written. */
@@ -62,6 +72,7 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   const { quiet, checkOnly, dryRun, force, skipChecks, stdinIsTaken } = request;
   const { io } = context;
   const problems = judge(context, work);
+  noteChange(work, problems);
   if (checkOnly) {
     for (const problem of problems) io.out(`${problemLine(problem)}\n`);
     if (problems.length === 0) io.out('No problems found\n');
@@ -91,6 +102,16 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   await write(context, work);
   io.out('Configuration changed\n');
   return true;
+}
+
+function noteChange({ current, edit, report }: Work, problems: readonly ConfigProblem[]): void {
+  const [before, after] = [plainObject(current.document), plainObject(edit.document)];
+  report.configuration = {
+    changes: configurationChanges(before, after),
+    problems: problems.map(({ level, code, key, message }) => ({ level, code, key, message })),
+    needRestart: restartSettings(before, after),
+    written: false,
+  };
 }
 
 /** As patronictl, what Patroni takes, adjusts or ignores is a warning; what it cannot use at all stays an error. */
@@ -147,16 +168,23 @@ async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean
     throw new ToolError('usage', why, { code: 'no_terminal', hint });
   }
   needAnswers(context, message, hint);
-  if (await withAsker(context, (asker) => asker.confirm('Apply these changes?'))) return true;
+  const beside = questionsBeside(context);
+  if (await withAsker(beside, (asker) => asker.confirm('Apply these changes?'))) return true;
   if (flags.compat) return false;
   throw new ToolError('error', 'declined; nothing was written', { code: 'declined' });
 }
 
 /** Once, and only if the key is still what was edited. */
-async function write(context: Context, { cluster, current, edit }: Work): Promise<void> {
+async function write(context: Context, { cluster, current, edit, report }: Work): Promise<void> {
   const dcs = await context.dcs();
+  noteChanged(report, null);
   const outcome = await dcs.writeConfig(cluster, documentJson(edit.document));
-  if (outcome.done) return;
+  noteChanged(report, outcome.done);
+  if (outcome.done) {
+    if (report.configuration) report.configuration.written = true;
+    report.evidence.push({ witness: 'DCS', subject: '/config', said: 'written' });
+    return;
+  }
   const theirs = documentOf(outcome.current ?? '');
   const evidence = theirs ? threeWayEvidence(current.document, theirs, edit.document) : [];
   throw new ToolError('error', 'Config modification aborted due to concurrent changes', {
@@ -181,7 +209,7 @@ function changedSettings(before: Document, after: Document): JsonObject {
 async function waited(
   context: Context,
   { deadlineMs }: EditRequest,
-  { cluster, current, edit }: Work,
+  { cluster, current, edit, report }: Work,
 ): Promise<void> {
   const { refuseUntaken, seenInForce, waitTaken } = await import('./taken.js');
   const after = plainObject(edit.document);
@@ -191,7 +219,22 @@ async function waited(
     typeof one === 'number' ? one : 10,
   );
   const limitMs = deadlineMs ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
+  const { group } = cluster;
+  for (const { name } of cluster.members) {
+    noteMember(report, group, {
+      member: name,
+      ending: 'unconfirmed',
+      said: 'has not taken it yet',
+      changed: null,
+    });
+  }
   const taken = await waitTaken(context, cluster, after, limitMs);
+  for (const { name, pending } of taken) {
+    const waits = pending === null ? '' : `; a restart is pending for ${pending.join(', ')}`;
+    const said = `has read it and completed another loop${waits}`;
+    const evidence = [{ witness: 'REST', subject: name, said }];
+    noteMember(report, group, { member: name, ending: 'ok', said, evidence });
+  }
   await seenInForce(context, cluster, taken, changedSettings(current.document, edit.document));
   context.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
   const pending = taken.filter((one) => one.pending !== null);

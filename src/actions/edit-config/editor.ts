@@ -88,7 +88,8 @@ async function runEditor(context: Context, editor: string, file: string): Promis
   const ended = await new Promise<string | null>((resolve) => {
     // Through a shell, for EDITOR may have arguments; the file's name stays out of the shell's hands.
     const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', file], {
-      stdio: 'inherit',
+      // With -f json stdout is the document.
+      stdio: ['inherit', context.flags.asJson ? 2 : 'inherit', 'inherit'],
       env: context.env,
     });
     child.on('error', (error) => resolve(error.message));

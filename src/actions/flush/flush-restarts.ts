@@ -1,9 +1,10 @@
 /** Withdraws the restarts that are scheduled on some members. */
 import type { RoleFilter } from '../../cluster/select-members.js';
 import type { Ending } from '../../errors.js';
-import { needConsent, type Asker } from '../../output/ask.js';
+import { needConsent } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { noteChosen, noteMember, type AskAndReport } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { flushRestart } from '../restart/scheduled-restart.js';
 
@@ -21,20 +22,30 @@ export interface FlushRestartsRequest {
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function flushRestarts(
   context: Context,
-  asker: Asker,
+  { asker, report }: AskAndReport,
   request: FlushRestartsRequest,
 ): Promise<Ending> {
   const { scope, force } = request;
   if (!force) needConsent(context, 'flush', 'give --force');
   const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
+  noteChosen(report, members);
   await confirmAction(asker, 'flush', members, force);
   const outcomes: MemberOutcome[] = [];
-  for (const { member } of members) {
+  for (const { cluster, member } of members) {
     if (member.scheduledRestart === null) {
       context.io.out(`No scheduled restart for member ${member.name}\n`);
+      noteMember(report, cluster.group, nothingScheduled(member.name));
       continue;
     }
-    outcomes.push(await flushRestart(context, scope, member));
+    const outcome = await flushRestart(context, scope, member);
+    outcomes.push(outcome);
+    noteMember(report, cluster.group, outcome);
   }
   return conclude('flush restart', outcomes);
+}
+
+function nothingScheduled(member: string): MemberOutcome {
+  const said = 'no restart is scheduled';
+  const evidence = [{ witness: 'DCS', subject: `/members/${member}`, said }];
+  return { member, ending: 'ok', said, changed: false, evidence };
 }

@@ -9,6 +9,7 @@ import type { Context } from '../../context.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { readCluster } from '../kit/choose-members.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { noteChanged, type AskAndReport, type Report } from '../kit/report.js';
 
 export interface FlushSwitchoverRequest {
   readonly scope: string;
@@ -24,27 +25,31 @@ export interface FlushSwitchoverRequest {
 /** Prints patronictl's lines; every ending but ok is thrown. */
 export async function flushSwitchover(
   context: Context,
-  asker: Asker,
+  { asker, report }: AskAndReport,
   { scope, group, force, stuck, via }: FlushSwitchoverRequest,
 ): Promise<Ending> {
   // As patronictl: with Citus, and no group named, the coordinator's.
   const coordinator = (await context.config()).group === null ? null : 0;
   const cluster = await readCluster(context, scope, group ?? coordinator);
   const pending = cluster.failover;
-  if (pending === null) return nothingPending(context);
+  noteChanged(report, false);
+  if (pending === null) return nothingPending(context, report);
   if (pending.scheduledAt === null) {
-    if (stuck) return clearStuck(context, cluster, pending, force ? null : asker);
+    if (stuck)
+      return clearStuck(context, cluster, pending, { asker: force ? null : asker, report });
     context.io.err(
       `/failover holds a request that is not scheduled: ${words(pending)}. ` +
         'It is in progress or was left over; --stuck clears it.\n',
     );
-    return nothingPending(context);
+    return nothingPending(context, report);
   }
-  if (via === 'dcs') return clearInDcs(context, cluster, 'scheduled switchover deleted');
-  return deleteSchedule(context, cluster);
+  if (via === 'dcs') return clearInDcs(context, cluster, report, 'scheduled switchover deleted');
+  return deleteSchedule(context, cluster, report);
 }
 
-function nothingPending(context: Context): Ending {
+function nothingPending(context: Context, report: Report): Ending {
+  const said = 'no scheduled switchover is pending';
+  report.evidence.push({ witness: 'DCS', subject: '/failover', said });
   context.io.out('No pending scheduled switchover\n');
   return 'ok';
 }
@@ -56,13 +61,15 @@ function words({ leader, candidate, scheduledAt }: FailoverKey): string {
 }
 
 /** Asks the leader, and the next member only where it surely was not sent; then the key tells, not the answer. */
-async function deleteSchedule(context: Context, cluster: Cluster): Promise<Ending> {
+async function deleteSchedule(context: Context, cluster: Cluster, report: Report): Promise<Ending> {
   const silent: Evidence[] = [];
   for (const member of leaderFirst(cluster)) {
     const timeoutMs = context.flags.timeoutMs;
     const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
     const { outcome } = await askMember(context, cluster.scope, member, request);
-    if (outcome.kind !== 'not_sent') return deleted(context, cluster, member.name, outcome);
+    if (outcome.kind !== 'not_sent') {
+      return deleted(context, cluster, report, { member: member.name, outcome });
+    }
     silent.push({ witness: 'REST', subject: member.name, said: answerWords(outcome) });
   }
   throw new ToolError('unreachable', `no member's REST API answered; nothing was sent`, {
@@ -76,8 +83,8 @@ async function deleteSchedule(context: Context, cluster: Cluster): Promise<Endin
 async function deleted(
   context: Context,
   cluster: Cluster,
-  member: string,
-  outcome: CallOutcome,
+  report: Report,
+  { member, outcome }: { member: string; outcome: CallOutcome },
 ): Promise<Ending> {
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
   const refused = status !== null && status !== 404 && isRefusal(status);
@@ -90,6 +97,11 @@ async function deleted(
   if (seen === 'written') {
     const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;
     context.io.out(`Success: ${words}\n`);
+    noteChanged(report, true);
+    report.evidence.push(
+      { witness: 'REST', subject: member, said: answerWords(outcome) },
+      { witness: 'DCS', subject: '/failover', said: 'the scheduled switchover is gone' },
+    );
     return 'ok';
   }
   if (status !== null && status !== 200) {
@@ -105,6 +117,7 @@ async function deleted(
     const message = 'the scheduled switchover was not deleted';
     throw new ToolError('error', message, { code: 'flush_refused', evidence, hint });
   }
+  noteChanged(report, null);
   const state =
     seen === 'unreadable'
       ? `whether the schedule still stands in /failover is unknown`
@@ -120,7 +133,7 @@ async function clearStuck(
   context: Context,
   cluster: Cluster,
   pending: FailoverKey,
-  asker: Asker | null,
+  { asker, report }: { asker: Asker | null; report: Report },
 ): Promise<Ending> {
   if (asker !== null) {
     needConsent(context, 'clearing a request', 'give --force');
@@ -129,12 +142,19 @@ async function clearStuck(
       throw new ToolError('error', 'Aborted flush', { code: 'declined' });
     }
   }
-  return clearInDcs(context, cluster, `request cleared: ${words(pending)}`);
+  return clearInDcs(context, cluster, report, `request cleared: ${words(pending)}`);
 }
 
 /** Writes what Patroni writes when a request is over, only if it is still the one that was read. */
-async function clearInDcs(context: Context, cluster: Cluster, done: string): Promise<Ending> {
+async function clearInDcs(
+  context: Context,
+  cluster: Cluster,
+  report: Report,
+  done: string,
+): Promise<Ending> {
+  noteChanged(report, null);
   const written = await (await context.dcs()).writeFailover(cluster, null);
+  noteChanged(report, written.done);
   if (!written.done) {
     throw new ToolError('error', 'the request changed in the meantime; nothing was written', {
       code: 'changed_meanwhile',
@@ -142,5 +162,6 @@ async function clearInDcs(context: Context, cluster: Cluster, done: string): Pro
     });
   }
   context.io.out(`Success: ${done}\n`);
+  report.evidence.push({ witness: 'DCS', subject: '/failover', said: done });
   return 'ok';
 }

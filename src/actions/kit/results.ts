@@ -1,11 +1,15 @@
 /** How a command on several members ends: a line for each, and the worst ending wins. */
-import { ToolError, type Ending } from '../../errors.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
 
 export interface MemberOutcome {
   member: string;
   ending: Ending;
   /** What happened, for the error's evidence. */
   said: string;
+  /** Whether it is another than before; null: it is not known. Absent: what the ending says. */
+  changed?: boolean | null;
+  /** What `said` rests on. */
+  evidence?: Evidence[];
 }
 
 const WORSE: readonly Ending[] = [

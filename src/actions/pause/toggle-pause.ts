@@ -6,6 +6,7 @@ import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { readCluster, reread } from '../kit/choose-members.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { noteChanged, noteMember, type Report } from '../kit/report.js';
 import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
@@ -29,12 +30,21 @@ const SPARE_MS = 5000;
 const LOOK_MS = 300;
 
 /** Prints patronictl's lines; every ending but ok is thrown. */
-export async function togglePause(context: Context, asked: PauseRequest): Promise<Ending> {
+export async function togglePause(
+  context: Context,
+  report: Report,
+  asked: PauseRequest,
+): Promise<Ending> {
   const { scope, group, paused } = asked;
+  report.scope = scope;
+  noteChanged(report, false);
   const cluster = await readCluster(context, scope, group);
-  const waits: Wait = { cluster, paused, atMs: context.clock.nowMs() + limitMs(cluster, asked) };
+  const atMs = context.clock.nowMs() + limitMs(cluster, asked);
+  const waits: Wait = { cluster, paused, atMs, report };
   if (isPaused(cluster) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
+    const said = `pause is ${paused}`;
+    report.evidence.push({ witness: 'DCS', subject: '/config', said: `${said}, as before` });
     if (!asked.idempotent) throw new ToolError('error', already, { code: 'already_so' });
     context.io.out(`${already}\n`);
     if (asked.wait) await acknowledged(context, waits);
@@ -54,6 +64,7 @@ interface Wait {
   cluster: Cluster;
   paused: boolean;
   atMs: number;
+  report: Report;
 }
 
 function limitMs(cluster: Cluster, { deadlineMs }: PauseRequest): number {
@@ -73,6 +84,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
       body: { pause: paused || null },
       timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
     });
+    if (outcome.kind !== 'not_sent') noteChanged(wait.report, null);
     if (outcome.kind === 'not_sent') {
       silent.push({ member: member.name, reason: outcome.reason });
       context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
@@ -97,7 +109,7 @@ const CONFLICT_HINT =
 /** A refusal says that nothing was written; after anything else, a plain 200 too, the DCS tells. */
 async function answered(
   context: Context,
-  { cluster, paused }: Wait,
+  { cluster, paused, report }: Wait,
   verb: string,
   member: string,
   outcome: CallOutcome,
@@ -108,11 +120,19 @@ async function answered(
   const seen = refused
     ? 'not written'
     : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
-  if (seen === 'written') return;
   const words = answerWords(outcome);
+  if (seen === 'written') {
+    noteChanged(report, true);
+    report.evidence.push(
+      { witness: 'REST', subject: member, said: words },
+      { witness: 'DCS', subject: '/config', said: `pause is ${paused}` },
+    );
+    return;
+  }
   if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
   const evidence = [{ witness: 'REST', subject: member, said: words }];
   if (seen === 'not written' && saysNo(outcome)) {
+    noteChanged(report, false);
     const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
       code: `${verb}_refused`,
@@ -156,7 +176,8 @@ async function unacknowledged(
 }
 
 /** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
-async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): Promise<void> {
+async function acknowledged(context: Context, wait: Wait): Promise<void> {
+  const { cluster, paused, atMs, report } = wait;
   const what = paused ? 'pause' : 'resume';
   let missing: string[] = [];
   const goesOn = `the ${what} is in the DCS`;
@@ -171,6 +192,7 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
     if (now === null) return null;
     if (isPaused(now) !== paused) throw takenBack(now, what);
     missing = await unacknowledged(context, now, paused);
+    noteAcknowledged(report, now, paused, missing);
     return missing.length === 0 ? true : null;
   });
   if (done) return;
@@ -190,6 +212,35 @@ async function acknowledged(context: Context, { cluster, paused, atMs }: Wait): 
     hint: `the ${what} is in the DCS; a member acknowledges it in its Patroni's next loop`,
     evidence: await silence(context, cluster, missing),
   });
+}
+
+/** Each member, with what its key says; where keys are not read, what itself says. */
+function noteAcknowledged(
+  report: Report,
+  { group, members, memberAnswers }: Cluster,
+  paused: boolean,
+  missing: readonly string[],
+): void {
+  report.members.length = 0;
+  for (const { name, apiUrl } of members) {
+    const isOpen = missing.includes(name);
+    const so = paused ? 'paused' : 'not paused';
+    const said =
+      apiUrl === null
+        ? 'has no api_url: it is not waited for'
+        : `${isOpen ? 'does not say yet that it is' : 'says that it is'} ${so}`;
+    const where = memberAnswers
+      ? { witness: 'REST', subject: name }
+      : { witness: 'DCS', subject: `/members/${name}` };
+    const evidence = [{ ...where, said }];
+    noteMember(report, group, {
+      member: name,
+      ending: isOpen ? 'unconfirmed' : 'ok',
+      said,
+      changed: isOpen ? null : (report.changed ?? null),
+      evidence,
+    });
+  }
 }
 
 /** Seen in the DCS, and gone again while it was waited for. */

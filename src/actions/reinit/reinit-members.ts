@@ -12,6 +12,7 @@ import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
+import { noteChosen, noteMember, type AskAndReport, type Report } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { TELL_MS, until } from '../kit/until.js';
 import type { Asker } from '../../output/ask.js';
@@ -41,22 +42,24 @@ const MOVES_MS = 1000;
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function reinitMembers(
   context: Context,
-  asker: Asker,
+  { asker, report }: AskAndReport,
   asked: ReinitRequest,
 ): Promise<Ending> {
   const { waitMs, force } = asked;
   const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
   const { members } = await chooseMembers(context, asker, choice);
+  noteChosen(report, members);
   await confirmAction(asker, 'reinitialize', members, force);
   const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
     const { outcome, before } = await request(context, asker, one, asked);
     outcomes.push(outcome);
+    noteMember(report, one.cluster.group, outcome);
     if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
   }
   if (waitMs === null || waiting.length === 0) return conclude('reinitialize', outcomes);
-  const seen = await waitAll(context, waiting, waitMs);
+  const seen = await waitAll(context, waiting, waitMs, report);
   const rest = outcomes.filter(({ ending }) => ending !== 'ok');
   return conclude('reinitialize', [...rest, ...seen]);
 }
@@ -101,11 +104,13 @@ const CANCEL_MS = 30_000;
 
 function judge(member: string, { outcome }: Asked): MemberOutcome {
   const said = answerWords(outcome);
-  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
-  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const evidence = [{ witness: 'REST', subject: member, said }];
+  const as = (ending: Ending): MemberOutcome => ({ member, ending, said, evidence });
+  if (outcome.kind === 'not_sent') return as('unreachable');
+  if (outcome.kind === 'lost') return as('unconfirmed');
   const { status } = outcome.answer;
-  if (status < 400) return { member, ending: 'ok', said };
-  return { member, ending: isRefusal(status) || status === 503 ? 'error' : 'unconfirmed', said };
+  if (status < 400) return as('ok');
+  return as(isRefusal(status) || status === 503 ? 'error' : 'unconfirmed');
 }
 
 /** An answer is no copy, and comes before it: the member has to stop, or to say that it is copied. */
@@ -157,11 +162,19 @@ async function waitAll(
   context: Context,
   all: Waiting[],
   deadlineMs: number,
+  report: Report,
 ): Promise<MemberOutcome[]> {
   const names = all.map(({ one }) => one.member.name).join(', ');
   context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
   const atMs = context.clock.nowMs() + deadlineMs;
-  return Promise.all(all.map((waiting) => waitOne(context, waiting, atMs)));
+  const waits = all.map(async (waiting) => {
+    const outcome = await waitOne(context, waiting, atMs);
+    const { cluster, member } = waiting.one;
+    const evidence = [{ witness: 'REST', subject: member.name, said: outcome.said }];
+    noteMember(report, cluster.group, { ...outcome, evidence });
+    return outcome;
+  });
+  return Promise.all(waits);
 }
 
 async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<MemberOutcome> {

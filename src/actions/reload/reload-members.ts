@@ -5,9 +5,9 @@ import type { Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
+import { noteChosen, noteMember, type AskAndReport } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
-import type { Asker } from '../../output/ask.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 
@@ -31,17 +31,25 @@ const SPARE_MS = 5000;
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function reloadMembers(
   context: Context,
-  asker: Asker,
+  { asker, report }: AskAndReport,
   request: ReloadRequest,
 ): Promise<Ending> {
   const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
+  noteChosen(report, members);
   await confirmAction(asker, 'reload', members, request.force);
   const outcomes: MemberOutcome[] = [];
-  for (const one of members) outcomes.push(await reloadOne(context, one));
+  for (const one of members) {
+    const outcome = await reloadOne(context, one);
+    outcomes.push(outcome);
+    noteMember(report, one.cluster.group, outcome);
+  }
   if (!request.wait) return conclude('reload', outcomes);
   const seen = members.map(async (one, at): Promise<MemberOutcome> => {
     const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
-    return sent.ending === 'ok' ? hasLooped(context, one, request) : sent;
+    if (sent.ending !== 'ok') return sent;
+    const looped = await hasLooped(context, one, request, sent);
+    noteMember(report, one.cluster.group, looped);
+    return looped;
   });
   return conclude('reload', await Promise.all(seen));
 }
@@ -67,11 +75,15 @@ async function reloadOne(context: Context, { cluster, member }: Selected): Promi
 
 function judge(member: string, outcome: CallOutcome): MemberOutcome {
   const said = answerWords(outcome);
-  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
-  if (outcome.kind === 'lost') return { member, ending: 'unconfirmed', said };
+  const evidence = [{ witness: 'REST', subject: member, said }];
+  const as = (ending: Ending): MemberOutcome => ({ member, ending, said, evidence });
+  if (outcome.kind === 'not_sent') return as('unreachable');
+  if (outcome.kind === 'lost') return as('unconfirmed');
   const { status } = outcome.answer;
-  if (status === 200 || status === 202) return { member, ending: 'ok', said };
-  return { member, ending: isRefusal(status) ? 'error' : 'unconfirmed', said };
+  // Patroni read its file again, and there was nothing new in it.
+  if (status === 200) return { ...as('ok'), changed: false };
+  if (status === 202) return as('ok');
+  return as(isRefusal(status) ? 'error' : 'unconfirmed');
 }
 
 /**
@@ -82,6 +94,7 @@ async function hasLooped(
   context: Context,
   { cluster, member }: Selected,
   { deadlineMs }: ReloadRequest,
+  sent: MemberOutcome,
 ): Promise<MemberOutcome> {
   const { apiUrl, name } = member;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
@@ -104,12 +117,14 @@ async function hasLooped(
     else return now.value;
     return null;
   });
-  if (done === null) return { member: name, ending: 'unconfirmed', said: missing };
+  const seen = done === null ? missing : `has completed ${loops.size - 1} loops since, and runs`;
+  const evidence = [...(sent.evidence ?? []), { witness: 'REST', subject: name, said: seen }];
+  if (done === null) return { ...sent, ending: 'unconfirmed', said: missing, evidence };
   if (done.pendingRestart) {
     const names = Object.keys(done.pendingRestartReason ?? {}).join(', ');
     context.io.err(`${name} has a restart pending${names === '' ? '' : ` for ${names}`}\n`);
   }
-  return { member: name, ending: 'ok', said: 'reloaded' };
+  return { ...sent, ending: 'ok', said: 'reloaded', evidence };
 }
 
 function runs(now: RestStatus): boolean {

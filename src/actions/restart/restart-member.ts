@@ -6,6 +6,7 @@ import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import { isRefusal } from '../kit/after-answer.js';
+import { noteMember, type Report } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
 import { seeScheduled } from './scheduled-restart.js';
 import { until } from '../kit/until.js';
@@ -29,8 +30,20 @@ const SEEN_WITHIN_MS = 5000;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */
 const PENDING_STAYS_MS = 10_000;
 
-/** Prints patronictl's line for the member on stdout. */
+/** Prints patronictl's line for the member on stdout, and notes what became of it. */
 export async function restartMember(
+  context: Context,
+  one: Selected,
+  request: RestartRequest,
+  report: Report,
+): Promise<MemberOutcome> {
+  const outcome = await restarted(context, one, request);
+  const isSkipped = outcome.said === NOT_WANTED;
+  noteMember(report, one.cluster.group, isSkipped ? { ...outcome, changed: false } : outcome);
+  return outcome;
+}
+
+async function restarted(
   context: Context,
   { cluster, member }: Selected,
   request: RestartRequest,
@@ -53,15 +66,17 @@ export async function restartMember(
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
     const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
-    const known = before !== null && startTimeOf(before) !== null;
-    const seen = settle(answered, back, known);
+    const wasStarted = before && startTimeOf(before);
+    const found = settle(answered, back, wasStarted !== null);
+    const times = { before: wasStarted, now: back.started };
+    const seen = withEvidence(found, outcome, times);
     context.io.out(`${lineOf(name, outcome, seen)}\n`);
     return seen;
   }
   const isDone = answered.ending !== 'ok' || skipped || before === null;
   const seen = isDone
-    ? answered
-    : await seeStarted(context, { cluster, member }, before, answerWords(outcome));
+    ? withEvidence(answered, outcome, null)
+    : await seeStarted(context, { cluster, member }, before, outcome);
   context.io.out(`${lineOf(name, outcome, seen)}\n`);
   return seen;
 }
@@ -71,10 +86,12 @@ async function seeStarted(
   context: Context,
   { cluster, member: { apiUrl, name } }: Selected,
   before: RestStatus,
-  answered: string,
+  outcome: CallOutcome,
 ): Promise<MemberOutcome> {
   const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
+  const wasStarted = startTimeOf(before);
+  let nowStarted: string | null = null;
   let still = '';
   const limit = {
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
@@ -85,14 +102,32 @@ async function seeStarted(
   const seen = await until(context, limit, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
     const started = now.ok ? startTimeOf(now.value) : null;
-    if (started !== null && started !== startTimeOf(before)) return true;
+    nowStarted = started;
+    if (started !== null && started !== wasStarted) return true;
     still = now.ok
       ? `but its PostgreSQL, started ${started ?? 'at an unknown time'}, is ${now.value.state} as before`
       : `but then it does not answer: ${now.reason}`;
     return null;
   });
-  if (seen) return { member: name, ending: 'ok', said: 'restarted' };
-  return { member: name, ending: 'unconfirmed', said: `${answered}, ${still}` };
+  const found: MemberOutcome = seen
+    ? { member: name, ending: 'ok', said: 'restarted' }
+    : { member: name, ending: 'unconfirmed', said: `${answerWords(outcome)}, ${still}` };
+  return withEvidence(found, outcome, { before: wasStarted, now: nowStarted });
+}
+
+/** The answer, and since when PostgreSQL runs, before and after. */
+function withEvidence(
+  seen: MemberOutcome,
+  outcome: CallOutcome,
+  started: { before: string | null; now: string | null } | null,
+): MemberOutcome {
+  const words = [answerWords(outcome)];
+  if (started) {
+    words.push(`PostgreSQL ran since ${started.before ?? 'an unknown time'} before`);
+    words.push(`PostgreSQL runs since ${started.now ?? 'an unknown time'} now`);
+  }
+  const evidence = words.map((said) => ({ witness: 'REST', subject: seen.member, said }));
+  return { ...seen, evidence };
 }
 
 /** What an answer says; its line is patronictl's. */
@@ -138,6 +173,8 @@ interface Back {
   missing: string | null;
   /** Another postmaster runs than before. */
   restarted: boolean;
+  /** Since when the last one that was seen runs. */
+  started: string | null;
 }
 
 /** `known`: since when it had been running before. Without that a lost answer cannot be made up for. */
@@ -162,14 +199,14 @@ async function waitBack(
   request: RestartRequest & { atMs: number },
 ): Promise<Back> {
   const { apiUrl, name } = member;
-  if (apiUrl === null) return { missing: 'has no api_url', restarted: false };
+  if (apiUrl === null) return { missing: 'has no api_url', restarted: false, started: null };
   const patroni = await context.patroni();
   const wanted = {
     startedBefore: before === null ? null : startTimeOf(before),
     leads: name === cluster.leaderName,
     mayStayPending: request.mayStayPending,
   };
-  let last: Back = { missing: 'was not seen', restarted: false };
+  let last: Back = { missing: 'was not seen', restarted: false, started: null };
   let pendingSinceMs: number | null = null;
   const goesOn = `the restart of ${name} was requested and continues there`;
   const awaits = () => `${name}, which ${last.missing ?? 'is back'}`;
@@ -188,6 +225,7 @@ async function waitBack(
     last = {
       missing: missing?.said ?? null,
       restarted: last.restarted || (started !== null && started !== wanted.startedBefore),
+      started,
     };
     if (missing === null) return last;
     if (!missing.pending) return null;

@@ -7,6 +7,7 @@ import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members
 import { restartMember } from './restart-member.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
+import { noteChosen, type AskAndReport } from '../kit/report.js';
 import type { Context } from '../../context.js';
 import type { Scheduled } from '../kit/schedule.js';
 
@@ -42,9 +43,10 @@ export interface RestartsRequest {
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function restartMembers(
   context: Context,
-  asker: Asker,
+  asking: AskAndReport,
   request: RestartsRequest,
 ): Promise<Ending> {
+  const { asker, report } = asking;
   checkRequest(request, context.flags.compat);
   const { force } = request;
   const chosen = await chooseMembers(context, asker, { ...request, action: 'restart' });
@@ -57,11 +59,13 @@ export async function restartMembers(
   }
   if (request.any) members = pickOne(members);
   if (!context.flags.compat) members = leaderLast(members);
+  noteChosen(report, members);
+  report.scheduledMs = when?.atMs ?? null;
   if (members.length === 0) {
     if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');
     return 'ok';
   }
-  if (request.rolling) return rolling(context, asker, { members, content, request });
+  if (request.rolling) return rolling(context, asking, { members, content, request });
 
   await confirm(asker, members, when, request);
   const version = request.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
@@ -75,7 +79,7 @@ export async function restartMembers(
     if (when && force) await flushFirst(context, one);
     const { deadlineMs: limitMs, wait } = request;
     const order = { content, limitMs, wait, mayStayPending: false };
-    outcomes.push(await restartMember(context, one, order));
+    outcomes.push(await restartMember(context, one, order, report));
   }
   return conclude('restart', outcomes);
 }
@@ -186,7 +190,7 @@ interface Rolling {
 
 async function rolling(
   context: Context,
-  asker: Asker,
+  { asker, report }: AskAndReport,
   { members, content, request }: Rolling,
 ): Promise<Ending> {
   const cluster = oneCluster(members);
@@ -195,6 +199,7 @@ async function rolling(
     members: members.map(({ member }) => member.name),
     switchover: request.switchover,
   });
+  report.rolling = plan;
   if (request.dryRun) context.io.out(rollingText(plan));
   else context.io.err(rollingText(plan));
   if (plan.refused !== null)
@@ -203,7 +208,7 @@ async function rolling(
   await confirmAction(asker, 'restart', members, request.force);
   if (request.pgVersion) content['postgres_version'] = request.pgVersion;
   if (request.timeout !== null) content['timeout'] = request.timeout;
-  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs });
+  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs, report });
 }
 
 function oneCluster(members: readonly Selected[]): Cluster {

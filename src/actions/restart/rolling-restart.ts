@@ -12,6 +12,7 @@ import { ToolError, type Ending } from '../../errors.js';
 import { progressReporter, seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { reread } from '../kit/choose-members.js';
+import type { Report } from '../kit/report.js';
 import { NOT_WANTED, restartMember } from './restart-member.js';
 import { until } from '../kit/until.js';
 
@@ -21,6 +22,7 @@ export interface RollingOrder {
   content: JsonObject;
   /** Limit of each step, ms. */
   limitMs: number;
+  readonly report: Report;
 }
 
 /** How it was before the first step: every step has to bring that back. */
@@ -74,7 +76,7 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
       say(`${at + 1} of ${plan.steps.length}: ${stepWords(step)} (${step.why})`, memberOf(step));
       if (step.kind === 'restart') await oneRestart(context, order, step, baseline, progress, say);
       else if (await isMoveWanted(context, order, step.from, progress)) {
-        await moveLeader(context, cluster, step.from, progress.restarted);
+        await moveLeader(context, order, step.from, progress.restarted);
         progress.done.push(stepWords(step));
         progress.changed = true;
       } else {
@@ -276,6 +278,7 @@ async function restartOne(
       wait: true,
       mayStayPending: step.mayStayPending,
     },
+    order.report,
   );
   if (outcome.ending !== 'ok') {
     throw new ToolError(outcome.ending, `the restart of ${step.member} failed`, {
@@ -378,7 +381,7 @@ function failed(message: string, evidence: ToolError['evidence']): ToolError {
 /** A switchover like any other, with its checks and its proof. */
 async function moveLeader(
   context: Context,
-  before: Cluster,
+  { cluster: before, report }: RollingOrder,
   from: string,
   restarted: ReadonlySet<string>,
 ): Promise<void> {
@@ -390,11 +393,13 @@ async function moveLeader(
       hint: 'run the command again without --switchover to restart the primary in place',
     });
   }
-  const [{ changeLeader }, { changePrinter, finishChange }, { PLAIN_CHANGE }] = await Promise.all([
-    import('../switchover/change-leader.js'),
-    import('../switchover/print-change.js'),
-    import('../switchover/change.js'),
-  ]);
+  const [{ changeLeader }, { changePrinter, finishChange }, { changeDocument }, { PLAIN_CHANGE }] =
+    await Promise.all([
+      import('../switchover/change-leader.js'),
+      import('../switchover/print-change.js'),
+      import('../switchover/conclusion.js'),
+      import('../switchover/change.js'),
+    ]);
   const { scope, group } = cluster;
   const change = {
     ...PLAIN_CHANGE,
@@ -406,5 +411,7 @@ async function moveLeader(
   } as const;
   const shown = { format: 'pretty', dryRun: false, progress: null } as const;
   const talk = { asker: null, ...changePrinter(context, shown) };
-  finishChange(context, 'pretty', await changeLeader(context, change, talk));
+  const result = await changeLeader(context, change, talk);
+  report.switchover = changeDocument(result);
+  finishChange(context, 'pretty', result);
 }

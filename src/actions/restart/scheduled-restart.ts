@@ -23,8 +23,11 @@ export async function flushRestart(
   member: Member,
 ): Promise<MemberOutcome> {
   const { judged, wasGone } = await withdraw(context, scope, member);
-  if (wasGone) context.io.out(`No scheduled restart for member ${member.name}\n`);
-  else if (judged.ending === 'ok') {
+  if (wasGone) {
+    context.io.out(`No scheduled restart for member ${member.name}\n`);
+    return { ...judged, changed: false };
+  }
+  if (judged.ending === 'ok') {
     context.io.out(`Success: flush scheduled restart for member ${member.name}\n`);
   } else sayNotFlushed(context, member, judged);
   return judged;
@@ -114,12 +117,18 @@ async function scheduledOn(context: Context, scope: string, member: Member): Pro
 }
 
 function judge(member: string, outcome: CallOutcome, seen: Seen, still: string): MemberOutcome {
-  const said = answerWords(outcome);
-  if (outcome.kind === 'not_sent') return { member, ending: 'unreachable', said };
-  if (seen === 'yes') return { member, ending: 'ok', said };
-  if (seen === 'not looked') return { member, ending: 'error', said };
-  if (seen === 'unknown') {
-    return { member, ending: 'unconfirmed', said: `${said}; it does not say what is scheduled` };
-  }
-  return { member, ending: saysNo(outcome) ? 'error' : 'unconfirmed', said: `${said}; ${still}` };
+  const answered = answerWords(outcome);
+  const as = (ending: MemberOutcome['ending'], found: string | null): MemberOutcome => ({
+    member,
+    ending,
+    said: found === null || ending === 'ok' ? answered : `${answered}; ${found}`,
+    evidence: [answered, ...(found === null ? [] : [found])].map((said) => {
+      return { witness: 'REST', subject: member, said };
+    }),
+  });
+  if (outcome.kind === 'not_sent') return as('unreachable', null);
+  if (seen === 'yes') return as('ok', 'it says so itself afterwards');
+  if (seen === 'not looked') return as('error', null);
+  if (seen === 'unknown') return as('unconfirmed', 'it does not say what is scheduled');
+  return as(saysNo(outcome) ? 'error' : 'unconfirmed', still);
 }

@@ -8,7 +8,7 @@ import { listCompat } from '../../output/compat.js';
 import { planDocument, type PlanDocument } from '../../output/plan-table.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
-import type { ChangeResult, Conclusion } from './change.js';
+import type { ChangeResult, Conclusion, LeaderChange } from './change.js';
 
 /** `switchover -f json` and `failover -f json`. */
 export interface ChangeDocument {
@@ -49,11 +49,44 @@ export interface ChangeDocument {
   } | null;
 }
 
+/** A change that ended before it was planned: a wrong name, a DCS that does not answer, no terminal to ask at. */
+export interface UnplannedDocument extends Omit<ChangeDocument, 'plan'> {
+  plan: null;
+}
+
+/** Whatever a change prints. */
+export type AnyChangeDocument = ChangeDocument | UnplannedDocument;
+
 export interface OutageEnd {
   member: string;
   witness: 'SQL' | 'REST' | 'DCS';
   from: string;
   to: string;
+}
+
+/** What a change came to that ended before it was planned. */
+export function unplannedDocument(
+  { kind, scope, group, dryRun }: LeaderChange,
+  { ending, code, message, hint, evidence }: ToolError,
+): UnplannedDocument {
+  return {
+    schemaVersion: 1,
+    command: kind,
+    cluster: scope,
+    group,
+    ending,
+    exit: exitCode(ending),
+    code,
+    message,
+    hint: hint ?? null,
+    evidence,
+    dryRun,
+    plan: null,
+    sent: null,
+    scheduledAt: null,
+    steps: [],
+    result: null,
+  };
 }
 
 export function changeDocument(result: ChangeResult): ChangeDocument {

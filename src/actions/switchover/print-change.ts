@@ -1,12 +1,20 @@
 /** What people see of a change of leader: patronictl's lines and tables, the plan and the steps on stderr. */
 import type { Context } from '../../context.js';
-import type { Ending } from '../../errors.js';
+import { ToolError, type Ending } from '../../errors.js';
 import { planText } from '../../output/plan-table.js';
-import { errorScreen, screenOf } from '../../output/screen.js';
+import { commandOf, documentAsCalled, errorScreen, screenOf } from '../../output/screen.js';
 import { progressReporter, type ProgressStyle } from '../../output/progress.js';
 import { localText, utcText, type Scheduled } from '../kit/schedule.js';
-import type { ChangeEvent, ChangeResult, Talk } from './change.js';
-import { changeDocument, orThrow, resultLines, stampedLine, topologyText } from './conclusion.js';
+import type { ChangeEvent, ChangeResult, LeaderChange, Talk } from './change.js';
+import {
+  changeDocument,
+  orThrow,
+  resultLines,
+  stampedLine,
+  topologyText,
+  unplannedDocument,
+  type AnyChangeDocument,
+} from './conclusion.js';
 import { localZone } from './questions.js';
 
 export interface ShownChange {
@@ -58,16 +66,27 @@ function whenLine(when: Scheduled): string {
 
 /** What it came to; every ending but ok is thrown, for main to say. */
 export function finishChange(
-  { io, flags }: Context,
+  context: Context,
   format: ShownChange['format'],
   result: ChangeResult,
 ): Ending {
+  const { io, flags } = context;
   const { conclusion, plan, details } = result;
-  if (format === 'json') io.out(`${JSON.stringify(changeDocument(result), null, 2)}\n`);
+  if (format === 'json') printDocument(context, changeDocument(result));
   else if (conclusion.code === 'nothing_to_do') io.out(`${conclusion.message}\n`);
   else if (flags.compat && details !== null) {
     const title = plan.kind === 'switchover' ? 'Switchover' : 'Failover';
     io.out(`${title} failed, details: ${details}\n`);
   }
   return orThrow(conclusion);
+}
+
+/** The document of a change that ended before it was planned; what is no ToolError has none. */
+export function printUnplanned(context: Context, change: LeaderChange, error: unknown): void {
+  if (error instanceof ToolError) printDocument(context, unplannedDocument(change, error));
+}
+
+function printDocument(context: Context, document: AnyChangeDocument): void {
+  const called = documentAsCalled(document, commandOf(context));
+  context.io.out(`${JSON.stringify(called, null, 2)}\n`);
 }

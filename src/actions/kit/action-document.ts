@@ -1,0 +1,189 @@
+/** What an action prints with -f json: one document, however it ended. */
+import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
+import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
+import { plain } from '../../output/text.js';
+import type { Context } from '../../context.js';
+import { newReport, type AskAndReport, type ConfigurationChange, type Report } from './report.js';
+
+export type ActionName =
+  'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config';
+
+/** `-f json` of pause, resume, restart, reload, reinit, flush and edit-config. */
+export interface ActionDocument {
+  schemaVersion: 1;
+  command: ActionName;
+  cluster: string | null;
+  ending: Ending;
+  exit: number;
+  code: string;
+  message: string;
+  hint: string | null;
+  evidence: Evidence[];
+  dryRun: boolean;
+  /** Whether something is another than before; null: it is not known. */
+  changed: boolean | null;
+  /** Every member that was chosen, in the order in which they are asked. */
+  members: ActionMember[];
+  /** When the restart was scheduled for, in UTC. */
+  scheduledAt: string | null;
+  /** The plan of restart --rolling. */
+  rolling: RollingPlan | null;
+  /** The switchover of restart --rolling --switchover, as `switchover -f json` has it. */
+  switchover: object | null;
+  /** Of edit-config. */
+  configuration: ConfigurationChange | null;
+  /** Progress and warnings, which stand on stderr too. */
+  notes: string[];
+}
+
+export interface ActionMember {
+  member: string;
+  /** Citus group. */
+  group: number | null;
+  /** Null: it was chosen, and not asked. */
+  ending: Ending | null;
+  /** Null: it is not known. */
+  changed: boolean | null;
+  said: string;
+  evidence: Evidence[];
+}
+
+/** Which command it is, on which cluster. */
+export interface ActionHead {
+  command: ActionName;
+  /** As it was named. */
+  cluster: string | undefined;
+  dryRun?: boolean | undefined;
+}
+
+/**
+ * Does the work of an action. With -f json patronictl's lines stay away, questions go to stderr, and one document
+ * is printed at the end, whether the work returns or throws; what it throws is thrown on.
+ */
+export async function reported(
+  context: Context,
+  head: ActionHead,
+  work: (context: Context, report: Report) => Promise<Ending>,
+): Promise<Ending> {
+  const report = newReport();
+  if (!context.flags.asJson) return work(context, report);
+  const notes: string[] = [];
+  const { commandOf, documentAsCalled } = await import('../../output/screen.js');
+  const print = (error: unknown): void => {
+    const document = actionDocument(head, report, notes, error);
+    const called = documentAsCalled(document, commandOf(context));
+    context.io.out(`${JSON.stringify(called, null, 2)}\n`);
+  };
+  try {
+    const ending = await work(unprinted(context, notes), report);
+    print(null);
+    return ending;
+  } catch (error) {
+    if (error instanceof ToolError) print(error);
+    throw error;
+  }
+}
+
+/** The context without what people read on stdout; whatever goes to stderr is noted. */
+function unprinted(context: Context, notes: string[]): Context {
+  const { io } = context;
+  const note = (text: string) => {
+    notes.push(...text.split('\n').filter((line) => line.trim() !== ''));
+    io.err(text);
+  };
+  const streams = {
+    out: { value: () => undefined },
+    err: { value: note },
+    asked: { get: () => io.asked, set: (asked: boolean) => (io.asked = asked) },
+  };
+  return { ...context, io: Object.create(io, streams) as Context['io'] };
+}
+
+/** The same for an action that asks. */
+export async function reportedAsking(
+  context: Context,
+  head: ActionHead,
+  work: (context: Context, asking: AskAndReport) => Promise<Ending>,
+): Promise<Ending> {
+  const { withAsker } = await import('../../output/ask.js');
+  return reported(context, head, (inner, report) =>
+    withAsker(questionsBeside(context), (asker) => work(inner, { asker, report })),
+  );
+}
+
+/** Where stdout is a document, questions go to stderr, also as patronictl. */
+export function questionsBeside(context: Context): Context {
+  const { io } = context;
+  if (!context.flags.asJson) return context;
+  const out = { value: (text: string) => io.must(text) };
+  return { ...context, io: Object.create(io, { out }) as Context['io'] };
+}
+
+/** Pure. `error`: a ToolError, or null where it went well. */
+export function actionDocument(
+  { command, cluster, dryRun = false }: ActionHead,
+  report: Report,
+  notes: readonly string[],
+  error: unknown,
+): ActionDocument {
+  const failure = error instanceof ToolError ? error : null;
+  const ending = failure?.ending ?? 'ok';
+  const members = membersOf(report);
+  const changed = changedOf(report, members);
+  const evidence = [...report.evidence, ...(failure?.evidence ?? [])];
+  return {
+    schemaVersion: 1,
+    command,
+    cluster: report.scope ?? cluster ?? null,
+    ending,
+    exit: exitCode(ending),
+    code: failure?.code ?? (dryRun ? 'would_go' : changed === false ? 'nothing_to_do' : 'done'),
+    message: plain(failure?.message ?? doneWords(command, { dryRun, changed })),
+    hint: failure?.hint === undefined ? null : plain(failure.hint),
+    evidence: evidence.map(readable),
+    dryRun,
+    changed,
+    members,
+    scheduledAt: report.scheduledMs === null ? null : new Date(report.scheduledMs).toISOString(),
+    rolling: report.rolling,
+    switchover: report.switchover,
+    configuration: report.configuration,
+    notes: notes.map(plain),
+  };
+}
+
+function membersOf({ members }: Report): ActionMember[] {
+  return members.map(({ member, group, ending, said, changed, evidence = [] }) => ({
+    member,
+    group,
+    ending,
+    changed: changed === undefined ? changedBy(ending) : changed,
+    said: plain(said),
+    evidence: evidence.map(readable),
+  }));
+}
+
+/** What an ending alone says of it. */
+function changedBy(ending: Ending | null): boolean | null {
+  if (ending === 'unconfirmed' || ending === 'interrupted') return null;
+  return ending === 'ok' || ending === 'failed' || ending === 'diverted';
+}
+
+function changedOf(report: Report, members: readonly ActionMember[]): boolean | null {
+  const all = members.map(({ changed }) => changed);
+  if (report.ofCluster) all.splice(0, all.length, report.changed);
+  if (all.includes(true)) return true;
+  return all.includes(null) ? null : false;
+}
+
+function doneWords(
+  command: ActionName,
+  { dryRun, changed }: Pick<ActionDocument, 'dryRun' | 'changed'>,
+): string {
+  if (dryRun) return 'dry run: nothing was changed';
+  return changed === false ? 'nothing had to be changed' : `${command} is done`;
+}
+
+function readable({ witness, subject, said }: Evidence): Evidence {
+  return { witness: plain(witness), subject: plain(subject), said: plain(said) };
+}

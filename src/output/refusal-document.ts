@@ -1,0 +1,53 @@
+/** The document of a command of patctl's own that ended before it had anything else to say. */
+import { exitCode, type ToolError, type Ending, type Evidence } from '../errors.js';
+import { plain } from './text.js';
+
+/** What every document says of how the command ended; `-f json` of a command that came to nothing is this alone. */
+export interface RefusalDocument {
+  schemaVersion: 1;
+  command: string;
+  ending: Ending;
+  exit: number;
+  code: string;
+  message: string;
+  hint: string | null;
+  evidence: Evidence[];
+}
+
+/** `exit`: of the run; `check` has codes of its own. */
+export function refusalDocument(
+  command: string,
+  { ending, code, message, hint, evidence }: ToolError,
+  exit = exitCode(ending),
+): RefusalDocument {
+  return {
+    schemaVersion: 1,
+    command,
+    ending,
+    exit,
+    code,
+    message: plain(message),
+    hint: hint === undefined ? null : plain(hint),
+    evidence: evidence.map(({ witness, subject, said }) => ({
+      witness: plain(witness),
+      subject: plain(subject),
+      said: plain(said),
+    })),
+  };
+}
+
+/** Commands whose -f json is a list of rows or the configuration itself: these have no document for a refusal. */
+const WITHOUT_DOCUMENT = [
+  'list',
+  'members',
+  'topology',
+  'history',
+  'query',
+  'show-config',
+  'version',
+  'remove',
+];
+
+export function hasDocument(command: string): boolean {
+  return !WITHOUT_DOCUMENT.includes(command);
+}

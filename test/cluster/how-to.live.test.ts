@@ -1,0 +1,66 @@
+/** Every command of docs/how-to.md, in the order of the page, on live clusters: it ends well, and shows what stands after its #. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { howTo, Shell } from '../support/how-to.js';
+import type { Lab } from '../support/lab/cluster.js';
+import { privateCluster } from '../support/shared.js';
+
+const { jobs, rows } = howTo();
+
+let demo: Lab;
+let dr: Lab;
+let shell: Shell;
+
+beforeAll(async () => {
+  demo = await privateCluster({ sync: 'quorum', loopWait: 1 });
+  dr = await privateCluster({ standbyOf: demo.scope, members: 1, loopWait: 1 });
+  shell = new Shell(demo, [
+    [/\bdr\b/g, dr.scope],
+    [/\bMEMBER\b/g, 'pg3'],
+    ['--host 10.2.0.11 --port 5432', `--host 127.0.0.1 --port ${dr.member('pg1').port}`],
+  ]);
+  expect(await demo.waitHealthy()).toBe('pg1');
+}, 240_000);
+afterAll(async () => {
+  shell.remove();
+  await dr.down();
+  await demo.down();
+});
+
+async function endsWell(command: string, shows = ''): Promise<void> {
+  const run = await shell.run(command);
+  const seen = `$ ${command}\n${run.out}${run.err}`;
+  expect(run.code, seen).toBe(0);
+  // Columns of tables are as wide as what is in them.
+  expect(seen.replace(/ +/g, ' ')).toContain(shell.here(shows));
+}
+
+/** What an operator does beside patctl. */
+const BEFORE: Record<string, (command: string) => Promise<void>> = {
+  'Take a member out': async (command) => {
+    if (command.startsWith('patctl wait')) await demo.stop('pg3');
+  },
+  'Bring a member in': async () => {
+    await demo.launch('pg3');
+  },
+};
+
+const FINDINGS = 'What to do with each critical finding';
+const STANDBY = 'A standby cluster';
+
+const job = async ({ title, lines }: (typeof jobs)[number]) => {
+  for (const { command, shows } of lines) {
+    await BEFORE[title]?.(command);
+    await endsWell(command, shows);
+  }
+};
+
+// The two clusters change roles in the job of the standby cluster: it comes last.
+const first = jobs.filter(({ title }) => title !== STANDBY);
+test.each(first)('$title', job, 240_000);
+
+test(`${FINDINGS}: each command of each row`, async () => {
+  if ((await demo.leader()) === 'pg3') await endsWell('patctl switchover demo --yes');
+  for (const command of new Set([...rows.values()].flat())) await endsWell(command);
+}, 240_000);
+
+test.each(jobs.filter(({ title }) => title === STANDBY))('$title', job, 240_000);

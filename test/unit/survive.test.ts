@@ -139,10 +139,10 @@ function counted(input: VoteInput): Counted {
 
 describe('the same as by trying every loss', () => {
   test.each([
-    [2, 500],
-    [3, 1000],
-    [4, 1500],
-    [5, 500],
+    [2, 250],
+    [3, 500],
+    [4, 700],
+    [5, 250],
     [6, 200],
   ])('in clusters of %i', (members, clusters) => {
     const seen = new Set<string>();

@@ -66,6 +66,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
   const run = async (name: string, args: string[]): Promise<Timed> => {
     const start = Date.now();
     const heldBefore = judge.held();
+    const nearBefore = judge.near();
     const ran = await patctl(args, READ_LIMIT_MS);
     const end = Date.now();
     const key = `${name} ${ran.code ?? 'killed'}`;
@@ -75,7 +76,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
     const heldAfter = judge.held();
     // What is true at its start and at its end is true in between when it is the same truth.
     const held = heldAcross(heldBefore, heldAfter);
-    const near = [...heldBefore, ...heldAfter];
+    const near = [...nearBefore, ...judge.near()];
     const moments = judge.between(start - BEFORE_MS, end + AFTER_MS);
     return { ...ran, command: args.join(' '), start, end, held, near, moments };
   };
@@ -87,7 +88,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
     }
   };
   const loops = [
-    loop(500, async () => {
+    loop(1_500, async () => {
       const ran = await run('check', ['check', lab.scope, '-f', 'json']);
       judgeCheck(ran, report);
       checks.push({ start: ran.start });
@@ -99,7 +100,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
       const args = ['wait', lab.scope, '--for', 'healthy', '--deadline', '1s'];
       judgeCalm(await run('wait --for healthy', args), [0], report, () => true);
     }),
-    loop(2_500, async () => {
+    loop(5_000, async () => {
       const ran = await run('quorum', ['quorum', lab.scope, '-f', 'json']);
       const promise = promiseOf(ran);
       if (promise !== null) promises.push(promise);
@@ -123,7 +124,7 @@ interface Timed extends ProgramResult {
   /** All the time. */
   held: Held[];
   /** At its start or at its end. */
-  near: Held[];
+  near: Truth[];
   moments: ReturnType<Judge['between']>;
 }
 
@@ -160,7 +161,7 @@ function judgeCheck(ran: Timed, report: Report): void {
     if (finding.severity !== 'critical' && finding.severity !== 'warning') continue;
     if (!isJudged(finding.code) && finding.severity === 'warning') continue;
     if (ran.moments.some((facts) => isSo(finding, facts))) continue;
-    if (ran.near.some(({ truth }) => truth.codes.includes(finding.code))) continue;
+    if (ran.near.some(({ codes }) => codes.includes(finding.code))) continue;
     report({
       ...base,
       what: `false ${finding.severity}`,

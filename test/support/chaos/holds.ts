@@ -42,7 +42,10 @@ const isBeyondWal: Rule = (scene, name) =>
   scene.head !== null &&
   (scene.facts.members.get(name)?.lsn ?? 0) < scene.head.oldest;
 
-/** By code: whether it holds at this moment. A code without a rule never does, so that somebody looks. */
+/**
+ * By code: whether it holds at this moment. A critical one without a rule never does, so that somebody looks.
+ * pending_restart has none: after a start with the larger value of its primary only Patroni knows of it.
+ */
 const RULES: Record<string, (scene: Scene) => boolean> = {
   no_leader: ({ facts, primaries }) => facts.leader === null && primaries.length === 0,
   two_primaries: ({ primaries }) => primaries.length > 1,
@@ -100,7 +103,6 @@ const RULES: Record<string, (scene: Scene) => boolean> = {
       .every((name) => isExcluded(scene, name)),
   stale_failover_key: ({ facts }) => /leader|member/.test(facts.failover ?? ''),
   paused: ({ facts }) => facts.paused,
-  pending_restart: some(({ facts }, name) => (facts.members.get(name)?.pending ?? 0) > 0),
   dcs_unreadable: ({ facts }) => facts.unreadable.length > 0,
 };
 

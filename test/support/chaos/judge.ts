@@ -14,6 +14,12 @@ export interface Held {
   since: number;
 }
 
+/** `mending`: it need not be told any more; `gone`: nor may it be. */
+export interface Declared {
+  mending(): void;
+  gone(): void;
+}
+
 export interface Judge {
   /** How often a member was asked by SQL. */
   readings(): number;
@@ -24,8 +30,10 @@ export interface Judge {
   held(): Held[];
   /** Something is mended now: what holds from here on counts from here on. */
   beginAnew(): void;
-  /** Something that only whoever broke it knows; returns what takes it away again. */
-  declare(truth: Truth): () => void;
+  /** What holds now, or is being mended: a finding of it is not false. */
+  near(): Truth[];
+  /** Something that only whoever broke it knows. */
+  declare(truth: Truth): Declared;
   stop(): Promise<void>;
 }
 
@@ -42,6 +50,7 @@ export async function startJudge(lab: Lab): Promise<Judge> {
   const moments: Facts[] = [];
   const since = new Map<string, Held>();
   const declared = new Set<Truth>();
+  const inRepair = new Set<Truth>();
 
   const every = async (ms: number, ask: () => Promise<void>): Promise<void> => {
     while (!isOver) {
@@ -104,9 +113,14 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     between: (from, to) => moments.filter(({ at }) => at >= from && at <= to),
     held: () => [...since.values()],
     beginAnew: () => since.clear(),
+    near: () => [...[...since.values()].map(({ truth }) => truth), ...inRepair],
     declare: (truth) => {
       declared.add(truth);
-      return () => void declared.delete(truth);
+      const mending = (): void => {
+        declared.delete(truth);
+        inRepair.add(truth);
+      };
+      return { mending, gone: () => void inRepair.delete(truth) };
     },
     stop: async () => {
       isOver = true;

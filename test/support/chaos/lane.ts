@@ -6,7 +6,7 @@ import { startBeside, type Beside, type Incident, type Report } from './beside.j
 import type { Dice } from './dice.js';
 import { FAULTS, type Cast, type Fault, type Trouble } from './faults.js';
 import { primariesOf, told } from './holds.js';
-import { startJudge, type Judge } from './judge.js';
+import { startJudge, type Declared, type Judge } from './judge.js';
 import { repair } from './repair.js';
 import type { Site } from './shapes.js';
 import { startWriter, type Commit, type Writer } from './writer.js';
@@ -55,6 +55,8 @@ interface Lane extends LaneOptions {
   /** A fault and acts whose turn has not come. */
   faults: Fault[];
   acts: Act[];
+  /** Truths of the fault that is on. */
+  declared: Declared[];
   config: string;
 }
 
@@ -104,6 +106,7 @@ export async function breakCluster(
     },
     faults: [],
     acts: [],
+    declared: [],
     config: await eventually('etcd answers', LEADER_LIMIT_MS, () => judge.latest().config),
   };
   try {
@@ -189,7 +192,7 @@ async function breakOnce(lane: Lane): Promise<void> {
   if (trouble === null) return;
   count(figures.events, fault.kind);
   log({ at: new Date().toISOString(), shape: lane.site.shape.name, fault: fault.kind, ...trouble });
-  const takeBack = (trouble.truths ?? []).map((truth) => judge.declare(truth));
+  lane.declared = (trouble.truths ?? []).map((truth) => judge.declare(truth));
   const proof = fault.losesLeader === true ? proveLoss(lane, cast, began) : Promise.resolve();
   if (withAct !== null) {
     await sleep(actAfterMs);
@@ -204,7 +207,7 @@ async function breakOnce(lane: Lane): Promise<void> {
     () => beside.checkedSince(began + SEEN_AFTER_MS) > 0,
   ).catch(() => undefined);
   judge.beginAnew();
-  for (const back of takeBack) back();
+  for (const { mending } of lane.declared) mending();
   await trouble.undo?.().catch((error: unknown) => log({ undo: fault.kind, error: String(error) }));
 }
 
@@ -315,6 +318,7 @@ async function makeWhole(lane: Lane): Promise<boolean> {
   lane.during = `after ${during.replace(/^after /, '')}`;
   judge.beginAnew();
   const leader = await repair(site, lane.config, lane.log);
+  for (const { gone } of lane.declared.splice(0)) gone();
   if (leader === null) {
     report({
       what: 'no repair',

@@ -19,9 +19,9 @@ export async function repair(
   for (const gate of [...site.etcdGates.values(), ...site.restGates.values()]) gate.set('open');
   thawAll(lab);
   for (const { name } of lab.etcd) await lab.start(name).catch(say(`start ${name}`));
-  await restoreKeys(lab, config).catch(say('keys'));
   const isWell = async (limitMs: number): Promise<string | null> =>
     await eventually(`${lab.scope} is well`, limitMs, async () => {
+      await restoreKeys(lab, config);
       for (const { name } of lab.members) await lab.launch(name);
       await resetSettings(lab);
       return await lab.waitHealthy(4_000);

@@ -1,5 +1,6 @@
 /** `patctl ready`: whether a member may be read: it streams, and is close to the leader's current position. */
 import { Command, Option } from 'commander';
+import { farther } from '../cluster/model/lsn.js';
 import { missingReady, untold, type LagLimit } from '../cluster/conditions.js';
 import type { MemberReadings, Reading, RestStatus, Snapshot } from '../cluster/model/model.js';
 import { viewOf } from '../cluster/roles/view.js';
@@ -137,8 +138,11 @@ async function byUrls(
   if (member.replicationState !== 'streaming') {
     return `${name} does not stream (${member.replicationState ?? member.state})`;
   }
-  const at = mode === 'replay' ? member.replayedLocation : member.receivedLocation;
-  const current = leader.location ?? leader.receivedLocation ?? leader.replayedLocation;
+  const at =
+    mode === 'replay'
+      ? member.replayedLocation
+      : farther(member.receivedLocation, member.replayedLocation);
+  const current = leader.location ?? farther(leader.receivedLocation, leader.replayedLocation);
   if (at === null || current === null) throw cannotTell(`the lag of ${name} is unknown`);
   const behind = current > at ? Number(current - at) : 0;
   return behind <= maxLagBytes ? null : `${name} is ${behind} bytes behind`;

@@ -64,6 +64,8 @@ function snapshot({ config = {}, keys = {}, sql = {}, extra = {} }: Made = {}): 
 }
 
 const MB = 1_048_576n;
+/** Positions over REST of somebody who has none. */
+const AT = { location: null, receivedLocation: null, replayedLocation: null };
 
 /** `CODE severity` of one check. */
 function found(code: string, made: Made, limits: Partial<Limits> = {}): string[] {
@@ -84,6 +86,14 @@ const slot = (facts: object) => ({
   slots: [
     { slotName: 'pg2', slotType: 'physical', active: false, walStatus: 'reserved', ...facts },
   ],
+});
+
+test('one that has replayed all is not behind because it receives on from the beginning of a segment', () => {
+  const made = (replayLsn: bigint) => ({
+    sql: { pg1: fed, pg2: { receiveLsn: 984n * MB, replayLsn } },
+  });
+  expect(found('catching_up', made(1000n * MB))).toEqual([]);
+  expect(found('catching_up', made(980n * MB))).toEqual(['warning pg2']);
 });
 
 describe('slots', () => {
@@ -114,7 +124,7 @@ describe('slots', () => {
     const rest = (value: object) => ({ ok: true, value: { raw: {}, ...value }, tookMs: 1 });
     made.members = [
       { name: 'pg1', rest: rest({ location: 1000n * MB, replication: null }), sql: OFF },
-      { name: 'pg2', rest: rest({ location: null, receivedLocation: 900n * MB }), sql: OFF },
+      { name: 'pg2', rest: rest({ ...AT, receivedLocation: 900n * MB }), sql: OFF },
     ] as unknown as Snapshot['members'];
     const check = CATALOGUE.find(({ code }) => code === 'slot_lost');
     expect(check?.find(viewOf(made), DEFAULT_LIMITS).map(({ members }) => members)).toEqual([
@@ -475,6 +485,7 @@ describe('a standby cluster', () => {
         inRecovery: true,
         currentLsn: null,
         receiveLsn: MB,
+        replayLsn: MB,
         walReceiver: status === null ? null : { status },
         walsenders: [streaming],
       } as unknown as Partial<SqlStatus>,
@@ -498,7 +509,7 @@ describe('a standby cluster', () => {
     [null, '3.0.3', []],
   ])('the same over REST: %s of Patroni %s', (replicationState, patroniVersion, members) => {
     const made = snapshot({ config: remote });
-    const rest = { location: null, receivedLocation: MB, replication: null, raw: {} };
+    const rest = { ...AT, receivedLocation: MB, replication: null, raw: {} };
     const value = { ...rest, replicationState, patroniVersion };
     made.members = made.members.map(({ name }) => ({
       name,

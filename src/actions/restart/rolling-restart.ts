@@ -1,4 +1,5 @@
 /** restart --rolling: one member at a time, each back and caught up before the next; stops at the first failure. */
+import { farther } from '../../cluster/model/lsn.js';
 import { commandLine } from '../../cluster/model/command-line.js';
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../../cluster/model/model.js';
@@ -319,7 +320,8 @@ async function allBack(
     }
     const seen = await statuses(context, cluster, cluster.members);
     const leader = seen.find(({ member }) => member.name === cluster.leaderName);
-    const written = leader?.now?.location ?? leader?.now?.receivedLocation ?? null;
+    const { location = null, receivedLocation = null, replayedLocation = null } = leader?.now ?? {};
+    const written = location ?? farther(receivedLocation, replayedLocation);
     target ??= written;
     missing = behind(cluster, seen, baseline, besides, target);
     if (!leader?.now) {
@@ -368,7 +370,7 @@ function behind(
     if (now.replicationState !== 'streaming') {
       return [{ member: name, said: now.replicationState ?? `is ${now.state}` }];
     }
-    const received = now.receivedLocation ?? now.replayedLocation;
+    const received = farther(now.receivedLocation, now.replayedLocation);
     if (target === null || (received !== null && received >= target)) return [];
     return [{ member: name, said: 'has not caught up' }];
   });

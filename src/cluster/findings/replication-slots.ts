@@ -1,7 +1,7 @@
 /** Replication slots, and the WAL that they keep or do not keep. */
 import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
-import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
+import { farther, formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Finding, ReplicationSlot, SqlStatus, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { slotName } from '../model/slot-name.js';
@@ -145,7 +145,7 @@ export function slotInactiveRetainsWal(view: View, limits: Limits): Finding[] {
   return view.members.flatMap((one): Finding[] => {
     const { sql } = one;
     if (!sql.ok) return [];
-    const now = sql.value.currentLsn ?? sql.value.receiveLsn ?? sql.value.replayLsn;
+    const now = sql.value.currentLsn ?? farther(sql.value.receiveLsn, sql.value.replayLsn);
     if (now === null) return [];
     const limit = limits.maxSlotRetainBytes ?? defaultRetain(sql.value);
     return sql.value.slots

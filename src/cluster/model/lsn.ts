@@ -19,3 +19,12 @@ export function formatLsn(lsn: Lsn): string {
 export function lagBytes(ahead: Lsn, behind: Lsn): number {
   return ahead > behind ? Number(ahead - behind) : 0;
 }
+
+/**
+ * The greater of what a standby received and what it replayed; null is no position. PostgreSQL counts what it
+ * receives on another timeline from the beginning of that segment, behind what it has long replayed.
+ */
+export function farther(received: Lsn | null, replayed: Lsn | null): Lsn | null {
+  if (received === null || replayed === null) return received ?? replayed;
+  return received > replayed ? received : replayed;
+}

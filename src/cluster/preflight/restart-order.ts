@@ -1,4 +1,5 @@
 /** In which order members are restarted, so that the cluster serves while it goes on. */
+import { farther } from '../model/lsn.js';
 import { namedInSync, syncModeActive } from '../roles/dcs-roles.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../model/model.js';
 import { readTags } from '../model/tags.js';
@@ -226,7 +227,7 @@ export function heirs(
   { planned = false } = {},
 ): string[] {
   const sync = syncModeActive(cluster) && (cluster.sync?.leader ?? null) !== null;
-  const position = (member: Member) => member.receiveLsn ?? member.replayLsn ?? 0n;
+  const position = (one: Member) => farther(one.receiveLsn, one.replayLsn) ?? 0n;
   return cluster.members
     .filter((one) => one.name !== cluster.leaderName && !readTags(one.tags).nofailover)
     .filter((one) => restarted.has(one.name) || !one.pendingRestart)

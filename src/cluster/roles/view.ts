@@ -1,7 +1,7 @@
 /** What every member claims to be, what it is seen to be, and who really streams from whom. */
 import { senderNames } from '../model/member-names.js';
 import { claimedRole, type ClaimedRole } from './dcs-roles.js';
-import { lagBytes, type Lsn } from '../model/lsn.js';
+import { farther, lagBytes, type Lsn } from '../model/lsn.js';
 import type {
   Cluster,
   Departed,
@@ -63,7 +63,7 @@ export interface MemberView {
   timeline: number | null;
   /** Only a control file tells of the timeline: it trails what is replayed, and never leads it. */
   timelineIsLeast: boolean;
-  /** Written WAL of a primary, received (or else replayed) WAL of a standby. */
+  /** Written WAL of a primary, received or replayed WAL of a standby: the farther of the two. */
   position: Lsn | null;
   replayed: Lsn | null;
   /** Behind the leader's position as read in the same round; null when either is unknown. */
@@ -239,9 +239,10 @@ function observedRole(
 }
 
 function positionOf({ rest, sql }: MemberReadings): Lsn | null {
-  if (sql.ok) return sql.value.currentLsn ?? sql.value.receiveLsn ?? sql.value.replayLsn;
+  if (sql.ok) return sql.value.currentLsn ?? farther(sql.value.receiveLsn, sql.value.replayLsn);
   if (!rest.ok) return null;
-  return rest.value.location ?? rest.value.receivedLocation ?? rest.value.replayedLocation;
+  const { location, receivedLocation, replayedLocation } = rest.value;
+  return location ?? farther(receivedLocation, replayedLocation);
 }
 
 function replayedOf({ rest, sql }: MemberReadings): Lsn | null {

@@ -1,6 +1,6 @@
 /** A snapshot as the facts of the vote arithmetic. */
 import { isSenderOf } from '../model/member-names.js';
-import type { Lsn } from '../model/lsn.js';
+import { farther, type Lsn } from '../model/lsn.js';
 import type {
   JsonObject,
   JsonValue,
@@ -179,7 +179,7 @@ function nodeOf(
     walPosition: rest
       ? restPosition(rest)
       : sql
-        ? (sql.currentLsn ?? greater(sql.receiveLsn, sql.replayLsn))
+        ? (sql.currentLsn ?? farther(sql.receiveLsn, sql.replayLsn))
         : null,
     timeline: rest?.timeline ?? sql?.timeline ?? null,
     nofailover: readTags(tags).nofailover,
@@ -207,7 +207,7 @@ function reachable(rest: Reading<RestStatus>): boolean | null {
 
 /** As Patroni's own race reads an answer, but with a primary's position. */
 function restPosition(rest: RestStatus): Lsn | null {
-  return rest.location ?? greater(rest.receivedLocation, rest.replayedLocation);
+  return rest.location ?? farther(rest.receivedLocation, rest.replayedLocation);
 }
 
 function outOfRecovery({ rest, sql }: MemberReadings): boolean {
@@ -220,11 +220,6 @@ function isPrimary(rest: RestStatus): boolean {
 
 function restStreams(rest: RestStatus | null): boolean | null {
   return rest ? rest.replicationState === 'streaming' : null;
-}
-
-function greater(a: Lsn | null, b: Lsn | null): Lsn | null {
-  if (a === null || b === null) return a ?? b;
-  return a > b ? a : b;
 }
 
 function streamsFrom(leader: MemberReadings | null, name: string): boolean | null {

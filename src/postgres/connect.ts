@@ -5,6 +5,7 @@ import type { Reading, SilenceKind, SqlStatus } from '../cluster/model/model.js'
 import type { LoginFlags } from './login-flags.js';
 import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
+import { namedSettingsOf, settingsSql } from './settings.js';
 import { PAUSE_SQL, pausedMsOf } from './pause-age.js';
 import { orderLogins, pgpassPath, resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
@@ -101,6 +102,8 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   return {
     hasLogin: ordered.length > 0,
     status,
+    settings: (target, names, timeoutMs) =>
+      askOnce(target, settingsSql(names), namedSettingsOf, timeoutMs),
     takesWrites: (target, timeoutMs) => askOnce(target, WRITES_SQL, takesWritesOf, timeoutMs),
     terminateLogical: (target, walsenders, timeoutMs) =>
       askOnce(target, terminateSql(walsenders), endedPids, timeoutMs),

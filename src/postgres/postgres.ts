@@ -1,5 +1,5 @@
 /** PostgreSQL in our words. connect.ts implements it with pg. */
-import type { Reading, SqlStatus } from '../cluster/model/model.js';
+import type { Reading, Setting, SqlStatus } from '../cluster/model/model.js';
 
 export interface PgTarget {
   host: string;
@@ -27,6 +27,12 @@ export interface Postgres {
   readonly hasLogin: boolean;
   /** Everything one PostgreSQL says of itself, in one read-only session. Never throws. */
   status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>>;
+  /** These settings, by name in lower case; those that it does not know, or hides from us, are left out. Never throws. */
+  settings(
+    target: PgTarget,
+    names: readonly string[],
+    timeoutMs: number,
+  ): Promise<Reading<Record<string, Setting>>>;
   /** Whether it takes writes, asked on a connection of its own as a client would. Never throws. */
   takesWrites(target: PgTarget, timeoutMs: number): Promise<Reading<boolean>>;
   /**

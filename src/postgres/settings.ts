@@ -1,7 +1,7 @@
 /** The settings that decide something, as pg_settings has them: numbers in the setting's own base unit. */
 import { COMPARED_TEXTS } from '../cluster/configuration/gucs.js';
 import type { Setting } from '../cluster/model/model.js';
-import { textOf, type Row } from './row.js';
+import { rowOf, rowsOf, textOf, type Row } from './row.js';
 
 /**
  * Base units: wal_keep_size and max_slot_wal_keep_size MB; wal_sender_timeout and
@@ -50,7 +50,21 @@ where name in (${quoted(SETTING_NAMES)})
     and (vartype <> 'string' or name in (${quoted(COMPARED_TEXTS)}))`;
 
 function quoted(names: readonly string[]): string {
-  return names.map((name) => `'${name}'`).join(', ');
+  return names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
+}
+
+/** One row, one column `status`: settings by name, texts too. They may hold secrets: only compared, never printed. */
+export function settingsSql(names: readonly string[]): string {
+  return `
+select json_build_object('settings', coalesce((
+  select json_agg(s) from (
+    select lower(name) as name, source, sourcefile, pending_restart, setting as value
+    from pg_settings where lower(name) in (${quoted(names.map((name) => name.toLowerCase()))})
+  ) s), '[]')) as status`;
+}
+
+export function namedSettingsOf(document: unknown): Record<string, Setting> {
+  return settingsOf(rowsOf(rowOf(document)['settings']));
 }
 
 export function settingsOf(rows: Row[]): Record<string, Setting> {

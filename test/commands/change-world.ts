@@ -134,6 +134,7 @@ export async function runIn(
   const postgres: Awaited<ReturnType<Context['postgres']>> = {
     hasLogin: false,
     status: () => Promise.resolve(UNREACHABLE),
+    settings: () => Promise.resolve(UNREACHABLE),
     takesWrites: () => Promise.resolve(UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(UNREACHABLE),

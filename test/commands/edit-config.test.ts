@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonValue, RestStatus } from '../../src/cluster/model/model.js';
+import type { JsonValue, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { loadGolden } from '../fixtures/golden.js';
 import { fakeMembers } from '../support/fake-members.js';
@@ -422,11 +422,66 @@ describe('edit-config --wait', () => {
     return { cluster, seconds: () => now };
   }
   const EDIT = ['-q', '-p', 'work_mem=11MB', '--force', '--wait'];
+  const UNTOLD = 'not known whether PostgreSQL runs with work_mem on pg1, pg2, pg3: no SQL login\n';
+  const LOOPS = { pg1: [0, 1, 5], pg2: [0, 1, 5], pg3: [0, 1, 5] };
+
+  /** The edit where each PostgreSQL shows this setting as this. */
+  async function shown(edits: string[], settings: Record<string, string>, source = 'default') {
+    const { cluster } = members(LOOPS);
+    const value = (text: string) => ({
+      value: text,
+      source,
+      sourcefile: null,
+      pendingRestart: false,
+    });
+    const all = Object.entries(settings).map(([name, text]) => [name, value(text)]);
+    const sql = {
+      ok: true,
+      value: { settings: Object.fromEntries(all) } as SqlStatus,
+      tookMs: 1,
+    } as const;
+    const ports = ['pg1', 'pg2', 'pg3'].map((name) => {
+      const key = JSON.parse(cluster.keys[`/service/demo/members/${name}`] ?? '{}') as {
+        conn_url: string;
+      };
+      return Number(new URL(key.conn_url).port);
+    });
+    cluster.sql = Object.fromEntries(ports.map((port) => [port, sql]));
+    return edit(cluster, '-q', ...edits, '--force', '--wait');
+  }
+
+  test.each<[string[], Record<string, string>, string]>([
+    [['-p', 'work_mem=11MB'], { work_mem: '11264' }, 'taken by pg1, pg2, pg3\n'],
+    [['-p', "log_line_prefix='%t '"], { log_line_prefix: '%t ' }, 'taken by pg1, pg2, pg3\n'],
+    [['-p', 'TimeZone=UTC'], { timezone: 'UTC' }, 'taken by pg1, pg2, pg3\n'],
+    [
+      ['-p', 'TimeZone=utc'],
+      { timezone: 'UTC' },
+      'read by pg1, pg2, pg3\nnot known whether PostgreSQL runs with TimeZone on pg1, pg2, pg3: ' +
+        'a text that PostgreSQL may write in another way\n',
+    ],
+    [
+      ['-p', 'work_mem=11MB', '-p', 'my.setting=1'],
+      { work_mem: '11264' },
+      'read by pg1, pg2, pg3\nnot known whether PostgreSQL runs with my.setting on pg1, pg2, pg3: ' +
+        'PostgreSQL does not show it to this login\n',
+    ],
+    [['-s', 'loop_wait=5'], {}, 'taken by pg1, pg2, pg3\n'],
+  ])('%j where PostgreSQL shows %j: %s', async (edits, settings, err) => {
+    const done = await shown(edits, settings);
+    expect([done.code, done.err.replaceAll(/^(waiting|warning|note).*\n/gm, '')]).toEqual([0, err]);
+  });
+
+  test('a setting that is not in force is exit 4, and says from where the other one is', async () => {
+    const done = await shown(['-p', 'work_mem=11MB'], { work_mem: '4096' }, 'command line');
+    expect(done.code).toBe(4);
+    expect(done.err).toContain('SQL pg2: work_mem = 4096 (command line), written "11MB"');
+  });
 
   test('ends when each has gone through another loop since it read it', async () => {
     const { cluster, seconds } = members({ pg1: [0, 1, 4], pg2: [0, 2, 3, 5], pg3: [0, 1, 8] });
     const done = await edit(cluster, ...EDIT);
-    expect([done.code, done.err]).toEqual([0, 'taken by pg1, pg2, pg3\n']);
+    expect([done.code, done.err]).toEqual([0, `read by pg1, pg2, pg3\n${UNTOLD}`]);
     expect(Math.round(seconds())).toBe(8);
   });
 
@@ -436,7 +491,7 @@ describe('edit-config --wait', () => {
     const done = await edit(cluster, ...EDIT);
     expect([done.code, done.err]).toEqual([
       0,
-      'taken by pg1, pg2, pg3\na restart is pending on pg2: max_connections\n',
+      `read by pg1, pg2, pg3\n${UNTOLD}a restart is pending on pg2: max_connections\n`,
     ]);
     expect(Math.round(seconds())).toBe(9);
   });

@@ -94,6 +94,15 @@ export async function runFake(
   const postgres: Postgres = {
     hasLogin: cluster.sql !== undefined,
     status: ({ port }) => Promise.resolve(cluster.sql?.[port] ?? UNREACHABLE),
+    settings: ({ port }, names) => {
+      const reading = cluster.sql?.[port] ?? UNREACHABLE;
+      if (!reading.ok) return Promise.resolve(reading);
+      const all = Object.entries(reading.value.settings);
+      const value = Object.fromEntries(
+        all.filter(([name]) => names.some((one) => one.toLowerCase() === name)),
+      );
+      return Promise.resolve({ ...reading, value });
+    },
     takesWrites: () => Promise.resolve(UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),

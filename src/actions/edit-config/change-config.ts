@@ -211,7 +211,7 @@ async function waited(
   { deadlineMs }: EditRequest,
   { cluster, current, edit, report }: Work,
 ): Promise<void> {
-  const { refuseUntaken, seenInForce, waitTaken } = await import('./taken.js');
+  const { refuseUntaken, seenInForce, takenLines, waitTaken } = await import('./taken.js');
   const after = plainObject(edit.document);
   refuseUntaken(checkConfig(after));
   // A longer loop_wait counts from the loop on in which it is read.
@@ -235,8 +235,9 @@ async function waited(
     const evidence = [{ witness: 'REST', subject: name, said }];
     noteMember(report, group, { member: name, ending: 'ok', said, evidence });
   }
-  await seenInForce(context, cluster, taken, changedSettings(current.document, edit.document));
-  context.io.err(`taken by ${taken.map(({ name }) => oneLine(name)).join(', ')}\n`);
+  const written = changedSettings(current.document, edit.document);
+  const untold = await seenInForce(context, cluster, taken, written);
+  for (const line of takenLines(taken, untold)) context.io.err(`${line}\n`);
   const pending = taken.filter((one) => one.pending !== null);
   if (pending.length === 0) return;
   const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');

@@ -2,7 +2,8 @@
 import type { ConfigProblem } from '../../cluster/configuration/config-check.js';
 import { isInForce } from '../../cluster/findings/configuration.js';
 import type { Cluster, JsonObject, JsonValue, Member } from '../../cluster/model/model.js';
-import { ToolError } from '../../errors.js';
+import { ToolError, type Evidence } from '../../errors.js';
+import { oneLine } from '../../output/text.js';
 import { reread } from '../kit/choose-members.js';
 import { until } from '../kit/until.js';
 import type { Context } from '../../context.js';
@@ -77,40 +78,117 @@ export function refuseUntaken(problems: readonly ConfigProblem[]): void {
   });
 }
 
+/** Settings of which nobody can tell whether PostgreSQL runs with them. */
+export interface Untold {
+  settings: string[];
+  why: string;
+  /** Members, in order. */
+  on: string[];
+}
+
+/** PostgreSQL reads its file again a moment after Patroni told it to. */
+const REREAD_MS = 3000;
+
 /**
- * ToolError `failed` when PostgreSQL runs with another value than the one that was written, and no restart is
- * pending for it. What cannot be read there is left to Patroni's word.
+ * Asks PostgreSQL on every member for what was written. ToolError `failed` when it runs with another value, and no
+ * restart is pending for it. Gives what cannot be read there, or not be compared.
  */
 export async function seenInForce(
   context: Context,
-  { members }: Cluster,
+  cluster: Cluster,
   taken: readonly Taken[],
   written: JsonObject,
-): Promise<void> {
-  const postgres = await context.postgres();
-  if (!postgres.hasLogin || Object.keys(written).length === 0) return;
-  const others = await Promise.all(
-    taken.map(async ({ name, pending }) => {
-      const { host = null, port = null } = members.find((one) => one.name === name) ?? {};
-      if (host === null || port === null) return [];
-      const sql = await postgres.status({ host, port }, context.flags.timeoutMs);
-      if (!sql.ok) return [];
-      return Object.entries(written).flatMap(([setting, wanted]) => {
-        const seen = sql.value.settings[setting];
-        const waits = seen?.pendingRestart === true || (pending ?? []).includes(setting);
-        if (!seen || waits || isInForce(setting, wanted, seen) !== false) return [];
-        const said = `${setting} = ${seen.value} (${seen.sourcefile ?? seen.source ?? 'source unknown'}), written ${JSON.stringify(wanted)}`;
-        return [{ witness: 'SQL', subject: name, said }];
-      });
-    }),
-  );
-  const evidence = others.flat();
-  if (evidence.length === 0) return;
+): Promise<Untold[]> {
+  if (Object.keys(written).length === 0) return [];
+  let evidence: Evidence[] = [];
+  let untold: (Omit<Untold, 'on'> & { name: string })[] = [];
+  const limit = {
+    atMs: context.clock.nowMs() + REREAD_MS,
+    everyMs: LOOK_MS,
+    goesOn: 'every member has read the configuration',
+    awaits: () => evidence.map(({ subject, said }) => `${subject}: ${said}`).join('; '),
+  };
+  await until(context, limit, async () => {
+    const all = await Promise.all(taken.map((one) => inForceOn(context, cluster, one, written)));
+    evidence = all.flatMap(({ others }) => others);
+    untold = all.flatMap(({ untold: ofOne }) => ofOne);
+    return evidence.length === 0 ? true : null;
+  });
+  if (evidence.length === 0) return together(untold);
   throw new ToolError('failed', 'every member has read it, and a setting is not in force', {
     code: 'config_not_taken',
     hint: 'see what overrides it: ALTER SYSTEM, the file of Patroni on that member, or a least value of Patroni',
     evidence,
   });
+}
+
+interface InForce {
+  /** Settings that have another value. */
+  others: Evidence[];
+  untold: { name: string; settings: string[]; why: string }[];
+}
+
+async function inForceOn(
+  context: Context,
+  { members }: Cluster,
+  { name, pending }: Taken,
+  written: JsonObject,
+): Promise<InForce> {
+  const settings = Object.keys(written);
+  const untold = (why: string, which = settings): InForce['untold'] =>
+    which.length === 0 ? [] : [{ name, settings: which, why }];
+  const { host = null, port = null } = members.find((one) => one.name === name) ?? {};
+  const postgres = await context.postgres();
+  if (!postgres.hasLogin) return { others: [], untold: untold('no SQL login') };
+  if (host === null || port === null) return { others: [], untold: untold('no address') };
+  const sql = await postgres.settings({ host, port }, settings, context.flags.timeoutMs);
+  if (!sql.ok) return { others: [], untold: untold(`SQL: ${sql.reason}`) };
+  const looks = Object.entries(written).map(([setting, wanted]) => {
+    const seen = sql.value[setting.toLowerCase()];
+    const waits = seen?.pendingRestart === true || (pending ?? []).includes(setting);
+    const isSo = waits ? true : seen ? isInForce(setting, wanted, seen) : null;
+    return { setting, wanted, seen, isSo };
+  });
+  const others = looks.flatMap(({ setting, wanted, seen, isSo }) => {
+    if (isSo !== false || !seen) return [];
+    const said = `${setting} = ${seen.value} (${seen.sourcefile ?? seen.source ?? 'source unknown'}), written ${JSON.stringify(wanted)}`;
+    return [{ witness: 'SQL', subject: name, said }];
+  });
+  const open = looks.filter(({ isSo }) => isSo === null);
+  const named = (isRead: boolean) =>
+    open.filter(({ seen }) => (seen !== undefined) === isRead).map(({ setting }) => setting);
+  return {
+    others,
+    untold: [
+      ...untold('a text that PostgreSQL may write in another way', named(true)),
+      ...untold('PostgreSQL does not show it to this login', named(false)),
+    ],
+  };
+}
+
+/** The same of several members said once. */
+function together(all: readonly { name: string; settings: string[]; why: string }[]): Untold[] {
+  const found = new Map<string, Untold>();
+  for (const { name, settings, why } of all) {
+    const key = JSON.stringify([settings, why]);
+    const one = found.get(key) ?? { settings, why, on: [] };
+    one.on.push(name);
+    found.set(key, one);
+  }
+  return [...found.values()];
+}
+
+/** `taken by pg1, pg2` where PostgreSQL shows it too, else `read by …` and what is not known. */
+export function takenLines(taken: readonly Taken[], untold: readonly Untold[]): string[] {
+  const names = taken.map(({ name }) => name).join(', ');
+  return [
+    oneLine(`${untold.length === 0 ? 'taken' : 'read'} by ${names}`),
+    ...untold.map(({ settings, why, on }) =>
+      oneLine(
+        `not known whether PostgreSQL runs with ${settings.join(', ')} on ${on.join(', ')}: ${why}`,
+      ),
+    ),
+  ];
 }
 
 /** Why it has not taken it yet, or how it did. `readAt`: by whom, and at which of its loops, it was first seen read. */

@@ -130,7 +130,9 @@ export function isInForce(
   { value }: Setting,
 ): boolean | null {
   const guc = gucs().get(parameter.toLowerCase());
-  if (guc === undefined || wanted === null || typeof wanted === 'object') return null;
+  if (wanted === null || typeof wanted === 'object') return null;
+  const isSame = String(wanted).trim() === value.trim();
+  if (guc === undefined) return isSame ? true : null;
   const flags = [parseBool(wanted), parseBool(value)];
   switch (guc.type) {
     case 'int':
@@ -146,7 +148,9 @@ export function isInForce(
     case 'enum':
       return String(wanted).toLowerCase() === value.toLowerCase();
     case 'string':
-      return COMPARED_TEXTS.includes(guc.name) ? String(wanted).trim() === value.trim() : null;
+      // Others PostgreSQL may show in another way, as UTC for utc: only the same text says something.
+      if (isSame) return true;
+      return COMPARED_TEXTS.includes(guc.name) ? false : null;
   }
 }
 

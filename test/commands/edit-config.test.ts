@@ -434,7 +434,7 @@ describe('edit-config --wait', () => {
       sourcefile: null,
       pendingRestart: false,
     });
-    const all = Object.entries(settings).map(([name, text]) => [name, value(text)]);
+    const all = Object.entries(settings).map(([name, text]) => [name, value(text)] as const);
     const sql = {
       ok: true,
       value: { settings: Object.fromEntries(all) } as SqlStatus,

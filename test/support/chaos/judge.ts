@@ -16,8 +16,8 @@ export interface Held {
 
 /** `mending`: it need not be told any more; `gone`: nor may it be. */
 export interface Declared {
-  mending(): void;
-  gone(): void;
+  mending: () => void;
+  gone: () => void;
 }
 
 export interface Judge {

@@ -207,7 +207,7 @@ async function breakOnce(lane: Lane): Promise<void> {
     () => beside.checkedSince(began + SEEN_AFTER_MS) > 0,
   ).catch(() => undefined);
   judge.beginAnew();
-  for (const { mending } of lane.declared) mending();
+  for (const one of lane.declared) one.mending();
   await trouble.undo?.().catch((error: unknown) => log({ undo: fault.kind, error: String(error) }));
 }
 
@@ -318,7 +318,7 @@ async function makeWhole(lane: Lane): Promise<boolean> {
   lane.during = `after ${during.replace(/^after /, '')}`;
   judge.beginAnew();
   const leader = await repair(site, lane.config, lane.log);
-  for (const { gone } of lane.declared.splice(0)) gone();
+  for (const one of lane.declared.splice(0)) one.gone();
   if (leader === null) {
     report({
       what: 'no repair',

@@ -26,7 +26,7 @@ beforeAll(async () => {
   rmSync(LOG, { force: true });
   summary = await runChaos({
     minutes: MINUTES,
-    seed: 9,
+    seed: Number(process.env['PATCTL_CHAOS_SEED'] ?? 9),
     shapes: ['quorum'],
     lanes: 1,
     only: /./,

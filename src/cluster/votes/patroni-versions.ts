@@ -82,10 +82,11 @@ const decided = new Map<string, Rules>();
 
 /** How this version decides; null: not a version. Versions that decide alike get the same object. */
 export function rulesOf(version: string | null): Rules | null {
-  const parts = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '');
-  if (version === null || parts === null) return null;
+  if (version === null) return null;
+  // Asked for each of n² votes.
   const known = decided.get(version);
   if (known !== undefined) return known;
+  if (!/^\d+\.\d+/.test(version)) return null;
   const rules = Object.assign(
     {},
     BEFORE,

@@ -1,6 +1,6 @@
 /** Who would become leader if the leader vanished now. The invariant of the votes stands in vote-rules.ts. */
 import { sameName } from '../model/member-names.js';
-import { formatLsn } from '../model/lsn.js';
+import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Rules } from './patroni-versions.js';
 import {
   agreed,
@@ -243,7 +243,10 @@ function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): 
     return { holds: 'unknown', reason: `${other.name} may be ahead: a WAL position is unknown` };
   }
   if (other.walPosition > me.walPosition && !mayBeAhead)
-    return { holds: 'no', reason: `${other.name} is ahead at ${formatLsn(other.walPosition)}` };
+    return {
+      holds: 'no',
+      reason: `${other.name} is ahead at ${positionText(other, other.walPosition)}`,
+    };
   const sameWal = other.walPosition === me.walPosition;
   if (sameWal && goesFirst && (other.walPosition > 0n || rules.priorityWithoutWal))
     return {
@@ -278,6 +281,17 @@ function votesFor(input: VoteInput, me: VoteNode, asked: readonly VoteNode[]): V
   return [...own, ...votes];
 }
 
+const texts = new WeakMap<VoteNode, string>();
+
+/** Written once a node, not once a vote. */
+function positionText(node: VoteNode, position: Lsn): string {
+  const known = texts.get(node);
+  if (known !== undefined) return known;
+  const text = formatLsn(position);
+  texts.set(node, text);
+  return text;
+}
+
 function voteOf(input: VoteInput, me: VoteNode, other: VoteNode, isAsked: boolean): Vote {
   const { name } = other;
   if (name === input.leader) return { name, voted: 'no', why: 'is the lost leader' };
@@ -289,8 +303,8 @@ function voteOf(input: VoteInput, me: VoteNode, other: VoteNode, isAsked: boolea
   if (me.walPosition === null || other.walPosition === null)
     return { name, voted: 'unknown', why: 'a WAL position is unknown' };
   if (other.walPosition > me.walPosition)
-    return { name, voted: 'no', why: `is ahead at ${formatLsn(other.walPosition)}` };
+    return { name, voted: 'no', why: `is ahead at ${positionText(other, other.walPosition)}` };
   if (limit) return { name, voted: 'unknown', why: limit.reason };
   if (other.primary === null) return { name, voted: 'unknown', why: 'may be a primary' };
-  return { name, voted: 'yes', why: `is not ahead, at ${formatLsn(other.walPosition)}` };
+  return { name, voted: 'yes', why: `is not ahead, at ${positionText(other, other.walPosition)}` };
 }

@@ -83,6 +83,12 @@ const renewedOrLeft =
     const wrong = renewed(who)(ran, cast);
     if (wrong !== null || !saysNothingDone(ran)) return wrong;
     const name = who(cast);
+    // Where leadership moves or its Patroni is silent, Patroni may start PostgreSQL for reasons of its own.
+    const isQuiet = ran.moments.every(
+      ({ leader, patroni }) =>
+        leader === ran.before.leader && (patroni.get(name) ?? null) === 'running',
+    );
+    if (!isQuiet) return null;
     const start = ran.before.members.get(name)?.started;
     const other = ran.moments.find(({ members }) => {
       const one = members.get(name) ?? null;

@@ -71,23 +71,38 @@ interface At {
   globals: Record<string, string>;
 }
 
+/** What was typed after the command. */
+interface Given {
+  /** Its arguments. */
+  words: string[];
+  /** The value of --cluster, which some commands have in place of an argument. */
+  cluster: string | null;
+}
+
 /** Pure: from the words before the cursor and the program's own description. */
 export function wantedAt(root: Command, words: readonly string[]): At {
   const last = words.at(-1) ?? '';
   const globals: Record<string, string> = {};
   let command = root;
-  let given: string[] = [];
+  const given: Given = { words: [], cluster: null };
   let pending: Option | undefined;
   const optionOf = (word: string): Option | undefined =>
     command.options.find(({ short, long }) => short === word || long === word);
   const take = (option: Option, value: string): void => {
     if (command === root) globals[option.attributeName()] = value;
+    else if (option.long === '--cluster') given.cluster = value;
   };
+  let more: Option | undefined;
   for (const word of words.slice(0, -1)) {
     const [, name, value] = WITH_VALUE.exec(word) ?? [];
+    if (word.startsWith('-')) more = undefined;
     if (pending) {
       take(pending, word);
+      // Commander gives `--only A B` both words.
+      more = pending.variadic ? pending : undefined;
       pending = undefined;
+    } else if (more) {
+      continue;
     } else if (name !== undefined && value !== undefined) {
       const option = optionOf(name);
       if (option) take(option, value);
@@ -100,10 +115,11 @@ export function wantedAt(root: Command, words: readonly string[]): At {
       if (option?.required) pending = option;
     } else {
       const below = command.commands.find((one) => one.name() === word);
-      if (below && given.length === 0) [command, given] = [below, []];
-      else given = [...given, word];
+      if (below && given.words.length === 0) command = below;
+      else given.words.push(word);
     }
   }
+  if (!last.startsWith('-')) pending ??= more;
   if (pending)
     return { wanted: valueOf(pending, command, given), typed: last, before: '', globals };
   const [, name = '', value] = WITH_VALUE.exec(last) ?? [];
@@ -158,7 +174,7 @@ async function findingCodes(): Promise<readonly string[]> {
 
 const CLUSTER_OPTIONS = ['--confirm-name', '--cluster'];
 
-function valueOf(option: Option, command: Command, given: readonly string[]): Wanted {
+function valueOf(option: Option, command: Command, given: Given): Wanted {
   if (option.argChoices) return { kind: 'words', words: option.argChoices };
   const long = option.long ?? '';
   if (option.flags.includes('<file>')) return { kind: 'files' };
@@ -171,19 +187,19 @@ function valueOf(option: Option, command: Command, given: readonly string[]): Wa
   return { kind: 'words', words: [] };
 }
 
-function wordAt(command: Command, typed: string, given: readonly string[]): Wanted {
+function wordAt(command: Command, typed: string, given: Given): Wanted {
   if (typed.startsWith('-')) {
     const shown = command.options.filter(({ hidden }) => !hidden);
     return { kind: 'words', words: [...shown.flatMap(({ long }) => long ?? []), '--help'] };
   }
   if (command.commands.length > 0) {
     const names = command.commands.map((one) => one.name());
-    const isFirst = given.length === 0 && command.parent === null;
+    const isFirst = given.words.length === 0 && command.parent === null;
     return { kind: 'words', words: isFirst ? [...names, 'help'] : names };
   }
   const known = command.registeredArguments;
   const last = known.at(-1);
-  const argument = known[given.length] ?? (last?.variadic ? last : undefined);
+  const argument = known[given.words.length] ?? (last?.variadic ? last : undefined);
   const name = argument?.name() ?? '';
   if (name.startsWith('cluster')) return { kind: 'clusters' };
   // flush CLUSTER [MEMBERS…] restart|switchover
@@ -192,18 +208,14 @@ function wordAt(command: Command, typed: string, given: readonly string[]): Want
   return { kind: 'words', words: argument?.argChoices ?? [] };
 }
 
-function membersOf(
-  command: Command,
-  given: readonly string[],
-  orWords: readonly string[] = [],
-): Wanted {
+function membersOf(command: Command, given: Given, orWords: readonly string[] = []): Wanted {
   return { kind: 'members', cluster: clusterIn(command, given), orWords };
 }
 
 /** The cluster that has been typed; null: the configured one. */
-function clusterIn(command: Command, given: readonly string[]): string | null {
+function clusterIn(command: Command, given: Given): string | null {
   const at = command.registeredArguments.findIndex((one) => one.name().startsWith('cluster'));
-  return at < 0 ? null : (given[at] ?? null);
+  return given.cluster ?? (at < 0 ? null : (given.words[at] ?? null));
 }
 
 /** Silent when nothing answers: an error would only stand in the line that is being typed. */

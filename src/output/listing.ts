@@ -8,8 +8,14 @@ import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { observedTree } from '../cluster/roles/topology.js';
 import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
-import { memberTable, type ListEntry, type MemberRow, type MemberTable } from './member-table.js';
-import { ruledTable, type Narrowing } from './fit.js';
+import {
+  MEMBER_NARROWINGS,
+  memberTable,
+  type ListEntry,
+  type MemberRow,
+  type MemberTable,
+} from './member-table.js';
+import { ruledTable } from './fit.js';
 import { fitted, type Screen } from './screen.js';
 import {
   isTable,
@@ -282,17 +288,6 @@ export async function listingText(
   return render(format, '', ...merged(tables));
 }
 
-/** What list does on a narrow screen; every other column stays. `--wide` has all. */
-const NARROWINGS: readonly Narrowing[] = [
-  { drop: ['Receive LSN', 'Replay LSN'] },
-  { below: ['Verdict'] },
-  { below: ['Pending restart reason', 'Scheduled restart', 'Tags'] },
-  'headers',
-  { below: ['Sync State', 'Namespace'] },
-  { below: ['Host'] },
-  { below: ['Pending restart', 'Group'] },
-];
-
 async function prettyTables(
   tables: OneTable[],
   format: 'pretty' | 'topology',
@@ -300,7 +295,7 @@ async function prettyTables(
 ): Promise<string> {
   const parts = tables.map(async (one) => {
     const columns = textColumns(format, one.columns, one.rows);
-    const table = ruledTable(oneLine(one.title), columns, NARROWINGS, screen);
+    const table = ruledTable(oneLine(one.title), columns, MEMBER_NARROWINGS, screen);
     const notes = one.notes.map((note) => `${note}\n`).join('');
     return table + fitted(notes, screen) + (await belowTable(one, screen));
   });

@@ -12,11 +12,23 @@ import {
 import type { Cluster, JsonObject } from '../cluster/model/model.js';
 import { roundHalfEven } from '../cluster/model/patroni-values.js';
 import { formatLsn } from '../cluster/model/lsn.js';
+import type { Narrowing } from './fit.js';
 import { exactJson } from './json.js';
 import { isTable, type Cell, type Column, type Format, type TextFormat } from './render.js';
 import { oneLine } from './text.js';
 import { entriesOf, isList, pythonText, type Value } from './value.js';
 import { yamlDump } from './write-yaml.js';
+
+/** What a table of members does on a narrow screen; every other column stays. */
+export const MEMBER_NARROWINGS: readonly Narrowing[] = [
+  { drop: ['Receive LSN', 'Replay LSN'] },
+  { below: ['Verdict'] },
+  { below: ['Pending restart reason', 'Scheduled restart', 'Tags'] },
+  'headers',
+  { below: ['Sync State', 'Namespace'] },
+  { below: ['Host'] },
+  { below: ['Pending restart', 'Group'] },
+];
 
 /** One name on the command line and what the DCS has of it; more than one cluster only with Citus. */
 export interface ListEntry {

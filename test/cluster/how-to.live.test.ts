@@ -1,5 +1,6 @@
 /** Every command of docs/how-to.md, in the order of the page, on live clusters: it ends well, and shows what stands after its #. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pictures, SIZES } from '../support/captures.js';
 import { howTo, Shell } from '../support/how-to.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { privateCluster } from '../support/shared.js';
@@ -61,6 +62,16 @@ test.each(first)('$title', job, 240_000);
 test(`${FINDINGS}: each command of each row`, async () => {
   if ((await demo.leader()) === 'pg3') await endsWell('patctl switchover demo --yes');
   for (const command of new Set([...rows.values()].flat())) await endsWell(command);
+}, 240_000);
+
+test('in a terminal of 80, 120 and 200 columns no screen wraps', async () => {
+  for (const size of SIZES) {
+    const taken = await pictures(demo.config, size);
+    for (const { args, text, wrapped } of taken) {
+      expect(text, args.join(' ')).toContain('pg1');
+      expect(wrapped, `${size.columns} ${args.join(' ')}`).toEqual([]);
+    }
+  }
 }, 240_000);
 
 test.each(jobs.filter(({ title }) => title === STANDBY))('$title', job, 240_000);

@@ -28,6 +28,8 @@ describe('completion', () => {
     [['list', 'demo', 'o'], ['other']],
     [['check', '--explain', 'two_'], ['two_primaries']],
     [['check', '--only', 'two_'], ['two_primaries']],
+    [['check', '--only', 'paused', 'two_'], ['two_primaries']],
+    [['check', '--only', 'paused', '--ignore', 'x', '--expl'], ['--explain']],
     [['switchover', 'demo', '--skip-check', 'candidate_l'], ['candidate_lag']],
     [
       ['switchover', '--candidate', ''],
@@ -46,6 +48,9 @@ describe('completion', () => {
     [['hel'], ['help']],
     [['help', 'switch'], ['switchover']],
     [['ready', '--cluster', 'o'], ['other']],
+    [['ready', '--cluster', 'other', ''], ['x1']],
+    [['ready', '--cluster=other', ''], ['x1']],
+    [['ready', '--max-lag', '1MB', '--cluster', 'other', 'x'], ['x1']],
     [['list', '-f', 'j'], ['json']],
     [
       ['dsn', '-r', 's'],

@@ -54,7 +54,7 @@ export async function reread(context: Context, cluster: Cluster): Promise<Cluste
   }
 }
 
-/** patronictl's table of members, as it prints it before it acts. */
+/** patronictl's table of members, as it prints it before it acts; it fits a terminal unless --compat is given. */
 export async function membersTable(
   context: Context,
   scope: string,
@@ -62,13 +62,15 @@ export async function membersTable(
   group: number | null,
   format: Format = 'pretty',
 ): Promise<string> {
-  const { listCompat } = await import('../../output/compat.js');
+  const { membersOnScreen } = await import('../../output/members-on-screen.js');
+  const { screenOf } = await import('../../output/screen.js');
   const config = await context.config();
   const citus =
     group !== null ||
     config.group !== null ||
     (!context.flags.compat && clusters.some((cluster) => cluster.group !== null));
-  return listCompat([{ scope, clusters }], { format, citus, group });
+  const entry = { scope, clusters };
+  return membersOnScreen(entry, { format, citus, group }, screenOf(context));
 }
 
 export interface MemberChoice {

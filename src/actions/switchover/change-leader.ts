@@ -12,6 +12,7 @@ import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
 import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
 import { completeWanted, consent, localZone } from './questions.js';
+import { screenOf } from '../../output/screen.js';
 import { topologyText } from './conclusion.js';
 import { parseSchedule, statedText, type Scheduled } from '../kit/schedule.js';
 
@@ -32,7 +33,7 @@ export async function changeLeader(
   const first = await readSnapshot(context, reading);
   const firstAtMs = context.clock.nowMs();
   if (!isShown) {
-    const table = topologyText(first.cluster, { group: reading.group, citus });
+    const table = topologyText(first.cluster, { group: reading.group, citus }, screenOf(context));
     on({ kind: 'topology', table });
   }
   const { request, when } = await requestOf(context, change, first, asker);

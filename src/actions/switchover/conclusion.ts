@@ -4,7 +4,8 @@ import { measured, type Measured, type Progress } from '../../cluster/progress/c
 import type { End, WriteOutage } from '../../cluster/progress/write-outage.js';
 import type { Plan } from '../../cluster/preflight/plan-model.js';
 import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
-import { listCompat } from '../../output/compat.js';
+import { membersOnScreen } from '../../output/members-on-screen.js';
+import type { Screen } from '../../output/screen.js';
 import { planDocument, type PlanDocument } from '../../output/plan-table.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
@@ -147,14 +148,15 @@ function resultOf({ writeOutage: outage, ...rest }: Measured) {
   };
 }
 
-/** patronictl's table of members. */
+/** patronictl's table of members, as wide as the screen at most. */
 export function topologyText(
   cluster: Cluster,
   options: { group: number | null; citus: boolean },
+  screen: Screen,
 ): string {
   const { group, citus } = options;
   const entry = { scope: cluster.scope, clusters: [cluster] };
-  return listCompat([entry], { format: 'pretty', group, citus });
+  return membersOnScreen(entry, { format: 'pretty', group, citus }, screen);
 }
 
 /** `2026-11-21 08:00:00.12345 Successfully switched over to "pg2"`, as patronictl stamps it. */

@@ -39,7 +39,7 @@ export function changePrinter(
     else if (event.kind === 'topology') {
       if (!dryRun) io.out(`Current cluster topology\n${event.table}`);
     } else {
-      if (event.cluster) io.out(topologyText(event.cluster, event));
+      if (event.cluster) io.out(topologyText(event.cluster, event, screenOf(context)));
       if (!flags.compat) io.out(resultLines(event.progress));
     }
   };

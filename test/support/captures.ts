@@ -1,0 +1,119 @@
+/**
+ * What a person sees: patctl in a terminal of tmux, of three sizes.
+ * `npm run captures -- FOLDER SCOPE` writes the screens of a cluster of the lab, and ends with 1 where a line wraps.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually } from './eventually.js';
+import { openCluster } from './lab/cluster.js';
+import { cleanEnv } from './lab/process.js';
+import { PATCTL } from './run.js';
+
+interface Size {
+  columns: number;
+  rows: number;
+}
+
+export const SIZES: readonly Size[] = [
+  { columns: 80, rows: 24 },
+  { columns: 120, rows: 40 },
+  { columns: 200, rows: 50 },
+];
+
+/** A command of patctl; `until`: it goes on, and this is to be seen on it before the picture is taken. */
+interface Shot {
+  args: readonly string[];
+  until?: RegExp;
+}
+
+/** The screens that people look at most. */
+const SHOTS: readonly Shot[] = [
+  { args: ['list'] },
+  { args: ['list', '-W'], until: /\d\d:\d\d:\d\d[^]*\n\+-[^]*\n\+-/ },
+  { args: ['topology'] },
+  { args: ['status'] },
+  { args: ['quorum'] },
+  { args: ['check', '--settle', '0'] },
+  { args: ['history'] },
+  { args: ['switchover'], until: /\?|\]:$|Error/m },
+];
+
+interface Picture {
+  args: readonly string[];
+  size: Size;
+  /** Every line, also those that have moved out at the top. */
+  text: string;
+  /** Lines that are longer than the terminal is wide. */
+  wrapped: string[];
+}
+
+const LIMIT_MS = 60_000;
+const run = promisify(execFile);
+
+/** A terminal of that size, one command after the other. */
+export async function pictures(
+  config: string,
+  size: Size,
+  shots: readonly Shot[] = SHOTS,
+): Promise<Picture[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'patctl-tmux-'));
+  const env = cleanEnv('/nonexistent', { TERM: 'xterm-256color', LANG: 'C.UTF-8' });
+  const tmux = async (...args: string[]) =>
+    (
+      await run('tmux', ['-S', join(folder, 'socket'), '-f', join(folder, 'conf'), ...args], {
+        env,
+      })
+    ).stdout;
+  writeFileSync(
+    join(folder, 'conf'),
+    'set -g status off\nset -g history-limit 5000\nset -g default-shell /bin/sh\n',
+  );
+  const taken: Picture[] = [];
+  try {
+    // The server ends with its last session otherwise.
+    await tmux('new-session', '-d', '-s', 'keep', 'exec sleep 900');
+    for (const { args, until } of shots) {
+      const ended = join(folder, 'ended');
+      const program = [...PATCTL, '-c', config, ...args].map((word) => `'${word}'`).join(' ');
+      const line = `${program}; touch ${ended}; exec sleep 600`;
+      const box = ['-x', String(size.columns), '-y', String(size.rows)];
+      await tmux('new-session', '-d', '-s', 'shot', ...box, line);
+      const shown = (...how: string[]) =>
+        tmux('capture-pane', '-p', '-S', '-', ...how, '-t', 'shot');
+      await eventually(`${args.join(' ')} is on the screen`, LIMIT_MS, async () =>
+        existsSync(ended) ? true : until !== undefined && until.test((await shown()).trimEnd()),
+      );
+      const text = `${(await shown()).trimEnd()}\n`;
+      // -J joins what the terminal has wrapped.
+      const whole = (await shown('-J')).split('\n').map((one) => one.trimEnd());
+      taken.push({ args, size, text, wrapped: whole.filter((one) => one.length > size.columns) });
+      await tmux('kill-session', '-t', 'shot');
+      rmSync(ended, { force: true });
+    }
+  } finally {
+    await tmux('kill-server').catch(() => '');
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return taken;
+}
+
+/** All screens of a cluster as files `COLUMNS-COMMAND.txt`; exit 1 when a line wraps. */
+async function main(folder = '.', scope = 'demo'): Promise<void> {
+  const lab = await openCluster(scope);
+  if (lab === null) throw new Error(`no cluster ${scope}: npm run -s lab -- up --scope ${scope}`);
+  mkdirSync(folder, { recursive: true });
+  for (const size of SIZES) {
+    for (const { args, text, wrapped } of await pictures(lab.config, size)) {
+      writeFileSync(join(folder, `${size.columns}-${args.slice(0, 2).join('')}.txt`), text);
+      for (const line of wrapped)
+        process.stdout.write(`${size.columns} ${args.join(' ')}: ${line}\n`);
+      if (wrapped.length > 0) process.exitCode = 1;
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) void main(...process.argv.slice(2));

@@ -21,7 +21,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Milliseconds, with fractions, on a clock that nobody sets. Not performance.now(): Node.js loads seven
+ * Milliseconds, with fractions, on a clock that is never set. Not performance.now(): Node.js loads seven
  * modules of its own to answer that.
  */
 export function monotonicMs(): number {

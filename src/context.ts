@@ -23,7 +23,7 @@ export interface GlobalFlags {
   readonly debug: boolean;
   /** -q: on stderr only errors and questions. */
   readonly quiet: boolean;
-  /** --no-input: nothing is asked, whoever is there to answer. */
+  /** --no-input: never ask, even on a terminal. */
   readonly noInput: boolean;
   /** The command that runs; '' before it is known. */
   readonly command: string;

@@ -69,7 +69,7 @@ async function open(
   const opened = makeContext(world, flags, witnesses);
   // Completion is silent, and a recording is read whatever the configuration.
   if (flags.command === 'completion' || flags.recording !== undefined) return opened;
-  // Whoever needs it is told what is wrong with it.
+  // A command that needs it reports what is wrong with it.
   const config = await opened.context.config().catch(() => null);
   if (config === null) return opened;
   const below = sectionFlags(config.patctl);

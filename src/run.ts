@@ -19,7 +19,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-/** What was asked of the cluster goes on to its end, and ends with its own code, whoever has stopped reading. */
+/** A change continues to its end with its own exit code, even if the reader of stdout has closed it. */
 const readerGone = new AbortController();
 const brokenStreams = new Set<NodeJS.WriteStream>();
 let outputLost: string | null = null;

@@ -202,7 +202,7 @@ export function missingReady(
   return `${one.name} is ${bytesText(behind)} behind${rate}`;
 }
 
-/** Why nobody can tell whether a member is ready; null when it can be told. */
+/** Why it is unknown whether a member is ready; null when it is known. */
 export function untold(one: MemberView, mode: LagLimit['mode']): string | null {
   if (one.observed === 'unreachable' || one.observed === 'unknown') {
     return `${one.name} is ${one.observed} (${silence(one)})`;

@@ -50,7 +50,7 @@ function hasRole(cluster: Cluster, member: Member, role: RoleFilter): boolean {
 
 /**
  * The members that are meant. One wrong name among good ones is an error: patronictl drops it without
- * a word. No names: everybody of the role.
+ * a word. No names: every member with the role.
  */
 export function selectMembers(
   clusters: readonly Cluster[],

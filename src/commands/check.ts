@@ -157,7 +157,7 @@ async function check(context: Context, names: string[], options: CheckOptions): 
 
 /**
  * Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. A wrong
- * command line too: elsewhere that is 2, which here would wake somebody up for a cluster that nobody saw.
+ * command line too: elsewhere that is 2, which here would be an alarm for a cluster that was not checked.
  */
 function asUnknown(context: Context, error: unknown, format: CheckFormat): unknown {
   if (!(error instanceof ToolError) || error.ending === 'interrupted') return error;

@@ -6,7 +6,7 @@ import type { Env } from '../config/environment.js';
 import type { Context, GlobalFlags } from '../context.js';
 import { FILES, SCRIPTS, SHELLS, type Shell } from '../cli/completion-scripts.js';
 
-/** Nobody waits longer for a Tab. */
+/** The limit of one completion. */
 const PATIENCE_MS = 800;
 
 export function completionCommand(run: Run): Command {

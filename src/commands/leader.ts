@@ -95,7 +95,7 @@ async function leader(
   throw falseClaim(view, `${leaderName} holds the leader key but is ${observed ?? 'no member'}`);
 }
 
-/** Scripts write to whom `leader` names: a standby leader takes no writes. */
+/** Scripts write to the member that `leader` names: a standby leader takes no writes. */
 function noPrimary(name: string): ToolError {
   return new ToolError('error', `no member is a primary: ${name} is a standby leader`, {
     code: 'standby_leader',

@@ -26,10 +26,10 @@ export interface KubeSettings {
   namespace: string | null;
   /** Labels that all of a cluster's objects bear, as Patroni was told. */
   labels: Record<string, string>;
-  /** null: nobody says how objects are marked; it is found out from the Pods. */
+  /** null: no setting names the labels; they are read from the Pods. */
   marks: Marks | null;
   preset: LabelPreset | null;
-  /** null: nobody says; both kinds are looked at. */
+  /** null: not set; both kinds are read. */
   useEndpoints: boolean | null;
   /** PEM file of the API server's authority in a Pod; null: the service account's. */
   cacert: string | null;

@@ -132,7 +132,7 @@ function patctlSection(reader: Reader, warnings: string[]): PatctlSection {
   };
 }
 
-/** The single file of Patroni on this machine, where nobody has named one and nothing else tells where the DCS is. */
+/** The only Patroni file on this machine, if no file is named and no other setting locates the DCS. */
 async function searched(
   named: ConfigPath,
   input: LoadInput,

@@ -17,7 +17,7 @@ const BEGINS: Record<PemKind, RegExp> = {
 
 /**
  * The text of a certificate or key file; null when none is configured. ToolError `error` names the file and the
- * setting: of a CA file without a certificate, TLS would only say that nobody is to be trusted.
+ * setting: for a CA file without a certificate, TLS would only report an untrusted server.
  */
 export async function readPem(
   path: string | null,

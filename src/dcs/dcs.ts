@@ -84,7 +84,7 @@ export interface Dcs {
   readonly name: string;
   /** Where clusters are looked for, as in "no cluster x in …": `/service`, `namespace default`. */
   readonly where: string;
-  /** Set where nothing moves and nobody can be asked: what all three witnesses said, as it was recorded. */
+  /** Set for a recording, where no member can be asked: what all three witnesses reported. */
   readonly recorded?: {
     snapshots(scope: string, group: number | null): Promise<Snapshot[]>;
     all(): Promise<Snapshot[]>;

@@ -1,4 +1,4 @@
-/** The TLS certificates that etcd, Patroni and PostgreSQL show to whoever connects. Looked at, not verified. */
+/** The TLS certificates that etcd, Patroni and PostgreSQL show to any client. Read, not verified. */
 import type { Snapshot, SeenCertificate } from '../cluster/model/model.js';
 import type { Context } from '../context.js';
 

@@ -11,10 +11,10 @@ const RECENT_HISTORY = 3;
 const PAST_LIMIT: PastLimit = { ms: 1000 };
 /**
  * The same when nothing names the one that may be gone: it is no more than a suspicion, and every read pays for
- * it. So many looks meet whoever led for an eighth of the time since; the time is for a machine that is busy.
+ * it. This many probes find any leader whose term was at least an eighth of the time since; the time is for a machine that is busy.
  */
 const UNNAMED_LIMIT: PastLimit = { ms: 2000, looks: 256 };
-/** And when nothing tells of a change: so many looks meet whoever was there for as long as it has been gone. */
+/** Used if no change is recorded: this many probes find any member that was there for as long as it has been gone. */
 export const ANYBODY_LIMIT: PastLimit = { ms: 2000, looks: 40 };
 /** In a fleet, where every cluster is looked at. */
 export const FLEET_LIMIT: PastLimit = { ms: 1000, looks: 12 };
@@ -23,7 +23,7 @@ const MOST_UNNAMED = 8;
 interface Missing {
   slots: Set<string>;
   names: Set<string>;
-  /** Somebody has led whom nothing names: /history tells only who led after a promotion. */
+  /** An earlier leader is not named anywhere: /history only names leaders after a promotion. */
   unnamedLeader: boolean;
 }
 
@@ -100,7 +100,7 @@ export async function deletedMembers(
 type DeletedMember = Member & { isLastValue: boolean };
 type Searched = { members: DeletedMember[]; problem: string | null };
 
-/** Whoever is found in a few looks. A past that cannot be read is no reason to show nothing. */
+/** The members that a few probes find. A past that cannot be read is not a reason to show nothing. */
 async function searchAnybody(
   context: Context,
   cluster: Cluster,

@@ -127,7 +127,7 @@ function withLimit<T, R>(
   });
 }
 
-/** Nobody can be asked: what is looked at was recorded. */
+/** No member can be asked: this is a recording. */
 export async function isRecorded(context: Context): Promise<boolean> {
   return (await context.dcs()).recorded !== undefined;
 }

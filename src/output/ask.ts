@@ -20,7 +20,7 @@ export function canAsk({ answers, stdinIsTty }: Pick<Door, 'answers' | 'stdinIsT
   return answers !== 'none' && (answers === 'stdin' || stdinIsTty);
 }
 
-/** ToolError `usage` where nobody can be asked: `what` is missing, `instead` are the options that answer. */
+/** ToolError `usage` if no user can be asked: `what` is missing, `instead` are the options that answer. */
 export function needAnswers({ io }: Terminal, what: string, instead: string): void {
   if (canAsk(io)) return;
   const why = io.answers === 'none' ? '--no-input was given' : 'stdin is not a terminal';
@@ -92,7 +92,7 @@ export async function withAsker<T>(
 /** The line, or the ToolError for a question that was not answered. */
 function answered({ io, signal }: Terminal, line: string | null): string {
   if (line !== null && !signal.aborted) return line;
-  // Nobody has pressed Enter: what follows would stand behind the question.
+  // The user has not pressed Enter: the next output would follow the question on its line.
   const asPatronictl = io.answers === 'stdin';
   if (signal.aborted || !asPatronictl) io.must('\n');
   if (signal.aborted) throw interrupted();
@@ -180,7 +180,7 @@ function lineSource(stdin: NodeJS.ReadableStream, signal: AbortSignal): LineSour
 
 // ---------------------------------------------------------------- passwords
 
-/** A password, typed unseen after `message: `. ToolError `usage` names `instead` when nobody can be asked. */
+/** A password, typed unseen after `message: `. ToolError `usage` names `instead` if no user can be asked. */
 export async function askPassword(
   terminal: Terminal,
   message: string,

@@ -1,8 +1,8 @@
-/** The one door: whatever is written to stdout or stderr goes through here, whoever wrote it. */
+/** The one door: everything written to stdout or stderr passes through here. */
 import type { Io } from './io.js';
 import { HIDDEN, visible } from './text.js';
 
-/** Who answers a question: a person at a terminal, whatever stands in stdin (as patronictl), or nobody. */
+/** Who answers a question: a person at a terminal, any stdin (as patronictl), or nothing. */
 export type WhoAnswers = 'person' | 'stdin' | 'none';
 
 /** The streams of a command. Nothing that moves a cursor or hides itself gets past `out` and `err`. */

@@ -13,7 +13,7 @@ export interface Io {
   readonly stdinIsTty: boolean;
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
-  /** The stream ends in a file or in /dev/null: nobody reads it now. Absent: it does not. */
+  /** The stream ends in a file or in /dev/null: no person reads it now. Absent: it does not. */
   readonly stdoutIsStored?: boolean;
   readonly stderrIsStored?: boolean;
   /** Writes on the terminal itself, wherever the streams lead; false: there is none. */
@@ -31,7 +31,7 @@ export interface Io {
   onResize?(listener: () => void): () => void;
 }
 
-/** For what writes without end: aborts with the command, and when nobody is left to read. */
+/** For what writes without end: aborts with the command, and when the reader has closed it. */
 export function untilNobodyReads(context: { io: Io; signal: AbortSignal }): AbortSignal {
   const { outGone } = context.io;
   return outGone === undefined ? context.signal : AbortSignal.any([context.signal, outGone]);

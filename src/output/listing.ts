@@ -66,7 +66,7 @@ export interface OneTable {
   isUnchecked: boolean;
   /** Read without etcd's majority. */
   mayBeStale: boolean;
-  /** Nobody was asked over SQL, for want of a login; roles were seen over REST. */
+  /** No member was asked over SQL because there is no login; roles were seen over REST. */
   isRestOnly: boolean;
   /** What another witness than the DCS filled in, a line each. */
   filled: string[];
@@ -245,7 +245,7 @@ function fillings(rows: readonly ListingRow[]): string[] {
   return [...sources].map(([source, names]) => `${names.join(', ')}: ${source}`);
 }
 
-/** Standbys whose replay position is unknown because their version of Patroni does not write it, and nobody else was read. */
+/** Standbys whose replay position is unknown because their version of Patroni does not write it, and no other witness was read. */
 function missingPositions(rows: readonly ListingRow[]): string[] {
   const names = new Map<string, string[]>();
   for (const { listed, view } of rows) {

@@ -20,7 +20,7 @@ const NOTHING = { username: null, password: null, database: null } as const;
 const NO_SSL = { sslmode: null, sslrootcert: null, sslcert: null, sslkey: null, sslpassword: null };
 
 /**
- * Flags first, then libpq's environment, then the configuration's, in its own order. Whoever names a user with -U or
+ * Flags first, then libpq's environment, then the configuration's, in its own order. If the user is named with -U or
  * PGUSER means this user: then the others are left out, for what another sees is no answer.
  */
 export function orderLogins(

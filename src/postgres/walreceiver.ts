@@ -1,4 +1,4 @@
-/** pg_stat_wal_receiver: from whom a standby streams. Its conninfo may hold a password and is never read. */
+/** pg_stat_wal_receiver: where a standby streams from. Its conninfo may hold a password and is never read. */
 import type { WalReceiver } from '../cluster/model/model.js';
 import { lsnOf, numberOf, textOf, type Row } from './row.js';
 

@@ -148,7 +148,7 @@ function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
   context.io.err(oneLine(`note: ${names.join(', ')}: needs a restart of ${members}`) + '\n');
 }
 
-/** Where no revision is compared, whoever edits has to know it before the change is sent. */
+/** If no revision is compared, the user must know it before the change is sent. */
 async function sayGuard(context: Context): Promise<void> {
   const { weakGuard } = await context.dcs();
   if (weakGuard !== undefined && !context.flags.compat) {
@@ -241,6 +241,6 @@ async function waited(
   const pending = taken.filter((one) => one.pending !== null);
   if (pending.length === 0) return;
   const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');
-  const whom = pending.map(({ name }) => name).join(', ');
-  context.io.err(`${oneLine(`a restart is pending on ${whom}${settings && `: ${settings}`}`)}\n`);
+  const names = pending.map(({ name }) => name).join(', ');
+  context.io.err(`${oneLine(`a restart is pending on ${names}${settings && `: ${settings}`}`)}\n`);
 }

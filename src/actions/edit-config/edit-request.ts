@@ -28,7 +28,7 @@ export interface EditRequest {
   readonly skipChecks: readonly string[];
   /** Nothing is asked. */
   readonly force: boolean;
-  /** The change itself was read from stdin: nobody can be asked there. */
+  /** The change itself was read from stdin, so no answer can be read from there. */
   readonly stdinIsTaken: boolean;
   /** Until every member has taken it. */
   readonly wait: boolean;

@@ -78,7 +78,7 @@ export function refuseUntaken(problems: readonly ConfigProblem[]): void {
   });
 }
 
-/** Settings of which nobody can tell whether PostgreSQL runs with them. */
+/** Settings for which it is unknown whether PostgreSQL runs with them. */
 export interface Untold {
   settings: string[];
   why: string;

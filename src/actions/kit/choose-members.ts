@@ -90,7 +90,7 @@ export interface Chosen {
 
 /**
  * patronictl's first steps: read, print the table, find the members. `reinitialize` wants them named:
- * it asks when none is, and with --force nobody is meant.
+ * it asks when none is given, and with --force selects no member.
  */
 export async function chooseMembers(
   context: Context,

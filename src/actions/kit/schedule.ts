@@ -14,7 +14,7 @@ export interface Scheduled {
 
 export interface ScheduleRules {
   nowMs: number;
-  /** The zone of whoever asks, as Intl names it. */
+  /** The user's time zone, as Intl names it. */
   localZone: string;
   /** As patronictl: a time without a zone is local, what is no time is exit 1, in its words. Otherwise exit 2. */
   naiveIsLocal: boolean;

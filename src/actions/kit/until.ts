@@ -5,7 +5,7 @@ import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 
-/** Nobody waits longer without being told for what. */
+/** The longest wait without a progress line. */
 export const TELL_MS = 10_000;
 
 /** Who is awaited to do what, and what is seen of it, after `waiting for`. */

@@ -9,7 +9,7 @@ export interface Copied {
   totalBytes: number | null;
 }
 
-/** The copy of this member as its source sees it; null: nobody could tell. */
+/** The copy of this member as its source sees it; null: unknown. */
 export async function copied(
   context: Context,
   cluster: Cluster,

@@ -233,7 +233,7 @@ async function measure(context: Context, waiting: Waiting): Promise<void> {
   const atMs = context.clock.nowMs();
   const copy = await copied(context, cluster, member);
   if (copy === null) {
-    // Nobody can tell whether it moves: only the deadline counts.
+    // It is unknown whether it moves: only the deadline counts.
     waiting.stillMs = atMs;
     return;
   }

@@ -117,7 +117,7 @@ async function oneRestart(
 
 /**
  * The leader moves only for its own restart, and only to somebody who was restarted: not when its own
- * conditions are not met, and ToolError `error` when nobody else met them.
+ * conditions are not met, and ToolError `error` if no other member met them.
  */
 async function isMoveWanted(
   context: Context,

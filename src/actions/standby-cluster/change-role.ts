@@ -227,7 +227,7 @@ async function settled(
   const goesOn = 'the change is in the DCS';
   const awaits = () => lackingWords(missing, ', which');
   const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
-    // Whoever was there has to come back; who leads may still change.
+    // Every earlier member must return; the leader may still change.
     const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
     const wanted = wantedIn({ ...cluster, leaderName });
     const seen = await Promise.all(wanted.map((one) => lookAtStreams(context, cluster, one)));

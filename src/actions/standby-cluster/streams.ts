@@ -1,4 +1,4 @@
-/** After a cluster has changed its role: who has to stream, from whom, and who does not yet. */
+/** After a cluster has changed its role: which member must stream, from which server, and which does not yet. */
 import { addressesOf, loopback } from '../../observe/addresses.js';
 import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../../cluster/model/model.js';
 import { startTimeOf } from '../../cluster/preflight/restart-order.js';
@@ -93,7 +93,7 @@ async function sqlStatus(context: Context, member: Member): Promise<Reading<SqlS
   return postgres.status({ host, port }, context.flags.timeoutMs);
 }
 
-/** Whom it streams from instead of the one that was asked for; null: that one. */
+/** The server it streams from instead of the requested one; null: the requested one. */
 export function otherSender({ walReceiver }: SqlStatus, { hosts, port }: Source): string | null {
   if (walReceiver === null) return 'PostgreSQL has no WAL receiver';
   const { status, senderHost, senderPort } = walReceiver;
@@ -146,7 +146,7 @@ export async function checkSource(
     if (senderHost === null || senderPort === null) continue;
     const more = await addressesOf(context, [senderHost]);
     const sender = memberAt(cluster, new Map([...addresses, ...more]), [senderHost], senderPort);
-    // Two sites change places so, the old one first: it is no mistake until nobody is promoted.
+    // Two sites change places so, the old one first: it is a mistake only if no site is promoted.
     if (sender) {
       context.io.err(
         `warning: ${words} is a standby that streams from ${sender.name} of ${cluster.scope}: ` +

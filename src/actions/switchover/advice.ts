@@ -57,7 +57,7 @@ function holdersAdvice(leader: string | null, holders: readonly Holder[]): strin
   return `on the host of ${leader ?? 'the leader'}: kill -TERM ${pids.join(' ')}`;
 }
 
-/** Whom the shutdown waits for, as far as the readings before it showed who stands still. */
+/** The clients that the shutdown waits for, as far as earlier readings showed which are stalled. */
 export function holdersText(
   leader: string | null,
   holders: readonly Holder[],

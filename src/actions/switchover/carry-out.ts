@@ -99,14 +99,14 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
   });
 }
 
-/** What has to be so again: whoever led or streamed before streams afterwards. */
+/** What must be true again: every member that led or streamed before streams afterwards. */
 function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Goal {
   const view = viewOf(now);
   // A leader that is down comes back when somebody brings it back: a failover does not wait for that.
   const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
   const streamed = view.members.filter(({ name, member, row, departed, observed }) => {
     if (departed || member === null || name === plan.leader) return false;
-    // From a leader that is gone nobody streams: whoever stands by streams from the next one.
+    // No member streams from a leader that is gone: every standby must stream from the next one.
     if (!lives) return observed === 'replica';
     return row === null ? member.replicationState === 'streaming' : row.state === 'streaming';
   });
@@ -121,7 +121,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Go
     leader: plan.leader,
     candidate: plan.candidate,
     members,
-    // Nobody can be synchronous to itself: with the old leader gone there is one less to choose from.
+    // A leader is not its own standby: without the old leader there is one less to choose from.
     syncStandbys: Math.min(live.length, Math.max(0, members.length - 1)),
     standbyCluster: (config?.standbyCluster ?? null) !== null,
     remote: followsRemote(view, cluster),
@@ -131,7 +131,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Go
   };
 }
 
-/** Whether a standby leader has a remote to stream from: it did, or nobody leads who could tell. */
+/** Whether a standby leader has a remote to stream from: it did, or no leader shows it. */
 function followsRemote({ leader }: View, { config }: Cluster): boolean {
   if (!config?.standbyCluster) return false;
   const streams = leader && streamsFromRemote(leader);
@@ -159,7 +159,7 @@ async function concluded(
     const why = await whyNot(underway, first, progress);
     if (why.length > 0) conclusion.evidence = why;
   }
-  // Whoever looks at it later has to know what was asked, and of which member.
+  // An operator who reads it later must know the request and its member.
   if (ending === 'unconfirmed' && sent) conclusion.evidence = [requestSaid(plan, sent)];
   const moved = ending === 'ok' || ending === 'diverted';
   if (moved) await tellMoved(underway, progress, words);

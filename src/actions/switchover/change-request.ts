@@ -16,7 +16,7 @@ export interface Sent {
   answer: Answer | null;
 }
 
-/** Called right before the request leaves, with whom it goes to; with null when it surely did not arrive. */
+/** Called right before the request is sent, with the member it goes to; with null if it certainly did not arrive. */
 export type Asking = (to: string | null) => void;
 
 const UNHEARD: Asking = () => undefined;
@@ -38,7 +38,7 @@ function offsetForm(iso: string): string {
 /**
  * Sends the request to the leader; a failover, which every Patroni takes, to the first member that can be
  * connected to, the leader and the candidate before the others. Sent at most once: only what surely was not
- * sent is tried at the next. ToolError `unreachable` when nobody could be connected to.
+ * sent is tried at the next. ToolError `unreachable` if no member accepted a connection.
  */
 export async function sendOverRest(
   context: Context,

@@ -29,7 +29,7 @@ export interface ChangeDocument {
   sent: { to: string; status: number | null; text: string | null; lost: string | null } | null;
   scheduledAt: string | null;
   steps: { step: string; at: string; elapsedMs: number; member: string | null; said: string }[];
-  /** Null: nobody was seen to take over. */
+  /** Null: no member was seen to take over. */
   result: {
     oldLeader: string | null;
     newLeader: string | null;

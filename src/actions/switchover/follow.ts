@@ -90,7 +90,7 @@ export async function followChange(
   const firstProbe = new Promise<void>((resolve) => (probed = resolve));
   const ask = async (): Promise<void> => {
     try {
-      // Without an answer of the old leader before the request nobody could say when it took its last write.
+      // Without an answer of the old leader before the request, the time of its last write would be unknown.
       await untilAborted(firstProbe, signal);
       const sent = await untilAborted(
         send((member) => (request.to = member)),

@@ -7,7 +7,7 @@ import type { Asker } from '../../output/ask.js';
 import type { ChangeRequest } from '../../cluster/preflight/plan-model.js';
 import { localText } from '../kit/schedule.js';
 
-/** Who shall lead instead of whom, and when; what no option said is asked, or left to Patroni. */
+/** The old leader, the new leader and the time; what no option gave is asked for, or left to Patroni. */
 export interface Wanted {
   leader: string | null;
   candidate: string | null;

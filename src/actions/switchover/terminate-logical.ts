@@ -1,4 +1,4 @@
-/** Ends stuck logical walsenders right before the request: later nobody can log in to do it. */
+/** Ends stuck logical walsenders right before the request: later PostgreSQL accepts no login. */
 import type { Cluster } from '../../cluster/model/model.js';
 import type { LogicalHolder, Plan } from '../../cluster/preflight/plan-model.js';
 import { ToolError } from '../../errors.js';

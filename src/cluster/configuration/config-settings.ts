@@ -38,7 +38,7 @@ function atLeast(least: number, unit?: string): (value: JsonValue) => boolean {
 /** For so many unknown names the meant one is looked for. */
 const MOST_LOOKED_FOR = 200;
 
-/** Everything below postgresql.parameters that is not in force as it is written, or that nobody knows. */
+/** Everything below postgresql.parameters that is not in force as written, or is unknown. */
 export function settingProblems(settings: JsonObject): ConfigProblem[] {
   const known = gucs();
   let lookedFor = 0;

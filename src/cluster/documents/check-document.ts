@@ -1,4 +1,4 @@
-/** The document of `patctl check`: what was found in each cluster, what was transient, what nobody could tell. */
+/** The document of `patctl check`: what was found in each cluster, what was transient, what is unknown. */
 import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { SEVERITIES, worstFirst, type Looked, type Unlooked } from '../findings/find.js';

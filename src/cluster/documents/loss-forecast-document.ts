@@ -122,7 +122,7 @@ const LEADERSHIP = { stays: 0, moves: 1, unknown: 2, none: 3 };
 const WRITES = { continue: 0, none: 0, pause: 1, unknown: 2, wait: 3, stop: 4 };
 const LOSS = { none: 0, unknown: 1, possible: 2 };
 
-/** Nobody who leads is worse than lost commits are, and these are worse than writes that wait. */
+/** No leader is worse than lost commits, and these are worse than writes that wait. */
 function badness({ leadership, writes, dataLoss }: Forecast): number {
   return LEADERSHIP[leadership] * 100 + LOSS[dataLoss.verdict] * 10 + WRITES[writes];
 }

@@ -27,7 +27,7 @@ export interface QuorumMember {
   voter: boolean;
   /** May it win the race if the leader vanished now? */
   mayWin: Outcome;
-  /** Sure votes, its own among them; 0 of 0 where none are wanted. */
+  /** Sure votes, its own among them; 0 of 0 if no votes are needed. */
   counted: number;
   /** Sure ones, and those of which nothing is known. */
   possible: number;
@@ -46,7 +46,7 @@ export interface LossView {
 }
 
 export interface GateView {
-  /** null: nobody is named. */
+  /** null: no candidate is named. */
   candidate: string | null;
   passes: Outcome;
   healthy: string[];
@@ -76,10 +76,10 @@ export interface QuorumDocument {
   /** Patroni's versions on the members, where they count votes in different ways; null: in one way. */
   mixedVersions: string[] | null;
   members: QuorumMember[];
-  /** Whether the leader lets itself be demoted in a switchover; null: nobody leads. */
+  /** Whether the leader lets itself be demoted in a switchover; null: no member leads. */
   gate: { unnamed: GateView; named: GateView[] } | null;
   survives: Survivable;
-  /** If the leader were lost now and whoever may win took over; without a leader if a member took the free lock. */
+  /** If the leader were lost now and a member that may win took over; without a leader if a member took the free lock. */
   dataLoss: LossView;
   /** The vote if the primary that runs without the lock were lost too; null: a member leads, or no such primary is seen. */
   afterPrimary: AfterPrimary | null;

@@ -33,7 +33,7 @@ export interface StatusMember {
   /** As patronictl shows it; null for a member that has left the DCS. */
   claimedRole: string | null;
   observedRole: ObservedRole;
-  /** Who saw the observed role; null: nobody. */
+  /** The witness of the observed role; null: none. */
   witness: 'SQL' | 'REST' | null;
   /** Why a witness was silent; null when every one that was asked answered. */
   silence: string | null;

@@ -31,7 +31,7 @@ export interface WhyNotDocument {
   leaderState: LeaderState;
   /** By a switchover while the leader lives, by the race when it does not. */
   could: Outcome;
-  /** A switchover to it now; null: nobody is there to step down, or it leads already. */
+  /** A switchover to it now; null: no leader is there to step down, or it leads already. */
   switchover: { could: Outcome; steps: WhyNotStep[] } | null;
   /** If the leader were lost now, or in the race for the free lock; null: it leads. */
   race: RaceView | null;

@@ -102,7 +102,7 @@ function setByHand({ name, sql }: MemberView, { snapshot }: View): string | null
   return `synchronous mode is off, so Patroni does not change it; ${how}`;
 }
 
-/** Somebody is silent or somebody waits, and nobody can tell how many have to answer. */
+/** A standby is silent or a commit waits, and the number of required answers is unknown. */
 function untold(leader: MemberView, waiting: Waiting, view: View): Finding {
   const { text, silent } = waiting;
   const names = silent.map((row) => row.applicationName);

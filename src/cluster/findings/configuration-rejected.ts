@@ -170,7 +170,7 @@ export function slotsMisconfigured(view: View): Finding[] {
   ];
 }
 
-/** Keys and settings that nobody reads: a name may be misspelt. */
+/** Keys and settings that neither Patroni nor PostgreSQL reads: a name may be misspelt. */
 export function configUnknownKey(view: View): Finding[] {
   const found = problemsOf(view).filter(
     ({ code, key, meant }) => code === 'unknown_key' && (meant !== undefined || !isOwnSection(key)),

@@ -149,7 +149,7 @@ function memberDifferences({ snapshot }: View, { members, leader }: Expectation)
   return found;
 }
 
-/** Who is missing, and who is there that nobody named. */
+/** Which expected members are missing, and which members are not expected. */
 function nameDifferences(wanted: readonly string[], seen: readonly string[]): Seen[] {
   const difference = (name: string, wanted: string, seen: string): Seen => ({
     what: `member ${name}`,

@@ -1,4 +1,4 @@
-/** Runs the catalogue over a snapshot: what is found, what follows from it, and what nobody could tell. */
+/** Runs the catalogue over a snapshot: what is found, what follows from it, and what is unknown. */
 import type { Finding, Severity, SilenceKind } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { CATALOGUE, type Check, type Need } from './catalogue.js';
@@ -24,7 +24,7 @@ export function findings(view: View): Finding[] {
 export interface Unlooked {
   code: string;
   needs: Need;
-  /** Members whose word is missing; empty: nobody was asked. */
+  /** Members that did not answer; empty: none was asked. */
   members: string[];
   reason: string;
 }
@@ -76,7 +76,7 @@ function concernsSame(cause: Finding, consequence: Finding): boolean {
   return cause.members.some((name) => consequence.members.includes(name));
 }
 
-// ---------------------------------------------------------------- what nobody could tell
+// ---------------------------------------------------------------- what is unknown
 
 function unlooked(check: Check, view: View, limits: Limits): Unlooked[] {
   const { code, needs, untold } = check;

@@ -159,7 +159,7 @@ function leaderLabels({ roleLabel }: KubernetesClaims): string[] {
   return [roleLabel.leaderValue, 'primary', 'master'];
 }
 
-/** The labels that this member may have; null: nobody saw what it is. */
+/** The labels that this member may have; null: its role is unknown. */
 function wantedLabels(one: MemberView, claims: KubernetesClaims): string[] | null {
   switch (one.observed) {
     case 'primary':

@@ -226,7 +226,7 @@ export function memberMisidentified({ members }: View): Finding[] {
 }
 
 /**
- * A member key whose owner's Patroni does not answer; a leader that answers nobody is `leader_unreachable`. Too
+ * A member key whose owner's Patroni does not answer; a leader that does not answer at all is `leader_unreachable`. Too
  * few may answer as well because some have no key any more.
  */
 export function memberUnreachable({ members, leader }: View, { minMembers }: Limits): Finding[] {

@@ -78,7 +78,7 @@ function severityOf(one: Absent, isLast: boolean): Severity {
   return one.wasSynchronous || isLast ? 'critical' : 'warning';
 }
 
-/** Nobody could take over from the leader that there is; a pause is another finding. */
+/** No member could take over from the current leader; a pause is another finding. */
 function survivesNothing(view: View): boolean {
   if (view.snapshot.cluster.leaderName === null) return false;
   return survivable(unpausedInput(view)).leaderLoss === 'no';

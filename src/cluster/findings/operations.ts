@@ -40,7 +40,7 @@ function resume({ snapshot }: View): string {
   return commandLine(snapshot.cluster, 'resume');
 }
 
-/** A limit was given, and nobody can tell whether it has passed. */
+/** A limit was given, and it is unknown whether it was reached. */
 function pausedUnknown(view: View, maxPauseMs: number): Finding {
   return {
     code: 'paused_too_long',

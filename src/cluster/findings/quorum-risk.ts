@@ -98,7 +98,7 @@ export function noFailoverCandidate(view: View): Finding[] {
   ];
 }
 
-/** Members of which only their REST API would tell whether they may win a vote, where nobody surely can. */
+/** Members that may win a vote, which only their REST API shows, if no member certainly can. */
 export function votesUntold(view: View): string[] {
   const input = unpausedInput(view);
   return quorumActive(input) ? unsure(view, input) : [];

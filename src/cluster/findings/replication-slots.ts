@@ -58,7 +58,7 @@ export function slotMissing(view: View): Finding[] {
     }));
 }
 
-/** A member that nobody feeds, and whose slot begins beyond what it has: recreated, or emptied. */
+/** A member without a walsender whose slot begins beyond what it has: recreated, or emptied. */
 export function slotLost(view: View): Finding[] {
   const bySql = memberSlots(view);
   const lost = bySql.filter(({ slot }) => slot?.walStatus === 'lost');
@@ -84,8 +84,8 @@ export function slotLost(view: View): Finding[] {
 }
 
 /**
- * A standby that has just started replays what it has on disk before it asks for more: until then nobody
- * knows how far it has got. PostgreSQL has no received position before it has asked; over REST only time tells.
+ * A standby that has just started replays the WAL on its disk before it asks for more: until then it is
+ * unknown how far it is. PostgreSQL has no received position before it has asked; over REST only waiting shows it.
  */
 function stillReadsItsOwn(one: MemberView, view: View): boolean {
   return one.sql.ok ? one.sql.value.receiveLsn === null : isSettling(one, view);
@@ -119,7 +119,7 @@ function claimedSlot(one: MemberView, { snapshot }: View): Lsn | null {
   return snapshot.cluster.status?.slots[slotName(one.name)] ?? null;
 }
 
-/** What a standby has, by whoever knows the most. */
+/** What a standby has, by the witness that knows the most. */
 function furthest({ position, replayed, member }: MemberView): Lsn | null {
   const known = [position, replayed, member?.receiveLsn ?? null, member?.replayLsn ?? null];
   return known.reduce((most, lsn) => (lsn !== null && (most === null || lsn > most) ? lsn : most));
@@ -174,7 +174,7 @@ function defaultRetain({ settings }: SqlStatus): number {
   return megabytes > 0 ? (megabytes * MIB) / 2 : GIB;
 }
 
-/** A member that nobody feeds and that needs WAL from before what the last checkpoint left. */
+/** A member without a walsender that needs WAL older than what the last checkpoint kept. */
 export function walGone(view: View): Finding[] {
   return standbys(view).flatMap((one): Finding[] => {
     const wanted = wantedUpstream(one, view);

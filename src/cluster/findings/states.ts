@@ -87,7 +87,7 @@ function lasting(one: MemberView, state: string, view: View): Finding {
   return stateFinding(one, state, severity, words + since, evidence);
 }
 
-/** Whom a shutdown waits for: PostgreSQL lets nobody in then, so the others and the reading before tell. */
+/** The clients that a shutdown waits for: PostgreSQL accepts no connection then, so other members and the earlier reading show them. */
 function awaitedByShutdown(one: MemberView, view: View): Witnessed[] {
   const { host, port } = one.member ?? {};
   const receivers = view.members.flatMap(({ name, sql }): Witnessed[] => {
@@ -200,7 +200,7 @@ function seenForMs(one: MemberView, state: string, view: View): number {
 }
 
 /**
- * By the base backups that run to the member's own address, from whomever; null when none is seen. The
+ * By the base backups that run to the member's own address, from any server; null when none is seen. The
  * youngest counts, for an older one may be somebody else's on the same host.
  */
 function copyingForMs({ member }: MemberView, view: View): number | null {

@@ -1,4 +1,4 @@
-/** Who streams from whom, and how far behind. */
+/** Which member streams from which server, and its lag. */
 import { commandLine } from '../model/command-line.js';
 import { sameName } from '../model/member-names.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
@@ -11,7 +11,7 @@ import { bytesText, durationText, leaderKeySays, roleSeen, rowSeen } from './evi
 
 /** Running standbys other than the leader, in a cluster whose leader can be streamed from. */
 export function standbys({ leader, members }: View): MemberView[] {
-  // Without a primary nobody can stream; that is another finding.
+  // Without a primary no member can stream; that is another finding.
   if (leader?.observed !== 'primary' && leader?.observed !== 'standby leader') return [];
   return members.filter(
     ({ member, observed, name }) =>
@@ -80,7 +80,7 @@ function standbyLeaderUnfed(view: View): Finding[] {
   ];
 }
 
-/** What shows that nothing is received; null when it streams, or when nobody could tell. */
+/** The evidence that nothing is received; null if it streams or this is unknown. */
 function receiverSeen({ name, sql, rest, member }: MemberView): Witnessed | null {
   if (sql.ok) {
     const { walReceiver } = sql.value;
@@ -95,7 +95,7 @@ function receiverSeen({ name, sql, rest, member }: MemberView): Witnessed | null
   return { witness: 'REST', subject: name, said };
 }
 
-/** Standby leaders of which nobody could tell whether they stream: SQL was not read, and their Patroni does not say it. */
+/** Standby leaders that stream or not, which is unknown: SQL was not read, and their Patroni does not say it. */
 export function standbyLeaderUntold({ leader, snapshot }: View): string[] {
   const remote = snapshot.cluster.config?.standbyCluster ?? {};
   if (leader?.observed !== 'standby leader' || leader.sql.ok || !leader.rest.ok) return [];
@@ -275,7 +275,7 @@ function switchPassed(one: MemberView, view: View): boolean | null {
   return left === null || at === null ? null : at > left;
 }
 
-/** How a member's WAL differs from the leader's; null where it does not, or nobody can tell. */
+/** How a member's WAL differs from the leader's; null if it does not, or unknown. */
 function forkOf(one: MemberView, current: number, view: View): string | null {
   const { timeline } = one;
   if (timeline === null || timeline === current) return null;

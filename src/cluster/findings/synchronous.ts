@@ -159,7 +159,7 @@ export function syncNamesOverridden(view: View): Finding[] {
   ];
 }
 
-/** Ignored by Patroni under synchronous_mode, obeyed without: nobody should have to know. */
+/** Patroni ignores it under synchronous_mode and uses it without: operators do not expect this. */
 function namesInConfig({ snapshot }: View): Finding[] {
   const postgresql = snapshot.cluster.config?.raw['postgresql'];
   const parameters = isObject(postgresql) ? postgresql['parameters'] : null;

@@ -1,4 +1,4 @@
-/** Witnesses that are there and cannot be asked, and PostgreSQL that lets nobody in. */
+/** Witnesses that exist but cannot be asked, and PostgreSQL that accepts no connection. */
 import type { Finding, Reading, SilenceKind, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { list, silentWitnesses } from './evidence.js';
@@ -44,7 +44,7 @@ export function memberRefuses({ members }: View): Finding[] {
 
 /**
  * A REST API that cannot be asked, or that answers what Patroni never would, where SQL speaks for the member: one
- * finding a reason. A member of which nobody speaks is `member_refuses`.
+ * finding a reason. A member without any answer is `member_refuses`.
  */
 export function restUnusable({ members }: View): Finding[] {
   const mute = members.filter(
@@ -117,7 +117,7 @@ export function isGivenLoginRefused({ sql }: Pick<MemberView, 'sql'>): boolean {
 }
 
 /**
- * Patroni says that PostgreSQL runs, other members answer SQL, and this one lets nobody connect. Only a refused
+ * Patroni says that PostgreSQL runs, other members answer SQL, and this one accepts no connection. Only a refused
  * connection is critical: what does not answer in time may be slow.
  */
 export function postgresUnreachable({ members, leader }: View): Finding[] {

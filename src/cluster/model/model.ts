@@ -223,7 +223,7 @@ export interface PodClaim {
   name: string;
   ip: string | null;
   phase: string | null;
-  /** Condition Ready: Services send clients to it. null: nobody has said so far. */
+  /** Condition Ready: Services send clients to it. null: not yet known. */
   ready: boolean | null;
   readySince: string | null;
   /** Value of the role label; null: none. */
@@ -361,7 +361,7 @@ export interface ReplicationSlot {
   conflicting?: boolean | null;
   /** 17: why it can never be used again. */
   invalidationReason?: string | null;
-  /** 17: since nobody uses it, by the server's own clock, ms. */
+  /** 17: since it became inactive, by the server's own clock, ms. */
   inactiveAgeMs?: number | null;
 }
 
@@ -498,7 +498,7 @@ export type Severity = 'info' | 'warning' | 'critical' | 'unknown';
 /** One thing one witness said, and when. */
 export interface Witnessed {
   witness: 'DCS' | 'REST' | 'SQL';
-  /** Whom or what was asked: a member's name, or a key of the DCS. */
+  /** What was asked: a member's name, or a key of the DCS. */
   subject: string;
   said: string;
 }

@@ -78,7 +78,7 @@ function sign(text: string | undefined): number {
 
 /**
  * A whole number as Patroni reads settings: 10, '10', '0x10', '1.6', and with a base unit (kB, 8kB, s, …) also
- * '10s' or '1 MB'. null when it is none, or has a unit nobody asked for [parse_int].
+ * '10s' or '1 MB'. null when it is none, or has a unit that does not fit [parse_int].
  */
 export function parseInteger(value: JsonValue | undefined, base?: string | null): number | null {
   if (Number.isSafeInteger(value)) return plusZero(value as number);

@@ -27,7 +27,7 @@ interface Ranked {
 /** Members are read at different moments: less than this is no difference. */
 const NOISE_BYTES = 64 * 1024;
 
-/** The best of those whom no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */
+/** The best of those that no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */
 export function choose(ctx: PlanFacts, checks: readonly PreflightCheck[]): Choice {
   const others = ctx.cluster.members
     .map(({ name }) => name)

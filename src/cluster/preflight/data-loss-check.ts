@@ -63,7 +63,7 @@ export function besideLeader({ primaries, snapshot }: View): MemberView | null {
   return primaries.find(({ name }) => name !== leaderName) ?? null;
 }
 
-/** The one verdict on two primaries, whoever asks. */
+/** The one verdict on two primaries, for every command. */
 export function lossBeside(leader: string | null, other: string): LossWords {
   const because = `${other} is a primary beside ${leader ?? 'the leader'}, and what it acknowledges is lost`;
   return wordsOf({ loss: 'possible', because });
@@ -88,8 +88,8 @@ function wordsOf({ loss, because }: Pick<LossVerdict, 'loss' | 'because'>): Loss
 }
 
 /**
- * The positions as a clean shutdown leaves them: whoever streams from the leader has everything. Under load
- * the members are read at different moments, and whoever was read first would seem to be behind.
+ * The positions after a clean shutdown: each member that streams from the leader has everything. Under load
+ * the members are read at different moments, and the member that was read first would seem to be behind.
  */
 export function levelled(input: VoteInput): VoteInput {
   const level = input.nodes.find((n) => n.name === input.leader)?.walPosition ?? null;

@@ -1,4 +1,4 @@
-/** Whom a clean shutdown of the leader would wait for in vain, as two readings show it. */
+/** The clients that a clean shutdown of the leader would wait for in vain, as two readings show it. */
 import type { Snapshot, Walsender } from '../model/model.js';
 import { viewOf } from '../roles/view.js';
 import { isStuck, logicalRows } from './logical-clients.js';
@@ -16,7 +16,7 @@ export interface Holder {
   timeoutMs: number | null;
 }
 
-/** Every walsender of the leader that stands still; nobody where its SQL was not read. */
+/** Every stalled walsender of the leader; none if its SQL was not read. */
 export function holdersOf(now: Snapshot, before: Snapshot | null): Holder[] {
   const view = viewOf(now);
   const leaderSql = view.leader?.sql.ok ? view.leader.sql.value : null;

@@ -113,7 +113,7 @@ export function leaderAlive(ctx: PlanFacts): PlanCheck {
   }
 }
 
-/** It lives; a second primary would go on beside whoever comes next. */
+/** It runs; beside the next leader it would be a second primary. */
 function aloneAlive({ cluster, leader, view }: PlanFacts, evidence: Witnessed[]): PlanCheck {
   const name = 'leader_alive';
   const who = cluster.leaderName ?? '';
@@ -127,7 +127,7 @@ function aloneAlive({ cluster, leader, view }: PlanFacts, evidence: Witnessed[])
   return bad(name, 'refused', said, seen, next);
 }
 
-/** A standby leader streams from its remote; null when nobody could say. */
+/** A standby leader streams from its remote; null: unknown. */
 export function streamsFromRemote({ sql, rest }: MemberView): boolean | null {
   if (sql.ok) return sql.value.walReceiver?.status === 'streaming';
   return rest.ok ? rest.value.replicationState === 'streaming' : null;

@@ -7,9 +7,9 @@ import { withStandstill } from './stalled-standby.js';
 import type { VoteInput, VoteNode } from '../votes/vote-rules.js';
 
 /**
- * Of the holder of the lock. none: nobody holds it; alive: it is the primary (or standby leader) and its
- * Patroni answers; silent: PostgreSQL lives, Patroni does not answer; down: it answers nobody or is not a
- * primary; unknown: nobody who could tell was asked.
+ * Of the holder of the lock. none: no member holds it; alive: it is the primary (or standby leader) and its
+ * Patroni answers; silent: PostgreSQL lives, Patroni does not answer; down: it does not answer or is not a
+ * primary; unknown: no witness was asked.
  */
 export type LeaderState = 'none' | 'alive' | 'silent' | 'down' | 'unknown';
 
@@ -27,7 +27,7 @@ export interface PlanFacts {
   leaderSql: SqlStatus | null;
   /** Named or chosen; null: Patroni chooses. */
   candidate: string | null;
-  /** The candidate; null when nobody is named or it is no member. */
+  /** The candidate; null if none is named or it is not a member. */
   one: MemberView | null;
   node: VoteNode | null;
   /** As Patroni carries it out: a failover that names a leader is a switchover. */
@@ -91,7 +91,7 @@ export function unlessAccepted({ request }: PlanFacts): 'refused' | 'warning' {
   return request.allowDataLoss ? 'warning' : 'refused';
 }
 
-/** No PostgreSQL leads: nobody streams, and nobody is to be shut down. */
+/** No PostgreSQL leads: no member streams, and no leader is shut down. */
 export function isGone({ leaderState }: PlanFacts): boolean {
   return leaderState === 'none' || leaderState === 'down';
 }

@@ -6,7 +6,7 @@ export interface ChangeRequest {
   kind: 'switchover' | 'failover';
   /** --leader as given; null: not given. */
   leader: string | null;
-  /** --candidate as given; `auto` chooses; null: nobody named. */
+  /** --candidate as given; `auto` chooses; null: none named. */
   candidate: string | null;
   /** --avoid MEMBER: move the leadership off this member, nothing when it does not lead. */
   avoid: string | null;
@@ -54,7 +54,7 @@ export interface Plan {
   leader: string | null;
   /** To be named in the request; null: Patroni chooses. */
   candidate: string | null;
-  /** Why `auto` chose it; null when it was named or nobody is. */
+  /** Why `auto` chose it; null if it was named or no member was chosen. */
   chosenBecause: string | null;
   scheduledAt: string | null;
   checks: PlanCheck[];

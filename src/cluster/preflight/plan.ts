@@ -49,8 +49,8 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
     .map((check) => skipped(check, request.skipChecks))
     .map(better(ctx))
     .map(request.asPatronictl === true && patroniTakes(ctx) ? warned : (check) => check);
-  const nobody = choice?.candidate === null ? nobodyEligible(ctx, choice.because) : unnamed(ctx);
-  if (nobody !== null) checks.unshift(nobody);
+  const unable = choice?.candidate === null ? nobodyEligible(ctx, choice.because) : unnamed(ctx);
+  if (unable !== null) checks.unshift(unable);
   const { verdict, words } = lossOf(ctx);
   return {
     ...subjectOf(ctx),

@@ -9,7 +9,7 @@ import { gateOf } from './vote-check.js';
 
 const LONG_TRANSACTION_MS = 60_000;
 
-/** Nobody is shut down where nobody leads, or where the leader is down already. */
+/** No leader is shut down if there is none, or if it is down already. */
 function stepsDown(ctx: PlanFacts): boolean {
   return !isGone(ctx);
 }

@@ -46,7 +46,7 @@ export function elapsedMs(before: Snapshot | null, now: Snapshot): number {
   return before === null ? 0 : Date.parse(now.takenAt) - Date.parse(before.takenAt);
 }
 
-/** The facts of the votes, with whoever is seen to stand still marked. */
+/** The vote facts, with each stalled standby marked. */
 export function withStandstill(input: VoteInput, readings: Readings): VoteInput {
   const still = readings.view.members
     .filter((one) => one.departed === null && whyStill(readings, one) !== null)
@@ -56,7 +56,7 @@ export function withStandstill(input: VoteInput, readings: Readings): VoteInput 
   return { ...input, nodes };
 }
 
-/** In words, why a standby that streams from the leader gets or confirms nothing; null: nobody saw that. */
+/** In words, why a standby that streams from the leader receives or confirms nothing; null: not seen. */
 export function whyStill(readings: Readings, one: MemberView): string | null {
   const sql = leaderSqlOf(readings.view);
   if (one.row === null || one.row.upstream !== readings.now.cluster.leaderName) return null;

@@ -47,7 +47,7 @@ export function subscribers(ctx: PlanFacts): PlanCheck | null {
   return wouldStop(ctx, better(ctx, slots), stopped);
 }
 
-/** The one that is named; else everybody whom Patroni may choose. */
+/** The named candidate, or every member that Patroni may choose. */
 function candidates(ctx: PlanFacts): MemberView[] {
   const { one, candidate, cluster } = ctx;
   if (candidate !== null) return one === null || candidate === cluster.leaderName ? [] : [one];
@@ -87,7 +87,7 @@ function wouldStop(ctx: PlanFacts, instead: MemberView[], stopped: Stopped[]): P
     ),
   );
   const wasPromised = stopped.some(({ broken }) => broken.some(({ slot }) => slot.keptBy !== null));
-  // Patroni may still choose one on which all go on, and nobody can know.
+  // Patroni may still choose one on which all continue; this is unknown.
   const isRefused = wasPromised && !isGone(ctx);
   return bad(
     NAME,

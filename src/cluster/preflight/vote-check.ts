@@ -119,7 +119,7 @@ export function bug405(ctx: PlanFacts): PlanCheck | null {
   );
 }
 
-/** Will the leader let itself be demoted; or, with nobody leading, would the candidate win by itself? */
+/** Will the leader let itself be demoted; or, without a leader, would the candidate win by itself? */
 export function votes(ctx: PlanFacts): PlanCheck | null {
   if (ctx.candidate !== null && ctx.one === null) return null;
   if (isGone(ctx) || ctx.leaderState === 'silent') return withoutLeader(ctx);
@@ -153,7 +153,7 @@ export function votes(ctx: PlanFacts): PlanCheck | null {
   return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
 }
 
-/** Nobody is named, and Patroni's API would not even take the request: no member of /sync is there, say. */
+/** No candidate is named, and Patroni's API would refuse the request: for example, no member of /sync is there. */
 function beforehand({ input, candidate, action, cluster }: PlanFacts): PlanCheck | null {
   if (candidate !== null || action !== 'switchover' || input.paused) return null;
   const { leaderName: leader } = cluster;

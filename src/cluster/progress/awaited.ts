@@ -3,7 +3,7 @@ import type { Reading, RestStatus, SqlStatus } from '../model/model.js';
 import { leadsSince, awaitedStreams, stepOf, type Progress } from './change-outcome.js';
 
 export interface Awaited {
-  /** Whom it is about; null: several, or nobody in particular. */
+  /** The member it is about; null: several, or no particular one. */
   member: string | null;
   said: string;
 }

@@ -1,4 +1,4 @@
-/** What a series of sightings means for one change of leader: how far it is, and how it ended. */
+/** What a series of observations means for one change of leader: its steps and its outcome. */
 import type {
   Cluster,
   FailoverKey,
@@ -21,12 +21,12 @@ import {
 /** How much has to be seen before the change counts as done. */
 export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
 
-/** What was asked for, and what has to be so again afterwards. */
+/** The request, and what must be true again afterwards. */
 export interface Goal {
   kind: 'switchover' | 'failover';
-  /** Who led when the request was sent; null: nobody. */
+  /** The leader when the request was sent; null: none. */
   leader: string | null;
-  /** Whom the request named; null: Patroni chooses. */
+  /** The candidate in the request; null: Patroni chooses. */
   candidate: string | null;
   /** Members that streamed or led before: they have to stream from the new leader. */
   members: string[];
@@ -76,7 +76,7 @@ export type StepName =
 export interface Step {
   name: StepName;
   atMs: number;
-  /** Whom it is about; null: the cluster. */
+  /** The member it is about; null: the cluster. */
   member: string | null;
   said: string;
 }
@@ -135,7 +135,7 @@ export function begin(goal: Goal): Progress {
   };
 }
 
-/** The progress with one sighting more. Steps are only ever added, each once. */
+/** The progress after one more observation. Steps are only added, each once. */
 export function advance(before: Progress, sighting: Sighting): Progress {
   const now: Progress = { ...before, steps: [...before.steps] };
   now.beganMs ??= sighting.atMs;
@@ -280,7 +280,7 @@ function leading(seen: Seen | undefined): Leads | null {
   return { timeline: rest.value.timeline, what, witness: 'REST' };
 }
 
-/** Only Patroni knows that it is one; from whom it streams PostgreSQL says best. */
+/** Only Patroni knows that it is one; PostgreSQL knows best where it streams from. */
 function standbyLeading({ goal, cluster }: Progress, seen: Seen | undefined): Leads | null {
   if (seen === undefined) return null;
   const { rest, sql } = seen;
@@ -344,7 +344,7 @@ function syncRestored({ goal, cluster, newLeader, seen }: Progress): boolean {
   if (goal.syncStandbys === 0) return true;
   const sync = cluster?.sync;
   if (!sync || newLeader === null) return false;
-  // Over REST nobody tells whose /sync it is: the walsenders below have to bear its standbys out.
+  // The REST API does not show the leader of /sync: the walsenders below must confirm its standbys.
   if (!sync.fromRoles && sync.leader !== newLeader) return false;
   if (sync.standbys.length < goal.syncStandbys) return false;
   const rows = rowsOf(seen.get(newLeader));
@@ -366,7 +366,7 @@ export function changeVerdict(progress: Progress): Verdict {
   const unwritten = neverWritten(progress);
   if (unwritten !== null) return unwritten;
   if (progress.request !== 'gone' || newLeader !== null) return { done: false };
-  // The request is gone and nobody else leads: Patroni has dropped it, unless the race is still open.
+  // The request is gone and no other member leads: Patroni has dropped it, unless the race is still open.
   if (goal.leader === null || progress.cluster?.leaderName !== goal.leader) return { done: false };
   if (progress.retaken || stepOf(progress, 'stopping')) {
     const words = `${goal.leader} stepped down and became the leader again: the ${goal.kind} failed`;
@@ -394,7 +394,7 @@ function neverWritten(progress: Progress): Verdict | null {
   const leads = goal.leader === null ? 'there is still no leader' : `${goal.leader} still leads`;
   const seen = isRead ? 'nothing was written into /failover' : leads;
   const nothing = `${Math.round(waitedMs / 1000)} s after that ${seen}`;
-  // Without /failover only Patroni's own word tells that the request is over, and it may say that it is not.
+  // Without /failover only Patroni's answer shows that the request is over, and it may say that it is not.
   const isOpen = !isRead && text.includes('status unknown');
   if (status < 400 || isProxy || isOpen) {
     const words = `Patroni said ${status}: ${text}; ${nothing}`;
@@ -448,7 +448,7 @@ function won({ goal }: Progress, newLeader: string): Verdict {
   return { done: true, ending: 'ok', code: 'done', words };
 }
 
-/** What it comes to when no more time is left, after `waitedMs`. */
+/** The outcome when no time is left, after `waitedMs`. */
 export function atDeadline(progress: Progress, waitedMs: number): Extract<Verdict, { done: true }> {
   const verdict = changeVerdict(progress);
   if (verdict.done) return verdict;
@@ -473,7 +473,7 @@ function answers(seen: Seen | undefined): boolean {
   return seen !== undefined && (seen.rest.ok || seen.sql.ok);
 }
 
-/** What has not been seen of the level that was waited for. */
+/** What is still missing for the awaited level. */
 export function unproven(progress: Progress): string {
   const { goal, newLeader } = progress;
   if (leadsSince(progress) === null) {
@@ -530,7 +530,7 @@ function nobodyYet(progress: Progress, within: string): Extract<Verdict, { done:
 // ---------------------------------------------------------------- what was measured
 
 export interface Measured {
-  /** As clients see it; null in a standby cluster, and where nobody was seen to take writes in the end. */
+  /** As clients see it; null in a standby cluster, and if no member was seen to accept writes in the end. */
   writeOutage: WriteOutage | null;
   /** From the loss of the lock to the first answer of the new leader out of recovery; none in a standby cluster. */
   lockFreeMs: number | null;

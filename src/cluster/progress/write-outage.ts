@@ -9,7 +9,7 @@ export interface Probe {
   takesWrites: boolean;
 }
 
-/** What the probes of one member by one witness come to. */
+/** Evaluates the probes of one member by one witness. */
 interface Track {
   /** The last one it took writes at, and the first after that it did not. */
   lastYes: Probe | null;
@@ -58,7 +58,7 @@ export interface WriteOutage {
 }
 
 /**
- * null: nobody was seen to take writes in the end. `releasedMs`: when the lock was seen free, `lockedMs` when the
+ * null: no member was seen to accept writes in the end. `releasedMs`: when the lock was seen free, `lockedMs` when the
  * new leader had it: before the one the old leader had stopped, before the other the new one was not promoted.
  */
 export function writeOutage(

@@ -1,6 +1,6 @@
 /**
- * Members that Patroni has forgotten: their key is gone with its lease, and nothing in the list tells that they
- * were there. Whatever still speaks of them is put together here, with who says it.
+ * Members that Patroni has forgotten: their key is gone with its lease, and nothing in the list shows that they
+ * were there. All evidence of them is collected here, with its witness.
  */
 import { formatLsn } from '../model/lsn.js';
 import type { Cluster, Departed, EarlierSnapshot, Snapshot, Witnessed } from '../model/model.js';
@@ -13,14 +13,14 @@ import { namedInSync, syncModeActive } from './dcs-roles.js';
 
 /** A member without a key, and what is known of it. */
 export interface Absent {
-  /** Its name, or the name of its slot where nothing tells more. */
+  /** Its name, or the name of its slot if nothing else is known. */
   name: string;
   /** Only its slot is known: the name of the member may be written another way. */
   isSlotOnly: boolean;
   evidence: Witnessed[];
-  /** It left so long ago at least, ms. */
+  /** The minimum time since it left, ms. */
   atLeastMs: number;
-  /** It left so long ago at most, ms; null: nothing tells. */
+  /** The maximum time since it left, ms; null: unknown. */
   atMostMs: number | null;
   /** The state in the last value of its key; null when that is unknown. */
   lastState: string | null;
@@ -34,7 +34,7 @@ export interface Absent {
   view: MemberView | null;
 }
 
-/** What a recording has to say of who was there. */
+/** The members of a recording. */
 export function earlierOf({ cluster, takenAt }: Snapshot): EarlierSnapshot {
   const members = cluster.members.map(({ name }) => ({
     name,
@@ -74,7 +74,7 @@ function namesOf(view: View): string[] {
   return [...names.values()];
 }
 
-/** Slots of the dynamic configuration, which stay whoever is there. */
+/** Slots of the dynamic configuration, which stay independent of members. */
 function permanentSlots({ config }: Cluster): Set<string> {
   const { slots } = config?.raw ?? {};
   return new Set(isObject(slots) ? Object.keys(slots) : []);
@@ -191,7 +191,7 @@ function agesOf(
       const isBefore = BigInt(word.deletedRevision) < BigInt(cluster.historyRevision);
       (isBefore ? least : most).push(now - promotedMs);
     }
-    // The leader writes /status once a loop at most; half of it, for a loop may begin early.
+    // The leader writes /status once a loop at most; half of it because a loop may begin early.
     const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
     least.push(((word.statusWrites ?? 0) * loopMs) / 2);
   }
@@ -205,7 +205,7 @@ function slotsTtlMs({ config }: Cluster): number {
   return (seconds ?? MEMBER_SLOTS_TTL_SECONDS) * 1000;
 }
 
-// ---------------------------------------------------------------- who says so
+// ---------------------------------------------------------------- the witnesses
 
 function keySeen(departed: Departed | null): Witnessed[] {
   if (departed === null) return [];

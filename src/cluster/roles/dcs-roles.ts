@@ -1,4 +1,4 @@
-/** What the DCS claims, read the way patronictl reads it; whether it is true is decided elsewhere. */
+/** What the DCS claims, read as patronictl reads it; other modules decide whether it is true. */
 import type { Lsn } from '../model/lsn.js';
 import type { Cluster, JsonObject, Member } from '../model/model.js';
 import { readTags } from '../model/tags.js';
@@ -22,7 +22,7 @@ export interface ClaimedMember {
   host: string | null;
   port: number | null;
   timeline: number | null;
-  /** Null for the leader, which has nobody to lag behind, and for members that say nothing. */
+  /** Null for the leader, which cannot lag, and for members without a value. */
   receive: Position | null;
   replay: Position | null;
   /** xlog_location: the only position members before Patroni 3.0.3 publish. */

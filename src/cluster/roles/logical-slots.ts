@@ -13,14 +13,14 @@ export const FAILOVER_SLOTS_SINCE = 170_000;
 export interface LogicalSlot {
   name: string;
   database: string | null;
-  /** What should carry it to another member; null: nothing was asked to. */
+  /** What should copy it to another member; null: nothing is configured. */
   keptBy: 'failover' | 'Patroni' | null;
 }
 
 /** The logical slots whose consumers should go on after a change of leader. */
 export interface LogicalSlots {
   slots: LogicalSlot[];
-  /** Whose word it is; null: the leader's slots were not read, and the list may be too short. */
+  /** The witness; null: the leader's slots were not read, and the list may be incomplete. */
   seenOn: string | null;
 }
 
@@ -64,7 +64,7 @@ export function logicalSlots(view: View): LogicalSlots {
   };
 }
 
-/** A temporary slot ends with its session anyway, and one that is invalid serves nobody. */
+/** A temporary slot ends with its session anyway, and an invalid one has no use. */
 function isLasting(slot: ReplicationSlot): boolean {
   return slot.slotType === 'logical' && slot.temporary !== true && invalidBecause(slot) === null;
 }

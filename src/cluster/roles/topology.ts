@@ -1,10 +1,10 @@
-/** The tree of who really streams from whom. */
+/** The tree of the real streaming replication. */
 import { sameName } from '../model/member-names.js';
 import { wantedUpstream } from '../findings/streaming.js';
 import type { TreeNode } from './dcs-roles.js';
 import { type MemberView, type View } from './view.js';
 
-/** Every member once, children below the node on which their walsender row was seen; circles lose nobody. */
+/** Every member once, children below the node on which their walsender row was seen; members in a circle are kept. */
 export function observedTree(view: View): TreeNode<MemberView>[] {
   const order: TreeNode<MemberView>[] = [];
   const seen = new Set<MemberView>();
@@ -22,7 +22,7 @@ export function observedTree(view: View): TreeNode<MemberView>[] {
   return order;
 }
 
-/** Where it is seen to stream from; where it ought to when nobody saw. */
+/** Where it is seen to stream from; if unseen, where it should. */
 function upstreamOf(one: MemberView, view: View): string | null {
   if (one === view.leader || one.observed === 'primary') return null;
   return one.row?.upstream ?? (one.departed ? null : wantedUpstream(one, view));

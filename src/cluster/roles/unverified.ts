@@ -1,4 +1,4 @@
-/** What could not be told of a cluster, and why: an unknown verdict without a reason helps nobody. */
+/** What is unknown about a cluster, and why: an unknown verdict always has a reason. */
 import { silentWitnesses } from '../findings/evidence.js';
 import { isGivenLoginRefused } from '../findings/witnesses.js';
 import type { Finding } from '../model/model.js';
@@ -7,7 +7,7 @@ import { verdictOf } from './verdict.js';
 
 /** One reason for which something is unknown of these members. */
 export interface Doubt {
-  /** Who is silent; null: the reason is no silence. */
+  /** The silent witness; null: another reason. */
   witness: 'REST' | 'SQL' | null;
   members: string[];
   reason: string;

@@ -1,11 +1,11 @@
-/** What is to be thought of one member, in one word or the codes of what is wrong. */
+/** The verdict on one member: one word, or the codes of its findings. */
 import type { Finding } from '../model/model.js';
 import type { MemberView, View } from './view.js';
 import { claimIsUnreadable } from './dcs-roles.js';
 
 /**
- * 'ok': the claim was checked and holds; 'unverified': nobody was asked; 'unknown': nobody who could
- * tell answered, or what it claims cannot be read; 'not running': its PostgreSQL does not run; 'left': a member
+ * 'ok': the claim was checked and holds; 'unverified': no witness was asked; 'unknown': no witness that
+ * knows answered, or what it claims cannot be read; 'not running': its PostgreSQL does not run; 'left': a member
  * without a key that gives no sign of life; otherwise the codes of the findings about it, worst first.
  */
 export function verdictOf(one: MemberView, view: View, found: readonly Finding[]): string {
@@ -22,12 +22,12 @@ export function verdictOf(one: MemberView, view: View, found: readonly Finding[]
   return 'ok';
 }
 
-/** A finding about nobody in particular is shown at the leader. */
+/** A finding about no particular member is shown at the leader. */
 function concernsLeader(members: readonly string[], one: MemberView, view: View): boolean {
   return members.length === 0 && one === view.leader;
 }
 
-/** Findings in which somebody's claim is false, as `--strict` counts them. */
+/** Findings about a false claim, as `--strict` counts them. */
 export function isMismatch({ severity }: Finding): boolean {
   return severity === 'critical' || severity === 'unknown';
 }

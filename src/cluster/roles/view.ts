@@ -1,4 +1,4 @@
-/** What every member claims to be, what it is seen to be, and who really streams from whom. */
+/** What every member claims to be, what it was observed to be, and the real streaming replication. */
 import { senderNames } from '../model/member-names.js';
 import { claimedRole, type ClaimedRole } from './dcs-roles.js';
 import { farther, lagBytes, type Lsn } from '../model/lsn.js';
@@ -55,13 +55,13 @@ export interface MemberView {
   sql: Reading<SqlStatus>;
   /** The row that decides the sync state: on the leader if there is one there. */
   row: StreamRow | null;
-  /** Every row that bears this member's name, on whomever. */
+  /** Every row with this member's name, on any server. */
   rows: StreamRow[];
   /** Every walsender that this node shows; empty when none could be read. */
   streams: StreamRow[];
   syncState: SyncState;
   timeline: number | null;
-  /** Only a control file tells of the timeline: it trails what is replayed, and never leads it. */
+  /** Only a control file shows the timeline: it may be behind the replayed one, never ahead. */
   timelineIsLeast: boolean;
   /** Written WAL of a primary, received or replayed WAL of a standby: the farther of the two. */
   position: Lsn | null;
@@ -199,7 +199,7 @@ function streamRows({ name, rest, sql }: MemberReadings): StreamRow[] | null {
   if (sql.ok) {
     return sql.value.walsenders.map((row) => ({ ...row, upstream: name, witness: 'SQL' as const }));
   }
-  // Patroni leaves `replication` out both when nobody streams and when PostgreSQL is not running.
+  // Patroni omits `replication` both if no standby streams and if PostgreSQL does not run.
   if (!rest.ok || (rest.value.location === null && rest.value.replayedLocation === null))
     return null;
   return (rest.value.replication ?? []).map((row) => ({

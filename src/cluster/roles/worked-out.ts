@@ -1,4 +1,4 @@
-/** What a REST API leaves open and other witnesses settle: Patroni's versions, and who is synchronous. */
+/** What a REST API does not show and other witnesses do: Patroni's versions, and the synchronous standbys. */
 import type {
   Claim,
   Cluster,
@@ -28,7 +28,7 @@ export function withWorkedOut(snapshot: Snapshot): Snapshot {
   return { ...snapshot, cluster: { ...cluster, sync: found.sync, cannotTell, workedOut } };
 }
 
-/** Every member tells its own version, which its key would have. */
+/** Every member reports its own version, which its key would have. */
 function withVersions({ cluster, members: readings }: Snapshot): Cluster {
   const restOf = (name: string): RestStatus | null => {
     const rest = readings.find((one) => one.name === name)?.rest;
@@ -45,8 +45,8 @@ type WorkedOut = { sync: SyncKey; from: string } | { why: string };
 
 /**
  * `/sync` by the rule that Patroni keeps in the steady state (vote-rules.ts): PostgreSQL on the leader waits for
- * the standbys of /sync and for nobody else, and the quorum is their number less those that a commit waits for.
- * Where the two are not the same it is between two states, or not Patroni's, and /sync stays unknown.
+ * exactly the standbys of /sync, and the quorum is their number less those that a commit waits for.
+ * If they differ, a change is under way or Patroni did not write it, and /sync stays unknown.
  */
 function workOutSync(cluster: Cluster, sync: SyncKey, leader: MemberReadings | null): WorkedOut {
   const { leaderName, config } = cluster;

@@ -1,4 +1,4 @@
-/** Whether promoting somebody could lose a commit that a client was told is durable. */
+/** Whether promoting a member could lose an acknowledged commit. */
 import { sameName } from '../model/member-names.js';
 import { race } from './race.js';
 import { leaderGate } from './step-down.js';
@@ -37,7 +37,7 @@ export interface LossSituation {
 }
 
 /**
- * The verdict on promoting `candidate`, or on whoever wins if null. Sound on the facts given: `none` only
+ * The verdict on promoting `candidate`, or the winner if null. Sound on the facts given: `none` only
  * if no state of the unknown members consistent with them loses a commit. Positions of different timelines
  * do not compare. With a live leader it supposes that its shutdown ends cleanly.
  */
@@ -67,10 +67,10 @@ function verdictOnOnePrimary(
   return candidate === null ? ofWinners(input) : ofNamed(input, candidate);
 }
 
-/** Another primary than the one that is replaced goes on acknowledging commits, whoever is promoted. */
+/** Another primary than the one that is replaced continues to acknowledge commits after any promotion. */
 function secondPrimary(input: VoteInput, candidate: string | null): string | null {
   const { leader, nodes, standbyCluster, departedPrimaries } = input;
-  // Without a leader a primary that takes the lock again is no second one.
+  // Without a leader, a primary that takes the lock again is not a second primary.
   const rightful = standbyCluster ? null : (leader ?? candidate ?? onlyWinner(input));
   const members = nodes.filter(({ primary }) => primary === true).map(({ name }) => name);
   const other = [...members, ...departedPrimaries].find((name) => name !== rightful);
@@ -122,7 +122,7 @@ function follows(node: VoteNode): boolean {
 }
 
 /**
- * The shutdown goes on without it: what it has now is all that it will have, while the others go on confirming.
+ * The shutdown does not wait for it: it receives no more WAL, while the others continue to confirm.
  * Another voter that does not stream now may do so a moment later, so only its own acknowledgement counts.
  */
 function hasEveryCommit(input: VoteInput, me: VoteNode): boolean {
@@ -130,7 +130,7 @@ function hasEveryCommit(input: VoteInput, me: VoteNode): boolean {
   return ofNamed({ ...input, nodes: alone }, me.name).loss === 'none';
 }
 
-/** Nobody named: the winner has the votes, is in /sync, or is the furthest of those that follow. */
+/** No candidate: the winner has the votes, is in /sync, or is the furthest of those that follow. */
 function steppingDown(input: VoteInput): LossVerdict {
   const kept = keptByVotes(input);
   if (kept !== null) return verdict('none', kept);
@@ -139,7 +139,7 @@ function steppingDown(input: VoteInput): LossVerdict {
   if (gate.passes === 'unknown')
     return verdict('unknown', 'it is unknown whether the leader steps down');
   const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
-  // In synchronous mode nobody gives way to the leader of /sync, whom Patroni takes for the former leader.
+  // In synchronous mode no member gives way to the leader of /sync, which Patroni takes for the former leader.
   const isIgnored = ({ name }: VoteNode): boolean =>
     syncActive(input) && sameName(input.syncLeader, name);
   const follower = healthy.find((node) => follows(node) && !isIgnored(node));
@@ -160,7 +160,7 @@ function steppingDown(input: VoteInput): LossVerdict {
   return verdict('possible', 'no member that can be promoted streams from the leader');
 }
 
-/** Whoever is behind the follower on the leader's timeline gives way to it; on another timeline it may not. */
+/** A member behind the follower on the leader's timeline gives way to it; on another timeline it may not. */
 function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
   const leader = input.nodes.find(({ name }) => name === input.leader);
   const written = leader?.walPosition ?? null;
@@ -182,7 +182,7 @@ function withFollower(input: VoteInput, follower: VoteNode): LossVerdict {
   return verdict('unknown', `the timeline or the WAL position of ${unclear.name} is unknown`);
 }
 
-/** Why whoever wins without being named has every acknowledged commit, by /sync alone; null: not for sure. */
+/** Why any unnamed winner has every acknowledged commit, by /sync alone; null: not certain. */
 function keptByVotes(input: VoteInput): string | null {
   if (!syncActive(input) || early(input) !== null || promisesLess(input)) return null;
   // Right after a failover /sync is still that of the leader before.
@@ -221,7 +221,7 @@ function isOnTimelineOf(leader: VoteNode | undefined, node: VoteNode): Outcome {
   return node.timeline === leader.timeline ? 'yes' : 'no';
 }
 
-/** Nobody waits for a standby although synchronous mode is on; null: they do, or it is unknown. */
+/** No commit waits for a standby although synchronous mode is on; null: they wait, or it is unknown. */
 function early({ synchronousCommit: level }: VoteInput): string | null {
   if (level !== 'local' && level !== 'off') return null;
   return `synchronous_commit is ${level}: commits are acknowledged before a standby has them`;
@@ -253,7 +253,7 @@ function ofNamed(input: VoteInput, candidate: string): LossVerdict {
   return count(input, me);
 }
 
-/** Before 4.0 a leader waits for nobody in quorum mode. */
+/** Before 4.0 a leader waits for no standby in quorum mode. */
 function notAsked({ mode, leaderVersion, leader, nodes }: VoteInput): string | null {
   if (mode !== 'quorum') return null;
   const led = leader === null ? nodes.map(({ version }) => version) : [leaderVersion];
@@ -264,7 +264,7 @@ function notAsked({ mode, leaderVersion, leader, nodes }: VoteInput): string | n
 
 /**
  * Every acknowledged commit is on at least N - quorum of V and on its leader, so on N + 1 - quorum of the
- * N + 1 members of V and sync.leader: whoever has what quorum + 1 of them have, himself included, has it.
+ * N + 1 members of V and sync.leader: a member that has what quorum + 1 of them have, itself included, has it.
  */
 function count(input: VoteInput, me: VoteNode): LossVerdict {
   const needed = (quorumActive(input) ? input.quorum : 0) + 1;
@@ -280,7 +280,7 @@ function count(input: VoteInput, me: VoteNode): LossVerdict {
   return verdict('unknown', `${evidence}, and positions or timelines are unknown`, held, needed);
 }
 
-/** With remote_write a standby says yes before its disk does. */
+/** With remote_write a standby confirms before its disk has the WAL. */
 function writtenOnly({ synchronousCommit }: VoteInput): string {
   if (synchronousCommit !== 'remote_write') return '';
   return ' (synchronous_commit is remote_write: unless the host of a standby crashes too)';
@@ -323,7 +323,7 @@ function promisesLess(input: VoteInput): boolean {
   return ssn.names.includes('*') || union.length > quorum + num;
 }
 
-/** A primary may live that nobody could hear. */
+/** A primary may run that no member reaches. */
 function unheardPrimary(input: VoteInput, candidate: string | null): string | null {
   const unread = input.departedUnread[0];
   if (unread !== undefined) return `${unread} has no member key but listens, and may be a primary`;
@@ -331,7 +331,7 @@ function unheardPrimary(input: VoteInput, candidate: string | null): string | nu
   const dark = input.nodes.find((n) => n.name !== rightful && mayBePrimary(n));
   if (dark !== undefined) return `${dark.name} could not be read, and may be a primary`;
   if (input.leader !== null) return null;
-  // Without a leader nobody should stream, unless from a primary that nobody lists.
+  // Without a leader no member should stream, unless from an unlisted primary.
   const streaming = input.nodes.find((n) => n.streams === true && n.primary !== true);
   return streaming ? `${streaming.name} still streams: a primary may be alive` : null;
 }

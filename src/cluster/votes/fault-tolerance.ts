@@ -4,7 +4,7 @@ import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 /** How many members more may be lost at once, whichever they are, after the leader. */
 export interface Survivable {
-  /** Somebody can take over if the leader alone is lost. */
+  /** A member can take over if only the leader is lost. */
   leaderLoss: Outcome;
   /** null when only the bounds below are known, or the leader's loss is not survived. */
   more: number | null;
@@ -13,7 +13,7 @@ export interface Survivable {
   sentence: string;
 }
 
-/** What the cluster survives: the leader's loss and so many more. Bounds where not all is known. */
+/** What the cluster survives: the leader's loss and this many more. A range if not all is known. */
 export function survivable(input: VoteInput): Survivable {
   const leaderLoss = takeover(input);
   const survives = leaderLoss === 'yes';
@@ -41,7 +41,7 @@ function takeover(input: VoteInput): Outcome {
   return outcomes.includes('unknown') ? 'unknown' : 'no';
 }
 
-/** One member's way to lead, as far as it hangs on who else is there. */
+/** How one member may lead, as far as it depends on the other members. */
 interface Runner {
   name: string;
   /** Each of these keeps it from leading as long as it is there. */
@@ -58,7 +58,7 @@ function runnersOf(input: VoteInput, passes: (holds: Outcome) => boolean): Runne
     .flatMap((me) => {
       const ways = candidacies(input, me).map((one) => runnerOf(input, me, one, passes));
       const able = ways.filter((way) => way !== null);
-      // What it may be in one way only is not sure; perhaps it leads in any of them.
+      // If only one of the possible states lets it lead, it is not certain to lead.
       if (ways.length === 1) return able;
       const isSure = able.length === ways.length && able.every((way) => isSame(way, able[0]));
       return isSure ? able.slice(0, 1) : passes('unknown') ? able : [];
@@ -106,7 +106,7 @@ function leads(runner: Runner, lost: Lost): boolean {
   return true;
 }
 
-/** The size of the smallest loss after which nobody leads. */
+/** The size of the smallest loss after which no member leads. */
 interface Bounds {
   atLeast: number;
   atMost: number;
@@ -120,7 +120,7 @@ const MOST_LOOKS = 500_000;
 function fewestLost(runners: readonly Runner[]): Bounds {
   let atLeast: number | null = null;
   const enough = simpleLoss(runners);
-  // Without votes there is nothing to choose: everybody who would lead has to be lost.
+  // Without votes there is no choice: every member that would lead must be lost.
   if (runners.every(({ votes }) => votes === null)) return { atLeast: enough, atMost: enough };
   const tries = Math.min(MOST_TRIED, Math.ceil(MOST_LOOKS / runners.length ** 2));
   for (let size = leastLoss(runners); ; size++) {
@@ -133,12 +133,12 @@ function fewestLost(runners: readonly Runner[]): Bounds {
   }
 }
 
-/** Losing whoever leads with most votes to spare, again and again, ends it with so many; often with no more than needed. */
+/** Repeatedly losing the leader with most spare votes ends it after this many losses; often that is the minimum. */
 function simpleLoss(runners: readonly Runner[]): number {
-  const nobody = new Set<string>();
+  const noLosses = new Set<string>();
   const states = runners.map((runner) => ({
     runner,
-    spare: spareVotes(runner, nobody),
+    spare: spareVotes(runner, noLosses),
     blockers: runner.blockedBy.size,
   }));
   for (let lost = 0; ; lost += 1) {
@@ -155,22 +155,22 @@ function simpleLoss(runners: readonly Runner[]): number {
   }
 }
 
-/** Each of those who lead now is lost, or a loss is as large as its spare votes: none smaller than this ends it. */
+/** Either each member that leads now is lost, or a loss equals its spare votes: no smaller loss ends it. */
 function leastLoss(runners: readonly Runner[]): number {
-  const nobody = new Set<string>();
-  const leading = runners.filter((runner) => leads(runner, nobody));
-  const spare = leading.map((runner) => spareVotes(runner, nobody));
+  const noLosses = new Set<string>();
+  const leading = runners.filter((runner) => leads(runner, noLosses));
+  const spare = leading.map((runner) => spareVotes(runner, noLosses));
   return Math.min(leading.length, ...spare);
 }
 
-/** A loss that is being thought of: who is lost in it, and who is not. */
+/** A loss under consideration: the lost members, and the others. */
 interface Loss {
   lost: Lost;
   stay: Lost;
 }
 
 /**
- * Whether the loss can grow by `size` members so that nobody leads. Of one who leads, either it is lost, or it
+ * Whether the loss can grow by `size` members so that no member leads. For one that leads, either it is lost, or it
  * stays and its spare votes are lost. False when the budget ends.
  */
 function canEnd(
@@ -198,7 +198,7 @@ function canEnd(
   return false;
 }
 
-/** Of those who lead the one with most votes to spare: for it there is least to choose. */
+/** Of the members that lead, the one with most spare votes: it has the fewest choices. */
 function strongest(runners: readonly Runner[], lost: Lost): Runner | null {
   let best: Runner | null = null;
   let most = 0;

@@ -1,4 +1,4 @@
-/** What the loss of some members at once would do to a cluster: who leads, whether writes go on, what is lost. */
+/** What the loss of some members at once would do to a cluster: the leader, whether writes continue, what is lost. */
 import { sameName } from '../model/member-names.js';
 import type { Snapshot } from '../model/model.js';
 import { dataLossVerdict } from './data-loss.js';

@@ -1,4 +1,4 @@
-/** What is told of a loss: what it is worked out from, and what comes after it. */
+/** The forecast of a loss: its inputs and its results. */
 import type { Loss } from './data-loss.js';
 import type { Outcome, VoteInput } from './vote-rules.js';
 
@@ -16,7 +16,7 @@ export interface Heir {
   name: string;
   /** May it take the lock? */
   mayWin: Outcome;
-  /** Sure votes, its own among them; 0 of 0 where none are wanted. */
+  /** Sure votes, its own among them; 0 of 0 if no votes are needed. */
   counted: number;
   needed: number;
   reasons: string[];
@@ -27,7 +27,7 @@ export interface Forecast {
   lost: string[];
   /** The holder of the lock, or a primary that lives on without it, is lost. */
   leaderLost: boolean;
-  /** stays: the leader goes on; moves: a member takes the lock; none: no member does. */
+  /** stays: the leader stays; moves: a member takes the lock; none: no member does. */
   leadership: 'stays' | 'moves' | 'none' | 'unknown';
   /** Every member that is left, and its chances; empty when the leader stays. */
   heirs: Heir[];

@@ -1,4 +1,4 @@
-/** What differs between Patroni's versions in the decisions that are foretold here. */
+/** What differs between Patroni's versions in the decisions that patctl predicts. */
 
 /** How one version decides. */
 export interface Rules {

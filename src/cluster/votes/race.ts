@@ -33,7 +33,7 @@ export interface Vote {
 export interface RaceResult {
   name: string;
   mayWin: Outcome;
-  /** Sure votes; 0 of 0 when no votes are wanted (modes off and on). */
+  /** Sure votes; 0 of 0 if no votes are needed (modes off and on). */
   counted: number;
   /** `counted` and those about which nothing is known. */
   possible: number;
@@ -60,7 +60,7 @@ export interface Candidacy {
   needed: number;
 }
 
-/** Many findings ask for the same race, in which everybody asks everybody: it is worked out once. */
+/** Many findings ask for the same race, in which every member asks every other: it is computed once. */
 const races = new WeakMap<VoteInput, RaceResult[]>();
 
 /** For every member but the leader: may it win the race if the leader and its node were gone? */
@@ -144,7 +144,7 @@ function resultOf(input: VoteInput, me: VoteNode, one: Candidacy): RaceResult {
 }
 
 /**
- * The former leader needs no votes when nobody is ahead of it [last line of Ha._is_healthiest_node]; nobody being
+ * The former leader needs no votes if no member is ahead of it [last line of Ha._is_healthiest_node]; no member being
  * ahead is what the rivals' findings say already.
  */
 export function needsNone(input: VoteInput, me: VoteNode): boolean {
@@ -203,7 +203,7 @@ function timelineFinding(input: VoteInput, me: VoteNode): RaceReason | null {
 // ---------------------------------------------------------------- what it hears from the others
 
 /**
- * Whom a racing member asks: everybody but the members tagged nofailover, and while synchronous mode is active
+ * The members that a racing member asks: all except those tagged nofailover, and while synchronous mode is active
  * only V and sync.leader, these with the tag too when votes are counted.
  */
 function polled(input: VoteInput, me: VoteNode, rules: Rules): VoteNode[] {

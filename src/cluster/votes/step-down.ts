@@ -38,7 +38,7 @@ export interface GateResult {
   members: GateMember[];
   /** Names of the surely healthy ones. */
   healthy: string[];
-  /** Healthy members wanted. */
+  /** Healthy members needed. */
   needed: number;
   /** Patroni 4.0.5 wants a quorum of a single named candidate (patroni#3307) and will refuse. */
   refusedByBug405: boolean;
@@ -49,7 +49,7 @@ export interface GateResult {
 export function leaderGate(input: VoteInput, request: GateRequest): GateResult {
   const ways = possibleRules(input.leaderVersion).map((rules) => gateBy(input, request, rules));
   const passes = agreed(ways.map((way) => way.passes));
-  // Of several versions the strictest is shown.
+  // With several versions the strictest is shown.
   const shown = ways.reduce((worst, way) => (way.needed > worst.needed ? way : worst));
   if (passes !== 'unknown' || ways.length === 1) return { ...shown, passes };
   return { ...shown, passes, reasons: [...shown.reasons, "it depends on the leader's version"] };
@@ -113,7 +113,7 @@ function health(input: VoteInput, node: VoteNode): GateMember {
   return { name, healthy: 'yes', why: 'answers, can be promoted and keeps up' };
 }
 
-/** What decides before anybody is asked. */
+/** What decides before any member is asked. */
 function refusedAnyway(
   input: VoteInput,
   { candidate }: GateRequest,
@@ -211,7 +211,7 @@ function badRequest(input: VoteInput, request: PrecheckRequest): string | null {
   return leader === candidate ? 'Switchover target and source are the same' : null;
 }
 
-/** Whom the API asks, or its refusal. */
+/** The members that the API asks, or its refusal. */
 function precheckMembers(
   input: VoteInput,
   request: PrecheckRequest,

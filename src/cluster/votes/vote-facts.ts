@@ -53,12 +53,12 @@ export function voteInput(snapshot: Snapshot): VoteInput {
   };
 }
 
-/** Roles of synchronous standbys are there only while /sync has a leader; whom it names is another question. */
+/** Roles of synchronous standbys are there only while /sync has a leader; the leader that it names is checked elsewhere. */
 function leaderByRoles({ sync, leaderName }: Snapshot['cluster']): string | null {
   return sync?.fromRoles && sync.standbys.length > 0 ? leaderName : null;
 }
 
-/** What the way to the cluster does not tell (--rest). */
+/** What this connection to the cluster cannot know (--rest). */
 function unread(
   { cluster }: Snapshot,
   leader: MemberReadings | null,
@@ -98,7 +98,7 @@ function syncBefore4(sync: SyncKey | null): Pick<VoteInput, 'syncBefore4'> {
   return plain ? { syncBefore4: { leader: plain.leader, voters: plain.standbys } } : {};
 }
 
-/** Those whom only /failsafe names, with what was heard of them as departed members. */
+/** Members that only /failsafe names, with what was heard of them as departed members. */
 function failsafeNodes(snapshot: Snapshot): VoteNode[] {
   const { cluster, departed } = snapshot;
   return (failsafeMembers(snapshot) ?? [])
@@ -129,7 +129,7 @@ function synchronousCommit(
   return said.find((level) => level !== null) ?? null;
 }
 
-/** What was set for our own login or session only says nothing of anybody else's. */
+/** A setting of our own login or session says nothing about other sessions. */
 const OURS_ALONE = ['client', 'database', 'database user', 'session', 'user'];
 
 function settingInForce(readings: MemberReadings | null): SynchronousCommit | null {
@@ -157,7 +157,7 @@ function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | n
   };
 }
 
-/** What was heard of a node, and where nothing was, what its key says of its tags. */
+/** The answer of a node, or, without one, the tags in its key. */
 function nodeOf(
   { cluster }: Snapshot,
   name: string,
@@ -194,7 +194,7 @@ function nodeOf(
   };
 }
 
-/** Patroni tells no system identifier before it knows one: then it is another. */
+/** Patroni reports no system identifier before it knows one: then it counts as another. */
 function isSame(isHeard: boolean, mine: string | null, wanted: string | null): boolean | null {
   return mine === null && !isHeard ? null : mine === wanted;
 }

@@ -31,9 +31,9 @@ export interface VoteNode {
   name: string;
   /** Of its Patroni; null: not known. */
   version: string | null;
-  /** Its member key (or /failsafe) has an address of its REST API: nobody asks a member without one. */
+  /** Its member key (or /failsafe) has an address of its REST API: no member asks one without it. */
   hasApiUrl: boolean;
-  /** Its Patroni answers under its own name; null: it was not asked. What does not answer us is taken to answer nobody. */
+  /** Its Patroni answers under its own name; null: it was not asked. One that does not answer us is assumed to answer no member. */
   reachable: boolean | null;
   /** PostgreSQL is still starting: others count its position, and it takes part in no race. */
   starting: boolean;
@@ -54,9 +54,9 @@ export interface VoteNode {
   failoverPriority: number;
   /** Has a walsender on the leader itself, in state streaming. */
   streamsFromLeader: boolean | null;
-  /** It streams by every word and gets or confirms nothing: a shutdown gives it up. False too where nobody could tell. */
+  /** It streams by every word and gets or confirms nothing: a shutdown gives it up. False too if unknown. */
   standsStill: boolean;
-  /** Its WAL receiver streams, from whomever. */
+  /** Its WAL receiver streams, from any server. */
   streams: boolean | null;
 }
 
@@ -73,13 +73,13 @@ export interface VoteInput {
   syncLeader: string | null;
   voters: string[];
   quorum: number;
-  /** /sync as Patroni before 4.0 reads it, where only its quorum is no number: later versions take it for empty. */
+  /** /sync as Patroni before 4.0 reads it, if only its quorum is not a number: later versions treat it as empty. */
   syncBefore4?: { leader: string; voters: string[] };
   /** Why /sync is not known, as a clause; `voters` are those that are known, and `quorum` counts for nothing. */
   syncUnknown?: string;
-  /** synchronous_standby_names in force on the leader; null when nobody could read it. */
+  /** synchronous_standby_names in force on the leader; null if it could not be read. */
   syncNames: SyncNames | null;
-  /** synchronous_commit in force on the leader; null when nobody could read it: PostgreSQL's default is on. */
+  /** synchronous_commit in force on the leader; null if it could not be read: PostgreSQL's default is on. */
   synchronousCommit: SynchronousCommit | null;
   optime: Lsn | null;
   /** The optime was not read: it is at most this, the leader's own position; null: that is not known either. */
@@ -96,7 +96,7 @@ export interface VoteInput {
   failsafeNodes: VoteNode[];
   /** Nodes without a member key that were found out of recovery. */
   departedPrimaries: string[];
-  /** Nodes without a member key whose PostgreSQL listens, and of which nobody could learn what it is. */
+  /** Nodes without a member key whose PostgreSQL listens, and whose role is unknown. */
   departedUnread: string[];
 }
 
@@ -135,7 +135,7 @@ export function modeOf({ mode }: Pick<VoteInput, 'mode'>, rules: Rules): SyncMod
   return mode === 'quorum' && !rules.quorumMode ? 'off' : mode;
 }
 
-/** Whether synchronous replication is wanted and active [Ha.sync_mode_is_active]: never in a standby cluster. */
+/** Whether synchronous replication is configured and active [Ha.sync_mode_is_active]: never in a standby cluster. */
 export function syncActive(input: VoteInput, rules = clusterRules(input)): boolean {
   return modeOf(input, rules) !== 'off' && !input.standbyCluster && input.syncLeader !== null;
 }
@@ -148,7 +148,7 @@ export function quorumActive(input: VoteInput, rules = clusterRules(input)): boo
   return modeOf(input, rules) === 'quorum' && input.syncLeader !== null;
 }
 
-/** Why nobody can say who may be elected; null: /sync is known, or nothing depends on it. */
+/** Why it is unknown which member may be elected; null: /sync is known, or nothing depends on it. */
 export function unknownSync(input: VoteInput): string | null {
   const isAsked = input.mode !== 'off' && !input.standbyCluster;
   return isAsked ? (input.syncUnknown ?? null) : null;
@@ -231,7 +231,7 @@ export function lagging(input: VoteInput, walPosition: Lsn | null): boolean | nu
   return walPosition === null ? null : (input.optime ?? 0n) - walPosition > most;
 }
 
-/** Everybody whom Patroni may ask: the members, and with failsafe_mode on those that only /failsafe names. */
+/** Every member that Patroni may ask: the members, and with failsafe_mode on those that only /failsafe names. */
 export function everybody(input: VoteInput): VoteNode[] {
   return input.failsafeNodes.length === 0 ? input.nodes : [...input.nodes, ...input.failsafeNodes];
 }

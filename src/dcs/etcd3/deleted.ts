@@ -20,7 +20,7 @@ export interface Teller {
   at(revision: bigint, key?: string): Promise<KeyValue[] | EtcdError>;
 }
 
-/** What stood somewhere at an old revision; nobody knows once that is compacted, or the limit is reached. */
+/** The value of a key at an old revision; unknown after it was compacted, or when the limit is reached. */
 type Then = KeyValue[] | 'compacted' | 'over';
 
 interface Past {

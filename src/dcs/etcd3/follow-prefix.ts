@@ -49,7 +49,7 @@ export async function* followPrefix(
   }
 }
 
-/** An endpoint that answers, or null after a pause: nobody does just now. */
+/** An endpoint that answers, or null after a pause if none does. */
 async function reconnect(
   etcd: Etcd,
   prefix: string,

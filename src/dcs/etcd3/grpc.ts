@@ -197,7 +197,7 @@ function openStream(
   raw.on('data', (message) => {
     if (!over) listener.message(message);
   });
-  // An 'error' nobody listens to would end the process, also after a cancel.
+  // An 'error' without a listener would end the process, also after a cancel.
   raw.on('error', (error) => end(words(error, hasCertificate)));
   raw.on('end', () => end({ code: 14, message: 'the watch was closed by etcd' }));
   return {

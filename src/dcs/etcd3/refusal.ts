@@ -51,7 +51,7 @@ export function isCompacted({ code, message }: EtcdError): boolean {
   return code === CODE.outOfRange && message.includes('compacted');
 }
 
-/** After this answer nobody knows whether a write was done. */
+/** After this answer it is unknown whether a write was done. */
 export function isUndecided({ code }: EtcdError): boolean {
   const undecided: number[] = [
     CODE.canceled,

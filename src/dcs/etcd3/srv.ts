@@ -11,7 +11,7 @@ export interface SrvRecord {
   priority: number;
 }
 
-/** Rejects where there are none, and where nobody could say, with the reason in `code`. */
+/** Rejects if there are none, or if no server answered, with the reason in `code`. */
 export type ResolveSrv = (name: string) => Promise<SrvRecord[]>;
 
 /** The first one that leads to an address counts. */

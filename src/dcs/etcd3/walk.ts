@@ -127,7 +127,7 @@ function race<T>(
   });
 }
 
-/** The error for "nobody answered", with what each endpoint said. */
+/** The error if no endpoint answered, with the reason of each. */
 function unreachable(
   said: ReadonlyMap<Endpoint, string>,
   timeoutMs: number,

@@ -73,7 +73,7 @@ async function changeOf(
   // Its lock is older than the line before: it did not change hands.
   if (since !== null && taken <= since) return null;
   const atTaking = await at(taken);
-  // Before there was a leader there was nobody who could lose the lock: that is a bootstrap.
+  // Before the first leader no member could lose the lock: that is a bootstrap.
   if (!atTaking || (atTaking.key('status') ?? atTaking.key('optime/leader')) === null) return null;
   const release = await lastHeld(taken, since, at);
   if (release === null) return null;

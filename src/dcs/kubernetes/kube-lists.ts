@@ -109,7 +109,7 @@ function selectorOf(
   ].join(',');
 }
 
-/** Where nobody says how objects are marked the Pods tell: those into which a Patroni writes its status. */
+/** If no setting names the labels, the Pods show them: those into which a Patroni writes its status. */
 async function gatherUnmarked(
   client: KubeClient,
   settings: KubeSettings,
@@ -166,7 +166,7 @@ async function listKinds(
   const both = await Promise.allSettled([list('endpoints'), list('configmaps')]);
   const read = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = both.find((one) => one.status === 'rejected');
-  // Whoever may read one of the two is given the rights for the one that Patroni uses.
+  // A user that may read one of the two is told the right for the one that Patroni uses.
   if (failed && (read.length === 0 || !isForbidden(failed.reason))) throw failed.reason;
   return read;
 }

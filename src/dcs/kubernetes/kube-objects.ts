@@ -297,7 +297,7 @@ function podClaim({ metadata, status }: KubePod, roleLabel: string): PodClaim {
     name: metadata.name,
     ip: status?.podIP ?? null,
     phase: status?.phase ?? null,
-    // Without the condition nobody has said anything yet, which is not false.
+    // Without the condition the state is unknown, not false.
     ready: ready === undefined ? null : ready.status === 'True',
     readySince: ready?.lastTransitionTime ?? null,
     roleLabel: metadata.labels?.[roleLabel] ?? null,

@@ -102,7 +102,7 @@ function safeText(text: string, { keys, isSecret }: Place): string {
   return isSecret ? MARK : withoutSecrets(text);
 }
 
-/** The first word of a command: anything may follow, and nobody can tell which of it is secret. */
+/** The first word of a command: any part of the rest may be secret. */
 function programOf(command: string): string {
   if (/^\(?[^\s=:@;&|<>()"'`$\\]*\)?$/.test(command)) return command;
   const [word = ''] = /^[^\s=:@;&|<>()"'`$\\]*(?=\s)/.exec(command.trim()) ?? [];

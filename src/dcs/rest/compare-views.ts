@@ -67,7 +67,7 @@ function namedIn({ members }: Cluster): Named[] {
   );
 }
 
-/** Where a proxy chose, nobody knows which member's view was read: each one is asked. */
+/** Behind a proxy it is unknown which member's view was read: each member is asked. */
 function othersOf(
   named: readonly Named[],
   asked: string,

@@ -49,7 +49,7 @@ export async function firstAnswers(
     return null;
   });
   if (found !== null) return found;
-  throw nobody(failures);
+  throw noAnswerAt(failures);
 }
 
 /** Begins with the first, goes on to the next when one fails or is slow; null when all failed. */
@@ -139,7 +139,7 @@ function isFailsafeOn(config: Text): boolean {
   return isObject(raw) && readConfig(raw).failsafeMode;
 }
 
-// ---------------------------------------------------------------- when nobody answers
+// ---------------------------------------------------------------- when no member answers
 
 function noAnswer(url: string, path: string, outcome: CallOutcome): NoAnswer {
   if (outcome.kind !== 'answered') {
@@ -161,7 +161,7 @@ function answerWords(status: number, body: string): string {
   return `answered HTTP ${status} with ${page}, which is not Patroni's answer`;
 }
 
-function nobody(failures: readonly NoAnswer[]): ToolError {
+function noAnswerAt(failures: readonly NoAnswer[]): ToolError {
   const evidence: Evidence[] = failures.map(({ url, said }) => ({
     witness: 'REST',
     subject: url,

@@ -109,7 +109,7 @@ function originOf(apiUrl: string | null): string | null {
 
 // ---------------------------------------------------------------- revisions
 
-/** Nobody tells a revision: the time of the reading stands for it, and each text keeps the one it came with. */
+/** A REST API has no revision: the time of the reading replaces it, and each text keeps the one it came with. */
 function makeStamp(): Stamp {
   const texts = new Map<string, { text: string; revision: string }>();
   let last = 0n;

@@ -49,6 +49,11 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /**
+   * Until the returned function is called, no SIGINT, SIGTERM or SIGHUP ends the process: `listener` is told of each,
+   * and what was begun is put right first.
+   */
+  holdSignals(listener: (name: NodeJS.Signals) => void): () => void;
   readonly flags: GlobalFlags;
   /** With --debug a line on stderr, each text once. */
   debug(line: string): void;

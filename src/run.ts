@@ -10,13 +10,24 @@ process.noDeprecation = true;
 
 const interrupt = new AbortController();
 let signals = 0;
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    signals += 1;
-    // The first asks for an orderly end, the second does not wait for it.
-    if (signals > 1) process.exit(130);
-    interrupt.abort();
-  });
+let held: ((name: NodeJS.Signals) => void) | null = null;
+function onSignal(name: NodeJS.Signals): void {
+  signals += 1;
+  // The first asks for an orderly end, the second does not wait for it.
+  if (signals > 1 && held === null) process.exit(130);
+  interrupt.abort();
+  held?.(name);
+}
+process.on('SIGINT', onSignal);
+process.on('SIGTERM', onSignal);
+
+function holdSignals(listener: (name: NodeJS.Signals) => void): () => void {
+  held = listener;
+  process.on('SIGHUP', onSignal);
+  return () => {
+    held = null;
+    process.off('SIGHUP', onSignal);
+  };
 }
 
 /** A change continues to its end with its own exit code, even if the reader of stdout has closed it. */
@@ -133,6 +144,7 @@ async function run(): Promise<void> {
     arch: process.arch,
     programName: process.argv[1] ?? 'patctl',
     signal: interrupt.signal,
+    holdSignals,
   });
   // A connection that will not close must not keep the process: leave once the output is out.
   await Promise.all([...openStreams].map(drained));

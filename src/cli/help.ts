@@ -174,11 +174,14 @@ const HELP: Record<string, CommandHelp> = {
     },
   },
   pause: {
-    examples: [['patctl pause demo --wait --idempotent', 'maintenance mode, acknowledged by all']],
+    examples: [
+      ['patctl pause demo --wait --idempotent', 'maintenance mode, acknowledged by all'],
+      ['patctl pause demo --while --max 1h -- ./patch.sh', 'only while a command runs'],
+    ],
     ends: {
       ok: 'paused; with --wait, acknowledged by all members',
       ...ACTS,
-      failed: 'it was set, and was taken back in the meantime',
+      failed: 'it was set, and was taken back in the meantime; with --while: see below',
       unconfirmed: 'sent, but not seen in the DCS, or not acknowledged within --deadline',
     },
   },

@@ -22,6 +22,8 @@ export interface ProcessEnvironment {
   /** argv[1]: called as `patronictl` means --compat. */
   programName: string;
   signal: AbortSignal;
+  /** As in `Context`; without it no signal comes. */
+  holdSignals?: Context['holdSignals'];
   /** Instead of the machine's own DNS. */
   resolveSrv?: ResolveSrv;
 }
@@ -122,6 +124,7 @@ export function makeContext(
     clock,
     env,
     signal: world.signal,
+    holdSignals: world.holdSignals ?? (() => () => undefined),
     flags: Object.freeze({ ...flags, login: Object.freeze({ ...flags.login }) }),
     debug: (line) => {
       if (flags.debug && !debugged.has(line)) io.err(`debug: ${oneLine(line)}\n`);

@@ -107,7 +107,7 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./flush.js')).flushCommand,
   },
   {
-    usage: 'pause [options] [cluster]',
+    usage: 'pause [options] [cluster] [command...]',
     group: 'change',
     summary: 'Disable auto failover',
     load: async () => (await import('./pause.js')).pauseCommand,

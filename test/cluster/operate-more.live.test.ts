@@ -1,9 +1,9 @@
 /**
  * Two clusters in an etcd of three: the site switch, a rolling restart that stops half way, a frozen etcd,
- * completion in real shells, a copy that fails, results that are large, and a failover under `query -w`.
+ * completion in real shells, a copy that fails, results that are large, a failover under `query -w`, and `pause --while`.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -285,6 +285,43 @@ test('edit-config: what somebody wrote in the meantime is shown beside the edit,
 });
 
 // ---------------------------------------------------------------- a frozen etcd
+
+describe('pause --while', () => {
+  const isPaused = async () => (await east.dcsGet('config'))?.includes('"pause":true') ?? false;
+  const during = (...command: string[]) => patctl('pause', east.scope, '--while', ...command);
+
+  test('the cluster is paused while the command runs, and its status is the ending', async () => {
+    await east.waitHealthy();
+    const look = [...PATCTL, '-c', east.config, 'show-config', east.scope];
+    const run = await during('--', 'sh', '-c', '"$@" | grep pause; exit 7', 'sh', ...look);
+    expect([run.code, run.out]).toEqual([7, 'pause: true\n']);
+    const missing = await during('--', '/nonexistent/program');
+    expect([missing.code, await isPaused()]).toEqual([127, false]);
+    const long = await during('--max', '200ms', '--', 'sleep', '60');
+    expect([long.code, await isPaused()]).toEqual([4, false]);
+    const resume = [...PATCTL, '-c', east.config, 'resume', east.scope, '--wait'];
+    const meanwhile = await during('--', ...resume);
+    expect(meanwhile.code).toBe(4);
+    expect(meanwhile.err).toContain('someone else resumed the cluster');
+  });
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)(
+    'after %s, twice, the command is ended and the cluster resumed',
+    async (name) => {
+      const mark = join(folder, name);
+      const script = `trap 'exit 9' ${name.slice(3)}; : > '${mark}'; while :; do sleep 0.1; done`;
+      const [program = '', ...first] = PATCTL;
+      const args = [...first, '-c', east.config, 'pause', '--while', '--', 'sh', '-c', script];
+      const run = spawn(program, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+      const ended = new Promise((resolve) => run.once('exit', resolve));
+      await eventually('the command runs', 30_000, () => existsSync(mark));
+      expect(await isPaused()).toBe(true);
+      run.kill(name);
+      run.kill(name);
+      expect([await ended, await isPaused()]).toEqual([9, false]);
+    },
+  );
+});
 
 describe('a frozen etcd', () => {
   /** Of the raft, not of the cluster. */

@@ -249,3 +249,65 @@ describe('pause --wait', () => {
     expect((await runFake(cluster, ['resume', '--wait'])).err).toContain('not acknowledged by pg2');
   });
 });
+
+describe('pause --while', () => {
+  const bodies = () => sent.map(({ body }) => (body as { pause: unknown }).pause);
+
+  test('runs the command in the pause, resumes, and ends with its status', async () => {
+    const run = await runFake(cluster, ['pause', 'demo', '--while', '--', 'sh', '-c', 'exit 5']);
+    expect([run.code, run.out]).toEqual([5, '']);
+    expect(run.err).toContain('sh ended with 5\n');
+    expect(bodies()).toEqual([true, null]);
+  });
+
+  test('a cluster that is paused already is left alone, or left paused', async () => {
+    setPause(true);
+    for (const name of ['pg1', 'pg2', 'pg3']) acknowledge(name, true);
+    const refused = await runFake(cluster, ['pause', '--while', '--', 'false']);
+    expect([refused.code, refused.err]).toEqual([1, 'Error: Cluster is already paused\n']);
+    const run = await runFake(cluster, ['pause', '--while', '--idempotent', '--', 'true']);
+    expect([run.code, bodies()]).toEqual([0, []]);
+  });
+
+  test('not acknowledged: the command does not run, and the cluster is resumed', async () => {
+    obey(['pg1', 'pg2']);
+    const rest = cluster.rest?.['pg3'];
+    expect(rest?.ok).toBe(true);
+    const run = await runFake(cluster, ['pause', '--while', '--', 'sh', '-c', 'echo ran >&2']);
+    expect([run.code, bodies()]).toEqual([5, [true, null]]);
+    expect(run.err).toContain('not acknowledged by pg3');
+    expect(run.err).not.toContain('sh ended');
+  });
+
+  test('a member that does not answer is not waited for', async () => {
+    obey(['pg1', 'pg2']);
+    cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
+    const run = await runFake(cluster, ['pause', '--while', '--', 'true']);
+    expect([run.code, bodies()]).toEqual([0, [true, null]]);
+  });
+
+  test('a resume that is refused leaves the pause, and says so first', async () => {
+    const { call } = cluster;
+    cluster.call = (method, apiUrl, path, body, limitMs) => {
+      if ((body as { pause: unknown }).pause === true && call)
+        return call(method, apiUrl, path, body, limitMs);
+      return Promise.resolve(answer(403, 'no'));
+    };
+    const run = await runFake(cluster, ['pause', '--while', '--', 'true']);
+    expect(run.code).toBe(4);
+    expect(run.err).toContain('Error: the cluster may still be paused: ');
+    expect(run.err).toContain('COMMAND status: ended with 0');
+    expect(run.err).toContain('patctl resume demo --wait');
+  });
+
+  test.each([
+    [['pause', '--while'], 'no COMMAND is given after --'],
+    [['pause', '--', 'true'], 'a COMMAND and --max need --while'],
+    [['pause', '--max', '1h'], 'a COMMAND and --max need --while'],
+    [['pause', 'demo', 'pg2', '--while', '--', 'true'], 'pause takes one cluster, not also pg2'],
+  ])('%j is a wrong command line', async (args, words) => {
+    const run = await runFake(cluster, args);
+    expect([run.code, sent]).toEqual([2, []]);
+    expect(run.err).toContain(words);
+  });
+});

@@ -18,6 +18,8 @@ export interface PauseRequest {
   readonly paused: boolean;
   /** Until every member acknowledges it. */
   readonly wait: boolean;
+  /** Do not wait for members whose REST API does not answer. */
+  readonly onlyLive?: boolean;
   /** Already so is a success. */
   readonly idempotent: boolean;
   /** Limit of `wait`, ms; null: two loops and 5 s. */
@@ -40,7 +42,7 @@ export async function togglePause(
   noteChanged(report, false);
   const cluster = await readCluster(context, scope, group);
   const atMs = context.clock.nowMs() + limitMs(cluster, asked);
-  const waits: Wait = { cluster, paused, atMs, report };
+  const waits: Wait = { cluster, paused, onlyLive: asked.onlyLive ?? false, atMs, report };
   if (isPaused(cluster) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
     const said = `pause is ${paused}`;
@@ -63,6 +65,7 @@ export async function togglePause(
 interface Wait {
   cluster: Cluster;
   paused: boolean;
+  onlyLive: boolean;
   atMs: number;
   report: Report;
 }
@@ -161,15 +164,16 @@ function notInDcs(cluster: Cluster): Evidence {
 async function unacknowledged(
   context: Context,
   { scope, members, memberAnswers }: Cluster,
-  paused: boolean,
+  { paused, onlyLive }: Pick<Wait, 'paused' | 'onlyLive'>,
 ): Promise<string[]> {
   const patroni = await context.patroni();
   const isOpen = await Promise.all(
     members.map(async ({ name, apiUrl, pause }) => {
       if (apiUrl === null) return false;
-      if (!memberAnswers) return pause !== paused;
+      if (!memberAnswers && (pause === paused || !onlyLive)) return pause !== paused;
       const said = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
-      return !said.ok || said.value.pause !== paused;
+      if (!said.ok) return !onlyLive;
+      return !memberAnswers || said.value.pause !== paused;
     }),
   );
   return members.filter((_, at) => isOpen[at]).map(({ name }) => name);
@@ -191,7 +195,7 @@ async function acknowledged(context: Context, wait: Wait): Promise<void> {
     const now = await reread(context, cluster);
     if (now === null) return null;
     if (isPaused(now) !== paused) throw takenBack(now, what);
-    missing = await unacknowledged(context, now, paused);
+    missing = await unacknowledged(context, now, wait);
     noteAcknowledged(report, now, paused, missing);
     return missing.length === 0 ? true : null;
   });

@@ -15,7 +15,6 @@ import {
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { errorScreen, fitted, screenOf, type Screen } from '../output/screen.js';
-import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { SnapshotRequest } from '../observe/read-snapshot.js';
 import type { Context } from '../context.js';
@@ -119,7 +118,13 @@ async function listFleet(
   const { clusters, snapshots } = await openFleet(context, asked);
   const citus =
     group !== null || config.group !== null || clusters.some((cluster) => cluster.group !== null);
-  const shape = { format: options.format, extended: options.extended ?? false, citus, group };
+  const shape = {
+    format: options.format,
+    extended: options.extended ?? false,
+    citus,
+    group,
+    namespaces: clusters.some(({ kubernetes }) => kubernetes),
+  };
   const counter = openCounter(context, snapshots.length, 'clusters read');
   for (const snapshot of snapshots) void snapshot.then(counter.count, () => undefined);
   const all: OneTable[] = [];
@@ -140,16 +145,23 @@ async function listFleet(
   return options.strict && isDoubtful ? 'failed' : 'ok';
 }
 
-/** The Citus groups of one name are one table. */
 function byScope(clusters: Cluster[], snapshots: Promise<Snapshot>[]): Promise<Found>[] {
-  const scopes = new Map<string, Promise<Snapshot>[]>();
-  for (const [at, snapshot] of snapshots.entries()) {
-    const scope = clusters[at]?.scope ?? '';
-    const one = scopes.get(scope);
-    if (one) one.push(snapshot);
-    else scopes.set(scope, [snapshot]);
+  return groupedByName(clusters).map(async ({ scope, at }) => ({
+    scope,
+    snapshots: await Promise.all(at.flatMap((one) => snapshots[one] ?? [])),
+  }));
+}
+
+/** The Citus groups of one name are one table; two namespaces of Kubernetes may each have a cluster of one name. */
+function groupedByName(clusters: readonly Cluster[]): { scope: string; at: number[] }[] {
+  const found = new Map<string, { scope: string; at: number[] }>();
+  for (const [at, { scope, kubernetes }] of clusters.entries()) {
+    const id = JSON.stringify([scope, kubernetes?.namespace]);
+    const before = found.get(id);
+    if (before) before.at.push(at);
+    else found.set(id, { scope, at: [at] });
   }
-  return [...scopes].map(async ([scope, all]) => ({ scope, snapshots: await Promise.all(all) }));
+  return [...found.values()];
 }
 
 /** In their order: when the next one is there, it and those behind it that are there as well. */
@@ -233,17 +245,10 @@ async function readAll(
   const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
   if (everything) {
     const fleet = await readFleet(context, asked);
-    // Two namespaces of Kubernetes may each have a cluster of one name.
-    const byName = new Map<string, Found>();
-    for (const snapshot of fleet) {
-      const { scope, kubernetes } = snapshot.cluster;
-      const id = `${scope}/${kubernetes?.namespace ?? ''}`;
-      const before = byName.get(id)?.snapshots ?? [];
-      byName.set(id, { scope, snapshots: [...before, snapshot] });
-    }
-    const found = [...byName.values()];
-    const unread = fleet[0]?.cluster.cannotTell?.other_clusters;
-    if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
+    const found = groupedByName(fleet.map(({ cluster }) => cluster)).map(({ scope, at }) => ({
+      scope,
+      snapshots: at.flatMap((one) => fleet[one] ?? []),
+    }));
     return { found, error: null };
   }
   let error: ToolError | null = null;

@@ -13,6 +13,7 @@ import { viewOf } from '../cluster/roles/view.js';
 import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { ToolError } from '../errors.js';
 import { openCounter } from '../output/counter.js';
+import { oneLine } from '../output/text.js';
 import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
@@ -78,6 +79,8 @@ export async function openFleet(
     return { clusters, snapshots: recorded.map((snapshot) => Promise.resolve(snapshot)) };
   }
   const clusters = await dcs.readAll({ serializable });
+  const unread = clusters[0]?.cannotTell?.other_clusters;
+  if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
   // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
   if (clusters.length === 0) throw noClusterAtAll(dcs.where);
   const snapshots = withLimit(FLEET_PARALLEL, clusters, (one) =>

@@ -6,6 +6,8 @@ export interface Place {
   kube: KubeNode;
   namespace: string;
   kind: 'endpoints' | 'configmaps';
+  /** Instead of the scope's label, as operators set them. */
+  labels?: Record<string, string>;
 }
 
 /** `keys` as in etcd below the cluster's prefix; null deletes one. */
@@ -16,7 +18,7 @@ export async function writeKeys(
   group?: number,
 ): Promise<void> {
   const labels = {
-    'cluster-name': scope,
+    ...(place.labels ?? { 'cluster-name': scope }),
     ...(group === undefined ? {} : { 'citus-group': String(group) }),
   };
   const base = group === undefined ? scope : `${scope}-${group}`;

@@ -28,6 +28,7 @@ export async function* followObjects(
   gathered: readonly Gathered[],
   parse: () => Cluster,
   signal: AbortSignal,
+  watchSeconds = WATCH_SECONDS,
 ): AsyncGenerator<Cluster> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
@@ -38,7 +39,7 @@ export async function* followObjects(
   };
   const lists = gathered.flatMap(({ pods, kinds }) => [pods, ...kinds] as OneList<AnyObject>[]);
   const following = lists.map((list) =>
-    followOne(client, list, note, both).catch((error: unknown) => {
+    followOne(client, list, note, both, watchSeconds).catch((error: unknown) => {
       state.failure ??= error instanceof Error ? error : new Error('the watch failed');
       state.wake();
     }),
@@ -78,11 +79,12 @@ async function followOne(
   list: OneList<AnyObject>,
   note: () => void,
   signal: AbortSignal,
+  watchSeconds: number,
 ): Promise<void> {
   let failures = 0;
   while (!isOver(signal)) {
     try {
-      const how = await watchOnce(client, list, note, signal);
+      const how = await watchOnce(client, list, note, signal, watchSeconds);
       if (how === 'expired') {
         await relist(client, list);
         note();
@@ -105,12 +107,13 @@ async function watchOnce(
   list: OneList<AnyObject>,
   note: () => void,
   signal: AbortSignal,
+  watchSeconds: number,
 ): Promise<'ended' | 'expired'> {
   const query = new URLSearchParams({
     watch: '1',
     allowWatchBookmarks: 'true',
     resourceVersion: list.resourceVersion,
-    timeoutSeconds: String(WATCH_SECONDS),
+    timeoutSeconds: String(watchSeconds),
     ...(list.selector === '' ? {} : { labelSelector: list.selector }),
   });
   try {

@@ -109,9 +109,9 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
     try {
       const { outgoing, answer } = await send(request, again, limit);
       outgoing.once('socket', (socket) => {
-        if (!socket.connecting && !isTls) connected = true;
-        socket.once(isTls ? 'secureConnect' : 'connect', () => (connected = true));
-        if (outgoing.reusedSocket) connected = true;
+        // A connection that is used again tells no more that it is there.
+        if (outgoing.reusedSocket || (!socket.connecting && !isTls)) connected = true;
+        else socket.once(isTls ? 'secureConnect' : 'connect', () => (connected = true));
       });
       const response = await answer;
       connected = true;

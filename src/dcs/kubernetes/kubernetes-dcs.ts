@@ -213,8 +213,17 @@ async function readEach(
     ...(why === null ? [] : [why]),
     ...(refused.length === 0 ? [] : [`namespaces that may not be read: ${refused.join(', ')}`]),
   ];
+  if (found.length === 0 && reasons.length > 0) throw noneWhereRead(reasons);
   const cannotTell = { other_clusters: reasons.join('; ') };
   return found.map((cluster) => (reasons.length === 0 ? cluster : { ...cluster, cannotTell }));
+}
+
+function noneWhereRead(reasons: readonly string[]): ToolError {
+  const message = `no cluster was found, and not every namespace was read: ${reasons.join('; ')}`;
+  return new ToolError('error', message, {
+    code: 'kubernetes_forbidden',
+    hint: 'docs/kubernetes.md has the role that reading needs: bind it in each namespace',
+  });
 }
 
 async function namespacesOf(

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request, type RequestOptions } from 'node:https';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { ensureKubeApiserver } from '../kube-apiserver.js';
 import { SetupError } from '../setup.js';
 import { cleanEnv, runProgram } from './process.js';
@@ -99,6 +99,8 @@ export async function kubeCommand(state: ClusterState): Promise<[string, string[
       `--service-account-signing-key-file=${file('sa.key')}`,
       '--service-cluster-ip-range=10.96.0.0/16',
       '--disable-admission-plugins=ServiceAccount',
+      // Watches of ConfigMaps go to etcd itself, which forgets when it is compacted: 410 Gone can be had at once.
+      '--watch-cache-sizes=configmaps#0',
       // A Patroni's Endpoints are not the API server's own.
       '--endpoint-reconciler-type=none',
     ],
@@ -227,25 +229,16 @@ function podOf({ options }: ClusterState, { name }: LabMember): object {
 
 export const LABELS = { application: 'patroni' };
 
+/** The manifests that docs/kubernetes.md gives to operators, as they stand there. */
+function documentedRoles(): { metadata: { name: string } }[] {
+  const page = readFileSync(new URL('../../../docs/kubernetes.md', import.meta.url), 'utf8');
+  return [...page.matchAll(/^```yaml\n(apiVersion: rbac[\s\S]*?)^```$/gm)]
+    .map(([, text = '']) => parse(text) as { kind: string; metadata: { name: string } })
+    .filter(({ kind }) => kind === 'Role');
+}
+
 function roles(): { path: string; body: object }[] {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
-  const read = { verbs: ['get', 'list', 'watch'], apiGroups: [''] };
-  const reading = [
-    { ...read, resources: ['pods', 'endpoints', 'configmaps'] },
-    { apiGroups: [''], resources: ['pods/proxy'], verbs: ['get'] },
-  ];
-  const acting = [
-    {
-      apiGroups: [''],
-      resources: ['endpoints', 'configmaps'],
-      verbs: ['create', 'patch', 'delete'],
-    },
-    { apiGroups: [''], resources: ['pods/proxy'], verbs: ['create', 'update', 'patch', 'delete'] },
-  ];
-  const role = (name: string, rules: object[]) => ({
-    path: `${rbac}/namespaces/${NAMESPACE}/roles`,
-    body: { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name }, rules },
-  });
   const bind = (name: string, to: string) => ({
     path: `${rbac}/namespaces/${NAMESPACE}/rolebindings`,
     body: {
@@ -261,8 +254,10 @@ function roles(): { path: string; body: object }[] {
     },
   });
   return [
-    role('patctl-read', reading),
-    role('patctl-act', acting),
+    ...documentedRoles().map((body) => ({
+      path: `${rbac}/namespaces/${NAMESPACE}/roles`,
+      body,
+    })),
     bind('patctl-read', 'patctl-read'),
     bind('patctl-act', 'patctl-act'),
   ];

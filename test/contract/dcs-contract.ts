@@ -27,9 +27,10 @@ export const memberValue = (name: string, role = 'replica'): string =>
 
 /**
  * `keys`: Patroni's keys themselves are read and written. `member`: a member answers for its own cluster, and what
- * its REST API does not have is unknown, or refused.
+ * its REST API does not have is unknown, or refused. `recording`: every key can be read, nothing is written, and
+ * nothing changes once it was read.
  */
-export type Reach = 'keys' | 'member';
+export type Reach = 'keys' | 'member' | 'recording';
 
 /** The limits within which a change is told. */
 const TOLD_MS = 10_000;
@@ -40,6 +41,8 @@ export function describeDcs(
   reach: Reach = 'keys',
 ): void {
   const hasKeys = reach === 'keys';
+  const tellsKeys = reach !== 'member';
+  const moves = reach !== 'recording';
   describe(`DCS contract: ${name}`, () => {
     let test: DcsUnderTest;
     let dcs: Dcs;
@@ -100,7 +103,7 @@ export function describeDcs(
         expect(await dcs.read({ scope: 'other', group: null })).toEqual([]);
       });
 
-      it.runIf(hasKeys)('tells everything that Patroni keeps of a cluster', async () => {
+      it.runIf(tellsKeys)('tells everything that Patroni keeps of a cluster', async () => {
         await whole();
         expect(await read()).toMatchObject({
           scope: 'demo',
@@ -127,7 +130,7 @@ export function describeDcs(
         expect(await dcs.read({ scope: '', group: null })).toEqual([]);
       });
 
-      it.runIf(hasKeys)('keeps clusters apart whose names begin alike', async () => {
+      it.runIf(tellsKeys)('keeps clusters apart whose names begin alike', async () => {
         await whole();
         await test.patroni({ config: '{}', leader: 'other' }, 'demo2');
         expect((await read()).leaderName).toBe('pg1');
@@ -135,7 +138,7 @@ export function describeDcs(
         expect((await dcs.readAll()).map(({ scope }) => scope)).toEqual(['demo', 'demo2']);
       });
 
-      it.runIf(hasKeys)('tells Citus groups apart, and gives one when it is named', async () => {
+      it.runIf(tellsKeys)('tells Citus groups apart, and gives one when it is named', async () => {
         await test.patroni({ config: '{}', leader: 'co1' }, 'citus', 0);
         await test.patroni({ config: '{}', leader: 'wk1' }, 'citus', 1);
         const all = await dcs.read({ scope: 'citus', group: null });
@@ -147,7 +150,7 @@ export function describeDcs(
         expect(one.map(({ leaderName }) => leaderName)).toEqual(['wk1']);
       });
 
-      it.runIf(hasKeys)('reports a key that cannot be read, and reads the others', async () => {
+      it.runIf(tellsKeys)('reports a key that cannot be read, and reads the others', async () => {
         await whole();
         await test.patroni({ history: '{broken' });
         const cluster = await read();
@@ -161,7 +164,7 @@ export function describeDcs(
         expect(clusters.map(({ leaderName }) => leaderName)).toEqual(['pg1']);
       });
 
-      it('has revisions that grow', async () => {
+      it.runIf(moves)('has revisions that grow', async () => {
         await whole();
         const before = await read();
         await test.patroni({ leader: 'pg2' });
@@ -171,17 +174,20 @@ export function describeDcs(
     });
 
     describe('writing', () => {
-      it('writes the configuration that was read, and not one that has changed since', async () => {
-        await whole();
-        const cluster = await read();
-        const mine = '{"ttl":40}';
-        expect(await dcs.writeConfig(cluster, mine)).toEqual({ done: true });
-        expect((await read()).config).toMatchObject({ text: mine, ttlSeconds: 40 });
-        const theirs = '{"ttl":50}';
-        await test.patroni({ config: theirs });
-        expect(await dcs.writeConfig(cluster, mine)).toEqual({ done: false, current: theirs });
-        expect((await read()).config?.text).toBe(theirs);
-      });
+      it.runIf(moves)(
+        'writes the configuration that was read, and not one that has changed since',
+        async () => {
+          await whole();
+          const cluster = await read();
+          const mine = '{"ttl":40}';
+          expect(await dcs.writeConfig(cluster, mine)).toEqual({ done: true });
+          expect((await read()).config).toMatchObject({ text: mine, ttlSeconds: 40 });
+          const theirs = '{"ttl":50}';
+          await test.patroni({ config: theirs });
+          expect(await dcs.writeConfig(cluster, mine)).toEqual({ done: false, current: theirs });
+          expect((await read()).config?.text).toBe(theirs);
+        },
+      );
 
       it.runIf(reach === 'member')('tells a schedule, and writes no request', async () => {
         await whole();
@@ -194,6 +200,15 @@ export function describeDcs(
         const asked = await read();
         expect(asked.failover).toMatchObject({ leader: 'pg1', candidate: 'pg2', scheduledAt: at });
         await expect(dcs.writeFailover(asked, null)).rejects.toMatchObject(needsDcs);
+      });
+
+      it.runIf(!moves)('refuses every write', async () => {
+        await whole();
+        const cluster = await read();
+        const refused = { ending: 'usage', code: 'recording' };
+        await expect(dcs.writeConfig(cluster, '{}')).rejects.toMatchObject(refused);
+        await expect(dcs.writeFailover(cluster, null)).rejects.toMatchObject(refused);
+        await expect(dcs.removal(NAME)).rejects.toMatchObject(refused);
       });
 
       it.runIf(hasKeys)('writes a request, once, and clears the one that was read', async () => {
@@ -220,23 +235,26 @@ export function describeDcs(
     });
 
     describe('following', () => {
-      it('tells a change after the cluster was read, and ends with the signal', async () => {
-        await whole();
-        const { cluster, changes } = await dcs.follow(NAME);
-        expect(cluster.leaderName).toBe('pg1');
-        const over = new AbortController();
-        const limit = setTimeout(() => over.abort(), TOLD_MS);
-        const seen: (string | null)[] = [];
-        await test.patroni({ leader: 'pg2' });
-        for await (const now of changes(over.signal)) {
-          seen.push(now.leaderName);
-          if (now.leaderName === 'pg2' && seen.length === 1) await test.patroni({ leader: null });
-          if (now.leaderName === null) over.abort();
-        }
-        clearTimeout(limit);
-        expect(seen.at(0)).toBe('pg2');
-        expect(seen.at(-1)).toBeNull();
-      });
+      it.runIf(moves)(
+        'tells a change after the cluster was read, and ends with the signal',
+        async () => {
+          await whole();
+          const { cluster, changes } = await dcs.follow(NAME);
+          expect(cluster.leaderName).toBe('pg1');
+          const over = new AbortController();
+          const limit = setTimeout(() => over.abort(), TOLD_MS);
+          const seen: (string | null)[] = [];
+          await test.patroni({ leader: 'pg2' });
+          for await (const now of changes(over.signal)) {
+            seen.push(now.leaderName);
+            if (now.leaderName === 'pg2' && seen.length === 1) await test.patroni({ leader: null });
+            if (now.leaderName === null) over.abort();
+          }
+          clearTimeout(limit);
+          expect(seen.at(0)).toBe('pg2');
+          expect(seen.at(-1)).toBeNull();
+        },
+      );
 
       it('ends when it is closed', async () => {
         await whole();

@@ -4,6 +4,8 @@ import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
 import type { ClusterName, Dcs } from '../dcs.js';
 
+const NO_PAST = 'a recording holds one moment, and the members that had left by then';
+
 /** Read when first needed. */
 export function recordedDcs(file: string): Dcs {
   let read: Promise<Snapshot[]> | undefined;
@@ -15,6 +17,7 @@ export function recordedDcs(file: string): Dcs {
       .filter((one) => one.scope === scope && (group ?? one.group) === one.group);
   const scopes = async (): Promise<string[]> =>
     [...new Set((await all()).map(({ cluster }) => cluster.scope))].sort(byCodePoint);
+  const closing = new AbortController();
   const refuse = (): Promise<never> => Promise.reject(noWrite());
   return {
     name: 'a recording',
@@ -41,14 +44,20 @@ export function recordedDcs(file: string): Dcs {
       const [cluster] = await clustersOf(name);
       if (!cluster) throw new ToolError('error', `the recording has no cluster "${name.scope}"`);
       // Nothing will ever change in it.
-      return { cluster, changes: (signal) => nothing(signal) };
+      return {
+        cluster,
+        changes: (signal) => nothing(AbortSignal.any([signal, closing.signal])),
+      };
     },
-    goneMembers: () => Promise.resolve({ members: [], incomplete: null }),
+    goneMembers: () => Promise.resolve({ members: [], incomplete: NO_PAST }),
     lastWord: () => Promise.resolve(null),
     writeConfig: refuse,
     writeFailover: refuse,
     removal: refuse,
-    close: () => Promise.resolve(),
+    close: () => {
+      closing.abort();
+      return Promise.resolve();
+    },
   };
 }
 

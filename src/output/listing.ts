@@ -2,6 +2,7 @@
 import { findings } from '../cluster/findings/find.js';
 import { leftViews } from '../cluster/findings/left.js';
 import { shownPositions, treeLabel } from '../cluster/roles/dcs-roles.js';
+import { restThroughProxy } from '../cluster/findings/member-views.js';
 import { doubts, notRunning, unchecked, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
@@ -68,7 +69,7 @@ export interface OneTable {
   mayBeStale: boolean;
   /** No member was asked over SQL because there is no login; roles were seen over REST. */
   isRestOnly: boolean;
-  /** What another witness than the DCS filled in, a line each. */
+  /** What another witness than the DCS filled in, and who that was where a proxy chose it; a line each. */
   filled: string[];
 }
 
@@ -143,7 +144,11 @@ function tableOf(
     isRestOnly:
       views.some(({ members }) => members.some(({ rest }) => rest.ok)) &&
       views.every(isWithoutLogin),
-    filled: [...fillings(rows), ...missingPositions(rows)],
+    filled: [
+      ...fillings(rows),
+      ...missingPositions(rows),
+      ...views.flatMap(restThroughProxy).map(({ message }) => message),
+    ],
   };
 }
 

@@ -63,6 +63,15 @@ export async function ensureShells(): Promise<void> {
   if (missingShells().length > 0) await installPackages(missingShells);
 }
 
+/** Makes sure that HAProxy is there, and says where: a load balancer in front of members' REST APIs. */
+export async function ensureHaproxy(): Promise<string> {
+  const missing = (): string[] => (findProgram('haproxy') === null ? ['haproxy'] : []);
+  if (missing().length > 0) await installPackages(missing);
+  const program = findProgram('haproxy');
+  if (program === null) throw new SetupError(howToInstall(['haproxy']));
+  return program;
+}
+
 function missingShells(): string[] {
   return ['bash', 'zsh', 'fish'].filter((shell) => findProgram(shell) === null);
 }
@@ -78,7 +87,7 @@ export function findPgBin(base = '/usr/lib/postgresql'): string | null {
 
 /** Full path of a program, looked up as a shell would; sbin too, which not every user has. */
 function findProgram(name: string): string | null {
-  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/bin${delimiter}/usr/local/bin`;
+  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/bin${delimiter}/usr/sbin${delimiter}/usr/local/bin`;
   for (const folder of path.split(delimiter)) {
     const file = join(folder, name);
     if (folder === '') continue;
@@ -187,7 +196,10 @@ async function main(args: string[]): Promise<void> {
   const wanted = args.includes('all') ? KNOWN_PATRONI : args.length > 0 ? args : [DEFAULT_PATRONI];
   try {
     for (const patroni of wanted) await ensureSetup({ patroni });
-    if (args.includes('all')) await ensureShells();
+    if (args.includes('all')) {
+      await ensureShells();
+      await ensureHaproxy();
+    }
     log(`ready: Patroni ${wanted.join(', ')}`);
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));

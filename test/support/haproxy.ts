@@ -1,0 +1,63 @@
+/** HAProxy, which answers at one address with whichever backend it likes. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { eventually } from './eventually.js';
+import { ensureHaproxy } from './setup.js';
+
+export interface Haproxy {
+  /** `http://127.0.0.1:PORT` */
+  url: string;
+  end(): Promise<void>;
+}
+
+/** Spreads requests over these `http://host:port` by turns; `check` keeps those out that answer otherwise than 200. */
+export async function startHaproxy(
+  folder: string,
+  urls: readonly string[],
+  { check = null }: { check?: string | null } = {},
+): Promise<Haproxy> {
+  const program = await ensureHaproxy();
+  const port = await freePort();
+  const file = `${folder}/haproxy-${port}.cfg`;
+  const servers = urls.map((url, at) => {
+    const checked = check === null ? '' : ' check inter 200 fall 1 rise 1';
+    return `  server m${at + 1} ${new URL(url).host}${checked}`;
+  });
+  const lines = [
+    'defaults',
+    '  mode http',
+    '  timeout connect 2s',
+    '  timeout client 30s',
+    '  timeout server 30s',
+    'listen rest',
+    `  bind 127.0.0.1:${port}`,
+    '  balance roundrobin',
+    ...(check === null ? [] : [`  option httpchk GET ${check}`, '  http-check expect status 200']),
+    ...servers,
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const process = spawn(program, ['-db', '-f', file], { stdio: 'ignore' });
+  const ended = once(process, 'exit');
+  const url = `http://127.0.0.1:${port}`;
+  await eventually('HAProxy answers', 20_000, async () => {
+    const answer = await fetch(`${url}/patroni`).catch(() => null);
+    return answer !== null && answer.status !== 503;
+  });
+  return {
+    url,
+    end: async () => {
+      process.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

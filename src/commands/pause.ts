@@ -21,7 +21,7 @@ const WHILE = `
 patctl pause --while -- COMMAND pauses the cluster, waits until every member that answers has acknowledged it, runs
 COMMAND on this terminal, and resumes the cluster however COMMAND ended. It exits with the status of COMMAND (127: it
 could not be started), with one of these codes when COMMAND did not run, and with 4 or 5 when the cluster may still be
-paused, when it was resumed by someone else meanwhile, or when COMMAND reached --max. Messages of patctl go to stderr.
+paused, when it was resumed by someone else meanwhile, or when COMMAND reached --max. What patctl itself says goes to stderr.
 SIGTERM and SIGHUP are passed on to COMMAND; after 10 s it is killed. If patctl itself is killed with SIGKILL, the
 cluster stays paused, and patctl check reports it.
 `;
@@ -96,7 +96,10 @@ function refuseMistakes(
 ): void {
   const name = command.name();
   if (surplus !== undefined)
-    throw new ToolError('usage', `${name} takes one cluster, not also ${surplus}`);
+    throw new ToolError(
+      'usage',
+      `too many arguments for '${name}': one cluster, not also ${surplus}`,
+    );
   if (options.while && program.length === 0) {
     const hint = `patctl pause --while -- COMMAND`;
     throw new ToolError('usage', 'no COMMAND is given after --', { hint });

@@ -304,7 +304,10 @@ describe('pause --while', () => {
     [['pause', '--while'], 'no COMMAND is given after --'],
     [['pause', '--', 'true'], 'a COMMAND and --max need --while'],
     [['pause', '--max', '1h'], 'a COMMAND and --max need --while'],
-    [['pause', 'demo', 'pg2', '--while', '--', 'true'], 'pause takes one cluster, not also pg2'],
+    [
+      ['pause', 'demo', 'pg2', '--while', '--', 'true'],
+      "too many arguments for 'pause': one cluster, not also pg2",
+    ],
   ])('%j is a wrong command line', async (args, words) => {
     const run = await runFake(cluster, args);
     expect([run.code, sent]).toEqual([2, []]);

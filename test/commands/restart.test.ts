@@ -390,7 +390,7 @@ describe('restart --rolling', () => {
   test('a replica that has not caught up holds the next one', async () => {
     fake.onCall = (to) => {
       restarted(to);
-      fake.says(to, (value) => (value['receivedLocation'] = 1n));
+      fake.says(to, (value) => (value['receivedLocation'] = value['replayedLocation'] = 1n));
     };
     const done = await run('restart', 'demo', '--rolling', '--force', '--deadline', '5s');
     expect([done.code, asked()]).toEqual([4, ['pg3']]);

@@ -107,8 +107,8 @@ function commandEvidence(end: CommandEnd | null) {
 function stillPaused(error: ToolError, cluster: Named, end: CommandEnd | null): ToolError {
   const evidence = [...error.evidence, ...commandEvidence(end)];
   if (error.code === 'not_acknowledged') {
-    const { ending, message, code, hint = '' } = error;
-    return new ToolError(ending, message, { code, hint, evidence, cause: error });
+    const { message, code, hint = '' } = error;
+    return new ToolError('unconfirmed', message, { code, hint, evidence, cause: error });
   }
   return new ToolError('failed', `the cluster may still be paused: ${error.message}`, {
     code: 'still_paused',

@@ -38,8 +38,8 @@ function reached(file: string): Set<string> {
       const found = [
         ...textOf(one).matchAll(/'(error|unreachable|failed|unconfirmed|diverted|interrupted)'/g),
       ];
-      // It ranks every ending, and ends itself with `failed` at most.
-      const isRanking = one === 'actions/kit/results.ts';
+      // These rank or print every ending, and end with `failed` at most.
+      const isRanking = /^actions\/kit\/(results|action-document)\.ts$/.test(one);
       return found
         .map(([, word = '']) => word)
         .filter((word) => !(isRanking && word === 'diverted'));

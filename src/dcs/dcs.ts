@@ -91,6 +91,8 @@ export interface Dcs {
   };
   /** Why its guard of the dynamic configuration is weaker than a compare of the revision, as a clause; absent: it is not. */
   readonly weakGuard?: string;
+  /** What is thrown before anything is read, where /failover cannot be written; absent: it can. */
+  readonly noRequests?: () => Error;
   /**
    * `cluster` with the claims of the other members beside it, where they differ. Only where claims are a member's
    * answers; never throws, and a member that does not answer has no claims.

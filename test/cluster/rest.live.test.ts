@@ -371,6 +371,8 @@ test('what has no API ends with 2 and says what it needs', async () => {
   for (const args of [
     ['remove', lab.scope],
     ['switchover', '--force', '--via', 'dcs'],
+    ['switchover', '--force', '--via', 'dcs', '--verify', 'rest'],
+    ['flush', lab.scope, 'switchover', '--stuck', '--force'],
   ]) {
     const run = await byRest(...args);
     expect([run.code, run.err]).toEqual([2, expect.stringContaining('needs the DCS')]);

@@ -10,6 +10,7 @@ import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { readCluster } from '../kit/choose-members.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import { noteChanged, type AskAndReport, type Report } from '../kit/report.js';
+import { needRequests } from '../kit/need-requests.js';
 
 export interface FlushSwitchoverRequest {
   readonly scope: string;
@@ -28,6 +29,7 @@ export async function flushSwitchover(
   { asker, report }: AskAndReport,
   { scope, group, force, stuck, via }: FlushSwitchoverRequest,
 ): Promise<Ending> {
+  if (stuck || via === 'dcs') await needRequests(context);
   // As patronictl: with Citus, and no group named, the coordinator's.
   const coordinator = (await context.config()).group === null ? null : 0;
   const cluster = await readCluster(context, scope, group ?? coordinator);

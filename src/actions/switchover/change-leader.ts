@@ -15,6 +15,7 @@ import { completeWanted, consent, localZone } from './questions.js';
 import { screenOf } from '../../output/screen.js';
 import { topologyText } from './conclusion.js';
 import { parseSchedule, statedText, type Scheduled } from '../kit/schedule.js';
+import { needRequests } from '../kit/need-requests.js';
 
 /** Two readings this far apart show what moves and what stands still. */
 const APART_MS = 1000;
@@ -29,6 +30,7 @@ export async function changeLeader(
   talk: Talk,
 ): Promise<ChangeResult> {
   const { asker, on } = talk;
+  if (change.via === 'dcs') await needRequests(context);
   const { reading, citus, shown: isShown } = await whatToRead(context, change, talk);
   const first = await readSnapshot(context, reading);
   const firstAtMs = context.clock.nowMs();

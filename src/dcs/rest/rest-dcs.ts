@@ -68,7 +68,8 @@ export function restDcs(access: RestAccess): Dcs {
     lastWord: () => Promise.resolve(null),
     writeConfig: async (cluster, text) => patchConfig(patroni, cluster, text, timeoutMs),
     // A schedule is withdrawn by DELETE /switchover, which `flush` sends to a member.
-    writeFailover: () => Promise.reject(needsDcs('writing /failover (--via dcs, --stuck)')),
+    noRequests,
+    writeFailover: () => Promise.reject(noRequests()),
     removal: () => Promise.reject(needsDcs('remove')),
     close: () => {
       closing.abort();
@@ -76,6 +77,8 @@ export function restDcs(access: RestAccess): Dcs {
     },
   };
 }
+
+const noRequests = (): ToolError => needsDcs('writing /failover (--via dcs, --stuck)');
 
 /** What has no REST API. */
 export function needsDcs(what: string): ToolError {

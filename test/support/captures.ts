@@ -12,6 +12,7 @@ import { eventually } from './eventually.js';
 import { openCluster } from './lab/cluster.js';
 import { cleanEnv } from './lab/process.js';
 import { PATCTL } from './run.js';
+import { ensureTmux } from './setup.js';
 
 interface Size {
   columns: number;
@@ -60,6 +61,7 @@ export async function pictures(
   size: Size,
   shots: readonly Shot[] = SHOTS,
 ): Promise<Picture[]> {
+  await ensureTmux();
   const folder = mkdtempSync(join(tmpdir(), 'patctl-tmux-'));
   const env = cleanEnv('/nonexistent', { TERM: 'xterm-256color', LANG: 'C.UTF-8' });
   const tmux = async (...args: string[]) =>

@@ -63,6 +63,12 @@ export async function ensureShells(): Promise<void> {
   if (missingShells().length > 0) await installPackages(missingShells);
 }
 
+/** Makes sure that tmux is there, the terminal of captures. */
+export async function ensureTmux(): Promise<void> {
+  const missing = (): string[] => (findProgram('tmux') === null ? ['tmux'] : []);
+  if (missing().length > 0) await installPackages(missing);
+}
+
 /** Makes sure that HAProxy is there, and says where: a load balancer in front of members' REST APIs. */
 export async function ensureHaproxy(): Promise<string> {
   const missing = (): string[] => (findProgram('haproxy') === null ? ['haproxy'] : []);

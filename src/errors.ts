@@ -41,7 +41,7 @@ export function exitCode(ending: Ending): number {
   return ENDINGS[ending].exit;
 }
 
-/** One fact an error rests on: who said it, about what, and what was said. */
+/** One fact behind an error: its witness, its subject, and its statement. */
 export interface Evidence {
   witness: string;
   subject: string;

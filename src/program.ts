@@ -148,7 +148,7 @@ async function loaded(one: ListedCommand, program: Command, run: Run): Promise<C
   }
   if (command.name() === 'check') {
     const { CHECK_EXITS } = await import('./cluster/documents/check-document.js');
-    // A command line that it cannot read is no critical cluster, which is what 2 means there.
+    // A wrong command line is not a critical cluster, which 2 means there.
     command.exitOverride(({ exitCode, code, message }) => {
       throw new CommanderError(exitCode === 0 ? 0 : CHECK_EXITS.unknown, code, message);
     });

@@ -109,7 +109,7 @@ const io: Io = {
   },
 };
 
-/** A file, or a device that is no terminal. */
+/** A file, or a device that is not a terminal. */
 function isStored(fd: number): boolean {
   try {
     const stat = fstatSync(fd);

@@ -2,7 +2,7 @@
 import { ToolError } from '../errors.js';
 
 /**
- * What `reading` gives; ToolError `unreachable` (exit 3) where it ends with 1 because somebody refused us, or a file
+ * What `reading` gives; ToolError `unreachable` (exit 3) if it ends with 1 because a server refused us, or a file
  * of ours cannot be used. A cluster that does not exist was looked for, and keeps its ending.
  */
 export async function orCannotTell<T>(reading: Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** Instead of words: a file name is wanted here, which a shell completes better. No name begins so. */
+/** Instead of words: the shell completes a file name. No name begins like this. */
 export const FILES = ':files';
 
 // bash cuts a word at : and =, and wants no more back than the piece under the cursor.

@@ -131,7 +131,7 @@ const HELP: Record<string, CommandHelp> = {
       ['patctl quorum demo', 'the votes, and how many members can be lost'],
       [
         'patctl quorum demo --lose pg1 --lose pg3',
-        'who leads after that, and whether writes go on',
+        'which member leads after that, and whether writes continue',
       ],
       ['patctl quorum demo --lose tag:zone=b', 'the same for all members of a zone'],
       ['patctl quorum demo --lose-any 2', 'the worst loss of two members'],

@@ -21,7 +21,7 @@ export function parseSeconds(text: string): number {
   return seconds;
 }
 
-/** HOST:PORT, or [::1]:5432: the port has to be named, for a word alone is a slip. */
+/** HOST:PORT, or [::1]:5432: the port is required because a single word is probably a mistake. */
 export function collectHostPort(text: string, before: HostPort[] = []): HostPort[] {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/@]+)):([0-9]{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -53,7 +53,7 @@ export interface WitnessOptions {
 export function addWitnessOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--verify <how>', 'Witnesses to ask besides the DCS')
+      new Option('--verify <how>', 'Witnesses to ask in addition to the DCS')
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )

@@ -135,7 +135,7 @@ const UNHEALTHY: ReadonlySet<string> = new Set([
   'timeline_behind',
 ]);
 
-/** Everybody who should be there streams, nothing is critical or unknown to `check`, and it is not paused. */
+/** Every expected member streams, nothing is critical or unknown to `check`, and it is not paused. */
 function missingHealth(view: View, evenPaused: boolean): string | null {
   const part = missingPart(view);
   const { findings } = look(view, DEFAULT_LIMITS, () => true);
@@ -154,7 +154,7 @@ function missingHealth(view: View, evenPaused: boolean): string | null {
   return missing.length === 0 ? null : missing.join('; ');
 }
 
-/** A leader that is one, and every other member fed and running. */
+/** A true leader, and every other member streams and runs. */
 function missingPart(view: View): string | null {
   const noLeader = missingLeader(null, view);
   if (noLeader !== null) return noLeader;

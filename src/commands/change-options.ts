@@ -84,7 +84,7 @@ export function addChangeOptions(command: Command): Command {
         .default('pretty'),
     )
     .addOption(
-      new Option('--verify <how>', 'Witnesses to ask besides the DCS before the request')
+      new Option('--verify <how>', 'Witnesses to ask in addition to the DCS before the request')
         .choices(['auto', 'sql', 'rest', 'off'])
         .default('auto'),
     )

@@ -41,7 +41,7 @@ function typedFlags({ globals }: At, env: Env): Partial<GlobalFlags> {
 
 async function completions(context: Context, { wanted, typed, before }: At): Promise<string> {
   if (wanted.kind === 'files') return `${FILES}\n`;
-  // A name that a shell would take to pieces is no use as a completion.
+  // A name that a shell would split is useless as a completion.
   const found = (await candidates(context, wanted))
     .filter((word) => word.startsWith(typed) && /^[\w.:@%+,/=-]+$/.test(word))
     .map((word) => `${before}${word}\n`);

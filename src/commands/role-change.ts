@@ -1,4 +1,4 @@
-/** What demote-cluster and promote-cluster have in common: their options, and who is asked. */
+/** What demote-cluster and promote-cluster share: their options, and the members to ask. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
 import { withAsker } from '../output/ask.js';

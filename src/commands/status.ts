@@ -117,7 +117,7 @@ function headLines(document: StatusDocument): string[] {
   ];
 }
 
-/** Who told what Patroni keeps in the DCS. */
+/** The source of the values that Patroni keeps in the DCS. */
 function claimsFrom({ askedMember: asked, dcsRevision, serializable }: StatusDocument): string {
   if (asked === null)
     return `DCS at revision ${dcsRevision}${serializable ? ' (without its majority)' : ''}`;

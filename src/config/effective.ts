@@ -79,7 +79,7 @@ export interface ConfigSearch {
   path: string;
   /** Some file, or PATRONI_CONFIGURATION, was read. */
   read: boolean;
-  /** Not named by anybody, but the only one there; null: it was not looked for, or none or several are there. */
+  /** Not named, but the only one there; null: it was not looked for, or none or several are there. */
   found: string | null;
   /** Readable files of Patroni that could be meant. */
   others: string[];

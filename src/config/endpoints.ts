@@ -95,7 +95,7 @@ function place(
   return port === null ? { problem: 'has no port between 1 and 65535' } : { host, port };
 }
 
-/** null when it is no port. */
+/** null if it is not a port. */
 export function parsePort(text: string): number | null {
   if (!/^\d{1,5}$/.test(text)) return null;
   const port = Number(text);

@@ -123,7 +123,7 @@ function checkOtherDcs(reader: Reader, warnings: string[]): void {
   }
 }
 
-/** With `overruled`, nothing here decides where etcd is, so a broken address is no error. */
+/** With `overruled`, nothing here decides where etcd is, so an invalid address is not an error. */
 function locate(reader: Reader, overruled: boolean): Located | null {
   try {
     return readLocation(reader);

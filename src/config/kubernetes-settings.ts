@@ -24,7 +24,7 @@ export interface KubeSettings {
   isContextNamed: boolean;
   /** null: the Pod's own, or the context's, else `default`. */
   namespace: string | null;
-  /** Labels that all of a cluster's objects bear, as Patroni was told. */
+  /** Labels of all objects of a cluster, as configured for Patroni. */
   labels: Record<string, string>;
   /** null: no setting names the labels; they are read from the Pods. */
   marks: Marks | null;

@@ -221,7 +221,7 @@ async function readTree(
 }
 
 async function nodeFiles(): Promise<ConfigFiles> {
-  // Neither node:fs/promises nor node:util: each costs start-up.
+  // Without node:fs/promises and node:util: each costs start-up time.
   const { readdir } = await import('node:fs');
   return {
     readFile: async (path) => (await readLimited(path)).toString('utf8'),

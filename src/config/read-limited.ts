@@ -1,4 +1,4 @@
-/** Files that were named by somebody: read up to a limit, for a device or a pipe may have no end. */
+/** Files that the user names: read up to a limit because a device or a pipe may have no end. */
 import { ToolError } from '../errors.js';
 
 /** Configurations, certificates and edits: etcd takes no value beyond 1.5 MiB. */

@@ -64,7 +64,7 @@ export interface Removal {
   clusters: Cluster[];
   /** What would be taken out. */
   cluster: Cluster;
-  /** Names of what lies among it and is not Patroni's: it stays. */
+  /** Names of other keys below it that are not Patroni's: they stay. */
   foreign: string[];
   /**
    * Takes it out, if it is still the cluster that was read; gives the number of keys or objects. `progress` is told

@@ -7,7 +7,7 @@ interface Place {
   port: number | null;
 }
 
-/** Those of the candidates that are at no known place, nor at that of a candidate before them. */
+/** The candidates whose address is new: not a known one, and not that of an earlier candidate. */
 export async function elsewhere<T extends Place>(
   context: Context,
   candidates: readonly T[],

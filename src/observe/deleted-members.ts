@@ -10,7 +10,7 @@ const RECENT_HISTORY = 3;
 /** Limit of searching etcd's history for the address of a member that is gone. */
 const PAST_LIMIT: PastLimit = { ms: 1000 };
 /**
- * The same when nothing names the one that may be gone: it is no more than a suspicion, and every read pays for
+ * The same if a departed member has no name: it is only a suspicion, and every read pays for
  * it. This many probes find any leader whose term was at least an eighth of the time since; the time is for a machine that is busy.
  */
 const UNNAMED_LIMIT: PastLimit = { ms: 2000, looks: 256 };
@@ -27,7 +27,7 @@ interface Missing {
   unnamedLeader: boolean;
 }
 
-/** Slots and names that something still speaks of although no member's key bears them. */
+/** Slots and names that some witness still has although no member has them. */
 function missing(cluster: Cluster): Missing {
   const present = new Set(cluster.members.map((member) => member.name));
   const presentSlots = new Set([...present].map(slotName));
@@ -116,7 +116,7 @@ async function searchAnybody(
 }
 
 /**
- * Until all that are wanted are found or the DCS remembers no more. A past that cannot be read is a problem to show,
+ * Until all are found or the DCS has no older past. A past that cannot be read is a problem to show,
  * no reason to show nothing.
  */
 async function searchWanted(

@@ -16,7 +16,7 @@ interface DepartedRequest {
   verify: VerifyMode;
   /** PostgreSQL servers to ask besides (--also HOST:PORT). */
   also: HostPort[];
-  /** How much of etcd's history is searched where nothing names anybody. */
+  /** How much of etcd's history is searched if no member is named. */
   limit: PastLimit;
 }
 
@@ -27,7 +27,7 @@ interface DepartedRead {
   renamed: string[];
 }
 
-/** Members whose key is gone: of whom etcd's history, slots, /history, failsafe or the user still speak. */
+/** Members whose key is gone, but which etcd's history, slots, /history, failsafe or the user still name. */
 export async function readDeparted(
   context: Context,
   cluster: Cluster,
@@ -45,7 +45,7 @@ export async function readDeparted(
   const candidates: DepartedAddress[] = [...gone, ...also];
   if (candidates.length === 0) return { departed: [], problems, renamed: [] };
   const { elsewhere } = await import('./addresses.js');
-  // Where a member is there is no other server: it would be counted twice.
+  // A member's own address is left out: it would be counted twice.
   const others = await elsewhere(context, candidates, cluster.members);
   const renamed = gone.filter((one) => !others.includes(one)).map(({ name }) => name);
   const departed = await Promise.all(

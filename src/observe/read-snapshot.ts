@@ -124,7 +124,7 @@ function withLimit<T, R>(
   };
   return items.map((item) => {
     const result = turn().then(() => work(item));
-    // How it ended is told to who awaits the result; the turn goes on in any case.
+    // A later await gets the outcome; the turn continues in any case.
     result.then(done, done);
     return result;
   });
@@ -178,7 +178,7 @@ const REREADS = 2;
 
 /**
  * One cluster's witnesses. The keys are read first and the members after them: where the two contradict each other
- * the keys are read once more, and if they have changed in the meantime, everybody is asked again.
+ * the keys are read once more, and if they have changed in the meantime, every member is asked again.
  */
 async function witnessCluster(
   context: Context,
@@ -211,7 +211,7 @@ async function clusterNow(
   }
 }
 
-/** Whether two readings of the DCS claim the same of who leads, who is synchronous, and who is there. */
+/** Whether two readings of the DCS claim the same leader, synchronous standbys and members. */
 function isSameClaim(a: Cluster, b: Cluster): boolean {
   const claim = ({ leaderName, sync, config, members }: Cluster): string =>
     JSON.stringify([

@@ -96,10 +96,10 @@ async function withExtras(
   return { ...snapshot, earlier: await readEarlier(since, scope, group) };
 }
 
-/** Members that refuse a PATCH without content for its content, not for who sends it. */
+/** Members that refuse a PATCH without content because of its content, not because of its sender. */
 async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
   const { rest } = await context.config();
-  // With credentials of our own nothing is learnt about those who have none.
+  // With our own credentials nothing is learnt about access without credentials.
   if (rest.username !== null || rest.certfile !== null) return snapshot;
   if (await isRecorded(context)) return snapshot;
   const patroni = await context.patroni();
@@ -115,7 +115,7 @@ async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snaps
   return { ...snapshot, openRest: open.flat() };
 }
 
-/** A cluster in motion is no alarm: what is found has to be found again, however late it began. */
+/** A cluster in motion is not an alarm: each finding must be found again, even one that began late. */
 async function settled(
   context: Context,
   first: Snapshot,
@@ -178,7 +178,7 @@ function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): 
   const view = viewOf({ ...snapshot, expectedMembers: expectedMembers(expectation) });
   const looked = look(view, limits, wanted);
   const failed = wanted('expectation_failed') ? expectationFailed(view, expectation) : [];
-  // Who is expected and has no key is `member_missing`, where that is looked for.
+  // An expected member without a key is `member_missing`, if that is checked.
   const missing = looked.findings.filter(({ code }) => code === 'member_missing');
   const isSaid = ({ members }: Finding) =>
     missing.some((other) => other.members.some((name) => members.includes(name)));
@@ -186,7 +186,7 @@ function lookAt(snapshot: Snapshot, { limits, overrides, expectation }: Rules): 
   return overridden({ ...looked, findings }, overrides);
 }
 
-/** Who was a member of the cluster in an earlier recording of it. */
+/** The members in an earlier recording of the cluster. */
 async function readEarlier(
   file: string,
   scope: string,

@@ -1,8 +1,8 @@
 /**
- * Everything that is asked: who may be asked, where answers come from, where questions go.
+ * Questions: whether the user may be asked, where answers come from, where questions go.
  *
  * As patronictl, whatever stands in stdin answers, and `Aborted!` comes at its end. Otherwise only a person at
- * a terminal is asked; a pipe that happens to hold a "y" is no consent.
+ * a terminal is asked; a "y" that happens to be in a pipe is not consent.
  */
 import { ToolError } from '../errors.js';
 import type { Door } from './door.js';
@@ -15,7 +15,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-/** Whether a question would find somebody who can answer it. */
+/** Whether a user can answer a question. */
 export function canAsk({ answers, stdinIsTty }: Pick<Door, 'answers' | 'stdinIsTty'>): boolean {
   return answers !== 'none' && (answers === 'stdin' || stdinIsTty);
 }
@@ -76,7 +76,7 @@ export function openAsker(terminal: Terminal): Asker {
   };
 }
 
-/** Runs `work` with somebody to ask, and lets go of stdin afterwards. */
+/** Runs `work` with a user to ask, and releases stdin afterwards. */
 export async function withAsker<T>(
   terminal: Terminal,
   work: (asker: Asker) => Promise<T>,

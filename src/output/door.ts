@@ -2,7 +2,7 @@
 import type { Io } from './io.js';
 import { HIDDEN, visible } from './text.js';
 
-/** Who answers a question: a person at a terminal, any stdin (as patronictl), or nothing. */
+/** The source of answers: a person at a terminal, any stdin (as patronictl), or nothing. */
 export type WhoAnswers = 'person' | 'stdin' | 'none';
 
 /** The streams of a command. Nothing that moves a cursor or hides itself gets past `out` and `err`. */

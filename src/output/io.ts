@@ -18,9 +18,9 @@ export interface Io {
   readonly stderrIsStored?: boolean;
   /** Writes on the terminal itself, wherever the streams lead; false: there is none. */
   onTerminal?(text: string): boolean;
-  /** The terminal itself, for what may not be seen; null: there is none. */
+  /** The terminal itself, for hidden input; null: none. */
   openTerminal?(): Pick<Io, 'stdin' | 'stderr'> | null;
-  /** Colour is wanted on this stream: a terminal, and neither NO_COLOR nor --no-color. */
+  /** Use colour on this stream: a terminal, without NO_COLOR and --no-color. */
   readonly outColor: boolean;
   readonly errColor: boolean;
   /** Terminal width of stdout, 80 when it is not a terminal. */

@@ -166,7 +166,7 @@ function groupColumn(inTitle: boolean): Column<MemberRow> {
   return { key: 'Group', align: 'r', value: (row) => row.group, omit: inTitle ? TABLES : [] };
 }
 
-/** Somebody uses another port than 5432, or two share a host. */
+/** A member uses another port than 5432, or two share a host. */
 function needPorts(members: readonly ClaimedMember[]): boolean {
   const oddPort = members.some(({ port }) => port !== null && port !== 5432);
   return oddPort || new Set(members.map(({ host }) => host)).size < members.length;

@@ -10,7 +10,7 @@ export function unifiedDiff(before: string, after: string): string[] {
   return ['--- ', '+++ ', ...hunks.flatMap((hunk) => hunkLines(hunk, a, b))];
 }
 
-/** The lines with their line feeds; coloured when that is wanted. */
+/** The lines with their line feeds; with colour on request. */
 export async function diffText(before: string, after: string, color: boolean): Promise<string> {
   const lines = unifiedDiff(before, after).map(plain);
   if (!color) return lines.map((line) => `${line}\n`).join('');
@@ -42,7 +42,7 @@ interface Step {
 }
 
 const CONTEXT = 3;
-/** From this length on, lines that come again and again are no landmarks. */
+/** From this length on, repeated lines are not landmarks. */
 const LONG = 200;
 
 function landmarks(b: readonly string[]): Map<string, number[]> {
@@ -80,7 +80,7 @@ function longestMatch(
     }
     lengths = next;
   }
-  // Lines that are no landmarks still belong to the run beside them.
+  // Lines that are not landmarks still belong to the run beside them.
   while (best.a > aLow && best.b > bLow && a[best.a - 1] === b[best.b - 1]) {
     Object.assign(best, { a: best.a - 1, b: best.b - 1, size: best.size + 1 });
   }

@@ -15,7 +15,7 @@ const NARROWINGS: readonly Narrowing[] = [
   { below: ['Lost', 'Voter'] },
 ];
 
-/** Which members may win with which votes, who voted for which member, the leader's gate, and what is survived. */
+/** Which members may win with which votes, the votes of each member, the leader's gate, and what is survived. */
 export async function quorumText(document: QuorumDocument, screen: Screen): Promise<string> {
   const { members, gate, survives, dataLoss, leader } = document;
   const fit = { screen, narrowings: NARROWINGS };

@@ -209,7 +209,7 @@ function bareText(value: Exclude<Scalar, string>): string {
   if (value === null) return 'null';
   if (typeof value === 'boolean') return String(value);
   const text = numberText(value, '.nan', '.inf');
-  // 1e+17 is no float to YAML, 1.0e+17 is one.
+  // YAML reads 1.0e+17 as a float, but not 1e+17.
   return text.includes('.') ? text : text.replace('e', '.0e');
 }
 

@@ -21,7 +21,7 @@ const NO_SSL = { sslmode: null, sslrootcert: null, sslcert: null, sslkey: null, 
 
 /**
  * Flags first, then libpq's environment, then the configuration's, in its own order. If the user is named with -U or
- * PGUSER means this user: then the others are left out, for what another sees is no answer.
+ * PGUSER, only this user is tried because the view of another user is not an answer.
  */
 export function orderLogins(
   configured: PgLogin[],
@@ -74,7 +74,7 @@ export async function resolveLogins(
     const filled = await fill(login, env, home, service);
     const key = { ...target, database: filled.database, user: filled.user };
     const password = filled.password ?? findPassword(pgpass ?? [], key);
-    // A password file alone says nothing about who we are: without a line for this node it is no login.
+    // A password file alone does not name a user: without a line for this node it is not a login.
     if (login.origin === 'environment' && login.username === null && password === null) {
       if (!saysWho(env)) continue;
     }

@@ -9,7 +9,7 @@ select json_build_object('paused_ms', (
   where pg_read_file('patroni.dynamic.json', 0, 1048576, true)::json ->> 'pause' = 'true'
 )) as status`;
 
-/** null: there is no such file, or it says nothing of a pause. */
+/** null: there is no such file, or it has no pause. */
 export function pausedMsOf(document: unknown): number | null {
   return numberOf(rowOf(document)['paused_ms']);
 }

@@ -7,7 +7,7 @@ export interface PgpassLine {
   password: string;
 }
 
-/** Who is asked for: Unix sockets are called `localhost` in the file. */
+/** The host asked for: Unix sockets are called `localhost` in the file. */
 export interface PgpassKey {
   host: string;
   port: number;
@@ -56,7 +56,7 @@ export async function readPgpass(path: string): Promise<PgpassLine[] | null> {
   }
 }
 
-/** Five fields between colons that no backslash protects, escapes left in: an escaped star is no wildcard. */
+/** Five fields between colons that no backslash protects, escapes left in: an escaped star is not a wildcard. */
 function fields(line: string): string[] {
   const found = line.match(
     /^((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):(.*)$/,

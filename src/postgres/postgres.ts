@@ -6,13 +6,13 @@ export interface PgTarget {
   port: number;
 }
 
-/** A walsender as it was listed; its pid may belong to somebody else by now. */
+/** A walsender as it was listed; its pid may belong to another process by now. */
 export interface LogicalTarget {
   pid: number;
   slotName: string;
 }
 
-/** A base backup that this server is sending to somebody. */
+/** A base backup that this server is sending. */
 export interface BaseBackup {
   pid: number;
   phase: string;

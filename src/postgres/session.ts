@@ -68,8 +68,8 @@ export async function queryOnce(
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 /**
- * Connects, and asks for TLS where that is wanted: what it is to be made with, or false. pg would want a new
- * connection, and PostgreSQL a new process, for a server that has none.
+ * Connects, with TLS if that is configured: its options, or false. pg would open a new
+ * connection, and PostgreSQL start a new process, for a server without TLS.
  */
 async function reach(
   socket: Socket,

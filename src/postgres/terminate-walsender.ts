@@ -2,7 +2,7 @@
 import type { LogicalTarget } from './postgres.js';
 import { rowOf } from './row.js';
 
-/** One row, one column `status`: who was really ended. */
+/** One row, one column `status`: the walsenders that were really ended. */
 export function terminateSql(targets: readonly LogicalTarget[]): string {
   const pairs = targets.map(({ pid, slotName }) => `(${Math.trunc(pid)}, ${quoted(slotName)})`);
   return `

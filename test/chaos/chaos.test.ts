@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 afterAll(() => stop.abort());
 
-/** One cluster at a time, so that two cores bear it; dist/chaos.log has a line for each fault. */
+/** One cluster at a time, so that two cores are enough; dist/chaos.log has a line for each fault. */
 describe('what patctl says while clusters are broken', () => {
   test('enough came about, and every member was asked all the time', () => {
     expect(summary.total.kinds).toBeGreaterThanOrEqual(4);

@@ -160,7 +160,7 @@ function healthy(use: () => Lab): void {
     expect((await run('wait', '--for', 'paused', '--deadline', '1s')).code).toBe(5);
   });
 
-  test('a replica that is restarted is no trouble once it has settled', async () => {
+  test('a restarted replica is not a finding after it has settled', async () => {
     await lab.stop('pg3');
     await lab.start('pg3');
     await lab.waitHealthy();
@@ -233,7 +233,7 @@ describe('a healthy cluster, synchronous_mode off', () => {
   });
 
   // Last: another member leads afterwards.
-  test('two-primaries: the one that nobody lists', async () => {
+  test('two-primaries: the one that is not listed', async () => {
     await story(lab, 'two-primaries', async (checked, member) => {
       const now = (await lab.leader()) ?? '';
       expect(checked).toMatchObject({
@@ -338,7 +338,7 @@ describe('troubles', () => {
     });
   });
 
-  test('sync-overridden: nobody may take over, for one reason', async () => {
+  test('sync-overridden: no member may take over, with one reason', async () => {
     await story(lab, 'sync-overridden', (checked, member) => {
       expect(checked.found).toEqual([`sync_names_overridden critical ${member}`]);
       expect(evidenceOf(checked, 'sync_names_overridden')[0]).toMatch(
@@ -437,7 +437,7 @@ async function sideBySide(
 }
 
 /**
- * The story of not-ready from the base backup to the end, with everybody asked side by side. `whileBehind`
+ * The story of not-ready from the base backup to the end, with all members asked in parallel. `whileBehind`
  * is called while the replica surely receives nothing. Gives what was seen in the meantime.
  */
 async function catchUp(
@@ -463,7 +463,7 @@ async function catchUp(
 
     flow();
     for (let turn = 0; turn < 3; turn += 1) samples.push(await sideBySide(lab, member));
-    // From here on the leader stands still, so that a claim of any moment can be judged afterwards.
+    // From here on the leader is frozen, so that a claim of any moment can be judged afterwards.
     await endLoad();
     const wait = { isOver: false, wasOver: false };
     const waiting = patctl(...caughtUp, '60s').finally(() => (wait.isOver = true));
@@ -474,7 +474,7 @@ async function catchUp(
     // Its position was read after the wait was over: by then it had to be as near as was claimed.
     expect(samples.at(-1)).toMatchObject({ isBehind: false });
     expect(await waiting).toMatchObject({ code: 0 });
-    // 3 where a busy machine kept somebody from answering: it is not ready either way.
+    // 3 if a member of a busy machine did not answer: it is not ready either way.
     for (const sample of samples) if (sample.isBehind) expect([1, 3]).toContain(sample.ready);
     await eventually('Patroni says so too', 30_000, async () => {
       const { readiness, lag0, replica, written, replayed } = await sideBySide(lab, member);

@@ -283,7 +283,7 @@ describe('edit-config', () => {
     expect(a.err).toContain('--force');
   });
 
-  test('a race: of many who edit at once each either wrote or says that it did not', async () => {
+  test('a race: of many simultaneous edits each either wrote or says that it did not', async () => {
     const before = (await key()) ?? '';
     const edits = Array.from({ length: 6 }, (_, at) =>
       ours(['edit-config', '-s', `note_${at}=${at}`, '--force', '-q']),

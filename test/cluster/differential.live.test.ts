@@ -185,7 +185,7 @@ describe('what is scheduled', () => {
   });
 });
 
-describe('who is restarted', () => {
+describe('which members are restarted', () => {
   test.each([
     ['restart CLUSTER -r replica --force --pg-version 15.999 --timeout 30', [false, true, true]],
     ['restart CLUSTER -r leader --any --force', [true, false, false]],
@@ -223,7 +223,7 @@ describe('who is restarted', () => {
     expect([a.code, b.code, a.err.split('\n')[0]]).toEqual([1, 1, b.err.split('\n')[0]]);
   });
 
-  test('reinit --force: of one member, and of nobody', async () => {
+  test('reinit --force: of one member, and of none', async () => {
     const seen: { out: string[]; sent: Sent[] }[] = [];
     for (const run of [theirs, ours]) {
       await lab.waitHealthy();
@@ -416,7 +416,7 @@ test('demote-cluster to an archive and promote-cluster back say the same', async
         const { a, b } = await refused(promote, { config: wrongPassword });
         expect([a.code, b.code, settled(a), a.sent.length]).toEqual([1, 1, settled(b), 1]);
       }
-      // Who leads may be another each time; it is always who leads that is asked.
+      // The leader may change each time; the request always goes to the current one.
       const leader = await lab.leader();
       const { code, sent: calls, ...result } = await run(words(line));
       const sent = calls.map((call) => ({
@@ -436,7 +436,7 @@ test('demote-cluster to an archive and promote-cluster back say the same', async
   }
 }, 300_000);
 
-/** Without the table at the end, and without who leads: both depend on the moment. */
+/** Without the table at the end and the leader's name: both depend on the moment. */
 function topOf(all: string[]): string[] {
   const lines = all.filter((line) => !line.startsWith('|'));
   const at = lines.findIndex((line) => line.startsWith('TIME cluster is successfully'));

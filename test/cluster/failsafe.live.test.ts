@@ -60,7 +60,7 @@ async function backToHealth(member: string): Promise<void> {
   await lab.waitHealthy(90_000);
 }
 
-test('while it answers no member takes the lock; after its end who had the votes does', async () => {
+test('while it answers no member takes the lock; after its end the member with the votes does', async () => {
   const leader = await lab.waitHealthy();
   const [first = '', second = ''] = lab.members
     .map(({ name }) => name)
@@ -110,7 +110,7 @@ test('while it answers no member takes the lock; after its end who had the votes
   expect(code).toBe(1);
   expect(document.plan.refusedBy).toEqual(['leader_alive', 'data_loss']);
 
-  // All that time the lock was free for whoever wanted it.
+  // All that time the lock was free for any member.
   await eventually('the lock has been free for long enough', HOLDS_MS * 2, async () => {
     expect(await lab.leader()).toBeNull();
     return Date.now() - since > HOLDS_MS;

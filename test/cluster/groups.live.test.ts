@@ -28,7 +28,7 @@ afterAll(async () => {
   await coordinator.down();
 });
 
-/** Patroni's own Citus part has told the coordinator who leads; it may hold on for a ttl, 20 s. */
+/** Patroni's own Citus part has registered the leader at the coordinator; this may take a ttl, 20 s. */
 async function registered(...leaders: [string, string]): Promise<void> {
   const ports = [coordinator.member(leaders[0]).port, worker.member(leaders[1]).port];
   const sql =

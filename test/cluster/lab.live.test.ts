@@ -1,4 +1,4 @@
-/** The lab itself: what it promises to those who try their claims on it. */
+/** The lab itself: what other tests rely on. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -179,7 +179,7 @@ test('TLS everywhere, a password for REST, a standby cluster in the same etcd', 
     urls.push('--leader-url', lab.member('pg1').restUrl);
     const ready = ['ready', 'pg2', '--max-lag', '1MiB', ...urls];
     expect(await runPatctl(['-c', lab.config, ...ready])).toMatchObject({ code: 0, err: '' });
-    // Without the certificates nobody can tell.
+    // Without the certificates it is unknown.
     expect(await runPatctl(ready)).toMatchObject({ code: 3, out: '' });
 
     const scope = `${lab.scope}-standby`;
@@ -197,7 +197,7 @@ test('TLS everywhere, a password for REST, a standby cluster in the same etcd', 
 });
 
 describe('nothing is left behind', () => {
-  test('a shared cluster is the same one for all who ask with the same options', async () => {
+  test('a shared cluster is the same one for all tests with the same options', async () => {
     const first = await sharedCluster({ members: 1, loopWait: 1 });
     const server = first.postmasterPid('pg1');
     const second = await sharedCluster({ loopWait: 1, members: 1 });
@@ -231,7 +231,7 @@ describe('nothing is left behind', () => {
   });
 });
 
-/** A process that has been, for clusters that nobody will miss. */
+/** A process that has ended, for clusters that no test uses. */
 async function deadOwner(): Promise<Owner> {
   const child = spawn('sleep', ['60']);
   await once(child, 'spawn');

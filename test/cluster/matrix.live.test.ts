@@ -54,7 +54,7 @@ describe.each(combinationsOf(names, new Date()))('$name', (versions) => {
     return lab.members.find(({ name }) => name !== now)?.name ?? '';
   };
 
-  /** PostgreSQL's own word on who leads. */
+  /** The leader according to PostgreSQL. */
   async function primaries(): Promise<string[]> {
     const asked = lab.members.map(async ({ name }) => {
       const answer = await lab.psql(name, 'SELECT pg_is_in_recovery()');
@@ -133,7 +133,7 @@ describe.each(combinationsOf(names, new Date()))('$name', (versions) => {
   );
 
   test(
-    'switchover to nobody in particular, and to the sync standby by name',
+    'switchover without a candidate, and to the sync standby by name',
     async () => {
       await switchOver();
       await lab.waitHealthy();

@@ -261,7 +261,7 @@ test('reinit --wait of a member whose copy fails is exit 4', async () => {
 
 // ---------------------------------------------------------------- an edit
 
-test('edit-config: what somebody wrote in the meantime is shown beside the edit, and neither is lost', async () => {
+test('edit-config: a concurrent change is shown beside the edit, and neither is lost', async () => {
   const lag = 'maximum_lag_on_failover';
   const editor = join(folder, 'editor');
   const other = `${PROGRAM} -c '${east.config}' edit-config -s ${lag}=2000000 --force -q`;
@@ -365,7 +365,7 @@ describe('a frozen etcd', () => {
     east.freeze(other);
     const pausing = patctl('--timeout', '1s', 'pause', '--wait', '--deadline', '15s');
     try {
-      // In pause nobody demotes itself for the silence that follows.
+      // In pause no leader demotes itself because of the silence that follows.
       await eventually('the two that live have acknowledged', 12_000, async () => {
         const keys = await Promise.all([leader, one].map((name) => east.dcsGet(`members/${name}`)));
         return keys.every((key) => key?.includes('"pause":true'));

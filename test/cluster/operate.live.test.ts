@@ -113,7 +113,7 @@ interface Write {
   failed: string | null;
 }
 
-/** One commit after another on whoever leads, until stopped. */
+/** One commit after another on the leader, until stopped. */
 function writeLoad(): { writes: Write[]; stop: () => Promise<void> } {
   const writes: Write[] = [];
   let stopped = false;

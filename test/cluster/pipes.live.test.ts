@@ -38,7 +38,7 @@ test('a change is followed to its end after the reader of its progress has gone'
   expect(JSON.parse((await lab.dcsGet('config')) ?? '')).not.toHaveProperty('pause');
 });
 
-test('what writes without end stops when nobody reads', async () => {
+test('a command that writes without end stops when its reader closes the pipe', async () => {
   expect((await shell('patctl list -w 0.2 | head -1 >/dev/null' + CODE)).code).toBe('0');
   const rows = `patctl query -U postgres -c 'select generate_series(1, 1000000000)' | head -3 >/dev/null`;
   expect((await shell(rows + CODE)).code).toBe('0');

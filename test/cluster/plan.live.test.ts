@@ -108,12 +108,12 @@ describe('a healthy cluster', () => {
     expect(resultOf(rest, 'candidate_streams')).toBe('ok');
   });
 
-  test('without witnesses it is refused, for nobody knows what may be lost', async () => {
+  test('without witnesses it is refused because the data loss is unknown', async () => {
     const off = await dryRun('--candidate', voters[0], '--verify', 'off');
     expect([off.code, off.refusedBy]).toEqual([1, ['data_loss']]);
   });
 
-  test('nofailover is refused, and why-not says who would refuse it', async () => {
+  test('nofailover is refused, and why-not names what would refuse it', async () => {
     const found = await dryRun('--candidate', 'pg4');
     expect(found.code).toBe(1);
     expect(found.refusedBy).toContain('candidate_nofailover');
@@ -160,7 +160,7 @@ describe('a voter in trouble', () => {
       expect(itself.code).toBe(1);
       expect(itself.refusedBy).toContain('candidate_answers');
       const document = await quorum();
-      // Its PostgreSQL, read over SQL, is as far as the other: only nobody is there to take the lock.
+      // Its PostgreSQL, read over SQL, is as far as the other: only no Patroni is there to take the lock.
       expect(chances(document).slice(0, 2)).toEqual([`${voters[0]} no 1/2`, `${voters[1]} no 2/2`]);
       expect(document.gate?.unnamed.passes).toBe('no');
       expect(document.survives.sentence).toBe('no member can take over if the leader is lost');
@@ -188,7 +188,7 @@ describe('a voter in trouble', () => {
       expect([unnamed.refusedBy, unnamed.plan.dataLoss.verdict]).toEqual([[], 'none']);
       expect(other.refusedBy).toEqual([]);
       expect(resultOf(other, 'physical_walsenders')).toBe('warning');
-      // Without a name the votes of both are wanted at the end of the WAL: Patroni keeps the lock.
+      // Without a name the votes of both are needed at the end of the WAL: Patroni keeps the lock.
       expect(physical(unnamed)).toContain('no member accepts writes for wal_sender_timeout');
       expect(physical(other)).toContain('the shutdown of the old leader waits');
     } finally {

@@ -46,7 +46,7 @@ afterAll(async () => {
 interface Talk {
   screen: string[];
   code: number | null;
-  /** What acts, and by whom it was sent. */
+  /** The requests that act, and their sender. */
   sent: Omit<Call, 'by'>[];
 }
 
@@ -216,7 +216,7 @@ describe('accepted: the same words, the same calls', () => {
     expect(a.sent).toHaveLength(1);
   });
 
-  test('reinit of one that is being copied: cancelled as often as that is wanted', async () => {
+  test('reinit of one that is being copied: cancelled at each confirmation', async () => {
     instead(ANSWER(503, 'reinitialize already in progress'));
     for (const [answers, forced] of [
       [['y', ''], [false]],
@@ -471,7 +471,7 @@ describe('a terminal at stdin, and no terminal at stdout', () => {
 });
 
 describe('where fewer questions are asked', () => {
-  test('restart --pending with nothing pending: none about nobody', async () => {
+  test('restart --pending with nothing pending: no question', async () => {
     const { a, b } = await both('restart CLUSTER --pending', ['', 'y', ''], ['']);
     expect(b.screen.join('\n')).toContain('restart members ? [y/N]: y');
     const asked = b.screen.findIndex((line) => line.startsWith('Are you sure'));

@@ -65,7 +65,7 @@ interface Told {
   hasEffect?: boolean;
 }
 
-/** Both at once, as what they send reaches nobody: same stdout, same calls, these codes. */
+/** Both at once, because their requests reach no member: same stdout, same calls, these codes. */
 async function told(
   line: string,
   { codes, more = [], hasEffect = true }: Told,

@@ -30,7 +30,7 @@ afterAll(async () => {
   for (const gate of gates.values()) await gate.close();
 });
 
-/** By the address of a replica, which is nobody's first choice and has to do. */
+/** By the address of a replica, which is not the usual choice, but must be enough. */
 async function byRest(...args: string[]): Promise<RunResult> {
   const leader = await lab.leader();
   const [replica = ''] = lab.members.map(({ name }) => name).filter((name) => name !== leader);
@@ -45,7 +45,7 @@ async function json<T>(...args: string[]): Promise<T> {
 
 const byDcs = (...args: string[]) => runPatctl(['-c', lab.config, ...args]);
 
-/** What decides who may be elected: by REST as by the DCS, though half of it was worked out. */
+/** What decides which member may be elected: the same by REST and by the DCS, although REST derives half of it. */
 async function expectSameVotes(): Promise<QuorumDocument> {
   const read = JSON.parse((await byDcs('quorum', '-f', 'json')).out) as QuorumDocument;
   const told = await json<QuorumDocument>('quorum');
@@ -157,7 +157,7 @@ test('mode quorum: the votes are those of the DCS, worked out, and unknown witho
   expect([plan.code, plan.out + plan.err]).toEqual([1, expect.stringContaining('data_loss')]);
 });
 
-test('mode quorum: a switchover to whom Patroni chooses', async () => {
+test('mode quorum: a switchover to the replica that Patroni chooses', async () => {
   const before = await lab.leader();
   const { result } = await changed();
   expect(result?.oldLeader).toBe(before);

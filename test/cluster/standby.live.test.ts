@@ -76,7 +76,7 @@ test('beside patronictl on a terminal: asked for the Standby Leader, and the sam
   expect(our.screen).toContain(`\nStandby Leader [${leader}]: `);
   expect([our.code, their.code]).toEqual([1, 1]);
 
-  // No synchronous standby is wanted, and nobody is called asynchronous. patronictl there, patctl back.
+  // No synchronous standby is configured, and no member is called asynchronous. patronictl there, patctl back.
   const move = async (program: typeof ours, to: string) => {
     const { screen, code } = await onTerminal(program(lab, ['failover']), [to, 'y']);
     const said = finished(timeless(screen));
@@ -152,7 +152,7 @@ test('a /sync left from its time as a primary cluster: no member can be elected,
   const sync = JSON.parse((await source.dcsGet('sync')) ?? '') as Record<string, unknown>;
   expect(sync).toMatchObject({ leader, sync_standby: `${first},${second}`, quorum: 1 });
 
-  // Whoever demotes gives up the lock, and each of the three may have taken it: here it is the one of /sync.
+  // A demoting leader gives up the lock, and each of the three may have taken it: here it is the one in /sync.
   const stands = await eventually('a standby leader', 60_000, async () => await source.leader());
   await eventually('the others follow', 60_000, async () => {
     for (const name of others(stands, source)) {
@@ -197,7 +197,7 @@ test('a /sync left from its time as a primary cluster: no member can be elected,
   expect(found?.message).toMatch(
     /^no member can become standby leader: \/sync still asks for 2 votes/,
   );
-  await eventually('nobody wants the free lock', 20_000, async () => {
+  await eventually('no member takes the free lock', 20_000, async () => {
     expect(await source.leader()).toBeNull();
     return Date.now() - freeSince > 8_000;
   });

@@ -169,9 +169,9 @@ test(
 );
 
 test(
-  'a copy that is temporary, or invalid, is no copy',
+  'a temporary or invalid copy does not count',
   async () => {
-    // Nobody consumes it, so it does not move, and its copy is not made to last.
+    // It has no consumer, so it does not move, and its copy stays temporary.
     const create = "pg_create_logical_replication_slot('idle', 'pgoutput', false, false, true)";
     await lab.psql('pg1', `SELECT ${create}`);
     await isCopied('pg2', 'idle', 'temporary');

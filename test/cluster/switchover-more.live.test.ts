@@ -32,7 +32,7 @@ async function expectRefused(lab: Lab, by: string, command: string, ...args: str
 describe('beside patronictl on a terminal, synchronous mode on', () => {
   let lab: Lab;
   beforeAll(async () => {
-    // pg3 is never synchronous: who the synchronous standby is does not depend on chance.
+    // pg3 is never synchronous: the synchronous standby does not depend on chance.
     lab = await privateCluster({ sync: 'on', loopWait: 1, tags: { pg3: { nosync: true } } });
   });
   afterAll(async () => {
@@ -166,7 +166,7 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
     expect(await streamingMembers(lab)).toHaveLength(2);
   });
 
-  test('the leader key vanishes while the leader stops: it is seen who leads', async () => {
+  test('the leader key vanishes while the leader stops: the new leader is found', async () => {
     const leader = await lab.waitHealthy();
     let deleted: Promise<unknown> = Promise.resolve();
     const run = await runUntil(lab, ['switchover', '-f', 'json'], 'stopping', () => {
@@ -210,7 +210,7 @@ describe('beside patronictl on a terminal, synchronous mode on', () => {
       expect([run.code, document.ending]).toEqual([5, 'unconfirmed']);
       expect(document.evidence).toEqual([{ witness: 'request', subject: leader, said }]);
     } else {
-      // On a busy machine somebody leads before etcd is frozen.
+      // On a busy machine a member leads before etcd is frozen.
       expect(document.result.newLeader).not.toBe(leader);
     }
     await lab.waitHealthy();
@@ -264,7 +264,7 @@ describe('four members, quorum, two nodes', () => {
     });
   }
 
-  test('three voters and one node: nobody wins without all three; switched and failed over', async () => {
+  test('three voters and one node: no member wins without all three; switched and failed over', async () => {
     await nodeCount(1);
     const leader = await lab.waitHealthy();
     const all = others(leader);
@@ -389,7 +389,7 @@ describe('four members, quorum, two nodes', () => {
       }
     }
 
-    test('without a leader: refused for who is behind, done for who has everything', async () => {
+    test('without a leader: refused for a member that is behind, done for one that has everything', async () => {
       const leader = (await lab.leader()) ?? '';
       const [behind = '', candidate = '', third = ''] = others(leader);
       await loseLeaderAhead(leader, behind);
@@ -402,7 +402,7 @@ describe('four members, quorum, two nodes', () => {
       expect(await streamingMembers(lab)).toEqual([behind, third].sort());
     });
 
-    test('without a leader: who is behind leads when the loss is accepted', async () => {
+    test('without a leader: a member that is behind leads if the loss is accepted', async () => {
       const leader = (await lab.leader()) ?? '';
       // One of the two that are left is enough for a commit: the other may lack it.
       const body = { synchronous_node_count: 1 };

@@ -131,7 +131,7 @@ describe('a cluster of three', () => {
       expect(run.err).toContain(`Member pg9 is not the leader of cluster ${lab.scope}`);
     });
 
-    test('nobody named, and every standby stands still: the winner would lack what was written', async () => {
+    test('no candidate, and every standby is stalled: the winner would lack what was written', async () => {
       await settled(lab, 'off');
       const leader = (await lab.leader()) ?? '';
       const standbys = lab.members.map(({ name }) => name).filter((name) => name !== leader);

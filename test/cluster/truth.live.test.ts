@@ -1,4 +1,4 @@
-/** Where the DCS lies on a real cluster: patctl shows it, with and without a login; patronictl does not. */
+/** False claims in the DCS of a real cluster: patctl shows them, with and without a login; patronictl does not. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
@@ -87,7 +87,7 @@ describe('the DCS says synchronous', () => {
       const listed = await runPatctl(['-c', lab.config, 'list', '--strict', '--timeout', '1']);
       expect(listed.code).toBe(4);
       expect(listed.out).toMatch(new RegExp(`${asynchronous} +\\| \\S+ +\\| Sync Standby ! `));
-      // The frozen leader is also the one REST witness of its walsenders: nobody else can tell.
+      // The frozen leader is also the only REST witness of its walsenders.
       expect(await findings('--timeout', '1', '--verify', 'rest')).toEqual([
         'warning leader_unreachable pg1',
       ]);

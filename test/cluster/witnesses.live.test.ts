@@ -42,7 +42,7 @@ describe('a cluster behind TLS and passwords', () => {
     for (const text of [out, shown.out, shown.err]) expect(text).not.toContain('lab-secret-');
   });
 
-  /** With a frozen raft leader etcd itself answers nobody until it has elected another. */
+  /** With a frozen raft leader etcd itself does not answer until it has elected another. */
   async function etcdFollower(): Promise<string> {
     const said = await lab.etcdctl('endpoint', 'status', '-w', 'json');
     const nodes = JSON.parse(said) as {

@@ -83,7 +83,7 @@ async function switchTo(world: ChangeWorld, name: string): Promise<void> {
 /** The answers of the members change places. */
 export function promote(rest: Record<string, Reading<RestStatus>>, from: string, to: string): void {
   const [old, next] = [rest[from], rest[to]];
-  if (!old?.ok || !next?.ok) throw new Error('nobody to promote');
+  if (!old?.ok || !next?.ok) throw new Error('no member to promote');
   const timeline = (old.value.timeline ?? 1) + 1;
   const others = Object.keys(rest).filter((name) => name !== to);
   const row = { usename: null, clientAddr: null, syncState: 'async', syncPriority: 0 };

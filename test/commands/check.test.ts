@@ -81,7 +81,7 @@ describe('what is found', () => {
     expect((await check(cluster)).found).toEqual(['patroni_bug_quorum_switchover warning pg1']);
   });
 
-  test('with both quorum standbys gone nobody could win the vote', async () => {
+  test('with both quorum standbys gone no member could win the vote', async () => {
     const cluster = recorded('quorum');
     const leader = cluster.keys['/service/demo/leader'] ?? '';
     cluster.rest = Object.fromEntries(
@@ -93,7 +93,7 @@ describe('what is found', () => {
 });
 
 describe('causes and consequences', () => {
-  test('a leader that answers nobody is not told again as a member that does not answer', async () => {
+  test('a leader that does not answer is not reported again as a member that does not answer', async () => {
     const cluster = recorded('off');
     const leader = cluster.keys['/service/demo/leader'] ?? '';
     cluster.rest = { ...cluster.rest, [leader]: UNREACHABLE };
@@ -125,7 +125,7 @@ describe('causes and consequences', () => {
     delete expired.keys['/service/demo/members/pg3'];
     expect((await check(expired, ...only, '3')).code).toBe(2);
     expect((await check(expired, ...only, '2')).code).toBe(0);
-    // A leader that answers nobody has a finding of its own, and is one too few anyway.
+    // A leader that does not answer has a finding of its own, and is one too few anyway.
     const mute = { ...recorded('off') };
     mute.rest = { ...mute.rest, pg1: UNREACHABLE };
     expect((await check(mute, ...only, '3')).found).toEqual(['member_unreachable critical']);
@@ -169,7 +169,7 @@ describe('settling', () => {
     expect([one.readings, looks]).toEqual([3, 4]);
   });
 
-  /** Who of the golden cluster `off` is silent, reading by reading; the last one stays so. */
+  /** The silent member of the golden cluster `off` in each reading; the last one stays so. */
   function silent(...names: string[]): FakeCluster {
     const cluster = recorded('off');
     let reading = 0;
@@ -215,7 +215,7 @@ describe('settling', () => {
     });
   });
 
-  test('nobody synchronous: a primary that has just started gets three readings more', async () => {
+  test('no synchronous standby: a primary that has just started gets three more readings', async () => {
     const cluster = (startedAt: string): FakeCluster => {
       const made = recorded('on');
       made.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":null,"quorum":0}';
@@ -231,7 +231,7 @@ describe('settling', () => {
     expect(just).toMatchObject({ found: ['sync_empty critical'], one: { readings: 6 } });
     const quick = await check(cluster('2026-11-21 07:59:55+00:00'), ...only, '--settle', '0');
     expect(quick.one.readings).toBe(1);
-    // Another critical finding waits for nobody.
+    // Another critical finding does not wait.
     const both = ['--only', 'sync_empty', 'paused', '--critical', 'paused'];
     const paused = cluster('2026-11-21 07:59:55+00:00');
     const config = JSON.parse(paused.keys['/service/demo/config'] ?? '{}') as object;
@@ -293,7 +293,7 @@ describe('what several readings say together', () => {
     });
   });
 
-  test('they end when trouble follows trouble, but not on a critical one that nobody has seen before', () => {
+  test('they end when trouble follows trouble, but not on a new critical finding', () => {
     const [a, b, c] = [reading(['a']), reading(['b']), reading(['c'])];
     const warning = {
       ...c,
@@ -636,7 +636,7 @@ describe('expectations', () => {
     });
   });
 
-  test('every difference is told with what was wanted and what is seen', async () => {
+  test('every difference is shown with the expected and the observed value', async () => {
     const text =
       'members: [pg1, pg2, pg4]\nleader: pg1\nsyncMode: quorum\nsyncStandbys: 2\n' +
       'postgresVersion: 99\npaused: true\nparameters: {no_such: 1}\n';
@@ -715,7 +715,7 @@ describe('expectations', () => {
 });
 
 describe('a recording', () => {
-  test('is checked without asking anybody', async () => {
+  test('is checked without asking a member', async () => {
     const { mkdtempSync, rmSync } = await import('node:fs');
     const { tmpdir } = await import('node:os');
     const folder = mkdtempSync(`${tmpdir()}/patctl-`);

@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 describe('demote-cluster', () => {
-  test('patches the configuration over the leader, and ends when everybody streams', async () => {
+  test('patches the configuration at the leader, and ends when every member streams', async () => {
     const done = await run(...DEMOTE, '--primary-slot-name', 's');
     expect(done.code, done.err).toBe(0);
     const body = { standby_cluster: { host: 'far', port: 5433, primary_slot_name: 's' } };
@@ -40,7 +40,7 @@ describe('demote-cluster', () => {
     expect(done.out).toContain('Standby Leader');
   });
 
-  test('a standby leader that streams from nobody is exit 4', async () => {
+  test('a standby leader that does not stream is exit 4', async () => {
     obey('standby_leader', false);
     const done = await run(...DEMOTE);
     expect([done.code, done.out.includes('successfully')]).toEqual([4, false]);
@@ -53,19 +53,19 @@ describe('demote-cluster', () => {
     return new URL((JSON.parse(text) as { conn_url: string }).conn_url);
   }
 
-  /** What pg2's PostgreSQL says to somebody who may log in there. */
+  /** The answer of pg2's PostgreSQL to a user that may log in. */
   function sees(walReceiver: Partial<WalReceiver> | null): void {
     const value = { walReceiver } as SqlStatus;
     fake.cluster.sql = { [Number(connOf('pg2').port)]: { ok: true, value, tookMs: 1 } };
   }
 
-  test('says from whom it streams, when PostgreSQL may be asked', async () => {
+  test('says where it streams from, if PostgreSQL may be asked', async () => {
     sees({ status: 'streaming', senderHost: 'far', senderPort: 5433 });
     const done = await run(...DEMOTE);
     expect([done.code, done.err.includes(' pg2 streams from far:5433\n')]).toEqual([0, true]);
   });
 
-  test('and that nobody can tell, when it may not', async () => {
+  test('and that this is unknown, if it may not', async () => {
     const done = await run(...DEMOTE);
     expect(done.code).toBe(0);
     expect(done.err).toContain(' pg2 streams; its upstream is unknown without an SQL login\n');
@@ -86,7 +86,7 @@ describe('demote-cluster', () => {
     expect(done.err).toContain(`waiting: pg2 does not stream from far:5433 (${said})\n`);
   });
 
-  test('who led before has to stream too', async () => {
+  test('the former leader must stream too', async () => {
     fake.onCall = () => {
       fake.set('config', (value) => (value['standby_cluster'] = { host: 'far', port: 5433 }));
       fake.set('members/pg1', (value) => Object.assign(value, { role: 'standby_leader' }));
@@ -112,7 +112,7 @@ describe('demote-cluster', () => {
 
   const START = '2026-11-21 14:26:35.188775+00:00';
 
-  test('nor under another address: the server behind it was started at the same microsecond', async () => {
+  test('also refused under another address: the server there was started at the same microsecond', async () => {
     fake.says('pg3', (value) => {
       (value['raw'] as Record<string, unknown>)['postmaster_start_time'] = START;
     });
@@ -126,7 +126,7 @@ describe('demote-cluster', () => {
     expect((await run(...DEMOTE)).err).not.toContain('nothing was sent');
   });
 
-  test('nor is one whose Patroni is silent taken for a remote: its PostgreSQL is asked', async () => {
+  test('a member with a silent Patroni is not taken for a remote: its PostgreSQL is asked', async () => {
     const value = { systemId: null, startedAt: '1' } as SqlStatus;
     const seen = { ok: true as const, value, tookMs: 1 };
     fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
@@ -136,7 +136,7 @@ describe('demote-cluster', () => {
     );
   });
 
-  test('a standby of this cluster that is none of its members: nobody writes until it is promoted', async () => {
+  test('a standby of this cluster that is not one of its members: no member accepts writes until it is promoted', async () => {
     const { hostname, port } = connOf('pg2');
     const walReceiver = { senderHost: hostname, senderPort: Number(port) } as WalReceiver;
     const value = { systemId: null, walReceiver } as SqlStatus;
@@ -159,13 +159,13 @@ describe('demote-cluster', () => {
     ]);
   });
 
-  test.each(['99999', '-1', 'x'])('--port %s is no port: exit 2', async (port) => {
+  test.each(['99999', '-1', 'x'])('--port %s is not a port: exit 2', async (port) => {
     const done = await run('demote-cluster', '--host', 'far', `--port=${port}`, '--force');
     expect([done.code, fake.sent]).toEqual([2, []]);
     expect(done.err).toContain('expected a port');
   });
 
-  test('nor can another database', async () => {
+  test('another database is refused too', async () => {
     fake.cluster.sql = { 5433: { ok: true, value: { systemId: '42' } as SqlStatus, tookMs: 1 } };
     const done = await run(...DEMOTE);
     expect([done.code, fake.sent]).toEqual([1, []]);
@@ -229,7 +229,7 @@ describe('demote-cluster', () => {
     expect(done.err).toContain('Failed to demote demo cluster');
   });
 
-  test('409 while etcd answers nobody is exit 5', async () => {
+  test('409 while etcd does not answer is exit 5', async () => {
     fake.answers['pg2'] = answer(409);
     fake.onCall = () => {
       for (let at = 0; at < 1000; at++) fake.cluster.dcs.failNext('unreachable', 'range');
@@ -267,7 +267,7 @@ describe('demote-cluster', () => {
   });
 });
 
-describe('who is behind an address', () => {
+describe('the server behind an address', () => {
   const members = [
     { name: 'pg1', host: 'Db1.example', port: 5432 },
     { name: 'pg2', host: '127.0.0.1', port: 5433 },

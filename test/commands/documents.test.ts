@@ -153,7 +153,7 @@ describe('pause and resume', () => {
 });
 
 describe('flush', () => {
-  test('restart: who had one scheduled, and who had none', async () => {
+  test('restart: members with and without a scheduled one', async () => {
     fake.set('members/pg1', (value) => {
       value['scheduled_restart'] = { schedule: '2099-01-01T09:00:00+00:00' };
     });

@@ -23,7 +23,7 @@ describe('dsn', () => {
     }
   });
 
-  test('a member that does not exist: who there is', async () => {
+  test('an unknown member: the existing ones are named', async () => {
     const { err } = await runFake(recorded('on'), ['dsn', '-m', 'pg9']);
     expect(err).toBe(
       'Error: Can not find a suitable member: there is none named "pg9"\n' +

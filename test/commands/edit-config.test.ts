@@ -174,7 +174,7 @@ describe('edit-config', () => {
     expect((await edit(cluster, '-s', 'ttl=40', '--force')).out).toBe('Not changed\n');
   });
 
-  test('a slip of the pen is refused with the word that is meant; --skip-check writes it', async () => {
+  test('a typing error is refused with the intended word; --skip-check writes it', async () => {
     const cluster = stage();
     const refused = await edit(cluster, '-s', 'loop_wiat=5', '--force');
     expect(refused.code).toBe(1);
@@ -189,7 +189,7 @@ describe('edit-config', () => {
     expect((await edit(cluster, '-s', 'ttl=40', '--force')).code).toBe(0);
   });
 
-  test('says which settings take a restart, and of whom', async () => {
+  test('says which settings need a restart, and on which members', async () => {
     const { err } = await edit(
       stage(),
       '-p',
@@ -254,7 +254,7 @@ describe('edit-config', () => {
     expect([code, out]).toEqual([0, 'No problems found\n']);
   });
 
-  test('a file that is no YAML, or no mapping, or not there', async () => {
+  test('a file that is not YAML, not a mapping, or missing', async () => {
     const cluster = stage();
     const broken = await edit(cluster, '--apply', file('b.yaml', 'a: [1\n'), '--force');
     expect([broken.code, broken.err.includes('b.yaml:')]).toEqual([1, true]);
@@ -355,7 +355,7 @@ describe('edit-config in an editor', () => {
     expect(await storedObject(cluster)).toMatchObject({ ttl: 41, check_timeline: true });
   });
 
-  test('resumed after somebody changed the same key: three ways, exit 1, still kept', async () => {
+  test('resumed after a change of the same key: three values, exit 1, still kept', async () => {
     const cluster = stage();
     const refused = await inEditor(cluster, `sed -i 's/^ttl: 20/ttl: 5/' "$1"`, '--force');
     const path = keptFile(refused.err);
@@ -496,7 +496,7 @@ describe('edit-config --wait', () => {
     expect(Math.round(seconds())).toBe(9);
   });
 
-  test('who has read it, and not gone on, has not taken it: exit 5 at the limit', async () => {
+  test('a member that read it but did not run a loop does not use it yet: exit 5 at the limit', async () => {
     const { cluster } = members({ pg1: [0, 1, 5], pg2: [0, 1, 3] });
     const done = await edit(cluster, ...EDIT);
     expect([done.code, done.out]).toEqual([5, 'Configuration changed\n']);

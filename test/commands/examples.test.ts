@@ -1,4 +1,4 @@
-/** The recordings that are shipped show what they are named after, to somebody without a network. */
+/** The recordings that are shipped show what they are named after, without a network. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';

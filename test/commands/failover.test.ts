@@ -45,7 +45,7 @@ describe('the leader holds the lock and is dead', () => {
     expect(world.sent).toMatchObject([{ to: await apiUrlOf(world, candidate) }]);
   });
 
-  test('nobody can be asked: exit 3, and when --via dcs would be carried out', async () => {
+  test('no member can be asked: exit 3, and when --via dcs would be carried out', async () => {
     const { world, args } = dead();
     world.answer = () => ({ kind: 'not_sent', reason: 'refused' });
     const run = await runIn(world, args);
@@ -74,7 +74,7 @@ test('without a leader: the candidate is asked first, others only when it surely
   expect([lost.code, world.sent.length]).toEqual([5, 1]);
 });
 
-test('without a leader: it is not done before those who stand by stream from the new one', async () => {
+test('without a leader: it is not done before the standbys stream from the new one', async () => {
   const world = changeWorld('no-leader');
   const [candidate = '', other = ''] = world.replicas.filter((name) => world.rest[name]?.ok);
   const reached = world.rest[candidate];
@@ -83,7 +83,7 @@ test('without a leader: it is not done before those who stand by stream from the
     world.dcs.put(`${PREFIX}leader`, candidate);
     promote(world.rest, other, candidate);
     const now = world.rest[candidate];
-    if (!now?.ok) throw new Error('nobody to promote');
+    if (!now?.ok) throw new Error('no member to promote');
     const location = reached?.ok ? reached.value.receivedLocation : null;
     world.rest[candidate] = { ...now, value: { ...now.value, location, replication: [] } };
     return answered(200, `Successfully failed over to "${candidate}"`);

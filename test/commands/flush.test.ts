@@ -36,7 +36,7 @@ describe('flush switchover', () => {
     expect((await runIn(world, ['flush', 'demo', 'switchover'])).code).toBe(5);
   });
 
-  test('who cannot be asked is passed over; nobody at all is exit 3, and nothing written', async () => {
+  test('a silent member is skipped; if all are silent, exit 3, and nothing is written', async () => {
     const world = changeWorld();
     world.dcs.put(`${PREFIX}failover`, SCHEDULED);
     world.answer = () => ({ kind: 'not_sent', reason: 'refused' });

@@ -175,7 +175,7 @@ describe('why the leader changed', () => {
     ]);
   });
 
-  test('a request that does not fit is no cause, and one for later neither', async () => {
+  test('a request that does not fit is not the cause, and neither is one for later', async () => {
     const demo = world();
     demo.request({ leader: 'pg1', member: 'pg2' });
     demo.change('pg3');
@@ -193,7 +193,7 @@ describe('why the leader changed', () => {
     ]);
   });
 
-  test('what etcd no longer remembers is not known, nor a promotion that kept the lock', async () => {
+  test('a cause that etcd no longer has is not known, and neither is a promotion that kept the lock', async () => {
     const demo = world();
     demo.change('pg2');
     demo.dcs.compact(demo.dcs.revision);

@@ -79,7 +79,7 @@ describe('members -r primary', () => {
     expect((await runFake(cluster, ['members'])).out).not.toContain('pg9');
   });
 
-  test('a second primary lags behind nobody', async () => {
+  test('a second primary has no lag', async () => {
     const two = off({ pg2: { location: 67_109_000n } });
     const { out } = await runFake(two, ['status', '-f', 'json']);
     const { members } = JSON.parse(out) as { members: { name: string; lagBytes: number | null }[] };
@@ -112,7 +112,7 @@ describe('a scope with a slash', () => {
 });
 
 test.each([['leader'], ['members'], ['leader', 'nosuch']])(
-  '%s %s: etcd that refuses us is no answer, a cluster that does not exist is one',
+  '%s %s: a refusal of etcd is not an answer, an unknown cluster is one',
   async (...args) => {
     const dcs = memoryStore(recorded('off').keys);
     if (args.length === 1) dcs.failNext('refused');

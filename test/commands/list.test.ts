@@ -135,7 +135,7 @@ describe('list on recorded clusters, REST as the witness', () => {
     expect(brief(await rows(cluster))[2]).toBe('pg3 Replica/async/member_misidentified');
   });
 
-  test('--verify off asks nobody and calls nothing ok', async () => {
+  test('--verify off asks no member and calls nothing ok', async () => {
     expect(brief(await rows(recorded('on'), '--verify', 'off'))).toEqual([
       'pg1 Sync Standby/unknown/unverified',
       'pg2 Leader//unverified',
@@ -233,7 +233,7 @@ describe('what is unknown, and why', () => {
   });
 
   test.each(['{', '[]', '', '{"leader":5}'])(
-    'a /sync of %j is unreadable, not empty: nobody vouches for the standbys',
+    'a /sync of %j is unreadable, not empty: the standbys are not confirmed',
     async (value) => {
       const cluster = recorded('on');
       cluster.keys['/service/demo/sync'] = value;
@@ -296,7 +296,7 @@ describe('what is unknown, and why', () => {
 });
 
 describe('topology', () => {
-  test('takes the tree from who streams, and says where replicatefrom says otherwise', async () => {
+  test('builds the tree from the walsenders, and shows where replicatefrom differs', async () => {
     const cluster = recorded('on');
     const key = '/service/demo/members/pg3';
     const member = JSON.parse(cluster.keys[key] ?? '') as Record<string, unknown>;
@@ -336,7 +336,7 @@ describe('without an SQL login', () => {
     }
   });
 
-  test('it says nothing of it where nobody was to be asked, with a login, and to programs', async () => {
+  test('no such note if no member was to be asked, with a login, and for programs', async () => {
     const silent = [
       ['list', '--verify', 'rest'],
       ['list', '--verify', 'off'],

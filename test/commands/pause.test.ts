@@ -51,7 +51,7 @@ const answer = (status: number, body = ''): CallOutcome => ({
   answer: { status, body, json: null },
 });
 
-/** Everybody answers; the first PATCH is carried out, and these members take it in their next loop. */
+/** Every member answers; the first PATCH is carried out, and these members take it in their next loop. */
 function obey(acknowledging: readonly string[], outcome: CallOutcome = answer(200)): void {
   cluster.call = (method, apiUrl, path, body) => {
     sent.push({ to: nameAt(apiUrl), method, path, body });
@@ -110,7 +110,7 @@ describe('pause', () => {
     expect(sent.map(({ to }) => to)).toEqual(['pg1']);
   });
 
-  test('nobody answers: exit 3, nothing sent, everybody named', async () => {
+  test('no member answers: exit 3, nothing sent, every member named', async () => {
     cluster.rest = {};
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(3);
@@ -132,21 +132,24 @@ describe('pause', () => {
     expect(done.err).toContain('Try again');
   });
 
-  test.each([401, 403, 409, 503])('HTTP %i is exit 1, and nobody else is asked', async (status) => {
-    cluster.call = (method, apiUrl, path, body) => {
-      sent.push({ to: nameAt(apiUrl), method, path, body });
-      return Promise.resolve(answer(status, 'no'));
-    };
-    const run = await runFake(cluster, ['pause']);
-    expect(run.code).toBe(1);
-    expect(run.out).toBe(`Failed: pause cluster management status code=${status}, (no)\n`);
-    expect(sent).toHaveLength(1);
-  });
+  test.each([401, 403, 409, 503])(
+    'HTTP %i is exit 1, and no other member is asked',
+    async (status) => {
+      cluster.call = (method, apiUrl, path, body) => {
+        sent.push({ to: nameAt(apiUrl), method, path, body });
+        return Promise.resolve(answer(status, 'no'));
+      };
+      const run = await runFake(cluster, ['pause']);
+      expect(run.code).toBe(1);
+      expect(run.out).toBe(`Failed: pause cluster management status code=${status}, (no)\n`);
+      expect(sent).toHaveLength(1);
+    },
+  );
 
   test.each([
     ['never written', 5, false],
     ['written late', 0, true],
-  ] as const)('409 while etcd answers nobody, %s: exit %i', async (_, code, isWritten) => {
+  ] as const)('409 while etcd does not answer, %s: exit %i', async (_, code, isWritten) => {
     const silentReads = isWritten ? 2 : 1000;
     cluster.call = () => {
       setPause(isWritten);
@@ -190,7 +193,7 @@ describe('pause', () => {
 });
 
 describe('pause --wait', () => {
-  test('ends when everybody has acknowledged', async () => {
+  test('ends when every member has acknowledged', async () => {
     const run = await runFake(cluster, ['pause', '--wait']);
     expect(run).toEqual({
       code: 0,
@@ -201,7 +204,7 @@ describe('pause --wait', () => {
     });
   });
 
-  test('names who does not, with what that member says, and never says Success', async () => {
+  test('names the member that does not, with its state, and never prints Success', async () => {
     obey(['pg1', 'pg2']);
     cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
     const run = await runFake(cluster, ['pause', '-w', '--deadline', '25s']);
@@ -242,7 +245,7 @@ describe('pause --wait', () => {
     expect(run.err).toContain('not acknowledged by pg2, pg3');
   });
 
-  test('resume waits until nobody is paused', async () => {
+  test('resume waits until no member is paused', async () => {
     setPause(true);
     for (const name of ['pg1', 'pg2', 'pg3']) acknowledge(name, true);
     obey(['pg1', 'pg3']);

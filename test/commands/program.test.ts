@@ -1,4 +1,4 @@
-/** Only the commands that a command line may mean are made; nobody notices. */
+/** Only the commands that a command line may mean are made; users see no difference. */
 import { Help, type Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/commands/registry.js';
@@ -28,12 +28,12 @@ test('every command is listed under its own name', async () => {
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
-test('a word that is no command leaves all of them to choose from', async () => {
+test('for a word that is not a command all commands are loaded', async () => {
   expect(await names('lost')).toEqual(await names());
   expect((await runFake(recorded('on'), ['lits'])).err).toContain('Did you mean list?');
 });
 
-test('a cluster that is called like a command is no trouble', async () => {
+test('a cluster may have the name of a command', async () => {
   const run = await runFake(recorded('on'), ['status', 'list']);
   expect([run.code, run.err]).toEqual([
     1,
@@ -153,7 +153,7 @@ describe('a command line that is wrong', () => {
     [['--timeout', '0', 'list'], 2],
     [['list', '--timeout', '0s'], 2],
     [['ready', 'pg1', '--timeout', '0.1ms'], 2],
-  ])('%j leaves nobody the time to answer', async (words, exit) => {
+  ])('%j leaves no member the time to answer', async (words, exit) => {
     const { err, code } = await run(...words);
     expect(code).toBe(exit);
     expect(err).toContain('expected a time of at least 1ms');

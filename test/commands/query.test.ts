@@ -22,13 +22,13 @@ describe('query, before anything is sent', () => {
     expect(err).toContain(words);
   });
 
-  test('nobody has the role: exit 1 names the members', async () => {
+  test('no member has the role: exit 1 names the members', async () => {
     const { code, err } = await run('-c', 'select 1', '-r', 'standby-leader');
     expect(code).toBe(1);
     expect(err).toContain('none with the role standby-leader\nmembers: pg1, pg2 (leader), pg3');
   });
 
-  test('nobody answers: exit 3 names each; the statement and the password are nowhere', async () => {
+  test('no member answers: exit 3 names each; the statement and the password are nowhere', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as { port: number };

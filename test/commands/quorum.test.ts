@@ -47,7 +47,7 @@ describe('quorum on recorded clusters, REST as the witness', () => {
     ]);
   });
 
-  test('one voter silent: nobody can win, nobody may be switched to unnamed', async () => {
+  test('one voter silent: no member can win, and a switchover without a candidate is impossible', async () => {
     const cluster = recorded('quorum');
     cluster.rest = { ...cluster.rest, pg3: UNREACHABLE };
     const document = await quorum(cluster);
@@ -89,7 +89,7 @@ describe('quorum on recorded clusters, REST as the witness', () => {
     expect(out).toMatch(/^ {2}\(nobody\) +yes +2 of 2 +pg2, pg3$/m);
   });
 
-  test('nobody leads: there is no gate', async () => {
+  test('no leader: there is no gate', async () => {
     const document = await quorum(recorded('no-leader'));
     expect([document.leader, document.leaderState, document.gate]).toEqual([null, 'none', null]);
   });
@@ -141,7 +141,7 @@ describe('quorum --lose', () => {
     );
   });
 
-  test('who is not there: exit 1', async () => {
+  test('an unknown member: exit 1', async () => {
     const { code, err } = await lost('quorum', '--lose', 'pg9');
     expect(code).toBe(1);
     expect(err).toContain('pg9 is not a member of demo');
@@ -211,7 +211,7 @@ describe('why-not', () => {
     expect(stranger.err).toContain('members: pg1, pg2, pg3');
   });
 
-  test('nobody leads: the race decides', async () => {
+  test('no leader: the race decides', async () => {
     const { answer } = await whyNot(recorded('no-leader'), 'pg2');
     expect(answer.switchover).toBeNull();
     expect(answer.could).toBe(answer.race?.could);

@@ -18,7 +18,7 @@ const REPLICA: JsonObject = {
   patroni: { name: 'pg2', scope: 'demo' },
 };
 
-/** The member at one URL, whom it is compared with at the other. */
+/** The member at one URL, compared with the leader at the other. */
 async function ready(member: JsonObject, leader: JsonObject | null, ...args: string[]) {
   const urls = ['--member-url', 'http://member:8008', '--leader-url', 'http://leader:8008'];
   const answers: Record<string, JsonObject | null> = {
@@ -71,7 +71,7 @@ test('a leader is ready, and nothing else will do to compare with', async () => 
   expect(await ready(REPLICA, standbyLeader, '--max-lag', '1MB')).toMatchObject({ code: 0 });
 });
 
-test('another member, another cluster, nobody', async () => {
+test('another member, another cluster, no answer', async () => {
   const other = { ...REPLICA, patroni: { name: 'pg9', scope: 'demo' } };
   expect(await ready(other, LEADER)).toMatchObject({
     code: 3,
@@ -131,7 +131,7 @@ describe('by the DCS', () => {
     expect(run.said).toContain(`${name} is unreachable`);
   });
 
-  test('3 when another answers in its place, or nobody knows its position', async () => {
+  test('3 if another member answers in its place, or its position is unknown', async () => {
     const other: Reading<never> = { ok: false, kind: 'misidentified', reason: 'pg9 answers' };
     const wrong = await byDcs((rest) => (rest['pg2'] = other));
     expect(wrong.code).toBe(3);
@@ -143,7 +143,7 @@ describe('by the DCS', () => {
   });
 });
 
-test('etcd that refuses us is no answer: 3', async () => {
+test('a refusal of etcd is not an answer: 3', async () => {
   const dcs = memoryStore(recorded('off').keys);
   dcs.failNext('refused');
   const run = await runFake({ ...recorded('off'), dcs }, ['ready', 'pg2']);

@@ -32,7 +32,7 @@ test('200 is not a copy: one that runs on as before is unconfirmed', async () =>
   expect([begun.code, begun.err]).toEqual([0, 'pg3 is stopping\n']);
 });
 
-test('never the leader, never everybody by accident', async () => {
+test('never the leader, never all members by accident', async () => {
   const leader = await run('demo', 'pg2', '--force');
   expect([leader.code, leader.err.split('\n')[0]]).toEqual([
     1,
@@ -54,7 +54,7 @@ test('asks for the member when none is named', async () => {
   expect((await run('demo')).err).toContain('pg7 is not a member of cluster');
 });
 
-test('one that runs already is cancelled only when that is wanted', async () => {
+test('a running one is cancelled only on request', async () => {
   fake.answers['pg3'] = answer(503, 'reinitialize already in progress');
   fake.cluster.answers = ['y', 'n'];
   const left = await run('demo', 'pg3');
@@ -100,7 +100,7 @@ test.each([
   expect(fake.sent).toHaveLength(1);
 });
 
-test('who does not answer is not asked: exit 3', async () => {
+test('a member that does not answer is not asked: exit 3', async () => {
   fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
   expect((await run('demo', 'pg3', '--force')).code).toBe(3);
   expect(fake.sent).toEqual([]);

@@ -102,7 +102,7 @@ test('an unknown cluster is exit 1', async () => {
   expect([done.code, done.err.includes('no cluster "demi"')]).toEqual([1, true]);
 });
 
-/** Somebody else writes between the reading and the transaction. */
+/** Another client writes between the reading and the transaction. */
 function meanwhile(change: () => void): void {
   const { dcs } = cluster;
   cluster.dcs = {
@@ -115,7 +115,7 @@ function meanwhile(change: () => void): void {
 }
 
 describe('what happens in the meantime', () => {
-  test('another leader: refused, nothing removed, said who', async () => {
+  test('another leader: refused, nothing removed, the leader is named', async () => {
     meanwhile(() => cluster.dcs.put('/service/demo/leader', 'pg1'));
     const done = await run('demo', ...SURE);
     expect(done.code).toBe(1);
@@ -130,7 +130,7 @@ describe('what happens in the meantime', () => {
     expect((await run('demo', '--confirm-name', 'demo', '--yes')).code).toBe(1);
   });
 
-  test('heartbeats are no reason not to', async () => {
+  test('heartbeats do not prevent it', async () => {
     meanwhile(() => {
       cluster.dcs.put('/service/demo/members/pg1', '{}');
       cluster.dcs.put('/service/demo/status', '{}');

@@ -71,7 +71,7 @@ describe('restart', () => {
     expect(fake.sent).toHaveLength(1);
   });
 
-  test('--pending only those that have one, and nothing when nobody has', async () => {
+  test('--pending restarts only pending members, and does nothing without one', async () => {
     const none = await run('restart', 'demo', '--pending', '--force');
     expect([none.code, none.err]).toEqual([0, 'No member has a restart pending: nothing to do\n']);
     fake.set('members/pg3', (value) => (value['pending_restart'] = true));
@@ -147,7 +147,7 @@ describe('restart', () => {
     );
   });
 
-  test('nobody answers: exit 3, and nothing was sent', async () => {
+  test('no member answers: exit 3, and nothing was sent', async () => {
     fake.cluster.rest = {};
     expect((await run('restart', 'demo', '--force')).code).toBe(3);
     expect(fake.sent).toEqual([]);
@@ -161,7 +161,7 @@ describe('restart', () => {
         'but its PostgreSQL, started 2026-11-21 14:26:35.188775+00:00, is running as before',
     ],
     [
-      'nobody answers afterwards',
+      'no member answers afterwards',
       (to) => (fake.cluster.rest = { ...fake.cluster.rest, [to]: UNREACHABLE }),
       'Unconfirmed: restart for member pg1, status code=200, (restarted successfully), ' +
         'but then it does not answer: connect ECONNREFUSED',
@@ -187,7 +187,7 @@ describe('restart', () => {
   });
 });
 
-test('a lost answer stays unconfirmed when nobody knows since when it had been running', async () => {
+test('a lost answer stays unconfirmed if the earlier start time is unknown', async () => {
   fake.says('pg1', (value) => (value['raw'] = {}));
   fake.answers['pg1'] = lost;
   fake.onCall = restarted;
@@ -409,7 +409,7 @@ describe('restart --rolling', () => {
   const MOVE = ['restart', 'demo', '--rolling', '--switchover', '--force'];
   const moved = (): boolean => fake.sent.some(({ request }) => request.includes('switchover'));
 
-  test('who was not restarted is not counted, nor called back', async () => {
+  test('a member that was not restarted is neither counted nor made leader again', async () => {
     fake.answers['pg3'] = NOT;
     const done = await run('restart', 'demo', '--rolling', '--pg-version', '15.99', '--force');
     expect([done.code, asked()]).toEqual([0, ['pg3', 'pg1', 'pg2']]);
@@ -432,7 +432,7 @@ describe('restart --rolling', () => {
     );
   });
 
-  test('nor to somebody who was not restarted: exit 1', async () => {
+  test('the leader does not move to a member that was not restarted: exit 1', async () => {
     for (const name of ['pg1', 'pg3']) fake.answers[name] = NOT;
     const done = await run(...MOVE, '--pg-version', '15.99');
     expect([done.code, asked(), moved()]).toEqual([1, ['pg3', 'pg1'], false]);

@@ -148,7 +148,7 @@ describe('nothing is sent', () => {
     expect(world.sent).toEqual([]);
   });
 
-  test('when the plan is refused; --force is no answer to a check', async () => {
+  test('when the plan is refused; --force does not skip a check', async () => {
     const world = changeWorld();
     const [frozen = ''] = world.replicas;
     world.rest[frozen] = UNREACHABLE;
@@ -161,7 +161,7 @@ describe('nothing is sent', () => {
     expect(world.sent).toEqual([]);
   });
 
-  test('when --avoid names somebody who does not lead: a success', async () => {
+  test('when --avoid names a member that does not lead: a success', async () => {
     const world = changeWorld();
     const run = await runIn(world, ['switchover', '--force', '--avoid', world.replicas[0] ?? '']);
     expect(run.code).toBe(0);
@@ -224,7 +224,7 @@ describe('questions are those of patronictl', () => {
     expect(world.sent).toEqual([]);
   });
 
-  test('what is neither yes nor no is asked again; an end of input is no', async () => {
+  test('another answer than yes and no is asked again; the end of input means no', async () => {
     const world = changeWorld();
     const run = await runIn(world, ['switchover'], { typed: ['', '', '', 'perhaps'] });
     expect(run.code).toBe(1);
@@ -337,7 +337,7 @@ describe('other endings', () => {
     expect((await runIn(world, ['switchover', '--force'])).code).toBe(0);
   });
 
-  test('dropped before it was answered: what was sent, and to whom, is said anyway', async () => {
+  test('dropped before the answer: the request and its member are shown anyway', async () => {
     const world = changeWorld();
     world.answer = async () => {
       world.dcs.put(`${PREFIX}failover`, `{"leader":"${world.leader}"}`);

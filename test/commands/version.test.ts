@@ -42,7 +42,7 @@ describe('version', () => {
     ]);
   });
 
-  test('one wrong name among good ones is an error before anybody is asked', async () => {
+  test('one wrong name among good ones is an error before any member is asked', async () => {
     const { out, err, code } = await runFake(recorded('on'), ['version', 'demo', 'pg1', 'pg9']);
     expect(code).toBe(1);
     expect(out.split('\n')).toHaveLength(2);

@@ -44,7 +44,7 @@ test('a replica that catches up: bytes, rate and time left, and 0 when it is the
   ]);
 });
 
-test('one that stands still: said so, and 5 at the limit', async () => {
+test('a stalled one: this is printed, and 5 at the limit', async () => {
   const { cluster, name } = catchingUp(0n);
   const run = await runFake(cluster, ['wait', '--for', `caught-up=${name}`, '--deadline', '3s']);
   expect(run.code).toBe(5);

@@ -284,7 +284,7 @@ export function describeDcs(
         },
       );
 
-      it.runIf(hasKeys)('takes nothing out when somebody else leads by then', async () => {
+      it.runIf(hasKeys)('deletes nothing if another member leads by then', async () => {
         await whole();
         const removal = await dcs.removal(NAME);
         await test.patroni({ leader: 'pg2' });
@@ -300,7 +300,7 @@ export function describeDcs(
       await test.patroni({ 'members/pg2': null });
       const gone = await dcs.goneMembers(await read(), { ms: 2000 }, () => false);
       const names = gone.members.map(({ name: one }) => one);
-      // Where there is no past nobody is found, and that is said.
+      // Without a past no member is found, and the result says so.
       expect(gone.incomplete === null ? names : typeof gone.incomplete).toEqual(
         gone.incomplete === null ? ['pg2'] : 'string',
       );

@@ -196,7 +196,7 @@ afterAll(async () => {
 });
 
 describe('what PostgreSQL says of itself', () => {
-  test('the primary: role, position, and who streams from it through which slot', async () => {
+  test('the primary: role, position, and the standbys with their slots', async () => {
     const status = await value(primaryPort);
     expect(status).toMatchObject({
       inRecovery: false,
@@ -260,7 +260,7 @@ describe('what PostgreSQL says of itself', () => {
     );
   });
 
-  test('the standby: from whom it streams', async () => {
+  test('the standby: the server it streams from', async () => {
     const status = await value(standbyPort);
     expect(status).toMatchObject({
       inRecovery: true,
@@ -316,7 +316,7 @@ describe('what PostgreSQL says of itself', () => {
       psql('alter system set synchronous_standby_names = \'"standby-1"\'');
       psql('select pg_reload_conf()');
       const sync = await eventually(
-        'the standby is synchronous and nobody waits',
+        'the standby is synchronous and no commit waits',
         () => value(primaryPort),
         (one) => one.syncRepWaiters === 0 && standbyOf(one)?.syncState === 'sync',
       );
@@ -341,7 +341,7 @@ describe('what PostgreSQL says of itself', () => {
   });
 });
 
-describe('who may ask', () => {
+describe('required rights', () => {
   test('a role in pg_monitor sees everything', async () => {
     const status = await value(primaryPort, [login('flag', 'watcher', 'w')]);
     const states = status.walsenders.map((one) => [one.slotName, one.state]);

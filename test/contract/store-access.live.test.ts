@@ -18,7 +18,7 @@ const OPENERS: [string, (settings: EtcdConnection) => KeyStore][] = [
   ['gRPC', openEtcd3],
 ];
 
-/** A user who may touch DEMO only, and root, who is needed to switch authentication on. */
+/** A user that may touch DEMO only, and root, which is needed to switch authentication on. */
 async function addUsers(etcd: EtcdCluster): Promise<void> {
   await etcd.put(`${DEMO}leader`, 'a');
   await etcd.ctl('user', 'add', `root:${SECRET}`);
@@ -54,7 +54,7 @@ describe('with a password', () => {
   afterAll(() => etcd.stop());
 
   it.each(OPENERS)(
-    'credentials are no obstacle while nobody asks for them (%s)',
+    'credentials do no harm if the server does not require them (%s)',
     async (_, open) => {
       const dcs = open(settingsFor(etcd.endpoints, login));
       expect((await dcs.range(DEMO)).kvs[0]?.value).toBe('a');
@@ -108,7 +108,7 @@ describe('with a password', () => {
       }
     });
 
-    it.each(OPENERS)('no credentials: says that a login is wanted (%s)', async (_, open) => {
+    it.each(OPENERS)('no credentials: says that a login is required (%s)', async (_, open) => {
       const dcs = open(settingsFor(etcd.endpoints));
       const error = await failure(dcs.range(DEMO));
       await dcs.close();

@@ -162,7 +162,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect((await dcs.range(DEMO)).kvs.map((kv) => kv.key)).toEqual([`${DEMO}b`, `${DEMO}c`]);
       });
 
-      it('refuses what is no revision, instead of taking it for "absent"', async () => {
+      it('refuses an invalid revision, instead of treating it as "absent"', async () => {
         const compares = [{ key, modRevision: '' }];
         const written = dcs.txn(compares, [{ op: 'put', key, value: 'x' }]);
         await expect(written).rejects.toThrow('not a revision');

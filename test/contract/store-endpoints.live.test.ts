@@ -83,7 +83,7 @@ describe('one endpoint of three', () => {
   });
 });
 
-describe('nobody answers', () => {
+describe('no endpoint answers', () => {
   it.each(OPENERS)('all dead: unreachable at once, with evidence (%s)', async (_, open) => {
     const endpoints = [await deadEndpoint(), await deadEndpoint()];
     const dcs = open(settingsFor(endpoints));

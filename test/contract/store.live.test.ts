@@ -17,7 +17,7 @@ afterAll(() => etcd.stop());
 
 async function under(open: (settings: EtcdConnection) => KeyStore): Promise<StoreUnderTest> {
   await etcd.ctl('del', '--prefix', '/service/');
-  // Earlier tests' deletions are no part of this one's history.
+  // Earlier tests' deletions do not belong to this test's history.
   const now = JSON.parse(await etcd.ctl('get', 'x', '-w', 'json')) as {
     header: { revision: number };
   };

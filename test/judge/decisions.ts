@@ -50,7 +50,7 @@ export function keysOf(spec: ClusterSpec): [string, string][] {
 const REQUESTS = 10;
 
 /**
- * What is asked of Patroni `version`: it answers for the members that run it, and as whoever takes a request.
+ * What is asked of Patroni `version`: it answers for the members that run it, and as the member that gets a request.
  * Every race and gate, and some requests by chance, with `seed` null all of them.
  */
 export function questionsOf(spec: ClusterSpec, version: string, seed: number | null): Questions {
@@ -65,7 +65,7 @@ export function questionsOf(spec: ClusterSpec, version: string, seed: number | n
       .map((candidate) => ({ action, candidate })),
   );
   const leaders = [leader, null, others[0] ?? 'nobody'];
-  // A request goes to a member that has a key; without any, nobody can tell who would take it.
+  // A request goes to a member that has a key; without any, the receiver is unknown.
   const takesRequests = members.length === 0 || members.some((one) => one.version === version);
   const every = (['switchover', 'failover'] as const).flatMap((action) =>
     leaders.flatMap((from) =>

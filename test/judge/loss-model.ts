@@ -1,7 +1,7 @@
 /**
  * Whether a commit can be lost, from the invariant alone and by trying every hidden world; nothing is shared with
  * src. Commits are the positions 1, 2, … on the leader's timeline. One may have been acknowledged when the
- * leader and N - quorum of the N voters had it (all N in mode on; nobody where no standby is waited for).
+ * leader and N - quorum of the N voters had it (all N in mode on; none if no commit waits for a standby).
  */
 import type { JsonObject } from '../../src/cluster/model/model.js';
 import { chance, type ClusterSpec } from './clusters.js';
@@ -22,7 +22,7 @@ export interface Standby {
 
 export interface LossCluster {
   mode: 'off' | 'on' | 'quorum';
-  /** alive: it will be shut down cleanly; dead: it holds the lock; gone: nobody holds the lock. */
+  /** alive: it will be shut down cleanly; dead: it holds the lock; gone: no member holds the lock. */
   leader: 'alive' | 'dead' | 'gone';
   others: Standby[];
   voters: string[];
@@ -161,11 +161,11 @@ export function* plainerLossCluster(cluster: LossCluster): Generator<LossCluster
   }
 }
 
-/** Some commit that was acknowledged in some world is missing on the candidate, or on who may win if null. */
+/** Some commit that was acknowledged in some world is missing on the candidate, or on a possible winner if null. */
 export function losesACommit(cluster: LossCluster, candidate: string | null): boolean {
   for (const world of worlds(cluster)) {
     const promoted = candidate === null ? winners(cluster, world) : [candidate];
-    // Without a leader a primary that leads again is no second one.
+    // Without a leader, a primary that leads again is not a second one.
     const rightful = cluster.leader === 'gone' && promoted.length === 1 ? promoted[0] : LEADER;
     const primaries = [...world].filter(([, { primary }]) => primary).map(([name]) => name);
     if (primaries.some((name) => cluster.standbyCluster || name !== rightful)) return true;
@@ -200,7 +200,7 @@ function holdings({ leader, others }: LossCluster, name: string): Holding[] {
     position: wal,
     primary: false,
   }));
-  // Nobody sees on which timeline it is.
+  // Its timeline is unknown.
   const stray = { wal: 0, position: 6, primary: false };
   if (one === undefined || one.state === 'dead') return [...hidden, stray];
   const final = leader === 'alive' && one.streams ? FINAL : null;
@@ -224,7 +224,7 @@ function lastAcknowledged(cluster: LossCluster, world: World): number {
   return 0;
 }
 
-/** Who may take the lock when the leader has gone: the race on plain numbers. */
+/** The members that may take the lock after the leader has gone: the race on plain numbers. */
 function winners(cluster: LossCluster, world: World): string[] {
   const { mode, quorum, syncLeader, voters, version, checkTimeline } = cluster;
   const active =

@@ -64,12 +64,12 @@ function refuted(start: LossCluster, candidate: string | null): string {
   return `${candidate ?? 'any member'}: none, because ${because}\n${lines.join('\n')}`;
 }
 
-/** Everything that bears on the verdict was shown. */
+/** Everything that decides the verdict was shown. */
 function isKnown({ others }: LossCluster): boolean {
   return others.every(({ state }) => state !== 'hidden');
 }
 
-/** A dead member is not promoted, and where none is alive nobody takes over. */
+/** A dead member is not promoted, and without a living one none takes over. */
 function isNobody({ others }: LossCluster, candidate: string | null): boolean {
   const alive = others.filter(({ state }) => state !== 'dead');
   return !alive.some(({ name }) => candidate === null || name === candidate);

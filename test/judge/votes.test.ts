@@ -48,7 +48,7 @@ afterAll(async () => {
 describe.each(VERSIONS)('Patroni %s', (version) => {
   const tally = (): Tally => tallies.get(version) ?? expect.fail('nothing was compared');
 
-  // Who takes a free lock, whether the leader lets itself be demoted, what the API answers.
+  // Which member takes a free lock, whether the leader lets itself be demoted, what the API answers.
   test.each(['race', 'gate', 'api'] as const)('%s: patctl foretells it', async (kind) => {
     const { compared, unknown, mismatches, clusters } = tally();
     // Far fewer would mean that the clusters have become too plain to ask anything of.

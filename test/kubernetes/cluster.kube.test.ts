@@ -33,7 +33,7 @@ async function found(...args: string[]): Promise<string[]> {
   return clusters.flatMap(({ findings }) => findings.map(({ code }) => code));
 }
 
-/** Nobody with this user id reaches these addresses, which are local to the tier's network namespace. */
+/** No process of this user id reaches these addresses, which are local to the tier's network namespace. */
 const UNROUTED_UID = 45_678;
 const RULE = ['rule', 'add', 'pref', '1', 'uidrange', `${UNROUTED_UID}-${UNROUTED_UID}`];
 
@@ -150,7 +150,7 @@ describe('rights', () => {
       env: { KUBECONFIG: text },
     });
     expect(code).toBe(1);
-    expect(err).toContain('does not accept who we are (context admin)');
+    expect(err).toContain('does not accept our identity (context admin)');
     expect(err).not.toContain('expired-admin');
   });
 
@@ -209,7 +209,7 @@ describe("Kubernetes' own claims", () => {
     lab.freeze(replica);
     lab.freezePid(pid);
     try {
-      // Its synchronous standby may be the one that stands still.
+      // Its synchronous standby may be the frozen one.
       const write = 'CREATE TABLE kube_lag AS SELECT generate_series(1, 200000) AS a';
       await lab.psql(leader, `SET synchronous_commit TO local; ${write}`);
       expect(await found('--max-lag', '1MiB')).toContain('pod_ready_behind');
@@ -245,7 +245,7 @@ describe('a replica made from a base backup under write load', () => {
 });
 
 describe('acting', () => {
-  it('refuses an edit when somebody else wrote in the meantime', async () => {
+  it('refuses an edit after another client wrote in the meantime', async () => {
     const { writeFileSync, chmodSync } = await import('node:fs');
     const editor = `${kube.folder}/editor.sh`;
     // The editor of this user lets another one write in the middle of the edit.
@@ -346,7 +346,7 @@ describe('acting', () => {
   it('shows the claim of a leader that died as expired, and then the new leader', async () => {
     const leader = await lab.waitHealthy();
     const others = lab.members.map(({ name }) => name).filter((name) => name !== leader);
-    // Nobody takes over: their Patronis stand still until the claim has been seen to be old.
+    // No member takes over: their Patronis are frozen until the claim was seen to be old.
     for (const name of others) lab.freeze(name);
     await lab.kill(leader);
     await lab.kill(leader, { postgres: true });

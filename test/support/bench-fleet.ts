@@ -10,7 +10,7 @@ interface MemberKey {
   apiUrl: string;
 }
 
-/** Writes `count` clusters of 6 keys below `namespace`; nobody answers for their members unless `members` says who. */
+/** Writes `count` clusters of 6 keys below `namespace`; their members do not answer, except those in `members`. */
 export async function writeFleet(
   { etcd }: Pick<Lab, 'etcd'>,
   namespace: string,

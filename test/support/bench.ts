@@ -39,7 +39,7 @@ print(json.dumps([wall, cpu, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]
 interface Case {
   name: string;
   command: string[];
-  /** Exit codes that are no fault; only 0 when left out. */
+  /** Exit codes that count as success; only 0 by default. */
   codes?: number[];
 }
 

@@ -16,7 +16,7 @@ export interface FakeMembers {
   cluster: FakeCluster & { dcs: MemoryStore };
   /** Requests that change something, in order. */
   sent: Sent[];
-  /** Answers by member name; 200 for everybody else. */
+  /** Answers by member name; 200 for all others. */
   answers: Record<string, CallOutcome>;
   /** Called with each request before it is answered; first as Patroni does where it answers that all is well. */
   onCall: (to: string, request: string) => void;

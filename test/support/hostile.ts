@@ -26,7 +26,7 @@ export const HOSTILE = ESC_SAMPLES.join('');
 export const UNSAFE =
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
 
-/** The recorded cluster `on` with hostile texts wherever its members, or whoever writes to etcd, may put one. */
+/** The recorded cluster `on` with hostile texts wherever its members, or clients of etcd, may put one. */
 export function hostile(): FakeCluster {
   const { keys, rest = {} } = recorded('on');
   const texts = <T>(value: T): T => {

@@ -6,7 +6,7 @@ import type { Lab } from './lab/cluster.js';
 export function restWay(lab: Lab, names?: readonly string[]): string[] {
   const file = `${lab.root}/rest-only.yml`;
   const whole = readFileSync(lab.config, 'utf8');
-  // Without the section nothing tells where the DCS is, so that it cannot be asked by mistake.
+  // Without the section the address of the DCS is unknown, so that it cannot be asked by mistake.
   const section = /^(?:etcd3|kubernetes):\n(?:[ \t].*\n)*/m;
   const rest = whole.replace(section, '').replace(/^scope:.*\n/m, '');
   if (/etcd|kubernetes/.test(rest)) throw new Error(`${file} still names a DCS`);

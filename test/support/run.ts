@@ -29,7 +29,7 @@ function programUnderTest(executable: string | undefined): string[] {
   return [process.execPath, BUNDLE];
 }
 
-/** No home at all: no ~/.pgpass, no ~/.config of whoever runs the tests. A test may name one in `env`. */
+/** No home at all: no ~/.pgpass, no ~/.config of the user that runs the tests. A test may name one in `env`. */
 const NO_HOME = '/nonexistent';
 
 /** The built program (`npm run build`), in a clean environment. */

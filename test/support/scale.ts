@@ -3,7 +3,7 @@ import type { Member, Snapshot, SqlStatus, RestStatus } from '../../src/cluster/
 import { parseCluster } from '../../src/cluster/model/parse-keys.js';
 import { healthy, walsender } from '../unit/plan-support.js';
 
-/** `mode` quorum: all replicas are voters; off: nobody is. */
+/** `mode` quorum: all replicas are voters; off: none is. */
 export function sized(members: number, mode: 'off' | 'on' | 'quorum' = 'quorum'): Snapshot {
   const base = healthy(mode);
   const names = Array.from({ length: members }, (_, at) => `pg${at + 1}`);

@@ -19,7 +19,7 @@ export function timeless(text: string): string {
     .replace(/\| +\d+ \|/g, (cell) => cell.replace(/\d/g, 'n'));
 }
 
-/** The last table is of a cluster in motion: who is there and who leads is all that two runs share. */
+/** The last table is of a cluster in motion: two runs share only the members and the leader. */
 export function finished(text: string): string {
   const at = text.indexOf('STAMP ');
   const tail = text.slice(at).split('\n');

@@ -17,7 +17,7 @@ export interface SideBySide {
   theirs: Program;
   /** Words with CLUSTER in them, as arguments. */
   words(line: string): string[];
-  /** Calls that act and belong to no run: there are none, or the proxies do not know who is who. */
+  /** Calls that act and belong to no run: there are none, or the proxies confuse the runs. */
   unclaimed(): Call[];
 }
 

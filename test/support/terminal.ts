@@ -24,7 +24,7 @@ const ASLEEP_LIMIT_MS = 30_000;
 /** A signal between a program's prompt and its read may be lost to it: a person presses again. */
 const PRESS_AGAIN_MS = 3000;
 
-/** Types the next answer whenever the program waits at a question. All answers have to be wanted. */
+/** Types the next answer whenever the program waits at a question. All answers must be used. */
 export async function onTerminal(
   command: readonly string[],
   answers: readonly string[],

@@ -1,4 +1,4 @@
-/** Whom a shutdown that hangs is said to wait for, and what is said to be done. */
+/** What a hanging shutdown waits for, and the advice. */
 import { describe, expect, test } from 'vitest';
 import { holdersText, nextStep } from '../../src/actions/switchover/advice.js';
 import { holdersOf } from '../../src/cluster/preflight/holders.js';
@@ -12,7 +12,7 @@ import {
   type ProcessEnvironment,
 } from './plan-support.js';
 
-/** pg1 leads; a logical client works, another one and pg3 stand still. */
+/** pg1 leads; a logical client works, another one and pg3 are stalled. */
 function troubled(): ProcessEnvironment {
   const world = healthy('quorum');
   const senders = world.sql('pg1').walsenders;
@@ -24,8 +24,8 @@ function troubled(): ProcessEnvironment {
 
 const nowMs = Date.parse(troubled().snapshot.takenAt);
 
-describe('who holds a shutdown', () => {
-  test('only who stands still: the stuck client and the frozen standby, each since when', () => {
+describe('what holds a shutdown', () => {
+  test('only stalled clients: the stuck client and the frozen standby, each with its time', () => {
     const world = troubled();
     const found = holdersOf(world.snapshot, earlierBy(1000, world).snapshot);
     expect(found).toEqual([
@@ -56,7 +56,7 @@ describe('who holds a shutdown', () => {
     );
   });
 
-  test('a standby is not to be killed, and where nobody is known nobody is named', () => {
+  test('the advice never kills a standby, and names no client if none is known', () => {
     const world = troubled();
     const found = holdersOf(world.snapshot, earlierBy(1000, world).snapshot);
     const standby = found.filter(({ kind }) => kind === 'physical');

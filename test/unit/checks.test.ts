@@ -64,7 +64,7 @@ function snapshot({ config = {}, keys = {}, sql = {}, extra = {} }: Made = {}): 
 }
 
 const MB = 1_048_576n;
-/** Positions over REST of somebody who has none. */
+/** Positions over REST of a member that has none. */
 const AT = { location: null, receivedLocation: null, replayedLocation: null };
 
 /** `CODE severity` of one check. */
@@ -97,7 +97,7 @@ test('one that has replayed all is not behind because it receives on from the be
 });
 
 describe('slots', () => {
-  test('lost: begins beyond what a member that nobody feeds has', () => {
+  test('lost: begins beyond what a member without a walsender has', () => {
     const lost = slot({ restartLsn: 1000n * MB }) as unknown as Partial<SqlStatus>;
     expect(found('slot_lost', { sql: { pg1: lost } })).toEqual(['critical pg2']);
     expect(found('slot_lost', { sql: { pg1: { ...lost, ...fed } } })).toEqual([]);
@@ -207,7 +207,7 @@ describe('commits wait', () => {
     });
   const silent = { replyAgeMs: 17_000 };
 
-  test('for fewer that answer than ANY n or FIRST n wants, and for nobody else', () => {
+  test('for fewer answers than ANY n or FIRST n requires, and only then', () => {
     const one = { name: 'pg2', syncState: 'quorum' };
     const two = { name: 'pg3', syncState: 'quorum' };
     expect(blocked(leader('ANY 1 (pg2,pg3)', [one, two]))).toEqual([]);
@@ -222,7 +222,7 @@ describe('commits wait', () => {
     expect(blocked(leader('', [{ syncState: 'async', ...silent }]))).toEqual([]);
   });
 
-  test('for a name that is not connected, whoever else answers', () => {
+  test('for a name that is not connected, even if others answer', () => {
     const short = leader('2 (pg1x,pg2)', [{}]);
     expect(blocked(short)).toEqual(['critical']);
     expect(blocked(leader('FIRST 2 (pg2,pg3)', [{ name: 'pg3' }]))).toEqual(['critical pg2']);
@@ -252,7 +252,7 @@ describe('commits wait', () => {
     expect(blocked(leader('pg2', [{ ...late, replyAgeMs: 100 }]), interval('10'), {})).toEqual([]);
   });
 
-  test('the same transaction in two looks waits, though everybody answers', () => {
+  test('the same transaction in two readings waits, although every standby answers', () => {
     const wait = (since: string) => ({ syncRepWaiters: 1, syncRepOldest: { since, ageMs: 2000 } });
     const now = leader('pg2', [{}], wait('08:00:00.1'));
     expect(blocked(now, interval('10'), wait('08:00:00.1'))).toEqual(['critical']);
@@ -260,7 +260,7 @@ describe('commits wait', () => {
     expect(blocked(now)).toEqual([]);
   });
 
-  test('unknown where the names were not read and somebody is silent', () => {
+  test('unknown if the names were not read and a standby is silent', () => {
     expect(blocked(leader(null, [{}]))).toEqual([]);
     expect(blocked(leader(null, [silent]))).toEqual(['unknown pg2']);
   });
@@ -298,7 +298,7 @@ test('archiving fails: by the count of failures, or by files that wait while non
   expect(failing({ ...ready(40, 9000), lastArchivedAgeMs: 9500 })).toEqual(['warning pg1']);
 });
 
-describe('nobody holds the leader key', () => {
+describe('no member holds the leader key', () => {
   const standing = { inRecovery: true, currentLsn: null, receiveLsn: MB, replayLsn: MB };
   /** What noLeader says when pg1 is silent in this way, and pg2 is a replica. */
   const without = (kind: 'off' | 'denied' | 'unreachable') => {
@@ -461,7 +461,7 @@ describe('timelines', () => {
     expect(both(at(501n * MB, 2, 3, streams))).toEqual(['critical pg2']);
   });
 
-  test('a control file trails: whoever knows of a later timeline is believed, and alone it proves no fork', () => {
+  test('a control file may be behind: a witness of a later timeline is believed, and a control file alone does not prove a fork', () => {
     expect(both(at(999n * MB, 2, 3))).toEqual([]);
     expect(both(at(999n * MB, 2))).toEqual([]);
     expect(both(at(500n * MB, 2))).toEqual(['warning pg2']);
@@ -548,7 +548,7 @@ describe('logical clients', () => {
   const stuck = (facts: object, before?: object) =>
     found('logical_walsender_stuck', made(facts, before));
 
-  test('one reading tells who never confirmed and who is silent, and accuses nobody else', () => {
+  test('one reading shows which client never confirmed and which is silent, and names no other', () => {
     expect(stuck({})).toEqual([]);
     expect(stuck({ flushLsn: null })).toEqual([]);
     const never = { flushLsn: null, sentLsn: 1000n * MB };
@@ -559,7 +559,7 @@ describe('logical clients', () => {
     expect(stuck({ replyAgeMs: 29_000 })).toEqual([]);
   });
 
-  test('two readings tell who confirms nothing', () => {
+  test('two readings show which client confirms nothing', () => {
     expect(stuck({}, {})).toEqual(['critical pg1']);
     expect(stuck({ flushLsn: 995n * MB }, {})).toEqual([]);
     expect(stuck({ flushLsn: 1000n * MB }, { flushLsn: 1000n * MB })).toEqual([]);
@@ -585,7 +585,7 @@ describe('operations', () => {
     expect(found('paused_too_long', made, { maxPauseMs: 3 * 3_600_000 })).toEqual([]);
   });
 
-  test('a pause is as old as a member has been saying; with nobody to tell it is unknown', () => {
+  test('a pause is as old as a member reports; without a report its age is unknown', () => {
     const made = (extra: Partial<Snapshot> = {}) => ({ config: { pause: true }, extra });
     const since = made({ pausedSince: '2026-11-21T06:59:00.000Z' });
     expect(found('paused_too_long', since, { maxPauseMs: 3_600_000 })).toEqual(['critical']);
@@ -857,7 +857,7 @@ describe('a configuration that stands there and is not in force', () => {
     expect(first?.message).toContain(key);
   });
 
-  test('with what is in force on whom against what is written', () => {
+  test('with the value in force on each member compared with the written one', () => {
     const config = { ttl: null, postgresql: { parameters: { max_connections: 100 } } };
     const TTL =
       'ttl is null, expected a whole number of seconds: Patroni throws the whole dynamic configuration away';

@@ -63,7 +63,7 @@ describe('claimedRole', () => {
     expect(syncModeActive(cluster({}))).toBe(false);
   });
 
-  it('has everybody a replica without a leader key', () => {
+  it('makes every member a replica without a leader key', () => {
     expect(Object.values(roles({ leader: 'gone' }))).toEqual(['replica', 'replica', 'replica']);
   });
 
@@ -139,7 +139,7 @@ describe('topologyOrder', () => {
     );
   }
 
-  it('hangs members below whom they name', () => {
+  it('shows each member below the member that it names', () => {
     expect(
       tree({ a: null, b: null, c: 'b', d: 'c', e: 'gone', f: 'f', g: 'a' }, 'a', 'drop'),
     ).toEqual(['a', '+ b', '  + c', '    + d', '+ e', '+ f', '+ g']);

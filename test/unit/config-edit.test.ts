@@ -56,7 +56,7 @@ describe('readPair and withValue', () => {
   const set = (json: string, path: string[], value: Value) =>
     documentJson(withValue(doc(json), path, value));
 
-  test('goes through what is no mapping, and takes empty mappings away', () => {
+  test('replaces a value that is not a mapping, and removes empty mappings', () => {
     expect(set('{"a":1}', ['a', 'b', 'c'], 2)).toBe('{"a":{"b":{"c":2}}}');
     expect(set('{"a":{"b":{"c":2}},"d":1}', ['a', 'b', 'c'], null)).toBe('{"d":1}');
     expect(set('{"a":{}}', ['x', 'y'], null)).toBe('{"a":{}}');
@@ -88,7 +88,7 @@ describe('two changes of one configuration', () => {
   });
 });
 
-test('isEqual does not see the order of keys, nor 1.0 beside 1', () => {
+test('isEqual ignores the order of keys, and treats 1.0 and 1 as equal', () => {
   expect(isEqual(doc('{"a":1,"b":{"c":[1,2]}}'), doc('{"b":{"c":[1,2]},"a":1.0}'))).toBe(true);
   expect(isEqual(doc('{"a":[1,2]}'), doc('{"a":[2,1]}'))).toBe(false);
   expect(isEqual(doc('{"a":true}'), doc('{"a":1}'))).toBe(false);

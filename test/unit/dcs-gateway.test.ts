@@ -200,7 +200,7 @@ describe('openGateway', () => {
     expect(asked[2]?.token).toBeUndefined();
   });
 
-  it('says who was refused, and never the password', async () => {
+  it('names the refused user, and never the password', async () => {
     const { open } = await serve(() =>
       refused(400, 3, 'etcdserver: authentication failed, invalid user ID or password'),
     );

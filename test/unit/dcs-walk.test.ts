@@ -85,7 +85,7 @@ describe('walkEndpoints', () => {
     expect([value, asked]).toEqual(['leader', 2]);
   });
 
-  it('asks again those whom it passes, also while another is silent', async () => {
+  it('asks skipped endpoints again, also while another is silent', async () => {
     const asked: string[] = [];
     const { value } = await walkEndpoints(all).first(5000, ({ host }, signal) => {
       asked.push(host);
@@ -98,7 +98,7 @@ describe('walkEndpoints', () => {
     expect([value, asked.slice(0, 4)]).toEqual(['b', ['a', 'b', 'c', 'b']]);
   });
 
-  it('does not ask again who is only down', async () => {
+  it('does not ask an endpoint again that is only down', async () => {
     const asked: string[] = [];
     const walking = walkEndpoints(all).first(500, ({ host }) => {
       asked.push(host);

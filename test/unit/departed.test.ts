@@ -44,7 +44,7 @@ describe('a leader without a member key', () => {
     expect(out).toContain(TOO_LONG);
   });
 
-  it('is no problem of the history that was searched to its beginning', async () => {
+  it('is not a problem if the history was searched to its beginning', async () => {
     expect((await status()).out).not.toContain('too long');
   });
 
@@ -71,7 +71,7 @@ describe('a former leader that nothing names', () => {
     const asked: string[] = [];
     let searches = 0;
     const deletedKeys: KeyStore['deletedKeys'] = (_prefix, _limitMs, enough) => {
-      // The few looks for anybody who left are another search.
+      // The few probes for departed members are another search.
       if (enough === undefined) return Promise.resolve({ keys: [], complete: true });
       searches += 1;
       // A replica that went away later does not end the search.
@@ -97,7 +97,7 @@ describe('a former leader that nothing names', () => {
     ...newLeader,
   ];
 
-  it('is looked for after the first promotion, which names only who came', async () => {
+  it('is looked for after the first promotion, which names only the new leader', async () => {
     expect(await look([line(1, 'pg2')])).toEqual({ asked: ['pg8', 'pg9'], searches: 1 });
   });
 
@@ -235,7 +235,7 @@ describe('a replica that nothing names', () => {
 });
 
 describe('keys that were read before what they say was done', () => {
-  it('are read again: a promotion between two reads is no primary without the lock', async () => {
+  it('are read again: a promotion between two reads is not a primary without the lock', async () => {
     const cluster = recorded('off');
     const lead = cluster.keys['/service/demo/leader'] ?? '';
     const dcs = memoryStore({ ...cluster.keys, '/service/demo/leader': 'pg9' });

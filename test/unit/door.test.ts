@@ -1,4 +1,4 @@
-/** What leaves is safe whoever wrote it, and what is hidden is written out rather than lost. */
+/** All output is safe, and hidden characters are escaped rather than lost. */
 import { describe, expect, test } from 'vitest';
 import { ESC_SAMPLES, hostile, HOSTILE, UNSAFE } from '../support/hostile.js';
 import { leaving, own, styled, withoutOwn } from '../../src/output/door.js';

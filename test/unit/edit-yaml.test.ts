@@ -77,7 +77,7 @@ test.each(CASES)('%j is %s', async (text, json) => {
   else await expect(readYaml(text, 'x')).rejects.toBeInstanceOf(ToolError);
 });
 
-test('what is no number to JSON is refused', async () => {
+test('a value that is not a number in JSON is refused', async () => {
   for (const text of ['a: .inf', 'a: !!float -.inf', 'a: .nan']) {
     await expect(readYaml(text, 'x')).rejects.toThrow('cannot be written as JSON');
   }

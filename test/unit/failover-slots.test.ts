@@ -82,7 +82,7 @@ describe('findings', () => {
     expect(found?.next).toContain("SELECT pg_drop_replication_slot('sub')");
   });
 
-  test('nothing is found without a login, nor of slots that nobody asked to carry', () => {
+  test('nothing is found without a login, and nothing about slots without failover', () => {
     const world = healthy();
     failoverSlot(world, 'pg1', { failover: false });
     expect(failoverSlotNotSynced(viewOf(world.snapshot))).toEqual([]);

@@ -29,7 +29,7 @@ describe('a named member that is refused', () => {
     expect(next).toMatch(/; pg3 could be named instead$/);
   });
 
-  test('while no other may: nobody is named', () => {
+  test('while no other may: no candidate is named', () => {
     const world = healthy('off', {
       tags: { pg2: { nofailover: true }, pg3: { nofailover: true } },
     });

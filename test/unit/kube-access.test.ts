@@ -1,4 +1,4 @@
-/** Who we are at the API server: a Pod's account, and kubeconfigs as kubectl reads them. */
+/** Our identity at the API server: a Pod's account, and kubeconfigs as kubectl reads them. */
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -67,7 +67,7 @@ const refused = (code: number, message: string): Answer => ({
 });
 
 describe('reading', () => {
-  it('says again who we are when the token was refused, once', async () => {
+  it('authenticates again once after the token was refused', async () => {
     const { client, asked } = await apiServer((_, __, login) =>
       login === 'Bearer new' ? { status: 200, body: { ok: 1 } } : refused(401, 'Unauthorized'),
     );
@@ -225,7 +225,7 @@ describe('the REST API of a Pod', () => {
     expect(straight).toEqual([]);
   });
 
-  it('is not asked so when it is reached directly, nor with never', async () => {
+  it('is not asked like this if it is reached directly, or with never', async () => {
     for (const how of ['auto', 'never'] as const) {
       const { patroni, asked } = await through(() => ({ status: 200 }), ok, how);
       expect(await post(patroni)).toEqual(ok);

@@ -155,7 +155,7 @@ describe("operators' labels", () => {
     }
   });
 
-  it('that are nobody’s are those of plain Patroni, or none', () => {
+  it('without an operator are those of plain Patroni, or none', () => {
     expect(marksFrom({ 'cluster-name': 'x' }, null)?.marks).toEqual(DEFAULT_MARKS);
     expect(marksFrom({ 'cluster-name': 'x' }, 'zalando')).toBeNull();
     expect(marksFrom({ app: 'web' }, null)).toBeNull();

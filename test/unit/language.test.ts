@@ -1,4 +1,7 @@
-/** What users read stays in plain technical English: the forms that a reader stumbles over do not come back. */
+/**
+ * Texts, comments, test titles and documents stay in plain technical English: forms that a reader stumbles over do not
+ * come back.
+ */
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -22,12 +25,35 @@ const FORBIDDEN: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\banew\b/, '"again"'],
 ];
 
-/** Forms that are right where they stand. */
+/** What comments, titles and documents avoid besides. The first group of a form is what is reported. */
+const FORBIDDEN_IN_PROSE: readonly (readonly [form: RegExp, instead: string])[] = [
+  [/\b(nobody)\b/i, '"no member", "no server": negate the verb'],
+  [/\b(whom|whomever|whoever)\b/i, 'name the member'],
+  [/\b(somebody|everybody|anybody)\b/i, '"a member", "every member", "any client"'],
+  [
+    /((?:^Who|\bwho) (?:leads|streams|answers|asks|votes|wins|lags|follows|is|has|was|does|can|may))\b/,
+    'name the member: "the leader"',
+  ],
+  [
+    /(?<!\b[Tt]here )\b((?:is|are|was|were) no (?!longer\b|more\b|further\b)[a-z]+)/,
+    'negate the verb: "is not a primary"',
+  ],
+  [/, (for (?:there|they|it|nobody|its|no|nothing)) /, '"because"'],
+  [/\b((?:is|are|was) wanted)\b/, '"is expected", "is needed", "is requested"'],
+  [
+    /(?:^|[.:;,] )(nor (?:is|are|was|does|do|can|has|have))\b/i,
+    '"and … not", or a sentence of its own',
+  ],
+  [/\b(bears? (?:one|the|its|a|this) name)\b/, '"has the name", "uses the application_name"'],
+  [/\b(slip of the pen)\b/, '"typing error"'],
+  [/\b(stands? still)\b/, '"is stalled"'],
+];
+
+/** Forms that are right where they stand: names in data, and texts that patronictl prints. */
 const ALLOWED = [
   // The end of a table's cell that names no candidate.
   "'(nobody)'",
 ];
-
 function filesBelow(folder: string, ending: string): string[] {
   return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith(ending))
@@ -51,6 +77,55 @@ function offences(file: string, texts: readonly string[]): string[] {
       ),
     );
 }
+
+/** Comments of a source, and in tests the titles, with their lines. */
+function proseOf(file: string): { line: number; text: string }[] {
+  const isTest = file.endsWith('.test.ts');
+  return readFileSync(path.join(ROOT, file), 'utf8')
+    .split('\n')
+    .flatMap((row, at) => {
+      const comment = /^\s*(?:\/\*\*?|\*(?!\/)|\/\/) ?(.*)/.exec(row)?.[1];
+      const title = isTest
+        ? /^\s*(?:test|it|describe)\b.*?\(\s*(['"`].*)/.exec(row)?.[1]
+        : undefined;
+      const text = comment ?? title;
+      return text === undefined ? [] : [{ line: at + 1, text: text.replace(/^['"`]/, '') }];
+    });
+}
+
+/** A document without code: neither blocks nor `words`. */
+function pageOf(file: string): { line: number; text: string }[] {
+  let isCode = false;
+  return readFileSync(path.join(ROOT, file), 'utf8')
+    .split('\n')
+    .flatMap((row, at) => {
+      if (row.startsWith('```')) isCode = !isCode;
+      return isCode ? [] : [{ line: at + 1, text: row.replace(/`[^`]*`/g, '``') }];
+    });
+}
+
+function proseOffences(file: string, prose: readonly { line: number; text: string }[]): string[] {
+  return prose.flatMap(({ line, text }) =>
+    FORBIDDEN_IN_PROSE.flatMap(([form, instead]) => {
+      const found = form.exec(text);
+      return found ? [`${file}:${line}: "${found[1] ?? found[0]}": write ${instead}`] : [];
+    }),
+  );
+}
+
+test.each([
+  ['src', '.ts'],
+  ['test', '.ts'],
+  ['.config', '.mjs'],
+])('comments and test titles below %s', (folder, ending) => {
+  const files = filesBelow(folder, ending).filter((file) => !file.endsWith('language.test.ts'));
+  expect(files.flatMap((file) => proseOffences(file, proseOf(file)))).toEqual([]);
+});
+
+test('README, CONTRIBUTING, CHANGELOG and every document', () => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesBelow('docs', '.md')];
+  expect(pages.flatMap((file) => proseOffences(file, pageOf(file)))).toEqual([]);
+});
 
 test('messages, hints and option descriptions', () => {
   const found = filesBelow('src', '.ts').flatMap((file) => offences(file, textsOf(file)));

@@ -1,4 +1,4 @@
-/** Members that are gone from the DCS: who still speaks of them, how bad it is, and when it ends. */
+/** Members that are gone from the DCS: which sources still name them, the severity, and the end. */
 import { describe, expect, test } from 'vitest';
 import { CATALOGUE } from '../../src/cluster/findings/catalogue.js';
 import { DEFAULT_LIMITS } from '../../src/cluster/findings/limits.js';
@@ -70,7 +70,7 @@ const alone = (world: World): void => {
   world.snapshot.cluster.members.splice(1);
 };
 
-describe('who speaks of a member without a key', () => {
+describe('which sources name a member without a key', () => {
   test("etcd's history has its key", () => {
     const [one] = left({ extra: { departed: [gone()] } });
     expect(one).toMatchObject({ severity: 'warning', members: ['pg4'] });
@@ -94,7 +94,7 @@ describe('who speaks of a member without a key', () => {
     ]);
   });
 
-  test('/history: who led within --max-absence, and no one of long ago', () => {
+  test('/history: the leaders within --max-absence, and none before', () => {
     const line = (at: string) => [3, 3, 'x', at, 'pg4'];
     const with_ = (at: string, next: string) => ({
       keys: { history: JSON.stringify([line(at), [4, 4, 'x', next, 'pg1']]) },
@@ -146,7 +146,7 @@ describe('how bad it is', () => {
     expect(brief({ mode: 'off', options, extra: { departed: [gone()] } })).toEqual(['warning pg4']);
   });
 
-  test('critical when nobody is left to take over', () => {
+  test('critical if no member is left to take over', () => {
     const [one] = left({ change: alone, extra: { departed: [gone()] } });
     expect(one?.severity).toBe('critical');
     expect(one?.message).toContain('; the cluster survives no further loss');

@@ -1,4 +1,4 @@
-/** What a loss of members would do: who leads, whether writes go on, what is lost, what Patroni does. */
+/** What a loss of members would do: the leader, whether writes continue, what is lost, what Patroni does. */
 import { describe, expect, test } from 'vitest';
 import { lossForecast } from '../../src/cluster/documents/loss-forecast-document.js';
 import type { SyncMode } from '../../src/cluster/model/model.js';
@@ -17,7 +17,7 @@ const facts = (
   ...more,
 });
 
-/** 'leadership writes loss', then who may win. */
+/** 'leadership writes loss', then the possible winners. */
 const brief = (given: ForecastFacts, ...lost: string[]) => {
   const found = forecast(given, lost);
   const winners = found.heirs.filter(({ mayWin }) => mayWin === 'yes').map(({ name }) => name);
@@ -76,7 +76,7 @@ describe('three members', () => {
     expect(brief(facts({ synchronousCommit: 'local' }), 'pg2', 'pg3')).toBe('stays continue none');
   });
 
-  test('positions read a moment apart do not keep who streams from leading', () => {
+  test('positions read a moment apart do not keep a streaming member from leading', () => {
     const skewed = facts({
       nodes: [
         node('pg1', { primary: true, streams: false }),
@@ -207,7 +207,7 @@ describe('the document', () => {
     expect(asked([], 9)).toMatchObject({ document: { lost: ['pg1', 'pg2', 'pg3'], choices: 1 } });
   });
 
-  test('who is not there', () => {
+  test('unknown members', () => {
     expect(asked(['pg9'])).toMatchObject({ ok: false, words: 'pg9 is not a member of demo' });
     expect(asked(['tag:zone=c'], null, tags)).toMatchObject({
       ok: false,

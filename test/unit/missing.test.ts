@@ -64,7 +64,7 @@ test('a new leader that does not lead yet speaks for itself', () => {
   expect(found.join()).not.toContain('pg3');
 });
 
-test('everybody streams: then it is /sync, and what PostgreSQL says of each', () => {
+test('every member streams: then /sync is missing, with the sync state of each', () => {
   const at = progress(['locked', 'writable'], { members: ['pg1'], syncStandbys: 1 });
   expect(said(healthy('on'), at)).toEqual([
     'DCS /sync: leader pg1, standbys pg2, quorum 0',

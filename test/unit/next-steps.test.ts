@@ -37,7 +37,7 @@ function unknownOptions(line: string, command: Command): string[] {
   return given.filter((option) => !known.has(option));
 }
 
-/** Words after the program's name that are no command line. */
+/** Words after the program's name that are not a command line. */
 const PROSE =
   /^(?:was|beside|recording|reads|is|has|does|can|writes|itself|snapshot's|and|or|with|needs|cannot|prints|knows|of)\b/;
 

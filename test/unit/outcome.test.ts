@@ -121,7 +121,7 @@ const MOVED: Sighting[] = [
 ];
 
 describe('a change that goes well', () => {
-  test('has all its steps, in order, and is done when everybody streams', () => {
+  test('has all its steps, in order, and is done when every member streams', () => {
     const almost = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 2 }));
     expect(changeVerdict(almost)).toEqual({ done: false });
     const done = advance(almost, member('pg3', { timeline: 2 }));
@@ -173,7 +173,7 @@ describe('a change that goes well', () => {
     expect(verdicts.indexOf(true)).toBe(count - 1);
   });
 
-  test('an old timeline is no proof, and neither is a member without a walsender row', () => {
+  test('an old timeline proves nothing, and neither does a member without a walsender row', () => {
     const old = sees({}, ...MOVED, leads('pg2', 'pg1', 'pg3'), member('pg1', { timeline: 1 }));
     expect(changeVerdict(advance(old, member('pg3', { timeline: 2 }))).done).toBe(false);
     const rowless = sees({}, ...MOVED, leads('pg2', 'pg1'), member('pg1', { timeline: 2 }));
@@ -291,7 +291,7 @@ describe('a standby cluster', () => {
     return { ...seen, sql } as Sighting;
   };
 
-  test('the new leader has to stream from the remote; nobody is asked to take writes', () => {
+  test('the new leader must stream from the remote; no member must accept writes', () => {
     const idle = sees(goal, ...MOVED, follows('pg2', null, 'pg1', 'pg3'));
     expect(names(idle)).not.toContain('standby_leader');
     const done = sees(
@@ -309,7 +309,7 @@ describe('a standby cluster', () => {
     expect(measured(done)).toMatchObject({ writeOutage: null, lockFreeMs: null });
   });
 
-  test('SQL says from whom; a receiver that follows a member still is no proof', () => {
+  test('SQL shows the source; a receiver that still follows a member does not prove it', () => {
     const still = sees(goal, ...MOVED, receivesFrom(follows('pg2', 'streaming'), 'pg1.example'));
     expect(names(still)).not.toContain('standby_leader');
     const now = advance(still, receivesFrom(follows('pg2', 'streaming'), 'remote.example'));
@@ -393,7 +393,7 @@ describe('when the time is over', () => {
     expect(end(...sightings)).toMatchObject({ code, ending });
   });
 
-  test('who has not rejoined is named', () => {
+  test('the member that has not rejoined is named', () => {
     const { words } = end(...MOVED, leads('pg2', 'pg3'), member('pg3', { timeline: 2 }));
     expect(words).toBe('pg2 leads, but pg1 did not stream from it within 120 s');
   });

@@ -58,7 +58,7 @@ describe('clusterPrefix', () => {
 const said = (keys: Record<string, string>) => parse(keys).problems.map(({ problem }) => problem);
 
 describe('parseCluster', () => {
-  it('keeps what a newer Patroni writes and nobody here knows', () => {
+  it('keeps unknown keys that a newer Patroni writes', () => {
     const newer = { ...MEMBER, version: '9.1.0', role: 'primus', lease: { owner: 'x' } };
     const { members, problems } = parse({ 'members/pg1': JSON.stringify(newer) });
     expect(problems).toEqual([]);

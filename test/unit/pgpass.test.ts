@@ -86,7 +86,7 @@ describe('logins', () => {
     return logins.map((one) => [one.origin, one.user, one.password, one.database]);
   }
 
-  test('come as environment, configuration where nobody is named', async () => {
+  test('come as environment, then configuration, if no user is named', async () => {
     const found = await resolve({ PGPASSWORD: 'envpass', PGDATABASE: 'envdb' });
     expect(found.map(([origin]) => origin)).toEqual(['environment', 'superuser']);
     const asked = await resolve({ PGPASSWORD: 'envpass' }, { password: 'flagpass' });

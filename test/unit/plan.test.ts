@@ -76,7 +76,7 @@ describe('a healthy cluster', () => {
     expect(found).toEqual(CHECK_NAMES.filter((name) => !others.includes(name)));
   });
 
-  test('a few bytes of lag under load change nothing, for the shutdown waits', () => {
+  test('a few bytes of lag under load change nothing because the shutdown waits', () => {
     const world = healthy('quorum');
     world.rest('pg2').receivedLocation = world.rest('pg2').replayedLocation = 0x4fff000n;
     world.sql('pg2').receiveLsn = 0x4fff000n;
@@ -115,7 +115,7 @@ describe('what may be lost', () => {
     expect(result(behind, 'votes')).toBe('warning');
   });
 
-  test('one voter of two silent and the leader gone: refused, for that voter may have more', () => {
+  test('one voter of two silent and the leader gone: refused because that voter may have more', () => {
     const world = leaderGone(healthy('quorum'));
     world.readings('pg3').rest = DEAD;
     world.readings('pg3').sql = DEAD;
@@ -129,7 +129,7 @@ describe('what may be lost', () => {
     expect(by(world, { candidate: 'pg2' })).toEqual(['candidate_streams', 'data_loss']);
   });
 
-  describe('a standby stands still while the leader lives', () => {
+  describe('a standby is stalled while the leader lives', () => {
     /** The leader sent 100 bytes more than each of them has confirmed, then and now. */
     const still = (mode: SyncMode, ...members: string[]) => {
       const world = healthy(mode);
@@ -138,7 +138,7 @@ describe('what may be lost', () => {
       return (request: Partial<ChangeRequest> = {}) => plan(world, request, earlierBy(1000, world));
     };
 
-    test('nobody else can win: refused unless accepted, and the last line says so', () => {
+    test('no other member can win: refused unless accepted, and the last line says so', () => {
       const planned = still('off', 'pg2', 'pg3');
       for (const request of [{}, { avoid: 'pg1' }]) {
         const found = planned(request);
@@ -152,7 +152,7 @@ describe('what may be lost', () => {
       expect(refusedBy(planned({ candidate: 'auto' }))).toEqual(['candidate_exists', 'data_loss']);
     });
 
-    test('another one follows: whoever wins is not behind it', () => {
+    test('another one follows: the winner is not behind it', () => {
       const planned = still('off', 'pg3');
       expect([planned().refused, planned().dataLoss.verdict]).toEqual([false, 'none']);
       expect(planned({ candidate: 'auto' }).candidate).toBe('pg2');
@@ -223,7 +223,7 @@ describe('what may be lost', () => {
       );
     });
 
-    test('a switchover ships everything: only a standby that stands still makes a difference', () => {
+    test('a switchover ships everything: only a stalled standby makes a difference', () => {
       const world = healthy('quorum', parameters('local'));
       for (const request of [{}, { candidate: 'pg2' }]) {
         const found = plan(world, request);
@@ -343,7 +343,7 @@ describe('auto', () => {
     });
   });
 
-  test('with nobody leading it takes the one that has everything', () => {
+  test('without a leader it takes the member that has everything', () => {
     const world = leaderGone(healthy('quorum'));
     world.rest('pg2').receivedLocation = world.rest('pg2').replayedLocation = 0x4ff0000n;
     const found = plan(world, { kind: 'failover', candidate: 'auto' });
@@ -372,13 +372,13 @@ describe('avoid', () => {
     });
   });
 
-  test('it is unknown: a slip of the pen is no success', () => {
+  test('it is unknown: a typing error is not a success', () => {
     const found = plan(healthy(), { avoid: 'pg11' });
     expect(found.nothingToDo).toBe(false);
     expect(refusedBy(found)).toEqual(['leader_named']);
   });
 
-  test('it has left, or nobody leads: a former leader is known, and an empty lock is not ease', () => {
+  test('it has left, or no member leads: a former leader is known, and a free lock is not a success', () => {
     const left = healthy('off', { keys: { history: '[[1,1,"x","2026-01-01T00:00:00Z","pg7"]]' } });
     expect(plan(left, { avoid: 'pg7' }).nothingToDo).toBe(true);
     expect(plan(leaderGone(healthy()), { avoid: 'pg1' }).nothingToDo).toBe(false);

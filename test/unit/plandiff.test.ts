@@ -35,7 +35,7 @@ const holder = (slotName: string, stuck: boolean) => ({
   stuck,
 });
 
-test('the same plan, a better one and a new warning are no reason to stop', () => {
+test('the same plan, a better one and a new warning do not stop it', () => {
   const shown = plan({ votes: 'ok', lag: 'warning', archiving: 'unknown' });
   expect(planDifferences(shown, shown)).toEqual([]);
   expect(planDifferences(shown, plan({ votes: 'warning', lag: 'ok', archiving: 'ok' }))).toEqual(

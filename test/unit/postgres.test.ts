@@ -182,7 +182,7 @@ describe('the session', () => {
     expect(limit).toBeLessThanOrEqual(1500);
   });
 
-  test('hasLogin is false when nobody told one', () => {
+  test('hasLogin is false without a configured login', () => {
     expect(openPostgres([], { HOME: '/nonexistent' }).hasLogin).toBe(false);
     expect(openPostgres([login()], {}).hasLogin).toBe(true);
     expect(openPostgres([], { HOME: '/nonexistent', PGUSER: 'me' }).hasLogin).toBe(true);

@@ -90,7 +90,7 @@ const CASES: Case[] = [
     what: 'a broken /history decides little',
     options: { keys: { history: '[[' } },
   },
-  { check: 'leader_named', wants: 'ok', what: 'nobody was named' },
+  { check: 'leader_named', wants: 'ok', what: 'no leader was named' },
   { check: 'leader_named', wants: 'ok', what: 'the right one', request: { leader: 'pg1' } },
   { check: 'leader_named', wants: 'refused', what: 'another', request: { leader: 'pg2' } },
   {
@@ -133,11 +133,11 @@ const CASES: Case[] = [
     what: 'it answers, and is not the only primary',
     edit: (w) => (w.sql('pg3').inRecovery = false),
   },
-  { check: 'leader_alive', wants: 'refused', what: 'it answers nobody', edit: dead('pg1') },
+  { check: 'leader_alive', wants: 'refused', what: 'it does not answer', edit: dead('pg1') },
   {
     check: 'leader_alive',
     wants: 'warning',
-    what: 'it answers nobody, failover',
+    what: 'it does not answer, failover',
     request: FAIL2,
     edit: dead('pg1'),
   },
@@ -162,13 +162,13 @@ const CASES: Case[] = [
   {
     check: 'leader_alive',
     wants: 'refused',
-    what: 'nobody leads, so nobody steps down',
+    what: 'no member leads, so none steps down',
     edit: (w) => [leaderKey(null)(w), dead('pg1')(w)],
   },
   {
     check: 'leader_alive',
     wants: 'ok',
-    what: 'nobody leads, failover',
+    what: 'no member leads, failover',
     request: FAIL2,
     edit: (w) => [leaderKey(null)(w), dead('pg1')(w)],
   },
@@ -236,11 +236,11 @@ const CASES: Case[] = [
   },
 
   // candidate
-  { check: 'candidate_exists', wants: '-', what: 'nobody named' },
+  { check: 'candidate_exists', wants: '-', what: 'no candidate' },
   {
     check: 'candidate_exists',
     wants: 'refused',
-    what: 'a failover to nobody',
+    what: 'a failover without a candidate',
     request: { kind: 'failover' },
   },
   { check: 'candidate_exists', wants: 'ok', what: 'a member', request: TO2 },
@@ -413,7 +413,7 @@ const CASES: Case[] = [
   {
     check: 'candidate_lag',
     wants: 'unknown',
-    what: 'it does not tell',
+    what: 'it is unknown',
     request: TO2,
     edit: dead('pg2'),
   },
@@ -445,7 +445,7 @@ const CASES: Case[] = [
   {
     check: 'candidate_timeline',
     wants: 'warning',
-    what: 'behind, but nobody streams, so the control file may trail',
+    what: 'behind, but no member streams, so the control file may be behind',
     request: FAIL2,
     edit: (w) => [dead('pg1')(w), (w.sql('pg2').timeline = 2)],
   },
@@ -542,7 +542,7 @@ const CASES: Case[] = [
   {
     check: 'patroni_405_quorum',
     wants: '-',
-    what: 'nobody named',
+    what: 'no candidate',
     mode: 'quorum',
     options: { version: '4.0.5' },
   },
@@ -584,7 +584,7 @@ const CASES: Case[] = [
   {
     check: 'votes',
     wants: 'refused',
-    what: '/sync is empty, and nobody named: Patroni answers 412',
+    what: '/sync is empty, and no candidate: Patroni answers 412',
     mode: 'on',
     options: EMPTY_SYNC,
   },
@@ -632,7 +632,7 @@ const CASES: Case[] = [
   {
     check: 'data_loss',
     wants: 'refused',
-    what: 'a primary that nobody can tell to stop',
+    what: 'a primary that cannot be stopped',
     mode: 'quorum',
     request: FAIL2,
     edit: (w) => (w.readings('pg1').rest = DEAD),
@@ -1045,7 +1045,7 @@ test('a stuck client is listed with what it has not confirmed, counted from wher
   ]);
 });
 
-describe('the price of a standby that stands still', () => {
+describe('the price of a stalled standby', () => {
   const price = (mode: Case['mode'], request: Partial<ChangeRequest>, timeoutMs = '60000') => {
     const world = healthy(mode);
     STREAMS_LATE('pg3')(world);
@@ -1069,13 +1069,13 @@ describe('the price of a standby that stands still', () => {
     expect(price('quorum', TO2)).toEqual(HANGS);
   });
 
-  test('somebody else is enough: only the old leader is late', () => {
+  test('another member is enough: only the old leader is late', () => {
     expect(price('off', {})).toEqual(HANGS);
     expect(price('on', {})).toEqual(HANGS);
   });
 });
 
-test('what nobody said: to be asked for, or to be looked after where all were asked', () => {
+test('what is unknown: ask for it, or check it where all were asked', () => {
   const next = (verify: 'auto' | 'sql') => {
     const world = healthy();
     world.rest('pg2').timeline = null;

@@ -10,7 +10,7 @@ const LAB = {
   member: (name: string) => ({ name, restUrl: `http://127.0.0.1:8008/${name}` }) as never,
 };
 
-test('what to look at, how to undo it and how to end it, for the member at hand', () => {
+test('what to look at, how to undo it and how to end it, for the chosen member', () => {
   const provoked = { member: 'pg2', undoBy: 'lab start pg2' };
   expect(whatToDo(LAB, 'two-primaries', provoked, 'demo')).toEqual([
     'it is about pg2; look with:',

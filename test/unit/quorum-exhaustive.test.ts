@@ -95,7 +95,7 @@ test('with synchronous_commit local it is as without synchronous mode: whatever 
     for (const candidate of c.others.filter((n) => n.position > 0)) {
       const input: VoteInput = { ...toInput(c), synchronousCommit: 'local' };
       const { loss } = dataLossVerdict(input, candidate.name, { leaderAlive: false });
-      // The leader may have acknowledged what nobody else has.
+      // The leader may have acknowledged what no other member has.
       expect(someWorldLoses({ ...c, mode: 'off' }, candidate.name)).toBe(true);
       expect(loss).toBe('possible');
     }
@@ -145,7 +145,7 @@ test('the former leader back as a replica: the race is the same, and the promise
         const loses = candidate.position < state.position && someWorldLoses(c, candidate.name);
         if (loss === 'none' && loses) expect.fail(`unsound: ${shown(c, candidate.name)}`);
         if (loss === 'none') safe++;
-        // Having all of the former leader is no proof while /sync may be older than the last leader.
+        // Having all of the former leader proves nothing while /sync may be older than the last leader.
         else if (!loses && candidate.position >= state.position) cautious++;
       }
     }

@@ -87,7 +87,7 @@ export function winsRace(cluster: ModelCluster, candidate: string): boolean {
   return votes >= cluster.quorum || (ahead === 0 && candidate === cluster.leader);
 }
 
-/** The leader's own count before it steps down for nobody in particular: from -1, it must reach the quorum. */
+/** The leader's own count before it steps down without a named candidate: from -1, it must reach the quorum. */
 export function leaderStepsDown(cluster: ModelCluster, candidate: string | null): boolean {
   let votes = -1;
   for (const st of cluster.others) {
@@ -128,7 +128,7 @@ function modesFor(n: number): ['off' | 'on' | 'quorum', number][] {
     'quorum',
     q,
   ]);
-  // Without synchronous mode nobody votes: once per cluster is enough.
+  // Without synchronous mode there are no votes: once per cluster is enough.
   return [...(n === 0 ? ([['off', 0]] as ['off', number][]) : []), ['on', 0], ...quorums];
 }
 

@@ -114,11 +114,11 @@ test('silence has kinds: a closed port is down, a refusal to us says nothing of 
     const pg2 = { name: 'pg2', rest: { ok: false, kind, reason: '' } as const, sql: OFF };
     return voteInput(snapshot([{ name: 'pg1', rest: PRIMARY, sql: OFF }, pg2])).nodes[1]?.reachable;
   });
-  // Whoever answers us in its stead may not be whom its peers reach.
+  // The member that answers us in its place may not be the one that its peers reach.
   expect(found).toEqual([false, null, null, null, null]);
 });
 
-test('the leader names who streams, over SQL or REST, in any case, and what it waits for', () => {
+test('the leader names the streaming members, over SQL or REST, in upper or lower case, and what it waits for', () => {
   const sender = { applicationName: 'PG2', state: 'streaming' };
   const settings = { synchronous_standby_names: { value: 'ANY 1 (pg2)' } };
   const told = [

@@ -34,7 +34,7 @@ describe('race', () => {
       { name: 'pg3', voted: 'yes', why: 'is not ahead, at 0/64' },
     ]);
   });
-  test('one voter of two stopped: nobody reaches the quorum until the leader rewrites /sync', () => {
+  test('one voter of two stopped: no member reaches the quorum until the leader rewrites /sync', () => {
     const stopped = { reachable: true, running: false, walPosition: null };
     expect(chances(with3(stopped))).toEqual({ pg2: 'no 1/2', pg3: 'no 1/2' });
     const rewritten = with3(stopped, { quorum: 0, voters: ['pg2'] });
@@ -46,7 +46,7 @@ describe('race', () => {
     expect(chances(input)).toEqual({ pg2: 'no 1/2', pg3: 'yes 2/2' });
     expect(race(input)[0]?.reasons).toEqual(['pg3 is ahead at 0/C8', 'has 1 of 2 votes']);
   });
-  test('a nofailover voter ahead does not hold anybody up, and does not vote', () => {
+  test('a nofailover voter that is ahead does not block others, and does not vote', () => {
     const input = with3({ walPosition: 200n, nofailover: true }, { quorum: 0 });
     expect(chances(input)).toEqual({ pg2: 'yes 1/1', pg3: 'no 2/1' });
   });
@@ -63,7 +63,7 @@ describe('race', () => {
   test('a non-voter needs quorum + 1 votes of others', () => {
     const nodes = [...cluster().nodes, node('pg4', { walPosition: 150n })];
     expect(chances(cluster({ nodes }))['pg4']).toBe('yes 2/2');
-    expect(chances(cluster({ nodes }))['pg2']).toBe('yes 2/2'); // nobody asks the one outside /sync
+    expect(chances(cluster({ nodes }))['pg2']).toBe('yes 2/2'); // no member asks the one outside /sync
     expect(chances(cluster({ nodes, voters: ['pg2'], quorum: 0, syncLeader: 'pg1' }))['pg4']).toBe(
       'yes 1/1',
     );
@@ -80,7 +80,7 @@ describe('race', () => {
     expect(chances({ ...on, mode: 'off' })).toEqual({ pg2: 'yes 0/0', pg3: 'yes 0/0' });
     expect(chances({ ...on, standbyCluster: true })['pg2']).toBe('yes 0/0');
   });
-  test('nobody wins in pause, with a living primary, or outside /failsafe', () => {
+  test('no member wins in pause, with a living primary, or outside /failsafe', () => {
     expect(chances(cluster({ paused: true }))['pg2']).toBe('no 2/2');
     expect(chances(cluster({ failsafeMembers: ['pg1', 'pg3'] }))['pg2']).toBe('no 2/2');
     const alive = chances(cluster({ leader: null }));
@@ -127,7 +127,7 @@ describe('losses survived', () => {
 describe('the leader steps down', () => {
   const unnamed = { candidate: null, action: 'switchover' } as const;
   const toPg2 = { candidate: 'pg2', action: 'switchover' } as const;
-  test('for nobody in particular with quorum + 1 healthy voters', () => {
+  test('without a named candidate with quorum + 1 healthy voters', () => {
     expect(leaderGate(cluster(), unnamed)).toMatchObject({ passes: 'yes', needed: 2 });
     const frozen = leaderGate(with3({ reachable: false }), unnamed);
     expect(frozen.passes).toBe('no');
@@ -189,7 +189,7 @@ describe("the API's own check", () => {
       '',
     ],
     [
-      'nobody in /sync',
+      'no member in /sync',
       { candidate: null },
       { mode: 'on', voters: [] },
       412,
@@ -200,7 +200,7 @@ describe("the API's own check", () => {
     const result = apiPrecheck(cluster(facts as Partial<VoteInput>), { ...ask, ...request });
     expect([result.status, result.message]).toEqual([status, message]);
   });
-  test('a nofailover or silent candidate is no good one, one not asked may be', () => {
+  test('a nofailover or silent candidate is not eligible, one that was not asked may be', () => {
     const message = 'switchover is not possible: no good candidates have been found';
     for (const facts of [{ nofailover: true }, { reachable: false }, { watchdogFailed: true }])
       expect(apiPrecheck(with3(facts), ask)).toEqual({ outcome: 'no', status: 412, message });
@@ -208,7 +208,7 @@ describe("the API's own check", () => {
   });
 });
 
-test('a standby leader does nothing while it is paused, whoever is named', () => {
+test('a standby leader does nothing while it is paused, with any candidate', () => {
   const standbys = ['pg1', 'pg2', 'pg3'].map((name) => node(name));
   const paused = cluster({ mode: 'off', standbyCluster: true, paused: true, nodes: standbys });
   for (const action of ['switchover', 'failover'] as const)
@@ -218,7 +218,7 @@ test('a standby leader does nothing while it is paused, whoever is named', () =>
         'a leader that is not a primary, as in a standby cluster, does nothing while paused',
       ],
     });
-  // Of an unread leader nobody can tell whether it is one.
+  // It is unknown whether a leader that was not read is a primary.
   const unread = { ...paused, nodes: [node('pg1', { primary: null }), ...standbys.slice(1)] };
   expect(leaderGate(unread, { candidate: 'pg2', action: 'switchover' }).passes).toBe('unknown');
   const resumed = { ...paused, paused: false };
@@ -226,7 +226,7 @@ test('a standby leader does nothing while it is paused, whoever is named', () =>
 });
 
 describe('can a commit be lost', () => {
-  test('with a live leader it matters who streams from it, not where it is', () => {
+  test('with a live leader it matters which members stream from it, not its position', () => {
     expect(loss(with3({ walPosition: 1n }), 'pg3', ALIVE)).toBe('none');
     expect(loss(with3({ walPosition: 100n, streamsFromLeader: false }), 'pg3', ALIVE)).toBe(
       'possible',
@@ -234,10 +234,10 @@ describe('can a commit be lost', () => {
     expect(loss(with3({ streamsFromLeader: null }), 'pg3', ALIVE)).toBe('unknown');
     expect(loss(cluster({ mode: 'off' }), 'pg2', ALIVE)).toBe('none');
     expect(loss(cluster(), null, ALIVE)).toBe('none');
-    // Whoever wins has the votes, whether or not the leader steps down at all.
+    // The winner has the votes, whether or not the leader steps down.
     expect(loss(with3({ reachable: false }), null, ALIVE)).toBe('none');
   });
-  test('with a live leader a standby that stands still gets nothing more', () => {
+  test('with a live leader a stalled standby receives nothing more', () => {
     const still = with3({ standsStill: true });
     const both = { ...still, nodes: still.nodes.map((n) => ({ ...n, standsStill: true })) };
     const all = (facts: Partial<VoteInput>) => [
@@ -293,7 +293,7 @@ describe('can a commit be lost', () => {
     expect(loss({ ...on, syncLeader: 'pg9' }, 'pg3')).toBe('possible');
     expect(loss({ ...on, mode: 'off' }, 'pg3')).toBe('possible');
   });
-  test('other timelines are no evidence, unknown facts are not either', () => {
+  test('other timelines are not evidence, and neither are unknown facts', () => {
     expect(loss(with3({ timeline: 4 }), 'pg2')).toBe('possible');
     expect(loss(with3({ timeline: null }), 'pg2')).toBe('unknown');
     expect(loss(with3({ walPosition: 0n }), 'pg2')).toBe('possible');
@@ -356,7 +356,7 @@ describe('can a commit be lost', () => {
     expect(loss(with3(away, { quorum: 0 }), 'pg3', ALIVE)).toBe('none');
     expect(loss(with3(away, { quorum: 1 }), 'pg3', ALIVE)).toBe('possible');
   });
-  test('a leader before 4.0 waits for nobody in quorum mode', () => {
+  test('a leader before 4.0 waits for no standby in quorum mode', () => {
     expect(loss(cluster({ leaderVersion: '3.3.11' }), 'pg2')).toBe('possible');
     // One that counts no votes may win without them, when it is beyond what the leader has written.
     const old = (walPosition: bigint | null): VoteInput =>

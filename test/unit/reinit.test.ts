@@ -36,7 +36,7 @@ describe('a reinitialization', () => {
     expect(seen(...Array.from({ length: 60 }, () => before)).phase).toBe('asked');
   });
 
-  test('a restart alone is no copy', () => {
+  test('a restart alone is not a copy', () => {
     expect(seen(says('stopping'), streams)).toMatchObject({
       phase: 'asked',
       said: 'was restarted, but was never seen to be copied',

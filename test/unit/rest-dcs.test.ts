@@ -118,7 +118,7 @@ describe('the address', () => {
 });
 
 describe('two members', () => {
-  it('that tell the cluster differently are both shown', async () => {
+  it('that give different views of the cluster are both shown', async () => {
     const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
     for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
     const dcs = dcsAt(pg1.url);
@@ -127,7 +127,7 @@ describe('two members', () => {
     const compared = await dcs.compareViews(cluster);
     const [finding] = memberViewsDiffer(viewOf(snapshotOf(compared)));
     expect(finding?.message).toBe(
-      'pg1 and pg2 tell the cluster differently: leader pg1 against pg2',
+      'pg1 and pg2 give different views of the cluster: leader pg1 against pg2',
     );
     expect(finding?.evidence.map(({ said }) => said)).toEqual([
       'leader pg1; pg1 leader, pg2 replica',
@@ -144,11 +144,11 @@ describe('two members', () => {
     if (!cluster || !dcs.compareViews) throw new Error('no cluster');
     const [finding] = memberViewsDiffer(viewOf(snapshotOf(await dcs.compareViews(cluster))));
     expect(finding?.message).toBe(
-      'pg1 and pg2 tell the cluster differently: nothing against pg2 replica',
+      'pg1 and pg2 give different views of the cluster: nothing against pg2 replica',
     );
   });
 
-  it('that both move on are no finding, however they differ', async () => {
+  it('that both change are not a finding, however they differ', async () => {
     const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
     for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
     const dcs = dcsAt(pg1.url);
@@ -162,7 +162,7 @@ describe('two members', () => {
     expect(memberViewsDiffer(viewOf(snapshotOf(await comparing)))).toEqual([]);
   });
 
-  it('that differ for a moment are no finding', async () => {
+  it('that differ for a moment are not a finding', async () => {
     const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
     for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
     const dcs = dcsAt(pg1.url);

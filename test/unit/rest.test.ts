@@ -192,7 +192,7 @@ describe('GET /patroni is read', () => {
   });
 });
 
-describe('the answer of somebody else does not count', () => {
+describe('the answer of another server does not count', () => {
   test.each([
     ['another member', { scope: 'demo', name: 'pg2' }, 'pg2 of demo'],
     ['another cluster', { scope: 'test', name: 'pg1' }, 'pg1 of test'],

@@ -62,7 +62,7 @@ describe('the order of a rolling restart', () => {
     expect(brief(steps)).toEqual(['b replica', 'c replica', 'a gives the lead away', 'a replica']);
   });
 
-  test('only who is chosen; without the primary there is nothing to switch over', () => {
+  test('only chosen members; without the primary there is nothing to switch over', () => {
     const { steps } = planRolling(cluster(plain), { members: ['c'], switchover: true });
     expect(brief(steps)).toEqual(['c replica']);
   });
@@ -99,7 +99,7 @@ describe('the order of a rolling restart', () => {
     expect(planRolling(cluster(shape), { members: all, switchover: false }).refused).toBeNull();
   });
 
-  test('in synchronous mode whoever can never be synchronous does not count', () => {
+  test('in synchronous mode a member that can never be synchronous does not count', () => {
     const sync = { mode: 'on', standbys: '' } as const;
     const shape = (tags: object) => ({ sync, members: { a: {}, b: { tags } } });
     const plan = (tags: object) =>
@@ -128,7 +128,7 @@ describe('the order of a rolling restart', () => {
     expect(brief(plan.steps)).toEqual(['b replica (may stay pending)', 'a primary', 'b replica']);
   });
 
-  test('lowered, and the primary is not among them: it is said, and nobody waits for the flag', () => {
+  test('lowered, and the primary is not among them: this is printed, and no step waits for the flag', () => {
     const members = { a: pending('100', '50'), b: pending('100', '50') };
     const plan = planRolling(cluster({ members }), { members: ['b'], switchover: false });
     expect(brief(plan.steps)).toEqual(['b replica (may stay pending)']);
@@ -156,7 +156,7 @@ describe('the order of a rolling restart', () => {
   });
 });
 
-test('reasons that cannot be read are no changes', () => {
+test('reasons that cannot be read are not changes', () => {
   const odd = {
     max_connections: { old_value: '?', new_value: '5' },
     max_wal_senders: 'x',
@@ -176,7 +176,7 @@ test('a plain restart has the leader last, too', () => {
   expect(names(cluster({ members: { a: pending('9', '8'), b: {} } }))).toEqual(['a', 'b']);
 });
 
-describe('who may take over', () => {
+describe('which members may take over', () => {
   const members = {
     a: {},
     b: { receive_lsn: 100 },
@@ -190,7 +190,7 @@ describe('who may take over', () => {
     expect(heirs(cluster({ members }), new Set(['b', 'c']))).toEqual(['c', 'b']);
   });
 
-  test('in synchronous mode only who is in /sync', () => {
+  test('in synchronous mode only members in /sync', () => {
     const sync = { mode: 'quorum' as const, standbys: 'b,d' };
     expect(heirs(cluster({ members, sync }), new Set(['b', 'c']))).toEqual(['b']);
   });
@@ -254,7 +254,7 @@ describe('whether Patroni would restart it', () => {
     expect(meetsConditions(now, content)).toBe(wanted);
   });
 
-  test('who does not say its version may be older', () => {
+  test('a member without a known version may be older', () => {
     const now = { serverVersion: null, pendingRestart: false } as RestStatus;
     expect(meetsConditions(now, { postgres_version: '10.1' })).toBe(true);
   });

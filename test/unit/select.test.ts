@@ -53,7 +53,7 @@ describe('members of a role', () => {
     expect(all.filter((filter) => names([one], filter).length === 1)).toEqual(wanted);
   });
 
-  test('without a leader everybody is a replica, and nobody leads', () => {
+  test('without a leader every member is a replica, and none leads', () => {
     const headless = cluster({ roles: { a: 'replica', b: 'replica' } });
     expect(names([headless], 'replica')).toEqual(['a', 'b']);
     expect(names([headless], 'leader')).toEqual([]);
@@ -88,18 +88,18 @@ describe('named members', () => {
     expect(pick('any', 'x')).toBe('No any among provided members');
   });
 
-  test('the hint names who there is', () => {
+  test('the hint names the existing members', () => {
     const selection = selectMembers([three], 'replica', ['b']);
     expect(selection).toMatchObject({ ok: false, hint: 'members with the role replica: a, c' });
   });
 
-  test('nobody of the role', () => {
+  test('no member with the role', () => {
     const selection = selectMembers([cluster({ roles: {} })], 'any', []);
     expect(selection).toMatchObject({ ok: false, words: "demo cluster doesn't have any members" });
   });
 });
 
-test('the leader is asked first, and who has no REST address not at all', () => {
+test('the leader is asked first, and a member without a REST address not at all', () => {
   const one = cluster({
     roles: { a: 'replica', b: 'replica', c: 'primary' },
     leader: 'c',

@@ -143,7 +143,7 @@ describe('the code cache of bin/patctl.cjs', () => {
     expect(help('list')).toContain('patctl list');
   });
 
-  test('in a folder that others may write is neither read nor written', () => {
+  test('in a folder that others may write is not read and not written', () => {
     mkdirSync(folder());
     chmodSync(folder(), 0o777);
     expect(help()).toContain('Exit codes:');

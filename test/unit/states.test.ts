@@ -14,7 +14,7 @@ import {
 
 const REFUSED = 'the database system is starting up';
 
-/** pg2 in that state: Patroni says so, PostgreSQL lets nobody in. */
+/** pg2 in that state: Patroni says so, PostgreSQL accepts no connection. */
 function inState(state: string, options: HealthyOptions = {}): World {
   const world = healthy('off', options);
   Object.assign(world.rest('pg2'), { state, receivedLocation: null, replayedLocation: null });

@@ -175,19 +175,19 @@ describe('thirty members', () => {
   };
   const spread = (at: number) => ({ walPosition: BigInt(at + 1), failoverPriority: (at % 3) + 1 });
 
-  test('who are as far as each other', () => {
+  test('with equal positions', () => {
     expect(timed(cluster({ nodes: nodes(() => ({})), quorum: 14 })).more).toBe(14);
     expect(timed(cluster({ nodes: nodes(() => ({})), mode: 'off' })).more).toBe(28);
   });
 
-  test('who are all at other positions', () => {
+  test('with different positions', () => {
     // The one that is ahead may win: with it go fourteen that would vote for it.
     const found = timed(cluster({ nodes: nodes(spread), quorum: 14, optime: null }));
     expect(found).toMatchObject({ leaderLoss: 'yes', more: 14, atLeast: 14, atMost: 14 });
     expect(timed(cluster({ nodes: nodes(spread), mode: 'on', optime: null })).more).toBe(28);
   });
 
-  test('of whom a third was not asked', () => {
+  test('with a third member that was not asked', () => {
     const dark = { reachable: null, running: null, walPosition: null, watchdogFailed: null };
     const some = nodes((at) => (at % 3 === 1 ? dark : {}));
     expect(timed(cluster({ nodes: some, mode: 'off' })).sentence).toBe(

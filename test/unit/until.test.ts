@@ -1,4 +1,4 @@
-/** Nobody waits longer than ten seconds without being told for what. */
+/** Every wait prints its reason at least every ten seconds. */
 import { expect, test } from 'vitest';
 import { answerAwaited, until } from '../../src/actions/kit/until.js';
 import type { Context } from '../../src/context.js';

@@ -29,7 +29,7 @@ describe('a standby cluster in quorum mode with a /sync left from before', () =>
   const nodes = [node('pg1'), node('pg2'), node('pg3', { reachable: false })];
   const standby = cluster({ nodes, standbyCluster: true });
 
-  test('votes are counted: with one voter gone nobody takes over, and the leader does not step down', () => {
+  test('votes are counted: with one voter gone no member takes over, and the leader does not step down', () => {
     expect(chances(standby)).toEqual({ pg2: 'no 1/2', pg3: 'no 2/2' });
     expect(survivable(standby).leaderLoss).toBe('no');
     const gate = leaderGate(standby, { candidate: null, action: 'switchover' });
@@ -119,7 +119,7 @@ test('a primary retakes a free key, whatever its tags and its watchdog say', () 
     cluster({ leader: null, nodes: [node('pg1', { primary: true, ...facts }), node('pg2')] });
   for (const facts of [{}, { nofailover: true }, { watchdogFailed: true }])
     expect(race(back(facts))[0]).toMatchObject({ name: 'pg1', mayWin: 'yes' });
-  // Nobody listens to one that may not promote.
+  // No member listens to one that may not promote.
   expect(race(back({}))[1]).toMatchObject({ name: 'pg2', mayWin: 'no' });
   expect(race({ ...back({ nofailover: true }), quorum: 0 })[1]?.mayWin).toBe('yes');
   expect(race(back({ timeline: 4 }))[0]?.mayWin).toBe('no');
@@ -157,7 +157,7 @@ describe('versions', () => {
     ]).toEqual(expected);
   });
 
-  test('what is no version decides in any of the ways there are', () => {
+  test('an invalid version may decide as any version does', () => {
     expect([rulesOf(null), rulesOf(''), rulesOf('next')]).toEqual([null, null, null]);
     expect(everyRules()).toHaveLength(6);
   });
@@ -168,7 +168,7 @@ describe('versions', () => {
     return { ...plain, nodes, leaderVersion: version };
   };
 
-  test('before 4.0 the word quorum is no mode: no votes, and everybody may take over', () => {
+  test('before 4.0 the word quorum is not a mode: no votes, and every member may take over', () => {
     const nodes = [node('pg1', { primary: true }), node('pg2'), node('pg3', { reachable: false })];
     expect(chances(run('3.3.11', { nodes }))).toMatchObject({ pg2: 'yes 0/0' });
     expect(chances(run('4.0.0', { nodes }))).toMatchObject({ pg2: 'no 1/2' });
@@ -208,7 +208,7 @@ describe('versions', () => {
     expect(chances(run('4.0.6', quorum))).toMatchObject({ pg3: 'yes 3/2' });
   });
 
-  test('before 4.0.5 the leader asks for no votes, and in quorum mode everybody', () => {
+  test('before 4.0.5 the leader asks for no votes, and in quorum mode every member', () => {
     const nodes = [
       node('pg1'),
       node('pg2', { reachable: false }),
@@ -225,7 +225,7 @@ describe('versions', () => {
   });
 });
 
-test('what a member key says of its tags decides who is asked, the member itself whether it votes', () => {
+test('the tags in the member keys decide which members are asked, the member itself decides whether it votes', () => {
   const nodes = (facts: Partial<VoteNode>): VoteNode[] => [
     node('pg1'),
     node('pg2'),
@@ -242,7 +242,7 @@ test('what a member key says of its tags decides who is asked, the member itself
   expect(gate({ nofailover: true, keyNofailover: false })).toEqual(['pg2']);
 });
 
-test('a member that is still starting, or that nobody can ask, takes over from nobody', () => {
+test('a member that is still starting, or that cannot be asked, does not take over', () => {
   expect(
     chances(cluster({ nodes: [node('pg1'), node('pg2', { starting: true }), node('pg3')] })),
   ).toEqual({

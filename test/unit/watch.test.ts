@@ -102,7 +102,7 @@ describe('a watch', () => {
   const clockless = (text: string) => linesOf(text).join('|');
 
   test('that is interrupted in the middle of a round ends, and gives the cursor back', async () => {
-    for (const cut of [new Error('aborted'), new ToolError('unreachable', 'nobody answers')]) {
+    for (const cut of [new Error('aborted'), new ToolError('unreachable', 'no answer')]) {
       const { frames } = await rounds((round, interrupt) => {
         if (round === 1) return Promise.resolve('one');
         interrupt.abort();

@@ -83,7 +83,7 @@ describe('quorumDocument', () => {
 });
 
 describe('whyNot', () => {
-  test('a member behind in the race could still be switched to, for the shutdown waits', () => {
+  test('a member behind in the race could still be switched to because the shutdown waits', () => {
     const world = healthy('quorum');
     world.rest('pg3').receivedLocation = world.rest('pg3').replayedLocation = AT - 64n;
     const answer = whyNot(world.snapshot, 'pg3');
@@ -120,7 +120,7 @@ describe('whyNot', () => {
     },
   );
 
-  test('whatever refuses the switchover is in the answer: a pause wants somebody named', () => {
+  test('everything that refuses the switchover is in the answer: a pause requires a candidate', () => {
     const world = healthy('off', { config: { pause: true, standby_cluster: { host: 'far' } } });
     const planned = plan(world, { candidate: 'pg2' });
     expect([planned.refused, whyNot(world.snapshot, 'pg2').could]).toEqual([true, 'no']);

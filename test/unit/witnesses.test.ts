@@ -1,4 +1,4 @@
-/** Witnesses that are there and cannot be asked, and PostgreSQL that lets nobody in. */
+/** Witnesses that are there and cannot be asked, and PostgreSQL that accepts no connection. */
 import { describe, expect, test } from 'vitest';
 import { look } from '../../src/cluster/findings/find.js';
 import { DEFAULT_LIMITS } from '../../src/cluster/findings/limits.js';
@@ -56,7 +56,7 @@ describe('a REST API beside which SQL answers', () => {
     ).toEqual(['rest_unusable unknown pg1,pg2']);
   });
 
-  test('votes that nobody can count are named too', () => {
+  test('votes that cannot be counted are named too', () => {
     const { unlooked } = looked((world) => {
       world.readings('pg2').rest = silent('invalid');
       world.readings('pg3').rest = silent('invalid');
@@ -72,7 +72,7 @@ describe('a REST API beside which SQL answers', () => {
   });
 });
 
-test('a member of which nobody can speak, for want of an address too', () => {
+test('a member without any witness, also one without an address', () => {
   expect(
     found((world) => {
       restOnly(world);
@@ -115,7 +115,7 @@ describe('PostgreSQL that runs by the word of Patroni and takes no connection', 
     ).toEqual([]);
   });
 
-  test('nor while it starts', () => {
+  test('not while it starts', () => {
     expect(
       found((world) => {
         world.readings('pg2').sql = DEAD;
@@ -130,7 +130,7 @@ describe('max_connections', () => {
     world.sql(name).connections = { used, max: 100, reserved: 3 };
   };
 
-  test('reached: seen by a superuser, who still gets in', () => {
+  test('reached: seen by a superuser, which can still connect', () => {
     expect(found(with_('pg1', 96))).toEqual([]);
     expect(found(with_('pg1', 97))).toEqual(['connections_exhausted critical pg1']);
     expect(found(with_('pg2', 98))).toEqual(['connections_exhausted warning pg2']);

@@ -55,7 +55,7 @@ describe('a write outage', () => {
     expect(writeOutage(tracks(...NEW), null, 'pg2', LOCK)?.atMostMs).toBeNull();
   });
 
-  test('is not over as long as nobody was seen to take writes', () => {
+  test('is not over until a member was seen to accept writes', () => {
     expect(writeOutage(tracks(...OLD, probe('pg2', 3000, false)), 'pg1', 'pg2', LOCK)).toBeNull();
   });
 });

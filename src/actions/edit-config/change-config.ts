@@ -156,7 +156,7 @@ async function sayGuard(context: Context): Promise<void> {
   }
 }
 
-/** False: declined, which is no error to patronictl. */
+/** False: declined, which is not an error in patronictl. */
 async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean> {
   const { io, flags } = context;
   const { needAnswers, withAsker } = await import('../../output/ask.js');

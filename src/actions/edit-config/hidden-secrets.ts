@@ -5,7 +5,7 @@ import { isObject } from '../../cluster/model/patroni-values.js';
 /** Shorter values may be a part of any word: these are left out by the name of their key alone. */
 const LEAST_SECRET = 4;
 
-/** A secret that somebody put into the file is not printed, neither below its key nor wherever its value stands. */
+/** A secret in the file is not printed, neither below its key nor at any other place with its value. */
 export function documentWithoutSecrets(
   text: string,
   values: ReadonlyMap<string, readonly string[]>,

@@ -22,7 +22,7 @@ export interface Edit {
   document: Document;
   /** What the difference shows: an editor's text as it was typed. */
   text: string;
-  /** Where the editor's text lies; null without an editor. */
+  /** The file of the editor's text; null without an editor. */
   file: string | null;
   discard: () => Promise<void>;
 }

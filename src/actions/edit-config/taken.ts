@@ -25,7 +25,7 @@ export interface Taken {
 
 /**
  * Waits until every member's Patroni has read this configuration, has gone through another loop since, and
- * tells in the DCS whether a restart is pending. ToolError `unconfirmed` names who has not.
+ * shows in the DCS whether a restart is pending. ToolError `unconfirmed` names the others.
  */
 export async function waitTaken(
   context: Context,
@@ -191,7 +191,7 @@ export function takenLines(taken: readonly Taken[], untold: readonly Untold[]): 
   ];
 }
 
-/** Why it has not taken it yet, or how it did. `readAt`: by whom, and at which of its loops, it was first seen read. */
+/** Why it does not use it yet, or how it took it. `readAt`: the member, and its loop, in which it was first read. */
 async function look(
   context: Context,
   { scope }: Cluster,

@@ -1,4 +1,4 @@
-/** What somebody else wrote in the meantime, key by key, for the error. */
+/** What another user wrote in the meantime, for each key, for the error. */
 import { threeWay } from '../../cluster/configuration/config-edit.js';
 import type { ToolError } from '../../errors.js';
 import { pythonText, type Value } from '../../output/value.js';

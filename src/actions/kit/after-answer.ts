@@ -12,7 +12,7 @@ const LOOK_MS = 300;
 /** How long an etcd that does not answer is waited for, beyond what Patroni may still write. */
 const UNREADABLE_MS = 5000;
 
-/** Statuses that say: nothing was done. 408 and 409 may come after the write, 5xx may come from anybody. */
+/** Statuses that say: nothing was done. 408 and 409 may come after the write, 5xx may come from any server. */
 export function isRefusal(status: number): boolean {
   return status === 501 || (status >= 400 && status < 500 && status !== 408 && status !== 409);
 }

@@ -55,7 +55,7 @@ export function newReport(): Report {
   };
 }
 
-/** Whom to ask, and where results are noted. */
+/** The members to ask, and where results are stored. */
 export interface AskAndReport {
   readonly asker: Asker;
   readonly report: Report;

@@ -16,7 +16,7 @@ export interface ScheduleRules {
   nowMs: number;
   /** The user's time zone, as Intl names it. */
   localZone: string;
-  /** As patronictl: a time without a zone is local, what is no time is exit 1, in its words. Otherwise exit 2. */
+  /** As patronictl: a time without a zone is local, an invalid time is exit 1, in its words. Otherwise exit 2. */
   naiveIsLocal: boolean;
 }
 

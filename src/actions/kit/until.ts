@@ -8,7 +8,7 @@ import type { Context } from '../../context.js';
 /** The longest wait without a progress line. */
 export const TELL_MS = 10_000;
 
-/** Who is awaited to do what, and what is seen of it, after `waiting for`. */
+/** Which member must do what, and its state, after `waiting for`. */
 type Awaits = () => string | Promise<string>;
 
 interface Limit {

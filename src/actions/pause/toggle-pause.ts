@@ -26,7 +26,7 @@ export interface PauseRequest {
   readonly deadlineMs: number | null;
 }
 
-/** Two loops for everybody to see it, and some time to write the member key. */
+/** Two loops for every member to read it, and some time to write the member key. */
 const ACKNOWLEDGE_LOOPS = 2;
 const SPARE_MS = 5000;
 const LOOK_MS = 300;
@@ -179,7 +179,7 @@ async function unacknowledged(
   return members.filter((_, at) => isOpen[at]).map(({ name }) => name);
 }
 
-/** Returns when every member that has a key says so in it; ToolError `unconfirmed` names who does not. */
+/** Returns when every member that has a key says so in it; ToolError `unconfirmed` names the others. */
 async function acknowledged(context: Context, wait: Wait): Promise<void> {
   const { cluster, paused, atMs, report } = wait;
   const what = paused ? 'pause' : 'resume';

@@ -77,7 +77,7 @@ async function again(state: State, everyMs: number): Promise<void> {
   }
 }
 
-/** Apart, for the compiler takes an abort for impossible where it was looked for before. */
+/** A function of its own because the compiler excludes an abort that was checked before. */
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 async function once(state: State): Promise<void> {
@@ -180,7 +180,7 @@ function roleWanted({ flags }: Context, role: WhichMember['role']): string {
   return role === undefined ? '' : ` to role '${role}'`;
 }
 
-/** The DCS alone says who leads; primary and the roles of a standby have to be true in PostgreSQL too. */
+/** Only the DCS names the leader; primary and the roles of a standby must be true in PostgreSQL too. */
 async function hasRole(
   session: Session,
   { role }: WhichMember,

@@ -1,4 +1,4 @@
-/** How much of a member's copy has been sent, by those who send it. */
+/** How much of a member's copy has been sent, by the members that send it. */
 import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import type { BaseBackup } from '../../postgres/postgres.js';

@@ -113,7 +113,7 @@ function judge(member: string, { outcome }: Asked): MemberOutcome {
   return as(isRefusal(status) || status === 503 ? 'error' : 'unconfirmed');
 }
 
-/** An answer is no copy, and comes before it: the member has to stop, or to say that it is copied. */
+/** The answer comes before the copy: the member must stop, or report that it is being copied. */
 async function seeBegun(
   context: Context,
   one: Selected,

@@ -103,7 +103,7 @@ function refused(message: string): ToolError {
   return new ToolError('error', message, { code: 'declined', hint: 'nothing was removed' });
 }
 
-/** Patroni that still runs brings the keys back: that is no failure of ours, but has to be known. */
+/** A running Patroni writes the keys again: this is not a failure, but is reported. */
 async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
   if (context.flags.compat || cluster.leaderName === null) return;
   const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;

@@ -116,7 +116,7 @@ async function oneRestart(
 }
 
 /**
- * The leader moves only for its own restart, and only to somebody who was restarted: not when its own
+ * The leader moves only for its own restart, and only to a member that was restarted: not when its own
  * conditions are not met, and ToolError `error` if no other member met them.
  */
 async function isMoveWanted(
@@ -175,7 +175,7 @@ function stopped(
   });
 }
 
-/** The command for what is left, the step that failed included; who is done is not restarted again. */
+/** The command for what is left, including the failed step; finished members are not restarted again. */
 function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
   const left = plan.steps.slice(at);
   const names = [...new Set(left.map(memberOf).filter((name) => name !== null))];
@@ -193,7 +193,7 @@ function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
 
 // ---------------------------------------------------------------- before the first step
 
-/** Nothing is begun in a cluster in which somebody that is to be restarted does not run and answer. */
+/** Nothing begins if one of the members to restart does not run and answer. */
 async function takeBaseline(
   context: Context,
   cluster: Cluster,
@@ -253,7 +253,7 @@ async function statuses(
 
 // ---------------------------------------------------------------- one step
 
-/** False when its Patroni did not restart it, for its conditions are not met. */
+/** False if its Patroni did not restart it because its conditions are not met. */
 async function restartOne(
   context: Context,
   order: RollingOrder,
@@ -298,7 +298,7 @@ async function restartOne(
 }
 
 /**
- * Waits until everybody who streamed (but `besides`) streams again and has received what the leader had
+ * Waits until every member that streamed (except `besides`) streams again and has received what the leader had
  * written, and /sync names as many live standbys as before.
  */
 async function allBack(

@@ -13,7 +13,7 @@ import { until } from '../kit/until.js';
 const SEEN_WITHIN_MS = 5000;
 const LOOK_MS = 300;
 
-/** null: nothing is scheduled; undefined: neither the member nor the DCS said. */
+/** null: nothing is scheduled; undefined: unknown to the member and the DCS. */
 type Scheduled = JsonObject | null | undefined;
 
 /** Withdraws what is scheduled on one member; prints patronictl's line of `flush`. */
@@ -86,7 +86,7 @@ async function seenAs(
 ): Promise<Seen> {
   if (outcome.kind === 'not_sent') return 'not looked';
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
-  // Another restart is scheduled (409), or none is (404): the second may be what was wanted.
+  // Another restart is scheduled (409), or none is (404): the second may be the requested state.
   if (status === 409 || (status !== null && status !== 404 && isRefusal(status)))
     return 'not looked';
   const limit = {

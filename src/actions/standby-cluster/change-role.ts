@@ -191,7 +191,7 @@ function stateWords(cluster: Cluster, oldLeader: string, change: RoleChange): st
 
 // ---------------------------------------------------------------- what it does not wait for
 
-/** Who has to do what, once the cluster has its new role. */
+/** What each member must do after the cluster has its new role. */
 function wantedOf(
   cluster: Cluster,
   oldLeader: Member,
@@ -210,7 +210,7 @@ function wantedOf(
   });
 }
 
-/** Waits until a standby leader streams from the address it was given, and everybody else from it. */
+/** Waits until a standby leader streams from the given address, and every other member from it. */
 async function settled(
   context: Context,
   cluster: Cluster,

@@ -13,7 +13,7 @@ export interface Source {
   port: number;
 }
 
-/** What one member has to do; null in `source`: whoever leads. */
+/** What one member must do; null in `source`: the current leader. */
 export interface WantedStreams {
   member: Member;
   does: 'accepts writes' | 'streams';
@@ -104,9 +104,9 @@ export function otherSender({ walReceiver }: SqlStatus, { hosts, port }: Source)
 }
 
 /**
- * Looks at the remote before anybody is demoted to follow it. ToolError `error` when it cannot be followed:
+ * Reads the remote before a member is demoted to follow it. ToolError `error` when it cannot be followed:
  * it is a member of this very cluster, under whatever name, or another database. One that does not answer us
- * is only a warning, for the members may reach it.
+ * is only a warning because the members may reach it.
  */
 export async function checkSource(
   context: Context,

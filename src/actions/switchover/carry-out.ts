@@ -34,7 +34,7 @@ const LOOK_MS = 200;
 /** How long the closing table waits for keys that say what has been proven: members write theirs now and then. */
 const TABLE_WAITS_MS = 3000;
 
-/** The change that is under way: what was asked, what was planned, and who listens. */
+/** The change that is under way: the request, the plan, and the receiver of events. */
 export interface Underway {
   readonly context: Context;
   readonly change: LeaderChange;
@@ -102,7 +102,7 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
 /** What must be true again: every member that led or streamed before streams afterwards. */
 function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Goal {
   const view = viewOf(now);
-  // A leader that is down comes back when somebody brings it back: a failover does not wait for that.
+  // A leader that is down comes back when an operator starts it: a failover does not wait for that.
   const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
   const streamed = view.members.filter(({ name, member, row, departed, observed }) => {
     if (departed || member === null || name === plan.leader) return false;

@@ -17,7 +17,7 @@ import { topologyText } from './conclusion.js';
 import { parseSchedule, statedText, type Scheduled } from '../kit/schedule.js';
 import { needRequests } from '../kit/need-requests.js';
 
-/** Two readings this far apart show what moves and what stands still. */
+/** Two readings this far apart show what moves and what is stalled. */
 const APART_MS = 1000;
 
 /**
@@ -76,7 +76,7 @@ export async function changeLeader(
   }
 }
 
-/** What stands still is told by two readings; a recording has its own earlier one, where one was taken. */
+/** Two readings show what is stalled; a recording may contain its own earlier reading. */
 async function secondLook(
   context: Context,
   reading: SnapshotRequest,
@@ -156,7 +156,7 @@ async function requestOf(
   return { request, when };
 }
 
-/** As patronictl there is no plan to be seen: what it would be refused for is a warning. */
+/** As patronictl, without showing a plan: the reasons for a refusal are warnings. */
 function sayTaken({ io }: Context, strict: Plan, shown: Plan): void {
   const still = new Set(refusals(shown).map(({ name }) => name));
   for (const { name, said } of refusals(strict)) {

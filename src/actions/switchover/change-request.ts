@@ -8,7 +8,7 @@ import type { RestAnswer } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { planArgument } from './advice.js';
 
-/** What the answer is to the question, and who gave it; the path of a request that was really sent. */
+/** The answer and the member that gave it; the path of a request that was really sent. */
 export interface Sent {
   /** A member's name, or `DCS`. */
   to: string;

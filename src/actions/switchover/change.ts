@@ -65,7 +65,7 @@ export type ChangeEvent =
       progress: Progress | null;
     };
 
-/** Who may be asked, and who is told what happens. */
+/** The asker, and the receiver of the events. */
 export interface Talk {
   /** Null: nothing is asked, as with --force. */
   readonly asker: Asker | null;

@@ -36,7 +36,7 @@ export interface ChangeDocument {
     timeline: number | null;
     /** As a client sees it, at most; null in a standby cluster, and where the old leader took no write any more. */
     writeOutageMs: number | null;
-    /** Between which two moments each end lies, and who saw it; null in a standby cluster. */
+    /** The range of each end, and its witness; null in a standby cluster. */
     writeOutage: {
       atLeastMs: number;
       atMostMs: number | null;

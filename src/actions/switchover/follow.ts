@@ -42,7 +42,7 @@ export interface FollowOptions {
   scope: string;
   group: number | null;
   goal: Goal;
-  /** Names of everybody who can be asked. */
+  /** Names of all members that can be asked. */
   members: string[];
   /** The cluster right before the request: the watch begins there. */
   base: Followable;
@@ -304,7 +304,7 @@ function isWritable({ writes, newLeader }: Progress): boolean {
   return newLeader !== null && tookWrites(writes, newLeader);
 }
 
-/** A function, for the compiler remembers a check of `aborted` across an await. */
+/** A function because the compiler remembers a check of `aborted` across an await. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

@@ -9,7 +9,7 @@ import {
 import { viewOf, type MemberView, type View } from '../../cluster/roles/view.js';
 import type { Evidence } from '../../errors.js';
 
-/** Of a new leader that does not lead what it says; else of everybody who does not stream; else of /sync. */
+/** The state of a new leader that does not lead; otherwise of every member that does not stream; otherwise of /sync. */
 export function missingSaid(now: Snapshot, progress: Progress): Evidence[] {
   const view = viewOf(now);
   const { newLeader } = progress;

@@ -30,7 +30,7 @@ export function changePrinter(
   { format, dryRun, progress }: ShownChange,
 ): Pick<Talk, 'showPlan' | 'on'> {
   const { io, clock, flags } = context;
-  // With -f json stderr is one JSON object or nothing, unless progress is wanted there too.
+  // With -f json stderr is one JSON object or nothing, unless progress is also requested.
   const quiet = flags.compat || format === 'json';
   const style = progress ?? (quiet ? 'none' : 'text');
   let report = progressReporter(io, style, clock.nowMs());

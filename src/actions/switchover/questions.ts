@@ -62,8 +62,8 @@ function candidates({ members, leaderName }: Cluster): string[] {
 }
 
 /**
- * Who is tagged nofailover is the plan's to refuse, but where `allowed` names who may be asked for, as patronictl
- * does; who does not exist cannot be planned for.
+ * The plan refuses a member tagged nofailover, unless `allowed` lists the possible candidates, as patronictl
+ * does; there is no plan for an unknown member.
  */
 function checkCandidate(
   { members, leaderName, scope }: Cluster,
@@ -80,7 +80,7 @@ function checkCandidate(
   throw refusal('unknown_member', words, `members: ${members.map(({ name }) => name).join(', ')}`);
 }
 
-/** patronictl's example has no zone; one that is wanted has to be shown. */
+/** patronictl's example has no zone; a required zone must be shown. */
 function whenQuestion(nowMs: number, compat: boolean): string {
   const local = localText(nowMs + 3_600_000, localZone());
   const nextHour = local.slice(0, 16) + (compat ? '' : local.slice(19));

@@ -71,7 +71,7 @@ function withMethods(postgresql: JsonObject): object {
   return { ...POSTGRESQL, ...Object.fromEntries(names.map((name) => [name, true])) };
 }
 
-/** A slip of the pen is an error; what resembles nothing may be somebody's own. */
+/** A typing error is refused; an unknown word without resemblance may belong to another program. */
 function unknownIn(
   values: JsonObject,
   above: string,
@@ -139,7 +139,7 @@ function checkSyncNames(config: JsonObject): ConfigProblem[] {
 
 // ---------------------------------------------------------------- secrets
 
-/** Everybody who reads the DCS, or GET /config of any member, sees them. */
+/** Every reader of the DCS, or of GET /config of any member, sees them. */
 function secretsIn(value: JsonValue, path: readonly string[]): ConfigProblem[] {
   if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, path));
   if (isObject(value)) {
@@ -148,7 +148,7 @@ function secretsIn(value: JsonValue, path: readonly string[]): ConfigProblem[] {
   const name = path.at(-1) ?? '';
   if (!truthy(value) || isCommandName(name) || !(isSecretName(name) || hasLogin(value))) return [];
   const key = path.join('.');
-  const message = `${key} holds a secret: everybody who may read the DCS, or GET /config, reads it`;
+  const message = `${key} holds a secret: every reader of the DCS, or of GET /config, sees it`;
   return [{ level: 'error', code: 'secret', key, message, effect: 'taken' }];
 }
 

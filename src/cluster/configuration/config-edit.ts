@@ -33,7 +33,7 @@ export function patched<Leaf>(
 /** Where settings of PostgreSQL live; their names may hold dots, and are not paths. */
 const PARAMETERS = 'postgresql.parameters';
 
-/** `a.b=value` as path and text of the value; null when it is no pair. */
+/** `a.b=value` as path and text of the value; null if it is not a pair. */
 export function readPair(pair: string): { path: string[]; value: string } | null {
   const at = pair.indexOf('=');
   if (at < 0) return null;

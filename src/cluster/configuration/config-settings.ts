@@ -130,7 +130,7 @@ export function restartSettings(before: JsonObject, after: JsonObject): string[]
     });
 }
 
-/** postgresql.parameters; {} where there is none, or it is no mapping. */
+/** postgresql.parameters; {} if there is none, or it is not a mapping. */
 export function settingsIn(config: JsonObject): JsonObject {
   const postgresql = config['postgresql'];
   const settings = isObject(postgresql) ? postgresql['parameters'] : null;

@@ -1,7 +1,7 @@
 /** The known word that is meant by a misspelt one. */
 
 /**
- * The known word that is a slip of the pen away; null when none is. Of a dotted name only the last word counts, and
+ * The known word that a typing error turned into this one; null when none is. Of a dotted name only the last word counts, and
  * the first of equally near names is taken.
  */
 export function nearest(word: string, known: readonly string[]): string | null {

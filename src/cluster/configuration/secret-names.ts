@@ -4,7 +4,7 @@ const WORDS =
   'passw(?:or)?d|passphrase|passcode|secret|token|credentials?|authorization|' +
   '(?:access|account|api|encryption|master|private|shared|signing|storage)[_-]?key|' +
   '(?:admin|bind|db|ldap|repl|root|user)pass';
-/** The same where it is a word by itself or the end of one: a compass is no secret, a cipher-pass and a bindpw are. */
+/** The same as a word by itself or at the end of one: a compass is not a secret, a cipher-pass and a bindpw are. */
 const SHORT = '(?:^|(?<![A-Za-z]))(?:pass|pwd|sig|signature)(?![A-Za-z])|pw(?![A-Za-z])|^auth$';
 const SECRET = new RegExp(`${WORDS}|${SHORT}`, 'i');
 /** Settings that only sound like one. */

@@ -128,7 +128,7 @@ function isFresh(readings: readonly Looked[]): boolean {
   );
 }
 
-/** What the last reading says, for it holds now; `transient` is what only readings before it found. */
+/** The result of the last reading, which is valid now; `transient` has what only earlier readings found. */
 export function persisting(readings: readonly Looked[]): { looked: Looked; transient: Finding[] } {
   const looked = readings.at(-1) ?? { findings: [], consequences: [], unlooked: [] };
   const said = saidIn(looked);

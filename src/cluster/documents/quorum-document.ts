@@ -1,4 +1,4 @@
-/** `patctl quorum`: who would take over, with which votes, and what the cluster survives. */
+/** `patctl quorum`: which member would take over, with which votes, and what the cluster survives. */
 import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
 import type { Snapshot, SyncMode } from '../model/model.js';
 import { race, type Vote } from '../votes/race.js';

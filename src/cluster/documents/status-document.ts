@@ -112,7 +112,7 @@ export interface StatusDocument {
     numsync: number | null;
   };
   votes: {
-    /** Somebody can take over if the leader is lost. */
+    /** A member can take over if the leader is lost. */
     survivesLeaderLoss: Outcome;
     /** How many members more may be lost after the leader, whichever they are; null when not known. */
     moreLosses: number | null;

@@ -134,7 +134,7 @@ const LEADERSHIP: Check[] = [
 ];
 
 const UNSURE_VOTES =
-  'whether anybody could take over is unknown: the REST API of a member cannot be asked';
+  'whether a member could take over is unknown: the REST API of a member cannot be asked';
 
 const SYNC: Check[] = [
   {
@@ -557,7 +557,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['warning'],
     needs: 'DCS',
-    title: 'two members tell the cluster differently (GET /cluster)',
+    title: 'two members give different views of the cluster (GET /cluster)',
     claim: true,
     applies: views.isToldByMembers,
     find: views.memberViewsDiffer,

@@ -66,7 +66,7 @@ export function commitsBlocked(view: View): Finding[] {
   ];
 }
 
-/** Unless synchronous_commit lets everybody go on without a standby. */
+/** Unless synchronous_commit lets commits continue without a standby. */
 function isOn({ sql }: MemberView): boolean {
   const value = sql.ok ? sql.value.settings['synchronous_commit']?.value : undefined;
   return value !== 'off' && value !== 'local';
@@ -91,7 +91,7 @@ function nextFor(
     : 'bring a standby back; in strict mode nothing can be committed without one';
 }
 
-/** Without synchronous mode Patroni never removes a standby from the setting: only the one who wrote it can. */
+/** Without synchronous mode Patroni never removes a standby from the setting: only its author can. */
 function setByHand({ name, sql }: MemberView, { snapshot }: View): string | null {
   const { config } = snapshot.cluster;
   if (config === null || config.syncMode !== 'off' || !sql.ok) return null;

@@ -116,7 +116,7 @@ function isNotInForce({ code, effect }: ConfigProblem): boolean {
   return effect !== 'taken' || code === 'wrong_type';
 }
 
-/** What somebody meant to switch on or to set is not; what only stands in the wrong place does no harm here. */
+/** A setting that was meant to be on is not in force; one at the wrong place only is harmless here. */
 function isCritical({ code, level, effect, key }: ConfigProblem): boolean {
   if (code === 'ignored') return key === 'standby_cluster';
   return level === 'error' && effect === 'ignored' && code !== 'sync_names';

@@ -261,7 +261,7 @@ function unequal(
     .filter((one) => one.want !== one.seen);
 }
 
-/** What would be expected of a cluster that is right as it stands; who leads is left open. */
+/** The expectations that match the cluster as it is now; any leader is accepted. */
 export function expectationOf(view: View): Expectation {
   const { cluster } = view.snapshot;
   const postgresql = cluster.config?.raw['postgresql'];

@@ -52,7 +52,7 @@ export function look(view: View, limits: Limits, wanted: (code: string) => boole
   };
 }
 
-/** Found by another witness than the one it needs: there is no more to learn. */
+/** Already found by another witness than the one it needs. */
 function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean {
   return needs.startsWith('SQL') && all.some((finding) => finding.code === code);
 }
@@ -69,7 +69,7 @@ function causeOf(finding: Finding, all: readonly Finding[]): string | null {
   return cause?.code ?? null;
 }
 
-/** A cause at the leader concerns everybody that a consequence about the cluster or its standbys names. */
+/** A cause at the leader concerns every member that a consequence about the cluster or its standbys names. */
 function concernsSame(cause: Finding, consequence: Finding): boolean {
   if (cause.members.length === 0 || consequence.members.length === 0) return true;
   if (cause.code === 'sync_names_overridden') return true;

@@ -26,7 +26,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
       message:
         `the leader claim of ${name} has expired: it was renewed ${durationText(ageMs ?? 0)} ago ` +
         `by the API server's clock and holds for ${ttlSeconds ?? 30} s` +
-        (leads ? `; ${name} is seen to be a primary anyway` : ''),
+        (leads ? `; ${name} is a primary anyway` : ''),
       evidence: [
         leaderKeySays(cluster),
         { witness: 'DCS', subject: '/leader renewTime', said: renewTime ?? 'absent' },
@@ -34,7 +34,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
       ],
       next: leads
         ? `check whether Patroni runs on ${name}, and whether its clock is right`
-        : `members take the lock within loop_wait if they may; see who could take over: ${commandLine(cluster, 'quorum')}`,
+        : `members take the lock within loop_wait if they may; see which member could take over: ${commandLine(cluster, 'quorum')}`,
     },
   ];
 }

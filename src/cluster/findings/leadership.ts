@@ -1,4 +1,4 @@
-/** Who leads: the key in the DCS against who is seen out of recovery. */
+/** Leadership: the key in the DCS compared with the servers out of recovery. */
 import { commandLine } from '../model/command-line.js';
 import type { Cluster, Finding } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';

@@ -14,13 +14,13 @@ export function memberViewsDiffer({ snapshot }: View): Finding[] {
     code: 'member_views_differ',
     severity: 'warning',
     members: [first.member, other.member],
-    message: `${first.member} and ${other.member} tell the cluster differently: ${difference(first, other)}`,
+    message: `${first.member} and ${other.member} give different views of the cluster: ${difference(first, other)}`,
     evidence: [first, other].map((view) => ({
       witness: 'REST',
       subject: `${view.member} GET /cluster`,
       said: whole(view),
     })),
-    next: 'check whether Patroni on both reaches the DCS; believe the one that SQL bears out',
+    next: 'check whether Patroni on both reaches the DCS; trust the view that SQL confirms',
   }));
 }
 

@@ -9,16 +9,16 @@ const PAGES: Readonly<Record<string, Page>> = {
     "On Kubernetes: the leader's annotation was not renewed for its ttl, by the clock of the API server's answers. Members take the lock for free then.",
     'Nothing removes the annotation when the leader dies: patronictl shows a dead leader as Leader for ever.',
     "SIGKILL of the leader's Patroni and PostgreSQL where no other member may take over.",
-    'Check whether Patroni runs on that member, and whether its clock is right; `patctl quorum` shows who could take over.',
+    'Check whether Patroni runs on that member, and whether its clock is right; `patctl quorum` shows which member could take over.',
   ],
   pod_ready_behind: [
     "A Pod's condition Ready is true, so Services send clients to it, while its PostgreSQL does not run, does not stream, or is behind the leader's current position by more than --max-lag.",
-    'Clients read old data, or a part of it, and nothing in Kubernetes tells.',
+    'Clients read old data, or only part of it, and Kubernetes does not show it.',
     'A replica made from a base backup under write load, its Pod Ready by a probe that only asks whether the process lives.',
     'Let the readiness probe ask Patroni (`GET /readiness`, with `lag` and `mode=apply`); look at why it does not stream.',
   ],
   role_label_wrong: [
-    'The label by which Services choose the leader or the replicas is not what PostgreSQL is seen to be.',
+    'The label by which Services choose the leader or the replicas does not match the role of PostgreSQL.',
     'Writes arrive at a replica, or nowhere.',
     'Setting the label of a replica to `primary` manually, its Patroni frozen.',
     'Patroni writes the label in each of its loops: check whether it runs there, and whether it may patch Pods.',
@@ -32,11 +32,11 @@ const PAGES: Readonly<Record<string, Page>> = {
   member_views_differ: [
     'With --rest: GET /cluster of two members names another leader, other members or roles, or another pause or schedule, and still does a second later.',
     'One of them shows an old state of the DCS, and nothing in its answer says so.',
-    'A stand-in member that serves the state before a switchover; a member cut off from etcd whose cache goes on answering.',
-    'Believe the member that the evidence of SQL bears out; check whether Patroni on the other one reaches the DCS.',
+    'A stand-in member that serves the state before a switchover; a member without a connection to etcd that still answers from its cache.',
+    'Trust the member that the evidence of SQL confirms; check whether Patroni on the other one reaches the DCS.',
   ],
   rest_through_proxy: [
-    'With --rest: two answers from one address bear two names (`patroni.name`), so a proxy in between chooses the member.',
+    'With --rest: two answers from one address have different names (`patroni.name`), so a proxy in between chooses the member.',
     'Two readings may come from two members. Requests that change something go to each member itself.',
     'A real HAProxy in front of three members, round robin.',
     'Give addresses of members to --rest, several with commas between them.',
@@ -224,7 +224,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   archiving_failing: [
     'The last failure in pg_stat_archiver is newer than the last success, or files wait in archive_status (three, or one for a minute) and none has been archived since the oldest of them. The files are seen from PostgreSQL 12 on, with the rights of pg_monitor.',
     'WAL accumulates, and point-in-time recovery has a gap.',
-    "archive_command = 'false'; one that does not exist, of which PostgreSQL counts no failure.",
+    "archive_command = 'false'; one that does not exist, for which PostgreSQL counts no failure.",
     "Check PostgreSQL's log.",
   ],
   walsenders_exhausted: [
@@ -249,7 +249,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'A logical slot in the `slots` of the dynamic configuration does not exist, or cannot be used, on a standby that may be promoted.',
     'If that standby led, Patroni would make the slot again, and its consumer would miss what was written in between.',
     "SIGSTOP of a replica's Patroni, and a permanent logical slot added.",
-    "See that member's Patroni log; hot_standby_feedback has to be on.",
+    "See that member's Patroni log; hot_standby_feedback must be on.",
   ],
   synchronized_slot_inactive: [
     'synchronized_standby_slots on the leader (PostgreSQL 17) names a slot that does not exist there, is inactive, invalid or logical. Critical while a consumer of a failover slot is connected.',
@@ -330,7 +330,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check that host.',
   ],
   member_left: [
-    "A member's key is gone with its lease, and something still speaks of it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when no member could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
+    "A member's key is gone with its lease, and another source still names it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when no member could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
     'Patroni forgets a member after ttl: the list shows a healthy cluster with one member fewer.',
     "SIGKILL of a replica's Patroni, with and without its PostgreSQL; of the leader's, after which another is promoted; SIGTERM of a replica.",
     'Bring it back, or stop its PostgreSQL where that runs on. If it was removed on purpose: --ignore member_left.',
@@ -351,7 +351,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'A key of the cluster other than /config is not JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
     'Everything that depends on the key is unknown: with an unreadable /sync the synchronous standbys are unknown.',
     "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
-    'See who wrote it; Patroni writes its own keys again.',
+    'Find out which client wrote it; Patroni writes its own keys again.',
   ],
   member_refuses: [
     'Both its REST API and its PostgreSQL deny our requests: a CA, a client certificate or a login is wrong.',
@@ -361,13 +361,13 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   rest_unusable: [
     "A member's REST API refuses us (401, 403, TLS), has no usable api_url, or answers what Patroni never would: another status than 200, a page, another program's JSON. Whatever SQL says beside it.",
-    'Restart, reinit and switchover go over it, and only it tells of failsafe mode, the watchdog and votes: what is skipped because of it is named.',
+    'Restart, reinit and switchover need it, and only it shows failsafe mode, the watchdog and votes: the skipped checks are named.',
     'A proxy that answers 503 with a page in front of the API; ctl.cacert of another CA; an api_url without a host.',
     'Correct what the refusal names; see what answers at the api_url.',
   ],
   login_refused: [
     'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member. A login of the configuration that does not fit is not a finding.',
-    'What needs SQL was meant to be looked for, and is not.',
+    'The checks that need SQL were requested and are skipped.',
     'A wrong password.',
     'Correct the login, or leave it out.',
   ],
@@ -396,7 +396,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     '`patctl restart CLUSTER --pending`.',
   ],
   config_rejected: [
-    'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is not a whole number, `postgresql`, its `parameters` or `standby_cluster` that is no mapping), or its loop fails on it (`slots`, `ignore_slots`).',
+    'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is not a whole number, `postgresql`, its `parameters` or `standby_cluster` that is not a mapping), or its loop fails on it (`slots`, `ignore_slots`).',
     'Every member keeps ttl, loop_wait, retry_timeout and what stands below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force anyway. The evidence says where a setting in force is not the one that is written.',
     '`ttl: 60s`, `ttl: null`, `parameters: x`, `slots: x` written to the key of a live cluster.',
     'Correct the value that is named: `patctl edit-config`.',
@@ -488,7 +488,7 @@ What \`patctl check\` looks for. The list is kept equal to the program by a test
 not answer is unknown, never silently absent. Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of
 critical, unknown and warning counts, info does not. A healthy cluster has no finding at all.
 
-A cluster in motion is no alarm: what is found is read again, twice, \`loop_wait\` apart, until each reading finds the
+A cluster in motion is not an alarm: each finding is read again, twice, \`loop_wait\` apart, until each reading finds the
 same; what is gone is \`transient\` in json, and what holds in the last reading is reported. Where trouble follows
 trouble there are two readings more, and two again while the last one finds something critical that is new; trouble
 that began in five readings is \`unstable\`. \`--settle N\` changes how often, \`--settle 0\` reports what one reading

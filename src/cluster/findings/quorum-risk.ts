@@ -1,4 +1,4 @@
-/** Who could take over if the leader were lost now, by the vote arithmetic. */
+/** The members that could take over if the leader were lost now, by the vote arithmetic. */
 import { commandLine } from '../model/command-line.js';
 import type { Finding, Witnessed } from '../model/model.js';
 import { race, type RaceResult } from '../votes/race.js';

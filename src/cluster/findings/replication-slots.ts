@@ -236,7 +236,7 @@ export function reinitNeeded(view: View): Finding[] {
 
 // ---------------------------------------------------------------- archiving and capacity
 
-/** So many files that wait are no coincidence, and one that waits for so long is none either. */
+/** This many waiting files are not a coincidence, and neither is one that waits this long. */
 const PILED_FILES = 3;
 const PILED_MS = 60_000;
 

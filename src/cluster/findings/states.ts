@@ -201,7 +201,7 @@ function seenForMs(one: MemberView, state: string, view: View): number {
 
 /**
  * By the base backups that run to the member's own address, from any server; null when none is seen. The
- * youngest counts, for an older one may be somebody else's on the same host.
+ * youngest counts because an older one may belong to another server on the same host.
  */
 function copyingForMs({ member }: MemberView, view: View): number | null {
   const addresses = [member?.host ?? null, hostOf(member?.apiUrl ?? null)];

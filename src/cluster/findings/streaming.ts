@@ -19,7 +19,7 @@ export function standbys({ leader, members }: View): MemberView[] {
   );
 }
 
-/** Whether a standby has no WAL sender that feeds it; one that catches up is fed. */
+/** Whether a standby has no walsender; one in state catchup counts. */
 export function isUnfed({ syncState, row, member }: MemberView): boolean {
   if (readTags(member?.tags).nostream) return false;
   if (row === null) return syncState === 'absent';

@@ -20,7 +20,7 @@ function inSyncKey(cluster: Cluster, name: string): boolean {
   return cluster.sync?.standbys.some((standby) => sameName(standby, name)) ?? false;
 }
 
-/** Whether somebody is shown as synchronous because of /sync. */
+/** Whether a member is shown as synchronous because of /sync. */
 function syncIsClaimed(cluster: Cluster): boolean {
   const { config } = cluster;
   if (!config || config.syncMode === 'off') return false;

@@ -60,7 +60,7 @@ export function restUnusable({ members }: View): Finding[] {
       code: 'rest_unusable',
       severity: 'unknown',
       members: names,
-      message: `the REST API of ${list(names)} ${TROUBLE[kind] ?? ''}: what only Patroni tells is unknown`,
+      message: `the REST API of ${list(names)} ${TROUBLE[kind] ?? ''}: what only Patroni knows is unknown`,
       evidence: [
         ...names.map((name): Witnessed => ({ witness: 'REST', subject: name, said: reason })),
         ...same.flatMap(urlSeen),
@@ -109,7 +109,7 @@ export function loginRefused({ members }: View): Finding[] {
   ];
 }
 
-/** By flag or variable somebody asked for it; one of the configuration may be meant for other hosts. */
+/** A flag or variable is a request of the user; one of the configuration may be meant for other hosts. */
 export function isGivenLoginRefused({ sql }: Pick<MemberView, 'sql'>): boolean {
   return (
     !sql.ok && sql.kind === 'denied' && !sql.full && /(^|; )(flag|environment): /.test(sql.reason)
@@ -154,7 +154,7 @@ export function connectionsExhausted({ members, leader }: View): Finding[] {
         members: [one.name],
         message: `${one.name} refuses clients: every connection is taken`,
         evidence: [seen],
-        next: `see who holds them (pg_stat_activity on ${one.name}); end idle ones, use a pooler, or raise max_connections`,
+        next: `see which sessions use them (pg_stat_activity on ${one.name}); end idle ones, use a pooler, or raise max_connections`,
       },
     ];
   });
@@ -167,6 +167,6 @@ function fullSeen({ name, sql }: MemberView): Witnessed | null {
   const { connections } = sql.value;
   if (!connections || connections.used < connections.max - connections.reserved) return null;
   const { used, max, reserved } = connections;
-  const said = `${used} client connections besides ours, max_connections ${max}, of which ${reserved} are reserved`;
+  const said = `${used} client connections without ours, max_connections ${max}, of which ${reserved} are reserved`;
   return { witness: 'SQL', subject: `${name} pg_stat_activity`, said };
 }

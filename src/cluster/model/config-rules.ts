@@ -161,7 +161,7 @@ export function ruleProblems(
   });
 }
 
-/** Every value of Patroni's own keys that it cannot read; unknown keys are no part of it. */
+/** Every value of Patroni's own keys that it cannot read; without unknown keys. */
 export function unreadValues(config: JsonObject): ConfigProblem[] {
   const { postgresql, standby_cluster: standby } = config;
   return [
@@ -192,7 +192,7 @@ function unitOf(kind: Kind): string | null {
   return kind === 'seconds' ? 's' : null;
 }
 
-/** null when Patroni reads it as it is meant, else what is wanted. */
+/** null if Patroni reads it as meant, otherwise the expected type. */
 function wantedInstead(value: JsonValue, { kind }: Rule, key: string): string | null {
   // Nothing stands there: Patroni's default, but where it asks whether the key is there.
   if (value === null && kind !== 'python' && key !== 'postgresql.use_slots') return null;

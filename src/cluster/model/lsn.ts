@@ -21,7 +21,7 @@ export function lagBytes(ahead: Lsn, behind: Lsn): number {
 }
 
 /**
- * The greater of what a standby received and what it replayed; null is no position. PostgreSQL counts what it
+ * The greater of what a standby received and what it replayed; null: unknown. PostgreSQL counts what it
  * receives on another timeline from the beginning of that segment, behind what it has long replayed.
  */
 export function farther(received: Lsn | null, replayed: Lsn | null): Lsn | null {

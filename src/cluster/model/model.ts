@@ -166,7 +166,7 @@ export type Claim =
 export interface MemberAnswers {
   /** `http://host:port` of the one that answered. */
   url: string;
-  /** Who answered there (`patroni.name`); two where a proxy in between chooses. */
+  /** The members that answered there (`patroni.name`); two behind a proxy that chooses. */
   answeredBy: string[];
   patroniVersion: string | null;
   /** What GET /cluster says there, and at every other member whose answer differs from it. */
@@ -184,7 +184,7 @@ export interface ClusterAnswer {
   scheduledAt: string | null;
 }
 
-/** Where nothing removes the leader's claim when the leader dies: who claims it, and how old the claim is. */
+/** Where nothing removes the leader's claim when the leader dies: its holder and its age. */
 export interface LeaderClaim {
   name: string;
   /** By the leader's clock, as written; null when absent. */
@@ -445,7 +445,7 @@ export interface LastWord {
   statusWrites: number | null;
 }
 
-/** What an earlier recording of the cluster has, to tell who has left since. */
+/** The contents of an earlier recording, to find members that left since. */
 export interface EarlierSnapshot {
   takenAt: string;
   members: { name: string; isSynchronous: boolean }[];
@@ -472,7 +472,7 @@ export interface Snapshot {
   previous: Snapshot | null;
   /** Below: what only `check` finds out, absent where it was not asked for. */
   certificates?: SeenCertificate[];
-  /** Members whose REST API lets anybody change things. */
+  /** Members whose REST API accepts changes from any client. */
   openRest?: string[];
   /** Names that are expected to have a member key. */
   expectedMembers?: string[];

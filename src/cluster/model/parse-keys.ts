@@ -68,7 +68,7 @@ export function parseFleet(read: KeysRead, namespace: string): Cluster[] {
 
 /**
  * The cluster of this name, or each of its Citus groups. An empty name, of a variable that is not set, is the name
- * of none, although every cluster lies below it.
+ * of none, although every cluster is below it.
  */
 export function parseScope(read: KeysRead, namespace: string, scope: string): Cluster[] {
   return parseFleet(read, namespace).filter((one) => one.scope === scope);
@@ -86,7 +86,7 @@ const KEYS = new Set(
 
 /**
  * A key below a namespace as scope (which may hold slashes, as 15/main does), Citus group ('' for none) and the
- * cluster's own key; null when it is no key of Patroni.
+ * cluster's own key; null if it is not a key of Patroni.
  */
 function splitKey(path: string): { scope: string; group: string; name: string } | null {
   const parts = path.split('/');

@@ -1,4 +1,4 @@
-/** Whom `--candidate auto` takes. */
+/** The candidate that `--candidate auto` selects. */
 import { lagBytes } from '../model/lsn.js';
 import type { CheckResult } from './plan-model.js';
 import { race } from '../votes/race.js';
@@ -24,7 +24,7 @@ interface Ranked {
   priority: number;
 }
 
-/** Members are read at different moments: less than this is no difference. */
+/** Members are read at different moments: a smaller difference is ignored. */
 const NOISE_BYTES = 64 * 1024;
 
 /** The best of those that no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */

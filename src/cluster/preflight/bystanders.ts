@@ -1,10 +1,10 @@
-/** Will everybody else follow the new leader? Its own Patroni points a member to it, and nothing else does. */
+/** Will every other member follow the new leader? Its own Patroni points a member to it, and nothing else does. */
 import type { Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
 import { askNext, bad, ok, type PlanFacts } from './plan-facts.js';
 
-/** Members that neither lead nor are to lead, and whose Patroni is silent, or answers but not us. */
+/** Members other than the old and the new leader whose Patroni is silent, or denies our requests. */
 export function bystandersFollow(ctx: PlanFacts): PlanCheck | null {
   const name = 'bystanders_follow';
   const { cluster, candidate, view } = ctx;

@@ -30,7 +30,7 @@ export function candidateNotLeader({ candidate, cluster, one }: PlanFacts): Plan
   );
 }
 
-/** The other members and the leader ask it over REST, as we do: who does not answer is not promoted. */
+/** The other members and the leader ask it over REST, as we do: a silent member is not promoted. */
 export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCheck | null {
   const name = 'candidate_answers';
   if (one === null || candidate === null || candidate === cluster.leaderName) return null;

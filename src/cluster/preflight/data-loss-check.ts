@@ -40,7 +40,7 @@ export function lossOf(ctx: PlanFacts): LossWords {
   if (leaderState === 'silent' && !ctx.input.standbyCluster)
     return wordsOf({
       loss: 'possible',
-      because: `${who} is a primary that cannot be told to stop and continues to acknowledge commits`,
+      because: `${who} is a primary that cannot be stopped and continues to acknowledge commits`,
     });
   if (leaderState === 'down' || leaderState === 'none') {
     const gone = verdictFor(ctx, false);

@@ -30,7 +30,7 @@ export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
   return bad(name, 'refused', `${leader} is not the leader, ${is}`, evidence, next);
 }
 
-/** Members, and those who were: `--avoid` on a node that has left is no slip of the pen. */
+/** Members and former members: `--avoid` with a departed node is not a typing error. */
 export function isKnown(cluster: PlanFacts['cluster'], member: string): boolean {
   const names = [
     ...cluster.members.map(({ name }) => name),
@@ -123,7 +123,7 @@ function aloneAlive({ cluster, leader, view }: PlanFacts, evidence: Witnessed[])
   const names = others.map((one) => one.name).join(', ');
   const seen = [...evidence, ...others.map(roleSeen)];
   const said = `${who} holds the lock and is alive, but ${names} also runs as a primary`;
-  const next = `fence ${names} first: ${commandLine(cluster, 'status')}; --skip-check ${name} goes on anyway`;
+  const next = `fence ${names} first: ${commandLine(cluster, 'status')}; --skip-check ${name} continues anyway`;
   return bad(name, 'refused', said, seen, next);
 }
 
@@ -233,7 +233,7 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: PlanFacts):
   );
 }
 
-/** A standby leader is no primary: while paused it leaves every request alone, and the resume carries it out. */
+/** A standby leader is not a primary: while paused it ignores every request, and carries it out after the resume. */
 export function pausedStandbyCluster(ctx: PlanFacts): PlanCheck | null {
   const { config, leaderState, cluster } = ctx;
   if (!config?.pause || !config.standbyCluster) return null;
@@ -260,7 +260,7 @@ export function pausedNoSchedule({ config, request, cluster }: PlanFacts): PlanC
   );
 }
 
-/** A schedule that lies in the past, or belongs to a failover, would be refused or dropped by Patroni. */
+/** Patroni refuses or drops a schedule in the past, or of a failover. */
 export function schedule({ request, now }: PlanFacts): PlanCheck | null {
   const { scheduledAt } = request;
   const name = 'schedule';

@@ -9,12 +9,12 @@ import { confirmedLsn, elapsedMs, stands, unconfirmedBytes } from './stalled-sta
 
 /**
  * Clients say how far they are every 10 s (wal_receiver_status_interval, pg_recvlogical -s, pgjdbc). One that
- * stands still for less and has said nothing in the meantime may only be waiting for its turn.
+ * is stalled for less and has said nothing in the meantime may only be waiting for its turn.
  */
 const STATUS_INTERVAL_MS = 10_000;
 const GRACE_MS = 2000;
 
-/** What stands still: proven by a reply that confirms nothing, or by silence that lasts too long. */
+/** What is stalled: proven by a reply that confirms nothing, or by silence that lasts too long. */
 export function isStuck(ctx: Pick<PlanFacts, 'now' | 'before'>, row: Walsender): boolean {
   const stood = stands(ctx, row);
   if (stood === false || (unconfirmedBytes(row) ?? 0) === 0) return false;

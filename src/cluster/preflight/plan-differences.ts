@@ -4,8 +4,8 @@ import type { CheckResult, Plan } from './plan-model.js';
 const RANK: Record<CheckResult, number> = { ok: 0, warning: 1, skipped: 2, unknown: 3, refused: 4 };
 
 /**
- * One line a difference that makes the later plan another one than was shown: somebody else leads or would
- * lead, or something speaks against it that did not. What got better, and warnings, are no reason to stop.
+ * One line a difference that makes the later plan differ from the shown one: another member leads or would
+ * lead, or something speaks against it that did not. Improvements and warnings do not stop it.
  */
 export function planDifferences(shown: Plan, now: Plan): string[] {
   const differences: string[] = [];

@@ -34,7 +34,7 @@ export function refusals(plan: Pick<Plan, 'checks'>): PlanCheck[] {
 
 /**
  * What would be asked of Patroni, and every check for or against it. `before` is an earlier reading, a second
- * or so older: what stands still is seen only over two. Reads nothing but its arguments.
+ * or so older: a stall is seen only over two. Reads nothing but its arguments.
  */
 export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRequest): Plan {
   const wanted = request.candidate === 'auto' ? null : request.candidate;
@@ -86,7 +86,7 @@ function subjectOf({ request, cluster, candidate }: PlanFacts) {
   };
 }
 
-/** --avoid names somebody who is known and does not lead, while somebody else does. */
+/** --avoid names a known member that does not lead, while another one does. */
 function avoided({ request, cluster, view }: PlanFacts): boolean {
   const { avoid } = request;
   if (avoid === null || cluster.leaderName === null || avoid === cluster.leaderName) return false;

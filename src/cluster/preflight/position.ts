@@ -142,7 +142,7 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
   );
 }
 
-/** Promotion ends a pause of the replay, but has to replay what has gathered before anybody can write. */
+/** Promotion ends a pause of the replay, but has to replay what has gathered before clients can write. */
 export function candidateReplay(ctx: PlanFacts): PlanCheck | null {
   const name = 'replay_paused';
   const one = standby(ctx);

@@ -26,12 +26,12 @@ export function subscribers(ctx: PlanFacts): PlanCheck | null {
   const { leader, view } = ctx;
   if (ctx.cluster.config?.standbyCluster) return null;
   const { slots, seenOn } = logicalSlots(view);
-  if (seenOn === null && !isGone(ctx)) return sqlNotRead(NAME, leader, 'who subscribes');
+  if (seenOn === null && !isGone(ctx)) return sqlNotRead(NAME, leader, 'which clients subscribe');
   if (slots.length === 0) return seenOn === null ? null : ok(NAME, `${seenOn} has no logical slot`);
   const asked = candidates(ctx);
   if (asked.length === 0) return null;
   const silent = asked.find((one) => brokenOn(one, slots) === null);
-  if (silent) return sqlNotRead(NAME, silent, `whether ${names(slots)} would go on`);
+  if (silent) return sqlNotRead(NAME, silent, `whether ${names(slots)} would continue`);
   const stopped = asked
     .map((one) => ({ one, broken: brokenOn(one, slots) ?? [] }))
     .filter(({ broken }) => broken.length > 0);

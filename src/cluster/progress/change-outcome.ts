@@ -102,7 +102,7 @@ export interface Progress {
   retaken: boolean;
   newLeader: string | null;
   timeline: number | null;
-  /** Who took writes when. */
+  /** When each member accepted writes. */
   writes: Tracks;
   beganMs: number | null;
 }
@@ -309,7 +309,7 @@ export function awaitedStreams(progress: Progress): string[] {
   return goal.members.filter((name) => name !== newLeader && !streams(progress, name));
 }
 
-/** The member has a streaming walsender row on somebody, and does not say it is on an older timeline. */
+/** The member has a streaming walsender row on any member, and does not say it is on an older timeline. */
 function streams({ seen, newLeader, timeline, cluster }: Progress, name: string): boolean {
   const own = seen.get(name);
   if (own === undefined) return false;

@@ -58,7 +58,7 @@ export function claimIsUnreadable(cluster: Cluster, name: string): boolean {
   return isOpen && syncModeActive(cluster) && name !== cluster.leaderName;
 }
 
-/** Who leads by the letter of the DCS, as patronictl takes it: an expired claim counts there too. */
+/** The leader by the DCS alone, as patronictl reads it: an expired claim counts too. */
 export function claimedLeader({ leaderName, leaderClaim }: Cluster): string | null {
   return leaderName ?? leaderClaim?.name ?? null;
 }

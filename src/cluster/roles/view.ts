@@ -77,7 +77,7 @@ export interface View {
   members: MemberView[];
   /** The holder of the leader key, when it has a member key. */
   leader: MemberView | null;
-  /** Everybody seen out of recovery, departed members among them. */
+  /** Every server seen out of recovery, departed members included. */
   primaries: MemberView[];
   /** Walsender rows of the leader; null when no witness could read them. */
   leaderRows: StreamRow[] | null;

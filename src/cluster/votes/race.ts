@@ -1,4 +1,4 @@
-/** Who would become leader if the leader vanished now. The invariant of the votes stands in vote-rules.ts. */
+/** The member that would become leader if the leader vanished now. vote-rules.ts states the invariant of the votes. */
 import { sameName } from '../model/member-names.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Rules } from './patroni-versions.js';

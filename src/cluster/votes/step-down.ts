@@ -100,7 +100,7 @@ function health(input: VoteInput, node: VoteNode): GateMember {
   const { name } = node;
   const limit = limitation(node);
   if (limit?.certain) return { name, healthy: 'no', why: limit.reason };
-  // A primary's answer has neither received nor replayed position: Patroni reads 0.
+  // A primary's answer has no received and no replayed position: Patroni reads 0.
   const lags = lagging(input, node.primary === true ? 0n : node.walPosition);
   if (lags === true) return { name, healthy: 'no', why: 'lags more than maximum_lag_on_failover' };
   const known = input.clusterTimeline ?? 0;

@@ -238,7 +238,7 @@ export function everybody(input: VoteInput): VoteNode[] {
 
 const byNames = new WeakMap<VoteInput, ReadonlyMap<string, VoteNode[]>>();
 
-/** Those of `everybody` with this name, compared as `sameName` does. */
+/** Those of the list with this name, compared as `sameName` does. */
 export function nodesNamed(input: VoteInput, name: string): readonly VoteNode[] {
   let byName = byNames.get(input);
   if (byName === undefined) byNames.set(input, (byName = indexed(everybody(input))));

@@ -60,7 +60,7 @@ export async function findDeleted(
   // What is left of few looks is for the steps.
   const together = Math.min(teller.together, Math.max(1, Math.ceil(looksLeft * SAMPLES_SHARE)));
   const at: Past['at'] = (revision, key) => {
-    // Where one key ended is no further look: what was found is to be told precisely.
+    // The end of one key does not count as a probe: a found member is reported precisely.
     const noMore = key === undefined && looksLeft-- <= 0;
     if (noMore || limit.over.aborted) return Promise.resolve('over');
     return readAt(teller, subject, limit.over, revision, key);

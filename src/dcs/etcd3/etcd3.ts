@@ -19,7 +19,7 @@ export function openEtcd3(
   walk: Walk = walkEndpoints(settings.endpoints),
 ): KeyStore {
   const closing = new AbortController();
-  // Every call in flight listens, and there may be many: that is no leak to warn of.
+  // Every call in flight listens, and there may be many: this is not a leak.
   setMaxListeners(0, closing.signal);
   const etcd: Etcd = { settings, walk, grpc: openGrpc(settings), closing: closing.signal };
   return {
@@ -146,7 +146,7 @@ function tellerAt(
         request: {
           ...(key === undefined ? whole : { key: Buffer.from(key) }),
           revision: revision.toString(),
-          // This endpoint has been at the head already, and its past is everybody's.
+          // This endpoint has been at the head already, and its past is the cluster's.
           serializable: true,
         } satisfies IRangeRequest,
         timeoutMs: settings.timeoutMs,

@@ -309,7 +309,7 @@ async function readPages(
   return read;
 }
 
-/** Lets a request go out; how it ends is told to who awaits it later. */
+/** Lets a request go out; a later await gets its outcome. */
 async function sent(request: Promise<unknown>): Promise<void> {
   request.catch(() => undefined);
   await new Promise((resolve) => setImmediate(resolve));
@@ -346,7 +346,7 @@ async function login(session: Session, post: Post, prefix: string): Promise<void
   if (username === null || session.token !== null || session.authOff) return;
   const answer = await post('/auth/authenticate', { name: username, password: password ?? '' });
   if (answer.ok) session.token = str(answer.json['token']);
-  // As Patroni does: a login that etcd does not ask for is no obstacle.
+  // As Patroni does: a login that etcd does not need does not fail.
   else if (isAuthOff(answer.error)) session.authOff = true;
   else throw refused(session, answer.error, prefix);
 }
@@ -370,7 +370,7 @@ async function lookBack(
   const ranges = looks.map(({ revision, key }) => ({
     ...(key === undefined ? rangeOf(prefix) : { key: toBase64(key) }),
     revision: revision.toString(),
-    // This endpoint has been at the head already, and its past is everybody's.
+    // This endpoint has been at the head already, and its past is the cluster's.
     serializable: true,
   }));
   const [first] = ranges;

@@ -8,7 +8,7 @@ export interface EtcdError {
   message: string;
 }
 
-/** Who asks for what; goes into the messages. */
+/** The user and what is requested, for the messages. */
 export interface Subject {
   username: string | null;
   /** The prefix or key that was asked for. */

@@ -59,7 +59,7 @@ export interface DeletedKeys {
   /**
    * History was looked at back to its beginning; in a long one, all but what came and went between two
    * writes below the prefix. When false (a limit was reached, or it was enough), keys that existed for a
-   * short while, long ago, may be missing, and one that came and went several times may bear an earlier
+   * short while, long ago, may be missing, and one that came and went several times may have an earlier
    * value.
    */
   complete: boolean;

@@ -85,7 +85,7 @@ async function changeOf(
   };
 }
 
-/** The last moment at which somebody else held the lock. */
+/** The last moment at which another member held the lock. */
 async function lastHeld(taken: bigint, since: bigint | null, at: At): Promise<Past | null> {
   let [held, free] = [since, taken];
   let last: Past | null = null;

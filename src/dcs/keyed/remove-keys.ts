@@ -7,13 +7,13 @@ import type { Compare, KeyStore, KeyValue, WriteOp } from './key-store.js';
 /** etcd takes no more operations in one transaction (--max-txn-ops). */
 export const MAX_OPS = 128;
 
-/** Keys that tell one cluster from another, or who leads it; heartbeats change all the time. */
+/** Keys that identify a cluster and its leader; heartbeats change all the time. */
 const GUARDS = ['leader', 'initialize', 'config'];
 const PLAIN = 'initialize config leader failover sync history status failsafe optime/leader'.split(
   ' ',
 );
 
-/** Of the keys below the prefix those that are Patroni's own, and those that somebody else put there. */
+/** Of the keys below the prefix those that are Patroni's own, and those of other programs. */
 export function sortKeys(
   prefix: string,
   kvs: readonly KeyValue[],

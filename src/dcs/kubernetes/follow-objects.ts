@@ -120,7 +120,7 @@ async function watchOnce(
     for await (const raw of client.watch(`${list.path}?${query.toString()}`, signal)) {
       const event = raw as WatchEvent;
       if (event.type === 'ERROR') {
-        // 410 Gone: what happened since is no longer kept.
+        // 410 Gone: the events since then are no longer kept.
         if (event.object.code === 410) return 'expired';
         throw new ToolError('unreachable', event.object.message ?? 'the watch failed');
       }

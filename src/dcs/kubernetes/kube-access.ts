@@ -1,4 +1,4 @@
-/** How the API server is reached and who we are there: in a Pod, or by a kubeconfig, which is loaded only then. */
+/** How to reach the API server, and with which identity: in a Pod, or by a kubeconfig, which is loaded only then. */
 import { readText, type AccessWanted, type KubeAccess } from './kube-credentials.js';
 
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';

@@ -33,7 +33,7 @@ export type KubeOutcome =
 
 export interface KubeClient {
   readonly access: KubeAccess;
-  /** One call, never retried but for a 401, when we say again who we are: nothing was carried out then. */
+  /** One call, never retried but for a 401, when we authenticate again: the server had done nothing. */
   call(request: KubeRequest): Promise<KubeOutcome>;
   /** GET of a JSON document; a busy API server is asked again within the deadline. ToolError when it is none. */
   get(path: string, what: string): Promise<{ json: unknown; dateMs: number | null }>;
@@ -261,7 +261,7 @@ export function kubeRefusal(
     case 401:
       return make(
         'error',
-        `${where} does not accept who we are (${who}): the token or certificate is not valid, or has expired`,
+        `${where} does not accept our identity (${who}): the token or certificate is not valid, or has expired`,
         'kubernetes_unauthorized',
         'log in again: kubectl auth whoami with the same context says whether it worked',
       );

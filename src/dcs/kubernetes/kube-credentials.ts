@@ -1,15 +1,15 @@
-/** What one connection to the API server needs, and what is wanted to find it. */
+/** What a connection to the API server needs, and what is needed to find it. */
 import type { Env } from '../../config/environment.js';
 import { ToolError } from '../../errors.js';
 
 /** What one connection to the API server needs; PEM text, not files. */
 export interface KubeAccess {
-  /** `https://host:port`, and a path where the server lies below one. */
+  /** `https://host:port`, and a path if the server has one. */
   server: URL;
   ca: string | null;
   cert: string | null;
   key: string | null;
-  /** Name that the server's certificate is to bear; null: the host's. */
+  /** Expected name in the server's certificate; null: the host name. */
   serverName: string | null;
   insecure: boolean;
   /** HTTP proxy on the way; null: none. */
@@ -19,7 +19,7 @@ export interface KubeAccess {
   /** Context or account, for messages. */
   who: string;
   /**
-   * Headers that say who we are. `again`: the last ones were refused, so that a token is read, or a plugin is run,
+   * Headers with our identity. `again`: the last ones were refused, so that a token is read, or a plugin is run,
    * once more.
    */
   headers(

@@ -33,7 +33,7 @@ export async function connectThrough(
     host,
     port: Number(target.port),
     socket: raw,
-    // An address is no server name.
+    // An IP address is not a valid server name.
     ...(net.isIP(servername) === 0 ? { servername } : {}),
   } as tls.ConnectionOptions);
   return () => secure;

@@ -122,7 +122,7 @@ async function readAll({ env, home }: AccessWanted): Promise<Merged> {
   }
   if (merged.files.length > 0) return merged;
   throw noAccess(
-    'nothing tells where Kubernetes is: this is not a Pod with a service account, and there is no kubeconfig',
+    'the address of Kubernetes is unknown: this is not a Pod with a service account, and there is no kubeconfig',
     `looked for ${files.join(', ')}; set KUBECONFIG`,
   );
 }
@@ -168,7 +168,7 @@ function urlOf(text: string | undefined): URL | null {
   }
 }
 
-// ---------------------------------------------------------------- who we are
+// ---------------------------------------------------------------- our identity
 
 function identity(
   user: { part: UserPart; folder: string },

@@ -3,7 +3,7 @@ import { DEFAULT_MARKS, type LabelPreset, type Marks } from '../../config/kubern
 
 interface Preset {
   labels: Record<string, string>;
-  /** The first one that Pods bear counts. */
+  /** The first label that the Pods have counts. */
   scopeLabels: readonly string[];
   roleLabel: (scopeLabel: string) => string;
 }

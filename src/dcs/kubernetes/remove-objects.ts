@@ -49,7 +49,7 @@ async function run(
   let deleted = 0;
   for (const { metadata } of own) {
     const { namespace, name, uid, resourceVersion } = metadata;
-    // The leader's object changes all the time: who leads is compared, not its revision.
+    // The leader's object changes all the time: the leader's name is compared, not the revision.
     if (name === names.leader || deleted === 0) await sameLeader(client, cluster, deleted, own);
     const preconditions = {
       ...(uid === undefined ? {} : { uid }),

@@ -73,7 +73,7 @@ function below({ keys, isSecret }: Place, key: string): Place {
   };
 }
 
-/** Of a setting with such a name: where its value comes from is no secret. */
+/** For a setting with such a name: the source of its value is not secret. */
 function isFactOfSetting(keys: readonly string[], key: string): boolean {
   return keys.at(-2) === 'settings' && ['source', 'sourcefile', 'pendingRestart'].includes(key);
 }

@@ -191,7 +191,7 @@ function scheduleIn(view: JsonObject): string | null {
   });
 }
 
-/** The standbys of /sync that have a member key, by their roles; who wrote it, and its quorum, no answer has. */
+/** The standbys of /sync that have a member key, by their roles; no answer has its leader and its quorum. */
 function syncOf(
   config: DynamicConfig | null,
   members: readonly ListedMember[],
@@ -238,7 +238,7 @@ function cannotTell(
     ...(optime === null && members.length > 1 && { status }),
     ...(config.known ? {} : { config: config.why }),
     ...(history.known ? {} : { history: history.why }),
-    departed: 'members that left are in the past of the DCS, which no REST API tells',
+    departed: 'members that left are in the past of the DCS, which a REST API does not show',
     other_clusters: 'a member knows its own cluster only',
   };
 }

@@ -49,7 +49,7 @@ export async function compareViews(
   const old = theirs.filter((view, at) => {
     const before = differing[at]?.view;
     if (view === null || before === undefined || !differs(view, basis)) return false;
-    // Where both have moved on, the cluster changes and neither of them stands still.
+    // If both have changed, the cluster changes and neither is stalled.
     return isStill || !differs(view, before);
   });
   const views = [basis, ...old.filter((view) => view !== null)];

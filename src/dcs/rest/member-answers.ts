@@ -28,7 +28,7 @@ export type Text = { known: true; text: string | null } | { known: false; why: s
 interface NoAnswer {
   url: string;
   said: string;
-  /** Something answered there, and it was no member that tells us. */
+  /** A server answered there, but not as a Patroni member. */
   refused: boolean;
 }
 

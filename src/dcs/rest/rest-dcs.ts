@@ -25,7 +25,7 @@ export function restDcs(access: RestAccess): Dcs {
   /** Addresses that the cluster itself named, for when the given ones fall silent. */
   let named: string[] = [];
   let answered: string | null = null;
-  /** Who has answered so far, by address: a proxy may choose another member for the next reading. */
+  /** The members that have answered so far, by address: a proxy may choose another member for the next reading. */
   const answerers = new Map<string, string[]>();
 
   const ask = async (): Promise<Answers> => {
@@ -64,7 +64,7 @@ export function restDcs(access: RestAccess): Dcs {
     },
     compareViews: (cluster) => compareViews(access, cluster),
     goneMembers: () =>
-      Promise.resolve({ members: [], incomplete: 'a REST API does not tell who has left' }),
+      Promise.resolve({ members: [], incomplete: 'a REST API does not show departed members' }),
     lastWord: () => Promise.resolve(null),
     writeConfig: async (cluster, text) => patchConfig(patroni, cluster, text, timeoutMs),
     // A schedule is withdrawn by DELETE /switchover, which `flush` sends to a member.
@@ -89,7 +89,7 @@ export function needsDcs(what: string): ToolError {
 }
 
 function noGroup(): ToolError {
-  return new ToolError('usage', '--group: a REST API does not tell its Citus group', {
+  return new ToolError('usage', '--group: a REST API does not report its Citus group', {
     code: 'no_group',
     hint: 'leave --group out, and give --rest the address of a member of that group',
   });

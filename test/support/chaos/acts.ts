@@ -19,7 +19,7 @@ export interface Act {
   kind: string;
   fits?(cast: Cast): boolean;
   args(cast: Cast): string[];
-  /** Why the ending was wrong; null when it was right, or when nobody can tell. */
+  /** Why the ending was wrong; null if it was right, or unknown. */
   wrong(ran: Ran, cast: Cast): string | null;
 }
 
@@ -50,7 +50,7 @@ const change =
     return null;
   };
 
-/** Everybody answers, and all but the leader stream from it. */
+/** Every member answers, and all but the leader stream from it. */
 function isWhole(facts: Facts): boolean {
   const head = facts.members.get(facts.leader ?? '') ?? null;
   const names = [...facts.members.keys()].filter((name) => name !== facts.leader);

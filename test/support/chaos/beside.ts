@@ -49,7 +49,7 @@ export interface Beside {
 }
 
 const READ_LIMIT_MS = 90_000;
-/** What is gone a moment before, or comes a moment after, a reading is no error of it. */
+/** What is gone a moment before, or comes a moment after, a reading is not its error. */
 const BEFORE_MS = 1_500;
 const AFTER_MS = 1_000;
 /** One reading without settling: heartbeats are loop_wait old, and a key lives up to ttl. */
@@ -176,7 +176,7 @@ function judgeCheck(ran: Timed, report: Report): void {
   }
 }
 
-/** Trouble that comes and goes is no state of one moment: there has to be trouble at all. */
+/** Trouble that comes and goes has no single moment: any trouble is enough. */
 function isSo(finding: Finding, facts: Facts): boolean {
   return finding.code === 'unstable' ? truthsIn(facts).length > 0 : holds(finding, facts);
 }
@@ -238,7 +238,7 @@ function isPrinted({ member }: Truth, out: string): boolean {
   return out.split('\n').some((line) => about.test(line));
 }
 
-/** `list` shows claims: what is no claim it need not deny, and how far behind one is stands in a column. */
+/** `list` shows claims: it need not report anything else, and the lag has a column. */
 const isListed = ({ what }: Truth): boolean =>
   !BLIND.has(what) &&
   !/^\/config|restart is pending|confirms nothing|one name|clients|far behind/.test(what);

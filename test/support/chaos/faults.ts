@@ -9,7 +9,7 @@ import type { Gate } from './gate.js';
 import type { Site } from './shapes.js';
 import type { Truth } from './truths.js';
 
-/** Who is who when a fault begins. */
+/** The roles when a fault begins. */
 export interface Cast {
   site: Site;
   dice: Dice;
@@ -46,7 +46,7 @@ const isSync = ({ shape }: Site): boolean => shape.options.sync !== 'off';
 const leads = ({ shape }: Site): boolean => shape.isStandby !== true;
 const hasRestGates = ({ restGates }: Site): boolean => restGates.size > 0;
 
-/** A truth that only who made it knows of. */
+/** A truth that only the fault's author knows. */
 function truth(what: string, member: string | null, codes: string[], graceMs = 4_000): Truth {
   return { what, member, codes, graceMs };
 }
@@ -124,7 +124,7 @@ async function freezeSender({ site: { lab }, leader, standby }: Cast): Promise<T
   return { member: standby };
 }
 
-/** Enough that who receives nothing is far behind; nothing where the leader is a standby itself. */
+/** Enough WAL that a member without replication is far behind; none if the leader is a standby itself. */
 async function burst(lab: Site['lab'], leader: string, without: string): Promise<void> {
   if (lab.state.source !== null) return;
   await lab.psql(
@@ -187,7 +187,7 @@ const writeSync =
     return { member: cast.leader };
   };
 
-/** The leader is frozen, so that nobody carries the request out. */
+/** The leader is frozen, so that no member carries the request out. */
 async function leaveRequest({ site: { lab }, leader, replica }: Cast): Promise<Trouble> {
   lab.freeze(leader);
   await lab.dcsPut('failover', JSON.stringify({ leader, member: replica }));
@@ -238,7 +238,7 @@ async function forbidFailover({ site: { lab } }: Cast): Promise<Trouble> {
   await eventually('the tags are in the DCS', 15_000, async () =>
     ((await lab.dcsGet(`members/${lab.members[1]?.name ?? ''}`)) ?? '').includes('nofailover'),
   );
-  return { member: null, undo, truths: [truth('nobody may take over', null, codes, 6_000)] };
+  return { member: null, undo, truths: [truth('no member may take over', null, codes, 6_000)] };
 }
 
 // ---------------------------------------------------------------- PostgreSQL

@@ -43,7 +43,7 @@ const isBeyondWal: Rule = (scene, name) =>
   (scene.facts.members.get(name)?.lsn ?? 0) < scene.head.oldest;
 
 /**
- * By code: whether it holds at this moment. A critical one without a rule never does, so that somebody looks.
+ * By code: whether it holds at this moment. A critical one without a rule never does, so that a developer looks at it.
  * pending_restart has none: after a start with the larger value of its primary only Patroni knows of it.
  */
 const RULES: Record<string, (scene: Scene) => boolean> = {

@@ -14,7 +14,7 @@ export interface Held {
   since: number;
 }
 
-/** `mending`: it need not be told any more; `gone`: nor may it be. */
+/** `mending`: it need not be reported any more; `gone`: it must not be reported. */
 export interface Declared {
   mending: () => void;
   gone: () => void;
@@ -32,12 +32,12 @@ export interface Judge {
   beginAnew(): void;
   /** What holds now, or is being mended: a finding of it is not false. */
   near(): Truth[];
-  /** Something that only whoever broke it knows. */
+  /** A truth that only the fault's author knows. */
   declare(truth: Truth): Declared;
   stop(): Promise<void>;
 }
 
-/** Begins to ask, and resolves when everybody was asked once. */
+/** Begins to ask, and resolves when every member was asked once. */
 export async function startJudge(lab: Lab): Promise<Judge> {
   const names = lab.members.map(({ name }) => name);
   const members = new Map<string, Awaited<ReturnType<typeof askMember>>>();

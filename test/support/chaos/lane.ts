@@ -50,7 +50,7 @@ interface Lane extends LaneOptions {
   writer: Writer | null;
   beside: Beside;
   report: Report;
-  /** What is on now, for whoever reads an incident. */
+  /** What runs now, for the reader of an incident. */
   during: string;
   /** A fault and acts whose turn has not come. */
   faults: Fault[];
@@ -149,7 +149,7 @@ async function oneRound(lane: Lane): Promise<boolean> {
   return await makeWhole(lane);
 }
 
-// ---------------------------------------------------------------- who and what
+// ---------------------------------------------------------------- members and faults
 
 async function castOf({ site, dice, judge }: Lane): Promise<Cast> {
   const { leader, standbys } = await eventually('there is a leader', LEADER_LIMIT_MS, () => {
@@ -234,7 +234,7 @@ async function proveLoss(lane: Lane, { leader, site }: Cast, began: number): Pro
   }).catch(() => false);
   count(
     figures.promises,
-    `survives the leader's loss: ${said.survives}, ${isThere ? 'another led' : 'nobody led'}`,
+    `survives the leader's loss: ${said.survives}, ${isThere ? 'another led' : 'none led'}`,
   );
   const isWrong = (said.survives === 'yes' && !isThere) || (said.survives === 'no' && isThere);
   if (!isWrong) return;
@@ -242,7 +242,7 @@ async function proveLoss(lane: Lane, { leader, site }: Cast, began: number): Pro
     what: 'broken promise',
     command: 'quorum',
     code: 0,
-    about: `${leader} lost: survives ${said.survives}, ${isThere ? 'another led' : 'nobody led'}`,
+    about: `${leader} lost: survives ${said.survives}, ${isThere ? 'another led' : 'none led'}`,
     judge: told(judge.latest()),
     said: JSON.stringify(said),
   });

@@ -29,7 +29,7 @@ export interface Site {
   shape: Shape;
   /** Between a member and etcd, by name. */
   etcdGates: Map<string, Gate>;
-  /** Between everybody and a member's REST API; none with TLS. */
+  /** Between all clients and a member's REST API; none with TLS. */
   restGates: Map<string, Gate>;
   /** The member whose disk can be filled; null where nothing can be mounted. */
   smallDisk: string | null;

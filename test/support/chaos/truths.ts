@@ -22,7 +22,7 @@ const PASSING_MS = 45_000;
 const LAG_BYTES = 3_145_728;
 /** A commit that waits for so long is stuck. */
 const STUCK_MS = 4_000;
-/** Clients confirm every 10 s, so less is no sign; and check has to look twice. */
+/** Clients confirm every 10 s, so a shorter time proves nothing; and check must read twice. */
 const STUCK_CLIENT_MS = 20_000;
 const PASSING_STATES =
   /^(starting|stopping|restarting|creating replica|initializing|running custom)/;
@@ -46,7 +46,7 @@ function clusterTruths(facts: Facts): Truth[] {
   if (primaries.length === 0 && !facts.standbyCluster) {
     add('no primary', [
       ...['no_leader', 'lock_without_primary', 'leader_unreachable', 'member_state'],
-      // A postmaster that is frozen takes no client, whoever else is connected.
+      // A frozen postmaster accepts no new client.
       'postgres_unreachable',
     ]);
   }
@@ -81,7 +81,7 @@ function memberTruths(facts: Facts, name: string): Truth[] {
   const add = (what: string, graceMs = GRACE_MS, codes: string[] = []): void => {
     truths.push({ what: `${name}: ${what}`, member: name, codes, graceMs });
   };
-  // Whoever said goodbye may be gone.
+  // A member that stopped cleanly may be gone.
   if (!facts.keys.includes(name) && facts.told.get(name) === 'stopped') return [];
   const one = facts.members.get(name) ?? null;
   const head = headOf(facts);

@@ -17,7 +17,7 @@ export interface Commit {
   id: number;
   /** When the acknowledgement came, ms since 1970. */
   at: number;
-  /** Who acknowledged it. */
+  /** The member that acknowledged it. */
   on: string;
 }
 
@@ -35,7 +35,7 @@ interface Session {
   close(): void;
 }
 
-/** Begins to write to whoever is primary, and stays there as long as that one answers. */
+/** Begins to write to the primary, and stays there while it answers. */
 export function startWriter(lab: Lab, judge: Judge): Writer {
   let isOver = false;
   let lastId = 0;
@@ -92,7 +92,7 @@ async function openSession(lab: Lab, on: string): Promise<Session> {
   });
   client.on('error', () => undefined);
   let isDoubtful = false;
-  // A commit whose wait for a standby was cancelled is acknowledged with this warning: it is no promise.
+  // A commit whose wait for a standby was cancelled is acknowledged with this warning: it may be lost.
   client.on('notice', ({ severity }) => (isDoubtful ||= severity === 'WARNING'));
   const within = async <T>(work: Promise<T>): Promise<T> => {
     const limit = setTimeout(() => socket.destroy(new Error('too late')), COMMIT_LIMIT_MS);

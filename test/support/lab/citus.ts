@@ -25,7 +25,7 @@ CREATE FUNCTION pg_catalog.citus_set_coordinator_host(text, int, text, text) RET
 
 const folderOf = (root: string): string => join(root, 'citus');
 
-/** Puts both below the cluster's folder, for everybody to read. */
+/** Puts both below the cluster's folder, readable for all users. */
 export function writeCitus(root: string, pgBin: string): void {
   const folder = folderOf(root);
   mkdirSync(folder, { recursive: true });

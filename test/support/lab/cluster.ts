@@ -80,7 +80,7 @@ export async function startCluster(wanted: Partial<ClusterOptions>, how: StartHo
       await startMissing(lab, progress);
       return lab;
     } catch (error) {
-      // Somebody's cluster stays to be looked at; a test's must not.
+      // A developer's cluster stays for inspection; a test's must not.
       if (how.owner !== null) await takeDown(options.scope);
       throw error;
     }
@@ -211,7 +211,7 @@ function member(
   };
 }
 
-/** The folder in which a member's data directory lies. */
+/** The folder of a member's data directory. */
 function diskOf({ scope, smallDisks }: ClusterOptions, name: string): string {
   const root = rootOf(scope);
   return smallDisks[name] === undefined ? join(root, 'data') : join(root, `disk-${name}`);
@@ -271,7 +271,7 @@ async function startMissing(lab: Lab, progress: (line: string) => void): Promise
     });
     await makeObjects(state, kube);
   }
-  // In a new cluster the first member makes the database, so that who leads is not a matter of luck.
+  // In a new cluster the first member makes the database, so that the leader does not depend on luck.
   if ((await lab.dcsGet('initialize')) === null) {
     const first = state.members.find(({ name }) => !isTagged(state, name, 'nofailover'));
     if (first === undefined) throw new LabError('every member is tagged nofailover: none can lead');

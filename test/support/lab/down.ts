@@ -1,4 +1,4 @@
-/** Taking clusters away, so that nothing is left: no process, no folder, no key in somebody else's etcd. */
+/** Taking clusters away, so that nothing is left: no process, no folder, no key in another program's etcd. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

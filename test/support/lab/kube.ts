@@ -1,6 +1,6 @@
 /**
  * Kubernetes as a lab cluster's DCS: a real kube-apiserver on the cluster's etcd, without kubelet, scheduler or
- * controllers. A member's Pod is an object that nobody runs; the member itself is a process like any other.
+ * controllers. A member's Pod is an object that no kubelet runs; the member itself is a process like any other.
  */
 import { createServer } from 'node:net';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { rootOf, type ClusterState, type KubeNode, type LabMember } from './stat
 import { makeCertificates } from './tls.js';
 
 export const NAMESPACE = 'default';
-/** Who can be at the API server; the name is the kubeconfig's context and the account's. */
+/** The identities at the API server; the name is the kubeconfig's context and the account's. */
 export const ACCOUNTS = ['admin', 'patroni', 'reader', 'actor', 'nobody'] as const;
 export type Account = (typeof ACCOUNTS)[number];
 

@@ -1,4 +1,4 @@
-/** One at a time across programs: a lock file that names its owner, so that a dead owner's lock is no lock. */
+/** One at a time across programs: a lock file that names its owner, so that a dead owner's lock does not count. */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

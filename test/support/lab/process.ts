@@ -107,7 +107,7 @@ export async function runProgram(
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-  // A program that does not read its input closes it: that is no failure.
+  // A program that does not read its input closes it: this is not a failure.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   return await new Promise((resolve, reject) => {

@@ -161,7 +161,7 @@ async function syncMismatch(lab: Lab): Promise<Provoked> {
   return { member: replica, undo, undoBy: `lab thaw ${leader}` };
 }
 
-/** Nobody asks for WAL again while the receiver is frozen, and nobody takes it out of /sync. */
+/** The frozen receiver does not request WAL again, and Patroni does not take it out of /sync. */
 async function walsenderKilled(lab: Lab): Promise<Provoked> {
   const leader = await leaderOf(lab);
   const { sync_standby: standby = '' } = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as {
@@ -283,7 +283,7 @@ async function lostSlot(lab: Lab): Promise<Provoked> {
 const LOAD_ROWS = 50;
 const LOAD_MS = 50;
 const LOAD_NAME = 'lab-load';
-/** A load that somebody forgot ends after ten minutes, and never fills the disk. */
+/** A forgotten load ends after ten minutes, and never fills the disk. */
 const LOAD_TURNS = 12_000;
 /** Written while the restored replica receives nothing: this is what it has to catch up with. */
 const BACKLOG_ROWS = 60_000;
@@ -344,7 +344,7 @@ async function freezeNewReceiver(lab: Lab, member: string, before: number | null
 export interface NotReady extends Provoked {
   /** Lets the rest come over a slow line; nothing comes before. */
   flow: () => void;
-  /** Ends the writing, so that the leader's position stands still. */
+  /** Ends the writing, so that the leader's position does not move. */
   endLoad: () => Promise<void>;
   /** Ends the slow line: everything comes at once. */
   release: () => Promise<void>;
@@ -356,7 +356,7 @@ async function notReady(lab: Lab): Promise<Provoked> {
   return story;
 }
 
-/** A new base backup while somebody writes, 60 MB of which the replica has still to receive. */
+/** A new base backup under write load; the replica must still receive 60 MB. */
 export async function restoreUnderLoad(lab: Lab): Promise<NotReady> {
   const leader = await leaderOf(lab);
   const member = await asyncReplica(lab);

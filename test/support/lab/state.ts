@@ -40,7 +40,7 @@ export interface KubeNode {
   server: string;
   /** ca.crt, tokens.csv, kubeconfig and so on. */
   folder: string;
-  /** Contexts: admin (current), patroni, reader, actor, nobody. */
+  /** Contexts: those of ACCOUNTS, admin is current. */
   kubeconfig: string;
   log: string;
 }
@@ -99,7 +99,7 @@ export interface ClusterState {
   /** Folder of ca.crt, server.crt, client.crt and the keys; null without --tls. */
   certs: string | null;
   /**
-   * The member that this standby cluster follows: who led when it was started. One only, as
+   * The member that this standby cluster follows: the leader at its start. One only, as
    * Patroni's password file has one port for all hosts.
    */
   source: LabMember | null;
@@ -119,7 +119,7 @@ export function keysOf({ scope, citus }: ClusterOptions): string {
   return citus ? `/service/${citus.of}/${citus.group}/` : `/service/${scope}/`;
 }
 
-/** The scope of the lab's cluster in whose folder the etcd lies. */
+/** The scope of the lab's cluster whose folder contains the etcd. */
 export function etcdHome({ scope, standbyOf, citus }: ClusterOptions): string {
   return standbyOf ?? citus?.of ?? scope;
 }
@@ -129,7 +129,7 @@ export function configOf(scope: string): string {
   return join(rootOf(scope), 'patctl.yml');
 }
 
-/** The folder's only lock per scope lies beside it: the folder itself goes away. */
+/** The folder's only lock per scope is beside it: the folder itself goes away. */
 export function scopeLock(scope: string): string {
   return join(LAB_FOLDER, `.${scope}.lock`);
 }
@@ -170,7 +170,7 @@ export function removeLabFolderIfEmpty(): void {
 }
 
 /**
- * Chooses free ports and has `use` write them down before anybody else may choose.
+ * Chooses free ports and has `use` write them down before another process may choose.
  * Below the ephemeral range, so that no outgoing connection takes the port of a stopped member.
  */
 export async function withFreePorts<T>(count: number, use: (ports: number[]) => T): Promise<T> {
@@ -207,7 +207,7 @@ async function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Options that are wanted otherwise than the cluster was made with. */
+/** Options that differ from those of the existing cluster. */
 export function optionsApart(made: ClusterOptions, wanted: Partial<ClusterOptions>): string[] {
   return Object.entries(wanted)
     .filter(([name, value]) => !isDeepStrictEqual(value, made[name as keyof ClusterOptions]))

@@ -57,7 +57,7 @@ export async function ensurePart(
   return link;
 }
 
-/** What an interrupted making left. The caller holds the lock, so nobody is at work on it. */
+/** What an interrupted making left. The caller holds the lock, so no other process works on it. */
 function sweep(cache: string, name: string, link: string): void {
   const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true;
   const current = isLink ? basename(readlinkSync(link)) : '';

@@ -209,7 +209,7 @@ test('a restart that waits for its time is set and flushed, a member is made ane
   await expectHealthy();
 });
 
-test('edit-config sends nothing when somebody else has written in the middle of the edit', async () => {
+test('edit-config sends nothing after another client wrote during the edit', async () => {
   const editor = `${lab.root}/editor.sh`;
   const [url] = lab.members.map(({ restUrl }) => restUrl);
   const theirs = `curl -sf -X PATCH -d '{"maximum_lag_on_failover":2097152}' ${url}/config`;

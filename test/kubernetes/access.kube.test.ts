@@ -196,7 +196,7 @@ describe('in a Pod', () => {
         () => null,
         (one: unknown) => one,
       );
-      return error instanceof Error && error.message.includes('does not accept who we are');
+      return error instanceof Error && error.message.includes('does not accept our identity');
     });
     await mountAccount(folder, account);
     expect((await list()).json).toHaveProperty('items');

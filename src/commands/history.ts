@@ -94,8 +94,8 @@ const NARROWINGS: readonly Narrowing[] = [
   { drop: ['LSN'] },
   { below: ['Reason'] },
   'headers',
-  { below: ['Cause'] },
   { below: ['Position'] },
+  { below: ['Cause'] },
 ];
 
 function cause(changes: readonly PastLeaderChange[]): Column<HistoryLine> {

@@ -10,7 +10,30 @@ export async function readLimited(path: string, mostBytes = MOST_TEXT_BYTES): Pr
   const { createReadStream, readFileSync, statSync } = await import('node:fs');
   const about = statSync(path);
   if (about.isFile() && about.size <= mostBytes) return readFileSync(path);
+  if (about.isFIFO()) return gathered(await openPipe(path), mostBytes);
   return gathered(createReadStream(path), mostBytes);
+}
+
+/** What comes out of the pipe. Waiting for a writer may never end, so a pipe without one is empty. */
+async function openPipe(path: string): Promise<AsyncIterable<unknown>> {
+  const [{ constants, openSync, fstatSync, readSync }, { Socket }] = await Promise.all([
+    import('node:fs'),
+    import('node:net'),
+  ]);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const first = Buffer.alloc(fstatSync(fd).blksize);
+  let size = -1;
+  try {
+    size = readSync(fd, first);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+  return chunks();
+
+  async function* chunks(): AsyncGenerator {
+    if (size > 0) yield first.subarray(0, size);
+    if (size !== 0) yield* new Socket({ fd, readable: true, writable: false });
+  }
 }
 
 /** Everything that comes, or the same error. */

@@ -236,6 +236,8 @@ async function proveLoss(lane: Lane, { leader, site }: Cast, began: number): Pro
     figures.promises,
     `survives the leader's loss: ${said.survives}, ${isThere ? 'another led' : 'none led'}`,
   );
+  // No member takes over in a paused cluster, and one of the acts may have paused it.
+  if (!isThere && judge.latest().paused) return;
   const isWrong = (said.survives === 'yes' && !isThere) || (said.survives === 'no' && isThere);
   if (!isWrong) return;
   report({

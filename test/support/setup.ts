@@ -82,6 +82,15 @@ function missingShells(): string[] {
   return ['bash', 'zsh', 'fish'].filter((shell) => findProgram(shell) === null);
 }
 
+/** Programs that people's scripts use, by the package of the same name or what stands here. */
+export async function ensureTools(names: readonly string[]): Promise<void> {
+  const missing = () =>
+    names.filter((name) => findProgram(name) === null).map((name) => TOOL_PACKAGES[name] ?? name);
+  if (missing().length > 0) await installPackages(missing);
+}
+
+const TOOL_PACKAGES: Record<string, string> = { setsid: 'util-linux', script: 'bsdutils' };
+
 /** PostgreSQL's programs: version 15 where it is installed, else the newest. */
 export function findPgBin(base = '/usr/lib/postgresql'): string | null {
   const versions = (existsSync(base) ? readdirSync(base) : [])

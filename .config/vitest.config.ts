@@ -21,8 +21,8 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{unit,commands,contract}/**/*.test.ts'],
           exclude: ['test/**/*.live.test.ts'],
-          // Otherwise vitest leaves one of two cores idle.
-          maxWorkers: 2,
+          // One more than two cores: some tests wait for a server of theirs, or for a program.
+          maxWorkers: 3,
           // No test here holds state outside itself, so the program is imported once a worker.
           isolate: false,
           // Nothing here waits for anything: a test that is slow has a busy machine.

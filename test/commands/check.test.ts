@@ -220,7 +220,8 @@ describe('settling', () => {
       const made = recorded('on');
       made.keys['/service/demo/sync'] = '{"leader":"pg2","sync_standby":null,"quorum":0}';
       for (const reading of Object.values(made.rest ?? {})) {
-        if (reading.ok) reading.value.raw['postmaster_start_time'] = startedAt;
+        if (!reading.ok) continue;
+        reading.value.raw = { ...reading.value.raw, postmaster_start_time: startedAt };
       }
       return made;
     };

@@ -159,9 +159,9 @@ describe('rowWriter', () => {
   });
 
   test('a table of very many rows is drawn', () => {
-    const rows = Array.from({ length: 200_000 }, (_, at) => [String(at), 'x']);
+    const rows = Array.from({ length: 130_000 }, (_, at) => [String(at), 'x']);
     const lines = write('pretty', rows).split('\n');
-    expect(lines.slice(-4)).toEqual(['| 199998 | x |', '| 199999 | x |', '+--------+---+', '']);
+    expect(lines.slice(-4)).toEqual(['| 129998 | x |', '| 129999 | x |', '+--------+---+', '']);
   });
 
   test('a table too long to be measured goes on as wide as it is by then, and keeps nothing', () => {

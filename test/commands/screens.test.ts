@@ -5,7 +5,7 @@ import { displayWidth } from '../../src/output/width.js';
 import { goldenNames } from '../fixtures/golden.js';
 import { quickClock, recorded, runFake } from '../support/fake-world.js';
 
-const WIDTHS = [40, 80, 120];
+const WIDTHS = [40, 80];
 const COMMANDS = [
   ['list'],
   ['list', '-e'],

@@ -119,6 +119,8 @@ test('reinit: asked for, and refused by a member that leads', async () => {
 
 describe('pause and resume', () => {
   test('the request, the DCS, and with --wait each member', async () => {
+    const config = answer(200, '{"pause": true, "password": "hunter2"}');
+    for (const name of ['pg1', 'pg2', 'pg3']) fake.answers[name] = config;
     fake.onCall = () => {
       pausedIs(true);
       for (const name of ['pg1', 'pg2', 'pg3']) {
@@ -128,7 +130,7 @@ describe('pause and resume', () => {
     const { code, document } = await documentOf('pause', '--wait');
     expect([code, document.command, document.cluster]).toEqual([0, 'pause', 'demo']);
     expect(document.evidence).toEqual([
-      rest(fake.sent[0]?.to ?? '', 'status code=200, (restarted successfully)'),
+      rest(fake.sent[0]?.to ?? '', 'status code=200'),
       { witness: 'DCS', subject: '/config', said: 'pause is true' },
     ]);
     expect(document.members.map((one) => [one.member, one.ending, one.said])).toEqual(

@@ -127,7 +127,7 @@ async function answered(
   if (seen === 'written') {
     noteChanged(report, true);
     report.evidence.push(
-      { witness: 'REST', subject: member, said: words },
+      { witness: 'REST', subject: member, said: statusWords(outcome) },
       { witness: 'DCS', subject: '/config', said: `pause is ${paused}` },
     );
     return;
@@ -150,6 +150,13 @@ async function answered(
     evidence,
     hint: `look before you try again: patctl show-config ${argumentOf(cluster)}`,
   });
+}
+
+/** The body of a success is the whole configuration, which may hold a secret. */
+function statusWords(outcome: CallOutcome): string {
+  return outcome.kind === 'answered'
+    ? `status code=${outcome.answer.status}`
+    : answerWords(outcome);
 }
 
 function isPaused({ config }: Cluster): boolean {

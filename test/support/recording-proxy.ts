@@ -14,8 +14,15 @@ export interface Call {
   by: 'patctl' | 'patroni';
 }
 
-/** What the proxy does instead of asking the member; a text is what it writes in the place of HTTP. */
-export type Instead = { status: number; body: string } | { garbage: string } | 'hang up';
+/** A JSON object of the member's as the proxy passes it on. */
+export type Change = (answer: Record<string, unknown>) => Record<string, unknown>;
+
+/**
+ * What the proxy does instead of passing the call on; `garbage` is what it writes in the place of HTTP, `change` asks
+ * the member and changes what it answers.
+ */
+export type Instead =
+  { status: number; body: string } | { garbage: string } | { change: Change } | 'hang up';
 
 export interface RestProxies {
   /** `HOST:PORT` by member, for ClusterOptions.restProxies. */
@@ -65,7 +72,10 @@ export async function startRestProxies(names: readonly string[]): Promise<RestPr
     const call = callOf(name, incoming, body);
     proxies.calls.push(call);
     const instead = proxies.instead(call);
-    if (instead === null) forward(targets.get(name), incoming, body, answer);
+    const target = targets.get(name);
+    if (instead === null) forward(target, incoming, body, answer);
+    else if (typeof instead === 'object' && 'change' in instead)
+      await changed(`${target ?? ''}${incoming.url ?? ''}`, instead.change, answer);
     else say(instead, answer);
   }
 
@@ -102,7 +112,18 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function say(instead: Instead, answer: ServerResponse): void {
+/** Only for what can be asked again: GET, without a login. */
+async function changed(url: string, change: Change, answer: ServerResponse): Promise<void> {
+  try {
+    const reply = await fetch(url);
+    const body = change((await reply.json()) as Record<string, unknown>);
+    say({ status: reply.status, body: JSON.stringify(body) }, answer);
+  } catch {
+    answer.destroy();
+  }
+}
+
+function say(instead: Exclude<Instead, { change: Change }>, answer: ServerResponse): void {
   if (instead === 'hang up') return void answer.destroy();
   if ('garbage' in instead) return void answer.socket?.end(instead.garbage);
   answer.writeHead(instead.status, { 'content-type': 'text/plain' });

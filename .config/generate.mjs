@@ -1,4 +1,5 @@
-// `npm run generate`: writes everything again that is made from the code: docs/findings.md, docs/commands.md, docs/schemas/.
+// `npm run generate`: writes everything again that is made from the code: docs/findings.md, docs/commands.md,
+// docs/schemas/.
 import { bin, step } from './steps.mjs';
 
 step('docs/findings.md', bin('tsx'), ['test/support/write-findings.ts']);

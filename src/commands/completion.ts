@@ -1,4 +1,7 @@
-/** `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among them. */
+/**
+ * `patctl completion`: scripts for shells, and the words that they ask for, live names of clusters and members among
+ * them.
+ */
 import { Argument, Command, type Option } from 'commander';
 import type { Dcs } from '../dcs/dcs.js';
 import type { Run } from '../cli/run-command.js';

@@ -1,4 +1,7 @@
-/** `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if it did not change in the meantime. */
+/**
+ * `patctl edit-config`: changes the dynamic configuration, checked, shown, and only if it did not change in the
+ * meantime.
+ */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reported } from '../actions/kit/action-document.js';
 import { editConfig } from '../actions/edit-config/change-config.js';

@@ -1,4 +1,7 @@
-/** `patctl failover`: a named member becomes the leader, also without a current leader; possible data loss is shown before. */
+/**
+ * `patctl failover`: a named member becomes the leader, also without a current leader; possible data loss is shown
+ * before.
+ */
 import { Command } from 'commander';
 import { addChangeOptions, runChange, type ChangeOptions } from './change-options.js';
 import type { Run } from '../cli/run-command.js';

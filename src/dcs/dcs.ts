@@ -55,7 +55,9 @@ export interface FailoverRequest {
   scheduledAt: string | null;
 }
 
-/** `done: false`: it has changed since it was read, and nothing was written. `current`: as it is now, null when gone. */
+/**
+ * `done: false`: it has changed since it was read, and nothing was written. `current`: as it is now, null when gone.
+ */
 export type Written = { done: true } | { done: false; current: string | null };
 
 /** Taking a cluster out of the DCS: what would go, and the act itself. */
@@ -89,7 +91,10 @@ export interface Dcs {
     snapshots(scope: string, group: number | null): Promise<Snapshot[]>;
     all(): Promise<Snapshot[]>;
   };
-  /** Why its guard of the dynamic configuration is weaker than a compare of the revision, as a clause; absent: it is not. */
+  /**
+   * Why its guard of the dynamic configuration is weaker than a compare of the revision, as a clause; absent: it is
+   * not.
+   */
   readonly weakGuard?: string;
   /** What is thrown before anything is read, where /failover cannot be written; absent: it can. */
   readonly noRequests?: () => Error;

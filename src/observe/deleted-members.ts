@@ -11,7 +11,8 @@ const RECENT_HISTORY = 3;
 const PAST_LIMIT: PastLimit = { ms: 1000 };
 /**
  * The same if a departed member has no name: it is only a suspicion, and every read pays for
- * it. This many probes find any leader whose term was at least an eighth of the time since; the time is for a machine that is busy.
+ * it. This many probes find any leader whose term was at least an eighth of the time since; the time is for a machine
+ * that is busy.
  */
 const UNNAMED_LIMIT: PastLimit = { ms: 2000, looks: 256 };
 /** Used if no change is recorded: this many probes find any member that was there for as long as it has been gone. */

@@ -9,7 +9,9 @@ import { severityWord } from './findings.js';
 import { asCalled, type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
-/** The first line: the worst that is found, and what to do about it; or why nothing can be said; or that all is well. */
+/**
+ * The first line: the worst that is found, and what to do about it; or why nothing can be said; or that all is well.
+ */
 export async function headline(document: StatusDocument, screen: Screen): Promise<string> {
   const { severity, said, next } = worstOf(document);
   const name =

@@ -250,7 +250,10 @@ function fillings(rows: readonly ListingRow[]): string[] {
   return [...sources].map(([source, names]) => `${names.join(', ')}: ${source}`);
 }
 
-/** Standbys whose replay position is unknown because their version of Patroni does not write it, and no other witness was read. */
+/**
+ * Standbys whose replay position is unknown because their version of Patroni does not write it, and no other witness
+ * was read.
+ */
 function missingPositions(rows: readonly ListingRow[]): string[] {
   const names = new Map<string, string[]>();
   for (const { listed, view } of rows) {

@@ -8,7 +8,9 @@ import { yamlDump } from './write-yaml.js';
 export const ROW_FORMATS = ['tsv', 'pretty', 'json', 'yaml', 'yml', 'csv'] as const;
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
-/** Text for the head, each row and the end. Only `pretty` keeps rows, up to a limit: it has to know how wide they are. */
+/**
+ * Text for the head, each row and the end. Only `pretty` keeps rows, up to a limit: it has to know how wide they are.
+ */
 export interface RowWriter {
   start(columns: readonly string[]): string;
   row(values: readonly Value[], texts: readonly (string | null)[]): string;

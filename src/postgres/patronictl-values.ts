@@ -1,4 +1,7 @@
-/** PostgreSQL's texts as the values that patronictl prints: whole numbers, floats, True, lists, dates as Python writes them. */
+/**
+ * PostgreSQL's texts as the values that patronictl prints: whole numbers, floats, True, lists, dates as Python writes
+ * them.
+ */
 import { exactJson } from '../output/json.js';
 import { pyFloat, type Value } from '../output/value.js';
 

@@ -1,6 +1,6 @@
 /**
- * The cryptography that pg needs. The build replaces the lib/crypto/utils.js of pg with this, because that one goes through
- * Web Crypto, whose modules cost a start-up more than the login itself. The same names and results.
+ * The cryptography that pg needs. The build replaces the lib/crypto/utils.js of pg with this, because that one goes
+ * through Web Crypto, whose modules cost a start-up more than the login itself. The same names and results.
  */
 import { createHash, createHmac, pbkdf2 } from 'node:crypto';
 

@@ -27,7 +27,9 @@ export interface Postgres {
   readonly hasLogin: boolean;
   /** Everything one PostgreSQL says of itself, in one read-only session. Never throws. */
   status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>>;
-  /** These settings, by name in lower case; those that it does not know, or hides from us, are left out. Never throws. */
+  /**
+   * These settings, by name in lower case; those that it does not know, or hides from us, are left out. Never throws.
+   */
   settings(
     target: PgTarget,
     names: readonly string[],

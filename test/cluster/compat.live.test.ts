@@ -17,7 +17,10 @@ const LISTINGS = [
   ['topology'],
 ];
 
-/** The cluster moves between two looks, and a busy machine takes seconds for one: equal outputs have to come within a few. */
+/**
+ * The cluster moves between two looks, and a busy machine takes seconds for one: equal outputs have to come within a
+ * few.
+ */
 async function sameOutput(lab: Lab, args: string[]): Promise<void> {
   await eventually(`patctl ${args.join(' ')} prints what patronictl prints`, 60_000, async () => {
     const [ours, theirs] = await Promise.all([

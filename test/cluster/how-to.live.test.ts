@@ -1,4 +1,7 @@
-/** Every command of docs/how-to.md, in the order of the page, on live clusters: it ends well, and shows what stands after its #. */
+/**
+ * Every command of docs/how-to.md, in the order of the page, on live clusters: it ends well, and shows what stands
+ * after its #.
+ */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pictures, SIZES } from '../support/captures.js';
 import { howTo, Shell } from '../support/how-to.js';

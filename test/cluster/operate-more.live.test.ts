@@ -1,6 +1,7 @@
 /**
  * Two clusters in an etcd of three: the site switch, a rolling restart that stops half way, a frozen etcd,
- * completion in real shells, a copy that fails, results that are large, a failover under `query -w`, and `pause --while`.
+ * completion in real shells, a copy that fails, results that are large, a failover under `query -w`, and `pause
+ * --while`.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

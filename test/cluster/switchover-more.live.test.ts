@@ -1,4 +1,6 @@
-/** switchover and failover beside the real patronictl on a terminal, without a leader, refused, and disturbed midway. */
+/**
+ * switchover and failover beside the real patronictl on a terminal, without a leader, refused, and disturbed midway.
+ */
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-/** What every way to a cluster's claims does alike: memory in the fast tier; etcd, and Kubernetes, with real servers. */
+/**
+ * What every way to a cluster's claims does alike: memory in the fast tier; etcd, and Kubernetes, with real servers.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/cluster/model/model.js';
 import type { Dcs } from '../../src/dcs/dcs.js';

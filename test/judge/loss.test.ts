@@ -19,7 +19,9 @@ const CLUSTERS = Number(process.env['PATCTL_JUDGE_CLUSTERS'] ?? 20_000) / 2;
 const LIMIT = { timeout: 3_600_000 };
 const FIRST_SEED = Number(process.env['PATCTL_JUDGE_SEED'] ?? 0);
 
-/** Why "none" may be withheld from a safe change, as docs/decisions/0005-caution-about-lost-commits.md explains each. */
+/**
+ * Why "none" may be withheld from a safe change, as docs/decisions/0005-caution-about-lost-commits.md explains each.
+ */
 const MEANT: readonly RegExp[] = [
   /^(dead|gone) unnamed: no member can win the race$/,
   /^alive unnamed: the leader does not step down$/,

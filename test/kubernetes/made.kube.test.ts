@@ -1,4 +1,7 @@
-/** patctl on objects that were made as Patroni and its operators make them, on a real kube-apiserver, without running Pods. */
+/**
+ * patctl on objects that were made as Patroni and its operators make them, on a real kube-apiserver, without running
+ * Pods.
+ */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { kubeCreate, kubeRequest } from '../support/lab/kube.js';
 import type { KubeNode } from '../support/lab/state.js';

@@ -1,4 +1,6 @@
-/** A member's REST API as Patroni 4.1 answers it, made of the keys that Patroni would read: for tests without Patroni. */
+/**
+ * A member's REST API as Patroni 4.1 answers it, made of the keys that Patroni would read: for tests without Patroni.
+ */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RestSettings } from '../../src/config/effective.js';

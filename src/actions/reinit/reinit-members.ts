@@ -64,7 +64,9 @@ export async function reinitMembers(
   return conclude('reinitialize', [...rest, ...seen]);
 }
 
-/** Asked once; again only when Patroni refused because one is running, and each time the operator wants it cancelled. */
+/**
+ * Asked once; again only when Patroni refused because one is running, and each time the operator wants it cancelled.
+ */
 async function request(
   context: Context,
   asker: Asker,

@@ -1,4 +1,6 @@
-/** demote-cluster and promote-cluster: one change of standby_cluster, followed until the cluster is what was asked for. */
+/**
+ * demote-cluster and promote-cluster: one change of standby_cluster, followed until the cluster is what was asked for.
+ */
 import { argumentOf, commandLine } from '../../cluster/model/command-line.js';
 import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';

@@ -1,8 +1,8 @@
 /** The known word that is meant by a misspelt one. */
 
 /**
- * The known word that a typing error turned into this one; null when none is. Of a dotted name only the last word counts, and
- * the first of equally near names is taken.
+ * The known word that a typing error turned into this one; null when none is. Of a dotted name only the last word
+ * counts, and the first of equally near names is taken.
  */
 export function nearest(word: string, known: readonly string[]): string | null {
   const limit = word.length < 5 ? 1 : word.length < 12 ? 2 : 3;

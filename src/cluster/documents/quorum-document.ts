@@ -79,9 +79,14 @@ export interface QuorumDocument {
   /** Whether the leader lets itself be demoted in a switchover; null: no member leads. */
   gate: { unnamed: GateView; named: GateView[] } | null;
   survives: Survivable;
-  /** If the leader were lost now and a member that may win took over; without a leader if a member took the free lock. */
+  /**
+   * If the leader were lost now and a member that may win took over; without a leader if a member took the free lock.
+   */
   dataLoss: LossView;
-  /** The vote if the primary that runs without the lock were lost too; null: a member leads, or no such primary is seen. */
+  /**
+   * The vote if the primary that runs without the lock were lost too; null: a member leads, or no such primary is
+   * seen.
+   */
   afterPrimary: AfterPrimary | null;
 }
 

@@ -13,7 +13,10 @@ import {
 import { CHECKS } from '../preflight/all-checks.js';
 
 export interface WhyNotStep {
-  /** Which program checks it: Patroni's API before it accepts the request, the leader before it steps down, or only patctl. */
+  /**
+   * Which program checks it: Patroni's API before it accepts the request, the leader before it steps down, or only
+   * patctl.
+   */
   asks: 'API' | 'leader' | 'patctl';
   check: string;
   result: PlanCheck['result'];

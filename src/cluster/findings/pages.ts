@@ -1,4 +1,7 @@
-/** A page for every finding: what it means, why it matters, how it was provoked, what to do. docs/findings.md is made of these. */
+/**
+ * A page for every finding: what it means, why it matters, how it was provoked, what to do. docs/findings.md is made
+ * of these.
+ */
 import { CATALOGUE } from './catalogue.js';
 
 /** Meaning, why it matters, how it was provoked, what to do. */

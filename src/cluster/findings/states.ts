@@ -18,7 +18,10 @@ const BROKEN = new Set([
 
 const CREATING = 'creating replica';
 
-/** States of seconds, that a crash recovery or a slow shutdown makes last. `unknown`: PostgreSQL does not answer Patroni. */
+/**
+ * States of seconds, that a crash recovery or a slow shutdown makes last. `unknown`: PostgreSQL does not answer
+ * Patroni.
+ */
 const SHORT = new Set(['starting', 'restarting', 'stopping', 'unknown']);
 /** As long as making a database takes: --max-creating is their limit too. */
 const LONG = new Set([
@@ -87,7 +90,10 @@ function lasting(one: MemberView, state: string, view: View): Finding {
   return stateFinding(one, state, severity, words + since, evidence);
 }
 
-/** The clients that a shutdown waits for: PostgreSQL accepts no connection then, so other members and the earlier reading show them. */
+/**
+ * The clients that a shutdown waits for: PostgreSQL accepts no connection then, so other members and the earlier
+ * reading show them.
+ */
 function awaitedByShutdown(one: MemberView, view: View): Witnessed[] {
   const { host, port } = one.member ?? {};
   const receivers = view.members.flatMap(({ name, sql }): Witnessed[] => {

@@ -1,4 +1,6 @@
-/** Permanent slots and slots that Patroni leaves alone, as Patroni reads them [dcs/__init__.py, postgresql/slots.py]. */
+/**
+ * Permanent slots and slots that Patroni leaves alone, as Patroni reads them [dcs/__init__.py, postgresql/slots.py].
+ */
 import { describe, type ConfigProblem, type Effect } from './config-rules.js';
 import type { JsonObject, JsonValue } from './model.js';
 import { isObject, truthy } from './patroni-values.js';

@@ -395,7 +395,9 @@ export interface SqlStatus {
   settings: Record<string, Setting>;
   /** Backends waiting in wait_event SyncRep. */
   syncRepWaiters: number;
-  /** The oldest transaction among them: when it began, by the server's clock, and how long ago; null when none waits. */
+  /**
+   * The oldest transaction among them: when it began, by the server's clock, and how long ago; null when none waits.
+   */
   syncRepOldest?: { since: string; ageMs: number } | null;
   /** Oldest transaction's age in ms other than our own, null when none. */
   oldestXactAgeMs: number | null;

@@ -27,7 +27,10 @@ interface Ranked {
 /** Members are read at different moments: a smaller difference is ignored. */
 const NOISE_BYTES = 64 * 1024;
 
-/** The best of those that no check refuses: known before unknown, subscribers that go on, votes, lag, failover_priority, name. */
+/**
+ * The best of those that no check refuses: known before unknown, subscribers that go on, votes, lag,
+ * failover_priority, name.
+ */
 export function choose(ctx: PlanFacts, checks: readonly PreflightCheck[]): Choice {
   const others = ctx.cluster.members
     .map(({ name }) => name)

@@ -1,4 +1,6 @@
-/** The plan of a switchover or failover: what would be asked of Patroni, and every check that speaks for or against it. */
+/**
+ * The plan of a switchover or failover: what would be asked of Patroni, and every check that speaks for or against it.
+ */
 import type { Snapshot } from '../model/model.js';
 import type { ChangeRequest, Plan, PlanCheck } from './plan-model.js';
 import { choose } from './auto-candidate.js';

@@ -218,8 +218,8 @@ export function startTimeOf({ raw }: RestStatus): string | null {
 }
 
 /**
- * The members that may take over from the primary: restarted, eligible, synchronous where that is asked for; best first. While it
- * is `planned`, each member that may become synchronous until then counts.
+ * The members that may take over from the primary: restarted, eligible, synchronous where that is asked for; best
+ * first. While it is `planned`, each member that may become synchronous until then counts.
  */
 export function heirs(
   cluster: Cluster,

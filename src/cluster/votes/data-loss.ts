@@ -26,7 +26,9 @@ export interface LossVerdict {
   /** 'no acknowledged commit can be lost', 'acknowledged commits may be lost', or 'unknown, because …'. */
   sentence: string;
   because: string;
-  /** Members of V and sync.leader whose WAL the candidate surely has; needed is quorum + 1. 0 of 0 where not counted. */
+  /**
+   * Members of V and sync.leader whose WAL the candidate surely has; needed is quorum + 1. 0 of 0 where not counted.
+   */
   held: number;
   needed: number;
 }

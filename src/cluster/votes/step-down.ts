@@ -1,4 +1,6 @@
-/** Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. See vote-rules.ts. */
+/**
+ * Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. See vote-rules.ts.
+ */
 import type { Rules } from './patroni-versions.js';
 import {
   agreed,

@@ -53,7 +53,10 @@ export function voteInput(snapshot: Snapshot): VoteInput {
   };
 }
 
-/** Roles of synchronous standbys are there only while /sync has a leader; the leader that it names is checked elsewhere. */
+/**
+ * Roles of synchronous standbys are there only while /sync has a leader; the leader that it names is checked
+ * elsewhere.
+ */
 function leaderByRoles({ sync, leaderName }: Snapshot['cluster']): string | null {
   return sync?.fromRoles && sync.standbys.length > 0 ? leaderName : null;
 }

@@ -33,7 +33,10 @@ export interface VoteNode {
   version: string | null;
   /** Its member key (or /failsafe) has an address of its REST API: no member asks one without it. */
   hasApiUrl: boolean;
-  /** Its Patroni answers under its own name; null: it was not asked. One that does not answer us is assumed to answer no member. */
+  /**
+   * Its Patroni answers under its own name; null: it was not asked. One that does not answer us is assumed to answer
+   * no member.
+   */
   reachable: boolean | null;
   /** PostgreSQL is still starting: others count its position, and it takes part in no race. */
   starting: boolean;
@@ -207,7 +210,10 @@ export function listed(names: string[], name: string): boolean {
   return names.some((n) => sameName(n, name));
 }
 
-/** Why Patroni would not let this node promote or vote [_MemberStatus.failover_limitation]; null: nothing known forbids it. */
+/**
+ * Why Patroni would not let this node promote or vote [_MemberStatus.failover_limitation]; null: nothing known forbids
+ * it.
+ */
 export function limitation(node: VoteNode): { certain: boolean; reason: string } | null {
   if (!node.hasApiUrl) return { certain: true, reason: 'has no api_url in its member key' };
   if (node.reachable === false) return { certain: true, reason: 'does not answer' };

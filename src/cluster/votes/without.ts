@@ -1,7 +1,9 @@
 /** The facts as they are once some members are lost at once, with Patroni, PostgreSQL and their host. */
 import type { VoteInput, VoteNode } from './vote-rules.js';
 
-/** `input` without these members: their keys stay until ttl, and nothing answers there. The leader may be one of them. */
+/**
+ * `input` without these members: their keys stay until ttl, and nothing answers there. The leader may be one of them.
+ */
 export function without(input: VoteInput, lost: readonly string[]): VoteInput {
   const isLost = (name: string): boolean => lost.includes(name);
   const after = (nodes: VoteNode[]): VoteNode[] =>

@@ -5,7 +5,10 @@ const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** Kubernetes replaces a token in its file long before it expires; Patroni reads it every minute too. */
 const TOKEN_READ_MS = 60_000;
 
-/** In a Pod its service account, unless a context is named on the command line; elsewhere the kubeconfig. ToolError when neither is there. */
+/**
+ * In a Pod its service account, unless a context is named on the command line; elsewhere the kubeconfig. ToolError
+ * when neither is there.
+ */
 export async function findAccess(wanted: AccessWanted): Promise<KubeAccess> {
   const folder = wanted.accountFolder ?? ACCOUNT;
   if (!wanted.isContextNamed) {

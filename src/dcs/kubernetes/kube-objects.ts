@@ -1,4 +1,6 @@
-/** Kubernetes' objects read as Patroni's keys, as patroni/dcs/kubernetes.py has them. Pure: objects in, clusters out. */
+/**
+ * Kubernetes' objects read as Patroni's keys, as patroni/dcs/kubernetes.py has them. Pure: objects in, clusters out.
+ */
 import type { Marks } from '../../config/kubernetes-settings.js';
 import type {
   Cluster,

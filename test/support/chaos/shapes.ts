@@ -1,4 +1,6 @@
-/** The clusters that are broken: every synchronous mode and node count, three and four members, TLS, a standby cluster. */
+/**
+ * The clusters that are broken: every synchronous mode and node count, three and four members, TLS, a standby cluster.
+ */
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { startCluster, type Lab } from '../lab/cluster.js';

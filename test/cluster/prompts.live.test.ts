@@ -10,9 +10,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import {
+  asIfDone,
   startRestProxies,
   type Call,
-  type Change,
   type RestProxies,
 } from '../support/recording-proxy.js';
 import { runProgram } from '../support/lab/process.js';
@@ -106,25 +106,6 @@ const ANSWER = (status: number, body: string) => () => ({ status, body });
 const instead = (answer: ReturnType<typeof ANSWER>): void => {
   proxies.instead = (call) => (call.method === 'GET' ? null : answer());
 };
-
-/** Nothing is done, but it is told as done: patctl looks at the member after the answer. */
-function insteadAsDone(answer: ReturnType<typeof ANSWER>): void {
-  const done = new Map<string, Change>();
-  proxies.instead = ({ member, method, path, by }) => {
-    if (method !== 'GET') {
-      const effect = EFFECTS.get(path);
-      if (by === 'patctl' && effect) done.set(member, effect);
-      return answer();
-    }
-    const change = by === 'patctl' && path === '/patroni' ? done.get(member) : undefined;
-    return change ? { change } : null;
-  };
-}
-
-const EFFECTS = new Map<string, Change>([
-  ['/restart', (told) => ({ ...told, postmaster_start_time: 'another' })],
-  ['/reinitialize', (told) => ({ ...told, state: 'creating replica' })],
-]);
 
 describe('declined, or answered wrongly: the same words, nothing sent', () => {
   test.each<[line: string, answers: string[]]>([
@@ -226,7 +207,7 @@ describe('accepted: the same words, the same calls', () => {
     ['reinit CLUSTER --from-leader', ['pg2', 'y'], 200, 1],
     ['flush CLUSTER restart', ['y'], 200, 0],
   ])('%s %j', async (line, answers, status, calls) => {
-    insteadAsDone(ANSWER(status, 'done'));
+    proxies.instead = asIfDone({ status, body: 'done' });
     const { a, b } = await both(line, answers);
     expectSameScreen(a, b);
     expect([a.code, b.code, a.sent]).toEqual([0, 0, b.sent]);
@@ -381,7 +362,7 @@ describe('answers out of a pipe: stdout, stderr, exit code and calls are the sam
     ['reinit CLUSTER', 'pg2\ny', 200, 1],
     ['flush CLUSTER restart', 'maybe\ny\n', 200, 0],
   ])('%s <<< %j is done', async (line, input, status, calls) => {
-    insteadAsDone(ANSWER(status, 'done'));
+    proxies.instead = asIfDone({ status, body: 'done' });
     const b = await piped('patroni', line, input);
     const a = await piped('patctl', line, input);
     expect(a).toEqual(b);

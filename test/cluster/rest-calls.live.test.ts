@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import {
+  asIfDone,
   startRestProxies,
   type Call,
   type Instead,
@@ -54,7 +55,7 @@ const AT = '2036-12-31T03:04:05+02:00';
 
 /** Patroni's part in the calls that act: the members are not asked, and nothing happens. */
 function answering(instead: Instead): void {
-  proxies.instead = (call) => (acts(call) ? instead : null);
+  proxies.instead = asIfDone(instead);
 }
 
 interface Told {

@@ -38,6 +38,32 @@ export interface RestProxies {
   close(): Promise<void>;
 }
 
+/** What a member shows after the n-th of these calls. */
+const EFFECTS = new Map<string, (nth: number) => Change>([
+  ['/restart', (nth) => (told) => ({ ...told, postmaster_start_time: `restart ${nth}` })],
+  ['/reinitialize', () => (told) => ({ ...told, state: 'creating replica' })],
+]);
+
+/**
+ * Answers every call that acts, and passes none on. After a 200 patctl looks at the member, and is shown the effect
+ * of a restart or a reinit.
+ */
+export function asIfDone(answer: Instead): RestProxies['instead'] {
+  const isDone = typeof answer === 'object' && 'status' in answer && answer.status === 200;
+  const effects = new Map<string, Change>();
+  let calls = 0;
+  return ({ member, method, path, by }) => {
+    if (method !== 'GET') {
+      const effect = EFFECTS.get(path);
+      calls += 1;
+      if (isDone && by === 'patctl' && effect) effects.set(member, effect(calls));
+      return answer;
+    }
+    const change = by === 'patctl' && path === '/patroni' ? effects.get(member) : undefined;
+    return change ? { change } : null;
+  };
+}
+
 /** Listens at once, so that the cluster can be configured with the addresses. */
 export async function startRestProxies(names: readonly string[]): Promise<RestProxies> {
   const targets = new Map<string, string>();

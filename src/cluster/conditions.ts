@@ -162,7 +162,8 @@ function missingPart(view: View): string | null {
     const isFed = isStreaming({ member, ...one }) && !isUnfed({ member, ...one });
     return !isFed && !readTags(member?.tags).nostream;
   });
-  if (bad.length > 0) return `${bad.map(({ name }) => name).join(', ')} do not stream`;
+  if (bad.length > 0)
+    return `${bad.map(({ name }) => name).join(', ')} ${bad.length === 1 ? 'does' : 'do'} not stream`;
   const { config } = view.snapshot.cluster;
   const wantsSync = config && config.syncMode !== 'off' && config.standbyCluster === null;
   if (wantsSync && replicas(view).length > 0 && !view.members.some(isSync)) {

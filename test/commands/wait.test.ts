@@ -69,7 +69,7 @@ describe('--for healthy', () => {
     const run = await wait({ ...cluster, rest: { ...cluster.rest, pg3: UNREACHABLE } });
     expect(run.code).toBe(5);
     expect(run.err).toContain(
-      'waiting: pg3 do not stream; pg3 does not answer [member_unreachable]\n',
+      'waiting: pg3 does not stream; pg3 does not answer [member_unreachable]\n',
     );
   });
 

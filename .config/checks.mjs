@@ -16,7 +16,7 @@ export function staticChecks() {
     [
       'format',
       bin('prettier'),
-      ['--check', '--log-level', 'warn', ...keep, '--cache-location', cache('prettier'), '.'],
+      ['--check', '--log-level', 'warn', ...keep, '--cache-location', cache('prettier.json'), '.'],
     ],
     ['package', bin('publint'), ['--strict']],
   ];

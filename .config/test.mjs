@@ -16,6 +16,12 @@ const config = ['-c', '.config/vitest.config.ts'];
 let passed = 0;
 let failed = 0;
 
+if (what !== undefined && !['fast', 'judge', 'kubernetes', 'matrix'].includes(what)) {
+  console.error(
+    `npm test -- ${what}: it knows fast, judge, kubernetes and matrix; without a word it runs all`,
+  );
+  process.exit(2);
+}
 installPackages();
 if (what === 'matrix') {
   step('build', process.execPath, ['.config/build.mjs']);

@@ -28,12 +28,13 @@ export function refusalDocument(
     code,
     message: plain(message),
     hint: hint === undefined ? null : plain(hint),
-    evidence: evidence.map(({ witness, subject, said }) => ({
-      witness: plain(witness),
-      subject: plain(subject),
-      said: plain(said),
-    })),
+    evidence: evidence.map(plainEvidence),
   };
+}
+
+/** Without terminal sequences, for a document. */
+export function plainEvidence({ witness, subject, said }: Evidence): Evidence {
+  return { witness: plain(witness), subject: plain(subject), said: plain(said) };
 }
 
 /** Commands whose -f json is a list of rows or the configuration itself: these have no document for a refusal. */

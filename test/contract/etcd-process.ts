@@ -3,12 +3,12 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
 import type { Endpoint } from '../../src/config/endpoints.js';
+import { freePort } from '../support/free-port.js';
 
 export interface EtcdNode {
   endpoint: Endpoint;
@@ -35,15 +35,6 @@ export interface EtcdOptions {
   /** etcd's own flags, e.g. for TLS. */
   flags?: string[];
   tls?: { ca: string; cert: string; key: string };
-}
-
-export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** `size` servers that have found each other. */

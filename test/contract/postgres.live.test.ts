@@ -2,11 +2,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PgLogin } from '../../src/config/effective.js';
 import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
 import { openPostgres } from '../../src/postgres/connect.js';
+import { freePort } from '../support/free-port.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url).pathname;
 const BIN = newestBin('/usr/lib/postgresql');
@@ -59,14 +59,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const hard = setTimeout(() => child.kill('SIGKILL'), 10_000);
   await ended(child);
   clearTimeout(hard);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function psql(sql: string): string {

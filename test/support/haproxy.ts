@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { eventually } from './eventually.js';
 import { ensureHaproxy } from './setup.js';
+import { freePort } from './free-port.js';
 
 export interface Haproxy {
   /** `http://127.0.0.1:PORT` */
@@ -52,12 +52,4 @@ export async function startHaproxy(
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -148,13 +148,19 @@ describe('two members', () => {
     );
   });
 
-  it('that both change are not a finding, however they differ', async () => {
+  /** Two members that show different leaders, whose views are being compared. */
+  async function comparingTwo() {
     const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
     for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
     const dcs = dcsAt(pg1.url);
     const [cluster] = await dcs.readAll();
     if (!cluster || !dcs.compareViews) throw new Error('no cluster');
     const comparing = dcs.compareViews(cluster);
+    return { pg1, pg2, comparing };
+  }
+
+  it('that both change are not a finding, however they differ', async () => {
+    const { pg1, pg2, comparing } = await comparingTwo();
     setTimeout(() => {
       pg1.keys.set('members/pg3', keyOf(pg1.url));
       pg2.keys.set('leader', 'pg1');
@@ -163,12 +169,7 @@ describe('two members', () => {
   });
 
   it('that differ for a moment are not a finding', async () => {
-    const [pg1, pg2] = await Promise.all([member(['pg1']), member(['pg2'], { leader: 'pg2' })]);
-    for (const one of [pg1, pg2]) one.keys.set('members/pg2', keyOf(pg2.url));
-    const dcs = dcsAt(pg1.url);
-    const [cluster] = await dcs.readAll();
-    if (!cluster || !dcs.compareViews) throw new Error('no cluster');
-    const comparing = dcs.compareViews(cluster);
+    const { pg2, comparing } = await comparingTwo();
     setTimeout(() => pg2.keys.set('leader', 'pg1'), 20);
     expect(memberViewsDiffer(viewOf(snapshotOf(await comparing)))).toEqual([]);
   });

@@ -1,6 +1,7 @@
 /** What an action prints with -f json: one document, however it ended. */
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
+import { plainEvidence } from '../../output/refusal-document.js';
 import { plain } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { newReport, type AskAndReport, type ConfigurationChange, type Report } from './report.js';
@@ -140,7 +141,7 @@ export function actionDocument(
     code: failure?.code ?? (dryRun ? 'would_go' : changed === false ? 'nothing_to_do' : 'done'),
     message: plain(failure?.message ?? doneWords(command, { dryRun, changed })),
     hint: failure?.hint === undefined ? null : plain(failure.hint),
-    evidence: evidence.map(readable),
+    evidence: evidence.map(plainEvidence),
     dryRun,
     changed,
     members,
@@ -159,7 +160,7 @@ function membersOf({ members }: Report): ActionMember[] {
     ending,
     changed: changed === undefined ? changedBy(ending) : changed,
     said: plain(said),
-    evidence: evidence.map(readable),
+    evidence: evidence.map(plainEvidence),
   }));
 }
 
@@ -170,8 +171,7 @@ function changedBy(ending: Ending | null): boolean | null {
 }
 
 function changedOf(report: Report, members: readonly ActionMember[]): boolean | null {
-  const all = members.map(({ changed }) => changed);
-  if (report.ofCluster) all.splice(0, all.length, report.changed);
+  const all = report.ofCluster ? [report.changed] : members.map(({ changed }) => changed);
   if (all.includes(true)) return true;
   return all.includes(null) ? null : false;
 }
@@ -182,8 +182,4 @@ function doneWords(
 ): string {
   if (dryRun) return 'dry run: nothing was changed';
   return changed === false ? 'nothing had to be changed' : `${command} is done`;
-}
-
-function readable({ witness, subject, said }: Evidence): Evidence {
-  return { witness: plain(witness), subject: plain(subject), said: plain(said) };
 }

@@ -9,11 +9,21 @@ interface Walsender {
   sync_state: string;
 }
 
-interface MemberAnswer {
+/** What a member tells of itself by REST and, without `replication`, in its key. */
+interface MemberAnswer extends Transient {
   state: string;
   role: string;
   replication_state?: string;
   replication?: Walsender[];
+}
+
+/** What the API tells at once, and the key after the member's next loop. */
+interface Transient {
+  /** With those that Patroni adds for the time of a restart: `nosync`, `sync_priority`. */
+  tags?: Record<string, unknown>;
+  scheduled_restart?: { schedule: string };
+  pending_restart?: boolean;
+  pause?: boolean;
 }
 
 /** One of the cluster's keys in etcd; null when it is not there. */
@@ -93,12 +103,20 @@ export async function assertHealthy(state: ClusterState): Promise<string> {
     if (name !== leader) assertReplica(name, answer, senders);
   }
   await assertSync(state, leader, senderList(primary));
-  await assertHeartbeats(state, leader);
+  await assertHeartbeats(state, leader, byName);
   return leader;
 }
 
-/** The members' keys in etcd trail the truth by up to loop_wait; patronictl shows what they say. */
-async function assertHeartbeats(state: ClusterState, leader: string): Promise<void> {
+/**
+ * The members' keys in etcd trail the truth by up to loop_wait; patronictl shows what they say. The same
+ * holds for what a member has read from `/config`.
+ */
+async function assertHeartbeats(
+  state: ClusterState,
+  leader: string,
+  answers: ReadonlyMap<string, MemberAnswer | string | undefined>,
+): Promise<void> {
+  const config = JSON.parse((await dcsGet(state, 'config')) ?? '{}') as { pause?: boolean };
   for (const { name } of state.members) {
     const key = await dcsGet(state, `members/${name}`);
     const beat = JSON.parse(key ?? '{}') as Partial<MemberAnswer>;
@@ -111,7 +129,24 @@ async function assertHeartbeats(state: ClusterState, leader: string): Promise<vo
     ) {
       throw new Error(`in etcd ${name} is still ${beat.role ?? 'absent'}, ${beat.state ?? ''}`);
     }
+    const answer = answers.get(name);
+    const byKey = transient(beat);
+    const byRest = transient(typeof answer === 'object' ? answer : {});
+    if (byKey !== byRest) throw new Error(`in etcd ${name} still has ${byKey}, not ${byRest}`);
+    if ((beat.pause === true) !== (config.pause === true)) {
+      throw new Error(`${name} has not seen yet that pause is ${config.pause === true}`);
+    }
   }
+}
+
+function transient({ tags, scheduled_restart, pending_restart, pause }: Transient): string {
+  const ordered = Object.entries(tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify({
+    tags: ordered,
+    restartAt: scheduled_restart?.schedule ?? null,
+    isPending: pending_restart === true,
+    isPaused: pause === true,
+  });
 }
 
 async function askMember(state: ClusterState, member: LabMember): Promise<MemberAnswer | string> {

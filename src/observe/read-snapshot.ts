@@ -8,7 +8,6 @@ import type {
 } from '../cluster/model/model.js';
 import { needsSecondLook } from '../cluster/findings/commits.js';
 import { findings } from '../cluster/findings/find.js';
-import { isMismatch } from '../cluster/roles/verdict.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { ToolError } from '../errors.js';
@@ -173,12 +172,13 @@ function onlyOne(snapshots: readonly Snapshot[], { scope }: SnapshotRequest): Sn
 
 type Witnesses = Pick<SnapshotRequest, 'verify' | 'serializable' | 'also'>;
 
-/** How often the keys are read again where they contradict what the members say. */
+/** How often the keys are read again where what they say together with the members is trouble. */
 const REREADS = 2;
 
 /**
- * One cluster's witnesses. The keys are read first and the members after them: where the two contradict each other
- * the keys are read once more, and if they have changed in the meantime, every member is asked again.
+ * One cluster's witnesses. The keys are read first and the members after them: where the two together show trouble,
+ * a warning included (Patroni changes synchronous_standby_names first and /sync after it), the keys are read once
+ * more, and if they have changed in the meantime, every member is asked again.
  */
 async function witnessCluster(
   context: Context,
@@ -188,7 +188,7 @@ async function witnessCluster(
 ): Promise<Snapshot> {
   let snapshot = await askWitnesses(context, cluster, asked, limit);
   for (let round = 0; round < REREADS; round += 1) {
-    if (!findings(viewOf(snapshot)).some(isMismatch)) break;
+    if (!findings(viewOf(snapshot)).some(({ severity }) => severity !== 'info')) break;
     const now = await clusterNow(context, snapshot.cluster, asked);
     if (now === null || isSameClaim(now, snapshot.cluster)) break;
     snapshot = await askWitnesses(context, now, asked, limit);

@@ -261,20 +261,20 @@ describe('keys that were read before what they say was done', () => {
     const before = JSON.stringify({ ...(JSON.parse(whole) as object), sync_standby: 'pg9' });
     const keys = { ...cluster.keys, '/service/demo/sync': before };
     const only = ['check', '--only', 'sync_unclaimed', '--settle', '0', '-f', 'json'];
-    const codes = async (dcs: MemoryStore, status: FakeCluster['status']): Promise<string[]> => {
+    type Status = NonNullable<FakeCluster['status']>;
+    const codes = async (dcs: MemoryStore, status: Status): Promise<string[]> => {
       const { out } = await runFake({ ...cluster, dcs, status }, only);
       const { clusters } = JSON.parse(out) as CheckDocument;
       return clusters.flatMap(({ findings }) => findings.map(({ code }) => code));
     };
-    const answer: FakeCluster['status'] = ({ name }) =>
-      Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE);
+    const answer: Status = ({ name }) => Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE);
     expect(await codes(memoryStore(keys), answer)).toEqual(['sync_unclaimed']);
     const dcs = memoryStore(keys);
     let asked = 0;
-    const writesThen: FakeCluster['status'] = (member) => {
+    const writesThen: Status = (...member) => {
       asked += 1;
       if (asked === 1) dcs.put('/service/demo/sync', whole);
-      return answer(member);
+      return answer(...member);
     };
     expect(await codes(dcs, writesThen)).toEqual([]);
   });

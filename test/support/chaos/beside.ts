@@ -41,6 +41,8 @@ export interface LeaderLoss {
 export interface Beside {
   /** Runs by command and exit code, e.g. `check 0`. */
   runs: Map<string, number>;
+  /** Of these, those during which the machine stalled. */
+  unjudged(): number;
   /** Settled checks that began after this time and are over. */
   checkedSince(time: number): number;
   /** What `quorum` said last, before this time. */
@@ -52,6 +54,8 @@ const READ_LIMIT_MS = 90_000;
 /** What is gone a moment before, or comes a moment after, a reading is not its error. */
 const BEFORE_MS = 1_500;
 const AFTER_MS = 1_000;
+/** What a stall held up is made up for within this time. */
+const STALL_BEFORE_MS = 5_000;
 /** One reading without settling: heartbeats are loop_wait old, and a key lives up to ttl. */
 const LIST_GRACE_MS = 25_000;
 const BLIND = new Set(['paused', '/failover lies there']);
@@ -59,6 +63,7 @@ const BLIND = new Set(['paused', '/failover lies there']);
 /** Begins to run them, until `stop`. */
 export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report): Beside {
   const runs = new Map<string, number>();
+  let unjudged = 0;
   const checks: { start: number }[] = [];
   const promises: LeaderLoss[] = [];
   let isOver = false;
@@ -78,7 +83,9 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
     const held = heldAcross(heldBefore, heldAfter);
     const near = [...nearBefore, ...judge.near()];
     const moments = judge.between(start - BEFORE_MS, end + AFTER_MS);
-    return { ...ran, command: args.join(' '), start, end, held, near, moments };
+    const isJudgeable = !judge.stalledBetween(start - STALL_BEFORE_MS, end + AFTER_MS);
+    if (!isJudgeable) unjudged += 1;
+    return { ...ran, command: args.join(' '), start, end, held, near, moments, isJudgeable };
   };
 
   const loop = async (betweenMs: number, once: () => Promise<void>): Promise<void> => {
@@ -90,7 +97,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
   const loops = [
     loop(1_500, async () => {
       const ran = await run('check', ['check', lab.scope, '-f', 'json']);
-      judgeCheck(ran, report);
+      if (ran.isJudgeable) judgeCheck(ran, report);
       checks.push({ start: ran.start });
     }),
     loop(5_000, async () => {
@@ -108,6 +115,7 @@ export function startBeside({ lab, patctl }: Site, judge: Judge, report: Report)
   ];
   return {
     runs,
+    unjudged: () => unjudged,
     checkedSince: (time) => checks.filter(({ start }) => start >= time).length,
     promised: (before) => promises.filter(({ at }) => at < before).at(-1) ?? null,
     stop: async () => {
@@ -126,6 +134,8 @@ interface Timed extends ProgramResult {
   /** At its start or at its end. */
   near: Truth[];
   moments: ReturnType<Judge['between']>;
+  /** The machine did not stall. */
+  isJudgeable: boolean;
 }
 
 function heldAcross(before: Held[], after: Held[]): Held[] {
@@ -214,7 +224,7 @@ function judgeCalm(
   report: Report,
   counts: (truth: Truth) => boolean,
 ): void {
-  if (!calm.includes(ran.code ?? -1)) return;
+  if (!ran.isJudgeable || !calm.includes(ran.code ?? -1)) return;
   const last = ran.moments.at(-1);
   for (const { truth, since } of ran.held.filter(isDue(ran.start, LIST_GRACE_MS))) {
     if (!counts(truth) || isPrinted(truth, ran.out)) continue;

@@ -1,9 +1,8 @@
 /** Live clusters of every shape broken on purpose, patctl run beside, and what it said held against SQL. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Owner } from '../lab/lock.js';
-import type { Incident } from './beside.js';
 import { diceOf } from './dice.js';
-import { breakCluster, type Figures } from './lane.js';
+import { breakCluster, count, type Figures } from './lane.js';
 import { openSite, SHAPES, type Shape } from './shapes.js';
 
 export interface ChaosOptions {
@@ -22,12 +21,15 @@ export interface ChaosOptions {
   log: (line: object) => void;
 }
 
-export interface Summary extends Omit<Figures, 'incidents'> {
-  seed: number;
+interface Counted extends Figures {
   minutes: number;
-  shapes: string[];
-  total: { events: number; kinds: number; incidents: Record<string, number> };
-  incidents: Incident[];
+  total: { events: number; kinds: number; runs: number; incidents: Record<string, number> };
+}
+
+/** Over all shapes, and of each. */
+export interface Summary extends Counted {
+  seed: number;
+  shapes: Record<string, Counted>;
 }
 
 /** Time that is left for taking a cluster down and starting the next. */
@@ -36,26 +38,30 @@ const CHANGE_MS = 25_000;
 /** Runs for that time, and has taken every cluster down when it is over. */
 export async function runChaos(options: ChaosOptions): Promise<Summary> {
   const shapes = options.shapes.map(shapeNamed);
-  const figures: Figures = {
-    events: {},
-    skipped: [],
-    readings: 0,
-    commits: 0,
-    lost: 0,
-    endings: {},
-    runs: {},
-    promises: {},
-    incidents: [],
-  };
+  const byShape = new Map(shapes.map((shape) => [shape, noFigures()]));
   const startedAt = Date.now();
   const endsAt = startedAt + options.minutes * 60_000;
   const lanes = Math.min(options.lanes, shapes.length);
   const queues = Array.from({ length: lanes }, (_, lane) =>
     shapes.filter((_shape, at) => at % lanes === lane),
   );
-  await Promise.all(queues.map((queue) => runLane(queue, startedAt, endsAt, figures, options)));
-  return summaryOf(figures, options, (Date.now() - startedAt) / 60_000);
+  await Promise.all(queues.map((queue) => runLane(queue, startedAt, endsAt, byShape, options)));
+  return summaryOf(byShape, options, Date.now() - startedAt);
 }
+
+const noFigures = (): Figures => ({
+  ms: 0,
+  events: {},
+  skipped: [],
+  readings: 0,
+  commits: 0,
+  lost: 0,
+  endings: {},
+  runs: {},
+  unjudged: 0,
+  promises: {},
+  incidents: [],
+});
 
 function shapeNamed(name: string): Shape {
   const found = SHAPES.find((shape) => shape.name === name);
@@ -69,7 +75,7 @@ async function runLane(
   queue: Shape[],
   startedAt: number,
   endsAt: number,
-  figures: Figures,
+  byShape: Map<Shape, Figures>,
   options: ChaosOptions,
 ): Promise<void> {
   const shareMs = (endsAt - startedAt) / queue.length;
@@ -86,7 +92,7 @@ async function runLane(
       if (site === null) continue;
       try {
         const lane = { ...options, dice, endsAt: shapeEndsAt };
-        await breakCluster(site, figures, lane);
+        await breakCluster(site, byShape.get(shape) ?? noFigures(), lane);
       } finally {
         await site.close();
       }
@@ -95,15 +101,49 @@ async function runLane(
   }
 }
 
-function summaryOf(figures: Figures, options: ChaosOptions, minutes: number): Summary {
-  const incidents: Record<string, number> = {};
-  for (const { what } of figures.incidents) incidents[what] = (incidents[what] ?? 0) + 1;
-  const events = Object.values(figures.events).reduce((sum, times) => sum + times, 0);
+function summaryOf(byShape: Map<Shape, Figures>, { seed }: ChaosOptions, tookMs: number): Summary {
+  const shapes = [...byShape].map(([{ name }, figures]) => {
+    // They stand in one list, each with its shape.
+    return [name, counts({ ...figures, incidents: [] }, figures.incidents)] as const;
+  });
+  const all = [...byShape.values()].reduce(added, noFigures());
+  return { seed, ...counts({ ...all, ms: tookMs }), shapes: Object.fromEntries(shapes) };
+}
+
+function added(a: Figures, b: Figures): Figures {
+  const sum = (one: Record<string, number>, other: Record<string, number>) => {
+    const both = { ...one };
+    for (const [what, times] of Object.entries(other)) count(both, what, times);
+    return both;
+  };
   return {
-    seed: options.seed,
-    minutes: Math.round(minutes * 10) / 10,
-    shapes: [...options.shapes],
-    total: { events, kinds: Object.keys(figures.events).length, incidents },
+    ms: a.ms + b.ms,
+    events: sum(a.events, b.events),
+    skipped: [...a.skipped, ...b.skipped],
+    readings: a.readings + b.readings,
+    commits: a.commits + b.commits,
+    lost: a.lost + b.lost,
+    endings: sum(a.endings, b.endings),
+    runs: sum(a.runs, b.runs),
+    unjudged: a.unjudged + b.unjudged,
+    promises: sum(a.promises, b.promises),
+    incidents: [...a.incidents, ...b.incidents],
+  };
+}
+
+function counts(figures: Figures, counted = figures.incidents): Counted {
+  const incidents: Record<string, number> = {};
+  for (const { what } of counted) count(incidents, what);
+  const total = (of: Record<string, number>) =>
+    Object.values(of).reduce((sum, times) => sum + times, 0);
+  return {
+    minutes: Math.round(figures.ms / 6_000) / 10,
+    total: {
+      events: total(figures.events),
+      kinds: Object.keys(figures.events).length,
+      runs: total(figures.runs),
+      incidents,
+    },
     ...figures,
   };
 }

@@ -253,11 +253,13 @@ async function alterSyncNames({ site: { lab }, leader, dice }: Cast): Promise<Tr
 /** Patroni would make it again within a loop. */
 async function dropSlot({ site: { lab }, leader, replica }: Cast): Promise<Trouble> {
   lab.freeze(leader);
-  await lab.psql(
-    leader,
-    `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${replica}'`,
-  );
+  // Its walreceiver comes back within seconds: each attempt ends the session that came last.
   await eventually('the slot can be dropped', 10_000, async () => {
+    await lab.psql(
+      leader,
+      `SELECT pg_terminate_backend(active_pid, 2000) FROM pg_replication_slots
+       WHERE slot_name = '${replica}' AND active`,
+    );
     await lab.psql(leader, `SELECT pg_drop_replication_slot('${replica}')`);
     return true;
   });

@@ -5,6 +5,9 @@ import { askKeys, askMember, askPatroni, SLOW_MS, type Facts, type KeyFacts } fr
 import { truthsIn, type Truth } from './truths.js';
 
 export const TICK_MS = 500;
+const TURN_MS = 100;
+/** A turn that comes so late is the machine's doing: patctl and Patroni may have had none either. */
+const STALL_MS = 700;
 /** Moments that are kept: what is older than the longest command was judged long ago. */
 const KEPT_MS = 300_000;
 
@@ -26,6 +29,8 @@ export interface Judge {
   latest(): Facts;
   /** Moments between two times, both ends included. */
   between(from: number, to: number): Facts[];
+  /** Whether the machine stalled between two times: what was seen then proves nothing. */
+  stalledBetween(from: number, to: number): boolean;
   /** What holds now. */
   held(): Held[];
   /** Something is mended now: what holds from here on counts from here on. */
@@ -43,6 +48,7 @@ export async function startJudge(lab: Lab): Promise<Judge> {
   const members = new Map<string, Awaited<ReturnType<typeof askMember>>>();
   const patroni = new Map<string, string | null>();
   const tookMs = { sql: new Map<string, number>(), rest: new Map<string, number>() };
+  const stalls: { from: number; to: number }[] = [];
   let keys: KeyFacts = await askKeys(lab);
   let readings = 0;
   let isOver = false;
@@ -72,12 +78,25 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     tookMs.rest.set(name, Date.now() - start);
     patroni.set(name, state);
   };
+  const watchTurns = async (): Promise<void> => {
+    while (!isOver) {
+      const from = Date.now();
+      await sleep(TURN_MS);
+      const to = Date.now();
+      if (to - from - TURN_MS > STALL_MS) stalls.push({ from, to });
+      while ((stalls[0]?.to ?? to) < to - KEPT_MS) stalls.shift();
+    }
+  };
+  const stalledBetween = (from: number, to: number): boolean =>
+    stalls.some((stall) => stall.from <= to && stall.to >= from);
   const slowOnes = (): string[] =>
     Object.values(tookMs).flatMap((took) =>
       names.filter((name) => (took.get(name) ?? 0) > SLOW_MS),
     );
-  const remember = (): void => {
+  const remember = (keysMs: number): void => {
     const at = Date.now();
+    // An etcd that does not answer at all is seen by patctl too; one that answers late is not.
+    if (keys.dcs && keysMs > SLOW_MS) stalls.push({ from: at - keysMs, to: at });
     for (const [name, state] of keys.told) lastTold.set(name, state);
     const facts = {
       at,
@@ -98,19 +117,22 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     }
   };
   await Promise.all(names.flatMap((name) => [askOne(name), askRest(name)]));
-  remember();
+  remember(0);
   const loops = [
+    watchTurns(),
     ...names.map((name) => every(TICK_MS, () => askOne(name))),
     ...names.map((name) => every(TICK_MS, () => askRest(name))),
     every(TICK_MS, async () => {
+      const start = Date.now();
       keys = await askKeys(lab);
-      remember();
+      remember(Date.now() - start);
     }),
   ];
   return {
     readings: () => readings,
     latest: () => moments.at(-1) as Facts,
     between: (from, to) => moments.filter(({ at }) => at >= from && at <= to),
+    stalledBetween,
     held: () => [...since.values()],
     beginAnew: () => since.clear(),
     near: () => [...[...since.values()].map(({ truth }) => truth), ...inRepair],

@@ -12,6 +12,8 @@ import type { Site } from './shapes.js';
 import { startWriter, type Commit, type Writer } from './writer.js';
 
 export interface Figures {
+  /** Time during which the cluster was broken and looked at. */
+  ms: number;
   /** Faults and acts that came about, by kind. */
   events: Record<string, number>;
   /** Faults that could not be brought about, with the reason. */
@@ -26,6 +28,8 @@ export interface Figures {
   endings: Record<string, number>;
   /** Reading commands by exit code. */
   runs: Record<string, number>;
+  /** Reading and acting commands during which the machine stalled: their words prove nothing. */
+  unjudged: number;
   /** What `quorum` said of the leader's loss, and what came of it. */
   promises: Record<string, number>;
   incidents: Incident[];
@@ -68,8 +72,8 @@ const ACT_LIMIT_MS = 150_000;
 const LEADER_LIMIT_MS = 20_000;
 const NEW_LEADER_MS = 45_000;
 const QUIET_MS = 2_500;
-const ACT_IN_TROUBLE_PERCENT = 40;
-const PLANNED_ACT_PERCENT = 60;
+const ACT_IN_TROUBLE_PERCENT = 50;
+const PLANNED_ACT_PERCENT = 80;
 
 export const count = (where: Record<string, number>, what: string, by = 1): void => {
   where[what] = (where[what] ?? 0) + by;
@@ -81,6 +85,7 @@ export async function breakCluster(
   figures: Figures,
   options: LaneOptions,
 ): Promise<boolean> {
+  const startedAt = Date.now();
   const judge = await startJudge(site.lab);
   const writer = site.shape.isStandby === true ? null : startWriter(site.lab, judge);
   let during = 'nothing';
@@ -126,8 +131,10 @@ export async function breakCluster(
   } finally {
     await Promise.all([beside.stop(), writer?.stop()]);
     await judge.stop();
+    figures.ms += Date.now() - startedAt;
     figures.readings += judge.readings();
     figures.commits += writer?.count() ?? 0;
+    figures.unjudged += beside.unjudged();
     for (const [what, times] of beside.runs) count(figures.runs, what, times);
   }
 }
@@ -238,6 +245,10 @@ async function proveLoss(lane: Lane, { leader, site }: Cast, began: number): Pro
   );
   // No member takes over in a paused cluster, and one of the acts may have paused it.
   if (!isThere && judge.latest().paused) return;
+  if (judge.stalledBetween(said.at, Date.now())) {
+    figures.unjudged += 1;
+    return;
+  }
   const isWrong = (said.survives === 'yes' && !isThere) || (said.survives === 'no' && isThere);
   if (!isWrong) return;
   report({
@@ -280,6 +291,10 @@ async function act(lane: Lane, cast: Cast, what: Act, isPlanned: boolean): Promi
     ms: Math.round(run.ms),
     ...(run.code !== 0 && { err: run.err }),
   });
+  if (judge.stalledBetween(start, end + 1_500) && ran.code !== null) {
+    figures.unjudged += 1;
+    return;
+  }
   const wrong = wrongEnding(ran, what, cast, isPlanned);
   if (wrong === null) return;
   const said = `${run.err}\n${run.out}`.slice(-3_000);

@@ -17,7 +17,7 @@ const OPTIONS = {
   /** The same seed makes the same choices. */
   seed: { type: 'string', default: String(Date.now() % 100_000) },
   /** Clusters at the same time. */
-  lanes: { type: 'string', default: '3' },
+  lanes: { type: 'string', default: '2' },
   shape: { type: 'string', multiple: true, default: SHAPES.map(({ name }) => name) },
   /** A pattern: only faults whose kind it matches. */
   only: { type: 'string', default: '.' },
@@ -34,7 +34,7 @@ const WRONG = ['false critical', 'false calm', 'wrong ending', 'broken promise',
 const HELP = `npm run chaos -- [OPTIONS]
   --minutes N     how long (default 60)
   --seed N        the same seed makes the same choices
-  --lanes N       clusters at the same time (default 3)
+  --lanes N       clusters at the same time (default 2, as two cores bear)
   --shape NAME    only this one, may be repeated: ${SHAPES.map(({ name }) => name).join(', ')}
   --only PATTERN  only faults whose kind it matches
   --planned       break nothing: planned switchovers, restarts and reinits under load

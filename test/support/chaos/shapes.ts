@@ -16,13 +16,14 @@ export interface Shape {
   isStandby?: true;
 }
 
+/** Each lane takes them in this order: the rarest ones first, in case a run is ended early. */
 export const SHAPES: readonly Shape[] = [
-  { name: 'off', options: { members: 3, sync: 'off' } },
-  { name: 'on', options: { members: 3, sync: 'on' } },
-  { name: 'quorum', options: { members: 3, sync: 'quorum', tls: true } },
   { name: 'on-2', options: { members: 4, sync: 'on', syncNodes: 2, etcd: 3 } },
   { name: 'quorum-2', options: { members: 4, sync: 'quorum', syncNodes: 2 } },
   { name: 'standby', options: { members: 3, sync: 'off' }, isStandby: true },
+  { name: 'off', options: { members: 3, sync: 'off' } },
+  { name: 'on', options: { members: 3, sync: 'on' } },
+  { name: 'quorum', options: { members: 3, sync: 'quorum', tls: true } },
 ];
 
 /** A cluster with a gate before everything that can be cut off. */

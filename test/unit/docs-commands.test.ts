@@ -78,8 +78,9 @@ test('docs/man holds a manual page of patctl and of each command', async () => {
   for (const [name, page] of pages) {
     await expect(page).toMatchFileSnapshot(`../../docs/man/${name}`);
   }
-  const kept = readdirSync(new URL('../../docs/man', import.meta.url)).sort();
-  expect(kept).toEqual([...pages.keys()].sort());
+  // A page that is missing failed above; `-u` writes it only after this test.
+  const kept = readdirSync(new URL('../../docs/man', import.meta.url));
+  expect(kept.filter((name) => !pages.has(name))).toEqual([]);
 });
 
 const all = named(await program());

@@ -79,7 +79,7 @@ export async function buildProgram(
     .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
     .option('--compat', 'Print byte for byte what patronictl 4.1.5 prints')
     .option('--no-color', 'No colour (NO_COLOR)')
-    .option('--no-input', 'Never ask: what needs an answer is exit 2')
+    .option('--no-input', 'Never ask; exit 2 where an answer is needed')
     .option('-q, --quiet', 'Print only errors and questions on stderr, no notes and no progress')
     .option('--debug', 'Print details of internal errors')
     .enablePositionalOptions()

@@ -181,7 +181,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ok: 'paused; with --wait, acknowledged by all members',
       ...ACTS,
-      failed: 'it was set, and was taken back in the meantime; with --while: see below',
+      failed: 'it was set, but was reverted in the meantime; with --while: see below',
       unconfirmed: 'sent, but not seen in the DCS, or not acknowledged within --deadline',
     },
   },
@@ -190,7 +190,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ok: 'not paused; with --wait, acknowledged by all members',
       ...ACTS,
-      failed: 'it was set, and was taken back in the meantime',
+      failed: 'it was set, but was reverted in the meantime',
       unconfirmed: 'sent, but not seen in the DCS, or not acknowledged within --deadline',
     },
   },
@@ -237,7 +237,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ok: 'the cluster is a standby cluster, and every member streams',
       ...ACTS,
-      failed: 'it was set, and the cluster does not come to it',
+      failed: 'it was set, but the cluster does not reach that state',
       unconfirmed: 'sent, but the outcome was not seen within --deadline',
     },
   },
@@ -246,7 +246,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ok: 'the leader is a primary, and every member streams',
       ...ACTS,
-      failed: 'it was set, and the cluster does not come to it',
+      failed: 'it was set, but the cluster does not reach that state',
       unconfirmed: 'sent, but the outcome was not seen within --deadline',
     },
   },
@@ -277,7 +277,8 @@ const HELP: Record<string, CommandHelp> = {
       ...ACTS,
       error: 'nothing was written: a check failed, it changed in the meantime, or declined',
       failed: 'with --wait: written, but a member cannot use it or a setting is not in force',
-      unconfirmed: 'the answer to the write was lost, or not taken within --deadline',
+      unconfirmed:
+        'the answer to the write was lost, or not every member applied it within --deadline',
     },
   },
   version: {
@@ -299,7 +300,10 @@ const HELP: Record<string, CommandHelp> = {
   query: {
     examples: [
       ['patctl query demo -U postgres -c "select now()"', 'on the leader'],
-      ['patctl query demo -r replica -W -c "select pg_last_wal_replay_lsn()"', 'again and again'],
+      [
+        'patctl query demo -r replica -W -c "select pg_last_wal_replay_lsn()"',
+        'once more every 2 seconds',
+      ],
       ['patctl query demo -f report.sql --format csv', 'large results are streamed'],
     ],
     ends: {

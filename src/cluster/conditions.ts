@@ -119,7 +119,7 @@ function isSync({ syncState }: MemberView): boolean {
 function missingLeader(name: string | null, { leader, snapshot }: View): string | null {
   const holder = snapshot.cluster.leaderName;
   if (holder === null) return 'no leader';
-  if (name !== null && holder !== name) return `${holder} leads, not ${name}`;
+  if (name !== null && holder !== name) return `the leader is ${holder}, not ${name}`;
   if (leader?.observed === 'primary' || leader?.observed === 'standby leader') return null;
   return `${holder} holds the leader key but is ${leader?.observed ?? 'no member'}`;
 }

@@ -76,7 +76,7 @@ export function selectMembers(
     return wrong('no_such_member', `No ${shown} among provided members`, hint);
   }
   const words = strangers.map((name) =>
-    all.has(name) ? `${name} is no ${role}` : `${name} is not a member of cluster`,
+    all.has(name) ? `${name} is not a ${role}` : `${name} is not a member of cluster`,
   );
   return wrong('no_such_member', words.join('; '), hint);
 }

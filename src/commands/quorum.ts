@@ -35,7 +35,7 @@ export function quorumCommand(run: Run): Command {
       'Show what the loss of this member, or of all with tag:KEY=VALUE, would do (repeatable)',
       (name: string, before?: string[]) => [...(before ?? []), ...name.split(',')],
     )
-    .option('--lose-any <number>', 'Show the worst loss of so many members more', parseCount)
+    .option('--lose-any <number>', 'Show the worst loss of N more members', parseCount)
     .addOption(prettyOrJson())
     .option('--wide', WIDE);
   return addWitnessOptions(command).action((cluster: string | undefined, options: QuorumOptions) =>

@@ -126,13 +126,15 @@ async function byUrls(
   );
   if (!member || !leader) throw cannotTell('not asked');
   if (member.name !== '' && member.name !== name) {
-    throw cannotTell(`${memberUrl} is ${member.name}'s`);
+    throw cannotTell(`${memberUrl} belongs to ${member.name}`);
   }
   if (member.scope !== leader.scope) {
-    throw cannotTell(`${memberUrl} is of ${member.scope}, ${leaderUrl} of ${leader.scope}`);
+    throw cannotTell(
+      `${memberUrl} belongs to cluster ${member.scope}, ${leaderUrl} to ${leader.scope}`,
+    );
   }
   if (leader.location === null && leader.role !== 'standby_leader') {
-    return `${leaderUrl} is ${leader.name === '' ? 'no leader' : `${leader.name}'s, no leader`}: it is a ${leader.role}`;
+    return `${leaderUrl} is not a leader${leader.name === '' ? '' : `: it belongs to ${leader.name}`}${leader.name === '' ? ': it is' : ', which is'} a ${leader.role}`;
   }
   if (member.name === leader.name && member.name !== '') return null;
   if (member.replicationState !== 'streaming') {

@@ -183,7 +183,7 @@ function pendingWords(document: StatusDocument): string {
   }
   if (restarts.length > 0) words.push(`restart of ${restarts.join(', ')}`);
   const isUnread = failover === null && document.cannotTell['failover'] !== undefined;
-  return words.join('; ') || (isUnread ? 'nothing that is scheduled' : 'nothing');
+  return words.join('; ') || (isUnread ? 'nothing scheduled' : 'nothing');
 }
 
 const MEMBER_NARROWINGS: readonly Narrowing[] = [

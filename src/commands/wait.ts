@@ -36,7 +36,7 @@ function takeCondition(text: string, before: Condition[] = []): Condition[] {
 }
 
 const HEALTHY = `
-healthy means: the leader is a primary (or a standby leader); every other member streams, but for those tagged
+healthy means: the leader is a primary (or a standby leader); every other member streams, except those tagged
 nostream; no member has left the DCS within 24 h other than by a clean shutdown; every member's Patroni answers and its
 PostgreSQL runs; a standby is synchronous where synchronous_mode is on; check would find nothing critical and nothing
 unknown; and the cluster is not paused, unless --even-paused is given.
@@ -54,7 +54,7 @@ export function waitCommand(run: Run): Command {
         .choices(['replay', 'write'])
         .default('replay'),
     )
-    .option('--even-paused', 'Let a paused cluster be healthy')
+    .option('--even-paused', 'Accept a paused cluster as healthy')
     .option(
       '--deadline <time>',
       'Limit of the whole wait (default 5m)',

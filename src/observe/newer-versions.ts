@@ -19,7 +19,7 @@ export function newerVersions(snapshots: readonly Snapshot[]): string[] {
     }
   }
   return [...members].map(
-    ([what, names]) => `${names.join(', ')}: ${what}, the newest that patctl was tried on`,
+    ([what, names]) => `${names.join(', ')}: ${what}, the newest that patctl was tested with`,
   );
 }
 

@@ -300,7 +300,7 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
     },
     {
       name: 'patctl_check_finding',
-      help: 'How many of this finding there are, those that are part of another one too; NaN when it could not be looked for',
+      help: 'Number of this finding, including those that are part of another one; NaN when its check was skipped',
       samples: clusters.flatMap((one) =>
         codes.map(({ code }) => {
           const found = foundOf(one, code);
@@ -311,7 +311,7 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
     },
     {
       name: 'patctl_check_finding_severity',
-      help: 'Worst of this finding: 0 none or info, 1 warning, 2 critical, 3 unknown; NaN when it could not be looked for',
+      help: 'Worst of this finding: 0 none or info, 1 warning, 2 critical, 3 unknown; NaN when its check was skipped',
       samples: clusters.flatMap((one) =>
         codes.map(({ code }) =>
           sample('patctl_check_finding_severity', one, { code }, severityValue(one, code)),
@@ -320,7 +320,7 @@ function prometheus({ clusters }: CheckDocument, { codes }: CheckTexts): string 
     },
     {
       name: 'patctl_member_lag_bytes',
-      help: "Behind the leader's position of the same reading; NaN when not known",
+      help: "Bytes behind the leader's position in the same reading; NaN when unknown",
       samples: clusters.flatMap((one) =>
         one.members.map(({ name, lagBytes }) =>
           sample('patctl_member_lag_bytes', one, { member: name }, lagBytes ?? NaN),

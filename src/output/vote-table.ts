@@ -95,7 +95,7 @@ function standbyNote({ standbyCluster, members, mode }: QuorumDocument): string 
   if (!standbyCluster) return '';
   const needed = members.find((one) => one.needed > 0)?.needed ?? 0;
   if (mode !== 'quorum' || needed === 0) return 'standby cluster: no votes are counted';
-  return `standby cluster: ${needed} votes are needed by a /sync that no member updates here`;
+  return `standby cluster: ${needed} votes are needed: /sync asks for them, and no member updates it here`;
 }
 
 function versionsNote({ mixedVersions }: QuorumDocument): string {

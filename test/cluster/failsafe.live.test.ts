@@ -98,7 +98,7 @@ test('while it answers no member takes the lock; after its end the member with t
     new RegExp(`: ${leader} does not reach the DCS$`),
   );
   expect(found.get('member_left')?.message).toBe(
-    `${leader} has left the DCS; PostgreSQL runs on as a primary, and Patroni answers there`,
+    `${leader} has left the DCS; PostgreSQL still runs as a primary, and Patroni answers there`,
   );
   for (const { next } of found.values()) expect(next).toContain('restore the connection between');
 

@@ -154,7 +154,7 @@ describe('demote-cluster', () => {
     expect([done.code, done.out, done.err, fake.sent]).toEqual([
       1,
       '',
-      'Error: the cluster is paused: it would not be demoted\nnothing was sent; end the pause first: patctl resume demo\n',
+      'Error: the cluster is paused: Patroni would not demote it\nnothing was sent; end the pause first: patctl resume demo\n',
       [],
     ]);
   });
@@ -195,9 +195,9 @@ describe('demote-cluster', () => {
   });
 
   test.each([
-    [200, 5, 'standby_cluster is as before'],
-    [500, 1, 'standby_cluster is as before'],
-    [502, 5, 'standby_cluster is as before'],
+    [200, 5, 'standby_cluster is unchanged'],
+    [500, 1, 'standby_cluster is unchanged'],
+    [502, 5, 'standby_cluster is unchanged'],
     [501, 1, 'status code=501'],
   ])('HTTP %i that is not followed by its effect is exit %i, soon', async (status, code, said) => {
     fake.onCall = () => undefined;

@@ -134,7 +134,7 @@ describe('pause and resume', () => {
       { witness: 'DCS', subject: '/config', said: 'pause is true' },
     ]);
     expect(document.members.map((one) => [one.member, one.ending, one.said])).toEqual(
-      ['pg1', 'pg2', 'pg3'].map((name) => [name, 'ok', 'says that it is paused']),
+      ['pg1', 'pg2', 'pg3'].map((name) => [name, 'ok', 'reports that it is paused']),
     );
   });
 

@@ -26,7 +26,7 @@ describe('dsn', () => {
   test('an unknown member: the existing ones are named', async () => {
     const { err } = await runFake(recorded('on'), ['dsn', '-m', 'pg9']);
     expect(err).toBe(
-      'Error: Can not find a suitable member: there is none named "pg9"\n' +
+      'Error: Can not find a suitable member: no member is named "pg9"\n' +
         'members: pg1, pg2 (leader), pg3\n',
     );
   });

@@ -422,7 +422,7 @@ describe('edit-config --wait', () => {
     return { cluster, seconds: () => now };
   }
   const EDIT = ['-q', '-p', 'work_mem=11MB', '--force', '--wait'];
-  const UNTOLD = 'not known whether PostgreSQL runs with work_mem on pg1, pg2, pg3: no SQL login\n';
+  const UNTOLD = 'unknown whether PostgreSQL runs with work_mem on pg1, pg2, pg3: no SQL login\n';
   const LOOPS = { pg1: [0, 1, 5], pg2: [0, 1, 5], pg3: [0, 1, 5] };
 
   /** The edit where each PostgreSQL shows this setting as this. */
@@ -457,13 +457,13 @@ describe('edit-config --wait', () => {
     [
       ['-p', 'TimeZone=utc'],
       { timezone: 'UTC' },
-      'read by pg1, pg2, pg3\nnot known whether PostgreSQL runs with TimeZone on pg1, pg2, pg3: ' +
-        'a text that PostgreSQL may write in another way\n',
+      'read by pg1, pg2, pg3\nunknown whether PostgreSQL runs with TimeZone on pg1, pg2, pg3: ' +
+        'a text that PostgreSQL may spell differently\n',
     ],
     [
       ['-p', 'work_mem=11MB', '-p', 'my.setting=1'],
       { work_mem: '11264' },
-      'read by pg1, pg2, pg3\nnot known whether PostgreSQL runs with my.setting on pg1, pg2, pg3: ' +
+      'read by pg1, pg2, pg3\nunknown whether PostgreSQL runs with my.setting on pg1, pg2, pg3: ' +
         'PostgreSQL does not show it to this login\n',
     ],
     [['-s', 'loop_wait=5'], {}, 'taken by pg1, pg2, pg3\n'],

@@ -158,7 +158,7 @@ describe('pause', () => {
     };
     const run = await runFake(cluster, ['pause']);
     expect(run.code).toBe(code);
-    if (code === 5) expect(run.err).toContain('to pg2, but the DCS could not be read since');
+    if (code === 5) expect(run.err).toContain('to pg2, but the DCS has not answered since');
   });
 
   test.each<[string, CallOutcome, number]>([
@@ -181,7 +181,7 @@ describe('pause', () => {
     expect(run.out).not.toContain('waiting');
     if (code === 5)
       expect(run.err).toContain('the pause was sent to pg2, but it is not in the DCS');
-    else expect(run.err).toContain('DCS /config: pause is false, as before');
+    else expect(run.err).toContain('DCS /config: pause is false, unchanged');
   });
 
   test('501 is a refusal: the DCS need not be asked', async () => {
@@ -228,7 +228,7 @@ describe('pause --wait', () => {
     };
     const run = await runFake(cluster, ['pause', '--wait']);
     expect(run.code).toBe(4);
-    expect(run.err).toContain('the pause was in the DCS, and was taken back in the meantime');
+    expect(run.err).toContain('the pause was in the DCS, but was reverted in the meantime');
   });
 
   test('a member whose key is gone is not waited for', async () => {

@@ -25,7 +25,7 @@ describe('query, before anything is sent', () => {
   test('no member has the role: exit 1 names the members', async () => {
     const { code, err } = await run('-c', 'select 1', '-r', 'standby-leader');
     expect(code).toBe(1);
-    expect(err).toContain('none with the role standby-leader\nmembers: pg1, pg2 (leader), pg3');
+    expect(err).toContain('no member has the role standby-leader\nmembers: pg1, pg2 (leader), pg3');
   });
 
   test('no member answers: exit 3 names each; the statement and the password are nowhere', async () => {

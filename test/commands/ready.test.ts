@@ -65,7 +65,7 @@ test('a leader is ready, and nothing else will do to compare with', async () => 
   const third = { ...REPLICA, patroni: { name: 'pg3', scope: 'demo' } };
   expect(await ready(REPLICA, third, '--max-lag', '1GB')).toEqual({
     code: 1,
-    said: "not ready: http://leader:8008 is pg3's, no leader: it is a replica",
+    said: 'not ready: http://leader:8008 is not a leader: it belongs to pg3, which is a replica',
   });
   const standbyLeader = { ...third, role: 'standby_leader' };
   expect(await ready(REPLICA, standbyLeader, '--max-lag', '1MB')).toMatchObject({ code: 0 });
@@ -76,7 +76,7 @@ test('another member, another cluster, no answer', async () => {
   expect(await ready(other, LEADER)).toMatchObject({
     code: 3,
     said: expect.stringContaining(
-      "unknown whether it is ready: http://member:8008 is pg9's",
+      'unknown whether it is ready: http://member:8008 belongs to pg9',
     ) as string,
   });
   const elsewhere = { ...LEADER, patroni: { name: 'pg1', scope: 'prod' } };

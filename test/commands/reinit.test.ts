@@ -25,7 +25,7 @@ test('200 is not a copy: one that runs on as before is unconfirmed', async () =>
   fake.onCall = () => undefined;
   const done = await run('demo', 'pg3', '--force');
   const line =
-    'Unconfirmed: reinitialize for member pg3, status code=200, (restarted successfully), but it is running as before';
+    'Unconfirmed: reinitialize for member pg3, status code=200, (restarted successfully), but it is still running';
   expect([done.code, below(done), fake.sent.length]).toEqual([5, [line], 1]);
   fake.onCall = (to) => fake.says(to, (value) => (value['state'] = 'stopping'));
   const begun = await run('demo', 'pg3', '--force');

@@ -158,13 +158,13 @@ describe('restart', () => {
       'the same postmaster runs',
       () => undefined,
       'Unconfirmed: restart for member pg1, status code=200, (restarted successfully), ' +
-        'but its PostgreSQL, started 2026-11-21 14:26:35.188775+00:00, is running as before',
+        'but its PostgreSQL (started 2026-11-21 14:26:35.188775+00:00) is still running',
     ],
     [
       'no member answers afterwards',
       (to) => (fake.cluster.rest = { ...fake.cluster.rest, [to]: UNREACHABLE }),
       'Unconfirmed: restart for member pg1, status code=200, (restarted successfully), ' +
-        'but then it does not answer: connect ECONNREFUSED',
+        'but it does not answer since then: connect ECONNREFUSED',
     ],
   ])('200 is not a restart: %s', async (_, onCall, line) => {
     fake.onCall = onCall;

@@ -119,7 +119,7 @@ test('a setting that Patroni hands on as it is has no problem, and one that it d
     // A number with a fraction since PostgreSQL 12, and without one before, where 0x10 was one.
     if (name === 'port' || (name.endsWith('vacuum_cost_delay') && value === '0x10')) return [];
     const found = settingProblems({ [name]: value }).filter(
-      ({ message }) => !message.includes('does not take'),
+      ({ message }) => !message.includes('does not accept'),
     );
     if (value === null || found.length > 0 === (fate !== 'taken')) return [];
     return [`${name} = ${JSON.stringify(value)}: ${fate}, ${found[0]?.message ?? 'no problem'}`];

@@ -135,7 +135,7 @@ describe('openGateway', () => {
       .catch((problem: unknown) => problem as Error);
     expect(error).toMatchObject({ ending: 'unreachable' });
     expect((error as Error).message).toContain(
-      `it says HTTP ${status}, but does not answer as etcd does: is the address right?`,
+      `it answers HTTP ${status}, but does not answer as etcd does: is the address right?`,
     );
   });
 

@@ -114,7 +114,8 @@ describe('findings', () => {
       next: `${restore} and the DCS`,
     });
     expect(one('member_left')).toMatchObject({
-      message: 'pg1 has left the DCS; PostgreSQL runs on as a primary, and Patroni answers there',
+      message:
+        'pg1 has left the DCS; PostgreSQL still runs as a primary, and Patroni answers there',
       next: expect.stringContaining(`${restore} (10.0.0.1:5431) and the DCS`) as string,
     });
     expect(one('primary_without_lock')).toMatchObject({
@@ -126,12 +127,12 @@ describe('findings', () => {
   test('its Patroni is dead: failsafe mode does not keep it alive, and another will be promoted', () => {
     const one = found(cutOff('quorum', (pg1) => (pg1.rest = DEAD)));
     expect(one('primary_without_lock')?.severity).toBe('critical');
-    expect(one('member_left')?.message).toContain('runs on as a primary without Patroni');
+    expect(one('member_left')?.message).toContain('still runs as a primary without Patroni');
   });
 
   test('the whole DCS was lost, or the primary is gone and its last request still counts', () => {
     expect(found(cutOff('quorum', gone))('failsafe_active')?.message).toBe(
-      'failsafe mode is active on pg2, pg3: a primary lost the DCS and asked them to stay replicas; they take no lock for ttl after its last request',
+      'failsafe mode is active on pg2, pg3: a primary lost the DCS and asked them to stay replicas; they do not take the lock for ttl after its last request',
     );
     const all = healthy();
     for (const name of ['pg1', 'pg2', 'pg3']) all.rest(name).failsafeModeIsActive = true;

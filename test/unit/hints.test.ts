@@ -26,7 +26,7 @@ describe('a named member that is refused', () => {
     world.rest('pg2').receivedLocation = world.rest('pg2').replayedLocation = 1n;
     world.sql('pg2').receiveLsn = world.sql('pg2').replayLsn = 1n;
     const next = nextOf('candidate_lag', plan(world, { candidate: 'pg2' }));
-    expect(next).toMatch(/; pg3 could be named instead$/);
+    expect(next).toMatch(/; you could name pg3 instead$/);
   });
 
   test('while no other may: no candidate is named', () => {

@@ -14,7 +14,6 @@ const FORBIDDEN: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\bwhom\b/i, 'name the member'],
   [/\bis not known\b/, '"is unknown"'],
   [/, for (there|they|it|nobody|its|no) /, '"because"'],
-  [/\b(finding|member|replica|standby|file|check)\(s\)/, 'a count that agrees with its noun'],
   [/\bbears? (one|the|its|a) name\b/, '"uses the application_name"'],
   [/ all the same\b/, '"anyway"'],
   [/\bis (no|a) (primary|leader|member) that stands still\b/, '"is stalled"'],
@@ -23,6 +22,17 @@ const FORBIDDEN: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\bnot looked for\b/, '"skipped"'],
   [/\btold apart\b/, '"reported as part of"'],
   [/\banew\b/, '"again"'],
+  [/\bas before\b/, '"unchanged", "still"'],
+  [/(?<!\bthere )\bis no \$\{/, '"is not a"'],
+  [/\bnot known\b(?!'$)/, '"unknown"'],
+  [/\bstands? (in|there)\b/, '"is in"'],
+  [/^['"`](Named|Not \w+ for|What is not \w+) (is|are)\b/, 'the subject first'],
+  [/\belse than\b/, '"other than"'],
+  [/\bgoes? on\b/, '"continues"'],
+  [/\blives? on\b/, '"continues"'],
+  [/\bwants? a\b/, '"requires a"'],
+  [/\btaken back\b/, '"reverted"'],
+  [/\b(?!json_agg)[a-z_]+\(s\) [a-z]/, 'a count that agrees with its noun'],
 ];
 
 /** What comments, titles and documents avoid besides. The first group of a form is what is reported. */

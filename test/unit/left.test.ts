@@ -109,7 +109,7 @@ describe('which sources name a member without a key', () => {
       world.sql('pg1').walsenders.push(walsender(name, { slotName }));
     };
     const [one] = left({ change: row('pg-4', 'pg_4') });
-    expect(one?.message).toBe('pg-4 has left the DCS; its PostgreSQL runs on without Patroni');
+    expect(one?.message).toBe('pg-4 has left the DCS; its PostgreSQL still runs without Patroni');
     expect(one?.next).toMatch(/^start Patroni on pg-4/);
     expect(brief({ change: row('pg_receivewal', 'archive') })).toEqual([]);
     expect(brief({ change: row('pg_receivewal', null) })).toEqual([]);

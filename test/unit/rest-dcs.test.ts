@@ -63,7 +63,7 @@ describe('the address', () => {
   });
 
   it.each([
-    [401, '', 'GET /patroni was refused with HTTP 401: it wants a login', 'ctl.authentication'],
+    [401, '', 'GET /patroni was refused with HTTP 401: it requires a login', 'ctl.authentication'],
     [
       200,
       '<html>Welcome to nginx!</html>',

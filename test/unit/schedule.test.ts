@@ -58,7 +58,7 @@ describe('times that are understood', () => {
     expect(refusal('2026-07-21T10:00')).toEqual({
       ending: 'usage',
       code: 'schedule_zone',
-      hint: 'say 2026-07-21T10:00:00+02:00 if you mean your local time, or 2026-07-21T10:00:00Z',
+      hint: 'give 2026-07-21T10:00:00+02:00 if you mean your local time, or 2026-07-21T10:00:00Z',
     });
   });
 
@@ -91,7 +91,7 @@ describe('times that are refused, as usage', () => {
 
   test('an hour that comes twice names both', () => {
     expect(refusal('2026-10-25T02:30 Europe/Berlin').hint).toBe(
-      'say 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00',
+      'give 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00',
     );
   });
 

@@ -80,7 +80,7 @@ describe('named members', () => {
 
   test('one unknown among good ones is an error', () => {
     expect(pick('any', 'a', 'x')).toBe('x is not a member of cluster');
-    expect(pick('replica', 'a', 'b')).toBe('b is no replica');
+    expect(pick('replica', 'a', 'b')).toBe('b is not a replica');
   });
 
   test('none that fits has the words of patronictl', () => {

@@ -44,7 +44,7 @@ describe('a state that should pass', () => {
     expect(find(snapshot)).toMatchObject([{ severity: 'warning', members: ['pg2'], message }]);
     expect(stateLookMs(viewOf(snapshot))).toBe(5000);
     const later = after(10_000, inState(state));
-    expect(find(later)).toMatchObject([{ message: `${message}, for 10 s at least` }]);
+    expect(find(later)).toMatchObject([{ message: `${message}, for at least 10 s` }]);
     expect(stateLookMs(viewOf(later))).toBeNull();
     expect(stateLookMs(viewOf(healthy().snapshot))).toBeNull();
   });
@@ -58,7 +58,7 @@ describe('a state that should pass', () => {
     const pg2 = world.snapshot.cluster.members.find(({ name }) => name === 'pg2');
     Object.assign(pg2 ?? {}, { state: 'starting', modRevision: '4' });
     expect(find(world.snapshot)).toMatchObject([
-      { severity: 'critical', message: 'PostgreSQL on pg2 is starting, for 10 min at least' },
+      { severity: 'critical', message: 'PostgreSQL on pg2 is starting, for at least 10 min' },
     ]);
   });
 

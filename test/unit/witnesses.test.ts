@@ -34,9 +34,9 @@ const found = (change: (world: World) => void) => {
 
 describe('a REST API beside which SQL answers', () => {
   test.each<[SilenceKind, string]>([
-    ['denied', 'does not let us ask'],
-    ['invalid', 'answers what Patroni never would'],
-    ['no_address', 'has no address that can be used'],
+    ['denied', 'denies our requests'],
+    ['invalid', 'answers something that Patroni never sends'],
+    ['no_address', 'has no usable address'],
   ])('%s is unknown, and names what was not looked for', (kind, words) => {
     const mute = (world: World) => {
       world.readings('pg3').rest = silent(kind);

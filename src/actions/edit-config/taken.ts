@@ -117,7 +117,7 @@ export async function seenInForce(
   if (evidence.length === 0) return together(untold);
   throw new ToolError('failed', 'every member has read it, and a setting is not in force', {
     code: 'config_not_taken',
-    hint: 'see what overrides it: ALTER SYSTEM, the file of Patroni on that member, or a least value of Patroni',
+    hint: "see what overrides it: ALTER SYSTEM, Patroni's file on that member, or a minimum that Patroni sets",
     evidence,
   });
 }
@@ -160,7 +160,7 @@ async function inForceOn(
   return {
     others,
     untold: [
-      ...untold('a text that PostgreSQL may write in another way', named(true)),
+      ...untold('a text that PostgreSQL may spell differently', named(true)),
       ...untold('PostgreSQL does not show it to this login', named(false)),
     ],
   };
@@ -185,7 +185,7 @@ export function takenLines(taken: readonly Taken[], untold: readonly Untold[]): 
     oneLine(`${untold.length === 0 ? 'taken' : 'read'} by ${names}`),
     ...untold.map(({ settings, why, on }) =>
       oneLine(
-        `not known whether PostgreSQL runs with ${settings.join(', ')} on ${on.join(', ')}: ${why}`,
+        `unknown whether PostgreSQL runs with ${settings.join(', ')} on ${on.join(', ')}: ${why}`,
       ),
     ),
   ];

@@ -77,7 +77,7 @@ async function deleteSchedule(context: Context, cluster: Cluster, report: Report
   throw new ToolError('unreachable', `no member's REST API answered; nothing was sent`, {
     code: 'rest_unreachable',
     evidence: silent,
-    hint: `to clear it in the DCS, under a compare of its revision: ${commandLine(cluster, 'flush', 'switchover', '--via', 'dcs')}`,
+    hint: `to clear it in the DCS, if its revision is still the same: ${commandLine(cluster, 'flush', 'switchover', '--via', 'dcs')}`,
   });
 }
 
@@ -112,7 +112,7 @@ async function deleted(
   }
   const evidence: Evidence[] = [{ witness: 'REST', subject: member, said: answerWords(outcome) }];
   if (seen === 'not written') {
-    evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule stands, as before' });
+    evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule has not changed' });
   }
   const hint = `check with: patctl status ${argumentOf(cluster)}`;
   if (seen === 'not written' && saysNo(outcome)) {
@@ -122,8 +122,8 @@ async function deleted(
   noteChanged(report, null);
   const state =
     seen === 'unreadable'
-      ? `whether the schedule still stands in /failover is unknown`
-      : `the schedule still stands in /failover`;
+      ? `it is unknown whether the schedule is still in /failover`
+      : `the schedule is still in /failover`;
   throw new ToolError('unconfirmed', `${state}; ${said}`, {
     code: 'flush_not_seen',
     evidence,

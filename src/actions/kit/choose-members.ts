@@ -163,11 +163,11 @@ export function noSuchMember(
   clusters: readonly Cluster[],
   { role, member }: WhichMember,
 ): ToolError {
-  const wanted = member === undefined ? `with the role ${role ?? 'leader'}` : `named "${member}"`;
+  const wanted = member === undefined ? `has the role ${role ?? 'leader'}` : `is named "${member}"`;
   const all = membersOfRole(clusters, 'any').map(({ cluster, member: { name } }) =>
     name === cluster.leaderName ? `${name} (leader)` : name,
   );
-  return new ToolError('error', `Can not find a suitable member: there is none ${wanted}`, {
+  return new ToolError('error', `Can not find a suitable member: no member ${wanted}`, {
     code: 'no_suitable_member',
     hint: all.length === 0 ? 'the DCS lists no members' : `members: ${all.join(', ')}`,
   });

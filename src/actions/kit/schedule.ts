@@ -83,7 +83,7 @@ function wallTime(match: RegExpExecArray, text: string): number {
     wall.getUTCHours() === hour &&
     wall.getUTCMinutes() === minute &&
     wall.getUTCSeconds() === second;
-  if (!same) throw wrong('schedule_unreadable', `there is no ${text}`, EXAMPLES);
+  if (!same) throw wrong('schedule_unreadable', `${text} does not exist`, EXAMPLES);
   return wall.getTime();
 }
 
@@ -119,11 +119,11 @@ function instantIn(zone: string, wallMs: number, text: string): Instant {
   const [first, second] = instants;
   if (first === undefined) {
     const next = wallMs - Math.min(...offsets);
-    const hint = `say ${localText(next, zone)}, or give the offset`;
+    const hint = `give ${localText(next, zone)}, or the offset`;
     throw wrong('schedule_gap', `${text} does not exist: the clocks in ${zone} skip it`, hint);
   }
   if (second !== undefined) {
-    const hint = `say ${localText(first, zone)} or ${localText(second, zone)}`;
+    const hint = `give ${localText(first, zone)} or ${localText(second, zone)}`;
     throw wrong('schedule_twice', `${text} is ambiguous: the clocks in ${zone} are set back`, hint);
   }
   return { atMs: first, zone, offsetMs: null };
@@ -193,7 +193,7 @@ export function utcText(atMs: number): string {
 }
 
 const EXAMPLES =
-  'say e.g. 2026-11-21T10:00+01:00, 2026-11-21T09:00Z, "2026-11-21T10:00 Europe/Berlin", +30m or now';
+  'give e.g. 2026-11-21T10:00+01:00, 2026-11-21T09:00Z, "2026-11-21T10:00 Europe/Berlin", +30m or now';
 
 function unreadable(text: string): ToolError {
   return wrong('schedule_unreadable', `"${text}" is not a valid time`, EXAMPLES);
@@ -201,7 +201,7 @@ function unreadable(text: string): ToolError {
 
 function zoneless(wallMs: number, text: string, { localZone }: ScheduleRules): ToolError {
   const local = localText(wallMs - offsetMs(localZone, wallMs), localZone);
-  const hint = `say ${local} if you mean your local time, or ${utcText(wallMs)}`;
+  const hint = `give ${local} if you mean your local time, or ${utcText(wallMs)}`;
   return wrong('schedule_zone', `${text} has neither an offset nor a time zone`, hint);
 }
 

@@ -88,7 +88,7 @@ async function resume(
       const isUnsent = error.ending === 'unreachable';
       if (!isUnsent || context.clock.nowMs() >= untilMs)
         throw stillPaused(error, { scope, group }, end);
-      context.io.err(`${oneLine(error.message)}; the resume is tried again\n`);
+      context.io.err(`${oneLine(error.message)}; patctl resumes the cluster again\n`);
       await context.clock.wait(RESUME_AGAIN_MS);
     }
   }
@@ -130,7 +130,7 @@ function tooLong({ maxMs, scope, group }: PauseWhileRequest): ToolError {
   const limit = `${(maxMs ?? 0) / 1000} s, --max`;
   return new ToolError('failed', `the command was ended at its limit (${limit})`, {
     code: 'command_too_long',
-    hint: `the cluster is no longer paused by this run; see it: patctl status ${argumentOf({ scope, group })}`,
+    hint: `this run no longer pauses the cluster; check with: patctl status ${argumentOf({ scope, group })}`,
   });
 }
 

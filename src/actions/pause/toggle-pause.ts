@@ -46,7 +46,7 @@ export async function togglePause(
   if (isPaused(cluster) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
     const said = `pause is ${paused}`;
-    report.evidence.push({ witness: 'DCS', subject: '/config', said: `${said}, as before` });
+    report.evidence.push({ witness: 'DCS', subject: '/config', said: `${said}, unchanged` });
     if (!asked.idempotent) throw new ToolError('error', already, { code: 'already_so' });
     context.io.out(`${already}\n`);
     if (asked.wait) await acknowledged(context, waits);
@@ -107,7 +107,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
 }
 
 const CONFLICT_HINT =
-  'Patroni could not write it: another write came at that moment, or its etcd is slow. Try again.';
+  'Patroni could not write it: another client wrote at the same moment, or its etcd is slow. Try again.';
 
 /** A refusal says that nothing was written; after anything else, a plain 200 too, the DCS tells. */
 async function answered(
@@ -143,12 +143,11 @@ async function answered(
       ...(isConflict ? { hint: CONFLICT_HINT } : {}),
     });
   }
-  const state =
-    seen === 'unreadable' ? 'the DCS could not be read since then' : 'it is not in the DCS';
+  const state = seen === 'unreadable' ? 'the DCS has not answered since' : 'it is not in the DCS';
   throw new ToolError('unconfirmed', `the ${verb} was sent to ${member}, but ${state}`, {
     code: `${verb}_unconfirmed`,
     evidence,
-    hint: `look before you try again: patctl show-config ${argumentOf(cluster)}`,
+    hint: `check before you try again: patctl show-config ${argumentOf(cluster)}`,
   });
 }
 
@@ -164,7 +163,7 @@ function isPaused({ config }: Cluster): boolean {
 }
 
 function notInDcs(cluster: Cluster): Evidence {
-  return { witness: 'DCS', subject: '/config', said: `pause is ${isPaused(cluster)}, as before` };
+  return { witness: 'DCS', subject: '/config', said: `pause is ${isPaused(cluster)}, unchanged` };
 }
 
 /** Members that have not said so yet: in their keys, or where those are not read (--rest), themselves. */
@@ -210,7 +209,7 @@ async function acknowledged(context: Context, wait: Wait): Promise<void> {
   if (missing.length === 0) {
     throw new ToolError('unconfirmed', 'the DCS could not be read until the deadline', {
       code: 'not_acknowledged',
-      hint: `look with: patctl list ${argumentOf(cluster)}`,
+      hint: `check with: patctl list ${argumentOf(cluster)}`,
     });
   }
   const names = missing.join(', ');
@@ -238,8 +237,8 @@ function noteAcknowledged(
     const so = paused ? 'paused' : 'not paused';
     const said =
       apiUrl === null
-        ? 'has no api_url: it is not waited for'
-        : `${isOpen ? 'does not say yet that it is' : 'says that it is'} ${so}`;
+        ? 'has no api_url: patctl does not wait for it'
+        : `${isOpen ? 'does not report yet that it is' : 'reports that it is'} ${so}`;
     const where = memberAnswers
       ? { witness: 'REST', subject: name }
       : { witness: 'DCS', subject: `/members/${name}` };
@@ -257,10 +256,10 @@ function noteAcknowledged(
 /** Seen in the DCS, and gone again while it was waited for. */
 function takenBack(now: Cluster, what: string): ToolError {
   const said = `pause is ${isPaused(now)}`;
-  return new ToolError('failed', `the ${what} was in the DCS, and was taken back in the meantime`, {
+  return new ToolError('failed', `the ${what} was in the DCS, but was reverted in the meantime`, {
     code: 'taken_back',
     evidence: [{ witness: 'DCS', subject: '/config', said }],
-    hint: `see what else changes the configuration; look with: patctl show-config ${argumentOf(now)}`,
+    hint: `find out what else changes the configuration; check with: patctl show-config ${argumentOf(now)}`,
   });
 }
 

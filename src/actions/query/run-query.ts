@@ -155,7 +155,7 @@ async function openFirst(
       const session = await openSession({ host, port }, login, context.env, timeoutMs);
       if (await hasRole(session, which, timeoutMs)) return { member: name, session };
       session.close();
-      no(`is no ${which.role ?? 'leader'} by pg_is_in_recovery()`, true);
+      no(`is not a ${which.role ?? 'leader'} by pg_is_in_recovery()`, true);
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       const state = error instanceof SqlError ? ` (SQLSTATE ${error.sqlstate})` : '';

@@ -136,7 +136,7 @@ async function seeBegun(
   });
   const { said } = waiting.state;
   if (!seen) {
-    const still = `${answered}, but it is ${before.state} as before`;
+    const still = `${answered}, but it is still ${before.state}`;
     return { member: name, ending: 'unconfirmed', said: still };
   }
   if (!context.flags.compat) context.io.err(`${name} ${said}\n`);
@@ -194,7 +194,7 @@ async function waitOne(context: Context, waiting: Waiting, atMs: number): Promis
     }
     const nowMs = context.clock.nowMs();
     if (nowMs >= atMs)
-      return { member: name, ending: 'unconfirmed', said: `${said}; the time limit is reached` };
+      return { member: name, ending: 'unconfirmed', said: `${said}; the time limit was reached` };
     if (nowMs - waiting.stillMs >= STALL_MS) {
       const minutes = Math.round(STALL_MS / 60_000);
       const words = `${said}; no progress for ${minutes} minutes`;

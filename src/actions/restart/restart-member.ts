@@ -97,7 +97,7 @@ async function seeStarted(
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
     everyMs: LOOK_MS,
     goesOn: `the restart of ${name} was requested and answered`,
-    awaits: () => `another postmaster on ${name}`,
+    awaits: () => `a new postmaster on ${name}`,
   };
   const seen = await until(context, limit, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
@@ -105,8 +105,8 @@ async function seeStarted(
     nowStarted = started;
     if (started !== null && started !== wasStarted) return true;
     still = now.ok
-      ? `but its PostgreSQL, started ${started ?? 'at an unknown time'}, is ${now.value.state} as before`
-      : `but then it does not answer: ${now.reason}`;
+      ? `but its PostgreSQL (started ${started ?? 'at an unknown time'}) is still ${now.value.state}`
+      : `but it does not answer since then: ${now.reason}`;
     return null;
   });
   const found: MemberOutcome = seen

@@ -268,7 +268,7 @@ async function restartOne(
   if (!member) throw failed(`${step.member} has left the cluster`, []);
   const leads = cluster.leaderName === step.member;
   if (leads !== (step.role === 'primary')) {
-    throw failed(`${step.member} ${leads ? 'leads' : 'does not lead'} now`, []);
+    throw failed(`${step.member} ${leads ? 'is now the leader' : 'is no longer the leader'}`, []);
   }
   const outcome = await restartMember(
     context,

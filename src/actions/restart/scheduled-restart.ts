@@ -93,7 +93,7 @@ async function seenAs(
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
     everyMs: LOOK_MS,
     goesOn: `the request had been sent to ${member.name}`,
-    awaits: () => `${member.name} to say what it has scheduled`,
+    awaits: () => `${member.name} to report what it has scheduled`,
   };
   let last: Seen = 'unknown';
   await until(context, limit, async () => {
@@ -127,8 +127,8 @@ function judge(member: string, outcome: CallOutcome, seen: Seen, still: string):
     }),
   });
   if (outcome.kind === 'not_sent') return as('unreachable', null);
-  if (seen === 'yes') return as('ok', 'it says so itself afterwards');
+  if (seen === 'yes') return as('ok', 'it reports so itself afterwards');
   if (seen === 'not looked') return as('error', null);
-  if (seen === 'unknown') return as('unconfirmed', 'it does not say what is scheduled');
+  if (seen === 'unknown') return as('unconfirmed', 'it does not report what is scheduled');
   return as(saysNo(outcome) ? 'error' : 'unconfirmed', still);
 }

@@ -53,7 +53,7 @@ export async function changeClusterRole(
   }
   if (cluster.config?.pause) {
     // A paused primary goes on as it is, and a paused standby leader lets its lock go.
-    throw new ToolError('error', `the cluster is paused: it would not be ${verb}ed`, {
+    throw new ToolError('error', `the cluster is paused: Patroni would not ${verb}e it`, {
       code: 'paused',
       hint: `nothing was sent; end the pause first: ${commandLine(cluster, 'resume')}`,
     });
@@ -120,10 +120,10 @@ async function send(
   const goesOn = 'the change was sent';
   const seen = await lookAfter(context, cluster, outcome, { isWritten, goesOn });
   if (seen === 'written') return;
-  const said = seen === 'unreadable' ? 'could not be read since' : 'standby_cluster is as before';
+  const said = seen === 'unreadable' ? 'has not answered since' : 'standby_cluster is unchanged';
   evidence.push({ witness: 'DCS', subject: '/config', said });
   const ending = seen === 'not written' && saysNo(outcome) ? 'error' : 'unconfirmed';
-  const hint = `look before you try again: patctl show-config ${argumentOf(cluster)}`;
+  const hint = `check before you try again: patctl show-config ${argumentOf(cluster)}`;
   throw new ToolError(ending, words, { evidence, ...(ending === 'error' ? {} : { hint }) });
 }
 

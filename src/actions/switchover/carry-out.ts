@@ -321,7 +321,7 @@ function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Concl
   const evidence = [requestSaid(plan, sent)];
   const hint = `check with: patctl status ${planArgument(plan)}`;
   if (answer.kind === 'answered' && seen === 'not written' && saysNo(outcomeOf(answer))) {
-    evidence.push({ witness: 'DCS', subject: '/failover', said: 'no such schedule' });
+    evidence.push({ witness: 'DCS', subject: '/failover', said: 'the schedule is not there' });
     const message = `Switchover failed, details: ${answer.status}, ${answer.text}`;
     return { ending: 'error', code: 'not_written', message, evidence, hint };
   }
@@ -330,9 +330,7 @@ function notSeen(plan: Plan, sent: Sent & { answer: Answer }, seen: Seen): Concl
       ? `the answer was lost: ${answer.reason}`
       : `Patroni answered ${answer.status}: ${answer.text}`;
   const state =
-    seen === 'unreadable'
-      ? 'whether it stands in /failover is unknown'
-      : 'it does not stand in /failover';
+    seen === 'unreadable' ? 'it is unknown whether it is in /failover' : 'it is not in /failover';
   return {
     ending: 'unconfirmed',
     code: 'schedule_not_seen',

@@ -72,7 +72,7 @@ function checkSetting(key: string, value: JsonValue, guc: Guc): ConfigProblem[] 
   const range = outOfRange(key, value, guc);
   if (range !== null) return [range];
   if (!own || own.takes(value)) return [];
-  const message = `${key} is ${describe(value)}, which Patroni does not take: it uses ${own.else}`;
+  const message = `${key} is ${describe(value)}, which Patroni does not accept: it uses ${own.else}`;
   return [{ level: 'warning', code: 'out_of_range', key, message, effect: 'ignored' }];
 }
 

@@ -133,8 +133,7 @@ const LEADERSHIP: Check[] = [
   },
 ];
 
-const UNSURE_VOTES =
-  'whether a member could take over is unknown: the REST API of a member cannot be asked';
+const UNSURE_VOTES = 'it is unknown whether a member could take over: its REST API cannot be asked';
 
 const SYNC: Check[] = [
   {
@@ -603,7 +602,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['critical', 'warning'],
     needs: 'DCS',
-    title: 'PostgreSQL takes no connection although Patroni says that it runs',
+    title: 'PostgreSQL accepts no connection, although Patroni says that it runs',
     claim: true,
     find: witnesses.postgresUnreachable,
   },
@@ -757,7 +756,7 @@ const KUBERNETES: Check[] = [
     group: 'Kubernetes',
     severity: ['critical'],
     needs: 'REST or SQL',
-    title: "the leader's Endpoints do not lead to the primary",
+    title: "the leader's Endpoints do not point to the primary",
     claim: true,
     applies: kube.isOnKubernetes,
     find: kube.leaderEndpointsWrong,

@@ -1,6 +1,7 @@
 /** Whether commits on the leader wait for synchronous standbys that do not confirm them. */
 import { commandLine } from '../model/command-line.js';
 import { isSenderOf, sameName } from '../model/member-names.js';
+import { plural } from '../model/words.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Finding, Snapshot, Witnessed } from '../model/model.js';
 import {
@@ -57,7 +58,7 @@ export function commitsBlocked(view: View): Finding[] {
       members: membersNamed(missing, view),
       message:
         `commits on ${leader.name} wait: ${why}` +
-        (waiters > 0 ? ` (${waiters} backend(s) waiting)` : ''),
+        (waiters > 0 ? ` (${plural(waiters, 'backend')} waiting)` : ''),
       evidence: evidenceOf(leader, waiting, view),
       next: short
         ? nextFor(absent, silent, leader, view)

@@ -45,7 +45,7 @@ export function configRejected(view: View): Finding[] {
         ...view.members.flatMap((one) => inForceOn(one, settingsIn(cluster.config?.raw ?? {}))),
       ],
       next: cluster.config?.unreadable
-        ? `write a whole one: ${commandLine(cluster, 'edit-config', '--replace', 'FILE')}`
+        ? `write a complete one: ${commandLine(cluster, 'edit-config', '--replace', 'FILE')}`
         : correct(view, `correct ${rejected[0]?.key ?? 'it'}`),
     },
   ];
@@ -64,7 +64,7 @@ function inForceOn(one: MemberView, written: Record<string, JsonValue>): Witness
   if (one.member === null) return [];
   const subject = `${one.name} pg_settings`;
   if (!one.sql.ok) {
-    return [{ witness: 'SQL', subject, said: 'not read: what is in force is unknown' }];
+    return [{ witness: 'SQL', subject, said: 'was not read, so the values in force are unknown' }];
   }
   const { settings } = one.sql.value;
   const compared = Object.entries(written).flatMap(([name, wanted]) => {

@@ -81,8 +81,8 @@ function nextFor(cluster: Cluster, { name, sql }: MemberView, broken: readonly B
     sql.ok ? sql.value.slots.some((s) => s.slotName === slot.name && s.synced === false) : false,
   );
   return left === undefined
-    ? `set sync_replication_slots and hot_standby_feedback to on: ${commandLine(cluster, 'edit-config', '-p', 'sync_replication_slots=on', '-p', 'hot_standby_feedback=on')}; then wait for the subscriber to confirm something; PostgreSQL's log on ${name} says what is missing`
-    : `on ${name}: SELECT pg_drop_replication_slot('${left.slot.name}'); it was left there when ${name} led, and PostgreSQL makes no copy beside it`;
+    ? `set sync_replication_slots and hot_standby_feedback to on: ${commandLine(cluster, 'edit-config', '-p', 'sync_replication_slots=on', '-p', 'hot_standby_feedback=on')}; then wait until the subscriber confirms something; PostgreSQL's log on ${name} says what is missing`
+    : `on ${name}: SELECT pg_drop_replication_slot('${left.slot.name}'); it is left from the time when ${name} led, and PostgreSQL creates no copy while it exists`;
 }
 
 export function permanentSlotMissing(view: View): Finding[] {

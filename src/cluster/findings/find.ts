@@ -109,7 +109,7 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
       // One that was asked and does not answer at all is what these findings are about.
       return silentOnes(here.filter(({ rest }) => !rest.ok && UNASKED.includes(rest.kind)));
     case 'SQL on the leader':
-      if (view.leader === null) return { members: [], reason: 'no leader to ask' };
+      if (view.leader === null) return { members: [], reason: 'there is no leader to ask' };
       return silentOnes([view.leader].filter(({ sql }) => !sql.ok));
     case 'SQL on every member':
       return silentOnes(here.filter(({ sql }) => !sql.ok));

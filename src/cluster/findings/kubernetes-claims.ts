@@ -87,7 +87,7 @@ export function roleLabelWrong(view: View): Finding[] {
         message:
           `Pod ${one.name} has ` +
           (pod.roleLabel === null ? `no label ${name}` : `the label ${name}=${pod.roleLabel}`) +
-          `, but its PostgreSQL is a ${one.observed}: Services that choose by the label lead ` +
+          `, but its PostgreSQL is a ${one.observed}: Services that select by the label send clients ` +
           (isWrongLeader ? 'writes to it' : 'elsewhere'),
         evidence: [
           {
@@ -124,7 +124,7 @@ export function leaderEndpointsWrong(view: View): Finding[] {
       severity: 'critical',
       members: [primary.name],
       message:
-        `the Endpoints ${endpoints.name} lead ` +
+        `the Endpoints ${endpoints.name} point ` +
         (where.length === 0 ? 'nowhere' : `to ${list(where)}`) +
         `, not to the primary ${primary.name} (${own.join(', ')}): clients of the Service do not reach it`,
       evidence: [

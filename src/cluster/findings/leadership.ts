@@ -197,7 +197,7 @@ function failsafeCause(active: readonly MemberView[]): string {
   if (names.length > 0) return `${list(names)} does not reach the DCS`;
   return active.some(({ observed }) => observed === 'primary')
     ? 'the DCS was lost'
-    : 'a primary lost the DCS and asked them to stay replicas; they take no lock for ttl after its last request';
+    : 'a primary lost the DCS and asked them to stay replicas; they do not take the lock for ttl after its last request';
 }
 
 function failsafeNext(active: readonly MemberView[], leader: string | null): string {

@@ -92,8 +92,8 @@ function messageOf(one: Absent, isLast: boolean): string {
   return [
     `${who} has left the DCS${whenText(one)}`,
     isCleanlyStopped(one) ? 'it was shut down cleanly' : '',
-    isAlive && !hasPatroni ? `its PostgreSQL runs on${role} without Patroni` : '',
-    isAlive && hasPatroni ? `PostgreSQL runs on${role}, and Patroni answers there` : '',
+    isAlive && !hasPatroni ? `its PostgreSQL still runs${role} without Patroni` : '',
+    isAlive && hasPatroni ? `PostgreSQL still runs${role}, and Patroni answers there` : '',
     !isAlive && lastState !== null && lastState !== 'stopped'
       ? `its last state was "${lastState}"`
       : '',
@@ -115,8 +115,8 @@ function whenText({ isAlive, atLeastMs, atMostMs }: Absent): string {
 function nextOf({ name, isAlive, hasPatroni, departed }: Absent): string {
   const where = departed?.host ? `${name} (${departed.host}:${departed.port ?? '?'})` : name;
   if (hasPatroni)
-    return `restore the connection between ${where} and the DCS: its Patroni answers and does not renew its key (see its log)`;
+    return `restore the connection between ${where} and the DCS: its Patroni answers but does not renew its key (see its log)`;
   return isAlive
-    ? `start Patroni on ${where}; if that member is to go, stop its PostgreSQL too`
+    ? `start Patroni on ${where}; to remove that member, stop its PostgreSQL too`
     : `check whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;
 }

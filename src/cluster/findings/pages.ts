@@ -23,7 +23,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   role_label_wrong: [
     'The label by which Services choose the leader or the replicas does not match the role of PostgreSQL.',
     'Writes arrive at a replica, or nowhere.',
-    'Setting the label of a replica to `primary` manually, its Patroni frozen.',
+    'Setting the label of a replica to `primary` manually, with its Patroni frozen.',
     'Patroni writes the label in each of its loops: check whether it runs there, and whether it may patch Pods.',
   ],
   leader_endpoints_wrong: [
@@ -51,7 +51,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Fence or stop the one that does not hold the leader key, save what only it has, then reinit it.',
   ],
   primary_without_lock: [
-    "A member is out of recovery and the leader key is absent or another's. Info while failsafe mode keeps it alive and it is alone.",
+    'A member is out of recovery and the leader key is absent or belongs to another member. Info while failsafe mode keeps it alive and it is the only primary.',
     'patronictl prints it as a Replica because it only reads the key.',
     'Deleting the leader key manually, and killing Patroni.',
     'Check whether Patroni runs there; stop that PostgreSQL if another member is the leader.',
@@ -87,8 +87,8 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check its log; reinit it if it does not follow.',
   ],
   failsafe_active: [
-    'A primary lost the DCS and lives on because every member in /failsafe answers it. Members that it asks say so too, for ttl after its last request.',
-    'No failover is possible until then: while this primary answers, no member takes the lock, even if only the primary is cut off and its member key has expired. If it is lost too, the others take the lock within ttl, when they have the votes; `patctl quorum` counts them.',
+    'A primary lost the DCS and continues because every member in /failsafe answers it. The members that it asks report this too, for ttl after its last request.',
+    'No failover is possible until then: while this primary answers, no member takes the lock, even if only the primary is cut off and its member key has expired. If it is lost too, the others take the lock within ttl, if they have the votes; `patctl quorum` counts them.',
     'etcd stopped with failsafe_mode on; the leader alone cut off from etcd.',
     'Restore the connection between the named member and the DCS, or the DCS itself.',
   ],
@@ -148,7 +148,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   quorum_at_risk: [
     'If one more voter is lost, no member can win, although /sync allows for more losses.',
-    'A warning before quorum_lost.',
+    'Warns before quorum_lost.',
     'Five members, synchronous_node_count 2, one voter stopped.',
     'Bring the voter back.',
   ],
@@ -243,14 +243,14 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Raise it, standbys first.',
   ],
   failover_slot_not_synced: [
-    'A logical slot of the leader has `failover` (PostgreSQL 17), and a standby that may be promoted has no copy of it, one that is temporary (not synchronized yet), invalid, or not a synchronized copy.',
+    'A logical slot of the leader has `failover` (PostgreSQL 17), and a standby that may be promoted has no usable copy of it: none at all, or one that is temporary (not synchronized yet), invalid, or not synchronized.',
     'If that standby led, the subscriber would find no slot and stop, or miss changes.',
     'sync_replication_slots off on a cluster of PostgreSQL 17 with a subscription WITH (failover = true).',
     'Set sync_replication_slots and hot_standby_feedback to on; until then name another candidate.',
   ],
   permanent_slot_missing: [
     'A logical slot in the `slots` of the dynamic configuration does not exist, or cannot be used, on a standby that may be promoted.',
-    'If that standby led, Patroni would make the slot again, and its consumer would miss what was written in between.',
+    'If that standby led, Patroni would create the slot again, and its consumer would miss what was written in between.',
     "SIGSTOP of a replica's Patroni, and a permanent logical slot added.",
     "See that member's Patroni log; hot_standby_feedback must be on.",
   ],
@@ -333,13 +333,13 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check that host.',
   ],
   member_left: [
-    "A member's key is gone with its lease, and another source still names it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when no member could take over now; info when its last word was a clean shutdown (`stopped`). It ends when the member returns, with --ignore, or after --max-absence (default 24h) as far as the time can be told: etcd counts revisions, so the least age comes from /history and from how often /status was written since.",
+    "A member's key expired with its lease, and another source still names it: etcd's history of deleted keys (its last value), /status, /history, /failsafe, a slot or a walsender with its name, its own PostgreSQL, or an earlier recording (--since FILE). Critical when it was synchronous or when no member could take over now; info when its last state was a clean shutdown (`stopped`). The finding ends when the member returns, with --ignore, or after --max-absence (default 24h) if the time is known: etcd counts revisions, not time, so the minimum age comes from /history and from how often /status was written since.",
     'Patroni forgets a member after ttl: the list shows a healthy cluster with one member fewer.',
     "SIGKILL of a replica's Patroni, with and without its PostgreSQL; of the leader's, after which another is promoted; SIGTERM of a replica.",
-    'Bring it back, or stop its PostgreSQL where that runs on. If it was removed on purpose: --ignore member_left.',
+    'Bring it back, or stop its PostgreSQL if that still runs. If it was removed on purpose: --ignore member_left.',
   ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or it is created for longer than --max-creating: the age is that of a running base backup to its address, from any member, or of a key that did not change between two readings. If neither is available, the check is skipped. The evidence has what it waits for as far as that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
+    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or its creation takes longer than --max-creating, by the age of a running base backup to its address, from any member, or of a key that did not change between two readings. If neither is available, the check is skipped. The evidence has what it waits for, if that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
     'Patroni gives up quietly after a failed bootstrap; a recovery that hangs looks like a restart in every list.',
     'A failing create_replica_method; a restore_command that never ends; a walreceiver frozen while its upstream stops.',
     'Check the logs there.',
@@ -351,19 +351,19 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Check whether Patroni runs there.',
   ],
   dcs_unreadable: [
-    'A key of the cluster other than /config is not JSON, or a value in it has the wrong type; a warning where Patroni goes by its default.',
+    'A key of the cluster other than /config is not JSON, or a value in it has the wrong type; a warning where Patroni uses its default.',
     'Everything that depends on the key is unknown: with an unreadable /sync the synchronous standbys are unknown.',
     "/sync written as `{` while the leader's Patroni was frozen; ttl and synchronous_mode of the wrong type.",
     'Find out which client wrote it; Patroni writes its own keys again.',
   ],
   member_refuses: [
     'Both its REST API and its PostgreSQL deny our requests: a CA, a client certificate or a login is wrong.',
-    'None of the claims about it can be checked; no finding does not mean that it is healthy.',
-    "ctl.cacert and sslrootcert that are not the servers' on a cluster with TLS.",
+    'None of the claims about it can be checked; a lack of findings does not mean that it is healthy.',
+    "ctl.cacert and sslrootcert of another CA than the servers', on a cluster with TLS.",
     'Correct what the error names: the CA, our certificate, or the login.',
   ],
   rest_unusable: [
-    "A member's REST API refuses us (401, 403, TLS), has no usable api_url, or answers what Patroni never would: another status than 200, a page, another program's JSON. Whatever SQL says beside it.",
+    "A member's REST API refuses us (401, 403, TLS), has no usable api_url, or answers something that Patroni never sends: a status other than 200, a page, another program's JSON. It is reported whatever SQL says.",
     'Restart, reinit and switchover need it, and only it shows failsafe mode, the watchdog and votes: the skipped checks are named.',
     'A proxy that answers 503 with a page in front of the API; ctl.cacert of another CA; an api_url without a host.',
     'Correct what the refusal names; see what answers at the api_url.',
@@ -375,7 +375,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Correct the login, or leave it out.',
   ],
   postgres_unreachable: [
-    'Patroni says that PostgreSQL runs, another member answers SQL, and this one takes no connection. Critical where the leader refuses; what does not answer in time may be slow.',
+    'Patroni says that PostgreSQL runs, another member answers SQL, and this one accepts no connection. Critical where the leader refuses; a server that does not answer in time may only be slow.',
     'Patroni keeps its own connection: it does not notice a postmaster that accepts no connections.',
     'SIGSTOP of the postmaster alone.',
     'Try psql there; look at the postmaster, the firewall and listen_addresses.',
@@ -387,7 +387,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'End idle sessions, use a pooler, or raise max_connections.',
   ],
   unstable: [
-    'In at least five readings of one run trouble began that was not there in the reading before: it comes and goes. Critical when at least five of them had something critical.',
+    'In at least five readings of one run there was trouble that the reading before did not have: it comes and goes. Critical when at least five of them had something critical.',
     'Each trouble is gone when it is looked at again, but the cluster still serves no clients.',
     'Patroni killed and started again in turns, on all members.',
     'Run it again with --settle 10; look at what the logs of Patroni and etcd say in between.',
@@ -400,12 +400,12 @@ const PAGES: Readonly<Record<string, Page>> = {
   ],
   config_rejected: [
     'Patroni cannot read the key at all, or throws the whole configuration away because of one value in it (ttl, loop_wait or retry_timeout that is not a whole number, `postgresql`, its `parameters` or `standby_cluster` that is not a mapping), or its loop fails on it (`slots`, `ignore_slots`).',
-    'Every member keeps ttl, loop_wait, retry_timeout and what stands below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force anyway. The evidence says where a setting in force is not the one that is written.',
+    'Every member keeps ttl, loop_wait, retry_timeout and everything below `postgresql` as it was, and a member that is new or rebuilt begins with defaults (max_connections 100). Switches such as pause and synchronous_mode are in force anyway. The evidence names each setting in force that is not the written one.',
     '`ttl: 60s`, `ttl: null`, `parameters: x`, `slots: x` written to the key of a live cluster.',
     'Correct the value that is named: `patctl edit-config`.',
   ],
   config_ignored: [
-    'Patroni cannot read one value and goes by its default, or changes it, or leaves a setting of PostgreSQL out. Critical when something that was asked for is not in force; a warning when Patroni takes another value, or when the key only has its effect in the file of a node.',
+    'Patroni cannot read one value and uses its default, or changes it, or omits a setting of PostgreSQL. Critical when something that was asked for is not in force; a warning when Patroni takes another value, or when the key only has its effect in the file of a node.',
     'The configuration reads as if it were in force, and no one is warned.',
     '`synchronous_mode: quorun`, `maximum_lag_on_failover: 1MB`, `autovacuum: t`, `use_pg_rewind: "off"` (which is true).',
     'Write it as Patroni reads it: `patctl edit-config` refuses what it cannot read.',
@@ -429,7 +429,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Correct it with edit-config.',
   ],
   cert_expiring: [
-    'A certificate met on the way (etcd, REST, PostgreSQL) expires within 21 days; critical within 3.',
+    'The certificate of a server that patctl asks (etcd, REST, PostgreSQL) expires within 21 days; critical within 3.',
     'All members usually expire at once.',
     'A certificate valid for two days.',
     'Renew and reload.',
@@ -441,7 +441,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Finish the upgrade.',
   ],
   config_drift: [
-    "A parameter of the dynamic configuration is not in force on a member, and no restart is pending for it: one of those that decide about replication, wherever its value comes from; any other number, switch, word or harmless text when pg_settings names ALTER SYSTEM's file, or the one from before Patroni. In Patroni's own file a member's local configuration may have its own value.",
+    "A parameter of the dynamic configuration is not in force on a member, and no restart is pending for it. Parameters that decide about replication are compared wherever their value comes from; any other number, switch, word or harmless text only when pg_settings names ALTER SYSTEM's file, or the file from before Patroni: in Patroni's own file a member's local configuration may have its own value.",
     'A local file, ALTER SYSTEM or a minimum of Patroni overrides it.',
     'wal_keep_size 0, which Patroni changes to 128MB; ALTER SYSTEM SET work_mem on one member.',
     'Find out what overrides it.',

@@ -48,8 +48,8 @@ export function memberState(view: View, { maxCreatingMs }: Limits): Finding[] {
     if (!LONG.has(state)) return [];
     const ageMs = Math.max(copyingForMs(one, view) ?? 0, seenForMs(one, state, view));
     if (ageMs <= maxCreatingMs) return [];
-    const what = state === CREATING ? 'is being created' : `is in state "${state}"`;
-    const message = `${one.name} ${what} for ${durationText(ageMs)} already`;
+    const what = state === CREATING ? 'has been in creation' : `has been in state "${state}"`;
+    const message = `${one.name} ${what} for ${durationText(ageMs)}`;
     return [stateFinding(one, state, 'critical', message, [])];
   });
 }
@@ -80,7 +80,7 @@ export function stateOf({ rest, member }: Pick<MemberView, 'rest' | 'member'>): 
 /** One that should pass: settling tells whether it lasts. */
 function lasting(one: MemberView, state: string, view: View): Finding {
   const ageMs = seenForMs(one, state, view);
-  const since = ageMs > 0 ? `, for ${durationText(ageMs)} at least` : '';
+  const since = ageMs > 0 ? `, for at least ${durationText(ageMs)}` : '';
   const words =
     state === 'unknown'
       ? `PostgreSQL on ${one.name} does not answer Patroni`

@@ -74,9 +74,9 @@ export function restUnusable({ members }: View): Finding[] {
 }
 
 const TROUBLE: Partial<Record<SilenceKind, string>> = {
-  denied: 'does not let us ask',
-  no_address: 'has no address that can be used',
-  invalid: 'answers what Patroni never would',
+  denied: 'denies our requests',
+  no_address: 'has no usable address',
+  invalid: 'answers something that Patroni never sends',
 };
 
 function reasonOf(reading: Reading<unknown>): string {
@@ -118,7 +118,7 @@ export function isGivenLoginRefused({ sql }: Pick<MemberView, 'sql'>): boolean {
 
 /**
  * Patroni says that PostgreSQL runs, other members answer SQL, and this one accepts no connection. Only a refused
- * connection is critical: what does not answer in time may be slow.
+ * connection is critical: a server that does not answer in time may only be slow.
  */
 export function postgresUnreachable({ members, leader }: View): Finding[] {
   if (!members.some(({ sql }) => sql.ok)) return [];
@@ -131,12 +131,12 @@ export function postgresUnreachable({ members, leader }: View): Finding[] {
         code: 'postgres_unreachable',
         severity: one === leader && /refused/i.test(sql.reason) ? 'critical' : 'warning',
         members: [name],
-        message: `PostgreSQL on ${name} takes no connection, though Patroni says that it runs`,
+        message: `PostgreSQL on ${name} accepts no connection, although Patroni says that it runs`,
         evidence: [
           { witness: 'SQL', subject: name, said: sql.reason },
           { witness: 'REST', subject: name, said: `state ${rest.value.state}` },
         ],
-        next: `try psql against ${name}: is its postmaster frozen, or does a firewall or listen_addresses stand in between?`,
+        next: `try psql against ${name}: is its postmaster frozen, or does a firewall or listen_addresses block the connection?`,
       },
     ];
   });

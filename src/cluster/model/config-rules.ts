@@ -241,10 +241,10 @@ function consequence(
     return { effect: 'rejected', said: THROWN_AWAY };
   }
   if (kind === 'truth') {
-    return { effect: 'taken', said: `Patroni takes it for ${truthy(value) ? 'true' : 'false'}` };
+    return { effect: 'taken', said: `Patroni reads it as ${truthy(value) ? 'true' : 'false'}` };
   }
   if (fallback !== undefined) return { effect: 'ignored', said: `Patroni uses ${fallback}` };
-  return { effect: 'ignored', said: 'Patroni can do nothing with it' };
+  return { effect: 'ignored', said: 'Patroni cannot use it' };
 }
 
 /** How much of a value is shown. */

@@ -7,7 +7,7 @@ import { isObject, truthy } from './patroni-values.js';
 
 /** The first of them that holds anything counts. */
 const NAMES = ['permanent_replication_slots', 'permanent_slots', 'slots'] as const;
-const LOOP_FAILS = "Patroni's loop fails on it every time, and nothing else is done";
+const LOOP_FAILS = "Patroni's loop fails on it every time and does nothing else";
 const NOT_MADE = 'Patroni logs an error in every loop and does not create the slot';
 
 /** Everything below slots (by any of its names) and ignore_slots that Patroni cannot use. */

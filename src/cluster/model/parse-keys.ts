@@ -366,7 +366,7 @@ function noteStatus(data: JsonObject, node: Node, note: Note): void {
   if (!isPosition(optime)) wrong('optime', optime, 'a position in bytes');
   if (!isObject(slots)) wrong('slots', slots, 'an object');
   else if (!Object.values(slots).every(isPosition)) {
-    note(node, 'slots holds something else than positions in bytes', 'partly');
+    note(node, 'slots holds something other than positions in bytes', 'partly');
   }
   if (!Array.isArray(retain)) wrong('retain_slots', retain, 'a list');
 }

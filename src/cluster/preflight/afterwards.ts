@@ -97,7 +97,7 @@ export function oldLeaderRewind(ctx: PlanFacts): PlanCheck | null {
   const name = 'old_leader_rewind';
   const { config, leader, leaderSql, leaderState } = ctx;
   if (leaderState === 'none' || leader === null) return null;
-  const next = `if it diverges ${leader.name} needs a new base backup: ${commandLine(ctx.cluster, 'reinit', leader.name)}`;
+  const next = `if it diverges, ${leader.name} needs a new base backup: ${commandLine(ctx.cluster, 'reinit', leader.name)}`;
   if (config && !config.usePgRewind)
     return bad(
       name,

@@ -20,7 +20,7 @@ export function bystandersFollow(ctx: PlanFacts): PlanCheck | null {
   const unheard = others.filter((one) => !one.rest.ok && !isSilent(one));
   if (silent.length > 0) {
     const who = names(silent);
-    const said = `the Patroni of ${who} does not answer: ${who} will not be back, because nothing else points it to the new leader`;
+    const said = `Patroni on ${who} does not answer: ${who} will not follow, because nothing else points it to the new leader`;
     const next = `start Patroni on ${who} first, or do not wait for it: --wait writable`;
     return bad(name, 'warning', said, silent.map(restSays), next);
   }

@@ -25,9 +25,10 @@ export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
     return ok(name, `${cluster.leaderName} is the leader; no leader was given`, evidence);
   }
   if (leader === cluster.leaderName) return ok(name, `${leader} is the leader, as given`, evidence);
-  const is = cluster.leaderName === null ? 'there is none' : `${cluster.leaderName} is`;
-  const next = `name the leader there is, or leave --leader out`;
-  return bad(name, 'refused', `${leader} is not the leader, ${is}`, evidence, next);
+  const is =
+    cluster.leaderName === null ? 'there is no leader' : `the leader is ${cluster.leaderName}`;
+  const next = `name the current leader, or omit --leader`;
+  return bad(name, 'refused', `${leader} is not the leader: ${is}`, evidence, next);
 }
 
 /** Members and former members: `--avoid` with a departed node is not a typing error. */
@@ -61,7 +62,7 @@ export function dcsReadable({ cluster, config }: PlanFacts): PlanCheck {
   if (problems.length === 0) {
     const open = unreadClaims(cluster);
     if (open.length === 0) return ok(name, 'every key of the cluster was read');
-    const said = `not known over the REST API: ${open.map(({ subject }) => subject).join(', ')}`;
+    const said = `unknown over the REST API:  ${open.map(({ subject }) => subject).join(', ')}`;
     return bad(name, 'unknown', said, open, 'read the DCS itself: -c FILE or --dcs-url');
   }
   const decides = problems.filter(
@@ -207,7 +208,7 @@ export function failoverPending({ cluster }: PlanFacts): PlanCheck {
   const what = failover.leader === null ? 'failover' : 'switchover';
   const said = `a ${what}${from}${to}${at} is pending and would be replaced silently`;
   const isStuck = failover.scheduledAt === null;
-  const flag = isStuck ? 'once no member can still act on it' : '';
+  const flag = isStuck ? 'when no member can act on it any more' : '';
   const flush = commandLine(cluster, 'flush', 'switchover', ...(isStuck ? ['--stuck'] : []));
   return bad(
     name,

@@ -70,7 +70,7 @@ export function logicalWalsenders(ctx: PlanFacts): PlanCheck | null {
   if (waiting.length === 0)
     return ok(
       name,
-      `${plural(rows.length, 'logical client')} will be waited for, and they confirm`,
+      `${plural(rows.length, 'logical client')} will hold up the shutdown until they have confirmed it`,
       evidence,
     );
   const next =

@@ -73,7 +73,7 @@ function better(ctx: PlanFacts): (check: PlanCheck) => PlanCheck {
     if (!isItsOwn || ctx.candidate === null || check.next === null) return check;
     instead ??= choose(ctx, Object.values(CANDIDATE_CHECKS)).candidate;
     if (instead === null || instead === ctx.candidate) return check;
-    return { ...check, next: `${check.next}; ${instead} could be named instead` };
+    return { ...check, next: `${check.next}; you could name ${instead} instead` };
   };
 }
 
@@ -129,7 +129,7 @@ function warned(check: PlanCheck): PlanCheck {
 }
 
 function nobodyEligible({ cluster }: PlanFacts, because: string): PlanCheck {
-  const next = `see why of each member: ${commandLine(cluster, 'quorum')}`;
+  const next = `see the reason for each member: ${commandLine(cluster, 'quorum')}`;
   return bad('candidate_exists', 'refused', because, [], next);
 }
 

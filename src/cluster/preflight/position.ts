@@ -116,7 +116,7 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
           subject: ctx.leader.name,
           said: `timeline ${ctx.leader.timeline}`,
         }
-      : dcs('/history', `timeline ${ctx.input.clusterTimeline ?? 'not known'}`),
+      : dcs('/history', `timeline ${ctx.input.clusterTimeline ?? 'unknown'}`),
   ];
   if (mine === null || theirs === null)
     return bad(

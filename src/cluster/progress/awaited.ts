@@ -20,7 +20,7 @@ export function awaited(progress: Progress): Awaited {
     }
     const leader = goal.leader === null ? [] : [goal.leader];
     if (stepOf(progress, 'stopping')) return about(`${goal.leader ?? ''} to stop`, leader);
-    if (request === null) return about('the request to stand in /failover', leader);
+    if (request === null) return about('the request to appear in /failover', leader);
     return about('the request in /failover to be carried out', leader);
   }
   if (leadsSince(progress) === null) {
@@ -43,7 +43,7 @@ export function awaited(progress: Progress): Awaited {
 
 function witnessesSay({ seen }: Progress, name: string): string {
   const own = seen.get(name);
-  if (own === undefined) return 'not heard yet';
+  if (own === undefined) return 'no answer yet';
   const sql = sqlSays(own.sql);
   return [`REST ${restSays(own.rest)}`, ...(sql === null ? [] : [`SQL ${sql}`])].join(', ');
 }

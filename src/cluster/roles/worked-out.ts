@@ -50,7 +50,7 @@ type WorkedOut = { sync: SyncKey; from: string } | { why: string };
  */
 function workOutSync(cluster: Cluster, sync: SyncKey, leader: MemberReadings | null): WorkedOut {
   const { leaderName, config } = cluster;
-  if (leaderName === null || leader === null) return { why: 'no leader is there to ask' };
+  if (leaderName === null || leader === null) return { why: 'there is no leader to ask' };
   const { standbys } = sync;
   if (standbys.length === 0) return { why: 'no member has the role of a synchronous standby' };
   const known = { leader: leaderName, standbys, modRevision: sync.modRevision };

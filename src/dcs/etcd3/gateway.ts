@@ -224,7 +224,7 @@ async function post(
   if (json === null) throw notTheGateway(received);
   if (received.status === 200) return { ok: true, json };
   if (typeof json['code'] !== 'number' && received.status < 500) {
-    throw new EndpointFailure(`it says HTTP ${received.status}, ${NO_ETCD}`);
+    throw new EndpointFailure(`it answers HTTP ${received.status}, ${NO_ETCD}`);
   }
   const code = typeof json['code'] === 'number' ? json['code'] : CODE.unknown;
   return { ok: false, error: { code, message: str(json['message']) || str(json['error']) } };
@@ -234,7 +234,7 @@ function notTheGateway({ status, text }: Received): Error {
   if (text.includes('HTTP request to an HTTPS server')) {
     return new EndpointFailure('it requires TLS but is configured as http');
   }
-  if (status === 501) return new EndpointFailure(`it says HTTP ${status}, ${NO_ETCD}`);
+  if (status === 501) return new EndpointFailure(`it answers HTTP ${status}, ${NO_ETCD}`);
   if (status >= 500) return new EndpointFailure(`HTTP ${status}`, true);
   return new GatewayRefused(`HTTP ${status} without a JSON answer`);
 }

@@ -203,7 +203,7 @@ function identity(
   const provider = part['auth-provider']?.name;
   if (provider !== undefined) {
     throw noAccess(
-      `context "${context}" logs in by auth-provider ${provider}, which kubectl gave up too`,
+      `context "${context}" logs in by auth-provider ${provider}, which kubectl does not support any more either`,
       'use an exec plugin (kubelogin, gke-gcloud-auth-plugin, aws) in the kubeconfig',
     );
   }

@@ -238,8 +238,8 @@ function cannotTell(
     ...(optime === null && members.length > 1 && { status }),
     ...(config.known ? {} : { config: config.why }),
     ...(history.known ? {} : { history: history.why }),
-    departed: 'members that left are in the past of the DCS, which a REST API does not show',
-    other_clusters: 'a member knows its own cluster only',
+    departed: "only the DCS's history has members that left; a REST API does not show it",
+    other_clusters: 'a member knows only its own cluster',
   };
 }
 

@@ -154,7 +154,7 @@ function noAnswer(url: string, path: string, outcome: CallOutcome): NoAnswer {
 const PAGE_CHARACTERS = 60;
 
 function answerWords(status: number, body: string): string {
-  if (status === 401) return 'was refused with HTTP 401: it wants a login';
+  if (status === 401) return 'was refused with HTTP 401: it requires a login';
   if (status === 403) return 'was refused with HTTP 403';
   const begin = body.replace(/\s+/g, ' ').trim().slice(0, PAGE_CHARACTERS);
   const page = begin === '' ? 'an empty page' : `"${begin}"`;
@@ -172,7 +172,7 @@ function noAnswerAt(failures: readonly NoAnswer[]): ToolError {
   const where =
     failures.length === 1 && only ? `${only.url}: ${only.said}` : `none of ${failures.length}`;
   return refused
-    ? new ToolError('error', `no member told its cluster (${where})`, {
+    ? new ToolError('error', `no member reported its cluster (${where})`, {
         code: 'rest_refused',
         evidence,
         hint: hintFor(failures),

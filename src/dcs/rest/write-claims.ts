@@ -56,14 +56,18 @@ async function judged(
   const asBefore = now !== null && isSameJson(parseJson(now), parseJson(before));
   const seen =
     now === null
-      ? 'it could not be read since'
+      ? 'could not be read since then'
       : asBefore
-        ? 'it is as before'
-        : 'it is another by now';
-  throw new ToolError('unconfirmed', `PATCH /config was sent to ${url}, and ${seen}`, {
-    code: 'config_unconfirmed',
-    hint: 'check with: patctl show-config',
-  });
+        ? 'is unchanged'
+        : 'is now a different one';
+  throw new ToolError(
+    'unconfirmed',
+    `PATCH /config was sent to ${url}, but the configuration ${seen}`,
+    {
+      code: 'config_unconfirmed',
+      hint: 'check with: patctl show-config',
+    },
+  );
 }
 
 function urlOf({ memberAnswers }: Cluster): string {

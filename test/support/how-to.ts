@@ -68,6 +68,9 @@ export function commandsInText(): string[] {
   return [...text.matchAll(/`(patctl [^`]+)`/g)].map(([, command = '']) => command);
 }
 
+/** Less than the limit of a test: what a command that does not end has printed is in the failure. */
+const COMMAND_LIMIT_MS = 180_000;
+
 /** Where the commands run: a folder with `patctl`, and what stands for the names of the page. */
 export class Shell {
   readonly #folder = mkdtempSync(join(tmpdir(), 'patctl-how-to-'));
@@ -100,7 +103,7 @@ export class Shell {
       PATRONICTL_CONFIG_FILE: this.#lab.config,
       PGPASSWORD: PASSWORDS.superuser,
     });
-    const how = { env, cwd: this.#folder, timeoutMs: 240_000 };
+    const how = { env, cwd: this.#folder, timeoutMs: COMMAND_LIMIT_MS };
     return await runProgram('/bin/sh', ['-ec', this.here(command)], how);
   }
 

@@ -2,9 +2,11 @@
 import { expect, test } from 'vitest';
 import type { Finding } from '../../src/cluster/model/model.js';
 import { ACTS, type Ran } from '../support/chaos/acts.js';
+import type { Incident } from '../support/chaos/beside.js';
+import { confirmed } from '../support/chaos/confirmed.js';
 import { diceOf } from '../support/chaos/dice.js';
 import type { Facts, MemberFacts } from '../support/chaos/facts.js';
-import type { Cast } from '../support/chaos/faults.js';
+import { isRestartPending, type Cast } from '../support/chaos/faults.js';
 import { holds } from '../support/chaos/holds.js';
 import { isTold, truthsIn } from '../support/chaos/truths.js';
 
@@ -130,6 +132,38 @@ test.each<[number, Facts, string | null]>([
 ])('a switchover that ends with %i', (code, after, wrong) => {
   const ran: Ran = { code, err: '', before: WELL, moments: [], after };
   expect(switchover?.wrong(ran, CAST)).toBe(wrong);
+});
+
+test('a pending restart need not be told once every member was restarted', () => {
+  const pending = new Map(WELL.members).set('pg2', { ...STANDBY, pending: 1 });
+  expect(isRestartPending({ ...WELL, members: pending })).toBe(true);
+  expect(isRestartPending(WELL)).toBe(false);
+});
+
+test('only what the same command says wrong again while the same fault is on is confirmed', () => {
+  const first: Incident = {
+    at: '2026-11-28T08:00:00.000Z',
+    shape: 'on',
+    what: 'false calm',
+    during: 'replica stopped',
+    command: 'check demo',
+    code: 0,
+    about: 'pg2: Patroni does not answer, for 4.0 s',
+    judge: '',
+    said: '',
+  };
+  const again = { ...first, at: '2026-11-28T08:00:09.000Z', during: 'after replica stopped' };
+  const longer = { ...again, about: 'pg2: Patroni does not answer, for 13.1 s' };
+  const others = [
+    { ...longer, at: '2026-11-28T08:02:00.000Z' },
+    { ...longer, during: 'etcd frozen' },
+    { ...longer, about: 'pg3: Patroni does not answer, for 13.1 s' },
+    { ...longer, command: 'list demo --strict' },
+    { ...longer, what: 'false critical' },
+  ];
+  expect(confirmed([first], 'false calm')).toEqual([]);
+  expect(confirmed([first, longer], 'false calm')).toEqual([longer]);
+  for (const other of others) expect(confirmed([first, other], 'false calm')).toEqual([]);
 });
 
 test('the same seed makes the same choices', () => {

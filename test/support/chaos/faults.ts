@@ -5,6 +5,7 @@ import pg from 'pg';
 import { eventually } from '../eventually.js';
 import { endProcess, startClient } from '../lab/clients.js';
 import type { Dice } from './dice.js';
+import type { Facts } from './facts.js';
 import type { Gate } from './gate.js';
 import type { Site } from './shapes.js';
 import type { Truth } from './truths.js';
@@ -203,16 +204,19 @@ const writeConfig =
     return { member: null, truths: [truth(about, null, codes)] };
   };
 
+export function isRestartPending({ members }: Facts): boolean {
+  return [...members.values()].some((one) => (one?.pending ?? 0) > 0);
+}
+
 async function restartPending({ site: { lab } }: Cast): Promise<Trouble> {
   const config = JSON.parse((await lab.dcsGet('config')) ?? '{}') as {
     postgresql?: { parameters?: Record<string, unknown> };
   };
   Object.assign(config.postgresql?.parameters ?? {}, { max_worker_processes: 11 });
   await lab.dcsPut('config', JSON.stringify(config));
-  return {
-    member: null,
-    truths: [truth('a restart is pending', null, ['pending_restart'], 9_000)],
-  };
+  const pending = truth('a restart is pending', null, ['pending_restart'], 9_000);
+  // A restart that is asked for meanwhile ends it.
+  return { member: null, truths: [{ ...pending, holds: isRestartPending }] };
 }
 
 /** Patroni reads its own file again on SIGHUP. */

@@ -108,7 +108,8 @@ export async function startJudge(lab: Lab): Promise<Judge> {
     };
     moments.push(facts);
     while ((moments[0]?.at ?? at) < at - KEPT_MS) moments.shift();
-    const now = [...truthsIn(facts), ...declared];
+    const isSo = ({ holds }: Truth): boolean => holds?.(facts) ?? true;
+    const now = [...truthsIn(facts), ...[...declared].filter(isSo)];
     for (const what of [...since.keys()]) {
       if (!now.some((truth) => truth.what === what)) since.delete(what);
     }

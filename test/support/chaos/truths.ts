@@ -13,6 +13,8 @@ export interface Truth {
   codes: readonly string[];
   /** How long it may last before a reading has to show it, ms. */
   graceMs: number;
+  /** Whether what was declared is still so: an act may have ended it. Default: always. */
+  holds?: (facts: Facts) => boolean;
 }
 
 /** A heartbeat may be loop_wait old. */

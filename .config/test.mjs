@@ -1,6 +1,7 @@
 // `npm test`: everything, with its own set-up. `npm test -- fast` stops before anything is installed
 // on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else;
-// `npm test -- kubernetes` runs that tier alone; `npm test -- matrix [NAME…]`: see matrix.mjs.
+// `npm test -- kubernetes` runs that tier alone, `npm test -- chaos` the five minutes of chaos;
+// `npm test -- matrix [NAME…]`: see matrix.mjs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -12,13 +13,14 @@ const [what, ...names] = process.argv.slice(2);
 const onlyFast = what === 'fast';
 const onlyJudge = what === 'judge';
 const onlyKubernetes = what === 'kubernetes';
+const onlyChaos = what === 'chaos';
 const config = ['-c', '.config/vitest.config.ts'];
 let passed = 0;
 let failed = 0;
 
-if (what !== undefined && !['fast', 'judge', 'kubernetes', 'matrix'].includes(what)) {
+if (what !== undefined && !['fast', 'judge', 'kubernetes', 'chaos', 'matrix'].includes(what)) {
   console.error(
-    `npm test -- ${what}: it knows fast, judge, kubernetes and matrix; without a word it runs all`,
+    `npm test -- ${what}: it knows fast, judge, kubernetes, chaos and matrix; without a word it runs all`,
   );
   process.exit(2);
 }
@@ -32,6 +34,13 @@ if (what === 'matrix') {
 if (onlyKubernetes) {
   step('build', process.execPath, ['.config/build.mjs']);
   kubernetesTier();
+  console.log(`\n${passed} passed, ${failed} failed`);
+  process.exit(0);
+}
+if (onlyChaos) {
+  step('build', process.execPath, ['.config/build.mjs']);
+  step('lab set-up', bin('tsx'), ['test/support/setup.ts', 'all'], process.env);
+  tier('chaos');
   console.log(`\n${passed} passed, ${failed} failed`);
   process.exit(0);
 }

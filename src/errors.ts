@@ -73,3 +73,16 @@ export class ToolError extends Error {
     this.evidence = options.evidence ?? [];
   }
 }
+
+/** The code of Node.js or of a server (ECONNREFUSED, 53300); empty: it has none. */
+export function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Several addresses of one name fail as an AggregateError without a message of its own. */
+export function errorMessage(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(errorMessage).join('; ');
+  if (error instanceof Error && error.message !== '') return error.message;
+  return errorCode(error) || (error instanceof Error ? '' : String(error));
+}

@@ -44,6 +44,7 @@ function valueOf(option: Option, text: string): unknown {
       throw error;
     }
   }
+  // The words of `parseBool`, which is not loaded at start-up.
   const word = text.toLowerCase();
   const isOn = ['on', 'true', 'yes', '1'].includes(word);
   if (!isOn && !['off', 'false', 'no', '0'].includes(word)) throw wrong('must be true or false');

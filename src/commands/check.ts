@@ -14,7 +14,7 @@ import {
 } from '../cluster/findings/expectations.js';
 import { DEFAULT_LIMITS, type Limits } from '../cluster/findings/limits.js';
 import { viewOf } from '../cluster/roles/view.js';
-import { ToolError } from '../errors.js';
+import { ToolError, errorMessage } from '../errors.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { documentAsCalled, fitted, screenOf } from '../output/screen.js';
 import { oneLine } from '../output/text.js';
@@ -216,7 +216,7 @@ async function limitsOf(context: Context, options: CheckOptions): Promise<Limits
     try {
       return parse(found.value);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorMessage(error);
       throw new ToolError('usage', `${found.from}: patctl.check.${name}: ${why}`);
     }
   };
@@ -267,7 +267,7 @@ async function readExpect(file: string): Promise<Expectation> {
     if (read.ok) return read.expectation;
     problem = read.problem;
   } catch (error) {
-    problem = error instanceof Error ? error.message : String(error);
+    problem = errorMessage(error);
   }
   throw new ToolError('usage', `${file} cannot be read: ${problem}`, {
     code: 'expectation_unreadable',

@@ -1,6 +1,7 @@
 /** The TLS certificates that etcd, Patroni and PostgreSQL show to any client. Read, not verified. */
 import type { Snapshot, SeenCertificate } from '../cluster/model/model.js';
 import type { Context } from '../context.js';
+import { SSL_REQUEST } from '../postgres/ssl-request.js';
 
 interface Target {
   what: SeenCertificate['what'];
@@ -46,9 +47,6 @@ function memberTargets({ cluster, members }: Snapshot): Target[] {
     return targets;
   });
 }
-
-/** SSLRequest: eight bytes long, code 80877103. */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 async function certificateOf(target: Target, limitMs: number): Promise<SeenCertificate | null> {
   const [net, tls] = await Promise.all([import('node:net'), import('node:tls')]);

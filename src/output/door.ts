@@ -50,3 +50,14 @@ export function leaving(text: string, compat: boolean): string {
   const safe = HIDDEN.test(text) ? visible(text, compat ? CONTROLS : undefined) : text;
   return safe.includes(OWN_ESC) ? safe.replaceAll(OWN_ESC, '\x1b') : safe;
 }
+
+/** The same context with other streams in the place of its own. */
+export function withStreams<C extends { io: Door }>(
+  context: C,
+  streams: Partial<Pick<Door, 'out' | 'err'>>,
+): C {
+  const { io } = context;
+  // Not a copy: that would open stdin, which costs start-up.
+  const own = Object.entries(streams).map(([name, value]) => [name, { value }] as const);
+  return { ...context, io: Object.create(io, Object.fromEntries(own)) as Door };
+}

@@ -2,10 +2,8 @@
 import { exitCode, type ToolError, type Ending, type Evidence } from '../errors.js';
 import { plain } from './text.js';
 
-/** What every document says of how the command ended; `-f json` of a command that came to nothing is this alone. */
-export interface RefusalDocument {
-  schemaVersion: 1;
-  command: string;
+/** What every document says of how the run ended. */
+export interface EndOfRun {
   ending: Ending;
   exit: number;
   code: string;
@@ -14,17 +12,35 @@ export interface RefusalDocument {
   evidence: Evidence[];
 }
 
+/** `-f json` of a command that came to nothing. */
+export interface RefusalDocument extends EndOfRun {
+  schemaVersion: 1;
+  command: string;
+}
+
 /** `exit`: of the run; `check` has codes of its own. */
 export function refusalDocument(
   command: string,
-  { ending, code, message, hint, evidence }: ToolError,
-  exit = exitCode(ending),
+  error: ToolError,
+  exit = exitCode(error.ending),
 ): RefusalDocument {
+  return { schemaVersion: 1, command, ...endOf(error), exit };
+}
+
+/** The part of a document, without terminal sequences. */
+export function endOf({
+  ending,
+  code,
+  message,
+  hint,
+  evidence,
+}: Omit<EndOfRun, 'exit' | 'hint' | 'evidence'> & {
+  hint?: string | undefined;
+  evidence: readonly Evidence[];
+}): EndOfRun {
   return {
-    schemaVersion: 1,
-    command,
     ending,
-    exit,
+    exit: exitCode(ending),
     code,
     message: plain(message),
     hint: hint === undefined ? null : plain(hint),

@@ -7,6 +7,7 @@ import type { Reading, RestStatus, SilenceKind } from '../cluster/model/model.js
 import type { CallOutcome, Patroni, RestTarget } from './patroni.js';
 import { parseJson, parseRestStatus } from './parse-status.js';
 import { monotonicMs } from '../clock.js';
+import { errorCode, errorMessage } from '../errors.js';
 
 /** More than any answer of Patroni's; a larger one is not Patroni's. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -193,7 +194,12 @@ async function connect(
     return await settled(socket, 'secureConnect', deadline);
   } catch (error) {
     // A CA, certificate or key file that cannot be used.
-    return { ok: false, sent: false, kind: 'denied', reason: `TLS settings: ${messageOf(error)}` };
+    return {
+      ok: false,
+      sent: false,
+      kind: 'denied',
+      reason: `TLS settings: ${errorMessage(error)}`,
+    };
   }
 }
 
@@ -215,18 +221,18 @@ function settled(socket: Socket, event: string, deadline: Deadline): Promise<Con
 }
 
 function connectFailure(error: Error): { kind: SilenceKind; reason: string } {
-  const code = codeOf(error);
+  const code = errorCode(error);
   // TLS 1.2 has no better word than handshake failure for a certificate that it misses.
   if (isCertificateAlert(code) || code.endsWith('_ALERT_HANDSHAKE_FAILURE')) {
     return { kind: 'denied', reason: `the server refused our certificate (${code})` };
   }
   if (code.includes('CERT') || code.includes('SIGNATURE') || code.includes('CHAIN')) {
-    return { kind: 'denied', reason: `its certificate is not trusted (${messageOf(error)})` };
+    return { kind: 'denied', reason: `its certificate is not trusted (${errorMessage(error)})` };
   }
   if (code.startsWith('ERR_SSL') || code === 'EPROTO') {
     return { kind: 'invalid', reason: `no TLS there (${code})` };
   }
-  return { kind: 'unreachable', reason: messageOf(error) };
+  return { kind: 'unreachable', reason: errorMessage(error) };
 }
 
 /** TLS alerts that say: I do not take your certificate. With TLS 1.3 they arrive after our side of the handshake. */
@@ -264,11 +270,11 @@ function ask(
       finish({ ok: false, sent: true, kind, reason: got + what });
     };
     const failed = (error: Error): void => {
-      const refused = httpStatus === null && isCertificateAlert(codeOf(error));
+      const refused = httpStatus === null && isCertificateAlert(errorCode(error));
       // Such an alert ends the handshake: the server reads no request behind it.
       if (refused) finish({ ok: false, sent: false, ...connectFailure(error) });
-      else if (codeOf(error).startsWith('HPE_')) fail('invalid', 'not an HTTP answer');
-      else fail('unreachable', messageOf(error));
+      else if (errorCode(error).startsWith('HPE_')) fail('invalid', 'not an HTTP answer');
+      else fail('unreachable', errorMessage(error));
     };
     deadline.onExpiry(() => fail('unreachable', `no whole answer within ${deadline.timeoutMs} ms`));
     const { method, path } = request;
@@ -321,15 +327,4 @@ async function readTlsFiles(rest: RestSettings, readFile: ReadFile): Promise<Con
 async function readFromDisk(path: string): Promise<Buffer> {
   const { readLimited } = await import('../config/read-limited.js');
   return readLimited(path);
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-/** Several addresses of one name fail as an AggregateError without a message of its own. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error && error.message !== '' ? error.message : codeOf(error);
 }

@@ -16,6 +16,7 @@ import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
 import { takesWritesOf, WRITES_SQL } from './takes-writes.js';
 import { endedPids, terminateSql } from './terminate-walsender.js';
 import { monotonicMs } from '../clock.js';
+import { errorCode, errorMessage } from '../errors.js';
 
 /** What comes next after an attempt that led to nothing. */
 interface Refusal {
@@ -44,7 +45,7 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     try {
       return await ask(target, { timeoutMs, endsAtMs: monotonicMs() + timeoutMs });
     } catch (error) {
-      return { ok: false, kind: 'invalid', reason: messageOf(error) };
+      return { ok: false, kind: 'invalid', reason: errorMessage(error) };
     }
   }
 
@@ -140,7 +141,7 @@ async function trySession(
 ): Promise<Attempt> {
   const options = () =>
     tlsOptions(login.ssl).catch((error: unknown) => {
-      throw new TlsFileError(messageOf(error));
+      throw new TlsFileError(errorMessage(error));
     });
   const secure = transport === 'tls' ? { options, orPlain } : null;
   for (let again = true; ; again = false) {
@@ -149,7 +150,7 @@ async function trySession(
     } catch (error) {
       if (error instanceof TlsFileError) return refused('transport', 'denied', error.message);
       // 55000: it was promoted or began its recovery while it was read. Once more tells what it is now.
-      if (again && codeOf(error) === '55000') continue;
+      if (again && errorCode(error) === '55000') continue;
       return refusalOf(error, login, transport);
     }
   }
@@ -157,8 +158,8 @@ async function trySession(
 
 /** What an error means for the attempts that are left. */
 function refusalOf(error: unknown, login: Login, transport: Transport): Refusal {
-  const code = codeOf(error);
-  const reason = messageOf(error);
+  const code = errorCode(error);
+  const reason = errorMessage(error);
   // pg_hba.conf may have a line for the other transport.
   if (code === '28000') return refused('transport', 'denied', reason);
   if (isFull(error)) return { ...refused('login', 'denied', reason), full: true };
@@ -185,7 +186,7 @@ const OWN_LIMIT = ['InitializeSessionUserId', 'CheckMyDatabase'];
 /** Every connection of the server is taken. */
 function isFull(error: unknown): boolean {
   const { routine } = error as { routine?: unknown };
-  return codeOf(error) === '53300' && !OWN_LIMIT.includes(String(routine));
+  return errorCode(error) === '53300' && !OWN_LIMIT.includes(String(routine));
 }
 
 function isTlsError(code: string, reason: string): boolean {
@@ -201,15 +202,4 @@ function isDatabaseError(error: unknown): boolean {
 
 function refused(next: Refusal['next'], kind: SilenceKind, reason: string): Refusal {
   return { ok: false, next, kind, reason };
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : '';
-}
-
-/** Several addresses of one name fail as an AggregateError without a message of its own. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error && error.message !== '' ? error.message : codeOf(error);
 }

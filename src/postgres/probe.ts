@@ -1,7 +1,5 @@
 import { connect } from 'node:net';
-
-/** An SSLRequest: every PostgreSQL answers it with one byte, before any login. */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+import { SSL_REQUEST } from './ssl-request.js';
 
 /** True when something that speaks PostgreSQL's protocol answers at host:port. Never throws. */
 export function speaksPostgres(host: string, port: number, timeoutMs: number): Promise<boolean> {

@@ -6,6 +6,7 @@ import type { Env } from '../config/environment.js';
 import type { PgTarget } from './postgres.js';
 import { tlsOptions, transportsOf } from './ssl.js';
 import { monotonicMs } from '../clock.js';
+import { errorMessage } from '../errors.js';
 
 export interface Field {
   name: string;
@@ -381,7 +382,7 @@ function asSqlError(error: unknown): SqlError | null {
 /** Several addresses of one name fail as an AggregateError without a message of its own. */
 function wordsOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(wordsOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return errorMessage(error);
 }
 
 /**

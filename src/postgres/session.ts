@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Login } from './logins.js';
 import type { PgTarget } from './postgres.js';
 import { monotonicMs } from '../clock.js';
+import { SSL_REQUEST } from './ssl-request.js';
 
 export interface Deadline {
   timeoutMs: number;
@@ -63,9 +64,6 @@ export async function queryOnce(
     setTimeout(() => socket.destroy(), client ? CLOSING_MS : 0).unref();
   }
 }
-
-/** Asks a server for TLS; it answers with one letter. */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 /**
  * Connects, with TLS if that is configured: its options, or false. pg would open a new

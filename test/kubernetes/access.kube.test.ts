@@ -9,20 +9,18 @@ import { clusterOf, gather, type Gathered } from '../../src/dcs/kubernetes/kube-
 import { memberValue } from '../contract/dcs-contract.js';
 import { openGate } from '../support/chaos/gate.js';
 import { eventually } from '../support/eventually.js';
-import type { Lab } from '../support/lab/cluster.js';
 import { kubeCreate, kubeRequest } from '../support/lab/kube.js';
 import { cleanEnv, runProgram } from '../support/lab/process.js';
 import type { KubeNode } from '../support/lab/state.js';
 import { PATCTL } from '../support/run.js';
+import type { Lab } from '../support/lab/cluster.js';
 import { sharedKubernetes } from './kube-lab.js';
 import { writeKeys } from './kube-keys.js';
 
 let lab: Lab;
 let kube: KubeNode;
 beforeAll(async () => {
-  lab = await sharedKubernetes();
-  if (lab.kube === null) throw new Error('the lab has no kube-apiserver');
-  kube = lab.kube;
+  ({ lab, kube } = await sharedKubernetes());
 });
 
 const TIMEOUT_MS = 5_000;

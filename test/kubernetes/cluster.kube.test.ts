@@ -16,9 +16,7 @@ import { sharedKubernetes } from './kube-lab.js';
 let lab: Lab;
 let kube: KubeNode;
 beforeAll(async () => {
-  lab = await sharedKubernetes();
-  if (lab.kube === null) throw new Error('the lab has no kube-apiserver');
-  kube = lab.kube;
+  ({ lab, kube } = await sharedKubernetes());
 });
 
 const env = (): Record<string, string> => ({ KUBECONFIG: kube.kubeconfig });

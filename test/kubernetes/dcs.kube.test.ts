@@ -6,20 +6,19 @@ import { DEFAULT_MARKS } from '../../src/config/kubernetes-settings.js';
 import { kubernetesDcs } from '../../src/dcs/kubernetes/kubernetes-dcs.js';
 import { describeDcs } from '../contract/dcs-contract.js';
 import { kubeCreate } from '../support/lab/kube.js';
+import type { KubeNode } from '../support/lab/state.js';
 import { sharedKubernetes } from './kube-lab.js';
 import { writeKeys } from './kube-keys.js';
 
-let lab: Awaited<ReturnType<typeof sharedKubernetes>>;
+let kube: KubeNode;
 beforeAll(async () => {
-  lab = await sharedKubernetes();
+  ({ kube } = await sharedKubernetes());
 });
 
 let counter = 0;
 
 for (const kind of ['endpoints', 'configmaps'] as const) {
   describeDcs(`Kubernetes, ${kind}`, async () => {
-    const { kube } = lab;
-    if (kube === null) throw new Error('the lab has no kube-apiserver');
     counter += 1;
     const namespace = `contract-${process.pid}-${counter}`;
     await kubeCreate(kube, '/api/v1/namespaces', {

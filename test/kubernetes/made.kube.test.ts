@@ -6,17 +6,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { kubeCreate, kubeRequest } from '../support/lab/kube.js';
 import type { KubeNode } from '../support/lab/state.js';
 import { runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
-import type { Lab } from '../support/lab/cluster.js';
 import { memberValue } from '../contract/dcs-contract.js';
+import type { Lab } from '../support/lab/cluster.js';
 import { sharedKubernetes } from './kube-lab.js';
 import { writeKeys } from './kube-keys.js';
 
 let lab: Lab;
 let kube: KubeNode;
 beforeAll(async () => {
-  lab = await sharedKubernetes();
-  if (lab.kube === null) throw new Error('the lab has no kube-apiserver');
-  kube = lab.kube;
+  ({ lab, kube } = await sharedKubernetes());
 });
 
 const patctl = (context: string, args: string[], options: RunOptions = {}) =>

@@ -1,7 +1,8 @@
 /** What an action prints with -f json: one document, however it ended. */
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
-import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
-import { plainEvidence } from '../../output/refusal-document.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
+import { withStreams } from '../../output/door.js';
+import { endOf, plainEvidence, type EndOfRun } from '../../output/refusal-document.js';
 import { plain } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { newReport, type AskAndReport, type ConfigurationChange, type Report } from './report.js';
@@ -10,16 +11,10 @@ export type ActionName =
   'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config';
 
 /** `-f json` of pause, resume, restart, reload, reinit, flush and edit-config. */
-export interface ActionDocument {
+export interface ActionDocument extends EndOfRun {
   schemaVersion: 1;
   command: ActionName;
   cluster: string | null;
-  ending: Ending;
-  exit: number;
-  code: string;
-  message: string;
-  hint: string | null;
-  evidence: Evidence[];
   dryRun: boolean;
   /** Whether something is another than before; null: it is not known. */
   changed: boolean | null;
@@ -92,12 +87,7 @@ function unprinted(context: Context, notes: string[]): Context {
     notes.push(...text.split('\n').filter((line) => line.trim() !== ''));
     io.err(text);
   };
-  const streams = {
-    out: { value: () => undefined },
-    err: { value: note },
-    asked: { get: () => io.asked, set: (asked: boolean) => (io.asked = asked) },
-  };
-  return { ...context, io: Object.create(io, streams) as Context['io'] };
+  return withStreams(context, { out: () => undefined, err: note });
 }
 
 /** The same for an action that asks. */
@@ -116,8 +106,7 @@ export async function reportedAsking(
 export function questionsBeside(context: Context): Context {
   const { io } = context;
   if (!context.flags.asJson) return context;
-  const out = { value: (text: string) => io.must(text) };
-  return { ...context, io: Object.create(io, { out }) as Context['io'] };
+  return withStreams(context, { out: (text) => io.must(text) });
 }
 
 /** Pure. `error`: a ToolError, or null where it went well. */
@@ -128,20 +117,19 @@ export function actionDocument(
   error: unknown,
 ): ActionDocument {
   const failure = error instanceof ToolError ? error : null;
-  const ending = failure?.ending ?? 'ok';
   const members = membersOf(report);
   const changed = changedOf(report, members);
-  const evidence = [...report.evidence, ...(failure?.evidence ?? [])];
   return {
     schemaVersion: 1,
     command,
     cluster: report.scope ?? cluster ?? null,
-    ending,
-    exit: exitCode(ending),
-    code: failure?.code ?? (dryRun ? 'would_go' : changed === false ? 'nothing_to_do' : 'done'),
-    message: plain(failure?.message ?? doneWords(command, { dryRun, changed })),
-    hint: failure?.hint === undefined ? null : plain(failure.hint),
-    evidence: evidence.map(plainEvidence),
+    ...endOf({
+      ending: failure?.ending ?? 'ok',
+      code: failure?.code ?? (dryRun ? 'would_go' : changed === false ? 'nothing_to_do' : 'done'),
+      message: failure?.message ?? doneWords(command, { dryRun, changed }),
+      hint: failure?.hint,
+      evidence: [...report.evidence, ...(failure?.evidence ?? [])],
+    }),
     dryRun,
     changed,
     members,

@@ -1,6 +1,7 @@
 /** Holds automatic failover off while a command runs, and resumes whatever became of the command. */
 import { argumentOf } from '../../cluster/model/command-line.js';
 import { ToolError } from '../../errors.js';
+import { withStreams } from '../../output/door.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { newReport } from '../kit/report.js';
@@ -136,7 +137,5 @@ function tooLong({ maxMs, scope, group }: PauseWhileRequest): ToolError {
 
 /** patronictl's lines beside the command's own output. */
 function linesToStderr(context: Context): Context {
-  const { io } = context;
-  const out = { value: (text: string) => io.err(text) };
-  return { ...context, io: Object.create(io, { out }) as Context['io'] };
+  return withStreams(context, { out: (text) => context.io.err(text) });
 }

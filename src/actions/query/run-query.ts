@@ -1,7 +1,7 @@
 /** Runs SQL on the member that has the role, and looks for that member again in every round. */
 import type { Selected } from '../../cluster/select-members.js';
 import type { Context } from '../../context.js';
-import { ToolError } from '../../errors.js';
+import { ToolError, errorMessage } from '../../errors.js';
 import type { RowSink, Session } from '../../postgres/query-session.js';
 import {
   noSuchMember,
@@ -157,7 +157,7 @@ async function openFirst(
       session.close();
       no(`is not a ${which.role ?? 'leader'} by pg_is_in_recovery()`, true);
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
+      const words = errorMessage(error);
       const state = error instanceof SqlError ? ` (SQLSTATE ${error.sqlstate})` : '';
       no(words + state, error instanceof SqlError);
     }

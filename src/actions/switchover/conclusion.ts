@@ -3,28 +3,21 @@ import type { Cluster } from '../../cluster/model/model.js';
 import { measured, type Measured, type Progress } from '../../cluster/progress/change-outcome.js';
 import type { End, WriteOutage } from '../../cluster/progress/write-outage.js';
 import type { Plan } from '../../cluster/preflight/plan-model.js';
-import { exitCode, ToolError, type Ending, type Evidence } from '../../errors.js';
+import { exitCode, ToolError, type Ending } from '../../errors.js';
 import { membersOnScreen } from '../../output/members-on-screen.js';
 import type { Screen } from '../../output/screen.js';
 import { planDocument, type PlanDocument } from '../../output/plan-table.js';
+import type { EndOfRun } from '../../output/refusal-document.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
 import type { ChangeResult, Conclusion, LeaderChange } from './change.js';
 
-/** `switchover -f json` and `failover -f json`. */
-export interface ChangeDocument {
+interface WithoutPlan extends EndOfRun {
   schemaVersion: 1;
   command: Plan['kind'];
   cluster: string;
   group: number | null;
-  ending: Ending;
-  exit: number;
-  code: string;
-  message: string;
-  hint: string | null;
-  evidence: Evidence[];
   dryRun: boolean;
-  plan: PlanDocument;
   /** Null: nothing was sent. */
   sent: { to: string; status: number | null; text: string | null; lost: string | null } | null;
   scheduledAt: string | null;
@@ -50,8 +43,13 @@ export interface ChangeDocument {
   } | null;
 }
 
+/** `switchover -f json` and `failover -f json`. */
+export interface ChangeDocument extends WithoutPlan {
+  plan: PlanDocument;
+}
+
 /** A change that ended before it was planned: a wrong name, a DCS that does not answer, no terminal to ask at. */
-export interface UnplannedDocument extends Omit<ChangeDocument, 'plan'> {
+export interface UnplannedDocument extends WithoutPlan {
   plan: null;
 }
 

@@ -1,7 +1,7 @@
 /** `patctl quorum`: which member would take over, with which votes, and what the cluster survives. */
 import { dataLossVerdict, type Loss } from '../votes/data-loss.js';
 import type { Snapshot, SyncMode } from '../model/model.js';
-import { race, type Vote } from '../votes/race.js';
+import { race, type RaceResult } from '../votes/race.js';
 import { viewOf, type MemberView } from '../roles/view.js';
 import { leaderGate, type GateMember, type GateResult } from '../votes/step-down.js';
 import { rulesOf } from '../votes/patroni-versions.js';
@@ -21,20 +21,10 @@ import { plural } from '../model/words.js';
 import { besideLeader, lossBeside } from '../preflight/data-loss-check.js';
 import { leaderStateOf, type LeaderState } from '../preflight/plan-facts.js';
 
-export interface QuorumMember {
-  name: string;
+/** Its chances if the leader vanished now. */
+export interface QuorumMember extends RaceResult {
   /** One of /sync's standbys. */
   voter: boolean;
-  /** May it win the race if the leader vanished now? */
-  mayWin: Outcome;
-  /** Sure votes, its own among them; 0 of 0 if no votes are needed. */
-  counted: number;
-  /** Sure ones, and those of which nothing is known. */
-  possible: number;
-  needed: number;
-  votes: Vote[];
-  /** Why not, or why not surely; empty when it may win. */
-  reasons: string[];
   /** If it took over from a leader that vanished now. */
   dataLoss: LossView;
 }

@@ -8,6 +8,7 @@ import type { DcsInputs } from '../dcs-inputs.js';
 import type { KubeOutcome } from './kube-client.js';
 import type { KubernetesDcs, PodAddress } from './kubernetes-dcs.js';
 import { monotonicMs } from '../../clock.js';
+import { errorMessage } from '../../errors.js';
 
 /** Through the proxy each call may need both ways: a direct try is given up after this part of the limit. */
 const DIRECT_PART = 0.5;
@@ -80,7 +81,7 @@ export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsInputs):
 
 const asOutcome = (error: unknown): KubeOutcome => ({
   kind: 'not_sent',
-  reason: error instanceof Error ? error.message : String(error),
+  reason: errorMessage(error),
 });
 
 /** null: the member can be connected to directly; else why not. Nothing but GET /liveness is sent. */

@@ -2,7 +2,7 @@
 import { formatLsn, parseLsn } from '../../cluster/model/lsn.js';
 import type { Snapshot } from '../../cluster/model/model.js';
 import { readLimited } from '../../config/read-limited.js';
-import { ToolError } from '../../errors.js';
+import { ToolError, errorMessage } from '../../errors.js';
 import { visible } from '../../output/text.js';
 import { VERSION } from '../../build-info.js';
 import { cleaned } from './without-secrets.js';
@@ -41,7 +41,7 @@ export function parseRecording(text: string, name: string): Snapshot[] {
   try {
     recording = JSON.parse(text, reviveValue) as Partial<Recording> | null;
   } catch (error) {
-    throw unreadable(name, error instanceof Error ? error.message : String(error));
+    throw unreadable(name, errorMessage(error));
   }
   if (recording?.kind !== 'patctl-snapshot') throw unreadable(name, 'it is not a patctl recording');
   if (recording.schemaVersion !== 1) throw unreadable(name, 'it was written by a newer patctl');
@@ -84,7 +84,7 @@ export async function readRecording(file: string): Promise<Snapshot[]> {
       content = gunzipSync(content, { maxOutputLength: MOST_RECORDED_BYTES });
     }
   } catch (error) {
-    throw unreadable(file, error instanceof Error ? error.message : String(error));
+    throw unreadable(file, errorMessage(error));
   }
   return parseRecording(content.toString('utf8'), file);
 }
@@ -98,7 +98,7 @@ export async function writeRecording(file: string, text: string): Promise<void> 
   try {
     await writeFile(file, file.endsWith('.gz') ? gzipSync(text, { level: 9 }) : text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new ToolError('error', `${file} cannot be written: ${why}`, { code: 'not_written' });
   }
 }

@@ -72,6 +72,8 @@ const ACT_LIMIT_MS = 150_000;
 const LEADER_LIMIT_MS = 20_000;
 const NEW_LEADER_MS = 45_000;
 const QUIET_MS = 2_500;
+/** What a repair may take when the time is over: commits can only be counted in a whole cluster. */
+const LAST_REPAIR_MS = 30_000;
 const ACT_IN_TROUBLE_PERCENT = 50;
 const PLANNED_ACT_PERCENT = 80;
 
@@ -334,8 +336,11 @@ async function makeWhole(lane: Lane): Promise<boolean> {
   const { site, writer, report, judge, during } = lane;
   lane.during = `after ${during.replace(/^after /, '')}`;
   judge.beginAnew();
-  const leader = await repair(site, lane.config, lane.log);
+  const leftMs = Math.max(0, lane.endsAt - Date.now());
+  const leader = await repair(site, lane.config, lane.log, leftMs + LAST_REPAIR_MS);
   for (const one of lane.declared.splice(0)) one.gone();
+  // Where the time is over, a cluster that is not whole yet says nothing.
+  if (leader === null && isOver(lane)) return false;
   if (leader === null) {
     report({
       what: 'no repair',

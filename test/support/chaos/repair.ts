@@ -8,12 +8,17 @@ import type { Site } from './shapes.js';
 const FIRST_LIMIT_MS = 60_000;
 const SECOND_LIMIT_MS = 75_000;
 
-/** The leader's name when it is healthy again; null when it cannot be brought to it. */
+/**
+ * The leader's name when it is healthy again; null when it cannot be brought to it, or not within `mostMs` (the run
+ * is over by then, and the cluster is taken down anyway).
+ */
 export async function repair(
   site: Site,
   config: string,
   log: (line: object) => void,
+  mostMs: number,
 ): Promise<string | null> {
+  const endsAt = Date.now() + mostMs;
   const { lab } = site;
   const say = (step: string) => (error: unknown) => log({ repair: step, error: String(error) });
   for (const gate of [...site.etcdGates.values(), ...site.restGates.values()]) gate.set('open');
@@ -29,8 +34,9 @@ export async function repair(
       say('wait')(error);
       return null;
     });
-  const leader = await isWell(FIRST_LIMIT_MS);
-  if (leader !== null) return leader;
+  const leftMs = (): number => endsAt - Date.now();
+  const leader = await isWell(Math.min(FIRST_LIMIT_MS, leftMs()));
+  if (leader !== null || leftMs() < SECOND_LIMIT_MS) return leader;
   await copyAnew(site).catch(say('reinit'));
   return await isWell(SECOND_LIMIT_MS);
 }

@@ -1,7 +1,7 @@
 /** `patctl flush`: withdraws scheduled restarts, a scheduled switchover, or a request that got stuck. */
 import { Command, Option } from 'commander';
 import { reportedAsking } from '../actions/kit/action-document.js';
-import type { AskAndReport } from '../actions/kit/report.js';
+import type { AskAndTell } from '../actions/kit/report.js';
 import { flushRestarts } from '../actions/flush/flush-restarts.js';
 import { flushSwitchover } from '../actions/flush/flush-switchover.js';
 import { ROLE_FILTERS, type RoleFilter } from '../cluster/select-members.js';
@@ -52,7 +52,7 @@ export function flushCommand(run: Run): Command {
 
 async function flush(
   context: Context,
-  asking: AskAndReport,
+  asking: AskAndTell,
   scope: string,
   rest: string[],
   options: FlushOptions,

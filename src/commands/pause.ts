@@ -74,9 +74,9 @@ async function toggle(given: Context, paused: boolean, command: Command): Promis
     return pauseWhile(given, { ...meant, command: program, idempotent, deadlineMs, maxMs });
   }
   const name = paused ? 'pause' : 'resume';
-  return reported(given, { command: name, cluster }, async (context, report) => {
+  return reported(given, { command: name, cluster }, async (context, tell) => {
     const meant = await clusterMeant(context, cluster, options.group);
-    return togglePause(context, report, { ...meant, paused, wait, idempotent, deadlineMs });
+    return togglePause(context, tell, { ...meant, paused, wait, idempotent, deadlineMs });
   });
 }
 

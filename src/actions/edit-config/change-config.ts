@@ -12,7 +12,7 @@ import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { readCluster } from '../kit/choose-members.js';
 import { questionsBeside } from '../kit/action-document.js';
-import { noteChanged, noteMember, type Report } from '../kit/report.js';
+import type { ConfigurationChange, Tell } from '../kit/report.js';
 import { configurationChanges } from './configuration-changes.js';
 import {
   currentOf,
@@ -36,18 +36,18 @@ const SPARE_MS = 10_000;
 /** Prints the difference and how it ended; every ending but ok is thrown. */
 export async function editConfig(
   context: Context,
-  report: Report,
+  tell: Tell,
   request: EditRequest,
 ): Promise<Ending> {
-  report.scope = request.scope;
-  noteChanged(report, false);
+  tell({ kind: 'cluster', scope: request.scope });
+  tell({ kind: 'changed', changed: false });
   const cluster = await readCluster(context, request.scope, request.group);
   // A configuration that cannot be read can be replaced, and nothing else.
   if (request.replace === null) readableConfig(cluster);
   const current = currentOf(cluster);
   if (!current) throw noConfig(cluster);
   const edit = await takeEdit(context, request, current);
-  const work = { cluster, current, edit, report };
+  const work = { cluster, current, edit, tell };
   const wrote = await carryOut(context, request, work).catch(async (error: unknown) => {
     throw edit.file === null ? error : await kept(error, edit.file);
   });
@@ -63,7 +63,7 @@ interface Work {
   cluster: Cluster;
   current: Current;
   edit: Edit;
-  report: Report;
+  tell: Tell;
 }
 
 /** True when it was written. */
@@ -72,7 +72,8 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   const { quiet, checkOnly, dryRun, force, skipChecks, stdinIsTaken } = request;
   const { io } = context;
   const problems = judge(context, work);
-  noteChange(work, problems);
+  const configuration = changeOf(work, problems);
+  work.tell({ kind: 'configuration', configuration });
   if (checkOnly) {
     for (const problem of problems) io.out(`${problemLine(problem)}\n`);
     if (problems.length === 0) io.out('No problems found\n');
@@ -99,14 +100,17 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
   }
   await sayGuard(context);
   if (!force && !(await consent(context, stdinIsTaken))) return false;
-  await write(context, work);
+  await write(context, work, configuration);
   io.out('Configuration changed\n');
   return true;
 }
 
-function noteChange({ current, edit, report }: Work, problems: readonly ConfigProblem[]): void {
+function changeOf(
+  { current, edit }: Work,
+  problems: readonly ConfigProblem[],
+): ConfigurationChange {
   const [before, after] = [plainObject(current.document), plainObject(edit.document)];
-  report.configuration = {
+  return {
     changes: configurationChanges(before, after),
     problems: problems.map(({ level, code, key, message }) => ({ level, code, key, message })),
     needRestart: restartSettings(before, after),
@@ -175,14 +179,18 @@ async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean
 }
 
 /** Once, and only if the key is still what was edited. */
-async function write(context: Context, { cluster, current, edit, report }: Work): Promise<void> {
+async function write(
+  context: Context,
+  { cluster, current, edit, tell }: Work,
+  configuration: ConfigurationChange,
+): Promise<void> {
   const dcs = await context.dcs();
-  noteChanged(report, null);
+  tell({ kind: 'changed', changed: null });
   const outcome = await dcs.writeConfig(cluster, documentJson(edit.document));
-  noteChanged(report, outcome.done);
+  tell({ kind: 'changed', changed: outcome.done });
   if (outcome.done) {
-    if (report.configuration) report.configuration.written = true;
-    report.evidence.push({ witness: 'DCS', subject: '/config', said: 'written' });
+    tell({ kind: 'configuration', configuration: { ...configuration, written: true } });
+    tell({ kind: 'seen', evidence: [{ witness: 'DCS', subject: '/config', said: 'written' }] });
     return;
   }
   const theirs = documentOf(outcome.current ?? '');
@@ -209,7 +217,7 @@ function changedSettings(before: Document, after: Document): JsonObject {
 async function waited(
   context: Context,
   { deadlineMs }: EditRequest,
-  { cluster, current, edit, report }: Work,
+  { cluster, current, edit, tell }: Work,
 ): Promise<void> {
   const { refuseUntaken, seenInForce, takenLines, waitTaken } = await import('./taken.js');
   const after = plainObject(edit.document);
@@ -221,11 +229,15 @@ async function waited(
   const limitMs = deadlineMs ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
   const { group } = cluster;
   for (const { name } of cluster.members) {
-    noteMember(report, group, {
-      member: name,
-      ending: 'unconfirmed',
-      said: 'has not taken it yet',
-      changed: null,
+    tell({
+      kind: 'member',
+      group,
+      outcome: {
+        member: name,
+        ending: 'unconfirmed',
+        said: 'has not taken it yet',
+        changed: null,
+      },
     });
   }
   const taken = await waitTaken(context, cluster, after, limitMs);
@@ -233,7 +245,7 @@ async function waited(
     const waits = pending === null ? '' : `; a restart is pending for ${pending.join(', ')}`;
     const said = `has read it and completed another loop${waits}`;
     const evidence = [{ witness: 'REST', subject: name, said }];
-    noteMember(report, group, { member: name, ending: 'ok', said, evidence });
+    tell({ kind: 'member', group, outcome: { member: name, ending: 'ok', said, evidence } });
   }
   const written = changedSettings(current.document, edit.document);
   const untold = await seenInForce(context, cluster, taken, written);

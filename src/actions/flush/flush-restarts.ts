@@ -4,7 +4,7 @@ import type { Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
-import { noteChosen, noteMember, type AskAndReport } from '../kit/report.js';
+import type { AskAndTell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { flushRestart } from '../restart/scheduled-restart.js';
 
@@ -22,24 +22,24 @@ export interface FlushRestartsRequest {
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function flushRestarts(
   context: Context,
-  { asker, report }: AskAndReport,
+  { asker, tell }: AskAndTell,
   request: FlushRestartsRequest,
 ): Promise<Ending> {
   const { scope, force } = request;
   if (!force) needConsent(context, 'flush', 'give --force');
   const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
-  noteChosen(report, members);
+  tell({ kind: 'chosen', members: members });
   await confirmAction(asker, 'flush', members, force);
   const outcomes: MemberOutcome[] = [];
   for (const { cluster, member } of members) {
     if (member.scheduledRestart === null) {
       context.io.out(`No scheduled restart for member ${member.name}\n`);
-      noteMember(report, cluster.group, nothingScheduled(member.name));
+      tell({ kind: 'member', group: cluster.group, outcome: nothingScheduled(member.name) });
       continue;
     }
     const outcome = await flushRestart(context, scope, member);
     outcomes.push(outcome);
-    noteMember(report, cluster.group, outcome);
+    tell({ kind: 'member', group: cluster.group, outcome: outcome });
   }
   return conclude('flush restart', outcomes);
 }

@@ -9,7 +9,7 @@ import type { Context } from '../../context.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { readCluster } from '../kit/choose-members.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
-import { noteChanged, type AskAndReport, type Report } from '../kit/report.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import { needRequests } from '../kit/need-requests.js';
 
 export interface FlushSwitchoverRequest {
@@ -26,7 +26,7 @@ export interface FlushSwitchoverRequest {
 /** Prints patronictl's lines; every ending but ok is thrown. */
 export async function flushSwitchover(
   context: Context,
-  { asker, report }: AskAndReport,
+  { asker, tell }: AskAndTell,
   { scope, group, force, stuck, via }: FlushSwitchoverRequest,
 ): Promise<Ending> {
   if (stuck || via === 'dcs') await needRequests(context);
@@ -34,24 +34,23 @@ export async function flushSwitchover(
   const coordinator = (await context.config()).group === null ? null : 0;
   const cluster = await readCluster(context, scope, group ?? coordinator);
   const pending = cluster.failover;
-  noteChanged(report, false);
-  if (pending === null) return nothingPending(context, report);
+  tell({ kind: 'changed', changed: false });
+  if (pending === null) return nothingPending(context, tell);
   if (pending.scheduledAt === null) {
-    if (stuck)
-      return clearStuck(context, cluster, pending, { asker: force ? null : asker, report });
+    if (stuck) return clearStuck(context, cluster, pending, { asker: force ? null : asker, tell });
     context.io.err(
       `/failover holds a request that is not scheduled: ${words(pending)}. ` +
         'It is in progress or was left over; --stuck clears it.\n',
     );
-    return nothingPending(context, report);
+    return nothingPending(context, tell);
   }
-  if (via === 'dcs') return clearInDcs(context, cluster, report, 'scheduled switchover deleted');
-  return deleteSchedule(context, cluster, report);
+  if (via === 'dcs') return clearInDcs(context, cluster, tell, 'scheduled switchover deleted');
+  return deleteSchedule(context, cluster, tell);
 }
 
-function nothingPending(context: Context, report: Report): Ending {
+function nothingPending(context: Context, tell: Tell): Ending {
   const said = 'no scheduled switchover is pending';
-  report.evidence.push({ witness: 'DCS', subject: '/failover', said });
+  tell({ kind: 'seen', evidence: [{ witness: 'DCS', subject: '/failover', said }] });
   context.io.out('No pending scheduled switchover\n');
   return 'ok';
 }
@@ -63,14 +62,14 @@ function words({ leader, candidate, scheduledAt }: FailoverKey): string {
 }
 
 /** Asks the leader, and the next member only where it surely was not sent; then the key tells, not the answer. */
-async function deleteSchedule(context: Context, cluster: Cluster, report: Report): Promise<Ending> {
+async function deleteSchedule(context: Context, cluster: Cluster, tell: Tell): Promise<Ending> {
   const silent: Evidence[] = [];
   for (const member of leaderFirst(cluster)) {
     const timeoutMs = context.flags.timeoutMs;
     const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
     const { outcome } = await askMember(context, cluster.scope, member, request);
     if (outcome.kind !== 'not_sent') {
-      return deleted(context, cluster, report, { member: member.name, outcome });
+      return deleted(context, cluster, tell, { member: member.name, outcome });
     }
     silent.push({ witness: 'REST', subject: member.name, said: answerWords(outcome) });
   }
@@ -85,7 +84,7 @@ async function deleteSchedule(context: Context, cluster: Cluster, report: Report
 async function deleted(
   context: Context,
   cluster: Cluster,
-  report: Report,
+  tell: Tell,
   { member, outcome }: { member: string; outcome: CallOutcome },
 ): Promise<Ending> {
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
@@ -99,11 +98,14 @@ async function deleted(
   if (seen === 'written') {
     const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;
     context.io.out(`Success: ${words}\n`);
-    noteChanged(report, true);
-    report.evidence.push(
-      { witness: 'REST', subject: member, said: answerWords(outcome) },
-      { witness: 'DCS', subject: '/failover', said: 'the scheduled switchover is gone' },
-    );
+    tell({ kind: 'changed', changed: true });
+    tell({
+      kind: 'seen',
+      evidence: [
+        { witness: 'REST', subject: member, said: answerWords(outcome) },
+        { witness: 'DCS', subject: '/failover', said: 'the scheduled switchover is gone' },
+      ],
+    });
     return 'ok';
   }
   if (status !== null && status !== 200) {
@@ -119,7 +121,7 @@ async function deleted(
     const message = 'the scheduled switchover was not deleted';
     throw new ToolError('error', message, { code: 'flush_refused', evidence, hint });
   }
-  noteChanged(report, null);
+  tell({ kind: 'changed', changed: null });
   const state =
     seen === 'unreadable'
       ? `it is unknown whether the schedule is still in /failover`
@@ -135,7 +137,7 @@ async function clearStuck(
   context: Context,
   cluster: Cluster,
   pending: FailoverKey,
-  { asker, report }: { asker: Asker | null; report: Report },
+  { asker, tell }: { asker: Asker | null; tell: Tell },
 ): Promise<Ending> {
   if (asker !== null) {
     needConsent(context, 'clearing a request', 'give --force');
@@ -144,19 +146,19 @@ async function clearStuck(
       throw new ToolError('error', 'Aborted flush', { code: 'declined' });
     }
   }
-  return clearInDcs(context, cluster, report, `request cleared: ${words(pending)}`);
+  return clearInDcs(context, cluster, tell, `request cleared: ${words(pending)}`);
 }
 
 /** Writes what Patroni writes when a request is over, only if it is still the one that was read. */
 async function clearInDcs(
   context: Context,
   cluster: Cluster,
-  report: Report,
+  tell: Tell,
   done: string,
 ): Promise<Ending> {
-  noteChanged(report, null);
+  tell({ kind: 'changed', changed: null });
   const written = await (await context.dcs()).writeFailover(cluster, null);
-  noteChanged(report, written.done);
+  tell({ kind: 'changed', changed: written.done });
   if (!written.done) {
     throw new ToolError('error', 'the request changed in the meantime; nothing was written', {
       code: 'changed_meanwhile',
@@ -164,6 +166,6 @@ async function clearInDcs(
     });
   }
   context.io.out(`Success: ${done}\n`);
-  report.evidence.push({ witness: 'DCS', subject: '/failover', said: done });
+  tell({ kind: 'seen', evidence: [{ witness: 'DCS', subject: '/failover', said: done }] });
   return 'ok';
 }

@@ -5,7 +5,14 @@ import { withStreams } from '../../output/door.js';
 import { endOf, plainEvidence, type EndOfRun } from '../../output/refusal-document.js';
 import { plain } from '../../output/text.js';
 import type { Context } from '../../context.js';
-import { newReport, type AskAndReport, type ConfigurationChange, type Report } from './report.js';
+import {
+  NOTHING_TOLD,
+  withEvent,
+  type AskAndTell,
+  type ConfigurationChange,
+  type Report,
+  type Tell,
+} from './report.js';
 
 export type ActionName =
   'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config';
@@ -59,10 +66,13 @@ export interface ActionHead {
 export async function reported(
   context: Context,
   head: ActionHead,
-  work: (context: Context, report: Report) => Promise<Ending>,
+  work: (context: Context, tell: Tell) => Promise<Ending>,
 ): Promise<Ending> {
-  const report = newReport();
-  if (!context.flags.asJson) return work(context, report);
+  if (!context.flags.asJson) return work(context, () => undefined);
+  let report = NOTHING_TOLD;
+  const tell: Tell = (event) => {
+    report = withEvent(report, event);
+  };
   const notes: string[] = [];
   const { commandOf, documentAsCalled } = await import('../../output/screen.js');
   const print = (error: unknown): void => {
@@ -71,7 +81,7 @@ export async function reported(
     context.io.out(`${JSON.stringify(called, null, 2)}\n`);
   };
   try {
-    const ending = await work(unprinted(context, notes), report);
+    const ending = await work(unprinted(context, notes), tell);
     print(null);
     return ending;
   } catch (error) {
@@ -94,11 +104,11 @@ function unprinted(context: Context, notes: string[]): Context {
 export async function reportedAsking(
   context: Context,
   head: ActionHead,
-  work: (context: Context, asking: AskAndReport) => Promise<Ending>,
+  work: (context: Context, asking: AskAndTell) => Promise<Ending>,
 ): Promise<Ending> {
   const { withAsker } = await import('../../output/ask.js');
-  return reported(context, head, (inner, report) =>
-    withAsker(questionsBeside(context), (asker) => work(inner, { asker, report })),
+  return reported(context, head, (inner, tell) =>
+    withAsker(questionsBeside(context), (asker) => work(inner, { asker, tell })),
   );
 }
 
@@ -159,7 +169,8 @@ function changedBy(ending: Ending | null): boolean | null {
 }
 
 function changedOf(report: Report, members: readonly ActionMember[]): boolean | null {
-  const all = report.ofCluster ? [report.changed] : members.map(({ changed }) => changed);
+  const all =
+    report.changed !== undefined ? [report.changed] : members.map(({ changed }) => changed);
   if (all.includes(true)) return true;
   return all.includes(null) ? null : false;
 }

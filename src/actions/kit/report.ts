@@ -1,4 +1,4 @@
-/** What an action has done so far, noted as it happens, so that an ending in the middle loses nothing of it. */
+/** What an action tells while it works, and what is known of it after each event: an ending in the middle loses nothing. */
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { JsonValue } from '../../cluster/model/model.js';
@@ -23,65 +23,92 @@ export interface ReportedMember extends Omit<MemberOutcome, 'ending'> {
   ending: MemberOutcome['ending'] | null;
 }
 
-export interface Report {
+/** Told as it happens. Later events of the same thing stand for the earlier ones. */
+export type ActionEvent =
   /** The cluster that is meant where none was named. */
-  scope: string | null;
-  readonly members: ReportedMember[];
+  | { kind: 'cluster'; scope: string }
+  /** The members that are to be asked, none of which has been asked so far. */
+  | { kind: 'chosen'; members: readonly Selected[] }
+  /** What became of one member. */
+  | { kind: 'member'; group: number | null; outcome: MemberOutcome }
+  /** The cluster as a whole was changed, was not, or it is not known. */
+  | { kind: 'changed'; changed: boolean | null }
   /** Facts about the cluster as a whole, beside those of the members. */
-  readonly evidence: Evidence[];
-  /** Set by actions that change the cluster and not its members; null: nothing is known of it. */
-  changed: boolean | null;
-  /** Whether `changed` speaks, or the members. */
-  ofCluster: boolean;
-  /** Epoch ms of what was scheduled. */
-  scheduledMs: number | null;
-  rolling: RollingPlan | null;
+  | { kind: 'seen'; evidence: readonly Evidence[] }
+  /** When the restart was scheduled for, epoch ms. */
+  | { kind: 'scheduled'; atMs: number }
+  | { kind: 'rolling'; plan: RollingPlan }
   /** The switchover of a rolling restart, as `switchover -f json` has it. */
-  switchover: object | null;
-  configuration: ConfigurationChange | null;
-}
+  | { kind: 'switchover'; document: object }
+  | { kind: 'configuration'; configuration: ConfigurationChange };
 
-export function newReport(): Report {
-  return {
-    scope: null,
-    members: [],
-    evidence: [],
-    changed: false,
-    ofCluster: false,
-    scheduledMs: null,
-    rolling: null,
-    switchover: null,
-    configuration: null,
-  };
-}
+export type Tell = (event: ActionEvent) => void;
 
-/** The members to ask, and where results are stored. */
-export interface AskAndReport {
+/** What an action that asks is given beside its request. */
+export interface AskAndTell {
   readonly asker: Asker;
-  readonly report: Report;
+  readonly tell: Tell;
 }
 
-/** Members that are to be asked, none of which has been asked so far. */
-export function noteChosen(report: Report, chosen: readonly Selected[]): void {
-  report.members.length = 0;
-  for (const { cluster, member } of chosen) {
-    const { group } = cluster;
-    report.members.push({ member: member.name, group, ending: null, said: 'was not asked' });
+/** What is known of an action. */
+export interface Report {
+  readonly scope: string | null;
+  readonly members: readonly ReportedMember[];
+  readonly evidence: readonly Evidence[];
+  /** Of the cluster as a whole. Undefined: only the members say what was changed. */
+  readonly changed?: boolean | null;
+  /** Epoch ms. */
+  readonly scheduledMs: number | null;
+  readonly rolling: RollingPlan | null;
+  readonly switchover: object | null;
+  readonly configuration: ConfigurationChange | null;
+}
+
+export const NOTHING_TOLD: Report = {
+  scope: null,
+  members: [],
+  evidence: [],
+  scheduledMs: null,
+  rolling: null,
+  switchover: null,
+  configuration: null,
+};
+
+/** The report with one event more. Pure. */
+export function withEvent(report: Report, event: ActionEvent): Report {
+  switch (event.kind) {
+    case 'cluster':
+      return { ...report, scope: event.scope };
+    case 'chosen':
+      return { ...report, members: event.members.map(notAsked) };
+    case 'member':
+      return { ...report, members: withMember(report.members, event) };
+    case 'changed':
+      return { ...report, changed: event.changed };
+    case 'seen':
+      return { ...report, evidence: [...report.evidence, ...event.evidence] };
+    case 'scheduled':
+      return { ...report, scheduledMs: event.atMs };
+    case 'rolling':
+      return { ...report, rolling: event.plan };
+    case 'switchover':
+      return { ...report, switchover: event.document };
+    case 'configuration':
+      return { ...report, configuration: event.configuration };
   }
 }
 
-/** What became of one member, in the place of what was noted of it before. */
-export function noteMember(report: Report, group: number | null, outcome: MemberOutcome): void {
-  const noted = { ...outcome, group };
-  const at = report.members.findIndex(
-    (one) => one.member === outcome.member && one.group === group,
-  );
-  if (at < 0) report.members.push(noted);
-  else report.members[at] = noted;
+function notAsked({ cluster, member }: Selected): ReportedMember {
+  return { member: member.name, group: cluster.group, ending: null, said: 'was not asked' };
 }
 
-/** The cluster as a whole was changed, was not, or it is not known. */
-export function noteChanged(report: Report, changed: boolean | null): void {
-  report.ofCluster = true;
-  report.changed = changed;
+/** In the place of what was told of this member before. */
+function withMember(
+  members: readonly ReportedMember[],
+  { group, outcome }: Extract<ActionEvent, { kind: 'member' }>,
+): ReportedMember[] {
+  const told = { ...outcome, group };
+  const isIt = (one: ReportedMember) => one.member === outcome.member && one.group === group;
+  if (!members.some(isIt)) return [...members, told];
+  return members.map((one) => (isIt(one) ? told : one));
 }

@@ -4,7 +4,7 @@ import { ToolError } from '../../errors.js';
 import { withStreams } from '../../output/door.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
-import { newReport } from '../kit/report.js';
+import type { Tell } from '../kit/report.js';
 import { runCommand, shellStatus, statusWords, type CommandEnd } from './child-command.js';
 import { togglePause } from './toggle-pause.js';
 
@@ -56,16 +56,27 @@ export async function pauseWhile(given: Context, request: PauseWhileRequest): Pr
 
 /** True when the pause is ours to end; false: it was there before. */
 async function pause(context: Context, request: PauseWhileRequest): Promise<boolean> {
-  const report = newReport();
+  const seen = watchChanges();
   const { scope, group, idempotent, deadlineMs } = request;
   const asked = { scope, group, paused: true, wait: true, onlyLive: true, idempotent, deadlineMs };
   try {
-    await togglePause(context, report, asked);
-    return report.changed === true;
+    await togglePause(context, seen.tell, asked);
+    return seen.changed === true;
   } catch (error) {
-    if (report.changed !== false) await resume(context, request, null);
+    if (seen.changed !== false) await resume(context, request, null);
     throw error;
   }
+}
+
+/** What is known of the change, also after an error: null: nothing. */
+function watchChanges(): { readonly tell: Tell; changed: boolean | null } {
+  const seen = {
+    changed: false as boolean | null,
+    tell: ((event) => {
+      if (event.kind === 'changed') seen.changed = event.changed;
+    }) as Tell,
+  };
+  return seen;
 }
 
 /** Ends the pause, and waits until every member that answers says so. Signals that came do not keep it from that. */
@@ -78,10 +89,10 @@ async function resume(
   const asked = { scope, group, paused: false, wait: true, onlyLive: true, idempotent: true };
   const untilMs = context.clock.nowMs() + RESUME_LIMIT_MS;
   for (;;) {
-    const report = newReport();
+    const seen = watchChanges();
     try {
-      await togglePause(context, report, { ...asked, deadlineMs });
-      if (end !== null && report.changed !== true) throw resumedMeanwhile({ scope, group }, end);
+      await togglePause(context, seen.tell, { ...asked, deadlineMs });
+      if (end !== null && seen.changed !== true) throw resumedMeanwhile({ scope, group }, end);
       return;
     } catch (error) {
       if (!(error instanceof ToolError) || error.code === 'resumed_meanwhile') throw error;

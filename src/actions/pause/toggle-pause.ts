@@ -6,7 +6,7 @@ import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { readCluster, reread } from '../kit/choose-members.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
-import { noteChanged, noteMember, type Report } from '../kit/report.js';
+import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
@@ -34,29 +34,32 @@ const LOOK_MS = 300;
 /** Prints patronictl's lines; every ending but ok is thrown. */
 export async function togglePause(
   context: Context,
-  report: Report,
+  tell: Tell,
   asked: PauseRequest,
 ): Promise<Ending> {
   const { scope, group, paused } = asked;
-  report.scope = scope;
-  noteChanged(report, false);
+  tell({ kind: 'cluster', scope });
+  tell({ kind: 'changed', changed: false });
   const cluster = await readCluster(context, scope, group);
   const atMs = context.clock.nowMs() + limitMs(cluster, asked);
-  const waits: Wait = { cluster, paused, onlyLive: asked.onlyLive ?? false, atMs, report };
+  const waits: Wait = { cluster, paused, onlyLive: asked.onlyLive ?? false, atMs, tell };
   if (isPaused(cluster) === paused) {
     const already = `Cluster is ${paused ? 'already' : 'not'} paused`;
     const said = `pause is ${paused}`;
-    report.evidence.push({ witness: 'DCS', subject: '/config', said: `${said}, unchanged` });
+    tell({
+      kind: 'seen',
+      evidence: [{ witness: 'DCS', subject: '/config', said: `${said}, unchanged` }],
+    });
     if (!asked.idempotent) throw new ToolError('error', already, { code: 'already_so' });
     context.io.out(`${already}\n`);
-    if (asked.wait) await acknowledged(context, waits);
+    if (asked.wait) await acknowledged(context, waits, false);
     return 'ok';
   }
   await request(context, waits);
   if (asked.wait) {
     const verb = paused ? 'pause' : 'resume';
     context.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
-    await acknowledged(context, waits);
+    await acknowledged(context, waits, true);
   }
   context.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
   return 'ok';
@@ -67,7 +70,7 @@ interface Wait {
   paused: boolean;
   onlyLive: boolean;
   atMs: number;
-  report: Report;
+  tell: Tell;
 }
 
 function limitMs(cluster: Cluster, { deadlineMs }: PauseRequest): number {
@@ -87,7 +90,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
       body: { pause: paused || null },
       timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
     });
-    if (outcome.kind !== 'not_sent') noteChanged(wait.report, null);
+    if (outcome.kind !== 'not_sent') wait.tell({ kind: 'changed', changed: null });
     if (outcome.kind === 'not_sent') {
       silent.push({ member: member.name, reason: outcome.reason });
       context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
@@ -112,7 +115,7 @@ const CONFLICT_HINT =
 /** A refusal says that nothing was written; after anything else, a plain 200 too, the DCS tells. */
 async function answered(
   context: Context,
-  { cluster, paused, report }: Wait,
+  { cluster, paused, tell }: Wait,
   verb: string,
   member: string,
   outcome: CallOutcome,
@@ -125,17 +128,20 @@ async function answered(
     : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
   const words = answerWords(outcome);
   if (seen === 'written') {
-    noteChanged(report, true);
-    report.evidence.push(
-      { witness: 'REST', subject: member, said: statusWords(outcome) },
-      { witness: 'DCS', subject: '/config', said: `pause is ${paused}` },
-    );
+    tell({ kind: 'changed', changed: true });
+    tell({
+      kind: 'seen',
+      evidence: [
+        { witness: 'REST', subject: member, said: statusWords(outcome) },
+        { witness: 'DCS', subject: '/config', said: `pause is ${paused}` },
+      ],
+    });
     return;
   }
   if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
   const evidence = [{ witness: 'REST', subject: member, said: words }];
   if (seen === 'not written' && saysNo(outcome)) {
-    noteChanged(report, false);
+    tell({ kind: 'changed', changed: false });
     const isConflict = outcome.kind === 'answered' && outcome.answer.status === 409;
     throw new ToolError('error', `${member} refused to ${verb}: ${words}`, {
       code: `${verb}_refused`,
@@ -185,9 +191,12 @@ async function unacknowledged(
   return members.filter((_, at) => isOpen[at]).map(({ name }) => name);
 }
 
-/** Returns when every member that has a key says so in it; ToolError `unconfirmed` names the others. */
-async function acknowledged(context: Context, wait: Wait): Promise<void> {
-  const { cluster, paused, atMs, report } = wait;
+/**
+ * Returns when every member that has a key says so in it; ToolError `unconfirmed` names the others.
+ * `changed`: it was not so before.
+ */
+async function acknowledged(context: Context, wait: Wait, changed: boolean): Promise<void> {
+  const { cluster, paused, atMs } = wait;
   const what = paused ? 'pause' : 'resume';
   let missing: string[] = [];
   const goesOn = `the ${what} is in the DCS`;
@@ -202,7 +211,7 @@ async function acknowledged(context: Context, wait: Wait): Promise<void> {
     if (now === null) return null;
     if (isPaused(now) !== paused) throw takenBack(now, what);
     missing = await unacknowledged(context, now, wait);
-    noteAcknowledged(report, now, paused, missing);
+    tellAcknowledged(now, wait, missing, changed);
     return missing.length === 0 ? true : null;
   });
   if (done) return;
@@ -225,13 +234,13 @@ async function acknowledged(context: Context, wait: Wait): Promise<void> {
 }
 
 /** Each member, with what its key says; where keys are not read, what itself says. */
-function noteAcknowledged(
-  report: Report,
+function tellAcknowledged(
   { group, members, memberAnswers }: Cluster,
-  paused: boolean,
+  { paused, tell }: Wait,
   missing: readonly string[],
+  changed: boolean,
 ): void {
-  report.members.length = 0;
+  tell({ kind: 'chosen', members: [] });
   for (const { name, apiUrl } of members) {
     const isOpen = missing.includes(name);
     const so = paused ? 'paused' : 'not paused';
@@ -243,12 +252,16 @@ function noteAcknowledged(
       ? { witness: 'REST', subject: name }
       : { witness: 'DCS', subject: `/members/${name}` };
     const evidence = [{ ...where, said }];
-    noteMember(report, group, {
-      member: name,
-      ending: isOpen ? 'unconfirmed' : 'ok',
-      said,
-      changed: isOpen ? null : (report.changed ?? null),
-      evidence,
+    tell({
+      kind: 'member',
+      group,
+      outcome: {
+        member: name,
+        ending: isOpen ? 'unconfirmed' : 'ok',
+        said,
+        changed: isOpen ? null : changed,
+        evidence,
+      },
     });
   }
 }

@@ -12,7 +12,7 @@ import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
-import { noteChosen, noteMember, type AskAndReport, type Report } from '../kit/report.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { TELL_MS, until } from '../kit/until.js';
 import type { Asker } from '../../output/ask.js';
@@ -42,24 +42,24 @@ const MOVES_MS = 1000;
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function reinitMembers(
   context: Context,
-  { asker, report }: AskAndReport,
+  { asker, tell }: AskAndTell,
   asked: ReinitRequest,
 ): Promise<Ending> {
   const { waitMs, force } = asked;
   const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
   const { members } = await chooseMembers(context, asker, choice);
-  noteChosen(report, members);
+  tell({ kind: 'chosen', members: members });
   await confirmAction(asker, 'reinitialize', members, force);
   const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
     const { outcome, before } = await request(context, asker, one, asked);
     outcomes.push(outcome);
-    noteMember(report, one.cluster.group, outcome);
+    tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
     if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
   }
   if (waitMs === null || waiting.length === 0) return conclude('reinitialize', outcomes);
-  const seen = await waitAll(context, waiting, waitMs, report);
+  const seen = await waitAll(context, waiting, waitMs, tell);
   const rest = outcomes.filter(({ ending }) => ending !== 'ok');
   return conclude('reinitialize', [...rest, ...seen]);
 }
@@ -115,7 +115,7 @@ function judge(member: string, { outcome }: Asked): MemberOutcome {
   return as(isRefusal(status) || status === 503 ? 'error' : 'unconfirmed');
 }
 
-/** The answer comes before the copy: the member must stop, or report that it is being copied. */
+/** The answer comes before the copy: the member must stop, or tell that it is being copied. */
 async function seeBegun(
   context: Context,
   one: Selected,
@@ -164,7 +164,7 @@ async function waitAll(
   context: Context,
   all: Waiting[],
   deadlineMs: number,
-  report: Report,
+  tell: Tell,
 ): Promise<MemberOutcome[]> {
   const names = all.map(({ one }) => one.member.name).join(', ');
   context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
@@ -173,7 +173,7 @@ async function waitAll(
     const outcome = await waitOne(context, waiting, atMs);
     const { cluster, member } = waiting.one;
     const evidence = [{ witness: 'REST', subject: member.name, said: outcome.said }];
-    noteMember(report, cluster.group, { ...outcome, evidence });
+    tell({ kind: 'member', group: cluster.group, outcome: { ...outcome, evidence } });
     return outcome;
   });
   return Promise.all(waits);

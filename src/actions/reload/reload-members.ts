@@ -5,7 +5,7 @@ import type { Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
-import { noteChosen, noteMember, type AskAndReport } from '../kit/report.js';
+import type { AskAndTell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -31,24 +31,24 @@ const SPARE_MS = 5000;
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function reloadMembers(
   context: Context,
-  { asker, report }: AskAndReport,
+  { asker, tell }: AskAndTell,
   request: ReloadRequest,
 ): Promise<Ending> {
   const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
-  noteChosen(report, members);
+  tell({ kind: 'chosen', members: members });
   await confirmAction(asker, 'reload', members, request.force);
   const outcomes: MemberOutcome[] = [];
   for (const one of members) {
     const outcome = await reloadOne(context, one);
     outcomes.push(outcome);
-    noteMember(report, one.cluster.group, outcome);
+    tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
   }
   if (!request.wait) return conclude('reload', outcomes);
   const seen = members.map(async (one, at): Promise<MemberOutcome> => {
     const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
     if (sent.ending !== 'ok') return sent;
     const looped = await hasLooped(context, one, request, sent);
-    noteMember(report, one.cluster.group, looped);
+    tell({ kind: 'member', group: one.cluster.group, outcome: looped });
     return looped;
   });
   return conclude('reload', await Promise.all(seen));

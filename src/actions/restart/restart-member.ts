@@ -6,7 +6,7 @@ import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import { isRefusal } from '../kit/after-answer.js';
-import { noteMember, type Report } from '../kit/report.js';
+import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
 import { seeScheduled } from './scheduled-restart.js';
 import { until } from '../kit/until.js';
@@ -35,11 +35,15 @@ export async function restartMember(
   context: Context,
   one: Selected,
   request: RestartRequest,
-  report: Report,
+  tell: Tell,
 ): Promise<MemberOutcome> {
   const outcome = await restarted(context, one, request);
   const isSkipped = outcome.said === NOT_WANTED;
-  noteMember(report, one.cluster.group, isSkipped ? { ...outcome, changed: false } : outcome);
+  tell({
+    kind: 'member',
+    group: one.cluster.group,
+    outcome: isSkipped ? { ...outcome, changed: false } : outcome,
+  });
   return outcome;
 }
 

@@ -7,7 +7,7 @@ import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members
 import { restartMember } from './restart-member.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
-import { noteChosen, type AskAndReport } from '../kit/report.js';
+import type { AskAndTell } from '../kit/report.js';
 import type { Context } from '../../context.js';
 import type { Scheduled } from '../kit/schedule.js';
 
@@ -43,10 +43,10 @@ export interface RestartsRequest {
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
 export async function restartMembers(
   context: Context,
-  asking: AskAndReport,
+  asking: AskAndTell,
   request: RestartsRequest,
 ): Promise<Ending> {
-  const { asker, report } = asking;
+  const { asker, tell } = asking;
   checkRequest(request, context.flags.compat);
   const { force } = request;
   const chosen = await chooseMembers(context, asker, { ...request, action: 'restart' });
@@ -59,8 +59,8 @@ export async function restartMembers(
   }
   if (request.any) members = pickOne(members);
   if (!context.flags.compat) members = leaderLast(members);
-  noteChosen(report, members);
-  report.scheduledMs = when?.atMs ?? null;
+  tell({ kind: 'chosen', members: members });
+  if (when) tell({ kind: 'scheduled', atMs: when.atMs });
   if (members.length === 0) {
     if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');
     return 'ok';
@@ -79,7 +79,7 @@ export async function restartMembers(
     if (when && force) await flushFirst(context, one);
     const { deadlineMs: limitMs, wait } = request;
     const order = { content, limitMs, wait, mayStayPending: false };
-    outcomes.push(await restartMember(context, one, order, report));
+    outcomes.push(await restartMember(context, one, order, tell));
   }
   return conclude('restart', outcomes);
 }
@@ -190,7 +190,7 @@ interface Rolling {
 
 async function rolling(
   context: Context,
-  { asker, report }: AskAndReport,
+  { asker, tell }: AskAndTell,
   { members, content, request }: Rolling,
 ): Promise<Ending> {
   const cluster = oneCluster(members);
@@ -199,7 +199,7 @@ async function rolling(
     members: members.map(({ member }) => member.name),
     switchover: request.switchover,
   });
-  report.rolling = plan;
+  tell({ kind: 'rolling', plan });
   if (request.dryRun) context.io.out(rollingText(plan));
   else context.io.err(rollingText(plan));
   if (plan.refused !== null)
@@ -208,7 +208,7 @@ async function rolling(
   await confirmAction(asker, 'restart', members, request.force);
   if (request.pgVersion) content['postgres_version'] = request.pgVersion;
   if (request.timeout !== null) content['timeout'] = request.timeout;
-  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs, report });
+  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs, tell });
 }
 
 function oneCluster(members: readonly Selected[]): Cluster {

@@ -13,7 +13,7 @@ import { ToolError, type Ending } from '../../errors.js';
 import { progressReporter, seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { reread } from '../kit/choose-members.js';
-import type { Report } from '../kit/report.js';
+import type { Tell } from '../kit/report.js';
 import { NOT_WANTED, restartMember } from './restart-member.js';
 import { until } from '../kit/until.js';
 
@@ -23,7 +23,7 @@ export interface RollingOrder {
   content: JsonObject;
   /** Limit of each step, ms. */
   limitMs: number;
-  readonly report: Report;
+  readonly tell: Tell;
 }
 
 /** How it was before the first step: every step has to bring that back. */
@@ -279,7 +279,7 @@ async function restartOne(
       wait: true,
       mayStayPending: step.mayStayPending,
     },
-    order.report,
+    order.tell,
   );
   if (outcome.ending !== 'ok') {
     throw new ToolError(outcome.ending, `the restart of ${step.member} failed`, {
@@ -383,7 +383,7 @@ function failed(message: string, evidence: ToolError['evidence']): ToolError {
 /** A switchover like any other, with its checks and its proof. */
 async function moveLeader(
   context: Context,
-  { cluster: before, report }: RollingOrder,
+  { cluster: before, tell }: RollingOrder,
   from: string,
   restarted: ReadonlySet<string>,
 ): Promise<void> {
@@ -414,6 +414,6 @@ async function moveLeader(
   const shown = { format: 'pretty', dryRun: false, progress: null } as const;
   const talk = { asker: null, ...changePrinter(context, shown) };
   const result = await changeLeader(context, change, talk);
-  report.switchover = changeDocument(result);
+  tell({ kind: 'switchover', document: changeDocument(result) });
   finishChange(context, 'pretty', result);
 }

@@ -7,6 +7,7 @@ import { main } from '../../src/main.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import type { Context } from '../../src/context.js';
 import { recorded, UNREACHABLE } from '../support/fake-world.js';
+import { holdsCommands } from '../support/typed-commands.js';
 
 export const PREFIX = '/service/demo/';
 
@@ -172,6 +173,7 @@ export async function runIn(
       clock: quickClock(),
     },
   );
+  await holdsCommands(args, out + err);
   return { code, out, err };
 }
 

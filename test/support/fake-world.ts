@@ -10,6 +10,7 @@ import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import type { BaseBackup, Postgres } from '../../src/postgres/postgres.js';
 import type { Clock } from '../../src/clock.js';
 import { goldenKeys, loadGolden } from '../fixtures/golden.js';
+import { holdsCommands } from './typed-commands.js';
 
 export const UNREACHABLE: Reading<never> = {
   ok: false,
@@ -141,6 +142,7 @@ export async function runFake(
     },
   );
   statedCode(args, code);
+  await holdsCommands(args, out + err);
   return { code, out, err };
 }
 

@@ -475,7 +475,7 @@ describe('how it is shown', () => {
     expect(text).toMatch(/^ {2}candidate_nofailover {2}refused {2}pg2 is tagged nofailover/m);
     expect(text).toContain(
       '\nRefused by candidate_nofailover, votes; no acknowledged commit can be lost\n' +
-        '  candidate_nofailover: remove the tag from its configuration and reload, or name another candidate; you could name pg3 instead\n',
+        "  candidate_nofailover: remove the tag from Patroni's configuration on pg2, and reload it; you could name pg3 instead\n",
     );
   });
 

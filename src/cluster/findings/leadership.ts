@@ -1,8 +1,9 @@
 /** Leadership: the key in the DCS compared with the servers out of recovery. */
 import { commandLine } from '../model/command-line.js';
-import type { Cluster, Finding } from '../model/model.js';
+import type { Finding } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import type { Limits } from './limits.js';
+import { noPromotion, promotion } from './next-steps.js';
 import { leaderKeySays, list, roleSeen, silence } from './evidence.js';
 
 export function twoPrimaries({ primaries, snapshot, members }: View): Finding[] {
@@ -75,7 +76,8 @@ function inFailsafe({ rest }: MemberView): boolean {
   return rest.ok && rest.value.failsafeModeIsActive;
 }
 
-export function noLeader({ primaries, snapshot, members }: View): Finding[] {
+export function noLeader(view: View): Finding[] {
+  const { primaries, snapshot, members } = view;
   const { cluster } = snapshot;
   if (cluster.leaderName !== null || primaries.length > 0) return [];
   const untold = members.filter(
@@ -94,23 +96,16 @@ export function noLeader({ primaries, snapshot, members }: View): Finding[] {
       next:
         untold.length > 0
           ? 'ask them first (--verify auto, an SQL login), before you promote a member'
-          : whoCouldLead(snapshot.cluster, members),
+          : whoCouldLead(view),
     },
   ];
 }
 
-/** Only a member that is in the DCS and answers can be promoted manually. */
-function whoCouldLead(cluster: Cluster, members: readonly MemberView[]): string {
-  const there = members.filter(({ member, departed }) => member !== null && departed === null);
-  if (there.length === 0)
-    return 'no member is left in the DCS: start Patroni on a member that has data';
-  const able = there.filter(({ observed, rest }) => observed === 'replica' && rest.ok);
-  if (able.length === 0) {
-    const names = list(there.map(({ name }) => name));
-    return `no member answers as a replica: check Patroni and PostgreSQL on ${names}`;
-  }
-  const promote = able.map(({ name }) => commandLine(cluster, 'failover', '--candidate', name));
-  return `see which members could win the vote: ${commandLine(cluster, 'quorum')}; promote one manually: ${promote.join('; or: ')}`;
+/** The vote first; then those that can be promoted manually, if there are any. */
+function whoCouldLead(view: View): string {
+  const promote = promotion(view);
+  if (promote === null) return noPromotion(view);
+  return `see which members could win the vote: ${commandLine(view.snapshot.cluster, 'quorum')}; promote one manually: ${promote}`;
 }
 
 export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {

@@ -111,7 +111,7 @@ export function pendingRestart({ members, snapshot }: View): Finding[] {
             said: `pending_restart${words === '' ? '' : `, ${words}`}`,
           },
         ],
-        next: `restart it: ${commandLine(snapshot.cluster, 'restart', name)}; or all that need it, in the right order: ${commandLine(snapshot.cluster, 'restart', '--rolling', '--pending')}`,
+        next: `${rest.ok || rest.kind === 'off' ? 'restart it' : 'when its Patroni answers again, restart it'}: ${commandLine(snapshot.cluster, 'restart', name)}; or all that need it, in the right order: ${commandLine(snapshot.cluster, 'restart', '--rolling', '--pending')}`,
       },
     ];
   });

@@ -30,10 +30,26 @@ export function quorumLost(view: View): Finding[] {
       evidence: [syncKeySays(view.snapshot.cluster), ...chances(results)],
       next:
         voterNames(input).length > 0
-          ? `bring the missing voters of ${list(voterNames(input))} back; Patroni lowers the quorum when they are permanently gone`
+          ? missingVoters(view, input)
           : `/sync lists no voters: bring back a replica that can be synchronous, and check whether ${input.leader} writes /sync`,
     },
   ];
+}
+
+/** Voters that cannot win and do not answer; a primary that lives takes those out that it no longer sees. */
+function missingVoters(view: View, input: VoteInput): string {
+  const { leader, members } = view;
+  const answering = members.filter(({ rest, observed }) => rest.ok && observed === 'replica');
+  const there = answering.map(({ name }) => name.toLowerCase());
+  const missing = voterNames(input).filter(
+    (name) => name !== input.leader && !there.includes(name.toLowerCase()),
+  );
+  if (missing.length === 0) return `see each vote: ${commandLine(view.snapshot.cluster, 'quorum')}`;
+  const lowers =
+    leader?.observed === 'primary' && leader.rest.ok
+      ? `; Patroni on ${leader.name} lowers the quorum when ${missing.length === 1 ? 'it is' : 'they are'} permanently gone`
+      : '';
+  return `bring ${list(missing)} back${lowers}`;
 }
 
 /** A standby cluster in which only the votes that its /sync asks for keep every member from taking over. */

@@ -7,6 +7,7 @@ import type { MemberView, View } from '../roles/view.js';
 import { slotName } from '../model/slot-name.js';
 import { readTags } from '../model/tags.js';
 import type { Limits } from './limits.js';
+import { reinitStep } from './next-steps.js';
 import { isSettling, isUnfed, standbys, wantedUpstream } from './streaming.js';
 import { bytesText, durationText, rowSeen } from './evidence.js';
 
@@ -110,7 +111,7 @@ function slotLostFinding(
       { witness: one.witness ?? 'DCS', subject: one.name, said: `received up to ${text(has)}` },
       rowSeen(one, view),
     ],
-    next: `unless a WAL archive (restore_command) still has the missing WAL: ${commandLine(view.snapshot.cluster, 'reinit', one.name)}`,
+    next: `unless a WAL archive (restore_command) still has the missing WAL: ${reinitStep(view.snapshot, one)}`,
   };
 }
 
@@ -204,7 +205,7 @@ export function walGone(view: View): Finding[] {
           },
           rowSeen(one, view),
         ],
-        next: commandLine(view.snapshot.cluster, 'reinit', one.name),
+        next: reinitStep(view.snapshot, one),
       },
     ];
   });
@@ -223,14 +224,15 @@ function oldestWal({ redoLsn, settings, slots }: SqlStatus): Lsn | null {
 
 export function reinitNeeded(view: View): Finding[] {
   const causes = [...slotLost(view), ...walGone(view)];
-  const names = [...new Set(causes.flatMap(({ members }) => members))];
-  return names.map((name) => ({
+  const names = new Set(causes.flatMap(({ members }) => members));
+  const lost = view.members.filter(({ name }) => names.has(name));
+  return lost.map((one) => ({
     code: 'reinit_needed',
     severity: 'info',
-    members: [name],
-    message: `${name} cannot recover by itself: it must be reinitialized from another member`,
-    evidence: causes.filter(({ members }) => members.includes(name)).flatMap((f) => f.evidence),
-    next: commandLine(view.snapshot.cluster, 'reinit', name, '--wait'),
+    members: [one.name],
+    message: `${one.name} cannot recover by itself: it must be reinitialized from another member`,
+    evidence: causes.filter(({ members }) => members.includes(one.name)).flatMap((f) => f.evidence),
+    next: reinitStep(view.snapshot, one, '--wait'),
   }));
 }
 

@@ -7,6 +7,7 @@ import { viewOf, type MemberView, type View } from '../roles/view.js';
 import { readTags } from '../model/tags.js';
 import { truthy } from '../model/patroni-values.js';
 import { maxLagBytes, readAtMs, sincePreviousMs, timestampMs, type Limits } from './limits.js';
+import { reinitStep } from './next-steps.js';
 import { bytesText, durationText, leaderKeySays, roleSeen, rowSeen } from './evidence.js';
 
 /** Running standbys other than the leader, in a cluster whose leader can be streamed from. */
@@ -28,11 +29,6 @@ export function isUnfed({ syncState, row, member }: MemberView): boolean {
 
 const SETTLING_MS = 60_000;
 
-/** Makes a new copy of a member. */
-function reinit({ snapshot }: View, { name }: MemberView): string {
-  return commandLine(snapshot.cluster, 'reinit', name);
-}
-
 export function notStreaming(view: View): Finding[] {
   return [...standbyLeaderUnfed(view), ...replicasUnfed(view)];
 }
@@ -46,7 +42,7 @@ function replicasUnfed(view: View): Finding[] {
       members: [one.name],
       message: `${one.name} does not stream: ${one.row ? `its walsender is in state ${one.row.state ?? 'unknown'}` : 'no walsender has its application_name'}`,
       evidence: [rowSeen(one, view), roleSeen(one)],
-      next: `check PostgreSQL's log on ${one.name}; if the WAL it needs is gone: ${reinit(view, one)}`,
+      next: `check PostgreSQL's log on ${one.name}; if the WAL it needs is gone: ${reinitStep(view.snapshot, one)}`,
     }));
 }
 
@@ -259,7 +255,7 @@ export function timelineBehind(view: View): Finding[] {
       members: [one.name],
       message: `${one.name} is on timeline ${one.timeline ?? '?'}, the leader ${leader.name} on ${current}`,
       evidence: [roleSeen(leader), roleSeen(one)],
-      next: `find out why ${one.name} does not follow the new timeline; copy it again if it cannot: ${reinit(view, one)}`,
+      next: `find out why ${one.name} does not follow the new timeline; copy it again if it cannot: ${reinitStep(view.snapshot, one)}`,
     }));
 }
 
@@ -299,7 +295,7 @@ export function timelineFork(view: View): Finding[] {
         members: [one.name],
         message: `${one.name} has WAL that is not in the leader's history: ${fork}`,
         evidence: [leaderKeySays(snapshot.cluster), roleSeen(leader), roleSeen(one)],
-        next: `save the data that only ${one.name} has if you need it, then run pg_rewind, or copy it again: ${reinit(view, one)}`,
+        next: `save the data that only ${one.name} has if you need it, then run pg_rewind, or copy it again: ${reinitStep(view.snapshot, one)}`,
       },
     ];
   });

@@ -182,7 +182,7 @@ export function staleFailoverKey({ snapshot }: View): Finding[] {
           said: `leader ${failover.leader ?? 'none'}, candidate ${failover.candidate ?? 'none'}, at revision ${failover.modRevision}`,
         },
       ],
-      next: `check Patroni's log on the leader; cancel the request: ${commandLine(snapshot.cluster, 'flush', 'switchover', '--stuck')}`,
+      next: `check Patroni's log on ${snapshot.cluster.leaderName ?? failover.candidate ?? 'the members'}; cancel the request: ${commandLine(snapshot.cluster, 'flush', 'switchover', '--stuck')}`,
     },
   ];
 }

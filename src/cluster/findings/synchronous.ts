@@ -53,7 +53,6 @@ export function syncUnclaimed(view: View): Finding[] {
   const { cluster } = view.snapshot;
   // What cannot be read may well know it.
   if (cluster.sync?.unreadable || cluster.config?.unreadable) return [];
-  const standby = cluster.config?.standbyCluster;
   return view.members
     .filter(({ member }) => member !== null)
     .filter(({ syncState }) => syncState === 'sync' || syncState === 'quorum')
@@ -64,9 +63,7 @@ export function syncUnclaimed(view: View): Finding[] {
       members: [one.name],
       message: `PostgreSQL on ${one.row?.upstream ?? 'the leader'} says ${one.name} is ${one.syncState}, but the DCS does not list it`,
       evidence: [syncKeySays(cluster), rowSeen(one, view)],
-      next: standby
-        ? 'synchronous_standby_names was set manually in a standby cluster'
-        : 'synchronous_standby_names was set manually; Patroni does not protect commits with it',
+      next: whereNamesComeFrom(view),
     }));
 }
 
@@ -134,6 +131,24 @@ function overridingFile({ leader }: View): { value: string; file: string } | nul
   return { value: setting.value, file };
 }
 
+/** How a setting that stands in a file of PostgreSQL's is taken out of it. */
+function takenBack(file: string, name: string): string {
+  return file.endsWith('postgresql.auto.conf')
+    ? `on ${name}: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();`
+    : `remove synchronous_standby_names from ${file} on ${name}, and reload PostgreSQL there`;
+}
+
+/** While synchronous mode is active Patroni sets the names, and writes /sync beside; otherwise a person does. */
+function whereNamesComeFrom(view: View): string {
+  const { leader, snapshot } = view;
+  const name = leader?.name ?? 'the leader';
+  const override = overridingFile(view);
+  if (override !== null) return takenBack(override.file, name);
+  return syncIsActive(snapshot.cluster)
+    ? `check whether Patroni on ${name} runs its loop and writes /sync`
+    : `Patroni does not set synchronous_standby_names here; see where it comes from, on ${name}: SELECT setting, sourcefile FROM pg_settings WHERE name = 'synchronous_standby_names';`;
+}
+
 export function syncNamesOverridden(view: View): Finding[] {
   const { cluster } = view.snapshot;
   const override = overridingFile(view);
@@ -154,7 +169,7 @@ export function syncNamesOverridden(view: View): Finding[] {
         },
         syncKeySays(cluster),
       ],
-      next: 'ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();',
+      next: takenBack(file, view.leader.name),
     },
   ];
 }

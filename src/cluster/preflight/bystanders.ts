@@ -27,7 +27,13 @@ export function bystandersFollow(ctx: PlanFacts): PlanCheck | null {
   if (unheard.length > 0) {
     const who = names(unheard);
     const said = `whether ${who} will follow is unknown`;
-    return bad(name, 'unknown', said, unheard.map(restSays), askNext(ctx, who));
+    return bad(
+      name,
+      'unknown',
+      said,
+      unheard.map(restSays),
+      askNext(ctx, ...unheard.map(({ name }) => name)),
+    );
   }
   return ok(name, `the Patroni of ${names(others)} answers`);
 }

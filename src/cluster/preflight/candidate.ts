@@ -1,6 +1,7 @@
 /** Is the candidate a member that Patroni would let promote? */
 import { commandLine } from '../model/command-line.js';
 import { roleSeen } from '../findings/evidence.js';
+import { restStep } from '../findings/next-steps.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok, type PlanFacts } from './plan-facts.js';
@@ -12,7 +13,7 @@ export function candidateExists({ candidate, one, cluster }: PlanFacts): PlanChe
   const evidence = [dcs('/members', names.join(', ') || 'none')];
   if (one !== null) return ok(name, `${candidate} is a member`, evidence);
   const close = names.find((other) => other.toLowerCase() === candidate.toLowerCase());
-  const next = close ? `did you mean ${close}?` : `members: ${names.join(', ')}`;
+  const next = close ? `did you mean ${close}?` : `members: ${names.join(', ') || 'none'}`;
   return bad(name, 'refused', `${candidate} is not a member of ${cluster.scope}`, evidence, next);
 }
 
@@ -21,13 +22,7 @@ export function candidateNotLeader({ candidate, cluster, one }: PlanFacts): Plan
   if (candidate === null || one === null) return null;
   if (candidate !== cluster.leaderName) return ok(name, `${candidate} is not the leader`);
   const evidence = [dcs('/leader', `held by ${candidate}`)];
-  return bad(
-    name,
-    'refused',
-    `${candidate} is already the leader`,
-    evidence,
-    'nothing to do, or name another member',
-  );
+  return bad(name, 'refused', `${candidate} is already the leader`, evidence, 'nothing to do');
 }
 
 /** The other members and the leader ask it over REST, as we do: a silent member is not promoted. */
@@ -47,13 +42,20 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
           'use --verify auto or rest',
         );
       case 'denied':
-      case 'invalid':
         return bad(
           name,
           'unknown',
           `${candidate} denied our request: ${rest.reason}`,
           evidence,
-          'check the allowlist and certificates of its REST API',
+          restStep(one),
+        );
+      case 'invalid':
+        return bad(
+          name,
+          'unknown',
+          `${candidate} answers what Patroni never would: ${rest.reason}`,
+          evidence,
+          restStep(one),
         );
       case 'misidentified':
       case 'no_address':
@@ -63,7 +65,7 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
           'refused',
           `${candidate} does not answer under its own name: ${rest.reason}`,
           evidence,
-          `check whether Patroni runs on ${candidate}, or name another candidate`,
+          restStep(one),
         );
     }
   }
@@ -81,7 +83,7 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
       'refused',
       `${candidate} does not run PostgreSQL: ${rest.value.state || 'no state'}`,
       [roleSeen(one)],
-      `start it, or name another candidate`,
+      `check the logs of Patroni and PostgreSQL on ${candidate}`,
     );
   return ok(name, `${candidate} answers under its own name, as ${one.observed}`, [roleSeen(one)]);
 }
@@ -102,7 +104,7 @@ export function candidateNofailover({
     'refused',
     `${candidate} is tagged nofailover, or has failover_priority 0`,
     evidence,
-    'remove the tag from its configuration and reload, or name another candidate',
+    `remove the tag from Patroni's configuration on ${candidate}, and reload it`,
   );
 }
 
@@ -124,7 +126,7 @@ export function candidateWatchdog({ candidate, node, cluster }: PlanFacts): Plan
       'refused',
       `${candidate} requires a watchdog and has none`,
       evidence('watchdog_failed: true'),
-      `repair the watchdog of ${candidate}, or name another candidate`,
+      `repair the watchdog of ${candidate}`,
     );
   return ok(
     name,

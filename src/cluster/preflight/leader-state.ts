@@ -1,9 +1,11 @@
 /** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
 import { commandLine } from '../model/command-line.js';
-import { leaderKeySays, roleSeen } from '../findings/evidence.js';
+import { leaderKeySays, list, roleSeen } from '../findings/evidence.js';
+import { noPromotion, promotion } from '../findings/next-steps.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
-import type { MemberView } from '../roles/view.js';
+import type { MemberView, View } from '../roles/view.js';
+import { race } from '../votes/race.js';
 import { askNext, bad, dcs, ok, type PlanFacts } from './plan-facts.js';
 
 export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
@@ -27,7 +29,8 @@ export function leaderNamed({ cluster, request }: PlanFacts): PlanCheck | null {
   if (leader === cluster.leaderName) return ok(name, `${leader} is the leader, as given`, evidence);
   const is =
     cluster.leaderName === null ? 'there is no leader' : `the leader is ${cluster.leaderName}`;
-  const next = `name the current leader, or omit --leader`;
+  const next =
+    cluster.leaderName === null ? 'omit --leader' : `name ${cluster.leaderName}, or omit --leader`;
   return bad(name, 'refused', `${leader} is not the leader: ${is}`, evidence, next);
 }
 
@@ -95,14 +98,7 @@ export function leaderAlive(ctx: PlanFacts): PlanCheck {
     case 'down': {
       const state = leaderState === 'silent' ? 'its Patroni does not answer' : downWords(ctx);
       const said = `${who} holds the lock, but ${state}`;
-      if (action === 'switchover')
-        return bad(
-          name,
-          'refused',
-          said,
-          evidence,
-          'repair that node; when its lock has expired the cluster fails over automatically, or fail over to a named candidate',
-        );
+      if (action === 'switchover') return bad(name, 'refused', said, evidence, withoutIt(ctx));
       return bad(
         name,
         'warning',
@@ -112,6 +108,20 @@ export function leaderAlive(ctx: PlanFacts): PlanCheck {
       );
     }
   }
+}
+
+/** Once the lock has expired: the member that wins by itself, else those that a failover can promote. */
+function withoutIt({ cluster, config, input, view }: PlanFacts): string {
+  const repair = `repair PostgreSQL and Patroni on ${cluster.leaderName ?? 'the leader'}`;
+  const winners = config?.pause ? [] : race(input).filter(({ mayWin }) => mayWin === 'yes');
+  if (winners.length === 0) return `${repair}; ${manually(view)}`;
+  const names = list(winners.map(({ name }) => name));
+  return `${repair}; when its lock has expired ${names} may take over automatically`;
+}
+
+function manually(view: View): string {
+  const promote = promotion(view);
+  return promote === null ? noPromotion(view) : `promote a member manually: ${promote}`;
 }
 
 /** It runs; beside the next leader it would be a second primary. */
@@ -167,7 +177,7 @@ function downWords({ leader }: PlanFacts): string {
   return `it is seen as ${leader.observed}${named}`;
 }
 
-function noLock({ cluster, view, action }: PlanFacts): PlanCheck {
+function noLock({ cluster, view, action, now }: PlanFacts): PlanCheck {
   const name = 'leader_alive';
   const evidence = [leaderKeySays(cluster), ...view.primaries.map(roleSeen)];
   const primary = view.primaries[0];
@@ -187,7 +197,7 @@ function noLock({ cluster, view, action }: PlanFacts): PlanCheck {
       'refused',
       'there is no leader that could step down',
       evidence,
-      'use failover and name a candidate',
+      now.verify === 'off' ? 'ask with --verify auto' : manually(view),
     );
   return ok(name, 'no member holds the lock and no primary was seen', evidence);
 }
@@ -230,7 +240,7 @@ export function pausedNeedsCandidate({ config, candidate, cluster }: PlanFacts):
     'refused',
     'the cluster is paused, and no candidate is named',
     evidence,
-    `name one with --candidate, or end the pause: ${commandLine(cluster, 'resume')}`,
+    `name a candidate, or end the pause: ${commandLine(cluster, 'resume')}`,
   );
 }
 

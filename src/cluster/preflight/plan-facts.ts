@@ -1,6 +1,7 @@
 /** What the checks of a plan look at, worked out once. */
 import type { Cluster, DynamicConfig, Snapshot, SqlStatus, Witnessed } from '../model/model.js';
 import type { ChangeRequest, CheckResult, PlanCheck } from './plan-model.js';
+import { restStep } from '../findings/next-steps.js';
 import { viewOf, type MemberView, type View } from '../roles/view.js';
 import { voteInput } from '../votes/vote-facts.js';
 import { withStandstill } from './stalled-standby.js';
@@ -115,9 +116,15 @@ export function dcs(subject: string, said: string): Witnessed {
   return { witness: 'DCS', subject, said };
 }
 
-/** What to do where a member did not say something: ask it at all, or find out why it does not answer. */
-export function askNext({ now }: Pick<PlanFacts, 'now'>, who: string): string {
-  return now.verify === 'auto' ? `find out why ${who} did not report it` : 'ask with --verify auto';
+/** What to do where members did not say something: ask them at all, or find out why each does not answer. */
+export function askNext(
+  { now, view }: Pick<PlanFacts, 'now' | 'view'>,
+  ...names: string[]
+): string {
+  if (now.verify !== 'auto') return 'ask with --verify auto';
+  const asked = view.members.filter(({ name }) => names.includes(name));
+  const steps = [...new Set(asked.map(restStep))];
+  return steps.join('; ') || `find out why ${names.join(', ')} did not report it`;
 }
 
 /** What is said of a check whose witness is SQL and was not heard. */

@@ -4,6 +4,7 @@
 import type { Snapshot } from '../model/model.js';
 import type { ChangeRequest, Plan, PlanCheck } from './plan-model.js';
 import { choose } from './auto-candidate.js';
+import { noPromotion, promotable } from '../findings/next-steps.js';
 import { commandLine } from '../model/command-line.js';
 import { bad, contextOf, withCandidate, type PlanFacts } from './plan-facts.js';
 import { CANDIDATE_CHECKS, CHECKS } from './all-checks.js';
@@ -65,15 +66,22 @@ export function planOf(now: Snapshot, before: Snapshot | null, request: ChangeRe
   };
 }
 
-/** Where a named member is refused for what it is, the one that could be named instead is named. */
+/** Checks that a named candidate does away with; `logical_slots` names the better one itself. */
+const WITHOUT_CANDIDATE = ['votes', 'paused_needs_candidate'];
+
+/** Where a member is refused for what it is, or none is named and one has to be, the one that could be is named. */
 function better(ctx: PlanFacts): (check: PlanCheck) => PlanCheck {
   let instead: string | null | undefined;
   return (check) => {
-    const isItsOwn = check.name in CANDIDATE_CHECKS && check.result === 'refused';
-    if (!isItsOwn || ctx.candidate === null || check.next === null) return check;
+    const wants =
+      ctx.candidate === null
+        ? WITHOUT_CANDIDATE.includes(check.name)
+        : check.name in CANDIDATE_CHECKS && check.name !== 'logical_slots';
+    if (!wants || check.result !== 'refused' || check.next === null) return check;
     instead ??= choose(ctx, Object.values(CANDIDATE_CHECKS)).candidate;
     if (instead === null || instead === ctx.candidate) return check;
-    return { ...check, next: `${check.next}; you could name ${instead} instead` };
+    const words = ctx.candidate === null ? '' : ' instead';
+    return { ...check, next: `${check.next}; you could name ${instead}${words}` };
   };
 }
 
@@ -129,18 +137,24 @@ function warned(check: PlanCheck): PlanCheck {
 }
 
 function nobodyEligible({ cluster }: PlanFacts, because: string): PlanCheck {
-  const next = `see the reason for each member: ${commandLine(cluster, 'quorum')}`;
-  return bad('candidate_exists', 'refused', because, [], next);
+  return bad('candidate_exists', 'refused', because, [], seeWhy(cluster));
 }
 
-function unnamed({ request, candidate }: PlanFacts): PlanCheck | null {
+function seeWhy(cluster: PlanFacts['cluster']): string {
+  return `see the reason for each member: ${commandLine(cluster, 'quorum')}`;
+}
+
+function unnamed(ctx: PlanFacts): PlanCheck | null {
+  const { request, candidate, view, cluster } = ctx;
   if (request.kind !== 'failover' || candidate !== null) return null;
   const said = 'a failover needs a named candidate';
+  const best = choose(ctx, Object.values(CANDIDATE_CHECKS)).candidate;
+  const none = promotable(view).length === 0 ? noPromotion(view) : seeWhy(cluster);
   return bad(
     'candidate_exists',
     'refused',
     said,
     [],
-    'give one with --candidate NAME, or --candidate auto',
+    best === null ? none : commandLine(cluster, 'failover', '--candidate', best),
   );
 }

@@ -1,6 +1,7 @@
 /** Does the candidate have what the leader wrote, and will it get the rest? */
 import { commandLine } from '../model/command-line.js';
 import { rowSeen } from '../findings/evidence.js';
+import { reinitStep } from '../findings/next-steps.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
@@ -28,7 +29,7 @@ export function candidateStreams(ctx: PlanFacts): PlanCheck | null {
       'unknown',
       `it is unknown whether ${who} streams from ${from}`,
       evidence,
-      `find out why ${from} did not answer`,
+      askNext(ctx, from),
     );
   if (!streams) {
     const upstream = one.row && one.row.upstream !== from ? `, but from ${one.row.upstream}` : '';
@@ -41,7 +42,7 @@ export function candidateStreams(ctx: PlanFacts): PlanCheck | null {
       'refused',
       `${who} does not stream from ${from}${upstream}${state}`,
       evidence,
-      `the shutdown of ${from} will not wait for it; name another candidate, or see why: ${commandLine(ctx.cluster, 'status')}`,
+      `the shutdown of ${from} will not wait for it; see why: ${commandLine(ctx.cluster, 'check')}`,
     );
   }
   const still = whyStill(ctx, one);
@@ -51,7 +52,7 @@ export function candidateStreams(ctx: PlanFacts): PlanCheck | null {
       'refused',
       `${who} streams from ${from}, but ${still}`,
       evidence,
-      'its WAL receiver or disk may be stuck: check that node and try again, or name another candidate',
+      `its WAL receiver or disk may be stuck: check the host of ${who}, and try again`,
     );
   return ok(name, `${who} streams from ${from}`, evidence);
 }
@@ -63,9 +64,8 @@ export function candidateLag(ctx: PlanFacts): PlanCheck | null {
   const most = ctx.input.maximumLagOnFailoverBytes;
   const mine = ctx.node?.walPosition ?? null;
   const against = reference(ctx);
-  const next = `wait until it has caught up, or raise maximum_lag_on_failover (${most})`;
   if (mine === null || against === null) {
-    const whose = mine === null ? one.name : 'the leader';
+    const whose = mine === null ? one.name : (ctx.cluster.leaderName ?? 'the leader');
     return bad(
       name,
       'unknown',
@@ -80,7 +80,18 @@ export function candidateLag(ctx: PlanFacts): PlanCheck | null {
     { witness: one.witness ?? 'REST', subject: one.name, said: `at ${formatLsn(mine)}` },
   ];
   const said = `${one.name} is ${plural(lag, 'byte')} behind ${against.what}, of ${most} allowed`;
-  return lag > most ? bad(name, 'refused', said, evidence, next) : ok(name, said, evidence);
+  return lag > most
+    ? bad(name, 'refused', said, evidence, lagNext(ctx, most))
+    : ok(name, said, evidence);
+}
+
+/** Only what streams catches up. */
+function lagNext(ctx: PlanFacts, most: number): string {
+  const raise = `raise maximum_lag_on_failover (${most})`;
+  if (isGone(ctx)) return `it catches up from no leader; ${raise} if the WAL it lacks may be lost`;
+  return ctx.node?.streamsFromLeader === false
+    ? 'it does not stream, so it does not catch up: see candidate_streams'
+    : `wait until it has caught up, or ${raise}`;
 }
 
 /** The leader's own position; where it does not tell, what it last wrote into the DCS. */
@@ -126,7 +137,7 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
       evidence,
       mine !== null && isGone(ctx)
         ? `see the last promotions: ${commandLine(ctx.cluster, 'history')}`
-        : askNext(ctx, mine === null ? one.name : 'the leader'),
+        : askNext(ctx, mine === null ? one.name : (ctx.cluster.leaderName ?? 'the leader')),
     );
   if (mine === theirs)
     return ok(name, `${one.name} is on timeline ${mine}, the cluster's own`, evidence);
@@ -138,7 +149,9 @@ export function candidateTimeline(ctx: PlanFacts): PlanCheck | null {
     isSure ? 'refused' : 'warning',
     `${one.name} is on timeline ${mine}, ${how} the cluster's ${theirs}`,
     evidence,
-    `it has not followed the last promotion; check its log, and copy it again if it cannot follow: ${commandLine(ctx.cluster, 'reinit', one.name)}`,
+    mine < theirs
+      ? `it has not followed the last promotion; check its log, and copy it again if it cannot follow: ${reinitStep(ctx.now, one)}`
+      : `it was promoted beside the cluster: save what only it has if you need it, then copy it again: ${reinitStep(ctx.now, one)}`,
   );
 }
 

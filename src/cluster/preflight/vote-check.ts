@@ -50,11 +50,11 @@ function notListed(ctx: PlanFacts, evidence: Witnessed[]): PlanCheck {
       'refused',
       said,
       evidence,
-      'Patroni switches over only to members in /sync: name one of them, or use failover',
+      'Patroni switches over only to members in /sync; a failover takes others too, and may lose commits',
     );
   const next = ctx.request.allowDataLoss
     ? 'accepted by --allow-data-loss'
-    : 'name a member in /sync, or give --allow-data-loss';
+    : 'accept that commits may be lost: --allow-data-loss';
   return bad(name, unlessAccepted(ctx), said, evidence, next);
 }
 
@@ -144,12 +144,13 @@ export function votes(ctx: PlanFacts): PlanCheck | null {
       'unknown',
       `it is unknown whether ${who} steps down: ${why}`,
       evidence,
-      askNext(ctx, 'the others'),
+      askNext(
+        ctx,
+        ...gate.members.filter(({ healthy }) => healthy === 'unknown').map(({ name: one }) => one),
+      ),
     );
-  const next =
-    gate.needed > 1
-      ? 'bring the missing members back, or name a candidate, which needs no votes'
-      : `see each vote: ${commandLine(ctx.cluster, 'quorum')}`;
+  const see = `see each vote: ${commandLine(ctx.cluster, 'quorum')}`;
+  const next = gate.needed > 1 ? `bring the missing members back; ${see}` : see;
   return bad(name, 'refused', `${who} will not step down: ${why}`, evidence, next);
 }
 

@@ -100,7 +100,7 @@ async function resume(
       const isUnsent = error.ending === 'unreachable';
       if (!isUnsent || context.clock.nowMs() >= untilMs)
         throw stillPaused(error, { scope, group }, end);
-      context.io.err(`${oneLine(error.message)}; patctl resumes the cluster again\n`);
+      context.io.err(`${oneLine(error.message)}; trying the resume again\n`);
       await context.clock.wait(RESUME_AGAIN_MS);
     }
   }

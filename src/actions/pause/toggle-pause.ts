@@ -246,7 +246,7 @@ function tellAcknowledged(
     const so = paused ? 'paused' : 'not paused';
     const said =
       apiUrl === null
-        ? 'has no api_url: patctl does not wait for it'
+        ? 'has no api_url and cannot acknowledge it'
         : `${isOpen ? 'does not report yet that it is' : 'reports that it is'} ${so}`;
     const where = memberAnswers
       ? { witness: 'REST', subject: name }

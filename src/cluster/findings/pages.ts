@@ -429,7 +429,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Correct it with edit-config.',
   ],
   cert_expiring: [
-    'The certificate of a server that patctl asks (etcd, REST, PostgreSQL) expires within 21 days; critical within 3.',
+    'The certificate of etcd, of a REST API or of PostgreSQL expires within 21 days; critical within 3.',
     'All members usually expire at once.',
     'A certificate valid for two days.',
     'Renew and reload.',

@@ -417,8 +417,23 @@ describe('restart --rolling', () => {
       /\nrestarted 2 members in \d.*, skipped 1: pg3 \(restart conditions are not satisfied\)\n$/,
     );
     expect(done.err).toContain('pg3 was not restarted: restart conditions are not satisfied\n');
+    expect(done.out).toContain(
+      'Skipped: restart on member pg3, restart conditions are not satisfied\n',
+    );
+    expect(done.out).not.toContain('Failed');
     expect(done.err).not.toContain('pg3 is back');
     expect(done.err).toContain('pg1 is back');
+  });
+
+  test('with --pending, a member that another one restarted is said to be skipped, and why', async () => {
+    fake.set('members/pg3', (value) => (value['pending_restart'] = true));
+    fake.answers['pg3'] = NOT;
+    const done = await run('restart', 'demo', '--rolling', '--pending', '--force');
+    expect([done.code, below(done)]).toEqual([
+      0,
+      ['Skipped: restart on member pg3, no restart is pending any more'],
+    ]);
+    expect(done.err).toContain('skipped 1: pg3 (no restart is pending any more)\n');
   });
 
   test('the leader is not moved for a restart that it would not be given', async () => {

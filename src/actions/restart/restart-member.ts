@@ -19,10 +19,19 @@ export interface RestartRequest {
   /** Until it runs, streams if it is a replica, and no restart is pending any more. */
   wait: boolean;
   mayStayPending: boolean;
+  /** A step of a rolling restart: a member that is skipped has a line that says so, not patronictl's "Failed". */
+  isStep?: boolean;
 }
 
 /** The conditions were the operator's own (--pending, --pg-version): not to restart is what was asked for. */
 export const NOT_WANTED = 'restart conditions are not satisfied';
+
+/** Why a member is skipped, in the words of what was asked for. */
+export function notWantedWords(content: JsonObject): string {
+  const isOnlyPending =
+    content['restart_pending'] === true && content['postgres_version'] === undefined;
+  return isOnlyPending ? 'no restart is pending any more' : NOT_WANTED;
+}
 
 const LOOK_MS = 500;
 /** Patroni asks its PostgreSQL anew for each `GET /patroni`. */
@@ -76,6 +85,10 @@ async function restarted(
     const seen = withEvidence(found, outcome, times);
     context.io.out(`${lineOf(name, outcome, seen)}\n`);
     return seen;
+  }
+  if (skipped && request.isStep === true) {
+    context.io.out(`Skipped: restart on member ${name}, ${notWantedWords(request.content)}\n`);
+    return withEvidence(answered, outcome, null);
   }
   const isDone = answered.ending !== 'ok' || skipped || before === null;
   const seen = isDone

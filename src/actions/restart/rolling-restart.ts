@@ -14,7 +14,7 @@ import { progressReporter, seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { reread } from '../kit/choose-members.js';
 import type { Tell } from '../kit/report.js';
-import { NOT_WANTED, restartMember } from './restart-member.js';
+import { NOT_WANTED, notWantedWords, restartMember } from './restart-member.js';
 import { until } from '../kit/until.js';
 
 export interface RollingOrder {
@@ -82,7 +82,7 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
         progress.changed = true;
       } else {
         // The step that is left would restart it.
-        say(`${step.from} remains the leader: ${NOT_WANTED}`, step.from);
+        say(`${step.from} remains the leader: ${notWantedWords(order.content)}`, step.from);
         progress.skipped.add(step.from);
         break;
       }
@@ -91,7 +91,7 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
       throw error;
     }
   }
-  sumUp(context, progress, startedMs);
+  sumUp(context, order.content, progress, startedMs);
   return 'ok';
 }
 
@@ -138,11 +138,16 @@ async function isMoveWanted(
   });
 }
 
-function sumUp(context: Context, { restarted, skipped }: Progress, startedMs: number): void {
+function sumUp(
+  context: Context,
+  content: JsonObject,
+  { restarted, skipped }: Progress,
+  startedMs: number,
+): void {
   if (context.flags.compat) return;
   const left = [...skipped].filter((name) => !restarted.has(name));
-  const not =
-    left.length === 0 ? '' : `, skipped ${left.length}: ${left.join(', ')} (${NOT_WANTED})`;
+  const why = notWantedWords(content);
+  const not = left.length === 0 ? '' : `, skipped ${left.length}: ${left.join(', ')} (${why})`;
   const took = seconds(context.clock.nowMs() - startedMs);
   context.io.err(`restarted ${restarted.size} members in ${took}${not}\n`);
 }
@@ -278,6 +283,7 @@ async function restartOne(
       limitMs: order.limitMs,
       wait: true,
       mayStayPending: step.mayStayPending,
+      isStep: true,
     },
     order.tell,
   );
@@ -288,7 +294,7 @@ async function restartOne(
     });
   }
   if (outcome.said === NOT_WANTED) {
-    say(`${step.member} was not restarted: ${NOT_WANTED}`, step.member);
+    say(`${step.member} was not restarted: ${notWantedWords(order.content)}`, step.member);
     return false;
   }
   say(`${step.member} runs`, step.member);

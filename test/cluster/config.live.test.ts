@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
-import { PATCTL, runPatctl, runPatronictl, type RunOptions } from '../support/run.js';
+import {
+  PATCTL,
+  runPatctl,
+  runPatronictl,
+  type RunOptions,
+  type RunResult,
+} from '../support/run.js';
 import { sharedCluster } from '../support/shared.js';
 
 let lab: Lab;
@@ -230,7 +236,11 @@ describe('edit-config', () => {
   const key = () => lab.dcsGet('config');
 
   /** The same edit by both, each from the same beginning. */
-  async function sameEdit(args: string[], options: RunOptions = {}): Promise<void> {
+  async function sameEdit(
+    args: string[],
+    options: RunOptions = {},
+    flags = ['--skip-check', 'all'],
+  ): Promise<RunResult> {
     const before = await key();
     const theirs = await runPatronictl(lab, ['edit-config', ...args, '--force'], options);
     const theirKey = await key();
@@ -244,7 +254,7 @@ describe('edit-config', () => {
     ]);
     expect(back.code, back.err).toBe(0);
     expect(await key()).toBe(before);
-    const run = await compat(['edit-config', ...args, '--force', '--skip-check', 'all'], options);
+    const run = await compat(['edit-config', ...args, '--force', ...flags], options);
     expect([run.out, run.code, await key()]).toEqual([theirs.out, theirs.code, theirKey]);
     const again = await ours([
       'edit-config',
@@ -254,6 +264,7 @@ describe('edit-config', () => {
       '-q',
     ]);
     expect(again.code, again.err).toBe(0);
+    return run;
   }
 
   test('-s, -p, --apply, --replace: the same words and the same bytes in the DCS', async () => {
@@ -273,6 +284,40 @@ describe('edit-config', () => {
     await sameEdit(['--replace', join(folder, 'all.yaml')]);
     await sameEdit(['-s', 'loop_wait=2']);
     expect(await config()).toBe(before);
+  }, 90_000);
+
+  /** The codes of what was found, in the order of the alphabet. */
+  const found = (level: string, err: string): string[] =>
+    [...err.matchAll(new RegExp(`^${level}: .*\\[(\\w+)\\]$`, 'gm'))]
+      .map(([, code = '']) => code)
+      .sort();
+
+  test('what Patroni adjusts or ignores: as patronictl a warning and the same bytes, refused otherwise', async () => {
+    const before = await key();
+    const timing = ['-s', 'ttl=20', '-s', 'loop_wait=2', '-s', 'retry_timeout=10'];
+    const others = [
+      '-s',
+      'loop_wait=0',
+      '-s',
+      'synchronous_mode=qorum',
+      '-p',
+      'max_connectons=100',
+    ];
+    const more = ['-s', 'postgresql.listen=1.2.3.4', '-s', 'slots.a.type=logical'];
+    for (const [args, codes] of [
+      [timing, ['timing']],
+      [
+        [...others, ...more],
+        ['ignored', 'out_of_range', 'slots', 'unknown_key', 'wrong_type'],
+      ],
+    ] as const) {
+      const refused = await ours(['edit-config', ...args, '--force', '-q']);
+      expect([refused.code, refused.out, await key()], refused.err).toEqual([1, '', before]);
+      expect(found('error', refused.err)).toEqual(codes);
+      const { err } = await sameEdit([...args], {}, []);
+      expect([found('warning', err), err.includes('rror: ')]).toEqual([codes, false]);
+    }
+    expect(await key()).toBe(before);
   }, 90_000);
 
   test('stdin without --force: the same difference, and exit 2 instead of 0', async () => {

@@ -121,10 +121,10 @@ async function failed(
     return exit;
   }
   if (signal.aborted && !(error instanceof ToolError)) {
-    return report(io, command, new ToolError('interrupted', 'interrupted'), asJson);
+    return report({ io, flags }, command, new ToolError('interrupted', 'interrupted'), asJson);
   }
   const typed = await called(asToolError(error, flags.debug), flags);
-  return report(io, command, inTheirWords(io, typed), asJson);
+  return report({ io, flags }, command, inTheirWords(io, typed), asJson);
 }
 
 function sayUnknown(io: Door, said: string): void {
@@ -197,17 +197,25 @@ function inTheirWords({ answers, asked }: Door, error: ToolError): ToolError {
 }
 
 /** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */
-function report(io: Door, command: string, error: ToolError, asJson: boolean): number {
+function report(
+  { io, flags }: Pick<OneRun, 'io' | 'flags'>,
+  command: string,
+  error: ToolError,
+  asJson: boolean,
+): number {
   const exit = exitCode(error.ending);
   if (asJson) {
     reportJson(io, command, error, exit);
     return exit;
   }
   // `Aborted!` is patronictl's whole sentence.
-  io.must(`${error.code === 'aborted' ? '' : 'Error: '}${plain(error.message)}\n`);
-  for (const { witness, subject, said } of error.evidence) {
-    io.must(`  ${oneLine(`${witness} ${subject}: ${said}`)}\n`);
-  }
-  if (error.hint) io.must(`${plain(error.hint)}\n`);
+  const sentence = `${error.code === 'aborted' ? '' : 'Error: '}${plain(error.message)}\n`;
+  const more = error.evidence.map(({ witness, subject, said }) => {
+    return `  ${oneLine(`${witness} ${subject}: ${said}`)}\n`;
+  });
+  if (error.hint) more.push(`${plain(error.hint)}\n`);
+  // Scripts take patronictl's sentence from the last line.
+  const isLast = flags.compat && !io.stderrIsTty;
+  for (const line of isLast ? [...more, sentence] : [sentence, ...more]) io.must(line);
   return exit;
 }

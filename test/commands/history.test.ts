@@ -33,7 +33,7 @@ describe('history and show-config of every recorded cluster, --compat', () => {
     const run = loadGolden('on').runs['history-nosuch'];
     const ours = await runFake(recorded('on'), ['--compat', 'history', 'nosuch']);
     expect([ours.out, ours.code]).toEqual([run?.out, 1]);
-    expect(ours.err).toBe('Error: no cluster "nosuch" in /service\nclusters in /service: demo\n');
+    expect(ours.err).toBe('clusters in /service: demo\nError: no cluster "nosuch" in /service\n');
     const config = await runFake(recorded('on'), ['--compat', 'show-config', 'nosuch']);
     expect([config.out, config.code]).toEqual(['', 1]);
   });

@@ -253,6 +253,10 @@ const FRAGMENTS: [title: string, script: string][] = [
     'Ansible: expect',
     `ansible localhost -c local -e ansible_python_interpreter=$(command -v python) -m expect -a '{"command": "patronictl reload '$C'", "responses": {"Are you sure": "y"}}'`,
   ],
+  [
+    'the last line of what is refused',
+    `for a in "switchover $C --leader $R" "switchover $C --candidate $L" "failover $C --candidate pg9" "failover $C"; do patronictl $a --force 2>&1 | tail -1; done`,
+  ],
 ];
 
 /** No switchover here comes to its end: each is refused or declined. */

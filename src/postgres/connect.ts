@@ -148,7 +148,8 @@ async function trySession(
     try {
       return { ok: true, document: await queryOnce(target, login, secure, sql, deadline) };
     } catch (error) {
-      if (error instanceof TlsFileError) return refused('transport', 'denied', error.message);
+      if (error instanceof TlsFileError)
+        return refused('transport', 'denied', `TLS: ${error.message}`);
       // 55000: it was promoted or began its recovery while it was read. Once more tells what it is now.
       if (again && errorCode(error) === '55000') continue;
       return refusalOf(error, login, transport);
@@ -161,7 +162,10 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
   const code = errorCode(error);
   const reason = errorMessage(error);
   // pg_hba.conf may have a line for the other transport.
-  if (code === '28000') return refused('transport', 'denied', reason);
+  if (code === '28000') {
+    const isOurs = /client certificate/i.test(reason);
+    return refused('transport', 'denied', isOurs ? `TLS: ${reason}` : reason);
+  }
   if (isFull(error)) return { ...refused('login', 'denied', reason), full: true };
   if (OTHER_LOGIN.includes(code)) return refused('login', 'denied', reason);
   if (/requires a password|^SASL|scram/i.test(reason)) return refused('login', 'denied', reason);
@@ -170,7 +174,7 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
     return refused('transport', 'denied', wanted);
   }
   if (transport === 'tls' && isTlsError(code, reason)) {
-    return refused('transport', 'denied', `TLS: ${reason}`);
+    return refused('transport', 'denied', `TLS: ${alertOf(reason)}`);
   }
   // 57xxx: shutting down, starting up, cancelled by our own time limit; 53xxx: out of something.
   if (/^(57|53|08)/.test(code)) return refused('stop', 'unreachable', reason);
@@ -194,6 +198,11 @@ function isTlsError(code: string, reason: string): boolean {
     /^(ERR_SSL|ERR_TLS|ERR_OSSL|EPROTO)|CERT|SIGNATURE|CHAIN/.test(code) ||
     /SSL connection|alert/.test(reason)
   );
+}
+
+/** What OpenSSL says, without the file and line of its source. */
+function alertOf(reason: string): string {
+  return /^[0-9A-F]+:error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):/.exec(reason)?.[1] ?? reason;
 }
 
 function isDatabaseError(error: unknown): boolean {

@@ -86,6 +86,8 @@ describe('a database login', () => {
     ['flag: no password', ['login_refused unknown pg2']],
     ['superuser: denied; environment: denied', ['login_refused unknown pg2']],
     ['superuser: password authentication failed', []],
+    ['superuser: TLS: self-signed certificate in certificate chain', ['login_refused unknown pg2']],
+    ['superuser: denied; rewind: TLS: tlsv1 alert unknown ca', ['login_refused unknown pg2']],
   ])('that says %j', (reason, expected) => {
     expect(found((world) => (world.readings('pg2').sql = silent('denied', reason)))).toEqual(
       expected,

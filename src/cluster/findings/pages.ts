@@ -369,10 +369,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Correct what the refusal names; see what answers at the api_url.',
   ],
   login_refused: [
-    'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member. A login of the configuration that does not fit is not a finding.',
+    'The database login that was given by flag or variable (-U, PGUSER, PGPASSFILE) is refused by a member, or TLS with our CA, certificate or key fails. Another refusal of a login of the configuration is not a finding.',
     'The checks that need SQL were requested and are skipped.',
-    'A wrong password.',
-    'Correct the login, or leave it out.',
+    'A wrong password; the wrong sslrootcert, sslkey and sslcert.',
+    'Correct the login or its TLS files, or leave it out.',
   ],
   postgres_unreachable: [
     'Patroni says that PostgreSQL runs, another member answers SQL, and this one accepts no connection. Critical where the leader refuses; a server that does not answer in time may only be slow.',

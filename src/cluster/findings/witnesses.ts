@@ -88,32 +88,42 @@ function urlSeen({ name, member }: MemberView): Witnessed[] {
   return [{ witness: 'DCS', subject: `/members/${name}`, said }];
 }
 
-/** A login that was given by name, and that a member refuses: what needs SQL was expected to be looked for. */
+/** A login that was given by name, or our TLS files, refused by a member: what needs SQL was to be looked for. */
 export function loginRefused({ members }: View): Finding[] {
   const refused = members.filter((one) => one.member !== null && isGivenLoginRefused(one));
   if (refused.length === 0) return [];
   const names = refused.map(({ name }) => name);
+  const ofTls = refused.every(({ sql }) => isTlsRefused(sql));
   return [
     {
       code: 'login_refused',
       severity: 'unknown',
       members: names,
-      message: `the database login that was given is refused by ${list(names)}: what needs SQL there is unknown`,
+      message: `${ofTls ? 'TLS of our database login fails with' : 'the database login that was given is refused by'} ${list(names)}: what needs SQL there is unknown`,
       evidence: refused.map(({ name, sql }) => ({
         witness: 'SQL',
         subject: name,
         said: sql.ok ? '' : sql.reason,
       })),
-      next: 'correct the login (-U, PGUSER, PGPASSFILE), or leave it out to have only Patroni asked',
+      next: ofTls
+        ? 'correct sslrootcert, sslcert and sslkey of the login, or leave it out to have only Patroni asked'
+        : 'correct the login (-U, PGUSER, PGPASSFILE), or leave it out to have only Patroni asked',
     },
   ];
 }
 
-/** A flag or variable is a request of the user; one of the configuration may be meant for other hosts. */
+/**
+ * A flag or variable is a request of the user; one of the configuration may be meant for other hosts, but its CA,
+ * certificate and key are ours in any case.
+ */
 export function isGivenLoginRefused({ sql }: Pick<MemberView, 'sql'>): boolean {
-  return (
-    !sql.ok && sql.kind === 'denied' && !sql.full && /(^|; )(flag|environment): /.test(sql.reason)
-  );
+  if (sql.ok || sql.kind !== 'denied' || sql.full) return false;
+  return /(^|; )(flag|environment): /.test(sql.reason) || isTlsRefused(sql);
+}
+
+/** Written by src/postgres/connect.ts. */
+function isTlsRefused(sql: Reading<unknown>): boolean {
+  return !sql.ok && /(^|; |: )TLS: /.test(sql.reason);
 }
 
 /**

@@ -295,6 +295,7 @@ const HELP: Record<string, CommandHelp> = {
       ok: 'host and port were printed',
       ...READS,
       error: 'there is no such cluster, or no member with this role',
+      unreachable: 'unknown: the DCS did not answer, or cannot be read',
     },
   },
   query: {

@@ -1,4 +1,5 @@
 /** `patctl dsn`: where to connect to, for scripts that do so themselves. */
+import { orCannotTell } from '../cli/cannot-tell.js';
 import { Command, Option } from 'commander';
 import { ROLE_FILTERS } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
@@ -36,7 +37,7 @@ async function dsn(
   options: WhichMember & { group?: number },
 ): Promise<Ending> {
   const scope = await scopeOrDefault(context, name);
-  const clusters = await readClusters(context, scope, options.group ?? null);
+  const clusters = await orCannotTell(readClusters(context, scope, options.group ?? null));
   const [first] = suitableMembers(clusters, options);
   if (!first) throw noSuchMember(clusters, options);
   const { host, port, name: found } = first.member;

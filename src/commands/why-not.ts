@@ -1,4 +1,5 @@
 /** `patctl why-not`: what would keep one member from being promoted. */
+import { orCannotTell } from '../cli/cannot-tell.js';
 import { Command } from 'commander';
 import type { Snapshot } from '../cluster/model/model.js';
 import { whyNot } from '../cluster/documents/why-not-document.js';
@@ -41,7 +42,7 @@ async function answer(
   cluster: string | undefined,
   options: WhyNotOptions,
 ): Promise<Ending> {
-  const snapshot = await readOne(context, cluster, options);
+  const snapshot = await orCannotTell(readOne(context, cluster, options));
   mustExist(snapshot, member);
   const document = documentAsCalled(whyNot(snapshot, member), commandOf(context));
   const { whyNotText } = await import('../output/vote-table.js');
@@ -51,8 +52,10 @@ async function answer(
       ? `${JSON.stringify(document, null, 2)}\n`
       : fitted(await whyNotText(document, screen), screen),
   );
-  return document.could === 'yes' ? 'ok' : 'error';
+  return ENDS[document.could];
 }
+
+const ENDS = { yes: 'ok', no: 'error', unknown: 'unreachable' } as const;
 
 function mustExist({ cluster }: Snapshot, member: string): void {
   const names = cluster.members.map(({ name }) => name);

@@ -1,4 +1,5 @@
 /** `leader` and `members`: what a script reads, and how it ends. */
+import { ToolError } from '../../src/errors.js';
 import { describe, expect, test } from 'vitest';
 import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
 import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
@@ -120,3 +121,32 @@ test.each([['leader'], ['members'], ['leader', 'nosuch']])(
     expect([run.code, run.out]).toEqual([args.length === 1 ? 3 : 1, '']);
   },
 );
+
+describe('a DCS that refuses our login decides nothing', () => {
+  test.each(['leader', 'ready pg2', 'members', 'why-not pg2', 'dsn'])(
+    '%s ends with 3',
+    async (command) => {
+      const refused = new ToolError('error', 'etcd refused the login as user "who"', {
+        code: 'dcs_login_refused',
+      });
+      const dcs = { ...memoryStore({}), range: () => Promise.reject(refused) };
+      const { code, out, err } = await runFake({ keys: {}, dcs }, command.split(' '));
+      expect([code, out]).toEqual([3, '']);
+      expect(err).toContain('etcd refused the login');
+    },
+  );
+});
+
+test('why-not ends 3 where it cannot be decided', async () => {
+  const { code, out } = await runFake(off(), [
+    'why-not',
+    'pg2',
+    'demo',
+    '--verify',
+    'off',
+    '-f',
+    'json',
+  ]);
+  expect((JSON.parse(out) as { could: string }).could).toBe('unknown');
+  expect(code).toBe(3);
+});

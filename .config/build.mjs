@@ -18,13 +18,14 @@ const HEAVY = {
   cockatiel: 'cockatiel.cjs',
   pg: 'pg.cjs',
   inquirer: 'inquirer.cjs',
+  '@inquirer/core': 'inquirer-core.cjs',
   yaml: 'yaml.cjs',
 };
 
 const apart = {
   name: 'heavy packages apart',
   setup({ onResolve }) {
-    onResolve({ filter: /^[a-z]/ }, ({ path: name }) =>
+    onResolve({ filter: /^[@a-z]/ }, ({ path: name }) =>
       name in HEAVY ? { path: `./${HEAVY[name]}`, external: true } : undefined,
     );
   },

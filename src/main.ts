@@ -197,12 +197,12 @@ function inTheirWords({ answers, asked }: Door, error: ToolError): ToolError {
 }
 
 /** Says what went wrong on stderr, for people or, when json was asked for, as one JSON object. */
-function report(
+async function report(
   { io, flags }: Pick<OneRun, 'io' | 'flags'>,
   command: string,
   error: ToolError,
   asJson: boolean,
-): number {
+): Promise<number> {
   const exit = exitCode(error.ending);
   if (asJson) {
     reportJson(io, command, error, exit);
@@ -216,6 +216,11 @@ function report(
   if (error.hint) more.push(`${plain(error.hint)}\n`);
   // Scripts take patronictl's sentence from the last line.
   const isLast = flags.compat && !io.stderrIsTty;
-  for (const line of isLast ? [...more, sentence] : [sentence, ...more]) io.must(line);
+  const lines = isLast ? [...more, sentence] : [sentence, ...more];
+  if (!io.stderrIsTty || flags.compat) for (const line of lines) io.must(line);
+  else {
+    const { errorScreen, fitted } = await import('./output/screen.js');
+    io.must(fitted(lines.join(''), errorScreen({ io, flags })));
+  }
   return exit;
 }

@@ -7,12 +7,15 @@
 import { ToolError } from '../errors.js';
 import type { Door } from './door.js';
 import type { Io } from './io.js';
+import { fold, NO_COMMAND } from './screen.js';
+import { interrupted, openMenu, type Menu } from './menu.js';
 
 /** Where questions are asked, and what ends them. */
 export interface Terminal {
   readonly io: Door;
   /** Aborts at SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  readonly env?: { readonly TERM?: string | undefined };
 }
 
 /** Whether a user can answer a question. */
@@ -40,6 +43,8 @@ export interface Asker {
   confirm(question: string): Promise<boolean>;
   /** What stands between two questions, where they stand. */
   say(words: string): void;
+  /** For choices and for texts that are checked; null as patronictl, which asks for a text and takes what it gets. */
+  readonly menu: Menu | null;
   close(): void;
 }
 
@@ -51,7 +56,7 @@ export function openAsker(terminal: Terminal): Asker {
     const what = `"${prompt.trim()}" must be answered`;
     needAnswers(terminal, what, 'answer it with an option, or give --force');
     lines ??= lineSource(terminal.io.stdin, terminal.signal);
-    say(prompt);
+    say(onLines(terminal.io, prompt));
     terminal.io.asked = true;
     return answered(terminal, await lines.next());
   };
@@ -72,9 +77,26 @@ export function openAsker(terminal: Terminal): Asker {
       }
     },
     say,
+    menu:
+      terminal.io.answers === 'person'
+        ? openMenu({ ...terminal, env: terminal.env ?? {}, ask, say })
+        : null,
     close: () => lines?.close(),
   };
 }
+
+/** A question of our own is broken at blanks where the terminal is too narrow for it; the answer has room behind it. */
+function onLines(io: Door, prompt: string): string {
+  if (io.answers !== 'person' || !(io.stderrIsTty || io.stdoutIsTty)) return prompt;
+  const width = Math.max((io.columns || 80) - ROOM_TO_ANSWER, 20);
+  // What is to be typed word for word stays on one line.
+  const whole = prompt.trimEnd().replace(/"[^"]*"/g, (text) => text.replaceAll(' ', NO_BREAK));
+  const lines = fold(whole, { width, command: NO_COMMAND });
+  return `${lines.join('\n').replaceAll(NO_BREAK, ' ')} `;
+}
+
+const ROOM_TO_ANSWER = 5;
+const NO_BREAK = '\u00a0';
 
 /** Runs `work` with a user to ask, and releases stdin afterwards. */
 export async function withAsker<T>(
@@ -98,10 +120,6 @@ function answered({ io, signal }: Terminal, line: string | null): string {
   if (signal.aborted) throw interrupted();
   const words = asPatronictl ? '' : ' The input ended at a question; nothing was sent';
   throw new ToolError('error', `Aborted!${words}`, { code: 'aborted' });
-}
-
-function interrupted(): ToolError {
-  return new ToolError('interrupted', 'interrupted at a question; nothing was sent');
 }
 
 /**

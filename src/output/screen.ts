@@ -114,6 +114,9 @@ export function fold(
   });
 }
 
+/** For texts that are folded at blanks only: no command in them is to be copied. */
+export const NO_COMMAND = '\0';
+
 /** Below a label, or two behind where the line begins; never beyond the middle. */
 function indentOf(line: string, width: number): number {
   const plainLine = withoutOwn(line);

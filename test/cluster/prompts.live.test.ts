@@ -19,6 +19,7 @@ import { runProgram } from '../support/lab/process.js';
 import { PATCTL, runPatctl, runPatronictl } from '../support/run.js';
 import { settledLines } from '../support/settled.js';
 import { privateCluster } from '../support/shared.js';
+import { KEY, pressKeys, type KeysOptions, type Step } from '../support/keys.js';
 import { CTRL_C, CTRL_D, onTerminal, type Dialogue } from '../support/terminal.js';
 
 const AT = '2036-12-31T03:04:05+02:00';
@@ -507,5 +508,155 @@ describe('where fewer questions are asked', () => {
     } finally {
       await lab.rest('pg1', '/config', { method: 'PATCH', body: { pause: null } });
     }
+  });
+});
+
+describe('without --compat, key by key', () => {
+  const LEADER: Step = [/> pg1 +leads now/, KEY.enter];
+  const LIST = /> pg2 .*can win +recommended/;
+
+  async function press(line: string, steps: readonly Step[], options: KeysOptions = {}) {
+    const words = line.replaceAll('CLUSTER', lab.scope).split(' ');
+    const command = [...PATCTL, '-c', lab.config, ...words];
+    const from = proxies.calls.length;
+    const done = await pressKeys(command, steps, { ...options, env: { ...env, ...options.env } });
+    const sent = proxies.calls.slice(from).filter(({ method }) => method !== 'GET');
+    return { ...done, sent };
+  }
+
+  const NOTHING_SENT = { sent: [], modes: 'icanon echo' };
+
+  test('arrows point at a candidate; another choice is seen before it is taken', async () => {
+    const done = await press('switchover CLUSTER', [
+      LEADER,
+      [LIST, KEY.down],
+      [/> any +Patroni chooses/, KEY.up],
+      [LIST, KEY.down, KEY.down, KEY.enter],
+      [/e\.g\. /, KEY.enter],
+      [/Would switch over .* to the[^]*\[y\/N\]: $/, 'n\r'],
+    ]);
+    expect(done).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    expect(done.screen).toContain('Candidate any\n');
+    expect(done.screen).toContain('Error: Aborting switchover');
+  });
+
+  test('letters search; what matches nothing is never an answer, however often Enter is pressed', async () => {
+    const done = await press('switchover CLUSTER', [
+      LEADER,
+      [LIST, 'pgx'],
+      [/"pgx" is not one of: pg2, any/, KEY.enter, KEY.enter, KEY.tab, KEY.down, KEY.backspace],
+      [/Candidate pg\n> pg2/, '2\r'],
+      [/e\.g\. /, '+soon'],
+      [/not understood yet/, KEY.enter],
+      [
+        /"\+soon" is not a valid time/,
+        ...Array<string>(5).fill(KEY.backspace),
+        '2020-01-01T00:00Z\r',
+      ],
+      [/is in the past/, KEY.ctrlC],
+    ]);
+    expect(done).toMatchObject({ ...NOTHING_SENT, code: 130 });
+    expect(done.screen).toContain('Candidate pg2\n');
+    expect(done.screen).toContain('interrupted at a question; nothing was sent');
+  });
+
+  test.each([
+    ['Ctrl-C', KEY.ctrlC, 130],
+    ['Ctrl-D', KEY.ctrlD, 1],
+    ['Escape', KEY.escape, 1],
+  ])('%s leaves the terminal as it was', async (_, key, code) => {
+    const done = await press('failover CLUSTER', [[/> pg2/, key]]);
+    expect(done).toMatchObject({ ...NOTHING_SENT, code });
+    expect(done.raw.lastIndexOf('\x1b[?25h')).toBeGreaterThanOrEqual(
+      done.raw.lastIndexOf('\x1b[?25l'),
+    );
+  });
+
+  test('the member of reinit and restart is chosen too', async () => {
+    const reinit = await press('reinit CLUSTER', [
+      [/Which member[^]*> pg2/, KEY.enter],
+      [/reinitialize members pg2\? \[y\/N\]: $/, 'n\r'],
+    ]);
+    expect(reinit).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    const restart = await press('restart CLUSTER', [
+      [/> all +every member: 2/, 'pg1\r'],
+      [/e\.g\. /, KEY.enter],
+      [/restart members pg1\? \[y\/N\]: $/, 'y\r'],
+      [/\[any\] *\n/, '9x\r'],
+      [/Invalid PostgreSQL version: 9x/, KEY.ctrlC],
+    ]);
+    expect(restart).toMatchObject({ ...NOTHING_SENT, code: 130 });
+  });
+
+  test.each([40, 80])('at %s columns no line is wider than the terminal', async (columns) => {
+    const done = await press('switchover CLUSTER', [LEADER, [/> pg2/, KEY.ctrlC]], { columns });
+    const wide = done.screen.split(/[\n\r]/).filter(({ length }) => length > columns);
+    expect(wide).toEqual([]);
+    expect(done).toMatchObject(NOTHING_SENT);
+  });
+
+  test('NO_COLOR: no colour, and the pointer is seen', async () => {
+    const done = await press('switchover CLUSTER', [LEADER, [LIST, KEY.ctrlC]], {
+      env: { NO_COLOR: '1' },
+    });
+    expect(done.raw).not.toMatch(/\x1b\[[\d;]*m/);
+    expect(done).toMatchObject(NOTHING_SENT);
+  });
+
+  test('TERM=dumb: the same lists line by line, and a typing error asks again', async () => {
+    const done = await press(
+      'switchover CLUSTER',
+      [
+        [/Primary \[pg1\]: $/, '\r'],
+        [/ {2}pg2 +lag [^]*Candidate \[pg2\]: $/, 'pgx\r'],
+        [/"pgx" is not one of: pg2, any\nCandidate \[pg2\]: $/, 'pg2\r'],
+        [/\[now\]: $/, 'soon\r'],
+        [/"soon" is not[^]*\[now\]: $/, '\r'],
+        [/\[y\/N\]: $/, 'n\r'],
+      ],
+      { env: { TERM: 'dumb' } },
+    );
+    expect(done).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    expect(done.raw).not.toContain('\x1b[?25');
+  });
+
+  test('a critical finding stands above the first question', async () => {
+    await lab.stop('pg2');
+    try {
+      const done = await press('reload CLUSTER', [[/\[y\/N\]: $/, 'n\r']]);
+      const at = done.screen.search(/CRITICAL: .*pg2/);
+      expect(at).toBeGreaterThanOrEqual(0);
+      expect(at).toBeLessThan(done.screen.indexOf('Are you sure'));
+      expect(done).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    } finally {
+      await lab.start('pg2');
+      await lab.waitHealthy();
+    }
+  });
+
+  test('a refused edit can be edited again, or left', async () => {
+    const editor = join(folder, 'worse-then-better');
+    const edit = (ttl: number) => `sed -i "s/^ttl: .*/ttl: ${ttl}/" "$1"`;
+    const mark = join(folder, 'edited');
+    writeFileSync(
+      editor,
+      `#!/bin/sh\nif [ -e ${mark} ]; then ${edit(31)}; else touch ${mark}; ${edit(1)}; fi\n`,
+    );
+    chmodSync(editor, 0o755);
+    const before = await lab.dcsGet('config');
+    const again: Step = [/Edit again\? \[y\/N\]: $/, 'y\r'];
+    const done = await press(
+      'edit-config CLUSTER',
+      [again, [/\+ttl: 31[^]*Apply these changes\? \[y\/N\]: $/, 'n\r']],
+      { env: { EDITOR: editor } },
+    );
+    expect(done).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    rmSync(mark);
+    const left = await press('edit-config CLUSTER', [[/Edit again\? \[y\/N\]: $/, 'n\r']], {
+      env: { EDITOR: editor },
+    });
+    expect(left).toMatchObject({ ...NOTHING_SENT, code: 1 });
+    expect(left.screen).toContain('edit-config --resume');
+    expect(await lab.dcsGet('config')).toBe(before);
   });
 });

@@ -47,11 +47,15 @@ test('asks for the member when none is named', async () => {
   const done = await run('demo');
   expect([done.code, fake.sent.map(({ to }) => to)]).toEqual([0, ['pg3']]);
   expect(done.err).toBe(
-    'Which member do you want to reinitialize [pg1, pg3]? []: ' +
+    '  pg1  lag 0 B  sync   running\n' +
+      '  pg3  lag 0 B  async  running\n' +
+      'Which member do you want to reinitialize?: ' +
       'Are you sure you want to reinitialize members pg3? [y/N]: pg3 is being copied\n',
   );
-  fake.cluster.answers = ['pg7'];
-  expect((await run('demo')).err).toContain('pg7 is not a member of cluster');
+  fake.sent.length = 0;
+  fake.cluster.answers = ['', 'pg7'];
+  expect((await run('demo')).err).toContain('Error: "pg7" is not one of: pg1, pg3\n');
+  expect(fake.sent).toEqual([]);
 });
 
 test('a running one is cancelled only on request', async () => {

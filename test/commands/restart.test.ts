@@ -305,22 +305,27 @@ describe('questions', () => {
     expect(fake.sent).toEqual([]);
   });
 
-  test("patronictl's, in its order", async () => {
-    fake.cluster.answers = ['', 'y', ''];
+  test('in its order; what is not a time or a version asks again', async () => {
+    fake.cluster.answers = ['soon', '', 'y', '9x', ''];
     const done = await run('restart', 'demo', 'pg1', 'pg3');
     expect(done.code).toBe(0);
-    const [when = '', sure, version] = done.err.split(/(?<=: )/);
-    expect(when).toMatch(
-      /^When should the restart take place \(e\.g\. 2026-11-21T\d\d:00\)  \[now\]: $/,
+    expect(done.err).toMatch(
+      /^When should the restart take place \(e\.g\. 2026-11-21T\d\d:00\S+ \+30m, now\)\s+\[now\]: Error: "soon"/,
     );
-    expect(sure).toBe('Are you sure you want to restart members pg1, pg3? [y/N]: ');
-    expect(version).toBe(
-      'Restart if the PostgreSQL version is less than provided (e.g. 9.5.2)  []: ',
-    );
+    expect(done.err).toContain('Are you sure you want to restart members pg1, pg3? [y/N]: ');
+    expect(done.err).toContain('Error: Invalid PostgreSQL version: 9x\n');
+  });
+
+  test('where no member is named one can be chosen, and a wrong name asks again', async () => {
+    fake.cluster.answers = ['pg7', 'pg3', '', 'y', ''];
+    const done = await run('restart', 'demo');
+    expect([done.code, asked()]).toEqual([0, ['pg3']]);
+    expect(done.err).toContain('Which member do you want to restart? [all]: ');
+    expect(done.err).toContain('Error: "pg7" is not one of: all, pg1, pg2, pg3\n');
   });
 
   test('no is exit 1', async () => {
-    fake.cluster.answers = ['', 'n'];
+    fake.cluster.answers = ['', '', 'n'];
     const done = await run('restart', 'demo');
     expect([done.code, done.err.endsWith('Error: Aborted restart\n')]).toEqual([1, true]);
     expect(fake.sent).toEqual([]);

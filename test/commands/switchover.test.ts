@@ -197,20 +197,36 @@ describe('nothing is sent', () => {
   });
 });
 
-describe('questions are those of patronictl', () => {
+describe('questions', () => {
   test('in its order, with its defaults', async () => {
     const world = changeWorld();
     const run = await runIn(world, ['switchover'], { typed: ['', '', '', 'y'] });
+    const [first = ''] = world.replicas;
     const prompts = [
       `Primary [${world.leader}]: `,
-      `Candidate ['${world.replicas.join("', '")}'] []: `,
-      ') [now]: ',
+      ` ${first}  lag `,
+      `Candidate [${first}]: `,
+      ', now) [now]: ',
       `Are you sure you want to switchover cluster demo, demoting current leader ${world.leader}? [y/N]: `,
     ];
-    const found = prompts.map((prompt) => run.err.indexOf(prompt.replace(') [', ')  [')));
+    const found = prompts.map((prompt) => run.err.replace(/\n {2}(?=\S)/g, ' ').indexOf(prompt));
     expect(found.every((at) => at >= 0)).toBe(true);
     expect([...found].sort((a, b) => a - b)).toEqual(found);
     expect(run.code).toBe(0);
+  });
+
+  test('a name and a time that cannot be ask again; nothing is taken for them', async () => {
+    const world = changeWorld();
+    const wrong = [world.leader, 'pgx', 'soon', '2020-01-01T00:00Z'];
+    const [leader = '', pgx = '', soon = '', past = ''] = wrong;
+    const typed = ['', leader, pgx, world.replicas[1] ?? '', soon, past, 'now', 'n'];
+    const run = await runIn(world, ['switchover'], { typed });
+    expect(run.err).toContain(`Error: "${leader}" is not one of: `);
+    expect(run.err).toContain('Error: "pgx" is not one of: ');
+    expect(run.err).toContain('Error: "soon" is not a valid time; say ');
+    expect(run.err).toContain('Error: 2020-01-01T00:00Z is in the past; it is ');
+    expect(run.err).toContain('Aborting switchover');
+    expect([run.code, world.sent]).toEqual([1, []]);
   });
 
   test('flags answer them; no is exit 1', async () => {

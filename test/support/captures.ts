@@ -25,11 +25,19 @@ export const SIZES: readonly Size[] = [
   { columns: 200, rows: 50 },
 ];
 
-/** A command of patctl; `until`: it goes on, and this is to be seen on it before the picture is taken. */
+/**
+ * A command of patctl; `until`: it goes on, and this is to be seen on it before the picture is taken. `keys`: those
+ * that are pressed before, each once its text is to be seen. `name`: of the file, where the words do not tell.
+ */
 interface Shot {
   args: readonly string[];
   until?: RegExp;
+  keys?: readonly (readonly [seen: RegExp, key: string])[];
+  name?: string;
 }
+
+const LEADER: readonly [RegExp, string] = [/leads now[^]*Esc ends/, 'Enter'];
+const CANDIDATES = /\? Candidate\n[^]*Esc ends/;
 
 /** The screens that people look at most. */
 const SHOTS: readonly Shot[] = [
@@ -40,11 +48,31 @@ const SHOTS: readonly Shot[] = [
   { args: ['quorum'] },
   { args: ['check', '--settle', '0'] },
   { args: ['history'] },
-  { args: ['switchover'], until: /\?|\]:$|Error/m },
+  { args: ['switchover'], until: /leads now[^]*Esc ends/ },
+  { args: ['switchover'], name: 'switchover-candidate', keys: [LEADER], until: CANDIDATES },
+  {
+    args: ['switchover'],
+    name: 'switchover-down',
+    keys: [LEADER, [CANDIDATES, 'Down']],
+    until: /\? Candidate\n {2}[^]*\n> [^]*Esc ends/,
+  },
+  {
+    args: ['switchover'],
+    name: 'switchover-time',
+    keys: [LEADER, [CANDIDATES, 'Enter'], [/e\.g\. 2/, '+']],
+    until: /not understood yet/,
+  },
+  {
+    args: ['switchover'],
+    name: 'switchover-sure',
+    keys: [LEADER, [CANDIDATES, 'Enter'], [/e\.g\. 2/, 'Enter']],
+    until: /\[y\/N\]:$/,
+  },
 ];
 
 interface Picture {
   args: readonly string[];
+  name: string;
   size: Size;
   /** Every line, also those that have moved out at the top. */
   text: string;
@@ -78,7 +106,7 @@ export async function pictures(
   try {
     // The server ends with its last session otherwise.
     await tmux('new-session', '-d', '-s', 'keep', 'exec sleep 900');
-    for (const { args, until } of shots) {
+    for (const { args, until, keys = [], name = args.slice(0, 2).join('') } of shots) {
       const ended = join(folder, 'ended');
       const program = [...PATCTL, '-c', config, ...args].map((word) => `'${word}'`).join(' ');
       const line = `${program}; touch ${ended}; exec sleep 600`;
@@ -86,13 +114,31 @@ export async function pictures(
       await tmux('new-session', '-d', '-s', 'shot', ...box, line);
       const shown = (...how: string[]) =>
         tmux('capture-pane', '-p', '-S', '-', ...how, '-t', 'shot');
-      await eventually(`${args.join(' ')} is on the screen`, LIMIT_MS, async () =>
-        existsSync(ended) ? true : until !== undefined && until.test((await shown()).trimEnd()),
-      );
+      const seen = (wanted: RegExp | undefined) =>
+        eventually(
+          `${name} is on the screen: ${wanted?.source ?? 'its end'}`,
+          LIMIT_MS,
+          async () =>
+            existsSync(ended)
+              ? true
+              : wanted !== undefined && wanted.test((await shown()).trimEnd()),
+        );
+      for (const [wanted, key] of keys) {
+        await seen(wanted);
+        // A dialogue that a trouble has ended takes no more keys.
+        if (!existsSync(ended)) await tmux('send-keys', '-t', 'shot', key);
+      }
+      await seen(until);
       const text = `${(await shown()).trimEnd()}\n`;
       // -J joins what the terminal has wrapped.
       const whole = (await shown('-J')).split('\n').map((one) => one.trimEnd());
-      taken.push({ args, size, text, wrapped: whole.filter((one) => one.length > size.columns) });
+      taken.push({
+        args,
+        name,
+        size,
+        text,
+        wrapped: whole.filter((one) => one.length > size.columns),
+      });
       await tmux('kill-session', '-t', 'shot');
       rmSync(ended, { force: true });
     }
@@ -109,10 +155,9 @@ async function main(folder = '.', scope = 'demo'): Promise<void> {
   if (lab === null) throw new Error(`no cluster ${scope}: npm run -s lab -- up --scope ${scope}`);
   mkdirSync(folder, { recursive: true });
   for (const size of SIZES) {
-    for (const { args, text, wrapped } of await pictures(lab.config, size)) {
-      writeFileSync(join(folder, `${size.columns}-${args.slice(0, 2).join('')}.txt`), text);
-      for (const line of wrapped)
-        process.stdout.write(`${size.columns} ${args.join(' ')}: ${line}\n`);
+    for (const { name, text, wrapped } of await pictures(lab.config, size)) {
+      writeFileSync(join(folder, `${size.columns}-${name}.txt`), text);
+      for (const line of wrapped) process.stdout.write(`${size.columns} ${name}: ${line}\n`);
       if (wrapped.length > 0) process.exitCode = 1;
     }
   }

@@ -82,6 +82,6 @@ function isAtQuestion(screen: string): boolean {
   return QUESTION_END.test(line.replace(/\x1b\[[\d;?]*[A-Za-z]/g, ''));
 }
 
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

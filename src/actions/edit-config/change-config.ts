@@ -26,6 +26,7 @@ import {
 import type { EditRequest } from './edit-request.js';
 import { valuesOf, documentWithoutSecrets } from './hidden-secrets.js';
 import { noConfig, readableConfig } from './readable-config.js';
+import { lookForCritical } from '../kit/critical-findings.js';
 import { kept, takeEdit, type Edit } from './take-edit.js';
 import { threeWayEvidence } from './three-way.js';
 
@@ -46,17 +47,34 @@ export async function editConfig(
   if (request.replace === null) readableConfig(cluster);
   const current = currentOf(cluster);
   if (!current) throw noConfig(cluster);
-  const edit = await takeEdit(context, request, current);
-  const work = { cluster, current, edit, tell };
-  const wrote = await carryOut(context, request, work).catch(async (error: unknown) => {
-    throw edit.file === null ? error : await kept(error, edit.file);
-  });
+  const { work, wrote } = await tried(context, request, { cluster, current, tell });
+  const { edit } = work;
   if (request.dryRun && edit.file !== null) {
     const { resumeHint } = await import('./editor.js');
     context.io.err(`${resumeHint(edit.file)}\n`);
   } else await edit.discard();
   if (wrote && request.wait) await waited(context, request, work);
   return 'ok';
+}
+
+/** Takes the edit and carries it out; one that is refused may be edited again. */
+async function tried(
+  context: Context,
+  request: EditRequest,
+  given: Omit<Work, 'edit'>,
+): Promise<{ work: Work; wrote: boolean }> {
+  const edit = await takeEdit(context, request, given.current);
+  const work = { ...given, edit };
+  const { file } = edit;
+  try {
+    return { work, wrote: await carryOut(context, request, work) };
+  } catch (error) {
+    if (file === null) throw error;
+    const { wantsToEditAgain } = await import('./edit-again.js');
+    const again = await wantsToEditAgain(context, error, request.force);
+    if (again) return tried(context, { ...request, resume: file }, given);
+    throw await kept(error, file);
+  }
 }
 
 interface Work {
@@ -99,7 +117,7 @@ async function carryOut(context: Context, request: EditRequest, work: Work): Pro
     return false;
   }
   await sayGuard(context);
-  if (!force && !(await consent(context, stdinIsTaken))) return false;
+  if (!force && !(await consent(context, work.cluster, stdinIsTaken))) return false;
   await write(context, work, configuration);
   io.out('Configuration changed\n');
   return true;
@@ -161,7 +179,11 @@ async function sayGuard(context: Context): Promise<void> {
 }
 
 /** False: declined, which is not an error in patronictl. */
-async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean> {
+async function consent(
+  context: Context,
+  cluster: Cluster,
+  stdinIsTaken: boolean,
+): Promise<boolean> {
   const { io, flags } = context;
   const { needAnswers, withAsker } = await import('../../output/ask.js');
   const message = 'nothing was written: the change must be confirmed';
@@ -173,7 +195,11 @@ async function consent(context: Context, stdinIsTaken: boolean): Promise<boolean
   }
   needAnswers(context, message, hint);
   const beside = questionsBeside(context);
-  if (await withAsker(beside, (asker) => asker.confirm('Apply these changes?'))) return true;
+  const agreed = await withAsker(beside, async (asker) => {
+    await lookForCritical(context, asker, cluster);
+    return asker.confirm('Apply these changes?');
+  });
+  if (agreed) return true;
   if (flags.compat) return false;
   throw new ToolError('error', 'declined; nothing was written', { code: 'declined' });
 }

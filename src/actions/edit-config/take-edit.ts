@@ -33,7 +33,7 @@ export async function takeEdit(
   request: EditRequest,
   current: Current,
 ): Promise<Edit> {
-  const { scope, apply, replace, pairs, resume, checkOnly } = request;
+  const { apply, replace, pairs, checkOnly } = request;
   let document: Document | null = checkOnly ? current.document : null;
   if (replace !== null) {
     document = patched<Value>(new Map(), await fileDocument(replace), looksSame);
@@ -48,7 +48,7 @@ export async function takeEdit(
   if (document) {
     return { document, text: documentText(document), file: null, discard: () => Promise.resolve() };
   }
-  return inEditor(context, scope, current, resume);
+  return inEditor(context, request, current);
 }
 
 async function withPair(document: Document, pair: string): Promise<Document> {
@@ -66,12 +66,8 @@ async function fileDocument({ label, read }: NamedText): Promise<Document> {
   return readDocument(await read(), label);
 }
 
-async function inEditor(
-  context: Context,
-  scope: string,
-  current: Current,
-  resume: string | null,
-): Promise<Edit> {
+async function inEditor(context: Context, request: EditRequest, current: Current): Promise<Edit> {
+  const { scope, resume } = request;
   const { edit, discardEdit, resumeHint } = await import('./editor.js');
   const base = documentJson(current.document);
   const text = resume === null ? current.text : await resumedText(resume, current);
@@ -82,10 +78,15 @@ async function inEditor(
     return { document, text: edited.text, file: edited.path, discard: edited.discard };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    throw new ToolError('error', error.message, {
+    const broken = new ToolError('error', error.message, {
       code: 'broken_edit',
       hint: resumeHint(edited.path),
     });
+    const { wantsToEditAgain } = await import('./edit-again.js');
+    if (await wantsToEditAgain(context, broken, request.force)) {
+      return inEditor(context, { ...request, resume: edited.path }, current);
+    }
+    throw broken;
   }
 }
 

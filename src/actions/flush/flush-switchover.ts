@@ -5,6 +5,7 @@ import { argumentOf, commandLine } from '../../cluster/model/command-line.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { needConsent, type Asker } from '../../output/ask.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
+import { lookForCritical } from '../kit/critical-findings.js';
 import type { Context } from '../../context.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { readCluster } from '../kit/choose-members.js';
@@ -142,6 +143,7 @@ async function clearStuck(
   if (asker !== null) {
     needConsent(context, 'clearing a request', 'give --force');
     const question = `Are you sure you want to clear the request ${words(pending)} from the DCS?`;
+    await lookForCritical(context, asker, cluster);
     if (!(await asker.confirm(question))) {
       throw new ToolError('error', 'Aborted flush', { code: 'declined' });
     }

@@ -5,11 +5,13 @@ import {
   type RoleFilter,
   type Selected,
 } from '../../cluster/select-members.js';
-import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
+import type { Cluster, Snapshot } from '../../cluster/model/model.js';
+import type { Menu } from '../../output/menu.js';
 import type { Format } from '../../output/render.js';
 import type { Context } from '../../context.js';
+import { lookForCritical } from './critical-findings.js';
 
 /** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
 export async function readClusters(
@@ -81,6 +83,8 @@ export interface MemberChoice {
   /** reload, restart, reinitialize, flush: goes into the question. */
   action: string;
   force: boolean;
+  /** Not asked which one of them, where none is named. */
+  takesAll?: boolean;
 }
 
 export interface Chosen {
@@ -101,20 +105,52 @@ export async function chooseMembers(
   const clusters = await readClusters(context, scope, group);
   const everybody = select(clusters, choice, choice.names);
   context.io.out(await membersTable(context, scope, clusters, group));
-  const mustName = action === 'reinitialize' && choice.names.length === 0;
-  if (!mustName) return { clusters, members: everybody };
-  if (choice.force) {
-    throw new ToolError('usage', 'give the members to reinitialize', { code: 'no_member_named' });
+  const snapshots = choice.force ? [] : await lookForCritical(context, asker, choice);
+  const given = { clusters, members: everybody };
+  if (choice.names.length > 0) return given;
+  if (action === 'reinitialize') {
+    if (choice.force) {
+      throw new ToolError('usage', 'give the members to reinitialize', { code: 'no_member_named' });
+    }
+    if (asker.menu) return { clusters, members: [await chosenOf(asker.menu, given, snapshots)] };
+    const name = await askMember(asker, everybody, action);
+    return { clusters, members: select(clusters, choice, [name]) };
   }
+  if (action !== 'restart' || !asker.menu || choice.takesAll || everybody.length < 2) return given;
+  const { ALL, allRow, memberRows } = await import('./member-rows.js');
+  const rows = [allRow(everybody), ...memberRows(everybody, snapshots)];
+  const at = Number(await asker.menu.choose('Which member do you want to restart?', rows, ALL));
+  const only = everybody[at];
+  return only === undefined ? given : { clusters, members: [only] };
+}
+
+/** The member that a person points at; the pointer begins at one that does not stream. */
+async function chosenOf(
+  menu: Menu,
+  { members }: Chosen,
+  snapshots: readonly Snapshot[],
+): Promise<Selected> {
+  const { memberRows, notStreaming } = await import('./member-rows.js');
+  const rows = memberRows(members, snapshots);
+  const question = 'Which member do you want to reinitialize?';
+  const chosen = members[Number(await menu.choose(question, rows, notStreaming(members)))];
+  if (chosen === undefined) throw new Error('the menu answered with a row that it did not have');
+  return chosen;
+}
+
+/** patronictl takes any text, and ends where it is not a member. */
+async function askMember(
+  asker: Asker,
+  everybody: readonly Selected[],
+  action: string,
+): Promise<string> {
   const known = everybody.map(({ member }) => member.name).join(', ');
   const name = await asker.text(`Which member do you want to ${action} [${known}]?`, '');
-  if (!everybody.some(({ member }) => member.name === name)) {
-    throw new ToolError('error', `${name} is not a member of cluster`, {
-      code: 'no_such_member',
-      hint: `members: ${known}`,
-    });
-  }
-  return { clusters, members: select(clusters, choice, [name]) };
+  if (everybody.some(({ member }) => member.name === name)) return name;
+  throw new ToolError('error', `${name} is not a member of cluster`, {
+    code: 'no_such_member',
+    hint: `members: ${known}`,
+  });
 }
 
 function select(

@@ -5,6 +5,7 @@ import { membersTable } from '../kit/choose-members.js';
 import { needConsent, type Asker } from '../../output/ask.js';
 import { isTable, type Format } from '../../output/render.js';
 import { oneLine } from '../../output/text.js';
+import { lookForCritical } from '../kit/critical-findings.js';
 import type { Context } from '../../context.js';
 
 export interface RemoveRequest {
@@ -43,6 +44,7 @@ export async function removeCluster(
   context.io.out(await membersTable(context, scope, [cluster], group, format));
 
   needAnswers(context, cluster, request);
+  if (isAsked(cluster, request)) await lookForCritical(context, asker, cluster);
   await askAll(asker, cluster, request);
 
   const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
@@ -64,6 +66,11 @@ function groupWanted(clusters: readonly Cluster[]): ToolError {
     code: 'group_wanted',
     hint: `groups: ${groups.join(', ')}`,
   });
+}
+
+/** Not every question has been answered by an option. */
+function isAsked({ leaderName }: Cluster, { confirmName, isAware, confirmLeader }: RemoveRequest) {
+  return confirmName === null || !isAware || (leaderName !== null && confirmLeader === null);
 }
 
 /** Without a terminal nothing is asked: the error names the options that answer the questions. */

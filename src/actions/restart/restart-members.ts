@@ -49,7 +49,8 @@ export async function restartMembers(
   const { asker, tell } = asking;
   checkRequest(request, context.flags.compat);
   const { force } = request;
-  const chosen = await chooseMembers(context, asker, { ...request, action: 'restart' });
+  const takesAll = force || request.any || request.rolling || request.pending;
+  const chosen = await chooseMembers(context, asker, { ...request, action: 'restart', takesAll });
   const content: JsonObject = {};
   const when = await askWhen(context, asker, chosen, request);
   let { members } = chosen;
@@ -68,7 +69,7 @@ export async function restartMembers(
   if (request.rolling) return rolling(context, asking, { members, content, request });
 
   await confirm(asker, members, when, request);
-  const version = request.pgVersion ?? (force ? '' : await asker.text(VERSION_QUESTION, ''));
+  const version = request.pgVersion ?? (force ? '' : await askVersion(asker));
   if (version !== '')
     content['postgres_version'] = checkVersion(version, context.flags.compat ? 'error' : 'usage');
   if (when) content['schedule'] = await offsetTime(when);
@@ -102,6 +103,28 @@ function checkRequest(request: RestartsRequest, compat: boolean): void {
   if (request.pgVersion && !compat) checkVersion(request.pgVersion, 'usage');
 }
 
+/** What is not a version asks again; patronictl takes any text. */
+async function askVersion(asker: Asker): Promise<string> {
+  if (asker.menu === null) return asker.text(VERSION_QUESTION, '');
+  const answer = await asker.menu.checked({
+    question: 'Restart if the PostgreSQL version is less than',
+    fallback: ANY_VERSION,
+    example: `e.g. 17.5, ${ANY_VERSION}`,
+    check: (typed) => {
+      if (typed === ANY_VERSION) return { understood: 'whatever its version is' };
+      try {
+        return { understood: `only if it is older than ${checkVersion(typed, 'usage')}` };
+      } catch (error) {
+        if (!(error instanceof ToolError)) throw error;
+        return { problem: error.message };
+      }
+    },
+  });
+  return answer === ANY_VERSION ? '' : answer;
+}
+
+const ANY_VERSION = 'any';
+
 /** As Patroni reads it: X.Y.Z, or X.Y since 10. */
 function checkVersion(version: string, ending: 'usage' | 'error'): string {
   const parts = version.split('.');
@@ -127,12 +150,19 @@ async function askWhen(
   const asks = scheduled === null && !force && !isRolling;
   if (!asks && scheduled === null) return null;
   const { localText, parseSchedule, utcText } = await import('../kit/schedule.js');
-  const { localZone } = await import('../switchover/questions.js');
+  const { askTime, localZone } = await import('../switchover/questions.js');
   const nowMs = context.clock.nowMs();
   const zone = localZone();
   const nextHour = localText(nowMs + 3_600_000, zone).slice(0, 16);
   const question = `When should the restart take place (e.g. ${nextHour}) `;
-  const text = scheduled ?? (await asker.text(question, 'now'));
+  const text =
+    scheduled ??
+    (await askTime(asker, {
+      question,
+      what: 'restart',
+      nowMs: () => context.clock.nowMs(),
+      isPaused: clusters.some(({ config }) => config?.pause === true),
+    }));
   const rules = { nowMs, localZone: zone, naiveIsLocal: context.flags.compat };
   const when = parseSchedule(text, rules);
   if (when === null) return null;

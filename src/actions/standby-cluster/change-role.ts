@@ -5,6 +5,7 @@ import { argumentOf, commandLine } from '../../cluster/model/command-line.js';
 import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { lookForCritical } from '../kit/critical-findings.js';
 import type { Asker } from '../../output/ask.js';
 import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -65,6 +66,7 @@ export async function changeClusterRole(
     return membersTable(context, scope, shown, null);
   };
   context.io.out(`Current cluster topology\n${await table(cluster)}`);
+  if (!force) await lookForCritical(context, asker, cluster);
   if (!force && !(await asker.confirm(`Are you sure you want to ${verb}e ${scope} cluster?`))) {
     throw new ToolError('error', `Aborted cluster ${verb}ion`, { code: 'declined' });
   }

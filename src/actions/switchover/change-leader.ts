@@ -3,17 +3,20 @@ import { commandLine } from '../../cluster/model/command-line.js';
 import { planDifferences } from '../../cluster/preflight/plan-differences.js';
 import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
 import { planOf, refusals } from '../../cluster/preflight/plan.js';
-import type { Snapshot } from '../../cluster/model/model.js';
+import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
+import type { MenuRow } from '../../output/menu-screen.js';
 import { oneLine } from '../../output/text.js';
 import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
 import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
+import type { CandidateRows } from './candidate-rows.js';
 import { completeWanted, consent, localZone } from './questions.js';
 import { screenOf } from '../../output/screen.js';
 import { topologyText } from './conclusion.js';
+import { sayCritical } from '../kit/critical-findings.js';
 import { parseSchedule, statedText, type Scheduled } from '../kit/schedule.js';
 import { needRequests } from '../kit/need-requests.js';
 
@@ -34,13 +37,16 @@ export async function changeLeader(
   const { reading, citus, shown: isShown } = await whatToRead(context, change, talk);
   const first = await readSnapshot(context, reading);
   const firstAtMs = context.clock.nowMs();
+  const look = () => secondLook(context, reading, first, firstAtMs);
   if (!isShown) {
     const table = topologyText(first.cluster, { group: reading.group, citus }, screenOf(context));
     on({ kind: 'topology', table });
   }
-  const { request, when } = await requestOf(context, change, first, asker);
+  if (asker?.menu) await sayCritical(context, asker, [first]);
+  const rows = asker?.menu && asksCandidate(change) ? await rowsOf(change, await look()) : null;
+  const { request, when } = await requestOf(context, change, first.cluster, asker, rows);
 
-  const { second, before } = await secondLook(context, reading, first, firstAtMs);
+  const { second, before } = await look();
   const shown = planOf(second, before, request);
   const startedMs = context.clock.nowMs();
   const { dryRun } = change;
@@ -115,6 +121,8 @@ async function askGroup(context: Context, scope: string, { asker, on }: Talk): P
   const clusters = await readClusters(context, scope, null);
   on({ kind: 'topology', table: await membersTable(context, scope, clusters, null) });
   if (asker === null) throw groupWanted(clusters);
+  if (asker.menu)
+    return Number(await asker.menu.choose('Citus group', clusters.map(groupRow), null));
   for (;;) {
     const answer = await asker.text('Citus group', null);
     if (/^\s*[-+]?\d+\s*$/.test(answer)) return Number(answer);
@@ -125,12 +133,13 @@ async function askGroup(context: Context, scope: string, { asker, on }: Talk): P
 async function requestOf(
   context: Context,
   change: LeaderChange,
-  { cluster }: Snapshot,
+  cluster: Cluster,
   asker: Asker | null,
+  rows: CandidateRows | null,
 ): Promise<{ request: ChangeRequest; when: Scheduled | null }> {
-  const asked = { nowMs: context.clock.nowMs(), compat: context.flags.compat };
+  const asked = { nowMs: () => context.clock.nowMs(), compat: context.flags.compat };
   const { kind, avoid } = change;
-  const wanted = await completeWanted(kind, cluster, change, asker, asked);
+  const wanted = await completeWanted(kind, cluster, change, asker, asked, rows);
   const when = parseSchedule(wanted.scheduled ?? 'now', {
     nowMs: context.clock.nowMs(),
     localZone: localZone(),
@@ -154,6 +163,32 @@ async function requestOf(
     asPatronictl: context.flags.compat,
   };
   return { request, when };
+}
+
+function groupRow({ group, leaderName, members }: Cluster): MenuRow {
+  const number = String(group ?? '');
+  const count = `${members.length} ${members.length === 1 ? 'member' : 'members'}`;
+  const what = group === 0 ? 'coordinator' : 'worker';
+  const leader = leaderName === null ? 'no leader' : `leader ${leaderName}`;
+  return { value: number, name: number, cells: [what, leader, count], details: [] };
+}
+
+/** No option has settled who is to lead. */
+function asksCandidate({ candidate, avoid }: LeaderChange): boolean {
+  return candidate === null && avoid === null;
+}
+
+/** How the candidates stand now, as the plan of each would say. */
+async function rowsOf(
+  change: LeaderChange,
+  { second, before }: { second: Snapshot; before: Snapshot | null },
+): Promise<CandidateRows> {
+  const { candidateRows } = await import('./candidate-rows.js');
+  const { kind, allowDataLoss, skipChecks, terminateLogical } = change;
+  const leader = kind === 'switchover' ? second.cluster.leaderName : null;
+  const open = { leader, avoid: null, scheduledAt: null };
+  const given = { kind, allowDataLoss, skipChecks, terminateLogical };
+  return candidateRows(second, before, { ...open, ...given });
 }
 
 /** As patronictl, without showing a plan: the reasons for a refusal are warnings. */

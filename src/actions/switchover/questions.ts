@@ -1,11 +1,11 @@
 /** What patronictl would ask, in its order and words; and its refusals of names that cannot be. */
-import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster } from '../../cluster/model/model.js';
-import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import type { ChangeRequest } from '../../cluster/preflight/plan-model.js';
-import { localText } from '../kit/schedule.js';
+import type { Checked } from '../../output/menu-screen.js';
+import { localText, parseSchedule, utcText } from '../kit/schedule.js';
+import { candidateNames, type CandidateRows } from './candidate-rows.js';
 
 /** The old leader, the new leader and the time; what no option gave is asked for, or left to Patroni. */
 export interface Wanted {
@@ -20,7 +20,9 @@ export async function completeWanted(
   cluster: Cluster,
   given: Wanted & { avoid: string | null },
   asker: Asker | null,
-  when: { nowMs: number; compat: boolean },
+  when: { nowMs: () => number; compat: boolean },
+  /** What is known of each candidate; null: it is not looked at, as patronictl does. */
+  rows: CandidateRows | null = null,
 ): Promise<Wanted> {
   const { scope, leaderName } = cluster;
   let { leader, candidate, scheduled } = given;
@@ -28,17 +30,19 @@ export async function completeWanted(
     if (leaderName === null) throw refusal('no_leader', 'This cluster has no leader');
     if (given.avoid === null) {
       const word = cluster.config?.standbyCluster ? 'Standby Leader' : 'Primary';
-      if (leader === null) leader = asker ? await asker.text(word, leaderName) : leaderName;
+      if (leader === null) {
+        leader = asker ? await askLeader(asker, word, cluster) : leaderName;
+      }
       if (leader !== leaderName) {
         const words = `Member ${leader} is not the leader of cluster ${scope}`;
         throw refusal('not_the_leader', words, `the leader is ${leaderName}`);
       }
     }
   }
-  const names = candidates(cluster);
+  const names = candidateNames(cluster);
   if (names.length === 0) throw refusal('no_candidate', `No candidates found to ${kind} to`);
   if (candidate === null && asker && given.avoid === null) {
-    candidate = (await asker.text(`Candidate ${pythonList(names)}`, '')) || null;
+    candidate = (await askCandidate(asker, kind, names, rows)) || null;
   }
   if (kind === 'failover' && candidate === null) {
     const words = 'Failover could be performed only to a specific candidate';
@@ -48,17 +52,88 @@ export async function completeWanted(
     checkCandidate(cluster, candidate, when.compat ? names : null);
   }
   if (kind === 'switchover' && scheduled === null && asker) {
-    scheduled = await asker.text(whenQuestion(when.nowMs, when.compat), 'now');
+    scheduled = await askTime(asker, {
+      question: whenQuestion(when.nowMs(), when.compat),
+      what: 'switchover',
+      nowMs: when.nowMs,
+      isPaused: cluster.config?.pause === true,
+    });
   }
   return { leader, candidate, scheduled };
 }
 
-/** Names that a request may carry, sorted as patronictl shows them. */
-function candidates({ members, leaderName }: Cluster): string[] {
-  return members
-    .filter(({ name, tags }) => name !== leaderName && !readTags(tags).nofailover)
-    .map(({ name }) => name)
-    .sort(byCodePoint);
+/** There is one right answer: who presses Enter has seen which member steps down. */
+async function askLeader(asker: Asker, word: string, cluster: Cluster): Promise<string> {
+  const { leaderName, members } = cluster;
+  const leader = leaderName ?? '';
+  if (asker.menu === null) return asker.text(word, leader);
+  const state = members.find(({ name }) => name === leader)?.state ?? '';
+  const row = { value: leader, name: leader, cells: ['leads now', state], details: [] };
+  return asker.menu.choose(word, [row], leader);
+}
+
+/** Empty: Patroni chooses. */
+async function askCandidate(
+  asker: Asker,
+  kind: ChangeRequest['kind'],
+  names: readonly string[],
+  candidates: CandidateRows | null,
+): Promise<string> {
+  const { menu } = asker;
+  if (menu === null || candidates === null) return asker.text(`Candidate ${pythonList(names)}`, '');
+  const rows = kind === 'switchover' ? [...candidates.rows, ANY_MEMBER] : candidates.rows;
+  return menu.choose('Candidate', rows, candidates.recommended);
+}
+
+const ANY_MEMBER = {
+  value: '',
+  name: 'any',
+  cells: ['', '', 'Patroni chooses', ''],
+  details: [],
+};
+
+/** What a time is asked for. */
+export interface TimeQuestion {
+  readonly question: string;
+  /** switchover, restart: goes into the problem. */
+  readonly what: string;
+  readonly nowMs: () => number;
+  /** While the cluster is paused, nothing can be scheduled. */
+  readonly isPaused: boolean;
+}
+
+/** A time says what it means while it is typed, and what cannot be asks again; patronictl takes any text. */
+export async function askTime(asker: Asker, asked: TimeQuestion): Promise<string> {
+  const { question, nowMs } = asked;
+  if (asker.menu === null) return asker.text(question, 'now');
+  const zone = localZone();
+  const nextHour = localText(nowMs() + 3_600_000, zone);
+  return asker.menu.checked({
+    question: question.replace(/ *\(e\.g\..*$/, ''),
+    fallback: 'now',
+    example: `e.g. ${nextHour.slice(0, 16)}${nextHour.slice(19)}, +30m, now`,
+    check: (typed) => checkTime(typed, zone, asked),
+  });
+}
+
+/** What a time means, in UTC and from now, or why it cannot be. */
+export function checkTime(
+  typed: string,
+  localZone: string,
+  { what, nowMs, isPaused }: Omit<TimeQuestion, 'question'>,
+): Checked {
+  try {
+    const now = nowMs();
+    const when = parseSchedule(typed, { nowMs: now, localZone, naiveIsLocal: false });
+    if (when === null) return { understood: 'at once' };
+    if (isPaused) return { problem: `Can't schedule ${what} in the paused state` };
+    const minutes = Math.round((when.atMs - now) / 60_000);
+    const [hours, rest] = [Math.trunc(minutes / 60), minutes % 60];
+    return { understood: `${utcText(when.atMs)}, in ${hours > 0 ? `${hours} h ` : ''}${rest} min` };
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return { problem: [error.message, error.hint ?? ''].filter(Boolean).join('; ') };
+  }
 }
 
 /**

@@ -36,7 +36,7 @@ interface Choice extends Shown {
 }
 
 /** A list with a pointer. What is typed narrows it, and where nothing matches Enter does nothing. */
-export const choose = createPrompt<string, Choice>((config, done) => {
+export const chooseByKeys = createPrompt<string, Choice>((config, done) => {
   const { question, rows, first, size, color } = config;
   const [typed, setTyped] = useState('');
   const [at, setAt] = useState(pointerAt(rows, first));

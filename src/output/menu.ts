@@ -81,9 +81,9 @@ function byKeys(terminal: MenuTerminal): Menu {
   return {
     choose: (question, rows, first) =>
       answered(terminal, async (streams) => {
-        const { choose } = await import('./menu-keys.js');
+        const { chooseByKeys } = await import('./menu-keys.js');
         const asked = { question: short(question), rows, first, size, color: io.errColor };
-        return choose(asked, streams);
+        return chooseByKeys(asked, streams);
       }),
     checked: (asked) =>
       answered(terminal, async (streams) => {

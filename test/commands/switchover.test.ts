@@ -223,7 +223,7 @@ describe('questions', () => {
     const run = await runIn(world, ['switchover'], { typed });
     expect(run.err).toContain(`Error: "${leader}" is not one of: `);
     expect(run.err).toContain('Error: "pgx" is not one of: ');
-    expect(run.err).toContain('Error: "soon" is not a valid time; say ');
+    expect(run.err).toContain('Error: "soon" is not a valid time; give ');
     expect(run.err).toContain('Error: 2020-01-01T00:00Z is in the past; it is ');
     expect(run.err).toContain('Aborting switchover');
     expect([run.code, world.sent]).toEqual([1, []]);

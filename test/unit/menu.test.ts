@@ -107,9 +107,9 @@ describe('a time', () => {
     ['now', { understood: 'at once' }],
     ['+30m', { understood: '2026-11-21T09:30:00Z, in 30 min' }],
     ['2026-11-21T12:15+01:00', { understood: '2026-11-21T11:15:00Z, in 2 h 15 min' }],
-    ['soon', { problem: expect.stringMatching(/^"soon" is not a valid time; say /) as string }],
+    ['soon', { problem: expect.stringMatching(/^"soon" is not a valid time; give /) as string }],
     ['2026-11-20T12:15Z', { problem: expect.stringContaining('is in the past') as string }],
-    ['2026-11-21T12:15', { problem: expect.stringContaining('time zone; say ') as string }],
+    ['2026-11-21T12:15', { problem: expect.stringContaining('time zone; ') as string }],
   ])('%s', (typed, means) => {
     expect(check(typed)).toEqual(means);
   });
@@ -131,7 +131,7 @@ describe('a time', () => {
     expect(shown('+', false)?.text).toBe('  not understood yet; e.g. +30m');
     expect(shown('+', true)).toMatchObject({
       kind: 'problem',
-      text: expect.stringMatching(/^ {2}"\+" is not a valid time; say /) as string,
+      text: expect.stringMatching(/^ {2}"\+" is not a valid time; give /) as string,
     });
   });
 });

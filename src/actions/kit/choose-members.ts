@@ -130,10 +130,10 @@ async function chosenOf(
   { members }: Chosen,
   snapshots: readonly Snapshot[],
 ): Promise<Selected> {
-  const { memberRows, notStreaming } = await import('./member-rows.js');
+  const { memberRows, firstToRebuild } = await import('./member-rows.js');
   const rows = memberRows(members, snapshots);
   const question = 'Which member do you want to reinitialize?';
-  const chosen = members[Number(await menu.choose(question, rows, notStreaming(members)))];
+  const chosen = members[Number(await menu.choose(question, rows, firstToRebuild(members)))];
   if (chosen === undefined) throw new Error('the menu answered with a row that it did not have');
   return chosen;
 }

@@ -41,7 +41,7 @@ export function allRow(members: readonly Selected[]): MenuRow {
 const GOES_WELL = new Set(['streaming', 'running']);
 
 /** The first member that does not stream: that is why one is rebuilt. Null: all of them do. */
-export function notStreaming(members: readonly Selected[]): string | null {
+export function firstToRebuild(members: readonly Selected[]): string | null {
   const at = members.findIndex(({ member }) => !GOES_WELL.has(member.state));
   return at < 0 ? null : String(at);
 }

@@ -173,7 +173,7 @@ function groupRow({ group, leaderName, members }: Cluster): MenuRow {
   return { value: number, name: number, cells: [what, leader, count], details: [] };
 }
 
-/** No option has settled who is to lead. */
+/** No option names the new leader, or leaves it to --avoid. */
 function asksCandidate({ candidate, avoid }: LeaderChange): boolean {
   return candidate === null && avoid === null;
 }

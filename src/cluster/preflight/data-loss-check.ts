@@ -92,6 +92,15 @@ function wordsOf({ loss, because }: Pick<LossVerdict, 'loss' | 'because'>): Loss
  * the members are read at different moments, and the member that was read first would seem to be behind.
  */
 export function levelled(input: VoteInput): VoteInput {
+  const known = levelledInputs.get(input) ?? levelledInput(input);
+  levelledInputs.set(input, known);
+  return known;
+}
+
+/** Every candidate asks for it, and the race of each new input is worked out anew. */
+const levelledInputs = new WeakMap<VoteInput, VoteInput>();
+
+function levelledInput(input: VoteInput): VoteInput {
   const level = input.nodes.find((n) => n.name === input.leader)?.walPosition ?? null;
   if (level === null) return input;
   const nodes = input.nodes.map((n) =>

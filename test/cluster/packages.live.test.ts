@@ -1,4 +1,7 @@
-/** What `npm run package` made: installed into an empty root, run from there, removed. */
+/**
+ * What `npm run package` made: installed into an empty root, run from there, removed; and what bundling may break, which
+ * no other test runs from the executable.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -8,14 +11,19 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MACHINES, noteOf, readElf } from '../../.config/package/elf.js';
 import { NOTE } from '../../.config/package/executable.js';
-import { runProgram } from '../support/lab/process.js';
-import { sharedCluster } from '../support/shared.js';
+import { startDns } from '../support/dns-server.js';
+import { eventually } from '../support/eventually.js';
+import { PASSWORDS } from '../support/lab/configs.js';
+import { runProgram, type ProgramResult } from '../support/lab/process.js';
+import { runPatctl } from '../support/run.js';
+import { privateCluster, sharedCluster } from '../support/shared.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MADE = join(ROOT, 'dist/package');
@@ -25,6 +33,14 @@ const named = (pattern: RegExp): string =>
 
 const run = (command: string, ...args: string[]): string =>
   execFileSync(command, args, { encoding: 'utf8', cwd: MADE, stdio: ['ignore', 'pipe', 'pipe'] });
+
+const AS_ROOT = process.getuid?.() === 0;
+/** In front of a command: no network, not even loopback. */
+const OFFLINE = AS_ROOT ? ['unshare', '-n'] : [];
+const offline = (...words: string[]): string => {
+  const [command = '', ...args] = [...OFFLINE, ...words];
+  return run(command, ...args);
+};
 
 let folder = '';
 beforeEach(() => {
@@ -42,13 +58,14 @@ const PLACES = [
 
 // Only a run on the executable has made packages before.
 describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
-  test('a .deb is installed by dpkg, runs without Node or a home, and leaves nothing behind', async () => {
+  test('a .deb is installed by dpkg without network, runs without Node or a home, and leaves nothing behind', async () => {
     const lab = await sharedCluster({ sync: 'on' });
     for (const name of ['updates', 'info']) {
       mkdirSync(join(folder, 'var/lib/dpkg', name), { recursive: true });
     }
     const before = allFiles(folder);
-    const dpkg = (...args: string[]) => run('dpkg', `--root=${folder}`, '--force-depends', ...args);
+    const dpkg = (...args: string[]) =>
+      offline('dpkg', `--root=${folder}`, '--force-depends', ...args);
     dpkg('-i', named(new RegExp(`_${run('dpkg', '--print-architecture').trim()}\\.deb$`)));
     expect(allFiles(folder)).toEqual(expect.arrayContaining(PLACES));
     expect(allFiles(folder)).toContain('usr/share/zsh/vendor-completions/_patctl');
@@ -57,12 +74,20 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     const listed = await runProgram(program, ['-c', lab.config, 'list'], { env: {} });
     expect([listed.code, listed.err]).toEqual([0, '']);
     expect(listed.out).toContain('Verdict');
+    expect(offline(program, '--version')).toContain('patctl ');
+    expect(offline(program, '--help')).toContain('Exit codes:');
+    // On a busy machine etcd may be slower than a Tab waits: a person presses again.
+    await eventually('bash completes the names of members', 30_000, async () => {
+      const { out } = await tab(`patctl -c ${lab.config} restart ${lab.scope} `, program);
+      expect(out.split(/\s+/)).toEqual(expect.arrayContaining(['pg1', 'pg2', 'pg3']));
+      return true;
+    });
     dpkg('-r', 'patctl');
     const left = allFiles(folder).filter((name) => !name.startsWith('var/lib/dpkg/'));
     expect(left).toEqual(before);
   }, 120_000);
 
-  test.skipIf(process.getuid?.() !== 0)(
+  test.skipIf(!AS_ROOT)(
     'it runs as PID 1 and any user in a read-only root without home or /tmp, with stdin closed',
     async () => {
       const lab = await sharedCluster({ sync: 'on' });
@@ -93,6 +118,63 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     120_000,
   );
 
+  test('behind TLS: client certificates for etcd over HTTP and gRPC, for REST and SQL', async () => {
+    const lab = await privateCluster({ members: 1, tls: true, restAuth: true });
+    try {
+      const read = await runPatctl(['-c', lab.config, 'status', '-f', 'json']);
+      expect(read.err).toBe('');
+      expect((JSON.parse(read.out) as { witnesses: object }).witnesses).toMatchObject({
+        rest: { asked: 1, answered: 1 },
+        sql: { asked: 1, answered: 1 },
+      });
+      const set = ['edit-config', '-s', 'retry_timeout=4', '--force'];
+      const written = await runPatctl(['-c', lab.config, ...set]);
+      expect([written.code, written.err]).toEqual([0, '']);
+      expect(JSON.parse((await lab.dcsGet('config')) ?? '')).toMatchObject({ retry_timeout: 4 });
+    } finally {
+      await lab.down();
+    }
+  }, 120_000);
+
+  test.skipIf(!AS_ROOT)(
+    'etcd is found by service records from the DNS of resolv.conf',
+    async () => {
+      const lab = await sharedCluster({ sync: 'on' });
+      const { host = '', port = 0 } = lab.etcd[0] ?? {};
+      const dns = await startDns({ '_etcd-client-lab._tcp.lab.example': [{ host, port }] });
+      try {
+        const file = join(folder, 'resolv.conf');
+        writeFileSync(file, `nameserver ${dns.address}\n`);
+        const program = process.env['PATCTL_PROGRAM'] ?? '';
+        const script = 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"';
+        const words = ['-m', 'sh', '-c', script, 'sh', file, program, 'list', lab.scope];
+        const listed = await runProgram('unshare', [...words, '--verify', 'rest', '-f', 'json'], {
+          env: {
+            PATH: process.env['PATH'] ?? '',
+            PATRONI_ETCD3_SRV: 'lab.example',
+            PATRONI_ETCD3_SRV_SUFFIX: 'lab',
+          },
+        });
+        expect([listed.code, listed.err]).toEqual([0, '']);
+        const members = JSON.parse(listed.out) as { Member: string }[];
+        expect(members.map(({ Member }) => Member)).toEqual(['pg1', 'pg2', 'pg3']);
+      } finally {
+        await dns.close();
+      }
+    },
+  );
+
+  test('query prints a million rows', async () => {
+    const lab = await sharedCluster({ sync: 'on' });
+    const sql = 'SELECT g FROM generate_series(1, 1000000) g';
+    const queried = await runPatctl(['-c', lab.config, 'query', '-c', sql, '--format', 'csv'], {
+      env: { PGUSER: 'postgres', PGPASSWORD: PASSWORDS.superuser },
+    });
+    expect([queried.code, queried.err]).toEqual([0, '']);
+    const rows = queried.out.trimEnd().split('\n');
+    expect([rows.length, rows.at(-1)]).toEqual([1_000_001, '1000000']);
+  }, 120_000);
+
   test('the other files are for the machine that their name says, with the same program inside', () => {
     const bundle = readFileSync(join(ROOT, 'dist/bundle/commands.cjs'));
     for (const arch of ['x64', 'arm64'] as const) {
@@ -118,6 +200,18 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     expect(components.map(({ name }) => name)).toEqual([...packages, 'Node.js']);
   });
 });
+
+/** What bash offers after the line by the completion that is installed beside the program. */
+async function tab(line: string, program: string): Promise<ProgramResult> {
+  const script = [
+    'source "$1"; COMP_LINE=$2; COMP_POINT=${#COMP_LINE}; COMP_WORDS=($2 "")',
+    'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _patctl patctl; printf "%s\\n" "${COMPREPLY[@]}"',
+  ].join('\n');
+  const installed = join(dirname(program), '../share/bash-completion/completions/patctl');
+  const PATH = `${dirname(program)}:${process.env['PATH'] ?? ''}`;
+  const words = ['--norc', '--noprofile', '-c', script, 'bash', installed, line];
+  return await runProgram('bash', words, { env: { PATH } });
+}
 
 function allFiles(from: string): string[] {
   return readdirSync(from, { recursive: true, withFileTypes: true })

@@ -13,6 +13,8 @@ export interface Service {
 export interface DnsServer {
   /** Asks this server instead of the machine's. */
   resolveSrv: ResolveSrv;
+  /** `127.0.0.1:port`, as resolv.conf takes it. */
+  address: string;
   /** Every name that was asked for. */
   asked: string[];
   close(): Promise<void>;
@@ -42,9 +44,11 @@ export async function startDns(services: Record<string, Service[]> | null): Prom
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const resolver = new dns.Resolver();
-  resolver.setServers([`127.0.0.1:${socket.address().port}`]);
+  const address = `127.0.0.1:${socket.address().port}`;
+  resolver.setServers([address]);
   return {
     resolveSrv: (name) => resolver.resolveSrv(name),
+    address,
     asked,
     close: async () => {
       resolver.cancel();

@@ -225,6 +225,19 @@ const HELP: Record<string, CommandHelp> = {
       unconfirmed: 'the answer was lost, or a member does not stream within --deadline',
     },
   },
+  retire: {
+    examples: [
+      ['patctl retire pg3 demo --dry-run', 'what the cluster would be without it'],
+      ['patctl retire pg3 demo', 'says what to stop on its host, waits, removes its slot'],
+    ],
+    ends: {
+      ok: 'the member is gone and its slot removed, or --dry-run refuses nothing',
+      ...ACTS,
+      error: 'nothing was changed: the cluster needs the member, declined, or a wrong name',
+      failed: 'the member is gone, and its replication slot is still there',
+      unconfirmed: 'the member was not stopped within --wait; nothing was changed',
+    },
+  },
   remove: {
     examples: [
       ['patctl remove demo', 'asks for the cluster name, a confirmation and the leader'],

@@ -137,6 +137,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./reinit.js')).reinitCommand,
   },
   {
+    usage: 'retire [options] <member> [cluster]',
+    group: 'change',
+    summary: 'Take a member out for good: wait until it is stopped, then remove what it leaves',
+    load: async () => (await import('./retire.js')).retireCommand,
+  },
+  {
     usage: 'remove [options] <cluster>',
     group: 'change',
     summary: 'Remove a cluster from the DCS',

@@ -60,6 +60,12 @@ export interface FailoverRequest {
  */
 export type Written = { done: true } | { done: false; current: string | null };
 
+/**
+ * What became of a member that was to be noted as retired. `leased`: its key has a lease, which something still renews
+ * or which has yet to end; `changed`: its key is not what was read. Nothing was written then.
+ */
+export type Retired = 'noted' | 'leased' | 'changed';
+
 /** Taking a cluster out of the DCS: what would go, and the act itself. */
 export interface Removal {
   /** As `Dcs.read` has them. */
@@ -131,6 +137,11 @@ export interface Dcs {
   writeConfig(cluster: Cluster, text: string): Promise<Written>;
   /** Writes a request into /failover, or clears it with null, if it is still what `cluster` has. */
   writeFailover(cluster: Cluster, request: FailoverRequest | null): Promise<Written>;
+  /**
+   * Notes that a member was taken out on purpose, and deletes its key where it has no lease that ends it; both only
+   * while its key is what `cluster` has. Absent: members cannot be noted here.
+   */
+  retireMember?(cluster: Cluster, name: string): Promise<Retired>;
   /** What `remove` would take out. */
   removal(name: ClusterName): Promise<Removal>;
   /** Ends every connection and every `changes`. Idempotent. */

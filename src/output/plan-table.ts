@@ -29,7 +29,16 @@ export async function planText(
   { screen, all }: { screen: Screen; all: boolean },
 ): Promise<string> {
   if (plan.nothingToDo) return fitted(`${oneLine(verdictLine(plan))}\n`, screen);
-  const shown = plan.checks.filter(
+  return checksText(plan.checks, verdictLine(plan), { screen, all });
+}
+
+/** The same for the checks of any plan, with its verdict. */
+export async function checksText(
+  checks: readonly PlanCheck[],
+  verdict: string,
+  { screen, all }: { screen: Screen; all: boolean },
+): Promise<string> {
+  const shown = checks.filter(
     ({ name, result }) => all || result !== 'ok' || ALWAYS_SHOWN.includes(name),
   );
   const rows = shown.map(({ name, result, said }) => [name, result, said]);
@@ -37,11 +46,11 @@ export async function planText(
     screen,
     narrowings: [{ below: ['Found'] }],
   });
-  const others = plan.checks.length - shown.length;
+  const others = checks.length - shown.length;
   const lines = [
     ...(others > 0 ? [`  and ${others} more, all ok (--dry-run shows them)`] : []),
-    verdictLine(plan),
-    ...nextLines(plan.checks),
+    verdict,
+    ...nextLines(checks),
   ];
   const painted = screen.color ? await paint(table) : table;
   const below = lines.map((line) => `${oneLine(asCalled(line, screen.command))}\n`).join('');

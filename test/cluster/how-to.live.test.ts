@@ -47,7 +47,7 @@ const BEFORE: Record<string, (command: string) => Promise<void>> = {
   // Which replica a rolling restart promotes is Patroni's choice, and only a replica can be rebuilt.
   'Rebuild a replica': replicaPg3,
   'Take a member out': async (command) => {
-    if (command.startsWith('patctl wait')) await demo.stop('pg3');
+    if (command.startsWith('patctl retire') && command.endsWith('--yes')) await demo.stop('pg3');
   },
   'Bring a member in': async () => {
     await demo.launch('pg3');

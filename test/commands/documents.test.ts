@@ -49,6 +49,7 @@ test('reload: each member with its answer, and the one where nothing was new', a
     rolling: null,
     switchover: null,
     configuration: null,
+    retirement: null,
     notes: [],
   });
 });

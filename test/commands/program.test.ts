@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(30);
+  expect(all).toHaveLength(31);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -64,6 +64,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['flush'], ['restart', '--force']],
   [['pause'], []],
   [['resume'], []],
+  [['retire', 'pg3'], ['--force']],
   [['remove'], ['--confirm-name', '', '--yes']],
   [['demote-cluster'], ['--host', 'far', '--force']],
   [['promote-cluster'], ['--force']],

@@ -227,6 +227,26 @@ export function describeDcs(
         expect(await dcs.writeFailover(asked, null)).toMatchObject({ done: false });
       });
 
+      it.runIf(hasKeys)(
+        'notes a member as retired, with its key if that has no lease',
+        async () => {
+          await whole();
+          const before = await read();
+          expect(await dcs.retireMember?.(before, 'pg2')).toBe('noted');
+          const after = await read();
+          expect(after.members.map(({ name }) => name)).toEqual(['pg1']);
+          expect(after.retired?.map(({ name }) => name)).toEqual(['pg2']);
+          // It has come back with another key than the one that was read.
+          await test.patroni({ 'members/pg2': memberValue('pg2') });
+          expect(await dcs.retireMember?.(before, 'pg2')).toBe('changed');
+          expect((await read()).members.map(({ name }) => name)).toEqual(['pg1', 'pg2']);
+          const removal = await dcs.removal(NAME);
+          expect(removal.foreign).toEqual([]);
+          await removal.run(() => undefined);
+          expect(await dcs.read(NAME)).toEqual([]);
+        },
+      );
+
       it.runIf(hasKeys)('writes a schedule as Patroni reads it', async () => {
         await whole();
         const at = '2030-01-01T00:00:00+00:00';

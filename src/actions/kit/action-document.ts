@@ -1,4 +1,5 @@
 /** What an action prints with -f json: one document, however it ended. */
+import type { Retirement } from '../../cluster/preflight/retirement.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { withStreams } from '../../output/door.js';
@@ -15,9 +16,9 @@ import {
 } from './report.js';
 
 export type ActionName =
-  'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config';
+  'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config' | 'retire';
 
-/** `-f json` of pause, resume, restart, reload, reinit, flush and edit-config. */
+/** `-f json` of pause, resume, restart, reload, reinit, flush, edit-config and retire. */
 export interface ActionDocument extends EndOfRun {
   schemaVersion: 1;
   command: ActionName;
@@ -35,6 +36,8 @@ export interface ActionDocument extends EndOfRun {
   switchover: object | null;
   /** Of edit-config. */
   configuration: ConfigurationChange | null;
+  /** The plan of retire. */
+  retirement: Retirement | null;
   /** Progress and warnings, which stand on stderr too. */
   notes: string[];
 }
@@ -147,6 +150,7 @@ export function actionDocument(
     rolling: report.rolling,
     switchover: report.switchover,
     configuration: report.configuration,
+    retirement: report.retirement,
     notes: notes.map(plain),
   };
 }

@@ -1,4 +1,5 @@
 /** What an action tells while it works, and what is known of it after each event: an ending in the middle loses nothing. */
+import type { Retirement } from '../../cluster/preflight/retirement.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { JsonValue } from '../../cluster/model/model.js';
@@ -40,7 +41,8 @@ export type ActionEvent =
   | { kind: 'rolling'; plan: RollingPlan }
   /** The switchover of a rolling restart, as `switchover -f json` has it. */
   | { kind: 'switchover'; document: object }
-  | { kind: 'configuration'; configuration: ConfigurationChange };
+  | { kind: 'configuration'; configuration: ConfigurationChange }
+  | { kind: 'retirement'; plan: Retirement };
 
 export type Tell = (event: ActionEvent) => void;
 
@@ -62,6 +64,7 @@ export interface Report {
   readonly rolling: RollingPlan | null;
   readonly switchover: object | null;
   readonly configuration: ConfigurationChange | null;
+  readonly retirement: Retirement | null;
 }
 
 export const NOTHING_TOLD: Report = {
@@ -72,6 +75,7 @@ export const NOTHING_TOLD: Report = {
   rolling: null,
   switchover: null,
   configuration: null,
+  retirement: null,
 };
 
 /** The report with one event more. Pure. */
@@ -95,6 +99,8 @@ export function withEvent(report: Report, event: ActionEvent): Report {
       return { ...report, switchover: event.document };
     case 'configuration':
       return { ...report, configuration: event.configuration };
+    case 'retirement':
+      return { ...report, retirement: event.plan };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Members that left without a word: Patroni forgets them with their lease, an operator must not. */
+import { argumentOf, shellWord } from '../model/command-line.js';
 import { absentMembers, type Absent } from '../roles/absent.js';
-import type { Finding, Reading, Severity } from '../model/model.js';
+import type { Cluster, Finding, Reading, Severity } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
 import { survivable } from '../votes/fault-tolerance.js';
 import { unpausedInput } from '../votes/vote-facts.js';
@@ -17,7 +18,7 @@ export function memberLeft(view: View, { maxAbsenceMs }: Limits): Finding[] {
     members: [one.name],
     message: messageOf(one, isLast),
     evidence: one.evidence,
-    next: nextOf(one),
+    next: nextOf(one, view.snapshot.cluster),
   }));
 }
 
@@ -112,11 +113,11 @@ function whenText({ isAlive, atLeastMs, atMostMs }: Absent): string {
   return `, at most ${durationText(atMostMs)} ago`;
 }
 
-function nextOf({ name, isAlive, hasPatroni, departed }: Absent): string {
+function nextOf({ name, isAlive, hasPatroni, departed }: Absent, cluster: Cluster): string {
   const where = departed?.host ? `${name} (${departed.host}:${departed.port ?? '?'})` : name;
   if (hasPatroni)
     return `restore the connection between ${where} and the DCS: its Patroni answers but does not renew its key (see its log)`;
   return isAlive
     ? `start Patroni on ${where}; to remove that member, stop its PostgreSQL too`
-    : `check whether the host of ${where} and Patroni on it run; if it was removed on purpose, --ignore member_left or a shorter --max-absence`;
+    : `check whether the host of ${where} and Patroni on it run; if it was removed on purpose: patctl retire ${shellWord(name)} ${argumentOf(cluster)}`;
 }

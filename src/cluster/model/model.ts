@@ -134,6 +134,8 @@ export interface Cluster {
   /** mod_revision of /history; null when absent. */
   historyRevision?: string | null;
   failsafe: Record<string, string> | null;
+  /** Members that `patctl retire` took out, each with the revision at which it was noted; absent: none. */
+  retired?: { name: string; modRevision: string }[];
   problems: ParseProblem[];
   /** When this was so by the DCS's own clock, ISO 8601 UTC; absent where it tells no time. */
   asOf?: string;

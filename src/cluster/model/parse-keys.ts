@@ -80,19 +80,23 @@ export function clusterNames(read: KeysRead, namespace: string): string[] {
   return [...names].sort(byCodePoint);
 }
 
+/** Below it patctl notes the members that `retire` took out: the one thing below a cluster that is not Patroni's. */
+export const RETIRED = 'patctl-retired';
+
 const KEYS = new Set(
   'initialize config leader failover sync history status failsafe optime/leader'.split(' '),
 );
 
 /**
  * A key below a namespace as scope (which may hold slashes, as 15/main does), Citus group ('' for none) and the
- * cluster's own key; null if it is not a key of Patroni.
+ * cluster's own key; null if it is neither a key of Patroni nor a note of patctl.
  */
 function splitKey(path: string): { scope: string; group: string; name: string } | null {
   const parts = path.split('/');
-  const isPair = ['members', 'optime'].includes(parts.at(-2) ?? '') && parts.length > 2;
+  const isPair = ['members', 'optime', RETIRED].includes(parts.at(-2) ?? '') && parts.length > 2;
   const name = parts.slice(isPair ? -2 : -1).join('/');
-  if (!KEYS.has(name) && !(isPair && name.startsWith('members/'))) return null;
+  const isNamed = isPair && (name.startsWith('members/') || name.startsWith(`${RETIRED}/`));
+  if (!KEYS.has(name) && !isNamed) return null;
   const above = parts.slice(0, isPair ? -2 : -1);
   const hasGroup = above.length > 1 && /^(?:0|[1-9][0-9]*)$/.test(above.at(-1) ?? '');
   const scope = (hasGroup ? above.slice(0, -1) : above).join('/');
@@ -152,6 +156,7 @@ function fromNodes(
     history: read('history', parseHistory),
     historyRevision: nodes.get('history')?.modRevision ?? null,
     failsafe: read('failsafe', parseFailsafe),
+    ...parseRetired(nodes),
     problems,
   };
 }
@@ -217,6 +222,14 @@ function parseMembers(nodes: Map<string, Node>, note: Note): Member[] {
     members.push(parseMember(name.slice(8), node, note));
   }
   return members.sort((a, b) => byCodePoint(a.name, b.name));
+}
+
+/** Names only: what matters is that it was noted, and when. */
+function parseRetired(nodes: Map<string, Node>): Pick<Cluster, 'retired'> {
+  const retired = [...nodes]
+    .filter(([name]) => name.startsWith(`${RETIRED}/`))
+    .map(([name, { modRevision }]) => ({ name: name.slice(RETIRED.length + 1), modRevision }));
+  return retired.length === 0 ? {} : { retired };
 }
 
 function parseMember(name: string, node: Node, note: Note): Member {

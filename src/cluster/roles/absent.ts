@@ -47,7 +47,16 @@ export function earlierOf({ cluster, takenAt }: Snapshot): EarlierSnapshot {
 export function absentMembers(view: View): Absent[] {
   return namesOf(view)
     .map((name) => absentOf(name, view))
+    .filter((one) => !isRetired(one, view))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** It was taken out on purpose, has not come back since, and does not run. */
+function isRetired({ name, isAlive, departed }: Absent, { snapshot }: View): boolean {
+  const note = snapshot.cluster.retired?.find((one) => slotName(one.name) === slotName(name));
+  if (note === undefined || isAlive) return false;
+  const left = departed?.lastWord?.deletedRevision ?? '0';
+  return BigInt(left) <= BigInt(note.modRevision);
 }
 
 /** Names without a member key, each once. */

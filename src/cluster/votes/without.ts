@@ -1,5 +1,15 @@
-/** The facts as they are once some members are lost at once, with Patroni, PostgreSQL and their host. */
-import type { VoteInput, VoteNode } from './vote-rules.js';
+/** The facts as they are once some members are lost at once, with Patroni, PostgreSQL and their host, or gone for good. */
+import { sameName } from '../model/member-names.js';
+import type { ForecastFacts } from './loss-model.js';
+import {
+  clusterRules,
+  listed,
+  modeOf,
+  syncActive,
+  type SyncNames,
+  type VoteInput,
+  type VoteNode,
+} from './vote-rules.js';
 
 /**
  * `input` without these members: their keys stay until ttl, and nothing answers there. The leader may be one of them.
@@ -42,4 +52,52 @@ export function locklessPrimary({ leader, nodes, failsafeNodes }: VoteInput): st
   if (leader !== null) return null;
   const primaries = [...nodes, ...failsafeNodes].filter(({ primary }) => primary === true);
   return primaries.length === 1 ? (primaries[0]?.name ?? null) : null;
+}
+
+/**
+ * `facts` once this member is gone for good: it has no key, and Patroni has put others in its place in /sync and in
+ * the names of the standbys. `syncNodeCount`: synchronous_node_count of the dynamic configuration.
+ */
+export function withoutForGood(
+  facts: ForecastFacts,
+  name: string,
+  syncNodeCount: number,
+): ForecastFacts {
+  const { input } = facts;
+  const isOther = (other: string): boolean => !sameName(other, name);
+  const after: VoteInput = {
+    ...input,
+    nodes: input.nodes.filter((node) => isOther(node.name)),
+    failsafeNodes: input.failsafeNodes.filter((node) => isOther(node.name)),
+    failsafeMembers: input.failsafeMembers?.filter(isOther) ?? null,
+    departedPrimaries: input.departedPrimaries.filter(isOther),
+    departedUnread: input.departedUnread.filter(isOther),
+  };
+  return { ...facts, input: resynced(after, facts.neverSync, syncNodeCount) };
+}
+
+/** /sync and the names of the standbys as Patroni sets them for the members that are left. */
+function resynced(input: VoteInput, neverSync: readonly string[], count: number): VoteInput {
+  const { leader, nodes } = input;
+  const mode = modeOf(input, clusterRules(input));
+  if (mode === 'off' || leader === null || !syncActive(input)) return input;
+  const able = nodes.filter(
+    ({ name, streamsFromLeader, reachable, running }) =>
+      name !== leader &&
+      streamsFromLeader !== false &&
+      reachable !== false &&
+      running !== false &&
+      !neverSync.some((never) => sameName(never, name)),
+  );
+  // Those that are synchronous stay; of the others Patroni takes those first that may lead.
+  const rank = ({ name, nofailover }: VoteNode): number =>
+    listed(input.voters, name) ? 0 : nofailover ? 2 : 1;
+  const names = [...able].sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
+  const voters = mode === 'quorum' ? names : names.slice(0, count);
+  const num = Math.min(count, voters.length);
+  const quorum = mode === 'quorum' ? voters.length - num : 0;
+  const method = voters.length === 0 ? 'off' : mode === 'quorum' ? 'any' : 'first';
+  const syncNames: SyncNames | null =
+    input.syncNames === null ? null : { method, num, names: voters };
+  return { ...input, syncLeader: leader, voters, quorum, syncNames };
 }

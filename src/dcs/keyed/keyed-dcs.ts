@@ -6,6 +6,7 @@ import {
   parseCluster,
   parseFleet,
   parseScope,
+  RETIRED,
 } from '../../cluster/model/parse-keys.js';
 import type {
   ClusterName,
@@ -14,11 +15,12 @@ import type {
   Followable,
   GoneMembers,
   PastLimit,
+  Retired,
   Written,
 } from '../dcs.js';
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { ToolError } from '../../errors.js';
-import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead } from './key-store.js';
+import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead, WriteOp } from './key-store.js';
 import { leaderChanges } from './past-leaders.js';
 import { keyedRemoval } from './remove-keys.js';
 
@@ -47,6 +49,7 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
       const text = request === null ? '{}' : JSON.stringify(failoverValue(request));
       return write(store, `${prefixOf(cluster)}failover`, cluster.failoverRevision, text);
     },
+    retireMember: (cluster, name) => retireMember(store, cluster, prefixOf(cluster), name),
     removal: (name) => keyedRemoval(store, name, prefixOf(name), namespace),
     close: () => store.close(),
   };
@@ -70,6 +73,26 @@ async function write(
   const outcome = await store.txn([{ key, modRevision }], [{ op: 'put', key, value }]);
   if (outcome.done) return { done: true };
   return { done: false, current: outcome.current.find((kv) => kv.key === key)?.value ?? null };
+}
+
+/** The key and the note go in one transaction: no reader sees one without the other. */
+async function retireMember(
+  store: KeyStore,
+  { members }: Cluster,
+  prefix: string,
+  name: string,
+): Promise<Retired> {
+  const key = `${prefix}members/${name}`;
+  const { kvs } = await store.range(prefix);
+  const now = kvs.find((kv) => kv.key === key) ?? null;
+  if (now !== null && now.lease !== null) return 'leased';
+  const modRevision = members.find((member) => member.name === name)?.modRevision ?? '0';
+  const ops: WriteOp[] = [
+    { op: 'put', key: `${prefix}${RETIRED}/${name}`, value: JSON.stringify({ retired: name }) },
+    ...(now === null ? [] : [{ op: 'delete' as const, key }]),
+  ];
+  const { done } = await store.txn([{ key, modRevision }], ops);
+  return done ? 'noted' : 'changed';
 }
 
 // ---------------------------------------------------------------- changes

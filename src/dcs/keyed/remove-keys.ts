@@ -13,14 +13,14 @@ const PLAIN = 'initialize config leader failover sync history status failsafe op
   ' ',
 );
 
-/** Of the keys below the prefix those that are Patroni's own, and those of other programs. */
+/** Of the keys below the prefix those that are Patroni's own or patctl's, and those of other programs. */
 export function sortKeys(
   prefix: string,
   kvs: readonly KeyValue[],
 ): { own: string[]; foreign: string[] } {
   const isOwn = (key: string) => {
     const name = key.slice(prefix.length);
-    return PLAIN.includes(name) || /^members\/[^/]+$/.test(name);
+    return PLAIN.includes(name) || /^(members|patctl-retired)\/[^/]+$/.test(name);
   };
   const keys = kvs.map(({ key }) => key).filter((key) => key.startsWith(prefix));
   return { own: keys.filter(isOwn), foreign: keys.filter((key) => !isOwn(key)) };

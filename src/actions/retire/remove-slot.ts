@@ -1,0 +1,215 @@
+/**
+ * The replication slot of a member that is gone. Patroni drops a slot that is neither a member's nor permanent in its
+ * next loop, and creates one anew that /status names in retain_slots: there it stays for member_slots_ttl, in the
+ * memory of the leader. So neither dropping it over SQL nor writing /status removes it for good, but a shorter
+ * member_slots_ttl does [AbstractDCS._build_retain_slots].
+ */
+import { commandLine } from '../../cluster/model/command-line.js';
+import { isObject, parseInteger } from '../../cluster/model/patroni-values.js';
+import type { Cluster, JsonObject, JsonValue, Snapshot } from '../../cluster/model/model.js';
+import { slotName } from '../../cluster/model/slot-name.js';
+import type { Context } from '../../context.js';
+import { ToolError, type Evidence } from '../../errors.js';
+import { readOnce } from '../../observe/read-snapshot.js';
+import { reread } from '../kit/choose-members.js';
+import type { Tell } from '../kit/report.js';
+import { until } from '../kit/until.js';
+
+const KEY = 'member_slots_ttl';
+const DEFAULT_TTL_SECONDS = 1800;
+const LOOK_MS = 1000;
+/** Loops in which Patroni on every member has seen a change and has acted on it. */
+const LOOPS = 4;
+/** For a machine that is busy. */
+const SPARE_MS = 20_000;
+/** PostgreSQL's wal_sender_timeout: so long a walsender keeps the slot of a host that vanished. */
+const WALSENDER_MS = 60_000;
+/** Tries to put member_slots_ttl back where others write the configuration too. */
+const RESTORES = 5;
+
+/** What became of the slot, in words. ToolError `failed` where it is still there, `unconfirmed` where it is unknown. */
+export async function removeSlot(
+  context: Context,
+  cluster: Cluster,
+  member: string,
+  { keepSlot, tell }: { keepSlot: boolean; tell: Tell },
+): Promise<string> {
+  const slot = slotName(member);
+  const now = (await reread(context, cluster)) ?? cluster;
+  if (isPermanent(now, slot)) return `slot ${slot} is permanent and stays`;
+  const retained = now.status?.retainSlots ?? [];
+  const ttl = parseInteger(now.config?.raw[KEY], 's') ?? DEFAULT_TTL_SECONDS;
+  if (retained.includes(slot)) {
+    const later = `slot ${slot} stays until Patroni removes it, ${ttl} s (${KEY}) after the member left`;
+    if (keepSlot) return later;
+    const others = absentSlots(now, slot);
+    if (others.length > 0)
+      return `${later}: a shorter ${KEY} would remove ${others.join(', ')} too, which no member has now`;
+    await release(context, now, slot, { ttl, tell });
+  } else if (keepSlot) return `Patroni does not retain slot ${slot}`;
+  return await seenGone(context, now, member);
+}
+
+function isPermanent({ config }: Cluster, slot: string): boolean {
+  const { slots } = config?.raw ?? {};
+  return isObject(slots) && Object.hasOwn(slots, slot);
+}
+
+/** Slots of other members that are away, and that would lose theirs too. */
+function absentSlots({ members, status }: Cluster, slot: string): string[] {
+  const present = new Set(members.map(({ name }) => slotName(name)));
+  return (status?.retainSlots ?? []).filter((name) => name !== slot && !present.has(name));
+}
+
+function loopMs({ config }: Cluster): number {
+  return (config?.loopWaitSeconds ?? 10) * 1000;
+}
+
+// ---------------------------------------------------------------- member_slots_ttl
+
+interface Release {
+  /** member_slots_ttl as it is, s. */
+  ttl: number;
+  tell: Tell;
+}
+
+/** Until /status names the slot no more; member_slots_ttl is then what it was, however it ended. */
+async function release(
+  context: Context,
+  cluster: Cluster,
+  slot: string,
+  { ttl, tell }: Release,
+): Promise<void> {
+  // A member that misses a heartbeat or two keeps its slot.
+  const short = Math.ceil((2 * loopMs(cluster)) / 1000);
+  const isShortened = ttl > short;
+  if (isShortened) await shorten(context, cluster, { short, ttl, tell });
+  try {
+    const waitMs = Math.min(ttl, short) * 1000 + LOOPS * loopMs(cluster) + SPARE_MS;
+    const limit = {
+      atMs: context.clock.nowMs() + waitMs,
+      everyMs: LOOK_MS,
+      goesOn: `${KEY} is what it was before; the slot ${slot} stays until then`,
+      awaits: () => `Patroni on the leader to release slot ${slot}`,
+    };
+    const released = await until(context, limit, async () => {
+      const now = await reread(context, cluster);
+      return now?.status?.retainSlots.includes(slot) === false ? true : null;
+    });
+    if (!released) throw slotLeft(cluster, slot, [retainedSeen(slot)]);
+  } finally {
+    if (isShortened) await restore(context, cluster, short);
+  }
+}
+
+async function shorten(
+  context: Context,
+  cluster: Cluster,
+  { short, ttl, tell }: Release & { short: number },
+): Promise<void> {
+  const { config } = cluster;
+  if (config === null || config.unreadable)
+    throw new ToolError('failed', 'the dynamic configuration cannot be read: the slot stays', {
+      code: 'slot_left',
+    });
+  context.io.err(`${KEY} is ${short} s instead of ${ttl} s until the slot is gone\n`);
+  const text = JSON.stringify({ ...config.raw, [KEY]: short });
+  const written = await (await context.dcs()).writeConfig(cluster, text);
+  if (!written.done)
+    throw new ToolError('failed', 'the dynamic configuration has changed in the meantime', {
+      code: 'changed_meanwhile',
+      hint: 'run the command again to remove the slot',
+    });
+  tell({ kind: 'changed', changed: true });
+}
+
+/** Puts back what was there, unless it is by now what another client wrote. */
+async function restore(context: Context, before: Cluster, short: number): Promise<void> {
+  const value = before.config?.raw[KEY];
+  for (let left = RESTORES; left > 0; left -= 1) {
+    const now = await reread(context, before);
+    if (now?.config && now.config.raw[KEY] !== short) return;
+    if (now?.config && (await isRestored(context, now, value))) return;
+    if (left > 1) await context.clock.wait(LOOK_MS);
+  }
+  const pair = `${KEY}=${value === undefined ? 'null' : JSON.stringify(value)}`;
+  context.io.err(
+    `warning: ${KEY} may still be ${short} s; put it back: ${commandLine(before, 'edit-config', '-s', pair)}\n`,
+  );
+}
+
+async function isRestored(
+  context: Context,
+  now: Cluster,
+  value: JsonValue | undefined,
+): Promise<boolean> {
+  const rest = Object.entries(now.config?.raw ?? {}).filter(([key]) => key !== KEY);
+  const raw: JsonObject = Object.fromEntries(value === undefined ? rest : [...rest, [KEY, value]]);
+  try {
+    return (await (await context.dcs()).writeConfig(now, JSON.stringify(raw))).done;
+  } catch (error) {
+    if (error instanceof ToolError) return false;
+    throw error;
+  }
+}
+
+// ---------------------------------------------------------------- seen
+
+/** Patroni drops it in its next loop, on each member by itself. */
+async function seenGone(context: Context, cluster: Cluster, member: string): Promise<string> {
+  const slot = slotName(member);
+  let left: Evidence[] = [];
+  let unread: string[] = [];
+  const limit = {
+    atMs: context.clock.nowMs() + LOOPS * loopMs(cluster) + WALSENDER_MS + SPARE_MS,
+    everyMs: LOOK_MS,
+    goesOn: `Patroni drops slot ${slot} by itself`,
+    awaits: () => left.map(({ subject, said }) => `${subject} (${said})`).join(', '),
+  };
+  const gone = await until(context, limit, async () => {
+    const snapshot = await look(context, cluster);
+    if (snapshot === null) return null;
+    left = slotsSeen(snapshot, slot);
+    unread = snapshot.members.filter(({ sql }) => !sql.ok).map(({ name }) => name);
+    return left.length === 0 ? true : null;
+  });
+  if (!gone) throw slotLeft(cluster, slot, left);
+  const unknown = unread.length === 0 ? '' : `; not read on ${unread.join(', ')}`;
+  return `no member has slot ${slot}${unknown}`;
+}
+
+async function look(context: Context, { scope, group }: Cluster): Promise<Snapshot | null> {
+  try {
+    const request = { scope, group, verify: 'auto', serializable: false } as const;
+    return await readOnce(context, { ...request, also: [] });
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
+}
+
+/** Where the slot still is: on servers, and in what the leader writes of its own. */
+function slotsSeen({ cluster, members }: Snapshot, slot: string): Evidence[] {
+  const onServers = members.flatMap(({ name, sql }): Evidence[] => {
+    const seen = sql.ok
+      ? sql.value.slots.find((one) => one.slotType === 'physical' && one.slotName === slot)
+      : undefined;
+    if (!seen) return [];
+    const said = `${slot} is ${seen.active ? `active, pid ${seen.activePid ?? '?'}` : 'inactive'}`;
+    return [{ witness: 'SQL', subject: name, said }];
+  });
+  const isTold = cluster.status?.retainSlots.includes(slot) === true;
+  return [...onServers, ...(isTold ? [retainedSeen(slot)] : [])];
+}
+
+function retainedSeen(slot: string): Evidence {
+  return { witness: 'DCS', subject: '/status', said: `retain_slots has ${slot}` };
+}
+
+function slotLeft(cluster: Cluster, slot: string, evidence: Evidence[]): ToolError {
+  return new ToolError('failed', `replication slot ${slot} is still there`, {
+    code: 'slot_left',
+    evidence,
+    hint: `see Patroni's log for why it does not drop it; it may keep WAL: ${commandLine(cluster, 'check')}`,
+  });
+}

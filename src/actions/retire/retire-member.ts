@@ -1,0 +1,246 @@
+/** Takes a member out for good: shows what the cluster is without it, waits until it is gone, removes what it leaves. */
+import { argumentOf, commandLine, shellWord } from '../../cluster/model/command-line.js';
+import type { Cluster, Member } from '../../cluster/model/model.js';
+import { planRetirement, type Retirement } from '../../cluster/preflight/retirement.js';
+import { viewOf } from '../../cluster/roles/view.js';
+import type { Context } from '../../context.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
+import { readSnapshot } from '../../observe/read-snapshot.js';
+import { needConsent } from '../../output/ask.js';
+import { checksText } from '../../output/plan-table.js';
+import { errorScreen, screenOf } from '../../output/screen.js';
+import { oneLine } from '../../output/text.js';
+import { reread } from '../kit/choose-members.js';
+import { needRequests } from '../kit/need-requests.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
+import { until } from '../kit/until.js';
+import { removeSlot } from './remove-slot.js';
+
+export interface RetireRequest {
+  readonly scope: string;
+  /** Citus group; null: outside Citus. */
+  readonly group: number | null;
+  readonly member: string;
+  readonly dryRun: boolean;
+  /** Nothing is asked. */
+  readonly force: boolean;
+  /** Its slot is left to member_slots_ttl. */
+  readonly keepSlot: boolean;
+  /** Limit of the wait until it is gone, ms. */
+  readonly waitMs: number;
+}
+
+const LOOK_MS = 500;
+
+/** Prints the plan and what was removed; every ending but ok is thrown. */
+export async function retireMember(
+  context: Context,
+  { asker, tell }: AskAndTell,
+  request: RetireRequest,
+): Promise<Ending> {
+  const { scope, group, member: name, dryRun, force } = request;
+  const isRecorded = (await context.dcs()).recorded !== undefined;
+  if (!isRecorded) await needRequests(context);
+  const asked = { scope, group, verify: 'auto', serializable: false } as const;
+  const snapshot = await readSnapshot(context, { ...asked, also: [] });
+  const plan = planRetirement(viewOf(snapshot), name);
+  const { cluster } = snapshot;
+  if (plan === null) throw unknownMember(cluster, name);
+  tell({ kind: 'retirement', plan });
+  tell({ kind: 'changed', changed: false });
+  if (dryRun || !plan.refused) await showPlan(context, plan, dryRun);
+  if (plan.refused) throw refused(plan);
+  if (dryRun) return 'ok';
+  if (isRecorded)
+    throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+  if (!force) await consent(context, asker, plan);
+  const member = cluster.members.find((one) => one.name === name) ?? null;
+  if (member !== null) {
+    const where = plan.host === null ? name : `${name} (${plan.host})`;
+    context.io.err(`Now stop Patroni on ${oneLine(where)}: ${plan.runThere}\n`);
+  }
+  const key = await awaitGone(context, cluster, { name, member, waitMs: request.waitMs, plan });
+  if (key !== 'unnoted') tell({ kind: 'changed', changed: true });
+  const said = keyWords(name, key);
+  say(context, tell, cluster, { member: name, said: [said] });
+  const slot = await removeSlot(context, cluster, name, { keepSlot: request.keepSlot, tell });
+  say(context, tell, cluster, { member: name, said: [said, slot] });
+  context.io.out(`Success: ${oneLine(name)} is retired from ${oneLine(scope)}\n`);
+  return 'ok';
+}
+
+function unknownMember({ scope, members }: Cluster, name: string): ToolError {
+  const names = members.map((one) => one.name);
+  return new ToolError('error', `${name} is not a member of ${scope}, and nothing speaks of it`, {
+    code: 'unknown_member',
+    hint: `members: ${names.join(', ') || 'none'}`,
+  });
+}
+
+// ---------------------------------------------------------------- the plan
+
+/** For people: the whole of it on stdout where it is all that was asked for. */
+async function showPlan(context: Context, plan: Retirement, dryRun: boolean): Promise<void> {
+  const all = dryRun;
+  const verdict = verdictLine(plan);
+  const removes = plan.refused ? [] : plan.removes.map((what) => `  removes ${oneLine(what)}\n`);
+  if (dryRun) {
+    const text = await checksText(plan.checks, verdict, { screen: screenOf(context), all });
+    context.io.out(text + removes.join(''));
+  } else if (!context.flags.asJson) {
+    const text = await checksText(plan.checks, verdict, { screen: errorScreen(context), all });
+    context.io.err(text + removes.join(''));
+  }
+}
+
+function refusals({ checks }: Retirement): string[] {
+  return checks
+    .filter(({ result }) => result === 'refused' || result === 'unknown')
+    .map(({ name }) => name);
+}
+
+function verdictLine(plan: Retirement): string {
+  if (plan.refused) return `Refused by ${refusals(plan).join(', ')}`;
+  const what = plan.hasLeft ? `remove what ${plan.member} leaves in` : `retire ${plan.member} from`;
+  return `Would ${what} ${plan.cluster}`;
+}
+
+function refused(plan: Retirement): ToolError {
+  const bad = plan.checks.filter(({ name }) => refusals(plan).includes(name));
+  const next = bad.flatMap((check) => check.next ?? []);
+  return new ToolError(
+    'error',
+    `${plan.member} is not retired: ${bad.map(({ said }) => said).join('; ')}`,
+    {
+      code: 'retire_refused',
+      evidence: bad.flatMap(({ evidence }) => evidence),
+      ...(next.length === 0 ? {} : { hint: next.join('\n') }),
+    },
+  );
+}
+
+async function consent(
+  context: Context,
+  asker: AskAndTell['asker'],
+  { member, cluster }: Retirement,
+): Promise<void> {
+  needConsent(context, 'retire', 'give --force');
+  if (await asker.confirm(`Are you sure you want to retire member ${member} of ${cluster}?`))
+    return;
+  throw new ToolError('error', 'Aborted retire', { code: 'declined' });
+}
+
+// ---------------------------------------------------------------- gone
+
+/** removed: by patctl; ended: with its lease; unnoted: this DCS takes no note of it. */
+type KeyEnd = 'removed' | 'ended' | 'unnoted';
+
+interface Awaited {
+  name: string;
+  /** null: it had no key to begin with. */
+  member: Member | null;
+  waitMs: number;
+  plan: Retirement;
+}
+
+/**
+ * Until Patroni and PostgreSQL of the member do not answer and its key is gone, and the note of that is written.
+ * ToolError `unconfirmed` at the limit, with what is still there; then nothing was changed.
+ */
+async function awaitGone(context: Context, cluster: Cluster, awaited: Awaited): Promise<KeyEnd> {
+  const { name, member, plan } = awaited;
+  let there: Evidence[] = [];
+  const limit = {
+    atMs: context.clock.nowMs() + awaited.waitMs,
+    everyMs: LOOK_MS,
+    goesOn: `nothing was changed in the DCS; ${name} may be stopped already`,
+    awaits: () =>
+      `${name} to be gone (${there.map(({ witness, said }) => `${witness}: ${said}`).join('; ')})`,
+  };
+  const end = await until(context, limit, async () => {
+    const now = await reread(context, cluster);
+    if (now === null) there = [{ witness: 'DCS', subject: name, said: 'could not be read' }];
+    if (now === null) return null;
+    if (now.leaderName === name) throw leadsNow(now, name);
+    const key = now.members.find((one) => one.name === name) ?? null;
+    there = await answers(context, now, key ?? member);
+    if (there.length > 0) return null;
+    const end = await keyEnd(context, now, name, key);
+    if (end === null)
+      there = [{ witness: 'DCS', subject: `/members/${name}`, said: 'is still there' }];
+    return end;
+  });
+  if (end !== null) return end;
+  throw new ToolError('unconfirmed', `${name} is not gone within the limit (--wait)`, {
+    code: 'not_gone',
+    evidence: there,
+    hint: `on its host: ${plan.runThere}\nthen continue with: ${retireLine(cluster, name)}`,
+  });
+}
+
+/** The member comes before the cluster. */
+function retireLine({ scope, group }: Cluster, name: string): string {
+  return `patctl retire ${shellWord(name)} ${argumentOf({ scope, group })}`;
+}
+
+function leadsNow(cluster: Cluster, name: string): ToolError {
+  return new ToolError('error', `${name} has become the leader; nothing was changed`, {
+    code: 'leads_now',
+    evidence: [{ witness: 'DCS', subject: '/leader', said: name }],
+    hint: `move the leadership first: ${commandLine(cluster, 'switchover', '--avoid', name)}`,
+  });
+}
+
+/** What of the member still runs. */
+async function answers(
+  context: Context,
+  { scope }: Cluster,
+  member: Member | null,
+): Promise<Evidence[]> {
+  if (member === null) return [];
+  const { name, apiUrl, host, port } = member;
+  const patroni = await context.patroni();
+  const { speaksPostgres } = await import('../../postgres/probe.js');
+  const { timeoutMs } = context.flags;
+  const [rest, listens] = await Promise.all([
+    apiUrl === null ? null : patroni.status({ apiUrl, name, scope }, timeoutMs),
+    host === null || port === null ? false : speaksPostgres(host, port, timeoutMs),
+  ]);
+  return [
+    ...(rest?.ok ? [{ witness: 'REST', subject: name, said: 'Patroni answers' }] : []),
+    ...(listens
+      ? [{ witness: 'SQL', subject: name, said: `PostgreSQL answers on ${host}:${port}` }]
+      : []),
+  ];
+}
+
+/** null: its key is still there. */
+async function keyEnd(
+  context: Context,
+  now: Cluster,
+  name: string,
+  key: Member | null,
+): Promise<KeyEnd | null> {
+  const dcs = await context.dcs();
+  if (!dcs.retireMember) return key === null ? 'unnoted' : null;
+  const done = await dcs.retireMember(now, name);
+  if (done !== 'noted') return null;
+  return key === null ? 'ended' : 'removed';
+}
+
+function keyWords(name: string, end: KeyEnd): string {
+  return end === 'removed'
+    ? `the member key of ${name} had no lease and was removed`
+    : `${name} has no member key`;
+}
+
+/** The last of what is known of it by now. */
+function say(
+  { io }: Context,
+  tell: Tell,
+  { group }: Cluster,
+  { member, said }: { member: string; said: readonly string[] },
+): void {
+  io.err(`${oneLine(said.at(-1) ?? '')}\n`);
+  tell({ kind: 'member', group, outcome: { member, ending: 'ok', said: said.join('; ') } });
+}

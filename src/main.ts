@@ -72,7 +72,13 @@ async function open(
   // A command that needs it reports what is wrong with it.
   const config = await opened.context.config().catch(() => null);
   if (config === null) return opened;
-  const below = sectionFlags(config.patctl);
+  let below: Partial<GlobalFlags>;
+  try {
+    below = sectionFlags(config.patctl);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return makeContext(world, flags, { ...witnesses, config: () => Promise.reject(error) });
+  }
   const made =
     Object.keys(below).length === 0
       ? opened

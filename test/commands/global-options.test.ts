@@ -39,6 +39,27 @@ test('patctl: in the file is weaker than the environment, and that than the comm
   expect(await ask(['--no-input'], { PATCTL_NO_INPUT: '0' })).toContain('--no-input was given');
 });
 
+test.each(['timeout: banana', 'color: pink'])(
+  'patctl: %s is a wrong configuration, which has one exit code in a command',
+  async (line) => {
+    const wrong = join(folder, 'wrong.yml');
+    writeFileSync(wrong, `scope: demo\npatctl:\n  ${line}\n`);
+    for (const [command, code] of [
+      ['list', 1],
+      ['leader', 3],
+      ['check', 3],
+      ['members', 3],
+    ] as const) {
+      const run = await runFake(cluster, ['-c', wrong, command]);
+      expect([command, run.code, run.err]).toEqual([
+        command,
+        code,
+        expect.stringContaining(`patctl.${line.split(':')[0] ?? ''}`),
+      ]);
+    }
+  },
+);
+
 test('-q: stderr has errors and questions alone, and the exit code is the same', async () => {
   const edit = ['edit-config', 'demo', '-s', 'loop_wait=3', '--dry-run'];
   const loud = await runFake(cluster, edit);

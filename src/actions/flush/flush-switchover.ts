@@ -67,7 +67,9 @@ async function deleteSchedule(context: Context, cluster: Cluster, tell: Tell): P
   const silent: Evidence[] = [];
   for (const member of leaderFirst(cluster)) {
     const timeoutMs = context.flags.timeoutMs;
-    const request = { method: 'DELETE', path: '/switchover', body: null, timeoutMs } as const;
+    const whenLeft = () => tell({ kind: 'changed', changed: null });
+    const target = { method: 'DELETE', path: '/switchover' } as const;
+    const request = { ...target, body: null, timeoutMs, whenLeft };
     const { outcome } = await askMember(context, cluster.scope, member, request);
     if (outcome.kind !== 'not_sent') {
       return deleted(context, cluster, tell, { member: member.name, outcome });

@@ -1,9 +1,11 @@
 /** One request to one member's Patroni, sent at most once and only to a Patroni that answers. */
 import type { JsonValue, Member, RestStatus } from '../../cluster/model/model.js';
+import type { Selected } from '../../cluster/select-members.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
+import type { ActionEvent } from './report.js';
 import { answerAwaited } from './until.js';
 
 export interface MemberRequest {
@@ -11,6 +13,8 @@ export interface MemberRequest {
   path: string;
   body: JsonValue | null;
   timeoutMs: number;
+  /** Called if an interrupt ends the wait after the request was sent: the change may happen. */
+  whenLeft?: () => void;
 }
 
 export interface Asked {
@@ -43,8 +47,18 @@ export async function askMember(
     const now = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
     return `the answer of ${name} to ${method} ${path} (REST: ${now.ok ? stateWords(now.value) : now.reason})`;
   });
-  if (outcome === null) throw interrupted(`${path} was sent to ${name} and continues there`);
+  if (outcome === null) {
+    request.whenLeft?.();
+    throw interrupted(`${path} was sent to ${name} and continues there`);
+  }
   return { outcome, before: alive.ok ? alive.value : null };
+}
+
+/** For `whenLeft`: nothing is known of this member but that it was asked. */
+export function leftUnanswered({ cluster, member }: Selected): ActionEvent {
+  const said = 'the request was sent, and its answer was not awaited';
+  const outcome = { member: member.name, ending: 'unconfirmed', said } as const;
+  return { kind: 'member', group: cluster.group, outcome };
 }
 
 function stateWords({ role, state, replicationState }: RestStatus): string {

@@ -89,6 +89,7 @@ async function request(context: Context, wait: Wait): Promise<void> {
       path: '/config',
       body: { pause: paused || null },
       timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
+      whenLeft: () => wait.tell({ kind: 'changed', changed: null }),
     });
     if (outcome.kind !== 'not_sent') wait.tell({ kind: 'changed', changed: null });
     if (outcome.kind === 'not_sent') {

@@ -11,11 +11,16 @@ import { ToolError, type Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
-import { answerWords, askMember, bodyText, type Asked } from '../kit/member-request.js';
+import {
+  answerWords,
+  askMember,
+  bodyText,
+  leftUnanswered,
+  type Asked,
+} from '../kit/member-request.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { TELL_MS, until } from '../kit/until.js';
-import type { Asker } from '../../output/ask.js';
 import type { Context } from '../../context.js';
 import { bytes } from '../../output/bytes.js';
 
@@ -53,7 +58,7 @@ export async function reinitMembers(
   const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
-    const { outcome, before } = await request(context, asker, one, asked);
+    const { outcome, before } = await request(context, { asker, tell }, one, asked);
     outcomes.push(outcome);
     tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
     if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
@@ -69,7 +74,7 @@ export async function reinitMembers(
  */
 async function request(
   context: Context,
-  asker: Asker,
+  { asker, tell }: AskAndTell,
   { cluster, member }: Selected,
   { fromLeader, force, waitMs }: ReinitRequest,
 ): Promise<{ outcome: MemberOutcome; before: RestStatus | null }> {
@@ -82,6 +87,7 @@ async function request(
       body: { force: cancels, from_leader: fromLeader },
       // Cancelling a running copy takes its time.
       timeoutMs: context.flags.timeoutMs + CANCEL_MS,
+      whenLeft: () => tell(leftUnanswered({ cluster, member })),
     });
     const answered = judge(name, asked);
     const { before } = asked;

@@ -4,8 +4,8 @@ import type { RestStatus } from '../../cluster/model/model.js';
 import type { Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
-import { answerWords, askMember } from '../kit/member-request.js';
-import type { AskAndTell } from '../kit/report.js';
+import { answerWords, askMember, leftUnanswered } from '../kit/member-request.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -39,7 +39,7 @@ export async function reloadMembers(
   await confirmAction(asker, 'reload', members, request.force);
   const outcomes: MemberOutcome[] = [];
   for (const one of members) {
-    const outcome = await reloadOne(context, one);
+    const outcome = await reloadOne(context, one, tell);
     outcomes.push(outcome);
     tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
   }
@@ -54,13 +54,18 @@ export async function reloadMembers(
   return conclude('reload', await Promise.all(seen));
 }
 
-async function reloadOne(context: Context, { cluster, member }: Selected): Promise<MemberOutcome> {
+async function reloadOne(
+  context: Context,
+  { cluster, member }: Selected,
+  tell: Tell,
+): Promise<MemberOutcome> {
   const { name } = member;
   const { outcome } = await askMember(context, cluster.scope, member, {
     method: 'POST',
     path: '/reload',
     body: null,
     timeoutMs: context.flags.timeoutMs,
+    whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
   const loopWait = cluster.config?.loopWaitSeconds ?? 10;
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;

@@ -4,7 +4,7 @@ import type { JsonObject, RestStatus } from '../../cluster/model/model.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { answerWords, askMember, bodyText, leftUnanswered } from '../kit/member-request.js';
 import { isRefusal } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
@@ -46,7 +46,7 @@ export async function restartMember(
   request: RestartRequest,
   tell: Tell,
 ): Promise<MemberOutcome> {
-  const outcome = await restarted(context, one, request);
+  const outcome = await restarted(context, one, request, tell);
   const isSkipped = outcome.said === NOT_WANTED;
   tell({
     kind: 'member',
@@ -60,6 +60,7 @@ async function restarted(
   context: Context,
   { cluster, member }: Selected,
   request: RestartRequest,
+  tell: Tell,
 ): Promise<MemberOutcome> {
   const { name } = member;
   const atMs = context.clock.nowMs() + request.limitMs;
@@ -68,6 +69,7 @@ async function restarted(
     path: '/restart',
     body: request.content,
     timeoutMs: request.limitMs,
+    whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
   const { schedule } = request.content;
   if (typeof schedule === 'string') {

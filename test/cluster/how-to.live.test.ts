@@ -81,6 +81,6 @@ test('in a terminal of 80, 120 and 200 columns no screen wraps', async () => {
       expect(wrapped, `${size.columns} ${args.join(' ')}`).toEqual([]);
     }
   }
-}, 240_000);
+}, 480_000);
 
 test.each(jobs.filter(({ title }) => title === STANDBY))('$title', job, 240_000);

@@ -229,16 +229,18 @@ export function describeDcs(
 
       it.runIf(hasKeys)(
         'notes a member as retired, with its key if that has no lease',
-        async () => {
+        async (context) => {
+          // Kubernetes' members are pods, which patctl does not remove.
+          if (!dcs.retireMember) return context.skip();
           await whole();
           const before = await read();
-          expect(await dcs.retireMember?.(before, 'pg2')).toBe('noted');
+          expect(await dcs.retireMember(before, 'pg2')).toBe('noted');
           const after = await read();
           expect(after.members.map(({ name }) => name)).toEqual(['pg1']);
           expect(after.retired?.map(({ name }) => name)).toEqual(['pg2']);
           // It has come back with another key than the one that was read.
           await test.patroni({ 'members/pg2': memberValue('pg2') });
-          expect(await dcs.retireMember?.(before, 'pg2')).toBe('changed');
+          expect(await dcs.retireMember(before, 'pg2')).toBe('changed');
           expect((await read()).members.map(({ name }) => name)).toEqual(['pg1', 'pg2']);
           const removal = await dcs.removal(NAME);
           expect(removal.foreign).toEqual([]);

@@ -1,11 +1,13 @@
 /** `retire` on a real cluster: the sync standby, the last voter, and a member that another one streams from. */
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
 import type { QuorumDocument } from '../../src/cluster/documents/quorum-document.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, GiveUp } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
-import { runPatctl } from '../support/run.js';
+import { PATCTL, runPatctl } from '../support/run.js';
 import { privateCluster } from '../support/shared.js';
 
 let lab: Lab;
@@ -22,6 +24,23 @@ const patctl = (...args: string[]) =>
 async function documentOf<T>(...args: string[]): Promise<T> {
   const run = await patctl(...args, '-f', 'json');
   return JSON.parse(run.out) as T;
+}
+
+/** `retire`, as soon as it has made its plan and waits until the member is gone. */
+async function waitingRetirement(member: string): Promise<{ document: Promise<ActionDocument> }> {
+  const [command = '', ...first] = PATCTL;
+  const args = ['-c', lab.config, 'retire', member, lab.scope, '--yes', '-f', 'json'];
+  const run = spawn(command, [...first, ...args, '--wait', '3m'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out = text(run.stdout);
+  let err = '';
+  run.stderr.setEncoding('utf8').on('data', (said: string) => (err += said));
+  await eventually('it says where to stop Patroni', 60_000, () => {
+    if (run.exitCode !== null) throw new GiveUp(`retire ended with ${run.exitCode}: ${err}`);
+    return err.includes('Now stop Patroni on');
+  });
+  return { document: out.then((json) => JSON.parse(json) as ActionDocument) };
 }
 
 const resultOf = ({ retirement }: ActionDocument, name: string): string | undefined =>
@@ -64,9 +83,9 @@ afterAll(async () => {
 test(
   'a sync standby: another one takes its place, and nothing of it is left',
   async () => {
-    const retiring = documentOf<ActionDocument>('retire', sync, lab.scope, '--yes', '--wait', '3m');
+    const { document } = await waitingRetirement(sync);
     await lab.stop(sync);
-    const done = await retiring;
+    const done = await document;
     expect(done, JSON.stringify(done)).toMatchObject({ ending: 'ok', changed: true });
     const rest = ['pg1', 'pg2', 'pg3', 'pg4'].filter((name) => name !== sync);
     expect(await slotsOn(rest, sync)).toEqual([]);

@@ -37,11 +37,11 @@ test('--dry-run asks nothing either, and shows no topology', async () => {
   expect([run.code, run.out]).toEqual([1, '']);
 });
 
-test('on a terminal it is asked for, until it is a number; the topology is shown once', async () => {
+test('on a terminal it is asked for, until it is one of them; the topology is shown once', async () => {
   const cluster = { ...groups(), answers: ['one', '1', 'pg1', 'pg2', 'now', 'n'] };
   const run = await runFake(cluster, ['switchover'], CITUS);
   expect(run.err).toMatch(
-    /^Citus group: Error: 'one' is not a valid integer\.\nCitus group: Primary \[pg\d\]: /,
+    /^ {2}0 {2}coordinator {2}leader pg1 .*\n {2}1 {2}worker {7}leader pg1 .*\nCitus group: Error: "one" is not one of: 0, 1\nCitus group: .*\nPrimary \[pg\d\]: /,
   );
   expect(run.out.split('Current cluster topology')).toHaveLength(2);
 });

@@ -36,11 +36,22 @@ describe('a reinitialization', () => {
     expect(seen(...Array.from({ length: 60 }, () => before)).phase).toBe('asked');
   });
 
-  test('a restart alone is not a copy', () => {
+  test('a copy may be over between two looks: PostgreSQL was started after the request', () => {
     expect(seen(says('stopping'), streams)).toMatchObject({
-      phase: 'asked',
-      said: 'was restarted, but was never seen to be copied',
+      phase: 'done',
+      said: 'streams; the copy was too short to be seen',
     });
+    expect(seen(says('stopping'), says('running', started), streams).phase).toBe('done');
+  });
+
+  test('is unknown where neither the copy nor the time before it was seen', () => {
+    for (const unknown of [null, says('running'), says('unknown')]) {
+      expect(seeReinit(beginReinit(unknown, 0), streams, 1000, 2)).toMatchObject({
+        phase: 'asked',
+        said: 'streams, but was never seen to be copied',
+      });
+    }
+    expect(seeReinit(beginReinit(says('start failed'), 0), streams, 1000, 2).phase).toBe('done');
   });
 
   test('a second copy means that the first one failed', () => {

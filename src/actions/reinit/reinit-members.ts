@@ -41,6 +41,8 @@ const STALL_MS = 300_000;
 /** Patroni begins in a thread of its own as soon as it has answered. */
 const BEGUN_WITHIN_MS = 10_000;
 const LOOK_MS = 300;
+/** A copy of little data takes 200 ms. */
+const LOOK_FOR_COPY_MS = 100;
 /** How often it is said how much has been copied. */
 const MOVES_MS = 1000;
 
@@ -206,7 +208,7 @@ async function waitOne(context: Context, waiting: Waiting, atMs: number): Promis
       const words = `${said}; no progress for ${minutes} minutes`;
       return { member: name, ending: 'unconfirmed', said: words };
     }
-    await context.clock.wait(LOOK_MS, context.signal);
+    await context.clock.wait(phase === 'asked' ? LOOK_FOR_COPY_MS : LOOK_MS, context.signal);
   }
 }
 

@@ -10,6 +10,8 @@ export interface Reinit {
   /** For people. */
   said: string;
   startedBefore: string | null;
+  /** Whether PostgreSQL ran before the request, and since when, is known. */
+  isKnownBefore: boolean;
   /** Since when it has been in this phase and words, ms. */
   sinceMs: number;
 }
@@ -22,7 +24,9 @@ export const AS_REQUESTED = 'requested';
 
 export function beginReinit(before: RestStatus | null, nowMs: number): Reinit {
   const startedBefore = before === null ? null : startTimeOf(before);
-  return { phase: 'asked', said: AS_REQUESTED, startedBefore, sinceMs: nowMs };
+  const didRun = /^(running|streaming|unknown)$/.test(before?.state ?? 'unknown');
+  const isKnownBefore = startedBefore !== null || !didRun;
+  return { phase: 'asked', said: AS_REQUESTED, startedBefore, isKnownBefore, sinceMs: nowMs };
 }
 
 /** The state after one look more. `done` and `failed` are final. */
@@ -48,7 +52,10 @@ export function seeReinit(
     if (!another && was.phase === 'asked') return was;
     if (now.replicationState === 'streaming' || readTags(now.tags).nostream) {
       if (was.phase !== 'asked') return at('done', 'streams');
-      return at('asked', 'was restarted, but was never seen to be copied');
+      // A copy of little data is over between two looks. Patroni that has accepted the request stops PostgreSQL, and
+      // either copies or removes the data directory: nothing else starts it again [Ha._do_reinitialize, Ha.clone].
+      if (was.isKnownBefore) return at('done', 'streams; the copy was too short to be seen');
+      return at('asked', 'streams, but was never seen to be copied');
     }
     return at(
       was.phase === 'asked' ? 'asked' : 'starting',

@@ -233,6 +233,14 @@ const FRAGMENTS: [title: string, script: string][] = [
     'failover without a candidate',
     `echo | patronictl failover $C 2>&1 | tail -1; patronictl failover $C --force; echo "rc=$?"`,
   ],
+  [
+    'failover to a member that is not synchronous, declined',
+    `printf "$R\\nn\\n" | patronictl failover $C; echo "rc=$?"`,
+  ],
+  [
+    'failover to a member that is not synchronous, the input ends',
+    `echo $R | patronictl failover $C; echo "rc=$?"`,
+  ],
   ['reinit, declined', `printf 'n\\n' | patronictl reinit $C $R; echo "rc=$?"`],
   [
     'remove, another name',

@@ -52,7 +52,8 @@ async function expectSame(...args: string[]): Promise<string> {
   const their = await runPatronictl(coordinator, args);
   const our = await patctl('--compat', ...args);
   expect(settled(our), args.join(' ')).toEqual(settled(their));
-  expect(our.err.split('\n')[0]).toBe(their.err.split('\n')[0]);
+  // Hints stand above it.
+  expect(our.err.split('\n').at(-2)).toBe(their.err.split('\n').at(-2));
   return our.out;
 }
 
@@ -117,6 +118,22 @@ describe('no group named', () => {
     expect(timeless(our.screen)).toBe(timeless(their.screen));
     expect(our.screen).toContain("\nCitus group: one\nError: 'one' is not a valid integer.\n");
     expect([our.code, their.code]).toEqual([1, 1]);
+  });
+
+  test.each<[args: string[], input: string]>([
+    [['switchover'], ''],
+    [['switchover'], 'one\n1\n\nwk2\n\nn\n'],
+    [['failover'], '0\npg2\nn\n'],
+    [['demote-cluster', '--host', '127.0.0.1'], 'x\nn\n'],
+    [['demote-cluster', '--host', '127.0.0.1'], ''],
+    [['promote-cluster'], ''],
+  ])('%j, answered out of a pipe by %j', async (args, input) => {
+    await healthy();
+    const their = await runPatronictl(coordinator, args, { input });
+    const our = await runPatctl(['-c', coordinator.config, '--compat', ...args], { input });
+    expect(settled(our)).toEqual(settled(their));
+    expect(our.err.split('\n')).toEqual(expect.arrayContaining(their.err.split('\n')));
+    expect(our.code).toBe(1);
   });
 
   test('restarts are flushed in every group, a switchover in the coordinator alone', async () => {

@@ -151,6 +151,12 @@ describe('declined, or answered wrongly: the same words, nothing sent', () => {
       expect([a.code, b.code, a.sent, b.sent]).toEqual([1, 1, [], []]);
       expect(a.screen.join('\n')).toContain('Are you sure you want to promote');
     }
+    for (const input of ['', 'perhaps\nn\n']) {
+      const line = 'promote-cluster CLUSTER-standby';
+      const [b, a] = [await piped('patroni', line, input), await piped('patctl', line, input)];
+      expect(a).toEqual(b);
+      expect([a.code, a.sent]).toEqual([1, []]);
+    }
     await lab.etcdctl('del', '--prefix', root);
   });
 

@@ -245,6 +245,15 @@ describe('what may be lost', () => {
     expect(by(world, { candidate: 'pg3', allowDataLoss: true })).toContain('candidate_sync');
   });
 
+  test('as patronictl, an asynchronous member: what Patroni takes is a warning', () => {
+    const world = healthy('on');
+    const failover = { kind: 'failover', candidate: 'pg3', asPatronictl: true } as const;
+    const taken = plan(world, failover);
+    expect([taken.refused, result(taken, 'candidate_sync')]).toEqual([false, 'warning']);
+    expect(by(world, { ...failover, kind: 'switchover' })).toContain('candidate_sync');
+    expect(by(world, { ...failover, leader: 'pg1' })).toContain('candidate_sync');
+  });
+
   test('a failover that names a leader is a switchover for Patroni, and for us', () => {
     const named = { kind: 'failover', leader: 'pg1', candidate: 'pg3' } as const;
     expect(by(healthy('on'), { ...named, allowDataLoss: true })).toContain('candidate_sync');

@@ -125,7 +125,8 @@ function skipped(check: PlanCheck, names: readonly string[]): PlanCheck {
 
 /** Whether Patroni's API accepts the request; where its members differ, or cannot be asked, it may. */
 function patroniTakes({ input, action, candidate, cluster, request }: PlanFacts): boolean {
-  const { leaderName: leader } = cluster;
+  // A failover names no leader: Patroni would take it for a switchover.
+  const leader = action === 'switchover' ? cluster.leaderName : null;
   const scheduled = request.scheduledAt !== null;
   const { outcome } = apiPrecheck(input, { action, leader, candidate, scheduled });
   return outcome !== 'no';

@@ -62,13 +62,21 @@ export async function reinitMembers(
   for (const one of members) {
     const { outcome, before } = await request(context, { asker, tell }, one, asked);
     outcomes.push(outcome);
-    tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
+    const isAwaited = waitMs !== null && outcome.ending === 'ok';
+    const told = isAwaited ? notSeenYet(outcome) : outcome;
+    tell({ kind: 'member', group: one.cluster.group, outcome: told });
     if (outcome.ending === 'ok') waiting.push(watchOf(one, before, context.clock.nowMs()));
   }
   if (waitMs === null || waiting.length === 0) return conclude('reinitialize', outcomes);
   const seen = await waitAll(context, waiting, waitMs, tell);
   const rest = outcomes.filter(({ ending }) => ending !== 'ok');
   return conclude('reinitialize', [...rest, ...seen]);
+}
+
+/** What stays in the document when the wait is interrupted. */
+function notSeenYet(outcome: MemberOutcome): MemberOutcome {
+  const said = `${outcome.said}; the end of the copy was not seen`;
+  return { ...outcome, ending: 'unconfirmed', changed: true, said };
 }
 
 /**

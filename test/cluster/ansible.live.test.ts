@@ -121,7 +121,7 @@ test('nothing to do, refused, check mode: nothing is changed', async () => {
   expect(none.counts, none.out).toEqual({ ...OK, skipped: 1 });
   expect([refused.code, refused.counts], refused.out).toEqual([2, FAILED]);
   expect(refused.out).toContain('the switchover is refused by candidate_sync, votes');
-  expect(refused.out).toContain(`${standby} could be named instead`);
+  expect(refused.out).toContain(`you could name ${standby} instead`);
   expect(refused.out).toContain(`check candidate_sync ${replica} is asynchronous`);
 
   const option = { check: 'option' } as const;

@@ -53,7 +53,7 @@ function title({ cluster, group }: CheckedCluster): string {
 
 function summary(one: CheckedCluster): string {
   const replicas = one.members.filter(({ observedRole }) => observedRole === 'replica').length;
-  const about = `${one.leader === null ? 'no leader' : `${one.leader} leads`}, ${one.members.length} members, ${replicas} replicas`;
+  const about = `${one.leader === null ? 'no leader' : `${one.leader} leads`}, ${plural(one.members.length, 'member')}, ${plural(replicas, 'replica')}`;
   const counted = (['critical', 'unknown', 'warning', 'info'] as const)
     .map((severity) => ({
       severity,

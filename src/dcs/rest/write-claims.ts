@@ -1,4 +1,5 @@
 /** The one write of the port that Patroni's REST API has: PATCH /config, sent once. */
+import { commandLine } from '../../cluster/model/command-line.js';
 import type { Cluster, JsonObject, JsonValue } from '../../cluster/model/model.js';
 import { isObject } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
@@ -27,10 +28,11 @@ export async function patchConfig(
   if (!isObject(base) || !isObject(wanted)) throw notAnObject();
   const patch = mergePatch(base, wanted);
   const outcome = await patroni.call('PATCH', url, '/config', patch, timeoutMs);
-  return judged(patroni, url, { outcome, wanted, before: now }, timeoutMs);
+  return judged(patroni, url, { cluster, outcome, wanted, before: now }, timeoutMs);
 }
 
 interface Sent {
+  cluster: Cluster;
   outcome: CallOutcome;
   wanted: JsonObject;
   /** As it was right before. */
@@ -40,7 +42,7 @@ interface Sent {
 async function judged(
   patroni: Patroni,
   url: string,
-  { outcome, wanted, before }: Sent,
+  { cluster, outcome, wanted, before }: Sent,
   timeoutMs: number,
 ): Promise<Written> {
   if (outcome.kind === 'not_sent') throw silent(url, outcome.reason);
@@ -65,7 +67,7 @@ async function judged(
     `PATCH /config was sent to ${url}, but the configuration ${seen}`,
     {
       code: 'config_unconfirmed',
-      hint: 'check with: patctl show-config',
+      hint: `check with: ${commandLine(cluster, 'show-config')}`,
     },
   );
 }

@@ -28,7 +28,7 @@ export async function flushRestarts(
   const { scope, force } = request;
   if (!force) needConsent(context, 'flush', 'give --force');
   const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
-  tell({ kind: 'chosen', members: members });
+  tell({ kind: 'chosen', members });
   await confirmAction(asker, 'flush', members, force);
   const outcomes: MemberOutcome[] = [];
   for (const { cluster, member } of members) {
@@ -39,7 +39,7 @@ export async function flushRestarts(
     }
     const outcome = await flushRestart(context, scope, member);
     outcomes.push(outcome);
-    tell({ kind: 'member', group: cluster.group, outcome: outcome });
+    tell({ kind: 'member', group: cluster.group, outcome });
   }
   return conclude('flush restart', outcomes);
 }

@@ -55,7 +55,7 @@ export async function reinitMembers(
   const { waitMs, force } = asked;
   const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
   const { members } = await chooseMembers(context, asker, choice);
-  tell({ kind: 'chosen', members: members });
+  tell({ kind: 'chosen', members });
   await confirmAction(asker, 'reinitialize', members, force);
   const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];

@@ -35,13 +35,13 @@ export async function reloadMembers(
   request: ReloadRequest,
 ): Promise<Ending> {
   const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
-  tell({ kind: 'chosen', members: members });
+  tell({ kind: 'chosen', members });
   await confirmAction(asker, 'reload', members, request.force);
   const outcomes: MemberOutcome[] = [];
   for (const one of members) {
     const outcome = await reloadOne(context, one, tell);
     outcomes.push(outcome);
-    tell({ kind: 'member', group: one.cluster.group, outcome: outcome });
+    tell({ kind: 'member', group: one.cluster.group, outcome });
   }
   if (!request.wait) return conclude('reload', outcomes);
   const seen = members.map(async (one, at): Promise<MemberOutcome> => {

@@ -60,7 +60,7 @@ export async function restartMembers(
   }
   if (request.any) members = pickOne(members);
   if (!context.flags.compat) members = leaderLast(members);
-  tell({ kind: 'chosen', members: members });
+  tell({ kind: 'chosen', members });
   if (when) tell({ kind: 'scheduled', atMs: when.atMs });
   if (members.length === 0) {
     if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');

@@ -5,9 +5,10 @@
  * member_slots_ttl does [AbstractDCS._build_retain_slots].
  */
 import { commandLine } from '../../cluster/model/command-line.js';
-import { isObject, parseInteger } from '../../cluster/model/patroni-values.js';
 import type { Cluster, JsonObject, JsonValue, Snapshot } from '../../cluster/model/model.js';
 import { slotName } from '../../cluster/model/slot-name.js';
+import { hasPermanentSlot } from '../../cluster/preflight/retirement.js';
+import { memberSlotsTtlSeconds } from '../../cluster/roles/absent.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { readOnce } from '../../observe/read-snapshot.js';
@@ -16,7 +17,6 @@ import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 
 const KEY = 'member_slots_ttl';
-const DEFAULT_TTL_SECONDS = 1800;
 const LOOK_MS = 1000;
 /** Loops in which Patroni on every member has seen a change and has acted on it. */
 const LOOPS = 4;
@@ -36,9 +36,9 @@ export async function removeSlot(
 ): Promise<string> {
   const slot = slotName(member);
   const now = (await reread(context, cluster)) ?? cluster;
-  if (isPermanent(now, slot)) return `slot ${slot} is permanent and stays`;
+  if (hasPermanentSlot(now, member)) return `slot ${slot} is permanent and stays`;
   const retained = now.status?.retainSlots ?? [];
-  const ttl = parseInteger(now.config?.raw[KEY], 's') ?? DEFAULT_TTL_SECONDS;
+  const ttl = memberSlotsTtlSeconds(now);
   if (retained.includes(slot)) {
     const later = `slot ${slot} stays until Patroni removes it, ${ttl} s (${KEY}) after the member left`;
     if (keepSlot) return later;
@@ -48,11 +48,6 @@ export async function removeSlot(
     await release(context, now, slot, { ttl, tell });
   } else if (keepSlot) return `Patroni does not retain slot ${slot}`;
   return await seenGone(context, now, member);
-}
-
-function isPermanent({ config }: Cluster, slot: string): boolean {
-  const { slots } = config?.raw ?? {};
-  return isObject(slots) && Object.hasOwn(slots, slot);
 }
 
 /** Slots of other members that are away, and that would lose theirs too. */

@@ -260,13 +260,14 @@ function consumers({ name, sql }: MemberView): PlanCheck {
   return found('slots', 'warning', said, { evidence, next: 'move these clients first' });
 }
 
-function isPermanent({ config }: Cluster, member: string): boolean {
+/** `slots` of the dynamic configuration names the slot of this member: Patroni keeps it, whoever is there. */
+export function hasPermanentSlot({ config }: Cluster, member: string): boolean {
   const { slots } = config?.raw ?? {};
   return isObject(slots) && Object.hasOwn(slots, slotName(member));
 }
 
 function permanentSlot(cluster: Cluster, member: string): PlanCheck | null {
-  if (!isPermanent(cluster, member)) return null;
+  if (!hasPermanentSlot(cluster, member)) return null;
   const slot = slotName(member);
   return found('permanent_slot', 'warning', `slot ${slot} is permanent: it stays and keeps WAL`, {
     evidence: [{ witness: 'DCS', subject: '/config', said: `slots has ${slot}` }],
@@ -295,6 +296,6 @@ function removals(cluster: Cluster, member: string, hasKey: boolean): string[] {
   const slot = slotName(member);
   return [
     ...(hasKey ? [`its member key /members/${member}, if it has no lease that ends it`] : []),
-    ...(isPermanent(cluster, member) ? [] : [`its replication slot ${slot} on every member`]),
+    ...(hasPermanentSlot(cluster, member) ? [] : [`its replication slot ${slot} on every member`]),
   ];
 }

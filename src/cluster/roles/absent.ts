@@ -191,7 +191,7 @@ function agesOf(
   const most: number[] = [];
   const led = recentLeaders(cluster).filter(({ name }) => slotName(name) === slot);
   for (const { seenMs } of led) most.push(now - seenMs);
-  if (isRetained) most.push(slotsTtlMs(cluster));
+  if (isRetained) most.push(memberSlotsTtlSeconds(cluster) * 1000);
   if (wasEarlier && earlier) most.push(now - (timestampMs(earlier.takenAt) ?? 0));
   const word = departed?.lastWord ?? null;
   if (word !== null) {
@@ -209,9 +209,9 @@ function agesOf(
   return { atLeastMs, atMostMs };
 }
 
-function slotsTtlMs({ config }: Cluster): number {
-  const seconds = parseInteger(config?.raw['member_slots_ttl'], 's');
-  return (seconds ?? MEMBER_SLOTS_TTL_SECONDS) * 1000;
+/** So long Patroni keeps the slot of a member without a key, s [AbstractDCS._build_retain_slots]. */
+export function memberSlotsTtlSeconds({ config }: Cluster): number {
+  return parseInteger(config?.raw['member_slots_ttl'], 's') ?? MEMBER_SLOTS_TTL_SECONDS;
 }
 
 // ---------------------------------------------------------------- the witnesses

@@ -118,6 +118,26 @@ test('member_slots_ttl is shortened until Patroni releases the slot, and put bac
   expect(config()).toEqual(before);
 });
 
+test('the answer to the shorter member_slots_ttl is lost: it is put back all the same', async () => {
+  stop('pg3');
+  status((value) => (value['retain_slots'] = ['pg1', 'pg2', 'pg3']));
+  await look();
+  const before = config();
+  const { dcs } = fake.cluster;
+  let written = 0;
+  const txn: typeof dcs.txn = (...args) => {
+    written += 1;
+    // The first one is the note of the retired member.
+    if (written === 2) dcs.failNext('lost', 'txn');
+    return dcs.txn(...args);
+  };
+  fake.cluster.dcs = Object.create(dcs, { txn: { value: txn } }) as typeof dcs;
+  const done = await run('pg3', 'demo', '--force');
+  expect([done.code, written]).toEqual([5, 3]);
+  await look();
+  expect(config()).toEqual(before);
+});
+
 test('with another member away its slot is left to Patroni', async () => {
   stop('pg3');
   status((value) => (value['retain_slots'] = ['pg1', 'pg2', 'pg3', 'pg4']));

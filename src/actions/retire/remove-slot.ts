@@ -78,8 +78,9 @@ async function release(
   // A member that misses a heartbeat or two keeps its slot.
   const short = Math.ceil((2 * loopMs(cluster)) / 1000);
   const isShortened = ttl > short;
-  if (isShortened) await shorten(context, cluster, { short, ttl, tell });
   try {
+    // Within: where the answer to the write is lost, the short value may stand there.
+    if (isShortened) await shorten(context, cluster, { short, ttl, tell });
     const waitMs = Math.min(ttl, short) * 1000 + LOOPS * loopMs(cluster) + SPARE_MS;
     const limit = {
       atMs: context.clock.nowMs() + waitMs,

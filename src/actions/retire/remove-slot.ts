@@ -79,7 +79,7 @@ async function release(
   const short = Math.ceil((2 * loopMs(cluster)) / 1000);
   const isShortened = ttl > short;
   try {
-    // Within: where the answer to the write is lost, the short value may stand there.
+    // If the answer to the write is lost, the short value may be in force: it is put back then too.
     if (isShortened) await shorten(context, cluster, { short, ttl, tell });
     const waitMs = Math.min(ttl, short) * 1000 + LOOPS * loopMs(cluster) + SPARE_MS;
     const limit = {

@@ -260,7 +260,7 @@ function consumers({ name, sql }: MemberView): PlanCheck {
   return found('slots', 'warning', said, { evidence, next: 'move these clients first' });
 }
 
-/** `slots` of the dynamic configuration names the slot of this member: Patroni keeps it, whoever is there. */
+/** `slots` of the dynamic configuration names the slot of this member: Patroni never drops it. */
 export function hasPermanentSlot({ config }: Cluster, member: string): boolean {
   const { slots } = config?.raw ?? {};
   return isObject(slots) && Object.hasOwn(slots, slotName(member));

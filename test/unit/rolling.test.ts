@@ -115,6 +115,30 @@ describe('the order of a rolling restart', () => {
     expect(plan.refused).toContain('max_connections: 100->50');
   });
 
+  test('a primary that has the lower value already may give its leadership away', () => {
+    const members = { a: {}, b: pending('100', '50') };
+    const plan = planRolling(cluster({ members }), { members: ['a', 'b'], switchover: true });
+    expect(plan.refused).toBeNull();
+    expect(brief(plan.steps)).toEqual(['b replica', 'a gives the lead away', 'a replica']);
+    const replica = planRolling(cluster({ members }), { members: ['b'], switchover: false });
+    expect([brief(replica.steps), replica.warnings]).toEqual([['b replica'], []]);
+  });
+
+  test.each<[string, object]>([
+    ['another parameter of the primary is pending', pending('64MB', '32MB', 'shared_buffers')],
+    ['the same one is raised on the primary', pending('20', '50')],
+  ])('the order stays as it is when %s', (_, primary) => {
+    const members = { a: { ...primary }, b: pending('100', '50') };
+    const plan = planRolling(cluster({ members }), { members: ['a', 'b'], switchover: false });
+    expect(brief(plan.steps)).toEqual(['b replica', 'a primary']);
+  });
+
+  test('a primary that does not say what its restart changes goes first', () => {
+    const members = { a: { pending_restart: true }, b: pending('100', '50') };
+    const plan = planRolling(cluster({ members }), { members: ['a', 'b'], switchover: false });
+    expect(brief(plan.steps)).toEqual(['a primary', 'b replica']);
+  });
+
   test('one raised and one lowered: replicas, primary, replicas once more', () => {
     const both = {
       pending_restart: true,

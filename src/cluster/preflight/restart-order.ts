@@ -74,7 +74,7 @@ export function planRolling(
   const raised = words(changes.filter(({ from, to }) => to > from));
   const plan = { lowered, raised, warnings: warningsOf(cluster, chosen), refused: null };
 
-  const down = lowered.length > 0;
+  const down = lowered.length > 0 && mustLowerFirst(cluster);
   if (down && primary && switchover) {
     return {
       ...plan,
@@ -108,6 +108,14 @@ export function planRolling(
     restart(one, 'replica', true, `${raised.join(', ')}: standbys first`),
   );
   return { ...plan, steps: [...before, ...first, ...then] };
+}
+
+/** Whether the leader still runs with a higher value than it is configured with; true where that is unknown. */
+function mustLowerFirst({ members, leaderName }: Cluster): boolean {
+  const leader = members.find(({ name }) => name === leaderName);
+  if (!leader) return true;
+  if (leader.pendingRestartReason === null) return leader.pendingRestart;
+  return hotStandbyChanges(leader.pendingRestartReason).some(({ from, to }) => to < from);
 }
 
 /** Asynchronous ones first: when a synchronous standby's turn comes, another can take its place. */
@@ -254,8 +262,10 @@ export function leaderLast<T extends { cluster: Cluster; member: Member }>(
   chosen: readonly T[],
 ): T[] {
   const leads = ({ cluster, member }: T) => member.name === cluster.leaderName;
-  const lowers = chosen.some(({ member }) =>
-    hotStandbyChanges(member.pendingRestartReason).some(({ from, to }) => to < from),
+  const lowers = chosen.some(
+    ({ cluster, member }) =>
+      mustLowerFirst(cluster) &&
+      hotStandbyChanges(member.pendingRestartReason).some(({ from, to }) => to < from),
   );
   const [leaders, replicas] = [chosen.filter(leads), chosen.filter((one) => !leads(one))];
   return lowers ? [...leaders, ...replicas] : [...replicas, ...leaders];

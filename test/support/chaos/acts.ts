@@ -17,7 +17,8 @@ export interface Ran {
 
 export interface Act {
   kind: string;
-  fits?(cast: Cast): boolean;
+  /** Whether a healthy cluster is right to be refused. */
+  isRefused?(ran: Ran, cast: Cast): boolean;
   args(cast: Cast): string[];
   /** Why the ending was wrong; null if it was right, or unknown. */
   wrong(ran: Ran, cast: Cast): string | null;
@@ -157,6 +158,9 @@ export const ACTS: readonly Act[] = [
     args: (cast) => [
       ...['restart', SCOPE(cast), '--rolling', '--switchover', '--force', '--deadline', '40s'],
     ],
+    // A lowered parameter that standbys must not exceed: the primary restarts first, where it is.
+    isRefused: ({ before, code }, { leader: name }) =>
+      code === 1 && (before.members.get(name)?.pending ?? 0) > 0,
     wrong: (ran, cast) => renewed(leader)(ran, cast) ?? renewed(replica)(ran, cast),
   },
   {

@@ -315,7 +315,7 @@ function wrongEnding(ran: Ran, what: Act, cast: Cast, isPlanned: boolean): strin
   if (/fault in patctl/.test(ran.err)) return 'patctl itself failed';
   const wrong = what.wrong(ran, cast);
   if (wrong !== null) return wrong;
-  if (!isPlanned || ran.code === 0 || !answersAll(ran)) return null;
+  if (!isPlanned || ran.code === 0 || !answersAll(ran) || what.isRefused?.(ran, cast)) return null;
   return `${ran.code} in a healthy cluster`;
 }
 

@@ -1,4 +1,5 @@
 /** The readings of `patctl check`: first one, then more until what is found has settled. */
+import { loopWaitMs } from '../cluster/model/loop-times.js';
 import {
   checkedCluster,
   isWanted,
@@ -166,7 +167,7 @@ function nextWaitMs(snapshot: Snapshot, readings: Looked[], { settle, overrides 
   const { findings = [] } = readings.at(-1) ?? {};
   const times = 1 + settle + (comesBackBySteps(findings, view) ? SYNC_RETURNS : 0);
   const more = wantsAnother(readings, times, settle);
-  const loopMs = more ? (snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000 : 0;
+  const loopMs = more ? loopWaitMs(snapshot.cluster) : 0;
   const stateMs = isWanted('member_state', overrides) ? (stateLookMs(view) ?? 0) : 0;
   const logicalMs = isWanted('logical_walsender_stuck', overrides) ? (logicalLookMs(view) ?? 0) : 0;
   return Math.max(loopMs, logicalMs, more ? stateMs : 0) || null;

@@ -1,4 +1,6 @@
 /** Changes the dynamic configuration: taken, shown, checked, asked about, and written once. */
+import { loopTimes } from '../../cluster/model/loop-times.js';
+import { readConfig } from '../../cluster/model/parse-keys.js';
 import { commandLine } from '../../cluster/model/command-line.js';
 import {
   checkConfig,
@@ -249,9 +251,7 @@ async function waited(
   const after = plainObject(edit.document);
   refuseUntaken(checkConfig(after));
   // A longer loop_wait counts from the loop on in which it is read.
-  const loops = [cluster.config?.loopWaitSeconds, after['loop_wait']].map((one) =>
-    typeof one === 'number' ? one : 10,
-  );
+  const loops = [loopTimes(cluster.config), readConfig(after)].map((one) => one.loopWaitSeconds);
   const limitMs = deadlineMs ?? TAKE_LOOPS * Math.max(...loops) * 1000 + SPARE_MS;
   const { group } = cluster;
   for (const { name } of cluster.members) {

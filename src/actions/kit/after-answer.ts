@@ -1,4 +1,5 @@
 /** After the one request: what its answer alone decides, and what the DCS has to show for the rest. */
+import { loopTimes } from '../../cluster/model/loop-times.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
@@ -64,7 +65,7 @@ export async function lookAfter(
 
 /** How long after this answer the write may still come, ms. */
 export function mayWriteForMs({ config }: Cluster, outcome: CallOutcome): number {
-  const retryMs = 1000 * (config?.retryTimeoutSeconds ?? 10);
+  const retryMs = 1000 * loopTimes(config).retryTimeoutSeconds;
   if (outcome.kind !== 'answered') return 2 * retryMs;
   const { status } = outcome.answer;
   // Patroni says 409 when its write is over: an etcd that answers us has it or never will.

@@ -1,4 +1,5 @@
 /** Sets or clears pause: asks one member once, and sees in the DCS and in every member key that it is taken. */
+import { loopTimes, loopWaitMs } from '../../cluster/model/loop-times.js';
 import { leaderFirst } from '../../cluster/select-members.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { argumentOf } from '../../cluster/model/command-line.js';
@@ -74,7 +75,7 @@ interface Wait {
 }
 
 function limitMs(cluster: Cluster, { deadlineMs }: PauseRequest): number {
-  const loops = ACKNOWLEDGE_LOOPS * (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const loops = ACKNOWLEDGE_LOOPS * loopWaitMs(cluster);
   return deadlineMs ?? loops + SPARE_MS;
 }
 
@@ -223,7 +224,7 @@ async function acknowledged(context: Context, wait: Wait, changed: boolean): Pro
     });
   }
   const names = missing.join(', ');
-  const waited = cluster.config?.loopWaitSeconds ?? 10;
+  const waited = loopTimes(cluster.config).loopWaitSeconds;
   if (context.flags.compat) {
     context.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
   }

@@ -1,4 +1,5 @@
 /** Reinitializes replicas: one request to each, then watched until each streams. */
+import { loopTimes } from '../../cluster/model/loop-times.js';
 import {
   AS_REQUESTED,
   beginReinit,
@@ -235,7 +236,7 @@ async function read(context: Context, waiting: Waiting): Promise<void> {
   const now = await patroni.status(target, context.flags.timeoutMs);
   const nowMs = context.clock.nowMs();
   if (now.ok) {
-    const loopWait = cluster.config?.loopWaitSeconds ?? 10;
+    const loopWait = loopTimes(cluster.config).loopWaitSeconds;
     const next = seeReinit(waiting.state, now.value, nowMs, loopWait);
     if (next.said !== waiting.state.said) waiting.stillMs = nowMs;
     waiting.state = next;

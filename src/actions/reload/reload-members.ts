@@ -1,4 +1,5 @@
 /** Reloads members: one request to each, then watched until each has completed a whole loop. */
+import { loopTimes, loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { RoleFilter, Selected } from '../../cluster/select-members.js';
 import type { RestStatus } from '../../cluster/model/model.js';
 import type { Ending } from '../../errors.js';
@@ -67,7 +68,7 @@ async function reloadOne(
     timeoutMs: context.flags.timeoutMs,
     whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
-  const loopWait = cluster.config?.loopWaitSeconds ?? 10;
+  const { loopWaitSeconds: loopWait } = loopTimes(cluster.config);
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
   if (status === 200) context.io.out(`No changes to apply on member ${name}\n`);
   else if (status === 202) {
@@ -102,7 +103,7 @@ async function hasLooped(
   sent: MemberOutcome,
 ): Promise<MemberOutcome> {
   const { apiUrl, name } = member;
-  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const loopMs = loopWaitMs(cluster);
   const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
   const atMs = context.clock.nowMs() + (deadlineMs ?? 3 * loopMs + SPARE_MS);

@@ -1,4 +1,5 @@
 /** Removes a cluster's keys from the DCS, after patronictl's questions. */
+import { loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { membersTable } from '../kit/choose-members.js';
@@ -113,7 +114,7 @@ function refused(message: string): ToolError {
 /** A running Patroni writes the keys again: this is not a failure, but is reported. */
 async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
   if (context.flags.compat || cluster.leaderName === null) return;
-  const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const loopMs = loopWaitMs(cluster);
   await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
   const back = await membersNow(context, cluster);
   if (back === null) return;

@@ -4,6 +4,7 @@
  * memory of the leader. So neither dropping it over SQL nor writing /status removes it for good, but a shorter
  * member_slots_ttl does [AbstractDCS._build_retain_slots].
  */
+import { loopWaitMs } from '../../cluster/model/loop-times.js';
 import { commandLine } from '../../cluster/model/command-line.js';
 import type { Cluster, JsonObject, JsonValue, Snapshot } from '../../cluster/model/model.js';
 import { slotName } from '../../cluster/model/slot-name.js';
@@ -56,10 +57,6 @@ function absentSlots({ members, status }: Cluster, slot: string): string[] {
   return (status?.retainSlots ?? []).filter((name) => name !== slot && !present.has(name));
 }
 
-function loopMs({ config }: Cluster): number {
-  return (config?.loopWaitSeconds ?? 10) * 1000;
-}
-
 // ---------------------------------------------------------------- member_slots_ttl
 
 interface Release {
@@ -76,12 +73,12 @@ async function release(
   { ttl, tell }: Release,
 ): Promise<void> {
   // A member that misses a heartbeat or two keeps its slot.
-  const short = Math.ceil((2 * loopMs(cluster)) / 1000);
+  const short = Math.ceil((2 * loopWaitMs(cluster)) / 1000);
   const isShortened = ttl > short;
   try {
     // If the answer to the write is lost, the short value may be in force: it is put back then too.
     if (isShortened) await shorten(context, cluster, { short, ttl, tell });
-    const waitMs = Math.min(ttl, short) * 1000 + LOOPS * loopMs(cluster) + SPARE_MS;
+    const waitMs = Math.min(ttl, short) * 1000 + LOOPS * loopWaitMs(cluster) + SPARE_MS;
     const limit = {
       atMs: context.clock.nowMs() + waitMs,
       everyMs: LOOK_MS,
@@ -157,7 +154,7 @@ async function seenGone(context: Context, cluster: Cluster, member: string): Pro
   let left: Evidence[] = [];
   let unread: string[] = [];
   const limit = {
-    atMs: context.clock.nowMs() + LOOPS * loopMs(cluster) + WALSENDER_MS + SPARE_MS,
+    atMs: context.clock.nowMs() + LOOPS * loopWaitMs(cluster) + WALSENDER_MS + SPARE_MS,
     everyMs: LOOK_MS,
     goesOn: `Patroni drops slot ${slot} by itself`,
     awaits: () => left.map(({ subject, said }) => `${subject} (${said})`).join(', '),

@@ -1,4 +1,5 @@
 /** Sends the one request and sees it through: at once, or for later. */
+import { loopTimes, loopWaitMs } from '../../cluster/model/loop-times.js';
 import { sameName } from '../../cluster/model/member-names.js';
 import {
   withoutPatroni,
@@ -58,7 +59,7 @@ export async function act(underway: Underway, now: Snapshot, first: Snapshot): P
   const { cluster } = base;
   if (cluster.leaderName !== plan.leader) throw movedAway(cluster, plan.leader);
   if (context.signal.aborted) throw notSentYet(plan);
-  const limitMs = Math.max(PATRONI_GIVES_UP_MS, 2000 * (cluster.config?.loopWaitSeconds ?? 10));
+  const limitMs = Math.max(PATRONI_GIVES_UP_MS, 2 * loopWaitMs(cluster));
   const followed = await followChange(
     context,
     {
@@ -127,7 +128,7 @@ function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Go
     remote: followsRemote(view, cluster),
     failoverRevision: cluster.failoverRevision,
     waitFor: change.waitFor,
-    mayWriteForMs: 1000 * (config?.retryTimeoutSeconds ?? 10),
+    mayWriteForMs: 1000 * loopTimes(config).retryTimeoutSeconds,
   };
 }
 

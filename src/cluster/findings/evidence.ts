@@ -1,4 +1,5 @@
 /** Words that several checks share. */
+import { DEFAULT_TIMES } from '../model/loop-times.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Cluster, Reading, Witnessed } from '../model/model.js';
 import type { MemberView, StreamRow, View } from '../roles/view.js';
@@ -7,7 +8,7 @@ export function leaderKeySays(cluster: Cluster): Witnessed {
   const { leaderName, leaderClaim: claim } = cluster;
   if (claim?.expired) {
     const age = durationText(claim.ageMs ?? 0);
-    const said = `held by ${claim.name}, expired: renewed ${age} ago, ttl ${claim.ttlSeconds ?? 30} s`;
+    const said = `held by ${claim.name}, expired: renewed ${age} ago, ttl ${claim.ttlSeconds ?? DEFAULT_TIMES.ttlSeconds} s`;
     return { witness: 'DCS', subject: '/leader', said };
   }
   const said = leaderName === null ? 'no such key' : `held by ${leaderName}`;

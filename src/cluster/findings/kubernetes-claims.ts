@@ -1,4 +1,5 @@
 /** What Kubernetes itself claims of a cluster, against what its members do. Nothing is found elsewhere. */
+import { DEFAULT_TIMES } from '../model/loop-times.js';
 import { commandLine } from '../model/command-line.js';
 import type { Finding, KubernetesClaims, PodClaim, Witnessed } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
@@ -25,7 +26,7 @@ export function leaderClaimExpired({ snapshot, primaries }: View): Finding[] {
       members: [name],
       message:
         `the leader claim of ${name} has expired: it was renewed ${durationText(ageMs ?? 0)} ago ` +
-        `by the API server's clock and holds for ${ttlSeconds ?? 30} s` +
+        `by the API server's clock and holds for ${ttlSeconds ?? DEFAULT_TIMES.ttlSeconds} s` +
         (leads ? `; ${name} is a primary anyway` : ''),
       evidence: [
         leaderKeySays(cluster),

@@ -1,4 +1,5 @@
 /** What would stand in the way of a switchover, and what is pending. */
+import { loopWaitMs } from '../model/loop-times.js';
 import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { formatLsn, lagBytes } from '../model/lsn.js';
@@ -189,8 +190,8 @@ export function staleFailoverKey({ snapshot }: View): Finding[] {
 
 export function scheduledAction(view: View): Finding[] {
   const { cluster } = view.snapshot;
-  const { failover, members, config } = cluster;
-  const graceMs = (config?.loopWaitSeconds ?? 10) * 1500;
+  const { failover, members } = cluster;
+  const graceMs = 1.5 * loopWaitMs(cluster);
   const due = (text: unknown) => {
     const at = timestampMs(text);
     return at !== null && readAtMs(view) - at > graceMs;

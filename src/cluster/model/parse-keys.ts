@@ -2,6 +2,7 @@
 import { unreadValues } from './config-rules.js';
 import { slotProblems } from './config-slots.js';
 import { MOST_NESTED, nesting } from './json-nesting.js';
+import { DEFAULT_TIMES } from './loop-times.js';
 import type { Lsn } from './lsn.js';
 import type {
   Cluster,
@@ -486,9 +487,9 @@ export function readConfig(raw: JsonObject): Omit<DynamicConfig, 'modRevision' |
       parseInteger(raw['synchronous_node_count']) ?? 1,
       syncModeStrict ? 1 : 0,
     ),
-    ttlSeconds: seconds('ttl', 30),
-    loopWaitSeconds: seconds('loop_wait', 10),
-    retryTimeoutSeconds: seconds('retry_timeout', 10),
+    ttlSeconds: seconds('ttl', DEFAULT_TIMES.ttlSeconds),
+    loopWaitSeconds: seconds('loop_wait', DEFAULT_TIMES.loopWaitSeconds),
+    retryTimeoutSeconds: seconds('retry_timeout', DEFAULT_TIMES.retryTimeoutSeconds),
     maximumLagOnFailoverBytes: parseInteger(raw['maximum_lag_on_failover']) ?? 1_048_576,
     maximumLagOnSyncnodeBytes: parseInteger(raw['maximum_lag_on_syncnode']) ?? -1,
     primaryStopTimeoutSeconds: parseInteger(stopTimeout) ?? 0,

@@ -1,4 +1,5 @@
 /** Is the leader the one that was said, does it live, and is nothing else asked of the cluster already? */
+import { loopTimes } from '../model/loop-times.js';
 import { commandLine } from '../model/command-line.js';
 import { leaderKeySays, list, roleSeen } from '../findings/evidence.js';
 import { noPromotion, promotion } from '../findings/next-steps.js';
@@ -104,7 +105,7 @@ export function leaderAlive(ctx: PlanFacts): PlanCheck {
         'warning',
         said,
         evidence,
-        `nothing happens before the lock expires (ttl ${ctx.config?.ttlSeconds ?? 30} s)`,
+        `nothing happens before the lock expires (ttl ${loopTimes(ctx.config).ttlSeconds} s)`,
       );
     }
   }

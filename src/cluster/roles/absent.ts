@@ -2,6 +2,7 @@
  * Members that Patroni has forgotten: their key is gone with its lease, and nothing in the list shows that they
  * were there. All evidence of them is collected here, with its witness.
  */
+import { loopWaitMs } from '../model/loop-times.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Cluster, Departed, EarlierSnapshot, Snapshot, Witnessed } from '../model/model.js';
 import { isSenderOf, strangersIn } from '../model/member-names.js';
@@ -201,7 +202,7 @@ function agesOf(
       (isBefore ? least : most).push(now - promotedMs);
     }
     // The leader writes /status once a loop at most; half of it because a loop may begin early.
-    const loopMs = (cluster.config?.loopWaitSeconds ?? 10) * 1000;
+    const loopMs = loopWaitMs(cluster);
     least.push(((word.statusWrites ?? 0) * loopMs) / 2);
   }
   const atMostMs = isAlive ? 0 : most.length > 0 ? Math.max(0, Math.min(...most)) : null;

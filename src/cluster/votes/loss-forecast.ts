@@ -1,4 +1,5 @@
 /** What the loss of some members at once would do to a cluster: the leader, whether writes continue, what is lost. */
+import { loopTimes } from '../model/loop-times.js';
 import { sameName } from '../model/member-names.js';
 import type { Snapshot } from '../model/model.js';
 import { dataLossVerdict } from './data-loss.js';
@@ -20,6 +21,7 @@ import { locklessPrimary, without } from './without.js';
 
 export function forecastFacts(snapshot: Snapshot): ForecastFacts {
   const { config, members } = snapshot.cluster;
+  const times = loopTimes(config);
   const neverSync = members.filter(({ tags }) => {
     const { nosync, nostream, replicatefrom } = readTags(tags);
     return nosync || nostream || replicatefrom !== null;
@@ -27,8 +29,8 @@ export function forecastFacts(snapshot: Snapshot): ForecastFacts {
   return {
     input: voteInput(snapshot),
     strict: config?.syncModeStrict ?? false,
-    ttlSeconds: config?.ttlSeconds ?? 30,
-    loopWaitSeconds: config?.loopWaitSeconds ?? 10,
+    ttlSeconds: times.ttlSeconds,
+    loopWaitSeconds: times.loopWaitSeconds,
     neverSync: neverSync.map(({ name }) => name),
   };
 }

@@ -2,6 +2,7 @@
  * Kubernetes' objects read as Patroni's keys, as patroni/dcs/kubernetes.py has them. Pure: objects in, clusters out.
  */
 import type { Marks } from '../../config/kubernetes-settings.js';
+import { DEFAULT_TIMES } from '../../cluster/model/loop-times.js';
 import type {
   Cluster,
   KubernetesClaims,
@@ -257,11 +258,9 @@ function leaderClaim(
     renewTime,
     ttlSeconds,
     ageMs,
-    expired: ageMs !== null && ageMs > (ttlSeconds ?? DEFAULT_TTL_SECONDS) * 1000,
+    expired: ageMs !== null && ageMs > (ttlSeconds ?? DEFAULT_TIMES.ttlSeconds) * 1000,
   };
 }
-
-const DEFAULT_TTL_SECONDS = 30;
 
 function claimsOf(
   namespace: string,

@@ -1,5 +1,6 @@
 /** Makes the Context that commands get: every witness connected when first asked for, closed at the end. */
 import type { Config } from '../config/effective.js';
+import type { ConfigFiles } from '../config/files.js';
 import type { Dcs } from '../dcs/dcs.js';
 import type { DcsInputs } from '../dcs/dcs-inputs.js';
 import type { ResolveSrv } from '../dcs/etcd3/srv.js';
@@ -26,6 +27,8 @@ export interface ProcessEnvironment {
   holdSignals?: Context['holdSignals'];
   /** Instead of the machine's own DNS. */
   resolveSrv?: ResolveSrv;
+  /** Instead of the machine's own files, where the configuration is looked for. */
+  configFiles?: ConfigFiles;
 }
 
 export const DEFAULT_TIMEOUT_MS = 3000;
@@ -162,5 +165,6 @@ async function readConfig(world: ProcessEnvironment, flags: GlobalFlags): Promis
     home: world.env['HOME'] ?? '/',
     platform: world.platform,
     searches: !flags.compat && flags.recording === undefined,
+    files: world.configFiles,
   });
 }

@@ -1,10 +1,13 @@
 /** A run of patctl without a network: memory DCS, and members that say what the test lets them say. */
+import { readdir } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { entries, helpOf } from '../../src/cli/help.js';
 import { main } from '../../src/main.js';
+import type { ConfigFiles } from '../../src/config/files.js';
+import { readLimited } from '../../src/config/read-limited.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 import { parseRestStatus } from '../../src/patroni/parse-status.js';
 import type { BaseBackup, Postgres } from '../../src/postgres/postgres.js';
@@ -55,6 +58,19 @@ export function quickClock(onWait: (nowMs: number) => void = () => undefined): C
       return new Promise((resolve) => setImmediate(resolve));
     },
   };
+}
+
+/** No configuration of Patroni is on this machine, whatever the real one has; a file that a test names is read. */
+const NO_CONFIGURATION: ConfigFiles = {
+  readFile: async (path) =>
+    isAbsent(path) ? absent(path) : (await readLimited(path)).toString('utf8'),
+  readdir: (path) => (isAbsent(path) ? absent(path) : readdir(path)),
+};
+
+const isAbsent = (path: string): boolean => /^\/(etc\/patroni|nonexistent)/.test(path);
+
+function absent(path: string): Promise<never> {
+  return Promise.reject(Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' }));
 }
 
 /** Every run of every test holds the exit codes that `--help` states for the command. */
@@ -133,6 +149,7 @@ export async function runFake(
       arch: 'x64',
       programName: 'patctl',
       signal: new AbortController().signal,
+      configFiles: NO_CONFIGURATION,
     },
     {
       dcs: () => Promise.resolve(keyedDcs(dcs, '/service')),

@@ -70,10 +70,10 @@ describe('a secret', () => {
         const broken = `${whole}etcd: [`;
         if (await leaks(yaml(whole))) leaky.push(whole);
         if (key === 'etcd3.password' && (await leaks(yaml(broken)))) leaky.push(broken);
-        expect(await printed({ env: { PATRONI_CONFIGURATION: whole } }), whole).not.toContain(
-          'zq7',
-        );
+        if (await leaks({ env: { PATRONI_CONFIGURATION: whole } }))
+          leaky.push(`variable: ${whole}`);
       }
+      expect(leaky).toEqual([]);
     },
   );
 

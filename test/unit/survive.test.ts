@@ -163,15 +163,14 @@ describe('thirty members', () => {
   const names = Array.from({ length: 29 }, (_, at) => `pg${at + 1}`);
   const nodes = (of: (at: number) => Partial<VoteNode>) =>
     ['pg0', ...names].map((name, at) => node(name, of(at)));
-  // The fastest of several: on a busy machine one alone measures the others.
-  const timed = (input: VoteInput) => {
-    const tookMs = Array.from({ length: 10 }, () => {
-      const startedMs = performance.now();
-      survivable(input);
-      return performance.now() - startedMs;
-    });
-    expect(Math.min(...tookMs)).toBeLessThan(LIMIT_MS);
-    return survivable(input);
+  // On a busy machine one run may measure the others: it counts when one of ten is quick enough.
+  const timed = (input: VoteInput, runsLeft = 10): ReturnType<typeof survivable> => {
+    const startedMs = performance.now();
+    const found = survivable(input);
+    const tookMs = performance.now() - startedMs;
+    if (tookMs >= LIMIT_MS && runsLeft > 1) return timed(input, runsLeft - 1);
+    expect(tookMs).toBeLessThan(LIMIT_MS);
+    return found;
   };
   const spread = (at: number) => ({ walPosition: BigInt(at + 1), failoverPriority: (at % 3) + 1 });
 

@@ -32,6 +32,16 @@ export function collectHostPort(text: string, before: HostPort[] = []): HostPort
   return [...before, { host, port }];
 }
 
+/** --route, which is read by observe/routes.ts: an error of commander would print the value, and its password. */
+export function addRouteOption(command: Command): Command {
+  const collect = (text: string, before: string[] = []): string[] => [...before, text];
+  return command.option(
+    '--route <kind=where>',
+    'Where clients connect: rw=HOST:PORT or ro=HOST:PORT, or a connection string (repeatable; default patctl.routes)',
+    collect,
+  );
+}
+
 /** The help of --strict, as docs/exit-codes.md has it. */
 export const STRICT = 'Exit 4 if a claim is false or cannot be checked';
 

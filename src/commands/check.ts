@@ -22,6 +22,7 @@ import type { Run } from '../cli/run-command.js';
 import type { CheckRequest } from '../observe/settled-check.js';
 import type { Context } from '../context.js';
 import {
+  addRouteOption,
   addWitnessOptions,
   parseCount,
   WIDE,
@@ -54,6 +55,7 @@ interface CheckOptions extends WitnessOptions {
   expect?: string;
   writeExpect?: boolean;
   probeRest?: boolean;
+  route?: string[];
   wide?: boolean;
 }
 
@@ -117,14 +119,15 @@ export function checkCommand(run: Run): Command {
     .option('--wide', WIDE)
     .option('--list', 'List all findings')
     .option('--explain <code>', 'Explain a finding and what to do about it');
-  return addWitnessOptions(command).action((names: string[], options: CheckOptions) =>
-    run(async (context) => {
-      try {
-        return await answer(context, names, options);
-      } catch (error) {
-        throw asUnknown(context, error, options.format);
-      }
-    }),
+  return addWitnessOptions(addRouteOption(command)).action(
+    (names: string[], options: CheckOptions) =>
+      run(async (context) => {
+        try {
+          return await answer(context, names, options);
+        } catch (error) {
+          throw asUnknown(context, error, options.format);
+        }
+      }),
   );
 }
 
@@ -249,11 +252,29 @@ async function requestOf(
     asked: askingOf(options),
     since: options.since ?? null,
     probeRest: options.probeRest ?? false,
+    routes: await routesToAsk(context, names, options),
     limits: await limitsOf(context, options),
     overrides,
     settle: options.snapshot === undefined ? options.settle : 0,
     expectation: options.expect === undefined ? null : await readExpect(options.expect),
   };
+}
+
+/** Null: none is given and none is configured, so nothing of it is loaded. */
+async function routesToAsk(
+  context: Context,
+  names: readonly string[],
+  { route = [], all, group }: CheckOptions,
+): Promise<CheckRequest['routes']> {
+  const { routes = [] } = await context.config();
+  if (route.length === 0 && routes.length === 0) return null;
+  if (route.length > 0 && (all === true || names.length > 1)) {
+    throw new ToolError('usage', '--route needs one cluster: the one to which it leads', {
+      hint: 'name one cluster, or write the routes of each into its own configuration file (patctl.routes)',
+    });
+  }
+  const { routesMeant } = await import('../observe/ask-routes.js');
+  return routesMeant(context, route, group ?? null);
 }
 
 async function readExpect(file: string): Promise<Expectation> {

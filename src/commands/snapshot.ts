@@ -1,9 +1,11 @@
 /** `patctl snapshot`: records everything the witnesses say, for post-mortems and bug reports. */
 import { Command } from 'commander';
 import type { Run } from '../cli/run-command.js';
-import type { Ending } from '../errors.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import { ToolError, type Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import {
+  addRouteOption,
   addWitnessOptions,
   parseCount,
   scopeOrDefault,
@@ -15,6 +17,7 @@ interface RecordOptions extends WitnessOptions {
   group?: number;
   all?: boolean;
   output?: string;
+  route?: string[];
 }
 
 export function snapshotCommand(run: Run): Command {
@@ -24,8 +27,8 @@ export function snapshotCommand(run: Run): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .option('--all', 'All clusters of the namespace')
     .option('-o, --output <file>', 'Write to this file; gzipped when it ends in .gz');
-  return addWitnessOptions(command).action((names: string[], options: RecordOptions) =>
-    run((context) => record(context, names, options)),
+  return addWitnessOptions(addRouteOption(command)).action(
+    (names: string[], options: RecordOptions) => run((context) => record(context, names, options)),
   );
 }
 
@@ -49,8 +52,9 @@ async function record(context: Context, names: string[], options: RecordOptions)
     : (
         await Promise.all(scopes.map((scope) => readSettled(context, { scope, group, ...asked })))
       ).flat();
+  const routed = await routesOf(context, options, scopes);
   const snapshots = await Promise.all(
-    read.map(async (one) => withPauseAge(context, await withCertificates(context, one))),
+    read.map(async (one) => routed(withPauseAge(context, await withCertificates(context, one)))),
   );
   const text = recordingText(snapshots);
   if (options.output === undefined) {
@@ -60,4 +64,20 @@ async function record(context: Context, names: string[], options: RecordOptions)
   await writeRecording(options.output, text);
   context.io.err(`wrote ${options.output}\n`);
   return 'ok';
+}
+
+/** Adds what answers through the routes that are given or configured; loads nothing where there are none. */
+async function routesOf(
+  context: Context,
+  { route = [], group }: RecordOptions,
+  scopes: readonly string[],
+): Promise<(snapshot: Promise<Snapshot>) => Promise<Snapshot>> {
+  const { routes = [] } = await context.config();
+  if (route.length === 0 && routes.length === 0) return (snapshot) => snapshot;
+  if (route.length > 0 && scopes.length !== 1) {
+    throw new ToolError('usage', '--route needs one cluster: the one to which it leads');
+  }
+  const { routesMeant, withRoutes } = await import('../observe/ask-routes.js');
+  const meant = await routesMeant(context, route, group ?? null);
+  return async (snapshot) => withRoutes(context, await snapshot, meant);
 }

@@ -106,6 +106,8 @@ export interface Config {
   checkCodes?: Record<'ignore' | 'warn' | 'critical', { value: string; from: string }[]>;
   /** Keys below `patctl.check` that mean nothing. */
   checkUnknown?: { value: string; from: string }[];
+  /** `patctl.routes`, as they are written: a value may hold a password. Absent: there are none. */
+  routes?: { kind: 'rw' | 'ro'; value: string; from: string }[];
   /** `patctl:` in the file, besides `patctl.check`. */
   patctl: PatctlSection;
   search: ConfigSearch;

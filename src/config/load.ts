@@ -77,6 +77,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
   const namespace = findNamespace(reader, url);
   const group = findGroup(reader, flags.group, warnings);
   const insecure = findInsecure(reader, flags.insecure === true);
+  const routes = configuredRoutes(reader);
   const sources = listSources(reader, etcd, { namespace, insecure, group });
   return {
     scope: reader.text('scope')?.value ?? null,
@@ -88,6 +89,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
     rest: restSettings(reader, insecure.value === 'true', warnings),
     logins: configLogins(reader, warnings),
     ...checkSettings(reader),
+    ...(routes.length > 0 && { routes }),
     patctl: patctlSection(reader, warnings),
     search: { path: named.path, read, found: path === named ? null : path.path, others },
     sources: [
@@ -97,6 +99,7 @@ export async function loadConfig(input: LoadInput): Promise<Config> {
         source: fileRead ? path.from : `${path.from}, not read`,
       },
       ...(memberUrls === null ? [] : [memberUrlsSource(memberUrls)]),
+      ...(await routeSources(routes)),
       ...sources,
       logLevelSource(env, warnings),
       ...libpqSources(env),
@@ -116,7 +119,7 @@ function patctlSection(reader: Reader, warnings: string[]): PatctlSection {
   const section = lookUp(reader.tree, 'patctl');
   if (section === null || (section.kind === 'scalar' && section.type === 'null')) return {};
   if (section.kind !== 'map') throw wrongValue('patctl', section.from, 'must be a mapping');
-  const known = new Set<string>(['check', 'rest', ...SECTION_KEYS]);
+  const known = new Set<string>(['check', 'rest', 'routes', ...SECTION_KEYS]);
   for (const [name, { from }] of section.entries) {
     if (!known.has(name)) warnings.push(`${from}: patctl.${name} is unknown and is ignored`);
   }
@@ -130,6 +133,39 @@ function patctlSection(reader: Reader, warnings: string[]): PatctlSection {
     ...(noInput && { noInput }),
     ...(quiet && { quiet }),
   };
+}
+
+type ConfiguredRoute = NonNullable<Config['routes']>[number];
+
+/** `patctl.routes.rw` and `patctl.routes.ro`: one text or a list of texts. Commas belong to the text. */
+function configuredRoutes({ tree }: Reader): ConfiguredRoute[] {
+  const section = lookUp(tree, 'patctl.routes');
+  if (section === null || (section.kind === 'scalar' && section.type === 'null')) return [];
+  if (section.kind !== 'map') throw wrongValue('patctl.routes', section.from, 'must be a mapping');
+  return [...section.entries].flatMap(([kind, value]) => {
+    if (kind !== 'rw' && kind !== 'ro') {
+      throw wrongValue('patctl.routes', value.from, 'has a key that is neither rw nor ro');
+    }
+    const items = value.kind === 'list' ? value.items : [value];
+    return items.flatMap((item): ConfiguredRoute[] => {
+      if (item.kind === 'scalar' && item.type === 'null') return [];
+      if (item.kind !== 'scalar' || item.type !== 'text') {
+        throw wrongValue(`patctl.routes.${kind}`, item.from, 'must be a text or a list of texts');
+      }
+      return [{ kind, value: item.text, from: item.from }];
+    });
+  });
+}
+
+/** Without their logins, for `config show`. */
+async function routeSources(routes: readonly ConfiguredRoute[]): Promise<SourcedValue[]> {
+  if (routes.length === 0) return [];
+  const { parseRoute } = await import('../cluster/routes/conninfo.js');
+  return routes.map(({ kind, value, from }) => {
+    const parsed = parseRoute(kind, value);
+    const shown = parsed.ok ? parsed.route.text : `cannot be read: ${parsed.problem}`;
+    return { key: `patctl.routes.${kind}`, value: printable(shown), source: printable(from) };
+  });
 }
 
 /** The only Patroni file on this machine, if no file is named and no other setting locates the DCS. */

@@ -26,6 +26,7 @@ import { viewOf } from '../cluster/roles/view.js';
 import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from './extra-evidence.js';
+import type { MeantRoutes } from './ask-routes.js';
 import { isRecorded, readFleet, readOnce, readSettled } from './read-snapshot.js';
 import type { SnapshotRequest } from './read-snapshot.js';
 
@@ -39,6 +40,8 @@ export interface CheckRequest extends Rules {
   since: string | null;
   /** Test whether the REST API takes writes without a login; nothing changes. */
   probeRest: boolean;
+  /** Null: none is known. */
+  routes: MeantRoutes | null;
 }
 
 interface Rules {
@@ -64,7 +67,8 @@ export async function checkClusters(
   return Promise.all(
     first.map(async (read) => {
       const { scope, group } = read.cluster;
-      const again = () => readOnce(context, { scope, group, ...request.asked });
+      const again = async () =>
+        routed(context, await readOnce(context, { scope, group, ...request.asked }), request);
       return settled(context, await withExtras(context, read, request), again, request);
     }),
   );
@@ -85,7 +89,7 @@ async function readFirst(
 async function withExtras(
   context: Context,
   read: Snapshot,
-  { limits, overrides, since, probeRest }: CheckRequest,
+  { limits, overrides, since, probeRest, routes }: CheckRequest,
 ): Promise<Snapshot> {
   const { scope, group } = read.cluster;
   let snapshot = read;
@@ -93,8 +97,20 @@ async function withExtras(
   if (probeRest) snapshot = await withOpenRest(context, snapshot);
   if (limits.maxPauseMs !== null && isWanted('paused_too_long', overrides))
     snapshot = await withPauseAge(context, snapshot);
+  snapshot = await routed(context, snapshot, { routes });
   if (since === null) return snapshot;
   return { ...snapshot, earlier: await readEarlier(since, scope, group) };
+}
+
+/** With what answers through its routes, at every reading anew. */
+async function routed(
+  context: Context,
+  snapshot: Snapshot,
+  { routes }: Pick<CheckRequest, 'routes'>,
+): Promise<Snapshot> {
+  if (routes === null) return snapshot;
+  const { withRoutes } = await import('./ask-routes.js');
+  return withRoutes(context, snapshot, routes);
 }
 
 /** Members that refuse a PATCH without content because of its content, not because of its sender. */

@@ -1,6 +1,7 @@
 /** A check's document in every format: for people, programs, CI and monitoring. */
 import { plural } from '../cluster/model/words.js';
 import type { CheckDocument, CheckedCluster } from '../cluster/documents/check-document.js';
+import type { CheckedRoute } from '../cluster/findings/route-findings.js';
 import type { Finding } from '../cluster/model/model.js';
 import { findingLines } from './findings.js';
 import { fitted, type Screen } from './screen.js';
@@ -80,17 +81,25 @@ async function pretty(
     for (const finding of one.transient) {
       lines.push(`  transient: ${oneLine(finding.message)} [${finding.code}]\n`);
     }
-    lines.push(skippedLines(one, verbose));
+    lines.push(...one.routes.map(routeLine), skippedLines(one, verbose));
     return lines.join('');
   });
   return fitted((await Promise.all(parts)).join('\n'), screen);
 }
 
+function routeLine({ route, leadsTo, codes }: CheckedRoute): string {
+  const where = leadsTo.length === 0 ? 'no server that is known' : leadsTo.join(', ');
+  const found = codes.length === 0 ? '' : ` [${codes.join(', ')}]`;
+  return `  ${oneLine(`route ${route} leads to ${where}${found}`)}\n`;
+}
+
+const ON_REQUEST: readonly string[] = ['--probe-rest', '--route'];
+
 /** The checks that were skipped, a line for each reason; those that run only on request with -v only. */
 function skippedLines({ unknown }: CheckedCluster, verbose: boolean): string {
   const byReason = new Map<string, string[]>();
   for (const { code, needs, reason } of unknown) {
-    if (needs === '--probe-rest' && !verbose) continue;
+    if (ON_REQUEST.includes(needs) && !verbose && /^needs --/.test(reason)) continue;
     byReason.set(reason, [...(byReason.get(reason) ?? []), code]);
   }
   return [...byReason]

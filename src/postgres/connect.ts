@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { PgLogin } from '../config/effective.js';
 import type { Reading, SilenceKind, SqlStatus } from '../cluster/model/model.js';
+import type { RouteAnswer } from '../cluster/model/route-model.js';
 import type { LoginFlags } from './login-flags.js';
 import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
@@ -9,8 +10,8 @@ import { namedSettingsOf, settingsSql } from './settings.js';
 import { PAUSE_SQL, pausedMsOf } from './pause-age.js';
 import { orderLogins, pgpassPath, resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
-import type { PgTarget, Postgres } from './postgres.js';
-import { queryOnce, type Deadline } from './session.js';
+import type { LoginWords, PgTarget, Postgres } from './postgres.js';
+import { queryOnce, type SessionRequest, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
 import { takesWritesOf, WRITES_SQL } from './takes-writes.js';
@@ -39,7 +40,8 @@ class TlsFileError extends Error {}
 /** PostgreSQL with the logins of flags, environment and configuration, in this order. Connects when asked. */
 export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS): Postgres {
   const home = env['HOME'] ?? '';
-  const ordered = orderLogins(configured, env, flags, existsSync(pgpassPath(env, home)));
+  const hasPgpass = existsSync(pgpassPath(env, home));
+  const ordered = orderLogins(configured, env, flags, hasPgpass);
 
   async function status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>> {
     try {
@@ -54,13 +56,13 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     const refusals: string[] = [];
     let isServerFull = false;
     for (const login of await resolveLogins(ordered, env, home, target)) {
-      const attempt = await tryLogin(login, target, STATUS_SQL, deadline);
+      const attempt = await tryLogin(login, target, { sql: STATUS_SQL }, deadline);
       if (!attempt.ok && attempt.full) isServerFull = true;
       const blind = attempt.ok ? blindRole(attempt.document) : null;
       if (attempt.ok && blind === null) {
         const value = statusOf(attempt.document, login.origin);
         if (value.archiver && mayPileUp(attempt.document)) {
-          const waiting = await tryLogin(login, target, READY_SQL, deadline);
+          const waiting = await tryLogin(login, target, { sql: READY_SQL }, deadline);
           const ready = waiting.ok ? readyOf(waiting.document) : null;
           if (ready !== null) value.archiver.ready = ready;
         }
@@ -79,17 +81,26 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   }
 
   /** One statement with the first login that may. */
-  async function askOnce<T>(
+  const askOnce = async <T>(
     target: PgTarget,
     sql: string,
+    read: (document: unknown) => T,
+    timeoutMs: number,
+  ): Promise<Reading<T>> =>
+    askWith(await resolveLogins(ordered, env, home, target), target, { sql }, read, timeoutMs);
+
+  async function askWith<T>(
+    logins: readonly Login[],
+    target: PgTarget,
+    statement: Statement,
     read: (document: unknown) => T,
     timeoutMs: number,
   ): Promise<Reading<T>> {
     const startedMs = monotonicMs();
     const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
     const refusals: string[] = [];
-    for (const login of await resolveLogins(ordered, env, home, target)) {
-      const attempt = await tryLogin(login, target, sql, deadline);
+    for (const login of logins) {
+      const attempt = await tryLogin(login, target, statement, deadline);
       if (attempt.ok) {
         const tookMs = monotonicMs() - startedMs;
         return { ok: true, value: read(attempt.document), tookMs };
@@ -100,8 +111,26 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is configured' };
   }
 
+  async function whoAnswers(
+    target: PgTarget,
+    words: LoginWords,
+    timeoutMs: number,
+  ): Promise<Reading<RouteAnswer>> {
+    try {
+      const { answerOf, IDENTITY_SQL, withWords } = await import('./route-identity.js');
+      const own = orderLogins(configured, env, routeFlags(flags, words), hasPgpass);
+      const logins = await resolveLogins(withWords(own, words), env, home, target);
+      if (logins.length === 0) return await withoutLogin(target, timeoutMs);
+      const statement = { sql: IDENTITY_SQL, plain: true as const };
+      return await askWith(logins, target, statement, answerOf, timeoutMs);
+    } catch (error) {
+      return { ok: false, kind: 'invalid', reason: errorMessage(error) };
+    }
+  }
+
   return {
     hasLogin: ordered.length > 0,
+    whoAnswers,
     status,
     settings: (target, names, timeoutMs) =>
       askOnce(target, settingsSql(names), namedSettingsOf, timeoutMs),
@@ -113,11 +142,37 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   };
 }
 
+/** What a route says of its login is stronger than the flags. */
+function routeFlags(flags: LoginFlags, { user, password, dbname }: LoginWords): LoginFlags {
+  const isOther = user !== null && user !== flags.username;
+  return {
+    username: user ?? flags.username,
+    database: dbname ?? flags.database,
+    password: password ?? (isOther ? undefined : flags.password),
+  };
+}
+
+/** Whether anything is there can be seen without a login. */
+async function withoutLogin(target: PgTarget, timeoutMs: number): Promise<Reading<never>> {
+  const { speaksPostgres } = await import('./probe.js');
+  const { host, port, address } = target;
+  const isThere = await speaksPostgres(address ?? host, port, timeoutMs);
+  return isThere
+    ? { ok: false, kind: 'denied', reason: 'no login is configured' }
+    : { ok: false, kind: 'unreachable', reason: 'nothing answers there as PostgreSQL does' };
+}
+
+interface Statement {
+  sql: string;
+  /** Without parameters of the session: see SessionRequest. */
+  plain?: true;
+}
+
 /** One login over the transports of its sslmode. */
 async function tryLogin(
   login: Login,
   target: PgTarget,
-  sql: string,
+  statement: Statement,
   deadline: Deadline,
 ): Promise<Attempt> {
   const transports = transportsOf(login.ssl.mode, target.host);
@@ -125,7 +180,11 @@ async function tryLogin(
   let last: Refusal = refused('login', 'denied', 'no transport');
   for (const [at, transport] of transports.entries()) {
     const orPlain = transports[at + 1] === 'plain';
-    const attempt = await trySession(login, { transport, orPlain }, target, sql, deadline);
+    const attempt = await trySession(
+      { target, login, ...statement },
+      { transport, orPlain },
+      deadline,
+    );
     if (attempt.ok || attempt.next !== 'transport') return attempt;
     last = attempt;
   }
@@ -133,12 +192,11 @@ async function tryLogin(
 }
 
 async function trySession(
-  login: Login,
+  asking: SessionRequest,
   { transport, orPlain }: { transport: Transport; orPlain: boolean },
-  target: PgTarget,
-  sql: string,
   deadline: Deadline,
 ): Promise<Attempt> {
+  const { login } = asking;
   const options = () =>
     tlsOptions(login.ssl).catch((error: unknown) => {
       throw new TlsFileError(errorMessage(error));
@@ -146,7 +204,7 @@ async function trySession(
   const secure = transport === 'tls' ? { options, orPlain } : null;
   for (let again = true; ; again = false) {
     try {
-      return { ok: true, document: await queryOnce(target, login, secure, sql, deadline) };
+      return { ok: true, document: await queryOnce(asking, secure, deadline) };
     } catch (error) {
       if (error instanceof TlsFileError)
         return refused('transport', 'denied', `TLS: ${error.message}`);
@@ -177,12 +235,20 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
     return refused('transport', 'denied', `TLS: ${alertOf(reason)}`);
   }
   // 57xxx: shutting down, starting up, cancelled by our own time limit; 53xxx: out of something.
+  // pgbouncer has one SQLSTATE for all that it says itself.
+  if (code === '08P01' && REFUSED_BY_POOLER.test(reason)) {
+    return refused('login', 'denied', reason);
+  }
   if (/^(57|53|08)/.test(code)) return refused('stop', 'unreachable', reason);
   if (/^[0-9A-Z]{5}$/.test(code) && isDatabaseError(error)) {
     return refused('stop', 'invalid', `${reason} (SQLSTATE ${code})`);
   }
   return refused('stop', 'unreachable', reason);
 }
+
+/** It knows no such user or database, or refuses the login; all else means that no server is behind it. */
+const REFUSED_BY_POOLER =
+  /no such (user|database)|authentication failed|auth failed|login rejected|not allowed|(SSL|TLS) required|unsupported startup parameter|server login failed/i;
 
 /** Where PostgreSQL counts the connections of one role or one database: then the server itself may have room. */
 const OWN_LIMIT = ['InitializeSessionUserId', 'CheckMyDatabase'];

@@ -1,10 +1,28 @@
 /** PostgreSQL in our words. connect.ts implements it with pg. */
 import type { Reading, Setting, SqlStatus } from '../cluster/model/model.js';
+import type { RouteAnswer } from '../cluster/model/route-model.js';
 
 export interface PgTarget {
   host: string;
   port: number;
+  /** Where `host` leads, when it has been looked up; its certificate still has to be that of `host`. */
+  address?: string;
 }
+
+/** What a route says of its login; null where the logins that are configured decide. */
+export type LoginWords = Readonly<
+  Record<
+    | 'user'
+    | 'password'
+    | 'dbname'
+    | 'sslmode'
+    | 'sslrootcert'
+    | 'sslcert'
+    | 'sslkey'
+    | 'sslpassword',
+    string | null
+  >
+>;
 
 /** A walsender as it was listed; its pid may belong to another process by now. */
 export interface LogicalTarget {
@@ -48,6 +66,11 @@ export interface Postgres {
   ): Promise<Reading<number[]>>;
   /** The base backups that this server is sending (PostgreSQL 13 and later). Never throws. */
   baseBackups(target: PgTarget, timeoutMs: number): Promise<Reading<BaseBackup[]>>;
+  /**
+   * The server that answers there, asked as a client would: through proxies and poolers, with any role. Without a login only
+   * whether something speaks PostgreSQL's protocol: then `denied`, else `unreachable`. Never throws.
+   */
+  whoAnswers(target: PgTarget, words: LoginWords, timeoutMs: number): Promise<Reading<RouteAnswer>>;
   /** How long this member's copy of the dynamic configuration has said pause; null: it does not. Never throws. */
   pausedForMs(target: PgTarget, timeoutMs: number): Promise<Reading<number | null>>;
 }

@@ -59,7 +59,7 @@ export function recoveryOf(row: Row): Recovery {
 }
 
 /** '12', or 'x0000000C' as WAL files are named. */
-function timelineOf(text: string | null): number | null {
+export function timelineOf(text: string | null): number | null {
   if (text === null) return null;
   const timeline = text.startsWith('x') ? parseInt(text.slice(1), 16) : Number(text);
   return Number.isSafeInteger(timeline) && timeline > 0 ? timeline : null;

@@ -17,6 +17,14 @@ const CLOSED = 'the server closed the connection';
 /** How long a server gets to close a session that has said good-bye. */
 const CLOSING_MS = 500;
 
+/** `plain`: no parameters of the session, which a pooler would refuse; the statement must change nothing by itself. */
+export interface SessionRequest {
+  target: PgTarget;
+  login: Login;
+  sql: string;
+  plain?: boolean;
+}
+
 /** How TLS is made, and whether the session may go on without where the server has none. */
 export interface Secure {
   options(): Promise<ConnectionOptions>;
@@ -25,10 +33,8 @@ export interface Secure {
 
 /** The value of column `status` of the statement's one row. `secure` null: without asking for TLS. */
 export async function queryOnce(
-  target: PgTarget,
-  login: Login,
+  { target, login, sql, plain = false }: SessionRequest,
   secure: Secure | null,
-  sql: string,
   deadline: Deadline,
 ): Promise<unknown> {
   const net = await import('node:net');
@@ -49,7 +55,8 @@ export async function queryOnce(
     const [ssl, { default: pg }] = await Promise.all([reach(socket, target, secure), import('pg')]);
     // pg would wait for what a socket that is gone can no longer tell.
     if (socket.destroyed) throw new Error(CLOSED);
-    client = new pg.Client(settingsOf(target, login, ssl, socket, leftMs));
+    const settings = settingsOf(target, login, ssl, socket);
+    client = new pg.Client(plain ? settings : { ...settings, options: sessionOptions(leftMs) });
     // A backend that is terminated would otherwise end the process.
     client.on('error', () => undefined);
     await client.connect();
@@ -71,13 +78,13 @@ export async function queryOnce(
  */
 async function reach(
   socket: Socket,
-  { host, port }: PgTarget,
+  { host, port, address }: PgTarget,
   secure: Secure | null,
 ): Promise<ConnectionOptions | false> {
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject).once('connect', resolve);
     if (host.startsWith('/')) socket.connect(`${host}/.s.PGSQL.${port}`);
-    else socket.connect(port, host);
+    else socket.connect(port, address ?? host);
   });
   if (secure === null) return false;
   const said = await new Promise<Buffer>((resolve, reject) => {
@@ -105,7 +112,6 @@ function settingsOf(
   login: Login,
   ssl: ConnectionOptions | false,
   socket: Socket,
-  leftMs: number,
 ) {
   // pg connects what it is given, and waits for that; this is connected.
   socket.connect = () => {
@@ -124,7 +130,6 @@ function settingsOf(
     sslnegotiation: ssl ? ('direct' as const) : ('postgres' as const),
     stream: () => socket,
     application_name: 'patctl',
-    options: sessionOptions(leftMs),
   };
 }
 

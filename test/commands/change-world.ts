@@ -1,6 +1,7 @@
 /** A cluster of three without a network that carries out what it is asked, or fails as the test wants. */
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
+import type { RouteAnswer } from '../../src/cluster/model/route-model.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { main } from '../../src/main.js';
@@ -31,6 +32,8 @@ export interface ChangeWorld {
   /** As Patroni does it: the request, the lock, the new leader, the old one back. */
   switchTo(name: string): Promise<void>;
   failoverKey(): Promise<string | null>;
+  /** The server behind a route to this port. */
+  routes: (port: number) => Reading<RouteAnswer>;
 }
 
 export function changeWorld(golden = 'off'): ChangeWorld {
@@ -47,6 +50,7 @@ export function changeWorld(golden = 'off'): ChangeWorld {
     rest,
     sent: [],
     answer: (request) => carryOut(world, request),
+    routes: () => UNREACHABLE,
     switchTo: (name) => switchTo(world, name),
     failoverKey: async () => {
       const { kvs } = await dcs.range(PREFIX);
@@ -137,6 +141,7 @@ export async function runIn(
     status: () => Promise.resolve(UNREACHABLE),
     settings: () => Promise.resolve(UNREACHABLE),
     takesWrites: () => Promise.resolve(UNREACHABLE),
+    whoAnswers: ({ port }) => Promise.resolve(world.routes(port)),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(UNREACHABLE),
     pausedForMs: () => Promise.resolve(UNREACHABLE),

@@ -398,7 +398,9 @@ describe('required rights', () => {
     const sql = 'create table public.mine ()';
     const deadline = { timeoutMs: 5000, endsAtMs: monotonicMs() + 5000 };
     const target = { host: '127.0.0.1', port: primaryPort };
-    await expect(queryOnce(target, us, null, sql, deadline)).rejects.toThrow('read-only');
+    await expect(queryOnce({ target, login: us, sql }, null, deadline)).rejects.toThrow(
+      'read-only',
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
+import type { RouteAnswer } from '../../src/cluster/model/route-model.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { entries, helpOf } from '../../src/cli/help.js';
@@ -28,6 +29,8 @@ export interface FakeCluster {
   rest?: Record<string, Reading<RestStatus>>;
   /** Answers over SQL by port; without an entry unreachable. Absent altogether: no login is known. */
   sql?: Record<number, Reading<SqlStatus>>;
+  /** The server behind a route, by its port. */
+  routes?: Record<number, Reading<RouteAnswer>>;
   /** What every server says of the base backups it sends. */
   baseBackups?: Reading<BaseBackup[]>;
   /** By port, as `sql`. */
@@ -121,6 +124,7 @@ export async function runFake(
       return Promise.resolve({ ...reading, value });
     },
     takesWrites: () => Promise.resolve(UNREACHABLE),
+    whoAnswers: ({ port }) => Promise.resolve(cluster.routes?.[port] ?? UNREACHABLE),
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),
     pausedForMs: ({ port }) => Promise.resolve(cluster.pausedForMs?.[port] ?? UNREACHABLE),

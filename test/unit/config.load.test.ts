@@ -306,3 +306,31 @@ describe('the rest', () => {
     expect(logLevel(env)).toBe(level);
   });
 });
+
+describe('patctl.routes', () => {
+  it('are kept as they are written, and shown without a login', async () => {
+    const yaml = `patctl: {routes: {rw: 'postgresql://u:geheim@a:1,b:2/app', ro: [c, 'host=d password=geheim']}}`;
+    const { routes, sources } = await loadYaml(yaml);
+    expect(routes?.map(({ kind, value }) => `${kind} ${value}`)).toEqual([
+      'rw postgresql://u:geheim@a:1,b:2/app',
+      'ro c',
+      'ro host=d password=geheim',
+    ]);
+    const shown = sources.filter(({ key }) => key.startsWith('patctl.routes'));
+    expect(shown.map(({ key, value }) => `${key} ${value}`)).toEqual([
+      'patctl.routes.rw a:1,b:2',
+      'patctl.routes.ro c:5432',
+      'patctl.routes.ro d:5432',
+    ]);
+  });
+
+  it.each([
+    ['{routes: db}', 'patctl.routes must be a mapping'],
+    ['{routes: {wo: db}}', 'patctl.routes has a key that is neither rw nor ro'],
+    ['{routes: {rw: 5432}}', 'patctl.routes.rw must be a text or a list of texts'],
+    ['{routes: {rw: [{host: db}]}}', 'patctl.routes.rw must be a text or a list of texts'],
+  ])('%s is refused', async (section, problem) => {
+    const error = await failure(loadYaml(`patctl: ${section}`));
+    expect(error.message).toContain(problem);
+  });
+});

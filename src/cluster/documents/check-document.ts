@@ -2,6 +2,7 @@
 import { commandLine } from '../model/command-line.js';
 import { plural } from '../model/words.js';
 import { SEVERITIES, worstFirst, type Looked, type Unlooked } from '../findings/find.js';
+import { checkedRoutes, type CheckedRoute } from '../findings/route-findings.js';
 import type { Cluster, Finding, Severity, VerifyMode } from '../model/model.js';
 import type { View } from '../roles/view.js';
 
@@ -28,6 +29,8 @@ export interface CheckedCluster {
   verify: VerifyMode;
   /** How many times it was read; more than once when there were findings, to see what persists. */
   readings: number;
+  /** The routes that were asked (--route, `patctl.routes`). */
+  routes: CheckedRoute[];
   /** Worst first. */
   findings: Finding[];
   consequences: { finding: Finding; of: string }[];
@@ -205,6 +208,7 @@ export function checkedCluster(
       })),
     verify,
     readings,
+    routes: checkedRoutes(view),
     findings: looked.findings,
     consequences: looked.consequences,
     transient,

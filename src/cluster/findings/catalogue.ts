@@ -10,6 +10,7 @@ import type { Limits } from './limits.js';
 import * as operations from './operations.js';
 import * as rejected from './configuration-rejected.js';
 import * as quorum from './quorum-risk.js';
+import { routeFindings } from './route-findings.js';
 import * as replication from './streaming.js';
 import * as views from './member-views.js';
 import * as settings from './configuration.js';
@@ -25,6 +26,7 @@ export type Group =
   | 'Replication'
   | 'Switchover'
   | 'Operations'
+  | 'Routes'
   | 'Kubernetes'
   | 'Expectations';
 
@@ -36,7 +38,8 @@ export type Need =
   | 'SQL on the leader'
   | 'SQL on every member'
   | 'TLS'
-  | '--probe-rest';
+  | '--probe-rest'
+  | '--route';
 
 export interface Check {
   code: string;
@@ -718,6 +721,33 @@ const READINGS: Check[] = [
   },
 ];
 
+const ROUTES: Check[] = [
+  route('write_route_replica', ['critical'], 'a write route leads to a replica'),
+  route(
+    'write_route_old_primary',
+    ['critical'],
+    'a write route leads to a primary that is not the leader',
+  ),
+  route('route_other_cluster', ['critical'], 'a route leads to another cluster'),
+  {
+    ...route('write_route_down', ['critical'], 'a write route leads to no server'),
+    follows: ['no_leader', 'lock_without_primary', 'leader_unreachable', 'postgres_unreachable'],
+  },
+  route(
+    'route_partial',
+    ['critical', 'warning'],
+    'a route leads where it should on only some of its addresses',
+  ),
+  route('read_route_primary', ['warning'], 'a read route leads to the primary'),
+  route('read_route_stale', ['critical'], 'a read route leads to a replica that does not stream'),
+  route('read_route_empty', ['critical'], 'a read route leads to no server'),
+  route('route_unasked', ['unknown'], 'a route answers, and accepts no login of ours'),
+];
+
+function route(code: string, severity: Check['severity'], title: string): Check {
+  return { code, group: 'Routes', severity, needs: '--route', title, find: routeFindings(code) };
+}
+
 const KUBERNETES: Check[] = [
   {
     code: 'leader_claim_expired',
@@ -782,6 +812,7 @@ export const CATALOGUE: readonly Check[] = [
   ...SWITCHOVER,
   ...OPERATIONS,
   ...READINGS,
+  ...ROUTES,
   ...KUBERNETES,
   ...EXPECTATIONS,
 ];

@@ -4,6 +4,7 @@ import type { MemberView, View } from '../roles/view.js';
 import { CATALOGUE, type Check, type Need } from './catalogue.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { silence } from './evidence.js';
+import { routesUnlooked } from './route-findings.js';
 
 export const SEVERITIES: readonly Severity[] = ['critical', 'unknown', 'warning', 'info'];
 
@@ -80,7 +81,7 @@ function concernsSame(cause: Finding, consequence: Finding): boolean {
 
 function unlooked(check: Check, view: View, limits: Limits): Unlooked[] {
   const { code, needs, untold } = check;
-  const missing = missingClaim(check, view) ?? missingWitness(needs, view);
+  const missing = missingClaim(check, view) ?? missingWitness(check, view);
   if (missing !== null) return [{ code, needs, ...missing }];
   const members = untold?.members(view, limits) ?? [];
   if (untold === undefined || members.length === 0) return [];
@@ -98,7 +99,10 @@ function missingClaim(
   return { members: [], reason: `${key} is unknown: ${cannotTell?.[key] ?? ''}` };
 }
 
-function missingWitness(needs: Need, view: View): { members: string[]; reason: string } | null {
+function missingWitness(
+  { code, needs }: Check,
+  view: View,
+): { members: string[]; reason: string } | null {
   const here = view.members.filter(({ member }) => member !== null);
   switch (needs) {
     case 'DCS':
@@ -117,6 +121,10 @@ function missingWitness(needs: Need, view: View): { members: string[]; reason: s
       return view.snapshot.openRest === undefined
         ? { members: [], reason: 'needs --probe-rest' }
         : null;
+    case '--route': {
+      const reason = routesUnlooked(code, view);
+      return reason === null ? null : { members: [], reason };
+    }
     case 'TLS':
       return view.snapshot.certificates === undefined
         ? { members: [], reason: 'certificates were not checked' }

@@ -1,5 +1,9 @@
 /** Patroni's words as types. Everything here is data: no I/O, no clock. */
 import type { Lsn } from './lsn.js';
+import type { Reading } from './reading.js';
+import type { RouteReading } from './route-model.js';
+
+export type { Reading, SilenceKind } from './reading.js';
 
 // ---------------------------------------------------------------- first witness: the DCS
 
@@ -235,28 +239,6 @@ export interface PodClaim {
   reports: boolean;
 }
 
-// ---------------------------------------------------------------- readings
-
-/**
- * Why a witness did not speak:
- * off: not asked (--verify); no_address: nowhere to ask; unreachable: refused, reset, no route, timed out;
- * denied: answered and refused us (login, certificate, allowlist); misidentified: another name or scope answered;
- * invalid: an answer that could not be read.
- */
-export type SilenceKind =
-  'off' | 'no_address' | 'unreachable' | 'denied' | 'misidentified' | 'invalid';
-
-/** What a witness said, or why it said nothing. A node that does not answer is data. */
-export type Reading<T> =
-  | { ok: true; value: T; tookMs: number }
-  | {
-      ok: false;
-      kind: SilenceKind;
-      reason: string;
-      /** PostgreSQL refused because every connection is taken (too many clients). */
-      full?: true;
-    };
-
 // ---------------------------------------------------------------- second witness: Patroni's REST API
 
 /** One row of `replication[]` in GET /patroni of a primary: its pg_stat_replication without LSNs. */
@@ -480,6 +462,8 @@ export interface Snapshot {
   openRest?: string[];
   /** Names that are expected to have a member key. */
   expectedMembers?: string[];
+  /** What answered through the routes of --route and `patctl.routes`. */
+  routes?: RouteReading[];
   /** The pause is at least as old, by the members' own copies of the configuration; ISO 8601. */
   pausedSince?: string;
 }
@@ -501,8 +485,8 @@ export type Severity = 'info' | 'warning' | 'critical' | 'unknown';
 
 /** One thing one witness said, and when. */
 export interface Witnessed {
-  witness: 'DCS' | 'REST' | 'SQL';
-  /** What was asked: a member's name, or a key of the DCS. */
+  witness: 'DCS' | 'REST' | 'SQL' | 'route';
+  /** What was asked: a member's name, a key of the DCS, or a route. */
   subject: string;
   said: string;
 }

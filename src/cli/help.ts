@@ -207,6 +207,20 @@ const HELP: Record<string, CommandHelp> = {
       diverted: 'with --switchover: another member than the named one became the leader',
     },
   },
+  roll: {
+    examples: [
+      ['patctl roll demo --exec "ssh {host} /root/patch" --dry-run', 'the order and the gates'],
+      ['patctl roll demo --exec "ssh {host} systemctl restart patroni"', 'each member in turn'],
+      ['patctl roll demo --resume', 'go on where it stopped'],
+    ],
+    ends: {
+      ok: 'COMMAND was run for every member and each is back, or --dry-run refuses nothing',
+      ...MOVES,
+      error: 'nothing was changed: a gate stayed closed, refused, declined, or a wrong name',
+      failed: 'COMMAND failed, a member is not back, or it stopped after some members were done',
+      unconfirmed: 'the outcome of the switchover was not seen; look before you go on',
+    },
+  },
   reload: {
     examples: [['patctl reload demo --force --wait', 'wait until the settings are applied']],
     ends: {

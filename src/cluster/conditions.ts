@@ -107,7 +107,8 @@ function replicas({ members, snapshot }: View): MemberView[] {
   return members.filter(({ member, name }) => member && name !== snapshot.cluster.leaderName);
 }
 
-function isStreaming({ observed, row, rest }: MemberView): boolean {
+/** A replica for which its upstream or its own Patroni says that it streams. */
+export function isStreaming({ observed, row, rest }: MemberView): boolean {
   if (observed !== 'replica') return false;
   return row?.state === 'streaming' || (rest.ok && rest.value.replicationState === 'streaming');
 }

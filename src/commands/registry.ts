@@ -125,6 +125,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./restart.js')).restartCommand,
   },
   {
+    usage: 'roll [options] [cluster]',
+    group: 'change',
+    summary: 'Run a command for each member, one at a time: replicas, switchover, old leader',
+    load: async () => (await import('./roll.js')).rollCommand,
+  },
+  {
     usage: 'reload [options] <cluster> [members...]',
     group: 'change',
     summary: 'Reload the configuration of the members of a cluster',

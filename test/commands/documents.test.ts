@@ -50,6 +50,7 @@ test('reload: each member with its answer, and the one where nothing was new', a
     switchover: null,
     configuration: null,
     retirement: null,
+    roll: null,
     notes: [],
   });
 });

@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(31);
+  expect(all).toHaveLength(32);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -59,6 +59,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['switchover'], ['--leader', 'pg1', '--force']],
   [['failover'], ['--candidate', 'pg2', '--force']],
   [['restart'], ['--force']],
+  [['roll'], ['--exec', 'true', '--force']],
   [['reload'], ['--force']],
   [['reinit'], ['pg2', '--force']],
   [['flush'], ['restart', '--force']],

@@ -12,13 +12,22 @@ import {
   type AskAndTell,
   type ConfigurationChange,
   type Report,
+  type RollReport,
   type Tell,
 } from './report.js';
 
 export type ActionName =
-  'pause' | 'resume' | 'restart' | 'reload' | 'reinit' | 'flush' | 'edit-config' | 'retire';
+  | 'pause'
+  | 'resume'
+  | 'restart'
+  | 'reload'
+  | 'reinit'
+  | 'flush'
+  | 'edit-config'
+  | 'retire'
+  | 'roll';
 
-/** `-f json` of pause, resume, restart, reload, reinit, flush, edit-config and retire. */
+/** `-f json` of pause, resume, restart, reload, reinit, flush, edit-config, retire and roll. */
 export interface ActionDocument extends EndOfRun {
   schemaVersion: 1;
   command: ActionName;
@@ -32,12 +41,13 @@ export interface ActionDocument extends EndOfRun {
   scheduledAt: string | null;
   /** The plan of restart --rolling. */
   rolling: RollingPlan | null;
-  /** The switchover of restart --rolling --switchover, as `switchover -f json` has it. */
+  /** The last switchover of roll or restart --rolling --switchover, as `switchover -f json` has it. */
   switchover: object | null;
   /** Of edit-config. */
   configuration: ConfigurationChange | null;
   /** The plan of retire. */
   retirement: Retirement | null;
+  roll: RollReport | null;
   /** Progress and warnings, which stand on stderr too. */
   notes: string[];
 }
@@ -151,6 +161,7 @@ export function actionDocument(
     switchover: report.switchover,
     configuration: report.configuration,
     retirement: report.retirement,
+    roll: report.roll,
     notes: notes.map(plain),
   };
 }

@@ -1,5 +1,7 @@
 /** What an action tells while it works, and what is known of it after each event: an ending in the middle loses nothing. */
 import type { Retirement } from '../../cluster/preflight/retirement.js';
+import type { PlanCheck } from '../../cluster/preflight/plan-model.js';
+import type { RollPlan } from '../../cluster/preflight/roll-order.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { JsonValue } from '../../cluster/model/model.js';
@@ -42,7 +44,20 @@ export type ActionEvent =
   /** The switchover of a rolling restart, as `switchover -f json` has it. */
   | { kind: 'switchover'; document: object }
   | { kind: 'configuration'; configuration: ConfigurationChange }
-  | { kind: 'retirement'; plan: Retirement };
+  | { kind: 'retirement'; plan: Retirement }
+  | { kind: 'roll'; roll: RollReport };
+
+/** What roll is about to do, and where it is written down. */
+export interface RollReport {
+  plan: RollPlan;
+  /** The gates of each member as they are before the first step. */
+  gates: { member: string; gates: PlanCheck[] }[];
+  /** Members on which it was done in an earlier run. */
+  done: string[];
+  /** The files. */
+  log: string;
+  state: string;
+}
 
 export type Tell = (event: ActionEvent) => void;
 
@@ -65,6 +80,7 @@ export interface Report {
   readonly switchover: object | null;
   readonly configuration: ConfigurationChange | null;
   readonly retirement: Retirement | null;
+  readonly roll: RollReport | null;
 }
 
 export const NOTHING_TOLD: Report = {
@@ -76,6 +92,7 @@ export const NOTHING_TOLD: Report = {
   switchover: null,
   configuration: null,
   retirement: null,
+  roll: null,
 };
 
 /** The report with one event more. Pure. */
@@ -101,6 +118,8 @@ export function withEvent(report: Report, event: ActionEvent): Report {
       return { ...report, configuration: event.configuration };
     case 'retirement':
       return { ...report, retirement: event.plan };
+    case 'roll':
+      return { ...report, roll: event.roll };
   }
 }
 

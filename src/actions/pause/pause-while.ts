@@ -5,7 +5,7 @@ import { withStreams } from '../../output/door.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import type { Tell } from '../kit/report.js';
-import { runCommand, shellStatus, statusWords, type CommandEnd } from './child-command.js';
+import { runCommand, shellStatus, statusWords, type CommandEnd } from '../kit/child-command.js';
 import { togglePause } from './toggle-pause.js';
 
 export interface PauseWhileRequest {

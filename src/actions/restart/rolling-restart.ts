@@ -1,7 +1,6 @@
 /** restart --rolling: one member at a time, each back and caught up before the next; stops at the first failure. */
-import { farther } from '../../cluster/model/lsn.js';
+import { isStreaming } from '../../cluster/conditions.js';
 import { commandLine } from '../../cluster/model/command-line.js';
-import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import type { Cluster, JsonObject, Member, RestStatus } from '../../cluster/model/model.js';
 import {
   heirs,
@@ -9,13 +8,19 @@ import {
   type RollingPlan,
   type RollingStep,
 } from '../../cluster/preflight/restart-order.js';
+import type { GateName } from '../../cluster/preflight/gate-names.js';
+import { liveSyncStandbys } from '../../cluster/preflight/roll-gates.js';
+import { viewOf } from '../../cluster/roles/view.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { readOnce } from '../../observe/read-snapshot.js';
 import { progressReporter, seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { reread } from '../kit/choose-members.js';
 import type { Tell } from '../kit/report.js';
+import { awaitGates } from '../rolling/await-gates.js';
+import { moveLeader } from '../rolling/move-leader.js';
+import { runSteps, type Say, type StepDone } from '../rolling/run-steps.js';
 import { NOT_WANTED, notWantedWords, restartMember } from './restart-member.js';
-import { until } from '../kit/until.js';
 
 export interface RollingOrder {
   cluster: Cluster;
@@ -34,7 +39,8 @@ interface Baseline {
   syncStandbys: number;
 }
 
-const LOOK_MS = 500;
+/** As restart sends it: Patroni itself keeps a restart from being harmful, and takes one in a pause too. */
+const GATES_HERE: readonly GateName[] = ['leader', 'streaming', 'caught_up', 'sync'];
 
 /** The plan for people: a numbered line a step. */
 export function rollingText({ steps, lowered, raised, warnings, refused }: RollingPlan): string {
@@ -51,47 +57,46 @@ function stepWords(step: RollingStep): string {
   return `restart ${step.member}`;
 }
 
-/** What has become of the steps so far. */
+/** What has become of the members so far. */
 interface Progress {
   restarted: Set<string>;
   /** Whose Patroni did not restart it, for --pending or --pg-version did not fit. */
   skipped: Set<string>;
-  /** Steps in words, in order. */
-  done: string[];
-  /** A member was restarted, or the leadership moved. */
-  changed: boolean;
 }
 
 /** Does it; what was done and what was not is in the error of the step that failed. */
 export async function restartRolling(context: Context, order: RollingOrder): Promise<Ending> {
-  const { cluster, plan } = order;
+  const { cluster, plan, content } = order;
   const startedMs = context.clock.nowMs();
   const style = context.flags.compat ? 'none' : 'text';
-  const report = progressReporter(context.io, style, startedMs);
   const baseline = await takeBaseline(context, cluster, plan);
-  const progress: Progress = { restarted: new Set(), skipped: new Set(), done: [], changed: false };
-  for (const [at, step] of plan.steps.entries()) {
-    const say = (said: string, member: string | null) =>
-      report({ step: step.kind, atMs: context.clock.nowMs(), member, said });
-    try {
-      say(`${at + 1} of ${plan.steps.length}: ${stepWords(step)} (${step.why})`, memberOf(step));
-      if (step.kind === 'restart') await oneRestart(context, order, step, baseline, progress, say);
-      else if (await isMoveWanted(context, order, step.from, progress)) {
-        await moveLeader(context, order, step.from, progress.restarted);
-        progress.done.push(stepWords(step));
-        progress.changed = true;
-      } else {
-        // The step that is left would restart it.
-        say(`${step.from} remains the leader: ${notWantedWords(order.content)}`, step.from);
-        progress.skipped.add(step.from);
-        break;
-      }
-    } catch (error) {
-      if (error instanceof ToolError) throw stopped(error, order, at, progress);
-      throw error;
+  const progress: Progress = { restarted: new Set(), skipped: new Set() };
+  const work = async (step: RollingStep, say: Say): Promise<StepDone> => {
+    if (step.kind === 'restart')
+      return oneRestart(context, order, step, { baseline, progress, say });
+    if (await isMoveWanted(context, order, step.from, progress)) {
+      await toHeir(context, order, step.from, progress.restarted);
+      return { said: stepWords(step), changed: true };
     }
-  }
-  sumUp(context, order.content, progress, startedMs);
+    // The step that is left would restart it.
+    say(`${step.from} remains the leader: ${notWantedWords(content)}`, step.from);
+    progress.skipped.add(step.from);
+    return { said: `${step.from} remains the leader`, changed: false, isLast: true };
+  };
+  await runSteps(context, {
+    steps: plan.steps,
+    line: (step) => ({
+      kind: step.kind,
+      member: memberOf(step),
+      words: stepWords(step),
+      why: step.why,
+    }),
+    report: progressReporter(context.io, style, startedMs),
+    work,
+    goOn: (at, error) => (error.code === NOBODY ? null : goOn(order, at)),
+    code: 'rolling_stopped',
+  });
+  sumUp(context, content, progress, startedMs);
   return 'ok';
 }
 
@@ -99,20 +104,23 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
 const NOBODY = 'nobody_restarted';
 
 type RestartStep = Extract<RollingStep, { kind: 'restart' }>;
-type Say = (said: string, member: string | null) => void;
+
+interface Underway {
+  baseline: Baseline;
+  progress: Progress;
+  say: Say;
+}
 
 async function oneRestart(
   context: Context,
   order: RollingOrder,
   step: RestartStep,
-  baseline: Baseline,
-  progress: Progress,
-  say: Say,
-): Promise<void> {
+  { baseline, progress, say }: Underway,
+): Promise<StepDone> {
   const wasRestarted = await restartOne(context, order, step, baseline, say);
   (wasRestarted ? progress.restarted : progress.skipped).add(step.member);
-  progress.changed ||= wasRestarted;
-  progress.done.push(wasRestarted ? stepWords(step) : `${step.member} does not need a restart`);
+  const said = wasRestarted ? stepWords(step) : `${step.member} does not need a restart`;
+  return { said, changed: wasRestarted };
 }
 
 /**
@@ -156,30 +164,6 @@ function memberOf(step: RollingStep): string | null {
   return step.kind === 'restart' ? step.member : null;
 }
 
-/** The failure, with where it stands. What comes after a step that was done has changed something. */
-function stopped(
-  error: ToolError,
-  order: RollingOrder,
-  at: number,
-  { done, changed }: Progress,
-): ToolError {
-  const { steps } = order.plan;
-  const left = steps.slice(at + 1).map(stepWords);
-  const where = [
-    done.length > 0 ? `done: ${done.join(', ')}` : 'no step was done before',
-    left.length > 0 ? `not started: ${left.join(', ')}` : 'it was the last step',
-  ].join('; ');
-  const before = changed && (error.ending === 'error' || error.ending === 'unreachable');
-  return new ToolError(before ? 'failed' : error.ending, `${error.message}; stopped`, {
-    code: 'rolling_stopped',
-    evidence: error.evidence,
-    hint: [where, error.hint, ...(error.code === NOBODY ? [] : [goOn(order, at)])]
-      .filter((line) => line !== undefined)
-      .join('\n'),
-    cause: error,
-  });
-}
-
 /** The command for what is left, including the failed step; finished members are not restarted again. */
 function goOn({ cluster, plan, content }: RollingOrder, at: number): string {
   const left = plan.steps.slice(at);
@@ -221,15 +205,14 @@ async function takeBaseline(
       hint: 'restart them by name without --rolling, or bring them back first',
     });
   }
-  const streaming = readings
-    .filter(({ now }) => now?.replicationState === 'streaming')
-    .map(({ member }) => member.name);
-  return { streaming, syncStandbys: liveSyncStandbys(cluster, streaming) };
-}
-
-function liveSyncStandbys(cluster: Cluster, streaming: readonly string[]): number {
-  if (!syncModeActive(cluster)) return 0;
-  return streaming.filter((name) => namedInSync(cluster, name)).length;
+  const { scope, group } = cluster;
+  const asked = { scope, group, verify: 'rest', serializable: false } as const;
+  const view = viewOf(await readOnce(context, { ...asked, also: [] }));
+  const streaming = view.members.filter((one) => one.member !== null && isStreaming(one));
+  return {
+    streaming: streaming.map(({ name }) => name),
+    syncStandbys: liveSyncStandbys(view).length,
+  };
 }
 
 interface Seen {
@@ -266,8 +249,7 @@ async function restartOne(
   baseline: Baseline,
   say: Say,
 ): Promise<boolean> {
-  const atMs = context.clock.nowMs() + order.limitMs;
-  await allBack(context, order.cluster, baseline, step.member, atMs);
+  await allBack(context, order, baseline, step.member);
   const cluster = (await reread(context, order.cluster)) ?? order.cluster;
   const member = cluster.members.find(({ name }) => name === step.member);
   if (!member) throw failed(`${step.member} has left the cluster`, []);
@@ -298,96 +280,39 @@ async function restartOne(
     return false;
   }
   say(`${step.member} runs`, step.member);
-  await allBack(context, cluster, baseline, null, context.clock.nowMs() + order.limitMs);
+  await allBack(context, order, baseline, null);
   say(`${step.member} is back; all replicas stream and have caught up`, step.member);
   return true;
 }
 
-/**
- * Waits until every member that streamed (except `besides`) streams again and has received what the leader had
- * written, and /sync names as many live standbys as before.
- */
+/** Waits until every member that streamed (except `besides`) streams again, and the rest as it was. */
 async function allBack(
   context: Context,
-  before: Cluster,
+  { cluster, limitMs }: RollingOrder,
   baseline: Baseline,
   besides: string | null,
-  atMs: number,
 ): Promise<void> {
-  let missing: { member: string; said: string }[] = [];
-  let target: bigint | null = null;
+  const request = { node: besides, gates: GATES_HERE, maxLagBytes: null, ...baseline };
   const goesOn = 'completed restarts remain in effect';
-  const awaits = () => missing.map(({ member, said }) => `${member} (${said})`).join(', ');
-  const back = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
-    const cluster = await reread(context, before);
-    if (cluster === null) {
-      missing = [{ member: 'DCS', said: 'could not be read' }];
-      return null;
-    }
-    const seen = await statuses(context, cluster, cluster.members);
-    const leader = seen.find(({ member }) => member.name === cluster.leaderName);
-    const { location = null, receivedLocation = null, replayedLocation = null } = leader?.now ?? {};
-    const written = location ?? farther(receivedLocation, replayedLocation);
-    target ??= written;
-    missing = behind(cluster, seen, baseline, besides, target);
-    if (!leader?.now) {
-      missing.push({
-        member: cluster.leaderName ?? 'leader',
-        said: leader?.reason ?? 'no leader',
-      });
-    }
-    const wantedSync = baseline.syncStandbys - (besides === null ? 0 : 1);
-    const sync = liveSyncStandbys(cluster, streamingOf(seen));
-    if (sync < wantedSync) {
-      missing.push({
-        member: '/sync',
-        said: `names ${sync} live standbys (before: ${wantedSync})`,
-      });
-    }
-    return missing.length === 0 ? true : null;
+  const { closed } = await awaitGates(context, {
+    cluster,
+    verify: 'rest',
+    request,
+    limitMs,
+    goesOn,
   });
-  if (back) return;
-  const evidence = missing.map(({ member, said }) => ({ witness: 'REST', subject: member, said }));
-  throw failed(
-    `${missing.map(({ member }) => member).join(', ')} not back in their previous state`,
-    evidence,
-  );
-}
-
-function streamingOf(seen: readonly Seen[]): string[] {
-  return seen
-    .filter(({ now }) => now?.replicationState === 'streaming')
-    .map(({ member }) => member.name);
-}
-
-function behind(
-  cluster: Cluster,
-  seen: readonly Seen[],
-  baseline: Baseline,
-  besides: string | null,
-  target: bigint | null,
-): { member: string; said: string }[] {
-  return baseline.streaming.flatMap((name) => {
-    if (name === besides || name === cluster.leaderName) return [];
-    const found = seen.find(({ member }) => member.name === name);
-    if (!found) return [{ member: name, said: 'has left the DCS' }];
-    const { now, reason } = found;
-    if (now === null) return [{ member: name, said: reason ?? '' }];
-    if (now.replicationState !== 'streaming') {
-      return [{ member: name, said: now.replicationState ?? `is ${now.state}` }];
-    }
-    const received = farther(now.receivedLocation, now.replayedLocation);
-    if (target === null || (received !== null && received >= target)) return [];
-    return [{ member: name, said: 'has not caught up' }];
-  });
+  if (closed.length === 0) return;
+  const evidence = closed.flatMap((gate) => gate.evidence);
+  const names = [...new Set(evidence.map(({ subject }) => subject))];
+  throw failed(`${names.join(', ')} not back in their previous state`, evidence);
 }
 
 function failed(message: string, evidence: ToolError['evidence']): ToolError {
   return new ToolError('failed', message, { code: 'not_back', evidence });
 }
 
-/** A switchover like any other, with its checks and its proof. */
-async function moveLeader(
+/** To the member that is the best heir of those that were restarted. */
+async function toHeir(
   context: Context,
   { cluster: before, tell }: RollingOrder,
   from: string,
@@ -401,25 +326,6 @@ async function moveLeader(
       hint: 'run the command again without --switchover to restart the primary in place',
     });
   }
-  const [{ changeLeader }, { changePrinter, finishChange }, { changeDocument }, { PLAIN_CHANGE }] =
-    await Promise.all([
-      import('../switchover/change-leader.js'),
-      import('../switchover/print-change.js'),
-      import('../switchover/conclusion.js'),
-      import('../switchover/change.js'),
-    ]);
   const { scope, group } = cluster;
-  const change = {
-    ...PLAIN_CHANGE,
-    kind: 'switchover',
-    scope,
-    group,
-    leader: from,
-    candidate,
-  } as const;
-  const shown = { format: 'pretty', dryRun: false, progress: null } as const;
-  const talk = { asker: null, ...changePrinter(context, shown) };
-  const result = await changeLeader(context, change, talk);
-  tell({ kind: 'switchover', document: changeDocument(result) });
-  finishChange(context, 'pretty', result);
+  await moveLeader(context, { scope, group, from, candidate, progress: null }, tell);
 }

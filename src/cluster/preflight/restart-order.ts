@@ -119,7 +119,7 @@ function mustLowerFirst({ members, leaderName }: Cluster): boolean {
 }
 
 /** Asynchronous ones first: when a synchronous standby's turn comes, another can take its place. */
-function replicaOrder(cluster: Cluster, chosen: readonly Member[]): Member[] {
+export function replicaOrder(cluster: Cluster, chosen: readonly Member[]): Member[] {
   const replicas = chosen.filter(({ name }) => name !== cluster.leaderName);
   const sync = (member: Member) => syncModeActive(cluster) && namedInSync(cluster, member.name);
   return [...replicas.filter((one) => !sync(one)), ...replicas.filter(sync)];

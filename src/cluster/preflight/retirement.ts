@@ -78,8 +78,7 @@ function checksOf(view: View, own: MemberView): (PlanCheck | null)[] {
   const { cluster } = view.snapshot;
   if (cluster.leaderName === own.name) return [leads(cluster, own)];
   if (cluster.leaderName === null) return [noLeader(own.name)];
-  const now = unpaused(forecastFacts(view.snapshot));
-  const after = withoutForGood(now, own.name, cluster.config?.syncNodeCount ?? 1);
+  const { now, after } = factsWithout(view, own.name);
   return [
     ok('role', `${own.name} is ${own.observed === 'replica' ? 'a replica' : own.observed}`),
     election(cluster, own, now, after),
@@ -91,6 +90,22 @@ function checksOf(view: View, own: MemberView): (PlanCheck | null)[] {
     permanentSlot(cluster, own.name),
     paused(cluster),
   ];
+}
+
+/** Whether the cluster can do without this replica: it could elect a new leader then, and commits would go on. */
+export function canDoWithout(view: View, own: MemberView): PlanCheck[] {
+  const { cluster } = view.snapshot;
+  if (cluster.leaderName === null) return [noLeader(own.name)];
+  const { now, after } = factsWithout(view, own.name);
+  return [election(cluster, own, now, after), commits(own, now, after)].filter(
+    (one) => one !== null,
+  );
+}
+
+function factsWithout(view: View, name: string): { now: ForecastFacts; after: ForecastFacts } {
+  const now = unpaused(forecastFacts(view.snapshot));
+  const count = view.snapshot.cluster.config?.syncNodeCount ?? 1;
+  return { now, after: withoutForGood(now, name, count) };
 }
 
 /** A pause is a check of its own. */

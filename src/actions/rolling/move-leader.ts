@@ -1,0 +1,45 @@
+/** The switchover of a rolling change: like any other, with its checks and its proof. */
+import { ToolError } from '../../errors.js';
+import type { Context } from '../../context.js';
+import type { ProgressStyle } from '../../output/progress.js';
+import type { ChangeResult } from '../switchover/change.js';
+import type { Tell } from '../kit/report.js';
+
+export interface LeaderMove {
+  readonly scope: string;
+  readonly group: number | null;
+  readonly from: string;
+  /** `auto`: the best member. */
+  readonly candidate: string;
+  /** Null: lines for people. */
+  readonly progress: ProgressStyle | null;
+}
+
+/** Prints it as switchover does, and returns the new leader. Every ending but ok is thrown. */
+export async function moveLeader(
+  context: Context,
+  { scope, group, from, candidate, progress }: LeaderMove,
+  tell: Tell,
+): Promise<string> {
+  const [{ changeLeader }, { changePrinter, finishChange }, { changeDocument }, { PLAIN_CHANGE }] =
+    await Promise.all([
+      import('../switchover/change-leader.js'),
+      import('../switchover/print-change.js'),
+      import('../switchover/conclusion.js'),
+      import('../switchover/change.js'),
+    ]);
+  const kind = 'switchover';
+  const change = { ...PLAIN_CHANGE, kind, scope, group, leader: from, candidate } as const;
+  const shown = { format: 'pretty', dryRun: false, progress } as const;
+  const talk = { asker: null, ...changePrinter(context, shown) };
+  const result = await changeLeader(context, change, talk);
+  tell({ kind: 'switchover', document: changeDocument(result) });
+  finishChange(context, 'pretty', result);
+  return newLeader(result);
+}
+
+function newLeader({ progress, plan }: ChangeResult): string {
+  const name = progress?.newLeader ?? plan.candidate;
+  if (name !== null) return name;
+  throw new ToolError('unconfirmed', 'the new leader was not seen', { code: 'no_new_leader' });
+}

@@ -14,7 +14,7 @@ export function matrix(names) {
   const report = path.join(root, 'dist/tests-matrix.json');
   rmSync(report, { force: true });
   const wanted = names.length > 0 ? names.join(',') : 'all';
-  // A failure is a row of the table: the table is printed all the same.
+  // A failure is a row of the table: the table is printed anyway.
   spawnSync(
     process.execPath,
     [

@@ -1,4 +1,4 @@
-/** What a command may reach of the world. */
+/** Everything that a command can reach. */
 import type { Config } from './config/effective.js';
 import type { Dcs } from './dcs/dcs.js';
 import type { Door } from './output/door.js';

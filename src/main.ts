@@ -102,11 +102,11 @@ interface OneRun {
   io: Door;
   flags: GlobalFlags;
   program: Command | null;
-  /** What commander has against the command line. */
+  /** Why commander refuses the command line. */
   said: string | null;
 }
 
-/** Says what went wrong; its exit code. */
+/** Reports what went wrong and returns the exit code. */
 async function failed(
   { io, flags, program, said }: OneRun,
   argv: readonly string[],
@@ -137,7 +137,7 @@ function sayUnknown(io: Door, said: string): void {
   io.out(`PATCTL UNKNOWN - ${oneLine(said.trim().replace(/^error: /, ''))}\n`);
 }
 
-/** Keeps what commander has against the command line, instead of having it printed. */
+/** Keeps commander's refusal of the command line, instead of having it printed. */
 function catchMistakes(command: Command, program: Command, mistake: { said: string | null }): void {
   command.configureOutput({
     outputError: (text) => {
@@ -158,7 +158,7 @@ function beforeTheCommand(text: string, command: Command, program: Command): str
   return `${head}\n(Give it before the command: ${program.name()} ${own.flags} ${command.name()})\n`;
 }
 
-/** What commander has against the command line, as an error of ours. */
+/** Commander's refusal of the command line, as an error of ours. */
 function mistake(said: string): ToolError {
   const [message = '', ...hints] = said
     .trim()
@@ -168,7 +168,7 @@ function mistake(said: string): ToolError {
   return new ToolError('usage', message, hint === undefined ? {} : { hint });
 }
 
-/** A command that has not printed its document by then prints what there is to say. */
+/** A command that has not printed its document yet prints the document of the refusal. */
 function reportJson(io: Door, command: string, error: ToolError, exit: number): void {
   const document = refusalDocument(command, error, exit);
   if (!io.hasOutput && hasDocument(command)) io.out(`${JSON.stringify(document, null, 2)}\n`);

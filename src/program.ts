@@ -119,7 +119,7 @@ export async function buildProgram(
   const named = words === null ? COMMANDS : wanted(words);
   for (const one of named) program.addCommand(await loaded(one, program, run));
   if (named.length === 0) for (const one of byGroup()) program.addCommand(unloaded(one));
-  // What is not loaded has no options to tell of.
+  // A command that is not loaded cannot list its options.
   const usage = new Map(COMMANDS.map((one) => [nameOf(one), one.usage]));
   program.configureHelp({
     subcommandTerm: (command) => usage.get(command.name()) ?? '',
@@ -143,7 +143,7 @@ async function loaded(one: ListedCommand, program: Command, run: Run): Promise<C
   const make = await one.load();
   const command = make(run);
   for (const each of [command, ...command.commands]) {
-    // A word too many is a mistake, here that of a candidate where none is asked for.
+    // Surplus arguments are refused: `switchover demo pg2` would otherwise ignore pg2.
     each.copyInheritedSettings(program).allowExcessArguments(false);
   }
   if (command.name() === 'check') {

@@ -5,7 +5,7 @@ import { exitCode } from './errors.js';
 import { main } from './main.js';
 import type { Io } from './output/io.js';
 
-// grpc-js sets a TLS server name for IP addresses; the notice about it is nothing for an operator.
+// grpc-js sets a TLS server name for IP addresses; the warning about it does not help an operator.
 process.noDeprecation = true;
 
 const interrupt = new AbortController();
@@ -13,7 +13,7 @@ let signals = 0;
 let held: ((name: NodeJS.Signals) => void) | null = null;
 function onSignal(name: NodeJS.Signals): void {
   signals += 1;
-  // The first asks for an orderly end, the second does not wait for it.
+  // The first signal asks for an orderly end; the second does not wait for it.
   if (signals > 1 && held === null) process.exit(130);
   interrupt.abort();
   held?.(name);
@@ -36,7 +36,7 @@ const brokenStreams = new Set<NodeJS.WriteStream>();
 let outputLost: string | null = null;
 const openStreams = new Set<NodeJS.WriteStream>();
 
-/** Node opens a stream when it is looked at, and most runs have nothing to say on stderr. */
+/** Node opens a stream on first access, and most runs write nothing to stderr. */
 function opened(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];
   if (openStreams.has(stream)) return stream;
@@ -60,7 +60,7 @@ const io: Io = {
   drained: () => drained(opened('stdout')),
   outGone: readerGone.signal,
   err: (text) => write(opened('stderr'), text),
-  // Node opens stdin when it is looked at, which most commands never do.
+  // Node opens stdin on first access, and most commands never read it.
   get stdin() {
     return process.stdin;
   },
@@ -96,7 +96,7 @@ const io: Io = {
   get errColor() {
     return opened('stderr').isTTY;
   },
-  // Asked for again: a window changes its size while -W runs.
+  // Read at each access: a window may be resized while -W runs.
   get columns() {
     return process.stdout.isTTY ? process.stdout.columns : 80;
   },

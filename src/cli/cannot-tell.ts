@@ -1,4 +1,4 @@
-/** For commands whose exit code 1 is an answer: what keeps them from looking is none. */
+/** For commands whose exit code 1 is an answer: a failure to look is not an answer. */
 import { ToolError } from '../errors.js';
 
 /**

@@ -375,7 +375,7 @@ export function withHelp(command: Command): Command {
   return command;
 }
 
-/** `(default 2m)` is what the value in milliseconds is called; said once is enough. */
+/** The text already says `(default 2m)`; the value in milliseconds would repeat it. */
 function nameDefault(option: Option): void {
   const [said, value] = / \(default ([^)]+)\)$/.exec(option.description) ?? [];
   if (said === undefined || value === undefined || option.defaultValue === undefined) return;

@@ -109,7 +109,7 @@ async function ownScope(context: Context): Promise<string | null> {
     const dcs = await context.dcs();
     return dcs.ownScope ? await dcs.ownScope() : null;
   } catch (error) {
-    // That no cluster is named is the first thing to say.
+    // A missing cluster name is reported first.
     if (error instanceof ToolError && error.code === 'no_dcs') return null;
     throw error;
   }

@@ -31,7 +31,7 @@ export function completionCommand(run: Run): Command {
   return command;
 }
 
-/** The clusters are where the global options that were typed say; a Tab is not waited for long. */
+/** The clusters are where the global options that were typed say; Tab must be answered quickly. */
 function typedFlags({ globals }: At, env: Env): Partial<GlobalFlags> {
   const configFile = globals['configFile']?.replace(/^~(?=\/)/, env['HOME'] ?? '');
   const dcsUrl = globals['dcsUrl'] ?? globals['dcs'];

@@ -81,7 +81,7 @@ function checkScheme(scheme: string, from: string, bad: (problem: string) => Too
   throw bad(`unknown scheme ${scheme}, supported: etcd3`);
 }
 
-/** Percent escapes resolved, or the text itself when they are none. */
+/** Percent escapes resolved, or the text itself when they are invalid. */
 function decode(text: string | null): string | null {
   if (text === null) return null;
   try {

@@ -28,7 +28,7 @@ export async function environmentTree(env: Env, warnings: string[]): Promise<Map
   }
   for (const [dcs, suffixes] of Object.entries(OTHER_DCS)) {
     const variable = suffixes.map((s) => `PATRONI_${dcs.toUpperCase()}_${s}`).find((v) => env[v]);
-    // What a section has already is not taken away.
+    // Values that a section already has are kept.
     if (variable && !tree.entries.has(dcs)) {
       tree = withLeaf(tree, dcs, emptyMap(`environment ${variable}`));
     }
@@ -86,7 +86,7 @@ async function readList(value: string, from: string, warnings: string[]): Promis
       const tree = await parseYamlValue(text, from, warnings);
       if (tree.kind === 'list') return { ...tree, items: tree.items.map((i) => ({ ...i, from })) };
     } catch {
-      // `[::1]:2379,[::2]` looks like a list and is none.
+      // `[::1]:2379,[::2]` looks like a list, but is not one.
     }
   }
   const items = text.split(',').map((item) => item.trim().replace(/^(["'])(.*)\1$/, '$2'));

@@ -82,7 +82,7 @@ const NO_ETCD: FoundEtcd = {
 };
 const NO_SRV = { srv: null, srvSuffix: null };
 
-/** A proxy is taken as it is; of anything else service records are the stronger. */
+/** A proxy is used as given; service records override everything else. */
 function readSrv(reader: Reader): Pick<FoundEtcd, 'srv' | 'srvSuffix'> {
   if (reader.text('etcd3.proxy')) return NO_SRV;
   const given = SRV_KEYS.map((name) => [name, reader.text(`etcd3.${name}`)] as const);

@@ -75,7 +75,7 @@ export const KEYS: readonly KeySpec[] = [
   ),
 ];
 
-/** Last words of keys that are addresses, paths and words: a number there is a slip, and Patroni fails on it. */
+/** Last words of keys that are addresses, paths and words: a number there is a mistake, and Patroni fails on it. */
 const TEXT_ONLY: ReadonlySet<string> = new Set([
   ...['namespace', 'host', 'url', 'proxy', ...SRV_KEYS, 'srv_suffix', 'protocol'],
   ...['cacert', 'cert', 'key', 'certfile', 'keyfile', 'cafile'],

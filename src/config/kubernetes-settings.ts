@@ -99,7 +99,7 @@ export function kubernetesConfig(reader: Reader, flags: KubeFlags): KubernetesCo
   return { settings, onlyNamespace: flags.kubeNamespace !== undefined };
 }
 
-/** A namespace as etcd has them, with slashes, is none of Kubernetes'. */
+/** A namespace with slashes, as in etcd, is not a Kubernetes namespace. */
 function plainName(namespace: string | undefined): string | null {
   return namespace === undefined || namespace === '' || namespace.includes('/') ? null : namespace;
 }

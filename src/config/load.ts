@@ -207,7 +207,7 @@ const CHECK_CODES = ['ignore', 'warn', 'critical'] as const;
 
 type CheckSettings = Pick<Config, 'checkLimits' | 'checkCodes' | 'checkUnknown'>;
 
-/** What is below `patctl.check`; `check` alone judges codes and unknown keys, the other commands go on. */
+/** What is below `patctl.check`; only `check` judges codes and unknown keys; the other commands ignore them. */
 function checkSettings(reader: Reader): CheckSettings {
   const section = lookUp(reader.tree, 'patctl.check');
   if (section === null || (section.kind === 'scalar' && section.type === 'null')) return {};

@@ -36,7 +36,7 @@ export function findMemberUrls(reader: Reader, flags: Flags, env: Env): MemberUr
 
 function memberUrls(texts: readonly string[], from: string): MemberUrls {
   const given = texts.filter((text) => text.trim() !== '');
-  // A list that is empty is a slip, not the wish to ask the DCS.
+  // An empty list is a mistake, not a request to ask the DCS.
   return { urls: (given.length > 0 ? given : ['']).map((text) => urlOf(text, from)), from };
 }
 

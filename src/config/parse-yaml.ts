@@ -193,7 +193,7 @@ function duplicate(source: string, key: string, hasValue: boolean): string {
   return `${source}: ${safe ? key : name(key)} is given twice; the last value is used`;
 }
 
-/** Names a key by Patroni's words only; a word from the file may be a secret that slipped. */
+/** Names a key by Patroni's words only; a word from the file may be a misplaced secret. */
 function name(key: string): string {
   const words = key.split('.');
   const known = words.filter((word) => KEY_WORDS.has(word));

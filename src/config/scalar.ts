@@ -78,7 +78,7 @@ function resolveInteger(word: string): bigint | null {
   return null;
 }
 
-/** null for what has a number's look and no digits, such as 0x_. */
+/** null for text that looks like a number but has no digits, such as 0x_. */
 function toBigInt(digits: string, sign: bigint): bigint | null {
   try {
     return sign * BigInt(digits);

@@ -1,4 +1,4 @@
-/** Every way to a cluster's claims: a row says when it is meant and opens it. The first row that is meant counts. */
+/** Every way to a cluster's claims. A row says when it applies and opens it; the first row that applies counts. */
 import type { Config } from '../config/effective.js';
 import { printable } from '../config/printable.js';
 import { ToolError } from '../errors.js';
@@ -14,7 +14,7 @@ interface Row {
   patroni?(dcs: Dcs, direct: Patroni, world: DcsInputs): Promise<Patroni>;
 }
 
-/** A recording is named by an option, and stronger than any configuration. */
+/** A recording is named by an option and overrides any configuration. */
 const REGISTRY: readonly Row[] = [
   {
     isMeant: ({ recording }) => recording !== undefined,

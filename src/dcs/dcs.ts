@@ -1,8 +1,7 @@
 /**
- * The port to the first witness: what the DCS claims of clusters, and the few things that are written there.
- * Commands know it in Patroni's words only; where the keys lie is each implementation's own business
- * (registry.ts lists them, docs/dcs.md says how another one is added, test/contract/dcs-contract.ts holds
- * all of them to one suite).
+ * The port to the first witness: what the DCS claims of clusters, and the few things that are written there. Commands
+ * know it in Patroni's words only; where the keys lie is each implementation's own business (dcs-registry.ts lists
+ * them, docs/dcs.md says how another one is added, test/contract/dcs-contract.ts holds all of them to one suite).
  */
 import type { PastLeaderChange } from '../cluster/documents/history-cause.js';
 import type { Cluster, LastWord, Member, Snapshot } from '../cluster/model/model.js';
@@ -129,7 +128,7 @@ export interface Dcs {
     limit: PastLimit,
     enough?: (found: readonly Member[]) => boolean,
   ): Promise<GoneMembers>;
-  /** What stood around a member of `goneMembers` when it was last heard; null where the past does not tell. */
+  /** The keys around a member of `goneMembers` at its last heartbeat; null where the history does not show them. */
   lastWord(cluster: Cluster, member: Member): Promise<LastWord | null>;
   /** How the leader lock changed hands, newest first, from the DCS's own past; absent: it has none. */
   leaderChanges?(cluster: Cluster, limit: PastLimit): Promise<PastLeaderChange[]>;

@@ -19,7 +19,7 @@ const UNNAMED_LIMIT: PastLimit = { ms: 2000, looks: 256 };
 export const ANYBODY_LIMIT: PastLimit = { ms: 2000, looks: 40 };
 /** In a fleet, where every cluster is looked at. */
 export const FLEET_LIMIT: PastLimit = { ms: 1000, looks: 12 };
-/** Of those that nothing names so many are asked, the last to leave first. */
+/** How many members that nothing names are asked, the last to leave first. */
 const MOST_UNNAMED = 8;
 interface Missing {
   slots: Set<string>;
@@ -55,7 +55,7 @@ function isMissing({ slots, names, unnamedLeader }: Missing, { name, role }: Mem
   return slots.has(slotName(name)) || names.has(name) || (unnamedLeader && LEADING.includes(role));
 }
 
-/** What of the missing is none of these members. */
+/** The missing names that belong to none of these members. */
 function stillMissing({ slots, names }: Missing, found: readonly string[]): string[] {
   const foundSlots = new Set(found.map(slotName));
   return [

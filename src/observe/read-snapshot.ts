@@ -80,7 +80,7 @@ export async function openFleet(
   const clusters = await dcs.readAll({ serializable });
   const unread = clusters[0]?.cannotTell?.other_clusters;
   if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
-  // Nothing is what a namespace holds whose name is mistyped: no reason to call it healthy.
+  // A namespace whose name is mistyped holds nothing, and must not be called healthy.
   if (clusters.length === 0) throw noClusterAtAll(dcs.where);
   const snapshots = withLimit(FLEET_PARALLEL, clusters, (one) =>
     witnessCluster(context, one, request, FLEET_LIMIT),

@@ -173,7 +173,7 @@ function withUnstable(readings: Looked[], overrides: Overrides, cluster: Cluster
   return [...readings.slice(0, -1), overridden(all, overrides)];
 }
 
-/** Readings more for what Patroni brings back in several loops once the primary has started. */
+/** Further readings for what Patroni restores over several loops once the primary has started. */
 const SYNC_RETURNS = 3;
 
 /** When to read again; null when it has settled (see `wantsAnother`), or when it was watched for long enough. */

@@ -30,7 +30,7 @@ export function needAnswers({ io }: Terminal, what: string, instead: string): vo
   throw new ToolError('usage', `${what}, but ${why}`, { code: 'no_terminal', hint: instead });
 }
 
-/** The same before anything is read, for what has to be confirmed. */
+/** The same check before anything is read, for what has to be confirmed. */
 export function needConsent(terminal: Terminal, what: string, instead: string): void {
   needAnswers(terminal, `${what} must be confirmed`, instead);
 }
@@ -187,7 +187,7 @@ function lineSource(stdin: NodeJS.ReadableStream, signal: AbortSignal): LineSour
         if (signal.aborted) return null;
         const line = take();
         if (line !== null || ended) return line;
-        // A stream that has ended already says so no more.
+        // A stream that has already ended emits no further event.
         if ((stdin as { readableEnded?: boolean }).readableEnded === true) ended = true;
         else await more();
       }
@@ -222,7 +222,7 @@ export async function askPassword(
   }
 }
 
-/** What was written for patronictl's prompt waits for the colon, and the toolkit has other ideas. */
+/** Scripts written for patronictl's prompt wait for the colon, which the toolkit does not print. */
 const PLAIN = {
   prefix: '',
   style: { message: (text: string) => `${text}:`, maskedText: '' },

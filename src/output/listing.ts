@@ -63,7 +63,7 @@ export interface OneTable {
   /** Why a verdict is unknown. */
   doubts: Doubt[];
   problems: ParseProblem[];
-  /** A claim was not checked, for want of a witness or of a key that can be read; or PostgreSQL does not run. */
+  /** A claim was not checked, because a witness or a readable key is missing; or PostgreSQL does not run. */
   isUnchecked: boolean;
   /** Read without etcd's majority. */
   mayBeStale: boolean;

@@ -43,7 +43,7 @@ export const chooseByKeys = createPrompt<string, Choice>((config, done) => {
   const [chosen, setChosen] = useState<MenuRow | null>(null);
   const found = matching(rows, typed);
   useKeypress((key, line) => {
-    // readline has done with a key whatever it does with it: the line is put back as it was.
+    // readline has already handled the key: the line is put back as it was.
     const keep = (text: string) => {
       line.clearLine(0);
       line.write(text);

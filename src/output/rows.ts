@@ -84,7 +84,7 @@ function recordWriter(
   };
 }
 
-/** So much text is kept to measure it; a longer table goes on with the columns as wide as they are by then. */
+/** This much text is kept to measure columns; a longer table continues with the widths measured by then. */
 const MEASURED_CHARS = 8 * 1024 * 1024;
 
 function tableWriter({ harmless }: RowOptions): RowWriter {

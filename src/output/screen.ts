@@ -5,7 +5,7 @@ import { withoutOwn } from './door.js';
 import { displayWidth } from './width.js';
 
 export interface Screen {
-  /** Columns that no line is longer than; null: as long as they are (no terminal, or --wide). */
+  /** Longest line, in columns; null: unlimited (no terminal, or --wide). */
   width: number | null;
   color: boolean;
   /** How patctl was called, with the way to the cluster: `patctl -c /etc/patroni/demo.yml`. */

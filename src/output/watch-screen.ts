@@ -92,7 +92,7 @@ async function hasEnded(round: Promise<void>, clock: Clock): Promise<boolean> {
   return Promise.race([round.then(() => true), clock.wait(TICK_MS).then(() => false)]);
 }
 
-/** Elsewhere than on a terminal: a round that failed is its error. */
+/** Without a terminal, a round that failed is shown as its error. */
 async function printed({ now, error }: Watch, screen: Screen): Promise<string> {
   const text = error ? errorText(error) : ((await now?.(screen)) ?? '');
   return `${text.replace(/\n+$/, '')}\n`;

@@ -18,7 +18,7 @@ const WIDE =
   '20000-2fffd 30000-3fffd';
 
 const ASCII = /^[\x20-\x7e]*$/;
-// Functions, for making these tables of Unicode costs start-up, and most names are ASCII.
+// Functions, because building these Unicode tables costs start-up time, and most names are ASCII.
 const takesNoRoom = (char: string): boolean =>
   /^[\p{Mn}\p{Me}\p{Mc}\p{Cf}\p{Zl}\p{Zp}\u1160-\u11ff\ud7b0-\ud7ff\u3164\uffa0]$/u.test(char);
 const isPictograph = (char: string): boolean => /^\p{Extended_Pictographic}$/u.test(char);

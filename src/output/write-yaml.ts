@@ -28,7 +28,7 @@ export function yamlDump(value: Value, options: YamlOptions = {}): string {
   return out.text.join('');
 }
 
-// ---------------------------------------------------------------- where the pen is
+// ---------------------------------------------------------------- the position in the output
 
 interface Out {
   text: string[];

@@ -222,7 +222,7 @@ function settled(socket: Socket, event: string, deadline: Deadline): Promise<Con
 
 function connectFailure(error: Error): { kind: SilenceKind; reason: string } {
   const code = errorCode(error);
-  // TLS 1.2 has no better word than handshake failure for a certificate that it misses.
+  // TLS 1.2 reports a missing certificate only as a handshake failure.
   if (isCertificateAlert(code) || code.endsWith('_ALERT_HANDSHAKE_FAILURE')) {
     return { kind: 'denied', reason: `the server refused our certificate (${code})` };
   }

@@ -123,7 +123,7 @@ function settingsOf(
     port: target.port,
     user: login.user,
     database: login.database,
-    // A function, for without a password pg would go and look for one itself.
+    // A function, because without a password pg would look for one itself.
     password: () => passwordOf(login),
     ssl,
     // The server has answered whether it has TLS.
@@ -144,7 +144,7 @@ function passwordOf(login: Login): string {
   return login.password;
 }
 
-/** Read-only, blind to functions planted in other schemas, and over on the server too when we stop waiting. */
+/** Read-only, without functions that other schemas may hold, and over on the server too when we stop waiting. */
 function sessionOptions(leftMs: number): string {
   const settings = {
     default_transaction_read_only: 'on',

@@ -59,7 +59,7 @@ describe('what patctl says while clusters are broken', () => {
     expect(again('false calm')).toEqual([]);
   });
 
-  test('no command ends with 0 where nothing came about, hangs, or fails by itself', () => {
+  test('no command ends with 0 where nothing happened, hangs, or fails by itself', () => {
     expect(once('wrong ending').filter((line) => !line.includes('in a healthy cluster'))).toEqual(
       [],
     );

@@ -213,7 +213,7 @@ describe('which members are restarted', () => {
     await same(`restart CLUSTER pg2 --force --timeout ${timeout}`, { ours: 1, theirs: 0 });
   });
 
-  test('a version that is none', async () => {
+  test('an invalid version', async () => {
     const { a, b } = await refused('restart CLUSTER --force --pg-version 15');
     expect([a.code, b.code]).toEqual([1, 1]);
     expect(a.err).toBe(b.err);
@@ -475,7 +475,7 @@ describe('a member that is stopped', () => {
     }
   });
 
-  test('among others: exit 4, for part of it is done; patronictl stops at it', async () => {
+  test('among others: exit 4, because part of it is done; patronictl stops at it', async () => {
     const b = await theirs(words('reload CLUSTER pg2 pg3 --force'));
     const a = await ours(words('reload CLUSTER pg2 pg3 --force'));
     expect([a.code, b.code], a.err).toEqual([4, 1]);

@@ -192,7 +192,7 @@ test('restart --rolling, and wait', async () => {
   expect((await byRest('wait', '--for', 'healthy', '--for', 'streaming=2')).code).toBe(0);
 });
 
-test('a restart that waits for its time is set and flushed, a member is made anew, and reloaded', async () => {
+test('a restart that waits for its time is set and flushed, a member is made again, and reloaded', async () => {
   const leader = (await lab.leader()) ?? '';
   const [replica = ''] = lab.members.map(({ name }) => name).filter((name) => name !== leader);
   const at = '2036-01-01T00:00:00+00:00';

@@ -91,7 +91,7 @@ test('beside patronictl on a terminal: asked for the Standby Leader, and the sam
   expect(ourMove.said).toContain(`STAMP Successfully failed over to "${leader}"`);
 });
 
-test('paused: refused, for Patroni would carry it out at the resume', async () => {
+test('paused: refused, because Patroni would carry it out at the resume', async () => {
   await lab.waitHealthy();
   const leader = (await lab.leader()) ?? '';
   const pause = (on: boolean) =>

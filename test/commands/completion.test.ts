@@ -107,7 +107,7 @@ describe('completion', () => {
     expect(await at(...words)).toEqual(expected);
   });
 
-  test('a DCS that does not answer is nothing to say', async () => {
+  test('nothing is printed when the DCS does not answer', async () => {
     const { out, err, code } = await runFake({ keys: {} }, [
       'completion',
       'bash',

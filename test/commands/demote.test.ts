@@ -76,7 +76,7 @@ describe('demote-cluster', () => {
     [{ status: 'streaming', senderHost: 'near', senderPort: 5433 }, 'streams from near:5433'],
     [{ status: 'waiting', senderHost: 'far', senderPort: 5433 }, 'the WAL receiver is waiting'],
     [null, 'PostgreSQL has no WAL receiver'],
-  ])('a standby leader that streams from somebody else is exit 4: %j', async (receiver, said) => {
+  ])('a standby leader that streams from another server is exit 4: %j', async (receiver, said) => {
     sees(receiver);
     const done = await run(...DEMOTE);
     expect([done.code, done.out.includes('successfully')]).toEqual([4, false]);

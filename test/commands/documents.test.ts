@@ -183,7 +183,7 @@ describe('flush', () => {
     });
   });
 
-  test('what to flush is missing: a document all the same', async () => {
+  test('what to flush is missing: a document is printed anyway', async () => {
     const { code, document } = await documentOf('flush', 'demo');
     expect([code, document.command, document.ending, document.exit]).toEqual([
       ...[2, 'flush', 'usage', 2],

@@ -143,7 +143,7 @@ describe('flush restart', () => {
     expect((await runIn(world, ['flush', 'demo', 'restart', '--force'])).code).toBe(0);
   });
 
-  test('a name that is none is exit 1', async () => {
+  test('an unknown name is exit 1', async () => {
     const world = changeWorld('scheduled-restart');
     expect((await runIn(world, ['flush', 'demo', 'pg9', 'restart', '--force'])).code).toBe(1);
   });

@@ -154,7 +154,7 @@ describe('why the leader changed', () => {
     };
   };
 
-  test('a switchover, a failover by hand, and a lost lock are told apart', async () => {
+  test('a switchover, a manual failover and a lost lock are distinguished', async () => {
     const demo = world();
     demo.request({ leader: 'pg1', member: 'pg2' });
     demo.change('pg2');

@@ -164,7 +164,7 @@ describe('rowWriter', () => {
     expect(lines.slice(-4)).toEqual(['| 129998 | x |', '| 129999 | x |', '+--------+---+', '']);
   });
 
-  test('a table too long to be measured goes on as wide as it is by then, and keeps nothing', () => {
+  test('a table too long to be measured continues with the widths measured by then, and keeps no rows', () => {
     const writer = rowWriter('pretty', { delimiter: '\t', harmless: false, asPatronictl: true });
     writer.start(['a', 'b']);
     const wide = 'x'.repeat(1024);

@@ -191,7 +191,7 @@ test('more keys than one transaction takes: the guards go with the last one', ()
   expect(parts[1]?.slice(-2)).toEqual(['/s/demo/config', '/s/demo/leader']);
 });
 
-test('an etcd that is silent when it is done changes nothing of that: exit 0, and it is said', async () => {
+test('an etcd that is silent after the removal does not change its success: exit 0, and a note', async () => {
   const { dcs } = cluster;
   const txn = dcs.txn.bind(dcs);
   dcs.txn = async (...args) => {

@@ -305,7 +305,7 @@ describe('questions', () => {
     expect(fake.sent).toEqual([]);
   });
 
-  test('in its order; what is not a time or a version asks again', async () => {
+  test('in this order; an invalid time or version is asked for again', async () => {
     fake.cluster.answers = ['soon', '', 'y', '9x', ''];
     const done = await run('restart', 'demo', 'pg1', 'pg3');
     expect(done.code).toBe(0);
@@ -472,7 +472,7 @@ describe('restart --rolling', () => {
     );
   });
 
-  test('an empty --pg-version is none', async () => {
+  test('an empty --pg-version counts as absent', async () => {
     const done = await run('restart', 'demo', '--rolling', '--pg-version', '', '--force');
     expect([done.code, fake.sent[0]?.body]).toEqual([0, {}]);
     fake.sent.length = 0;

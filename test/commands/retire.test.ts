@@ -118,7 +118,7 @@ test('member_slots_ttl is shortened until Patroni releases the slot, and put bac
   expect(config()).toEqual(before);
 });
 
-test('the answer to the shorter member_slots_ttl is lost: it is put back all the same', async () => {
+test('the answer to the shorter member_slots_ttl is lost: it is put back anyway', async () => {
   stop('pg3');
   status((value) => (value['retain_slots'] = ['pg1', 'pg2', 'pg3']));
   await look();

@@ -215,7 +215,7 @@ describe('questions', () => {
     expect(run.code).toBe(0);
   });
 
-  test('a name and a time that cannot be ask again; nothing is taken for them', async () => {
+  test('an invalid name or time is asked for again, and nothing replaces it', async () => {
     const world = changeWorld();
     const wrong = [world.leader, 'pgx', 'soon', '2020-01-01T00:00Z'];
     const [leader = '', pgx = '', soon = '', past = ''] = wrong;
@@ -409,7 +409,7 @@ describe('--via dcs', () => {
     expect(world.sent).toEqual([]);
   });
 
-  test('not over a request that stands there', async () => {
+  test('does not overwrite a request that is already there', async () => {
     const world = changeWorld();
     world.dcs.put(`${PREFIX}failover`, '{"leader":"x"}');
     const skip = ['--skip-check', 'failover_pending'];

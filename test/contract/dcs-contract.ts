@@ -127,7 +127,7 @@ export function describeDcs(
         ]);
       });
 
-      it('tells an empty name, which is the name of none, from every name', async () => {
+      it('takes an empty name for the name of no cluster, not of every cluster', async () => {
         await whole();
         expect(await dcs.read({ scope: '', group: null })).toEqual([]);
       });
@@ -319,7 +319,7 @@ export function describeDcs(
       });
     });
 
-    it('says of members that left what it knows, and what not', async () => {
+    it('says what it knows about members that left, and what it does not know', async () => {
       await whole();
       await test.patroni({ 'members/pg2': null });
       const gone = await dcs.goneMembers(await read(), { ms: 2000 }, () => false);

@@ -25,7 +25,7 @@ function newestBin(root: string): string {
   return `${root}/${versions.sort((a, b) => Number(b) - Number(a))[0] ?? ''}/bin`;
 }
 
-/** As an unprivileged user, for PostgreSQL does not run as root. */
+/** As an unprivileged user, because PostgreSQL does not run as root. */
 function commandLine(program: string, args: string[]): [string, string[]] {
   const path = `${BIN}/${program}`;
   if (!AS_ROOT) return [path, args];

@@ -319,7 +319,7 @@ describe('acting', () => {
     }
   }, 240_000);
 
-  it('restarts one member after the other, makes one anew, and waits', async () => {
+  it('restarts one member after the other, reinitializes one, and waits', async () => {
     await lab.waitHealthy();
     const limit = { timeoutMs: 200_000 };
     const rolling = await patctl(['restart', lab.scope, '--rolling', '--force'], limit);

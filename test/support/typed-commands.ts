@@ -28,7 +28,7 @@ function shellWords(line: string): string[] {
   );
 }
 
-/** What the program has against a command line; null: it takes it. Nothing is carried out. */
+/** Why the program refuses a command line; null: it accepts it. Nothing is carried out. */
 export async function refusalOf(words: readonly string[]): Promise<string | null> {
   const key = words.join('\0');
   const known = refusals.get(key) ?? parsed(words);
@@ -55,7 +55,7 @@ async function parsed(words: readonly string[]): Promise<string | null> {
   return started === 1 ? null : said.trim() || 'no command';
 }
 
-/** What patctl prints of itself, with no command to be typed. */
+/** Lines in which patctl names itself without a command to type. */
 const NOT_TYPED = /\[options\]|^patctl (?:dev|\d[\w.]*)$|\.\.\.|> |\)$|\bCLUSTER\b/;
 
 /** Commands that name no cluster. */

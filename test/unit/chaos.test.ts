@@ -95,7 +95,7 @@ test('a lost host has to be told by each of its witnesses, and by a finding that
   }
 });
 
-test('a member that was stopped on purpose may be gone without a word', () => {
+test('a member that was stopped on purpose need not be reported', () => {
   const stopped = new Map(WELL.told).set('pg2', 'stopped');
   expect(whatIsSo({ ...without('pg2'), told: stopped })).toEqual([]);
 });

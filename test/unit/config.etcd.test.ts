@@ -110,7 +110,7 @@ describe('the etcd3 section', () => {
     expect([config.etcd?.srv, hostsOf(config)]).toEqual([null, 'http flag 1']);
   });
 
-  it('knows nothing of etcd when nothing is said', async () => {
+  it('knows no etcd when nothing is configured', async () => {
     expect((await loadYaml('scope: a')).etcd).toBeNull();
   });
 });

@@ -215,7 +215,7 @@ describe('precedence', () => {
     expect([error.ending, error.message]).toEqual(['error', `environment ${name}: ${message}`]);
   });
 
-  it('overlooks the variable that Kubernetes makes for a service of that name', async () => {
+  it('ignores the variable that Kubernetes makes for a service of that name', async () => {
     const env = { PATRONI_ETCD3_PORT: 'tcp://10.0.0.1:2379', PATRONI_ETCD3_HOST: 'h' };
     expect((await load({ env })).etcd?.endpoints).toEqual([
       { protocol: 'http', host: 'h', port: 2379 },

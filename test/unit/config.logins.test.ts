@@ -26,7 +26,7 @@ describe("the file's accounts", () => {
     expect(await names(text)).toEqual(expected);
   });
 
-  it('warns of a revocation list, which is not looked at', async () => {
+  it('warns of a revocation list, which is ignored', async () => {
     const config = await loadYaml(
       'postgresql:\n  authentication:\n    superuser:\n      username: u\n      sslcrl: /crl\n',
     );

@@ -42,7 +42,7 @@ describe('a setting that Patroni does not keep', () => {
   test.each([
     ['/data/postgresql.auto.conf', 'ALTER SYSTEM RESET synchronous_standby_names'],
     ['/data/postgresql.conf', 'patctl edit-config demo'],
-  ])('of %s is taken back where it was written', (sourcefile, how) => {
+  ])('of %s is reverted where it was written', (sourcefile, how) => {
     const world = healthy('off');
     const { settings } = world.sql('pg1');
     const set = { value: 'x', source: null, sourcefile, pendingRestart: false };

@@ -57,6 +57,18 @@ const FORBIDDEN_IN_PROSE: readonly (readonly [form: RegExp, instead: string])[] 
   [/\b(bears? (?:one|the|its|a|this) name)\b/, '"has the name", "uses the application_name"'],
   [/\b(slip of the pen)\b/, '"typing error"'],
   [/\b(stands? still)\b/, '"is stalled"'],
+  [/\b(anew)\b/, '"again"'],
+  [/\b((?:is|are) a slip)\b/, '"is a mistake"'],
+  [/(?<!\bnot )\b(all the same)(?=$|[.,;:'"])/, '"anyway"'],
+  [
+    /\b(without a word|goes on as it is)\b/,
+    'what it does: "prints nothing", "continues unchanged"',
+  ],
+  [/\b((?<!first-|second-)by hand)\b/, '"manually"'],
+  [
+    /(?:^|[a-z], )(for (?:it|they|this|that|[A-Z]\w+) (?:is|are|has|have|may|can|does|do)\b)/,
+    '"because"',
+  ],
 ];
 
 /** Forms that are right where they stand: names in data, and texts that patronictl prints. */
@@ -140,6 +152,23 @@ test('README, CONTRIBUTING, CHANGELOG and every document', () => {
 test('messages, hints and option descriptions', () => {
   const found = filesBelow('src', '.ts').flatMap((file) => offences(file, textsOf(file)));
   expect(found).toEqual([]);
+});
+
+test('a comment names only files that exist', () => {
+  const folders = ['src', 'test', '.config', 'docs', 'bin'];
+  const known = new Set(
+    folders.flatMap((one) => filesBelow(one, '')).map((file) => path.basename(file)),
+  );
+  const strange = ['src', 'test'].flatMap((folder) =>
+    filesBelow(folder, '.ts').flatMap((file) =>
+      proseOf(file).flatMap(({ line, text }) =>
+        [...text.matchAll(/(?<![\w*<-])[\w.-]+\.(?:ts|mjs|cjs)\b/g)]
+          .filter(([name]) => !known.has(name))
+          .map(([name]) => `${file}:${line}: ${name}`),
+      ),
+    ),
+  );
+  expect(strange).toEqual([]);
 });
 
 describe('the pages', () => {

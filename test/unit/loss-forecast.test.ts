@@ -176,7 +176,7 @@ describe('what Patroni does', () => {
     expect(steps(on)).toEqual([]);
   });
 
-  test('failsafe_mode: until /failsafe is written anew, the loss of the DCS too ends the leader', () => {
+  test('failsafe_mode: until /failsafe is written again, the loss of the DCS too ends the leader', () => {
     const input = { failsafeMembers: ['pg1', 'pg2', 'pg3'] };
     expect(steps(facts(input), 'pg2')[0]).toBe('/failsafe 0 40');
   });

@@ -180,7 +180,7 @@ describe('a change that goes well', () => {
     expect(changeVerdict(advance(rowless, member('pg3', { timeline: 2 }))).done).toBe(false);
   });
 
-  test('a promotion that goes on is not yet writable', () => {
+  test('a promotion that has not finished is not writable yet', () => {
     const promoting = member('pg2', { role: 'replica', timeline: 1 });
     expect(names(sees({}, ...MOVED, promoting))).not.toContain('writable');
   });
@@ -318,7 +318,7 @@ describe('a standby cluster', () => {
     );
   });
 
-  test('where it did not stream before, leading is enough; a primary is none of it', () => {
+  test('where it did not stream before, leading is enough; a primary does not count', () => {
     const cut = sees({ ...goal, remote: false }, ...MOVED, follows('pg2', null));
     expect(names(cut)).toContain('standby_leader');
     expect(names(sees(goal, ...MOVED, leads('pg2')))).not.toContain('standby_leader');

@@ -314,7 +314,7 @@ describe('can a commit be lost', () => {
     );
     expect(loss({ ...base, nodes: [node('pg2'), node('pg3')] }, 'pg2')).toBe('unknown');
   });
-  test('a setting manually that waits for fewer than /sync promises is seen', () => {
+  test('a setting made manually that waits for fewer standbys than /sync promises is seen', () => {
     const syncNames = (text: string): VoteInput =>
       cluster({ quorum: 0, syncNames: parseSyncNames(text) });
     expect(loss(syncNames('ANY 2 (pg2,pg3)'), 'pg2')).toBe('none');

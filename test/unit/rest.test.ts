@@ -386,7 +386,7 @@ describe('TLS', () => {
     expect(await ask(`https://localhost:${port}`, trusted)).toMatchObject({ ok: true });
   });
 
-  test('any other server never sees the request, unless insecure', async () => {
+  test('no other server sees the request, unless insecure', async () => {
     let requests = 0;
     const server = secure();
     server.on('request', () => (requests += 1));

@@ -69,7 +69,7 @@ test('each vote of 22 members is not a line of its own', async () => {
   expect(lines).toContainEqual(expect.stringMatching(/^ {2}20 members +pg3 +yes +is not ahead/));
 });
 
-// 10.5 s of CPU for `--candidate auto` among 200 members, when each of them had the race worked out anew.
+// 10.5 s of CPU for `--candidate auto` among 200 members, when each of them had the race worked out again.
 test('the race after a clean shutdown is the same for every candidate', () => {
   const input = voteInput(sized(5, 'quorum'));
   expect(levelled(input)).toBe(levelled(input));

@@ -37,7 +37,7 @@ test('one of 9 s says nothing, and neither does patronictl', async () => {
   expect(compat.said).toEqual([]);
 });
 
-test('an answer that takes its time is said to be awaited, and not any more once it is there', async () => {
+test('a slow answer is reported as awaited until it arrives', async () => {
   const { context, said } = world();
   const answer = new Promise<string>((resolve) => {
     const timer = setInterval(() => {

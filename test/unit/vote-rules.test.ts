@@ -1,4 +1,4 @@
-/** Where Patroni counts otherwise than one would think, by value; test/judge has Patroni itself decide. */
+/** Cases in which Patroni counts in an unexpected way, by value; test/judge has Patroni itself decide. */
 import { describe, expect, test } from 'vitest';
 import { everyRules, rulesOf } from '../../src/cluster/votes/patroni-versions.js';
 import { race } from '../../src/cluster/votes/race.js';

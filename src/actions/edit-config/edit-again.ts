@@ -1,4 +1,4 @@
-/** After an edit that was refused, a person at a terminal may go on with it instead of beginning anew. */
+/** After an edit that was refused, a person at a terminal may continue with it instead of starting again. */
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';

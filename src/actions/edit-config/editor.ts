@@ -86,7 +86,7 @@ async function editorCommand({ env, io }: Context): Promise<string> {
 async function runEditor(context: Context, editor: string, file: string): Promise<EditFile> {
   const { spawn } = await import('node:child_process');
   const ended = await new Promise<string | null>((resolve) => {
-    // Through a shell, for EDITOR may have arguments; the file's name stays out of the shell's hands.
+    // Through a shell, because EDITOR may have arguments; the shell does not interpret the file's name.
     const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', file], {
       // With -f json stdout is the document.
       stdio: ['inherit', context.flags.asJson ? 2 : 'inherit', 'inherit'],

@@ -1,4 +1,4 @@
-/** What the configuration is to be: out of files and pairs, or out of an editor. */
+/** The requested configuration: from files and pairs, or from an editor. */
 import { patched, readPair, rebased, withValue } from '../../cluster/configuration/config-edit.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
@@ -27,7 +27,7 @@ export interface Edit {
   discard: () => Promise<void>;
 }
 
-/** The configuration as it is to be: out of files and pairs, or else out of an editor. */
+/** The requested configuration: from files and pairs, otherwise from an editor. */
 export async function takeEdit(
   context: Context,
   request: EditRequest,

@@ -33,7 +33,7 @@ export interface ActionDocument extends EndOfRun {
   command: ActionName;
   cluster: string | null;
   dryRun: boolean;
-  /** Whether something is another than before; null: it is not known. */
+  /** Whether something changed; null: unknown. */
   changed: boolean | null;
   /** Every member that was chosen, in the order in which they are asked. */
   members: ActionMember[];
@@ -56,9 +56,9 @@ export interface ActionMember {
   member: string;
   /** Citus group. */
   group: number | null;
-  /** Null: it was chosen, and not asked. */
+  /** Null: it was chosen but not asked. */
   ending: Ending | null;
-  /** Null: it is not known. */
+  /** Null: unknown. */
   changed: boolean | null;
   said: string;
   evidence: Evidence[];
@@ -177,7 +177,7 @@ function membersOf({ members }: Report): ActionMember[] {
   }));
 }
 
-/** What an ending alone says of it. */
+/** What the ending alone says about it. */
 function changedBy(ending: Ending | null): boolean | null {
   if (ending === 'unconfirmed' || ending === 'interrupted') return null;
   return ending === 'ok' || ending === 'failed' || ending === 'diverted';

@@ -93,8 +93,8 @@ export interface Chosen {
 }
 
 /**
- * patronictl's first steps: read, print the table, find the members. `reinitialize` wants them named:
- * it asks when none is given, and with --force selects no member.
+ * patronictl's first steps: read, print the table, find the members. `reinitialize` requires names: it asks when none
+ * is given, and with --force selects no member.
  */
 export async function chooseMembers(
   context: Context,
@@ -138,7 +138,7 @@ async function chosenOf(
   return chosen;
 }
 
-/** patronictl takes any text, and ends where it is not a member. */
+/** patronictl accepts any text, and fails where it is not a member. */
 async function askMember(
   asker: Asker,
   everybody: readonly Selected[],

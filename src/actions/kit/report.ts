@@ -22,7 +22,7 @@ export interface ConfigurationChange {
 export interface ReportedMember extends Omit<MemberOutcome, 'ending'> {
   /** Citus group. */
   group: number | null;
-  /** Null: it was chosen, and not asked yet. */
+  /** Null: it was chosen but not asked yet. */
   ending: MemberOutcome['ending'] | null;
 }
 
@@ -34,7 +34,7 @@ export type ActionEvent =
   | { kind: 'chosen'; members: readonly Selected[] }
   /** What became of one member. */
   | { kind: 'member'; group: number | null; outcome: MemberOutcome }
-  /** The cluster as a whole was changed, was not, or it is not known. */
+  /** The cluster as a whole was changed, was not changed, or this is unknown. */
   | { kind: 'changed'; changed: boolean | null }
   /** Facts about the cluster as a whole, beside those of the members. */
   | { kind: 'seen'; evidence: readonly Evidence[] }

@@ -6,7 +6,7 @@ export interface MemberOutcome {
   ending: Ending;
   /** What happened, for the error's evidence. */
   said: string;
-  /** Whether it is another than before; null: it is not known. Absent: what the ending says. */
+  /** Whether it changed; null: unknown. Absent: what the ending says. */
   changed?: boolean | null;
   /** What `said` rests on. */
   evidence?: Evidence[];

@@ -14,7 +14,7 @@ type Awaits = () => string | Promise<string>;
 interface Limit {
   atMs: number;
   everyMs: number;
-  /** What was done before, and goes on without us. */
+  /** What was started before and continues without us. */
   goesOn: string;
   awaits: Awaits;
 }
@@ -42,13 +42,13 @@ export async function until<T>(
   }
 }
 
-/** patronictl waits without a word. */
+/** patronictl prints nothing while it waits. */
 function tellWaiting(context: Context, what: string, sinceMs: number): void {
   if (context.flags.compat) return;
   context.io.err(`waiting for ${oneLine(what)}, ${seconds(sinceMs)} so far\n`);
 }
 
-/** As `untilAborted`; while the answer is awaited, it is said for what. */
+/** As `untilAborted`; while it waits for the answer, it says so. */
 export async function answerAwaited<T>(
   context: Context,
   answer: Promise<T>,
@@ -70,7 +70,7 @@ export async function answerAwaited<T>(
   }
 }
 
-/** Null when the signal comes first; the promise goes on unheard. */
+/** Null when the signal comes first; the outcome of the promise is then ignored. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
   let stop: () => void = () => undefined;
   const aborted = new Promise<null>((resolve) => {

@@ -13,7 +13,7 @@ export interface PauseWhileRequest {
   readonly group: number | null;
   /** The program and its arguments. */
   readonly command: readonly string[];
-  /** A cluster that is paused already stays paused; else it is an error. */
+  /** A cluster that is already paused is accepted and stays paused; without this it is an error. */
   readonly idempotent: boolean;
   /** Limit of the acknowledgement of the pause, and again of the resume, ms; null: two loops and 5 s. */
   readonly deadlineMs: number | null;
@@ -115,7 +115,7 @@ function commandEvidence(end: CommandEnd | null) {
   return end === null ? [] : [{ witness: 'COMMAND', subject: 'status', said: statusWords(end) }];
 }
 
-/** Where the pause may be left behind, that is what has to be read first. */
+/** If the cluster may still be paused, that has to be read first. */
 function stillPaused(error: ToolError, cluster: Named, end: CommandEnd | null): ToolError {
   const evidence = [...error.evidence, ...commandEvidence(end)];
   if (error.code === 'not_acknowledged') {

@@ -278,7 +278,7 @@ function takenBack(now: Cluster, what: string): ToolError {
   });
 }
 
-/** What the missing ones say at all. */
+/** What the missing members report. */
 async function silence(context: Context, cluster: Cluster, names: readonly string[]) {
   const patroni = await context.patroni();
   const { scope } = cluster;

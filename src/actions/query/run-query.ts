@@ -26,7 +26,7 @@ export interface QueryRequest {
   deadlineMs: number | null;
   /** From the beginning of one round to the next; null: one round. */
   everyMs: number | null;
-  /** Made anew for each round. */
+  /** Created for each round. */
   rows: () => RowsOut;
   /** A statement without rows has ended: its command tag. */
   onDone: (tag: string) => void;

@@ -32,7 +32,7 @@ export interface ReinitRequest {
   readonly names: readonly string[];
   /** The copy comes from the leader, not from a replica that is meant for it. */
   readonly fromLeader: boolean;
-  /** Nothing is asked, and one that is running is cancelled. */
+  /** Nothing is asked, and a reinitialization that is running is cancelled. */
   readonly force: boolean;
   /** Limit of the wait until they stream, ms; null: not waited for. */
   readonly waitMs: number | null;
@@ -44,7 +44,7 @@ const BEGUN_WITHIN_MS = 10_000;
 const LOOK_MS = 300;
 /** A copy of little data takes 200 ms. */
 const LOOK_FOR_COPY_MS = 100;
-/** How often it is said how much has been copied. */
+/** How often the progress of the copy is reported. */
 const MOVES_MS = 1000;
 
 /** Prints patronictl's line for each member; every ending but ok is thrown. */
@@ -96,7 +96,7 @@ async function request(
       method: 'POST',
       path: '/reinitialize',
       body: { force: cancels, from_leader: fromLeader },
-      // Cancelling a running copy takes its time.
+      // Cancelling a running copy takes a while.
       timeoutMs: context.flags.timeoutMs + CANCEL_MS,
       whenLeft: () => tell(leftUnanswered({ cluster, member })),
     });

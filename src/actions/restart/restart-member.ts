@@ -34,7 +34,7 @@ export function notWantedWords(content: JsonObject): string {
 }
 
 const LOOK_MS = 500;
-/** Patroni asks its PostgreSQL anew for each `GET /patroni`. */
+/** Patroni asks its PostgreSQL again for each `GET /patroni`. */
 const SEEN_WITHIN_MS = 5000;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */
 const PENDING_STAYS_MS = 10_000;

@@ -60,7 +60,7 @@ function stepWords(step: RollingStep): string {
 /** What has become of the members so far. */
 interface Progress {
   restarted: Set<string>;
-  /** Whose Patroni did not restart it, for --pending or --pg-version did not fit. */
+  /** Members that their Patroni did not restart because --pending or --pg-version did not apply. */
   skipped: Set<string>;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The replication slot of a member that is gone. Patroni drops a slot that is neither a member's nor permanent in its
- * next loop, and creates one anew that /status names in retain_slots: there it stays for member_slots_ttl, in the
+ * next loop, and creates one again that /status names in retain_slots: there it stays for member_slots_ttl, in the
  * memory of the leader. So neither dropping it over SQL nor writing /status removes it for good, but a shorter
  * member_slots_ttl does [AbstractDCS._build_retain_slots].
  */
@@ -65,7 +65,7 @@ interface Release {
   tell: Tell;
 }
 
-/** Until /status names the slot no more; member_slots_ttl is then what it was, however it ended. */
+/** Waits until /status no longer names the slot; member_slots_ttl is then what it was, however it ended. */
 async function release(
   context: Context,
   cluster: Cluster,

@@ -234,7 +234,7 @@ function keyWords(name: string, end: KeyEnd): string {
     : `${name} has no member key`;
 }
 
-/** The last of what is known of it by now. */
+/** The latest that is known of it. */
 function say(
   { io }: Context,
   tell: Tell,

@@ -53,7 +53,7 @@ export async function changeClusterRole(
     });
   }
   if (cluster.config?.pause) {
-    // A paused primary goes on as it is, and a paused standby leader lets its lock go.
+    // A paused primary continues unchanged, and a paused standby leader releases its lock.
     throw new ToolError('error', `the cluster is paused: Patroni would not ${verb}e it`, {
       code: 'paused',
       hint: `nothing was sent; end the pause first: ${commandLine(cluster, 'resume')}`,

@@ -44,7 +44,7 @@ export function nextStep(
   }
 }
 
-/** What a pause left undone, its end does. */
+/** What was not done because of the pause is done when it ends. */
 function byResume({ checks }: Plan): string {
   const isPaused = checks.some(({ name }) => name === 'paused_needs_candidate');
   return isPaused ? ', at the latest when the cluster is resumed' : '';

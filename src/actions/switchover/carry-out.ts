@@ -41,7 +41,7 @@ export interface Underway {
   readonly change: LeaderChange;
   readonly reading: SnapshotRequest;
   readonly citus: boolean;
-  /** What the checks were asked. */
+  /** The request as the checks see it. */
   readonly request: ChangeRequest;
   readonly plan: Plan;
   readonly on: (event: ChangeEvent) => void;

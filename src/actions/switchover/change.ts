@@ -1,4 +1,4 @@
-/** What a change of leader is asked with, what it tells on its way, and what it came to. */
+/** The request for a change of leader, its events and its result. */
 import type { Cluster } from '../../cluster/model/model.js';
 import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
 import type { Progress, WaitFor } from '../../cluster/progress/change-outcome.js';

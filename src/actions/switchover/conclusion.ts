@@ -53,7 +53,7 @@ export interface UnplannedDocument extends WithoutPlan {
   plan: null;
 }
 
-/** Whatever a change prints. */
+/** Everything that a change prints. */
 export type AnyChangeDocument = ChangeDocument | UnplannedDocument;
 
 export interface OutageEnd {

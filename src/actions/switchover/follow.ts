@@ -25,7 +25,7 @@ import type { Asking, Sent } from './change-request.js';
 /** What is told while it goes on. */
 export interface Listener {
   step(step: Step, progress: Progress): void;
-  /** The old leader has been stopping for so long, and again every few seconds. */
+  /** The old leader has been stopping for this long; repeated every few seconds. */
   holding(stoppingMs: number): void;
   /** Nothing was told for a while. */
   waiting(awaited: Awaited): void;
@@ -56,7 +56,7 @@ const REREAD_MS = 2000;
 const REREAD_BLIND_MS = 500;
 const HOLDING_MS = 5000;
 const WAITING_MS = 10_000;
-/** A client that asks again and again would see the outage to about as much. */
+/** A client that keeps asking would see the outage about as precisely. */
 const PROBE_MS = 15;
 
 const NOT_ASKED: Reading<SqlStatus> = { ok: false, kind: 'off', reason: 'not asked' };

@@ -62,7 +62,7 @@ export async function completeWanted(
   return { leader, candidate, scheduled };
 }
 
-/** There is one right answer: who presses Enter has seen which member steps down. */
+/** There is one right answer, so Enter accepts it: the question shows which member steps down. */
 async function askLeader(asker: Asker, word: string, cluster: Cluster): Promise<string> {
   const { leaderName, members } = cluster;
   const leader = leaderName ?? '';

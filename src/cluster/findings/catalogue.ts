@@ -50,7 +50,7 @@ export interface Check {
   title: string;
   /** Keys of the DCS without which it cannot be told: some ways to a cluster do not have them. */
   claims?: readonly Claim[];
-  /** Codes of which it is a consequence: where one of them is found, this one is not told apart. */
+  /** Codes of which it is a consequence: where one of them is found, this one is reported as part of it. */
   follows?: readonly string[];
   /** Also looked for by list and status: it makes a claim false. */
   claim?: true;

@@ -20,7 +20,7 @@ import { list, rowText, syncKeySays } from './evidence.js';
 const REPLY_OVERDUE_MS = 15_000;
 /** Replies keep coming while WAL does: a second without one, with WAL outstanding, is a stall. */
 const PROMPT_REPLY_MS = 1500;
-/** PostgreSQL's default of wal_sender_timeout: half of it without a word, and the walsender asks. */
+/** PostgreSQL's default of wal_sender_timeout: after half of it in silence the walsender asks. */
 const SENDER_TIMEOUT_MS = 60_000;
 
 /** What the leader's PostgreSQL says of the commits that it holds back. */

@@ -1,4 +1,4 @@
-/** Members that left without a word: Patroni forgets them with their lease, an operator must not. */
+/** Members that left unannounced: Patroni forgets them with their lease, so they are reported here. */
 import { argumentOf, shellWord } from '../model/command-line.js';
 import { absentMembers, type Absent } from '../roles/absent.js';
 import type { Cluster, Finding, Reading, Severity } from '../model/model.js';

@@ -214,7 +214,7 @@ export function certExpiring(view: View, limits: Limits): Finding[] {
 }
 
 /**
- * Keys that are no JSON, or hold something else than Patroni writes: what hangs on them is unknown. Of /config
+ * Keys that are not JSON, or hold something other than Patroni writes: what depends on them is unknown. Of /config
  * config_rejected and config_ignored speak.
  */
 export function dcsUnreadable({ snapshot }: View): Finding[] {

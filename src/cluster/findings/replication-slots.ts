@@ -115,7 +115,7 @@ function slotLostFinding(
   };
 }
 
-/** The slot's position as the leader wrote it down, for lack of a login. */
+/** The slot's position as the leader wrote it down, used where there is no login. */
 function claimedSlot(one: MemberView, { snapshot }: View): Lsn | null {
   return snapshot.cluster.status?.slots[slotName(one.name)] ?? null;
 }
@@ -217,7 +217,7 @@ function oldestWal({ redoLsn, settings, slots }: SqlStatus): Lsn | null {
   const keep = BigInt(Math.trunc(Number(settings['wal_keep_size']?.value ?? 0))) * BigInt(MIB);
   const kept = slots.flatMap(({ restartLsn }) => (restartLsn === null ? [] : [restartLsn]));
   const least = [redoLsn - keep, ...kept].reduce((low, lsn) => (lsn < low ? lsn : low));
-  // Whole segments are kept: one of the usual size less, so as not to cry early.
+  // Whole segments are kept: one segment of the usual size less, so as not to alarm too early.
   const oldest = least - BigInt(16 * MIB);
   return oldest > 0n ? oldest : null;
 }

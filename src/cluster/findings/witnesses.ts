@@ -88,7 +88,7 @@ function urlSeen({ name, member }: MemberView): Witnessed[] {
   return [{ witness: 'DCS', subject: `/members/${name}`, said }];
 }
 
-/** A login that was given by name, or our TLS files, refused by a member: what needs SQL was to be looked for. */
+/** A login that was given by name, or our TLS files, refused by a member: the operator asked for what needs SQL. */
 export function loginRefused({ members }: View): Finding[] {
   const refused = members.filter((one) => one.member !== null && isGivenLoginRefused(one));
   if (refused.length === 0) return [];

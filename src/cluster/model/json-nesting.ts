@@ -1,4 +1,4 @@
-/** A limit for JSON from outside: what is nested without end ends every recursion. */
+/** A limit for JSON from outside: endless nesting would exhaust every recursion. */
 
 /** Python reads no JSON that is nested deeper than about 1,000, and then Patroni itself sees no cluster at all. */
 export const MOST_NESTED = 500;

@@ -97,7 +97,7 @@ export function levelled(input: VoteInput): VoteInput {
   return known;
 }
 
-/** Every candidate asks for it, and the race of each new input is worked out anew. */
+/** Every candidate asks for it, and the race of each new input is worked out again. */
 const levelledInputs = new WeakMap<VoteInput, VoteInput>();
 
 function levelledInput(input: VoteInput): VoteInput {

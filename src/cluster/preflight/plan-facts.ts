@@ -101,7 +101,7 @@ export function ok(name: string, said: string, evidence: Witnessed[] = []): Plan
   return { name, result: 'ok', said, evidence, next: null };
 }
 
-/** Anything but ok wants a next step. */
+/** Anything but ok needs a next step. */
 export function bad(
   name: string,
   result: Exclude<CheckResult, 'ok' | 'skipped'>,

@@ -10,7 +10,7 @@ import { plural } from '../model/words.js';
 import { askNext, bad, dcs, isGone, ok, type PlanFacts } from './plan-facts.js';
 import { whyStill } from './stalled-standby.js';
 
-/** The named member, unless it is none, or leads already. */
+/** The named member, unless it is not a member or already leads. */
 function standby({ candidate, one, cluster }: PlanFacts): MemberView | null {
   return candidate === cluster.leaderName ? null : one;
 }

@@ -1,4 +1,4 @@
-/** Sync state and votes: the arithmetic is in quorum.ts and stepdown.ts. */
+/** Sync state and votes: the arithmetic is in votes/race.ts and votes/step-down.ts. */
 import { commandLine } from '../model/command-line.js';
 import { rowSeen, syncKeySays } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
@@ -170,7 +170,7 @@ function beforehand({ input, candidate, action, cluster }: PlanFacts): PlanCheck
   );
 }
 
-/** The leader's own gate; 4.0.5's mistake in it is told apart, so that each can be skipped by name. */
+/** The leader's own gate; the defect of 4.0.5 is reported separately, so that each can be skipped by name. */
 export function gateOf({ input, candidate, action }: PlanFacts): GateResult {
   return leaderGate(input, { candidate, action, withoutBug405: true });
 }

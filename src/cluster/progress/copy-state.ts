@@ -29,7 +29,7 @@ export function beginReinit(before: RestStatus | null, nowMs: number): Reinit {
   return { phase: 'asked', said: AS_REQUESTED, startedBefore, isKnownBefore, sinceMs: nowMs };
 }
 
-/** The state after one look more. `done` and `failed` are final. */
+/** The state after one more look. `done` and `failed` are final. */
 export function seeReinit(
   was: Reinit,
   now: RestStatus,

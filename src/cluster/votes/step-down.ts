@@ -24,7 +24,7 @@ export type Action = 'switchover' | 'failover';
 export interface GateRequest {
   candidate: string | null;
   action: Action;
-  /** As if patroni#3307 were mended: it is told apart, so that each can be skipped by name. */
+  /** As if patroni#3307 were fixed: its effect is reported separately, so that each can be skipped by name. */
   withoutBug405?: boolean;
 }
 

@@ -191,7 +191,7 @@ function nodeOf(
     watchdogFailed: rest?.watchdogFailed ?? null,
     failoverPriority: readTags(tags).failoverPriority,
     streamsFromLeader: null,
-    // Told by two readings only: see preflight/standstill.ts.
+    // Only two readings show it: see preflight/stalled-standby.ts.
     standsStill: false,
     streams: sql ? sql.walReceiver?.status === 'streaming' : restStreams(rest),
   };

@@ -9,10 +9,10 @@ import { EndpointFailure, endpointEvidence } from './walk.js';
 /** Reads in flight at once: hides the way to etcd, and leaves room there for others. */
 export const PARALLEL = 8;
 
-/** etcd's past below a prefix, as one endpoint tells it that has been at the head. */
+/** etcd's history below a prefix, as one endpoint that has reached the head reports it. */
 export interface Teller {
   endpoint: Endpoint;
-  /** What stands there at the head. */
+  /** The keys at the head. */
   now: RangeRead;
   /** How many looks it is given at once. */
   together: number;

@@ -12,7 +12,7 @@ import { compactedTo, openMessages, type Messages } from './stream.js';
 const HEARTBEAT_MS = 2000;
 const RECONNECT_MS = 200;
 
-/** Where a watch has come to. */
+/** How far a watch has read. */
 interface Position {
   after: bigint;
   connectedBefore: boolean;
@@ -32,7 +32,7 @@ export async function* followPrefix(
     const from = position.after + 1n;
     const messages = await openMessages(etcd.grpc, endpoint, prefix, from);
     const heartbeat = beat(etcd, endpoint, prefix, messages);
-    // Also when the reader went away without a word.
+    // Also when the reader stops without notice.
     const stop = (): void => {
       clearInterval(heartbeat);
       messages.cancel();
@@ -104,7 +104,7 @@ async function* events(
       const oldest = compactedTo(message);
       if (oldest === null) refuseOrReturn(etcd, prefix, message.cancel_reason);
       else position.after = oldest - 1n;
-      // Compacted: events are missing. The new stream says so when it stands.
+      // Compacted: events are missing. The new stream reports it once it is open.
       position.connectedBefore = true;
       return;
     }

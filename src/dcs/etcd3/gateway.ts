@@ -33,7 +33,7 @@ export class GatewayRefused extends Error {
   }
 }
 
-/** What one gateway has learnt between calls. */
+/** What is remembered of one gateway between calls. */
 interface Session {
   settings: EtcdConnection;
   token: string | null;
@@ -360,7 +360,7 @@ function refused({ settings }: Session, error: EtcdError, prefix: string): Error
   return etcdRefusal(error, { username: settings.username, key: prefix });
 }
 
-/** What stood there and then: one range, or many in a transaction that reads only. */
+/** The keys at a revision: one range, or several in a read-only transaction. */
 async function lookBack(
   session: Session,
   post: Post,

@@ -238,7 +238,7 @@ function openPool(settings: EtcdConnection, endpoint: Endpoint): ConnectionPool 
     hosts: `${endpoint.protocol}://${hostPort(endpoint)}`,
     grpcOptions: CHANNEL,
     faultHandling: { host: () => noop, global: noop },
-    // etcd3 takes any credentials at all for a wish for TLS.
+    // etcd3 takes any credentials as a request for TLS.
     ...(credentials === undefined ? {} : { credentials }),
   };
   return new ConnectionPool(options);

@@ -47,7 +47,7 @@ async function answer(ask: Ask, looks: readonly Waiting[]): Promise<void> {
 }
 
 /**
- * Of looks with the newest first. etcd refuses all of a request because of one revision that is compacted; then the
+ * Takes looks, the newest first. etcd refuses all of a request because of one revision that is compacted; then the
  * newer half is asked for by itself, and the older half only if nothing of the newer is refused: what is older than a
  * compacted revision is compacted too.
  */

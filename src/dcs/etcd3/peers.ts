@@ -43,7 +43,7 @@ async function get(peer: Endpoint, signal: AbortSignal): Promise<{ status: numbe
   });
 }
 
-/** What is not as etcd says it is left out. */
+/** Entries that are not in etcd's format are left out. */
 function clientAddresses(members: unknown): Endpoint[] {
   if (!Array.isArray(members)) return [];
   const urls = members.flatMap((member: unknown): unknown[] => {

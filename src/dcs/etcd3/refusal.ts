@@ -89,7 +89,7 @@ export function tlsWords(text: string, hasCertificate: boolean): string | null {
   return `its certificate is not trusted (${why}; see etcd3.cacert)`;
 }
 
-/** Answers, and speaks something else than etcd. */
+/** It answers, but does not speak etcd's protocol. */
 export const NO_ETCD = 'but does not answer as etcd does: is the address right?';
 
 /** The error to throw for a call that etcd refused, or that this endpoint alone could not serve. */

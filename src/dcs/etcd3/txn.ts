@@ -113,7 +113,7 @@ async function settle(
   });
 }
 
-/** Null: what is there now does not tell. */
+/** Null: the present keys do not show it. */
 async function look(etcd: Etcd, wanted: Write, timeoutMs: number): Promise<TxnOutcome | null> {
   const { compares, ops } = wanted;
   const keys = [...new Set([...compares, ...ops].map(({ key }) => key))];
@@ -133,7 +133,7 @@ async function look(etcd: Etcd, wanted: Write, timeoutMs: number): Promise<TxnOu
   return null;
 }
 
-/** All puts stand there with our values at one revision newer than the write, and what was deleted is gone. */
+/** All puts are present with our values at one revision newer than the write, and what was deleted is gone. */
 function isWritten({ ops, before }: Write, kvs: readonly KeyValue[]): boolean {
   const revisions = new Set<string>();
   for (const op of ops) {

@@ -1,4 +1,4 @@
-/** A store of Patroni's keys. Implementations: etcd3 (gRPC, and one-shot reads over HTTP), memory.ts. */
+/** A store of Patroni's keys. Implementations: etcd3 (gRPC, and one-shot reads over HTTP), memory-store.ts. */
 
 /** One key at one revision. Revisions and lease ids are decimal strings: they exceed 2^53. */
 export interface KeyValue {
@@ -72,7 +72,7 @@ export interface HistoryLimit {
   looks?: number;
 }
 
-/** Says whether what was found by now will do. */
+/** Whether what was found so far is enough. */
 export type Enough = (found: readonly DeletedKey[]) => boolean;
 
 /**

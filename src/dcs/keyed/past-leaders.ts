@@ -1,4 +1,6 @@
-/** How the leader lock changed hands, out of the past of the keys: what was requested when it was let go and taken. */
+/**
+ * How the leader lock changed hands, from the history of the keys: what was requested when it was released and taken.
+ */
 import type { PastLeaderChange } from '../../cluster/documents/history-cause.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { parseCluster } from '../../cluster/model/parse-keys.js';
@@ -44,7 +46,7 @@ export async function leaderChanges(
       written = since;
     }
   } catch (error) {
-    // A past that cannot be read tells nothing.
+    // History that cannot be read explains nothing.
     if (!(error instanceof ToolError)) throw error;
   }
   return [...found.values()];

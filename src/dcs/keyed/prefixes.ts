@@ -23,7 +23,7 @@ export function isRevision(text: string): boolean {
   return /^(0|[1-9][0-9]*)$/.test(text);
 }
 
-/** etcd takes a missing revision for 0, "does not exist": a slip here must not become a write. */
+/** etcd takes a missing revision for 0, "does not exist": a mistake here must not become a write. */
 export function checkCompares(compares: readonly Compare[]): void {
   for (const { key, modRevision } of compares) {
     if (!isRevision(modRevision)) throw new TypeError(`not a revision for ${key}: ${modRevision}`);

@@ -31,7 +31,7 @@ interface Credential {
 
 /** A login may open a browser: it gets more time than a call. */
 const PLUGIN_LIMIT_MS = 60_000;
-/** Asked for again this long before it expires. */
+/** The credential is renewed this long before it expires. */
 const SPARE_MS = 10_000;
 
 /** Runs the plugin when its credential is needed, expired or refused. Its messages go to our stderr. */

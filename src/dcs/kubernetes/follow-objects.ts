@@ -73,7 +73,7 @@ function somethingNew(state: State, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Until the signal aborts; what cannot be mended by trying again is thrown. */
+/** Until the signal aborts; an error that another try cannot cure is thrown. */
 async function followOne(
   client: KubeClient,
   list: OneList<AnyObject>,

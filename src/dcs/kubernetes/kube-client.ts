@@ -33,9 +33,9 @@ export type KubeOutcome =
 
 export interface KubeClient {
   readonly access: KubeAccess;
-  /** One call, never retried but for a 401, when we authenticate again: the server had done nothing. */
+  /** One call, never retried except after a 401, when we authenticate again: the server has done nothing. */
   call(request: KubeRequest): Promise<KubeOutcome>;
-  /** GET of a JSON document; a busy API server is asked again within the deadline. ToolError when it is none. */
+  /** GET of a JSON document; a busy API server is asked again within the deadline. ToolError when it is not one. */
   get(path: string, what: string): Promise<{ json: unknown; dateMs: number | null }>;
   /** Lines of a watch, as they come. Throws when the connection is lost; returns at its regular end. */
   watch(path: string, signal: AbortSignal): AsyncIterable<unknown>;
@@ -210,7 +210,7 @@ function answerOf({ statusCode, headers }: IncomingMessage, text: string): KubeA
   try {
     json = JSON.parse(text);
   } catch {
-    // A proxy's page, or none at all.
+    // The page of a proxy, or no body at all.
   }
   return { status: statusCode ?? 0, json, text, dateMs: Number.isNaN(dateMs) ? null : dateMs };
 }
@@ -246,7 +246,7 @@ function statusWords({ json, text, status }: KubeAnswer): string {
   return page === '' ? `HTTP ${status}` : `HTTP ${status}: ${page}`;
 }
 
-/** What an answer that is not the wanted one means, in words; a right that is missing is named. */
+/** What an unexpected answer means, in words; a missing permission is named. */
 export function kubeRefusal(
   where: string,
   { who }: KubeAccess,

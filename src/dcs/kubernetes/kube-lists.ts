@@ -177,7 +177,7 @@ export function isForbidden(error: unknown): boolean {
 
 // ---------------------------------------------------------------- what they say
 
-/** How far this machine's clock is from the API server's; null: it told no time. */
+/** How far this machine's clock is from the API server's; null: it sent no time. */
 export function offsetOf(gathered: readonly Gathered[], nowMs: number): number | null {
   const dates = gathered.flatMap(({ pods, kinds }) => [pods, ...kinds].map(({ dateMs }) => dateMs));
   const known = dates.filter((date) => date !== null);

@@ -181,7 +181,7 @@ function keysOf(
   }
   const [leader, leaderMeta] = annotationsOf(names.leader) ?? [];
   if (leader && leaderMeta) {
-    // A leader that steps down takes its annotation away; Patroni writes it empty nowhere.
+    // A leader that steps down removes its annotation; Patroni never writes an empty one.
     add('leader', leader['leader'] || undefined, leaderMeta, 'leader');
     add('status', statusText(leader), leaderMeta, 'optime');
     add('failsafe', leader['failsafe'], leaderMeta, 'failsafe');
@@ -191,7 +191,7 @@ function keysOf(
   const [sync, syncMeta] = annotationsOf(names.sync) ?? [];
   if (sync && syncMeta) add('sync', syncText(sync), syncMeta, 'sync_standby');
   for (const { metadata } of pods) {
-    // A Pod whose Patroni has not begun is a member that says nothing, as for patronictl.
+    // A Pod whose Patroni has not started is a member without data, as in patronictl.
     const status = metadata.annotations?.['status'];
     add(`members/${metadata.name}`, status ?? '{}', metadata, 'status');
   }

@@ -10,7 +10,7 @@ interface Target {
   port?: number | string | null | undefined;
 }
 
-/** A socket that leads to `target` through `proxy`, as http.request wants it in `createConnection`. */
+/** A socket that leads to `target` through `proxy`, as `createConnection` of http.request expects it. */
 export async function connectThrough(
   proxy: URL,
   target: Target & Record<string, unknown>,

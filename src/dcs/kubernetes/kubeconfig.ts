@@ -105,7 +105,7 @@ async function readAll({ env, home }: AccessWanted): Promise<Merged> {
     try {
       read = parse(text) as Record<string, unknown> | null;
     } catch (error) {
-      // The parser's message may quote a line with a secret: only where it is is told.
+      // The parser's message may quote a line with a secret: only its position is reported.
       const at = (error as { linePos?: { line: number }[] }).linePos?.[0]?.line;
       const where = at === undefined ? file : `${file}:${at}`;
       throw noAccess(`${where} is not valid YAML`, 'this is the kubeconfig (KUBECONFIG)');

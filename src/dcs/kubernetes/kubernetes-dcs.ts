@@ -26,7 +26,7 @@ export interface PodAddress {
 export interface KubernetesDcs extends Dcs {
   /** The API server, connected when first asked for. */
   client: () => Promise<KubeClient>;
-  /** The Pod behind an api_url that has been read; null: of none that is known. */
+  /** The Pod behind an api_url that has been read; null: it is the address of no known Pod. */
   podOf: (apiUrl: string) => PodAddress | null;
 }
 
@@ -161,7 +161,7 @@ export function kubernetesDcs({
   };
 }
 
-/** A cluster of which nothing is there. */
+/** An empty cluster. */
 function nothing(
   namespace: string,
   { scope, group }: ClusterName,

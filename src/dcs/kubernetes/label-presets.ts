@@ -39,7 +39,7 @@ export const PRESETS: Readonly<Record<LabelPreset, Preset>> = {
   },
 };
 
-/** How these Pods' labels mark a cluster; null: in no way that is known. */
+/** How these Pods' labels mark a cluster; null: in no known way. */
 export function marksFrom(
   labels: Readonly<Record<string, string>>,
   preset: LabelPreset | null,

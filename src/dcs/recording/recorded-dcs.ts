@@ -1,4 +1,4 @@
-/** A recording (patctl snapshot) behind the port: it tells what was, and takes no write. */
+/** A recording (patctl snapshot) behind the port: it shows what was recorded, and refuses every write. */
 import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
@@ -43,7 +43,7 @@ export function recordedDcs(file: string): Dcs {
     follow: async (name) => {
       const [cluster] = await clustersOf(name);
       if (!cluster) throw new ToolError('error', `the recording has no cluster "${name.scope}"`);
-      // Nothing will ever change in it.
+      // A recording never changes.
       return {
         cluster,
         changes: (signal) => nothing(AbortSignal.any([signal, closing.signal])),

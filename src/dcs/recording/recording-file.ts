@@ -35,7 +35,7 @@ function reviveValue(_: string, value: unknown): unknown {
   return lsn;
 }
 
-/** The snapshots of a recording's text. ToolError when it is none. */
+/** The snapshots of a recording's text. ToolError when it is not one. */
 export function parseRecording(text: string, name: string): Snapshot[] {
   let recording: Partial<Recording> | null;
   try {

@@ -26,7 +26,7 @@ const REPLICATING = ['streaming', 'in archive recovery'];
 
 const ONLY_DCS = 'only the DCS has it, and a REST API was asked';
 
-/** The cluster as one member tells it. `revision` is that of this reading. */
+/** The cluster as one member reports it. `revision` is that of this reading. */
 export function claimsOf(answers: Answers, revision: string, stamp: Stamp): Cluster {
   const { config, history, failsafe, cluster: view } = answers;
   const members = membersIn(view);
@@ -70,7 +70,7 @@ export function claimsOf(answers: Answers, revision: string, stamp: Stamp): Clus
   };
 }
 
-/** A cluster of which there is nothing yet. */
+/** An empty cluster. */
 export function noClaims({ scope, group }: ClusterName, revision: string): Cluster {
   return parseCluster(scope, group, { revision, kvs: [] }, PREFIX);
 }

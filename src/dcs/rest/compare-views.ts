@@ -13,7 +13,10 @@ export interface ViewsAsked {
   patroni: Patroni;
   /** Limit of one call, ms. */
   timeoutMs: number;
-  /** Two views that differ are read again after this time: a change reaches no two members at once. Default 1000. */
+  /**
+   * Two views that differ are read again after this time: a change does not reach two members at the same moment.
+   * Default 1000.
+   */
   viewAgainMs?: number;
 }
 

@@ -32,7 +32,7 @@ interface NoAnswer {
   refused: boolean;
 }
 
-/** Another address is asked as well when the first one is silent for so long. */
+/** After this long without an answer, another address is asked as well. */
 const NEXT_AFTER_MS = 500;
 
 /** The first address of these that answers, and what it said. ToolError when none does. */
@@ -150,7 +150,7 @@ function noAnswer(url: string, path: string, outcome: CallOutcome): NoAnswer {
   return { url, said: `GET ${path} ${answerWords(status, body)}`, refused: true };
 }
 
-/** What a page may begin with is enough to tell whose it is. */
+/** The beginning of a page is enough to tell which program sent it. */
 const PAGE_CHARACTERS = 60;
 
 function answerWords(status: number, body: string): string {

@@ -128,7 +128,7 @@ function makeStamp(): Stamp {
 
 let readings = 0;
 
-/** One that no reading had before. */
+/** A revision that no earlier reading had. */
 function nextRevision(stamp: Stamp): string {
   readings += 1;
   return stamp('', String(readings));
@@ -136,7 +136,7 @@ function nextRevision(stamp: Stamp): string {
 
 // ---------------------------------------------------------------- changes
 
-/** Reads now and then, and tells what is not as before. */
+/** Reads periodically, and yields every change. */
 async function* changes(
   base: Cluster,
   read: () => Promise<Cluster[]>,

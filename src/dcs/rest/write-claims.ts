@@ -35,7 +35,7 @@ interface Sent {
   cluster: Cluster;
   outcome: CallOutcome;
   wanted: JsonObject;
-  /** As it was right before. */
+  /** As it was read just before. */
   before: string;
 }
 
@@ -52,7 +52,7 @@ async function judged(
     if (status === 409) return { done: false, current: await get(patroni, url, timeoutMs) };
     if (status !== 200 && status !== 502 && status !== 504) throw refused(url, outcome.answer);
   }
-  // The answer was lost, or tells of something else than was asked for: what stands there now decides.
+  // The answer was lost, or reports something other than the request: the present value decides.
   const now = await get(patroni, url, timeoutMs).catch(() => null);
   if (now !== null && isSameJson(parseJson(now), wanted)) return { done: true };
   const asBefore = now !== null && isSameJson(parseJson(now), parseJson(before));

@@ -32,7 +32,7 @@ export function collectHostPort(text: string, before: HostPort[] = []): HostPort
   return [...before, { host, port }];
 }
 
-/** --route, which is read by observe/routes.ts: an error of commander would print the value, and its password. */
+/** --route, which is read by observe/ask-routes.ts: an error of commander would print the value, and its password. */
 export function addRouteOption(command: Command): Command {
   const collect = (text: string, before: string[] = []): string[] => [...before, text];
   return command.option(

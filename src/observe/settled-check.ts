@@ -102,7 +102,7 @@ async function withExtras(
   return { ...snapshot, earlier: await readEarlier(since, scope, group) };
 }
 
-/** With what answers through its routes, at every reading anew. */
+/** With what answers through its routes, at every reading again. */
 async function routed(
   context: Context,
   snapshot: Snapshot,

@@ -37,6 +37,7 @@ const WELL: Facts = {
   syncMode: 'on',
   standbys: ['pg2'],
   syncLeader: 'pg1',
+  syncQuorum: 0,
   unreadable: [],
   failover: null,
   paused: false,
@@ -106,6 +107,26 @@ test('a finding is false where SQL does not confirm it, and where there is no ru
   expect(holds(finding('lock_without_primary', ['pg1']), without('pg1'))).toBe(true);
   expect(holds(finding('lock_without_primary', ['pg1']), WELL)).toBe(false);
   expect(holds(finding('never_heard_of'), WELL)).toBe(false);
+});
+
+test('the leader of a standby cluster is not a primary, and has to run', () => {
+  const standby = { ...WELL, standbyCluster: true, members: new Map([['pg1', STANDBY]]) };
+  const stopped = { ...standby, members: new Map([['pg1', null]]) };
+  expect(holds(finding('lock_without_primary', ['pg1']), standby)).toBe(false);
+  expect(holds(finding('lock_without_primary', ['pg1']), stopped)).toBe(true);
+});
+
+test('one commit and one election that need no common member are not what /sync promises', () => {
+  const names = (text: string, syncQuorum: number) => ({
+    ...WELL,
+    syncQuorum,
+    standbys: ['pg2', 'pg3'],
+    members: new Map(WELL.members).set('pg1', { ...PRIMARY, names: text }),
+  });
+  const differ = finding('sync_names_differ', ['pg1']);
+  expect(holds(differ, names('ANY 1 (pg2,pg3)', 1))).toBe(false);
+  expect(holds(differ, names('ANY 1 (pg2,pg3)', 0))).toBe(true);
+  expect(holds(differ, names('2 (pg2,pg3)', 0))).toBe(false);
 });
 
 const CAST = { leader: 'pg1', replica: 'pg2', standby: 'pg2' } as Cast;

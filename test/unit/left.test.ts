@@ -51,10 +51,17 @@ interface Made {
   maxAbsenceMs?: number;
 }
 
-function left({ mode = 'off', options = {}, extra = {}, change, maxAbsenceMs }: Made): Finding[] {
+function left(made: Made): Finding[] {
+  return found('member_left', made);
+}
+
+function found(
+  wanted: string,
+  { mode = 'off', options = {}, extra = {}, change, maxAbsenceMs }: Made,
+): Finding[] {
   const world = healthy(mode, options);
   change?.(world);
-  const check = CATALOGUE.find(({ code }) => code === 'member_left');
+  const check = CATALOGUE.find(({ code }) => code === wanted);
   const limits = { ...DEFAULT_LIMITS, ...(maxAbsenceMs === undefined ? {} : { maxAbsenceMs }) };
   return check?.find(viewOf({ ...world.snapshot, ...extra }), limits) ?? [];
 }
@@ -85,6 +92,15 @@ describe('which sources name a member without a key', () => {
       /^the member with slot pg4 .* at most 30 min ago/,
     );
     expect(said({ options })).toEqual(['/status', '/status']);
+  });
+
+  test('what its PostgreSQL says of itself is still reported', () => {
+    const world = healthy('off');
+    const sql = { ...world.sql('pg2'), replayPaused: true };
+    const runs = gone({}, { listening: true, sql: { ok: true, value: sql, tookMs: 1 } });
+    const [one] = found('replay_paused', { extra: { departed: [runs] } });
+    expect(one).toMatchObject({ severity: 'warning', members: ['pg4'] });
+    expect(found('replay_paused', { extra: { departed: [gone()] } })).toEqual([]);
   });
 
   test('one member and its slot are one', () => {

@@ -1,6 +1,7 @@
 /** Leadership: the key in the DCS compared with the servers out of recovery. */
 import { commandLine } from '../model/command-line.js';
 import type { Finding } from '../model/model.js';
+import { isStandbyCluster } from '../roles/dcs-roles.js';
 import type { MemberView, View } from '../roles/view.js';
 import type { Limits } from './limits.js';
 import { noPromotion, promotion } from './next-steps.js';
@@ -125,12 +126,15 @@ export function lockWithoutPrimary({ leader, snapshot }: View): Finding[] {
   }
   if (leader.observed !== 'replica' && leader.observed !== 'not running') return [];
   const state = leader.rest.ok ? leader.rest.value.state : leader.observed;
+  const claim = isStandbyCluster(cluster)
+    ? `but its PostgreSQL does not run, so the standby cluster receives nothing (${state})`
+    : `but is not a primary: it is ${leader.observed} (${state})`;
   return [
     {
       code: 'lock_without_primary',
       severity: 'critical',
       members: [leader.name],
-      message: `${leader.name} holds the leader key but is not a primary: it is ${leader.observed} (${state})`,
+      message: `${leader.name} holds the leader key ${claim}`,
       evidence: [leaderKeySays(cluster), roleSeen(leader)],
       next:
         state === 'stopping'

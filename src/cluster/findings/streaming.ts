@@ -183,7 +183,7 @@ export function pace(
 
 export function replayPaused(view: View): Finding[] {
   return view.members
-    .filter(({ member, observed }) => member !== null && observed === 'replica')
+    .filter(({ observed }) => observed === 'replica')
     .flatMap((one): Finding[] => {
       const bySql = one.sql.ok ? one.sql.value.replayPaused : null;
       const byRest = one.rest.ok ? one.rest.value.replayPaused : null;

@@ -171,7 +171,7 @@ function judgeCheck(ran: Timed, report: Report): void {
     if (finding.severity !== 'critical' && finding.severity !== 'warning') continue;
     if (!isJudged(finding.code) && finding.severity === 'warning') continue;
     if (ran.moments.some((facts) => isSo(finding, facts))) continue;
-    if (ran.near.some(({ codes }) => codes.includes(finding.code))) continue;
+    if (ran.near.some((truth) => isTold(truth, [finding]))) continue;
     report({
       ...base,
       what: `false ${finding.severity}`,

@@ -53,6 +53,8 @@ export interface Facts {
   /** Names in /sync. */
   standbys: string[];
   syncLeader: string | null;
+  /** Votes that a new leader needs of the standbys; 0 where it is not a number. */
+  syncQuorum: number;
   /** A key of the cluster is not JSON object, by name. */
   unreadable: string[];
   failover: string | null;
@@ -169,6 +171,7 @@ export async function askKeys(lab: Lab): Promise<KeyFacts> {
       .split(',')
       .filter((name) => name !== ''),
     syncLeader: text(sync['leader']) || null,
+    syncQuorum: Number(sync['quorum']) || 0,
     unreadable,
     failover: keys?.get('failover') ?? null,
     paused: config['pause'] === true,

@@ -52,8 +52,9 @@ const RULES: Record<string, (scene: Scene) => boolean> = {
   primary_without_lock: some(
     ({ facts, primaries }, name) => primaries.includes(name) && name !== facts.leader,
   ),
-  lock_without_primary: ({ facts, primaries }) =>
-    facts.leader !== null && !facts.standbyCluster && !primaries.includes(facts.leader),
+  lock_without_primary: ({ facts, primaries, isUp }) =>
+    facts.leader !== null &&
+    (facts.standbyCluster ? !isUp(facts.leader) : !primaries.includes(facts.leader)),
   leader_unreachable: (scene) => scene.head === null && isSilent(scene, scene.facts.leader ?? ''),
   member_unreachable: some(isSilent),
   member_left: some(hasLeft),
@@ -87,7 +88,8 @@ const RULES: Record<string, (scene: Scene) => boolean> = {
   sync_empty: ({ facts }) => facts.standbys.length === 0,
   sync_leader_stale: ({ facts }) => facts.syncLeader !== null && facts.syncLeader !== facts.leader,
   sync_names_overridden: ({ head }) => head?.namesFile?.endsWith('auto.conf') === true,
-  sync_names_differ: ({ head, facts }) => head !== null && !sameNames(head.names, facts.standbys),
+  sync_names_differ: ({ head, facts }) =>
+    head !== null && (!sameNames(head.names, facts.standbys) || !countsFit(head.names, facts)),
   commits_blocked: ({ head, isRegarded, facts }) =>
     head !== null &&
     head.names !== '' &&
@@ -147,6 +149,12 @@ function sameNames(text: string, standbys: string[]): boolean {
   const inside = /\(([^)]*)\)/.exec(text)?.[1] ?? text;
   const names = inside.split(',').map((name) => name.trim().replaceAll('"', ''));
   return [...names].sort().join() === [...standbys].sort().join();
+}
+
+/** In quorum mode the standbys that a commit waits for and those that vote add up to all of them. */
+function countsFit(text: string, { standbys, syncQuorum }: Facts): boolean {
+  const any = /^ANY (\d+)/i.exec(text);
+  return any === null || Number(any[1]) + syncQuorum >= standbys.length;
 }
 
 /** One line of what the judge saw, for a person. */

@@ -4,6 +4,7 @@ import { skipProblem } from '../cluster/preflight/plan.js';
 import type { ChangeRequest } from '../cluster/preflight/plan-model.js';
 import type { WaitFor } from '../cluster/progress/change-outcome.js';
 import {
+  addRouteOption,
   parseCount,
   collectHostPort,
   scopeOrDefault,
@@ -32,7 +33,8 @@ export interface ChangeOptions extends Omit<WitnessOptions, 'serializable'> {
   terminateLogical?: boolean;
   via: 'rest' | 'dcs';
   /** false: --no-wait. */
-  wait: Exclude<WaitFor, 'accepted'> | false;
+  wait?: Exclude<WaitFor, 'accepted'> | false;
+  route?: string[];
   /** Of the whole wait, ms. */
   deadline: number;
   progress?: ProgressStyle;
@@ -43,7 +45,7 @@ const DEFAULT_DEADLINE_MS = 120_000;
 
 /** Options that both commands take. */
 export function addChangeOptions(command: Command): Command {
-  return command
+  return addRouteOption(command)
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
     .option('--candidate <member>', 'Member to promote; auto selects the best eligible member')
@@ -62,9 +64,10 @@ export function addChangeOptions(command: Command): Command {
         .default('rest'),
     )
     .addOption(
-      new Option('--wait <level>', 'What must be observed before the change counts as done')
-        .choices(['leader', 'writable', 'healthy'])
-        .default('healthy'),
+      new Option(
+        '--wait <level>',
+        'What must be observed before the change counts as done (default routes if any are known, else healthy)',
+      ).choices(['leader', 'writable', 'healthy', 'routes']),
     )
     .option('--no-wait', 'Return as soon as the request is accepted')
     .option(
@@ -159,7 +162,8 @@ async function changeOf(
     skipChecks: options.skipCheck ?? [],
     terminateLogical: options.terminateLogical === true,
     via: options.via,
-    waitFor: options.wait === false ? 'accepted' : options.wait,
+    waitFor: options.wait === false ? 'accepted' : (options.wait ?? null),
+    routes: options.route ?? [],
     deadlineMs: options.deadline,
   };
 }

@@ -4,36 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
+import type { Reading } from '../../src/cluster/model/model.js';
 import type { RouteAnswer } from '../../src/cluster/model/route-model.js';
+import { answerOf } from '../support/route-answers.js';
 import { quickClock, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'patctl-routes-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Golden cluster `off`: what pg1 or pg2 answers a client, known by its start. */
-function world(): { cluster: FakeCluster; answer: (name: string) => RouteAnswer } {
+/** Golden cluster `off`, and what a member of it answers a client. */
+function world(): { cluster: FakeCluster; answer: (name: string) => Reading<RouteAnswer> } {
   const cluster: FakeCluster = { ...recorded('off'), clock: quickClock() };
-  const answer = (name: string): RouteAnswer => {
-    const rest = cluster.rest?.[name];
-    if (!rest?.ok) throw new Error(`${name} does not answer`);
-    const told = rest.value.raw['postmaster_start_time'];
-    const started = typeof told === 'string' ? told : '';
-    const [seconds = '', micros = '0'] = started.replace(/[+-]\d\d:\d\d$/, '').split('.');
-    const inRecovery = rest.value.location === null;
-    return {
-      systemId: rest.value.systemId,
-      inRecovery,
-      startedAt: String(
-        Date.parse(`${seconds.replace(' ', 'T')}Z`) * 1000 + Number(micros.padEnd(6, '0')),
-      ),
-      address: '127.0.0.1',
-      port: 5432,
-      timeline: rest.value.timeline,
-      streams: inRecovery ? true : null,
-      defaultReadOnly: false,
-    };
-  };
-  return { cluster, answer };
+  return { cluster, answer: (name) => answerOf(cluster.rest?.[name]) };
 }
 
 const names = (cluster: FakeCluster): { leader: string; replica: string } => {
@@ -52,8 +34,8 @@ test('routes that lead where they should are shown, and nothing is found', async
   const { cluster, answer } = world();
   const { leader, replica } = names(cluster);
   cluster.routes = {
-    1: { ok: true, tookMs: 1, value: answer(leader) },
-    2: { ok: true, tookMs: 1, value: answer(replica) },
+    1: answer(leader),
+    2: answer(replica),
   };
   const args = ['--route', 'rw=127.0.0.1:1', '--route', 'ro=host=127.0.0.1 port=2'];
   const { one, code, codes } = await check(cluster, ...args);
@@ -69,7 +51,7 @@ test('routes that lead where they should are shown, and nothing is found', async
 test('routes that are wrong are found in every format, with the code of the exit', async () => {
   const { cluster, answer } = world();
   const { replica } = names(cluster);
-  cluster.routes = { 1: { ok: true, tookMs: 1, value: answer(replica) } };
+  cluster.routes = { 1: answer(replica) };
   const wrong = ['--route', 'rw=127.0.0.1:1', '--route', 'ro=127.0.0.1:9'];
   const { code, codes } = await check(cluster, ...wrong);
   expect({ code, codes }).toEqual({ code: 2, codes: ['write_route_replica', 'read_route_empty'] });
@@ -128,7 +110,7 @@ test('--route needs one cluster', async () => {
 test('the file names routes of its own cluster, and --route stands for all of them', async () => {
   const { cluster, answer } = world();
   const { leader } = names(cluster);
-  cluster.routes = { 1: { ok: true, tookMs: 1, value: answer(leader) } };
+  cluster.routes = { 1: answer(leader) };
   const file = join(folder, 'patroni.yml');
   const routes =
     'routes: {rw: ["host=127.0.0.1 port=1 password=geheim"], ro: "127.0.0.1:8,127.0.0.1:9"}';
@@ -153,7 +135,7 @@ test('the file names routes of its own cluster, and --route stands for all of th
 test('a recording holds what answered, and is judged again', async () => {
   const { cluster, answer } = world();
   const { replica } = names(cluster);
-  cluster.routes = { 1: { ok: true, tookMs: 1, value: answer(replica) } };
+  cluster.routes = { 1: answer(replica) };
   const file = join(folder, 'recorded.json');
   const route = 'rw=postgresql://app:geheim@127.0.0.1:1/shop';
   const made = await runFake(cluster, ['snapshot', '--route', route]);

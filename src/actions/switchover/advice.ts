@@ -36,6 +36,10 @@ export function nextStep(
       return `the ${kind} continues by itself; ${holdersAdvice(plan.leader, holders) ?? look}`;
     case 'not_healthy':
       return silent.length === 0 ? look : `start Patroni on ${silent.join(', ')}; ${look}`;
+    case 'routes_wrong':
+      return `the cluster itself is healthy; see where the routes lead: patctl check ${cluster}`;
+    case 'routes_unknown':
+      return `give a login that the route accepts, or leave the routes out: --wait healthy; ${look}`;
     case 'no_leader':
     case 'no_trace':
       return `do not repeat it before you know the outcome; ${look}`;

@@ -2,6 +2,7 @@
 import { loopTimes, loopWaitMs } from '../../cluster/model/loop-times.js';
 import { sameName } from '../../cluster/model/member-names.js';
 import {
+  routesProven,
   withoutPatroni,
   type Answer,
   type Goal,
@@ -20,6 +21,7 @@ import { readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.
 import type { ProgressEvent } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
+import type { ChangeRoutes } from './follow-routes.js';
 import { followChange, readToFollow, type Followed } from './follow.js';
 import { missingSaid } from './missing-members.js';
 import type { Carried, ChangeEvent, Conclusion, LeaderChange } from './change.js';
@@ -44,6 +46,8 @@ export interface Underway {
   /** The request as the checks see it. */
   readonly request: ChangeRequest;
   readonly plan: Plan;
+  /** Null: none is known, or none is waited for. */
+  readonly routes: ChangeRoutes | null;
   readonly on: (event: ChangeEvent) => void;
 }
 
@@ -69,6 +73,7 @@ export async function act(underway: Underway, now: Snapshot, first: Snapshot): P
       members: cluster.members.map(({ name }) => name),
       base,
       timeoutMs: change.deadlineMs,
+      routes: underway.routes?.routes ?? [],
     },
     (asking) => {
       if (change.via === 'dcs') return sendOverDcs(context, cluster, plan, asking);
@@ -101,7 +106,7 @@ function movedAway(cluster: Cluster, leader: string | null): ToolError {
 }
 
 /** What must be true again: every member that led or streamed before streams afterwards. */
-function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Goal {
+function goalOf(now: Snapshot, cluster: Cluster, { plan, change, routes }: Underway): Goal {
   const view = viewOf(now);
   // A leader that is down comes back when an operator starts it: a failover does not wait for that.
   const lives = !['unreachable', 'not running'].includes(view.leader?.observed ?? 'unreachable');
@@ -127,8 +132,9 @@ function goalOf(now: Snapshot, cluster: Cluster, { plan, change }: Underway): Go
     standbyCluster: (config?.standbyCluster ?? null) !== null,
     remote: followsRemote(view, cluster),
     failoverRevision: cluster.failoverRevision,
-    waitFor: change.waitFor,
+    waitFor: change.waitFor ?? (routes === null ? 'healthy' : 'routes'),
     mayWriteForMs: 1000 * loopTimes(config).retryTimeoutSeconds,
+    ...(routes && { routes: { before: routes.warned, hasReplica: members.length > 1 } }),
   };
 }
 
@@ -156,15 +162,26 @@ async function concluded(
   const conclusion: Conclusion = { ending, code, message: words };
   const hint = nextStep(code, plan, { holders, silent: withoutPatroni(progress) });
   if (hint !== undefined) conclusion.hint = hint;
-  if (ending === 'error' || ending === 'failed') {
+  const isOfRoutes = code === 'routes_wrong' || code === 'routes_unknown';
+  if (isOfRoutes) {
+    conclusion.evidence = routeEvidence(progress);
+  } else if (ending === 'error' || ending === 'failed') {
     const why = await whyNot(underway, first, progress);
     if (why.length > 0) conclusion.evidence = why;
   }
   // An operator who reads it later must know the request and its member.
-  if (ending === 'unconfirmed' && sent) conclusion.evidence = [requestSaid(plan, sent)];
+  if (ending === 'unconfirmed' && sent && !isOfRoutes) {
+    conclusion.evidence = [requestSaid(plan, sent)];
+  }
   const moved = ending === 'ok' || ending === 'diverted';
-  if (moved) await tellMoved(underway, progress, words);
+  if (moved || isOfRoutes) await tellMoved(underway, progress, moved ? words : null);
   return { conclusion, sent, progress, details: moved ? null : detailsOf(sent, words) };
+}
+
+/** What answered through the routes that are not proven. */
+function routeEvidence(progress: Progress): Evidence[] {
+  const { wrong = [], unasked = [] } = routesProven(progress) ?? {};
+  return [...wrong, ...unasked].flatMap(({ evidence }) => evidence.map((one) => ({ ...one })));
 }
 
 /** As patronictl tells a failure: the answer with its status, or why there is none. */
@@ -200,10 +217,14 @@ async function whyNot(
   }
 }
 
-/** That it is done, and the table as it is now. */
-async function tellMoved(underway: Underway, progress: Progress, message: string): Promise<void> {
+/** That it is done (null: not as asked), and the table as it is now. */
+async function tellMoved(
+  underway: Underway,
+  progress: Progress,
+  message: string | null,
+): Promise<void> {
   const { context, reading, citus, on } = underway;
-  on({ kind: 'moved', atMs: context.clock.nowMs(), message });
+  if (message !== null) on({ kind: 'moved', atMs: context.clock.nowMs(), message });
   // What was done is done: an etcd that is away just now changes nothing about the ending.
   const cluster = (await clusterProven(underway, progress.goal)) ?? progress.cluster;
   on({ kind: 'after', cluster, group: reading.group, citus, progress });
@@ -213,7 +234,7 @@ async function tellMoved(underway: Underway, progress: Progress, message: string
 async function clusterProven(underway: Underway, goal: Goal): Promise<Cluster | null> {
   const { context } = underway;
   let last = await clusterNow(underway);
-  if (context.flags.compat || goal.waitFor !== 'healthy') return last;
+  if (context.flags.compat || !['healthy', 'routes'].includes(goal.waitFor)) return last;
   const untilMs = context.clock.nowMs() + TABLE_WAITS_MS;
   while (
     last &&

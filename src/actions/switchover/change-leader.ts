@@ -12,6 +12,7 @@ import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/re
 import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
 import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
+import type { ChangeRoutes } from './follow-routes.js';
 import type { CandidateRows } from './candidate-rows.js';
 import { completeWanted, consent, localZone } from './questions.js';
 import { screenOf } from '../../output/screen.js';
@@ -47,6 +48,7 @@ export async function changeLeader(
   const { request, when } = await requestOf(context, change, first.cluster, asker, rows);
 
   const { second, before } = await look();
+  const routes = await routesAsked(context, change, second);
   const shown = planOf(second, before, request);
   const startedMs = context.clock.nowMs();
   const { dryRun } = change;
@@ -54,6 +56,7 @@ export async function changeLeader(
     return { plan, dryRun, startedMs, conclusion, sent: null, progress: null, details: null };
   };
   await talk.showPlan(shown, when);
+  if (routes !== null && !context.flags.asJson) await warnOf(context, routes);
   if (request.asPatronictl) {
     const strict = planOf(second, before, { ...request, asPatronictl: false });
     sayTaken(context, strict, shown);
@@ -73,13 +76,32 @@ export async function changeLeader(
   const differences = planDifferences(shown, plan);
   if (differences.length > 0) return ended(plan, differs(plan, differences));
   if (plan.refused) return ended(plan, refused(plan));
-  const underway = { context, change, reading, citus, request, plan, on };
+  const underway = { context, change, reading, citus, request, plan, routes, on };
   try {
     const run = when ? leaveSchedule(underway, third.cluster, when) : act(underway, third, first);
     return { plan, dryRun, startedMs, ...(await run) };
   } catch (error) {
     return ended(plan, asConclusion(error));
   }
+}
+
+/** Loads nothing where no route is known; patronictl knows none. */
+async function routesAsked(
+  context: Context,
+  change: LeaderChange,
+  now: Snapshot,
+): Promise<ChangeRoutes | null> {
+  const { routes: flags, waitFor } = change;
+  const { routes = [] } = await context.config();
+  const isWaited = waitFor === 'routes' || (waitFor === null && !context.flags.compat);
+  if (!isWaited || (flags.length + routes.length === 0 && waitFor !== 'routes')) return null;
+  const { changeRoutes } = await import('./follow-routes.js');
+  return changeRoutes(context, change, now);
+}
+
+async function warnOf(context: Context, routes: ChangeRoutes): Promise<void> {
+  const { warnOfRoutes } = await import('./follow-routes.js');
+  warnOfRoutes(context, routes);
 }
 
 /** Two readings show what is stalled; a recording may contain its own earlier reading. */

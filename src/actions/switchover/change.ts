@@ -28,7 +28,10 @@ export interface LeaderChange {
   readonly skipChecks: readonly string[];
   readonly terminateLogical: boolean;
   readonly via: 'rest' | 'dcs';
-  readonly waitFor: WaitFor;
+  /** Null: routes where some are known, else healthy. */
+  readonly waitFor: WaitFor | null;
+  /** --route, as given; none: those of the configuration. */
+  readonly routes: readonly string[];
   /** Limit of the whole wait, ms. */
   readonly deadlineMs: number;
 }
@@ -45,7 +48,8 @@ export const PLAIN_CHANGE = {
   skipChecks: [],
   terminateLogical: false,
   via: 'rest',
-  waitFor: 'healthy',
+  waitFor: null,
+  routes: [],
   deadlineMs: 120_000,
 } as const satisfies Partial<LeaderChange>;
 

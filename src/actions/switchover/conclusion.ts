@@ -1,6 +1,12 @@
 /** What a change came to: patronictl's lines and tables, ours below them, or one JSON document. */
 import type { Cluster } from '../../cluster/model/model.js';
-import { measured, type Measured, type Progress } from '../../cluster/progress/change-outcome.js';
+import {
+  measured,
+  type Measured,
+  type MeasuredRoute,
+  type Progress,
+} from '../../cluster/progress/change-outcome.js';
+import type { RouteOutage } from '../../cluster/progress/route-outage.js';
 import type { End, WriteOutage } from '../../cluster/progress/write-outage.js';
 import type { Plan } from '../../cluster/preflight/plan-model.js';
 import { exitCode, ToolError, type Ending } from '../../errors.js';
@@ -40,6 +46,24 @@ interface WithoutPlan extends EndOfRun {
     } | null;
     /** From the loss of the lock to the first answer that accepted writes; null in a standby cluster. */
     lockFreeMs: number | null;
+    /** Every route that was proven or found wrong; empty: none is known, or none was waited for. */
+    routes: {
+      /** `rw HOST:PORT`, without a login. */
+      route: string;
+      /** Members or addresses at which its clients end. */
+      leadsTo: string[];
+      /** Codes of what is wrong with it. */
+      codes: string[];
+      /** How long clients of a write route were without a primary, at most; null: not measured. */
+      outageMs: number | null;
+      /** The range of each end; null: not measured. */
+      outage: {
+        atLeastMs: number;
+        atMostMs: number | null;
+        last: { from: string; to: string } | null;
+        first: { from: string; to: string };
+      } | null;
+    }[];
   } | null;
 }
 
@@ -143,6 +167,26 @@ function resultOf({ writeOutage: outage, ...rest }: Measured) {
       first: end(outage.first),
     },
     lockFreeMs,
+    routes: rest.routes.map(routeResult),
+  };
+}
+
+function routeResult({ route, leadsTo, findings, outage }: MeasuredRoute) {
+  const ends = ({ fromMs, toMs }: RouteOutage['first']) => ({
+    from: new Date(fromMs).toISOString(),
+    to: new Date(toMs).toISOString(),
+  });
+  return {
+    route,
+    leadsTo,
+    codes: findings.map(({ code }) => code),
+    outageMs: outage?.atMostMs ?? null,
+    outage: outage && {
+      atLeastMs: outage.atLeastMs,
+      atMostMs: outage.atMostMs,
+      last: outage.last && ends(outage.last),
+      first: ends(outage.first),
+    },
   };
 }
 
@@ -169,11 +213,25 @@ export function stampedLine(atMs: number, text: string): string {
 /** What was measured, below the table. */
 export function resultLines(progress: Progress | null): string {
   if (progress === null || progress.newLeader === null) return '';
-  const { newLeader, timeline, writeOutage, lockFreeMs } = measured(progress);
+  const { newLeader, timeline, writeOutage, lockFreeMs, routes } = measured(progress);
   const on = timeline === null ? '' : `, timeline ${timeline}`;
   const lines = [`New leader    ${newLeader ?? ''}${on}`];
   if (writeOutage !== null) lines.push(`Write outage  ${outageText(writeOutage, lockFreeMs)}`);
+  lines.push(...routes.map(routeText));
   return lines.map((line) => `${oneLine(line)}\n`).join('');
+}
+
+function routeText({ route, leadsTo, findings, outage }: MeasuredRoute): string {
+  const where = `leads to ${leadsTo.join(', ') || 'no server that is known'}`;
+  const codes = findings.length === 0 ? '' : ` [${findings.map(({ code }) => code).join(', ')}]`;
+  return `Route ${route} ${where}${codes}${outage === null ? '' : `, ${routeOutageText(outage)}`}`;
+}
+
+function routeOutageText({ atLeastMs, atMostMs }: RouteOutage): string {
+  if (atMostMs === null) return 'and was not seen to lead to a primary before';
+  const [least, most] = [seconds(atLeastMs), seconds(atMostMs)];
+  const range = least === most ? most : `${least.replace(' s', '')} to ${most}`;
+  return `its clients were without a primary for ${range}`;
 }
 
 /** The headline is what clients see; how each end was seen stands behind it. */

@@ -19,6 +19,7 @@ import { awaited, type Awaited } from '../../cluster/progress/awaited.js';
 import { tookWrites } from '../../cluster/progress/write-outage.js';
 import { ToolError } from '../../errors.js';
 import { untilAborted } from '../kit/until.js';
+import type { MeantRoute } from '../../observe/ask-routes.js';
 import type { Context } from '../../context.js';
 import type { Asking, Sent } from './change-request.js';
 
@@ -47,6 +48,8 @@ export interface FollowOptions {
   /** The cluster right before the request: the watch begins there. */
   base: Followable;
   timeoutMs: number;
+  /** Asked during the change; empty: none. */
+  routes: readonly MeantRoute[];
 }
 
 /** A member's answer is awaited no longer than this; the next question comes soon. */
@@ -88,10 +91,12 @@ export async function followChange(
   };
   let probed: () => void = () => undefined;
   const firstProbe = new Promise<void>((resolve) => (probed = resolve));
+  let routesProbed: () => void = () => undefined;
+  const firstRoutes = new Promise<void>((resolve) => (routesProbed = resolve));
   const ask = async (): Promise<void> => {
     try {
       // Without an answer of the old leader before the request, the time of its last write would be unknown.
-      await untilAborted(firstProbe, signal);
+      await untilAborted(Promise.all([firstProbe, firstRoutes]), signal);
       const sent = await untilAborted(
         send((member) => (request.to = member)),
         signal,
@@ -113,6 +118,7 @@ export async function followChange(
     watchHolding(context, current, signal, listener),
     watchWaiting(context, startedMs, current, signal, listener),
     probeWrites(context, current, signal, see, probed),
+    watchRoutes(context, options.routes, current, signal, see, routesProbed),
   ]);
   const [failure] = failures;
   if (failure) throw failure;
@@ -220,6 +226,23 @@ async function askSql(context: Context, { host, port }: Member): Promise<Reading
   const postgres = await context.postgres();
   if (!postgres.hasLogin || host === null || port === null) return NOT_ASKED;
   return postgres.status({ host, port }, CALL_MS);
+}
+
+/** Loads nothing where there are no routes. */
+async function watchRoutes(
+  context: Context,
+  routes: readonly MeantRoute[],
+  current: () => Progress,
+  signal: AbortSignal,
+  see: See,
+  probed: () => void,
+): Promise<void> {
+  if (routes.length === 0) return probed();
+  const { probeRoutes, proveRoutes } = await import('./follow-routes.js');
+  await Promise.all([
+    probeRoutes(context, routes, current, signal, see, probed),
+    proveRoutes(context, routes, current, signal, see),
+  ]);
 }
 
 async function watchHolding(

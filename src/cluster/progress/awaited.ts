@@ -1,6 +1,13 @@
 /** What a change waits for at this moment, and what the witnesses of that member say, in one line. */
 import type { Reading, RestStatus, SqlStatus } from '../model/model.js';
-import { leadsSince, awaitedStreams, stepOf, type Progress } from './change-outcome.js';
+import {
+  leadsSince,
+  awaitedStreams,
+  isHealthy,
+  routesProven,
+  stepOf,
+  type Progress,
+} from './change-outcome.js';
 
 export interface Awaited {
   /** The member it is about; null: several, or no particular one. */
@@ -30,6 +37,10 @@ export function awaited(progress: Progress): Awaited {
   const missing = awaitedStreams(progress);
   if (missing.length > 0)
     return about(`${missing.join(', ')} to stream from ${newLeader}`, missing);
+  if (isHealthy(progress)) {
+    const wrong = routesProven(progress)?.wrong[0]?.message ?? 'they were not asked yet';
+    return { member: null, said: `waiting for the routes: ${wrong}` };
+  }
   const { sync } = progress.cluster ?? {};
   const named = `/sync names ${sync?.standbys.join(', ') || 'none'}`;
   return { member: null, said: `waiting for ${goal.syncStandbys} synchronous standbys: ${named}` };

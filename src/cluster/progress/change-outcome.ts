@@ -2,6 +2,7 @@
 import type {
   Cluster,
   FailoverKey,
+  Finding,
   Reading,
   RestStatus,
   RestWalsender,
@@ -11,6 +12,15 @@ import type {
 import { isSenderOf } from '../model/member-names.js';
 import { readTags } from '../model/tags.js';
 import {
+  routeOutage,
+  withRouteProbe,
+  type RouteOutage,
+  type RouteProbe,
+  type RouteTracks,
+} from './route-outage.js';
+import { routeProof, type RouteGoal, type RouteProof } from './route-proof.js';
+import type { RouteState } from '../routes/route-state.js';
+import {
   withProbe,
   writeOutage,
   type Probe,
@@ -19,7 +29,7 @@ import {
 } from './write-outage.js';
 
 /** How much has to be seen before the change counts as done. */
-export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy';
+export type WaitFor = 'accepted' | 'leader' | 'writable' | 'healthy' | 'routes';
 
 /** The request, and what must be true again afterwards. */
 export interface Goal {
@@ -40,6 +50,8 @@ export interface Goal {
   waitFor: WaitFor;
   /** How long after its answer Patroni may still write the request, ms (retry_timeout). */
   mayWriteForMs: number;
+  /** Routes to be proven; absent: none is known, or none is waited for. */
+  routes?: RouteGoal;
 }
 
 /** What became of the one request. */
@@ -60,6 +72,10 @@ export type Sighting =
     }
   /** One member was asked over SQL whether it takes writes. */
   | { type: 'probe'; atMs: number; probe: Probe }
+  /** One connection through a write route, as a client makes it. */
+  | { type: 'route probe'; atMs: number; probe: RouteProbe }
+  /** Every route was asked, when this member led. */
+  | { type: 'routes'; atMs: number; leader: string; states: RouteState[] }
   | { type: 'answer'; atMs: number; answer: Answer };
 
 export type StepName =
@@ -71,7 +87,8 @@ export type StepName =
   | 'standby_leader'
   | 'rejoined'
   | 'streaming'
-  | 'sync_restored';
+  | 'sync_restored'
+  | 'routes';
 
 export interface Step {
   name: StepName;
@@ -104,6 +121,10 @@ export interface Progress {
   timeline: number | null;
   /** When each member accepted writes. */
   writes: Tracks;
+  /** What connections through each write route met. */
+  routeTracks: RouteTracks;
+  /** Where every route leads, as last asked after the new leader was proven to lead; null: not yet. */
+  routeStates: RouteState[] | null;
   beganMs: number | null;
 }
 
@@ -131,6 +152,8 @@ export function begin(goal: Goal): Progress {
     newLeader: null,
     timeline: null,
     writes: new Map(),
+    routeTracks: new Map(),
+    routeStates: null,
     beganMs: null,
   };
 }
@@ -155,6 +178,12 @@ export function advance(before: Progress, sighting: Sighting): Progress {
       break;
     case 'probe':
       now.writes = withProbe(now.writes, sighting.probe);
+      break;
+    case 'route probe':
+      now.routeTracks = withRouteProbe(now.routeTracks, sighting.probe, now.newLeader !== null);
+      break;
+    case 'routes':
+      takeRoutes(now, sighting);
       break;
   }
   takeNewLeader(now, sighting.atMs);
@@ -195,6 +224,7 @@ function takeDcs(now: Progress, cluster: Cluster, atMs: number): void {
     // Another winner after a winner, or none: what was seen of the first proves nothing any more.
     now.steps = now.steps.filter((step) => !PROOFS.includes(step.name));
     now.timeline = null;
+    now.routeStates = null;
     if (lock !== null) add(now, 'locked', atMs, lock, `${lock} holds the leader lock`);
   }
 }
@@ -206,6 +236,7 @@ const PROOFS: StepName[] = [
   'rejoined',
   'streaming',
   'sync_restored',
+  'routes',
 ];
 
 /** The new leader was seen to lead: a primary accepts writes, a standby leader follows its remote. */
@@ -230,6 +261,25 @@ function takeWrites(
   const takesWrites = rest.value.state === 'running' && rest.value.location !== null;
   const probe: Probe = { member: name, witness: 'REST', askedMs, atMs, takesWrites };
   now.writes = withProbe(now.writes, probe);
+}
+
+/** Proven as long as the last answers are right: a proxy may change its mind again. */
+function takeRoutes(
+  now: Progress,
+  { leader, states, atMs }: Extract<Sighting, { type: 'routes' }>,
+): void {
+  const { routes } = now.goal;
+  if (routes === undefined || leader !== now.newLeader || leadsSince(now) === null) return;
+  now.routeStates = states;
+  const { wrong, unasked, said } = routeProof(states, routes);
+  if (wrong.length > 0) now.steps = now.steps.filter(({ name }) => name !== 'routes');
+  else if (unasked.length === 0) add(now, 'routes', atMs, null, `every route is proven: ${said}`);
+}
+
+/** What the routes are to be proven by: null while they were not asked since the new leader leads. */
+export function routesProven({ goal, routeStates }: Progress): RouteProof | null {
+  if (goal.routes === undefined || routeStates === null) return null;
+  return routeProof(routeStates, goal.routes);
 }
 
 /** Everything that has to be proven of the new leader, in order: nothing counts before it leads. */
@@ -433,11 +483,20 @@ function reached(progress: Progress): boolean {
     case 'writable':
       return leadsSince(progress) !== null;
     case 'healthy':
-      return has('streaming') && (progress.goal.syncStandbys === 0 || has('sync_restored'));
+      return isHealthy(progress);
+    case 'routes':
+      return isHealthy(progress) && routesProven(progress)?.wrong.length === 0;
   }
 }
 
-function won({ goal }: Progress, newLeader: string): Verdict {
+/** Every replica streams and synchronous replication is back; routes apart. */
+export function isHealthy(progress: Progress): boolean {
+  const has = (name: StepName) => stepOf(progress, name) !== null;
+  return has('streaming') && (progress.goal.syncStandbys === 0 || has('sync_restored'));
+}
+
+function won(progress: Progress, newLeader: string): Verdict {
+  const { goal } = progress;
   const { kind, candidate } = goal;
   const title = kind === 'switchover' ? 'Switched' : 'Failed';
   if (candidate !== null && candidate !== newLeader) {
@@ -445,6 +504,11 @@ function won({ goal }: Progress, newLeader: string): Verdict {
     return { done: true, ending: 'diverted', code: 'diverted', words };
   }
   const words = `Successfully ${title.toLowerCase()} over to "${newLeader}"`;
+  const [unasked] = goal.waitFor === 'routes' ? (routesProven(progress)?.unasked ?? []) : [];
+  if (unasked !== undefined) {
+    const but = `${title} over to "${newLeader}", but ${unasked.message}`;
+    return { done: true, ending: 'unconfirmed', code: 'routes_unknown', words: but };
+  }
   return { done: true, ending: 'ok', code: 'done', words };
 }
 
@@ -464,7 +528,7 @@ export function atDeadline(progress: Progress, waitedMs: number): Extract<Verdic
   const what = unproven(progress);
   const ending = silent ? 'unconfirmed' : 'failed';
   const notYet = progress.goal.standbyCluster ? 'not_following' : 'not_writable';
-  const code = leads ? 'not_healthy' : notYet;
+  const code = leads ? (isHealthy(progress) ? 'routes_wrong' : 'not_healthy') : notYet;
   const words = `${newLeader} leads, but ${what} ${within}`;
   return { done: true, ending, code, words };
 }
@@ -484,7 +548,8 @@ export function unproven(progress: Progress): string {
   }
   const missing = awaitedStreams(progress);
   if (missing.length > 0) return missingText(progress, missing);
-  return 'synchronous replication was not restored';
+  if (!isHealthy(progress)) return 'synchronous replication was not restored';
+  return routesProven(progress)?.wrong[0]?.message ?? 'its routes were not asked';
 }
 
 function missingText({ seen }: Progress, missing: readonly string[]): string {
@@ -536,6 +601,24 @@ export interface Measured {
   lockFreeMs: number | null;
   newLeader: string | null;
   timeline: number | null;
+  /** Every route that was asked afterwards; empty: none is known, or it did not come to that. */
+  routes: MeasuredRoute[];
+}
+
+export interface MeasuredRoute {
+  route: string;
+  leadsTo: string[];
+  /** What is wrong with it. */
+  findings: Finding[];
+  /** How long its clients were without a primary; null: not measured, a read route among others. */
+  outage: RouteOutage | null;
+}
+
+function measuredRoutes({ routeStates, routeTracks }: Progress): MeasuredRoute[] {
+  return (routeStates ?? []).map(({ name, leadsTo, findings }) => {
+    const track = routeTracks.get(name);
+    return { route: name, leadsTo, findings, outage: track ? routeOutage(track) : null };
+  });
 }
 
 export function measured(progress: Progress): Measured {
@@ -553,5 +636,6 @@ export function measured(progress: Progress): Measured {
       writable === null || releasedMs === null ? null : Math.max(0, writable - releasedMs),
     newLeader,
     timeline,
+    routes: measuredRoutes(progress),
   };
 }

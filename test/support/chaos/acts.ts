@@ -118,11 +118,17 @@ export const ACTS: readonly Act[] = [
   {
     kind: 'switchover',
     args: (cast) => ['switchover', SCOPE(cast), '--force', ...LIMIT],
+    isRefused: ({ before, code }) =>
+      code === 1 &&
+      [...before.members.keys()].every(
+        (name) => name === before.leader || before.nofailover.includes(name),
+      ),
     wrong: change(noTarget),
   },
   {
     kind: 'switchover to a named member',
     args: (cast) => ['switchover', SCOPE(cast), '--candidate', cast.standby, '--force', ...LIMIT],
+    isRefused: ({ before, code }, { standby }) => code === 1 && before.nofailover.includes(standby),
     wrong: change(({ standby }) => standby),
   },
   {

@@ -114,7 +114,8 @@ export async function startJudge(lab: Lab): Promise<Judge> {
       if (!now.some((truth) => truth.what === what)) since.delete(what);
     }
     for (const truth of now) {
-      if (!since.has(truth.what)) since.set(truth.what, { truth, since: at });
+      // How long it may last is a matter of the state that it is in now.
+      since.set(truth.what, { truth, since: since.get(truth.what)?.since ?? at });
     }
   };
   await Promise.all(names.flatMap((name) => [askOne(name), askRest(name)]));

@@ -1,12 +1,11 @@
 /** pause, restart, reinit and remove on a real quorum cluster, beside the real patronictl and under load. */
 import { writeFileSync, readFileSync } from 'node:fs';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startProxy } from '../contract/tcp-proxy.js';
 import type { Lab } from '../support/lab/cluster.js';
-import { PASSWORDS } from '../support/lab/configs.js';
 import { runPatctl, runPatronictl, type RunResult } from '../support/run.js';
 import { privateCluster } from '../support/shared.js';
+import { writeLoad } from '../support/write-load.js';
 
 let lab: Lab;
 const patctl = (...args: string[]): Promise<RunResult> => runPatctl(['-c', lab.config, ...args]);
@@ -107,54 +106,6 @@ describe('a member whose Patroni is frozen', () => {
 
 // ---------------------------------------------------------------- under load
 
-interface Write {
-  id: number;
-  atMs: number;
-  tookMs: number;
-  failed: string | null;
-}
-
-/** One commit after another on the leader, until stopped. */
-function writeLoad(): { writes: Write[]; stop: () => Promise<void> } {
-  const writes: Write[] = [];
-  let stopped = false;
-  const run = async (): Promise<void> => {
-    let client: pg.Client | null = null;
-    for (let id = 1; !stopped; id += 1) {
-      const atMs = Date.now();
-      let failed: string | null = null;
-      try {
-        client ??= await connected();
-        await client.query('INSERT INTO load VALUES ($1)', [id]);
-      } catch (error) {
-        failed = error instanceof Error ? error.message : String(error);
-        void client?.end().catch(() => undefined);
-        client = null;
-      }
-      writes.push({ id, atMs, tookMs: Date.now() - atMs, failed });
-      await new Promise((resolve) => setTimeout(resolve, failed === null ? 10 : 100));
-    }
-    await client?.end();
-  };
-  const done = run();
-  return {
-    writes,
-    stop: () => {
-      stopped = true;
-      return done;
-    },
-  };
-}
-
-async function connected(): Promise<pg.Client> {
-  const { host, port } = lab.member((await lab.leader()) ?? '');
-  const password = PASSWORDS.superuser;
-  const client = new pg.Client({ host, port, user: 'postgres', password, database: 'postgres' });
-  client.on('error', () => undefined);
-  await client.connect();
-  return client;
-}
-
 /** When the steps of a rolling restart began, by its own times, reckoned back from its end. */
 function stepTimes(run: RunResult, endedMs: number): { said: string; atMs: number }[] {
   const totalMs = Number(/restarted \d+ members in ([\d.]+) s/.exec(run.err)?.[1]) * 1000;
@@ -167,48 +118,43 @@ function stepTimes(run: RunResult, endedMs: number): { said: string; atMs: numbe
 describe('restart --rolling under a constant write load', () => {
   const SLACK_MS = 1000;
 
-  test.each([
-    [[], /^restart pg\d \(primary/],
-    [['--switchover'], /^switch over/],
-  ])(
-    '%j: no failed commit but those of the primary step, none lost',
-    async (more, step) => {
-      await lab.waitHealthy();
-      const leader = (await lab.leader()) ?? '';
-      const started = (name: string) => lab.psql(name, 'SELECT pg_postmaster_start_time()');
-      const names = lab.members.map(({ name }) => name);
-      const before = await Promise.all(names.map(started));
-      await lab.psql(leader, 'DROP TABLE IF EXISTS load; CREATE TABLE load (id int)');
-      const load = writeLoad();
-      let run: RunResult;
-      let endedMs: number;
-      try {
-        run = await patctl('restart', lab.scope, '--rolling', '--force', ...more);
-        endedMs = Date.now();
-      } finally {
-        await load.stop();
-      }
-      expect(run.code, run.err).toBe(0);
-      const after = await Promise.all(names.map(started));
-      expect(after.filter((time, at) => time === before[at])).toEqual([]);
+  test('no failed commit but those of the primary step, none lost', async () => {
+    await lab.waitHealthy();
+    const leader = (await lab.leader()) ?? '';
+    const started = (name: string) => lab.psql(name, 'SELECT pg_postmaster_start_time()');
+    const names = lab.members.map(({ name }) => name);
+    const before = await Promise.all(names.map(started));
+    await lab.psql(leader, 'DROP TABLE IF EXISTS load; CREATE TABLE load (id int)');
+    const load = writeLoad(lab);
+    let run: RunResult;
+    let endedMs: number;
+    try {
+      run = await patctl('restart', lab.scope, '--rolling', '--force');
+      endedMs = Date.now();
+    } finally {
+      await load.stop();
+    }
+    expect(run.code, run.err).toBe(0);
+    const after = await Promise.all(names.map(started));
+    expect(after.filter((time, at) => time === before[at])).toEqual([]);
 
-      const primaryStep = stepTimes(run, endedMs).find(({ said }) => step.test(said));
-      const failed = load.writes.filter((write) => write.failed !== null);
-      const early = failed.filter(({ atMs, tookMs }) => {
-        return atMs + tookMs < (primaryStep?.atMs ?? Infinity) - SLACK_MS;
-      });
-      expect(early).toEqual([]);
-      const rows = await lab.psql((await lab.leader()) ?? '', 'SELECT id FROM load');
-      const stored = new Set(rows.split('\n').map(Number));
-      const acknowledged = load.writes.filter((write) => write.failed === null);
-      expect(acknowledged.filter(({ id }) => !stored.has(id))).toEqual([]);
-      const slowest = Math.max(...acknowledged.map(({ tookMs }) => tookMs));
-      console.log(
-        `${more.join(' ') || 'in place'}: ${acknowledged.length} commits, ${failed.length} failed, slowest ${slowest} ms`,
-      );
-    },
-    120_000,
-  );
+    const primaryStep = stepTimes(run, endedMs).find(({ said }) =>
+      /^restart pg\d \(primary/.test(said),
+    );
+    const failed = load.writes.filter((write) => write.failed !== null);
+    const early = failed.filter(({ atMs, tookMs }) => {
+      return atMs + tookMs < (primaryStep?.atMs ?? Infinity) - SLACK_MS;
+    });
+    expect(early).toEqual([]);
+    const rows = await lab.psql((await lab.leader()) ?? '', 'SELECT id FROM load');
+    const stored = new Set(rows.split('\n').map(Number));
+    const acknowledged = load.writes.filter((write) => write.failed === null);
+    expect(acknowledged.filter(({ id }) => !stored.has(id))).toEqual([]);
+    const slowest = Math.max(...acknowledged.map(({ tookMs }) => tookMs));
+    console.log(
+      `in place: ${acknowledged.length} commits, ${failed.length} failed, slowest ${slowest} ms`,
+    );
+  }, 120_000);
 });
 
 test('reinit --wait shows how far the copy is and ends when the member streams', async () => {

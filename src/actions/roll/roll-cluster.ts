@@ -12,6 +12,7 @@ import {
 import { identityOf, otherCluster, type RollState } from '../../cluster/preflight/roll-resume.js';
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { viewOf, type View } from '../../cluster/roles/view.js';
+import type { Selected } from '../../cluster/select-members.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { isRecorded, readSnapshot } from '../../observe/read-snapshot.js';
@@ -101,6 +102,7 @@ export async function rollCluster(
   const logPath = request.logPath ?? path.replace(/(\.json)?$/, '.log');
   const gates = plan.steps.flatMap((step) => stepGates(view, state, step));
   tell({ kind: 'roll', roll: { plan, gates, log: logPath, state: path, done: state.done } });
+  tell({ kind: 'chosen', members: membersOf(view.snapshot.cluster, plan) });
   tell({ kind: 'changed', changed: false });
   await showRoll(context, { plan, gates, cluster: view.snapshot.cluster }, request.dryRun);
   if (plan.refused !== null) throw refused(plan.refused);
@@ -225,14 +227,18 @@ function stepGates(view: View, state: RollState, step: RollStep): RollReport['ga
   return [{ member: step.member, gates: gatesOf(view, { ...request, target }) }];
 }
 
+/** In the order of their turns. */
+function membersOf(cluster: Cluster, { steps }: RollPlan): Selected[] {
+  return steps.flatMap((step) => {
+    const name = step.kind === 'command' ? step.member : null;
+    const member = cluster.members.find((one) => one.name === name);
+    return member === undefined ? [] : [{ cluster, member }];
+  });
+}
+
 /** Every command can be made before the first one runs. */
-function checkCommands(cluster: Cluster, { command }: RollState, { steps }: RollPlan): void {
-  for (const step of steps) {
-    const member = cluster.members.find(
-      ({ name }) => step.kind === 'command' && name === step.member,
-    );
-    if (member) commandFor(cluster, member, command);
-  }
+function checkCommands(cluster: Cluster, { command }: RollState, plan: RollPlan): void {
+  for (const { member } of membersOf(cluster, plan)) commandFor(cluster, member, command);
 }
 
 async function nothingToDo(context: Context, state: RollState, file: StateFile): Promise<Ending> {

@@ -37,8 +37,8 @@ COMMAND runs on this machine, by /bin/sh. In it, {member}, {host} and {role} are
 quoted for this shell (not for a second one, as ssh starts); the environment has them too: PATCTL_MEMBER, PATCTL_HOST,
 PATCTL_PORT, PATCTL_ROLE (as list -f json says it) and PATCTL_CLUSTER. It reads nothing from the terminal. Once it has
 ended with 0, the member must go away (or have gone away) and come back: Patroni answers, PostgreSQL streams and has
-caught up, and /sync names no fewer standbys than at the
-beginning.
+caught up, and /sync names no fewer standbys than at
+the beginning.
 
 Gates before each member: ${GATES.join(', ')}.
 

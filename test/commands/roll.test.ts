@@ -232,3 +232,20 @@ test('--resume refuses another cluster', async () => {
   write({ members: ['pg1', 'pg2', 'pg7'] });
   expect((await roll('--resume')).err).toContain('pg7 left it; pg3 joined it');
 });
+
+test('a second roll of the same cluster is refused while one runs', async () => {
+  const first = rollReplicas('--only', 'pg3', '--exec', `${RESTART}; sleep 0.3`);
+  while (ran().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = await roll('--resume');
+  expect([second.code, second.err]).toEqual([
+    1,
+    expect.stringContaining('Error: another patctl runs a roll of demo on this machine\n'),
+  ]);
+  expect((await first).code).toBe(0);
+});
+
+test('COMMAND was run and the state cannot be written: exit 4', async () => {
+  const args = ['--only', 'pg3', '--exec', `${RESTART}; rm -r "$FOLDER/patctl"`];
+  const done = await rollReplicas(...args);
+  expect([done.code, done.err], done.err).toEqual([4, expect.stringContaining('cannot be used: ')]);
+});

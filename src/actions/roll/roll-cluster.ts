@@ -91,13 +91,26 @@ export async function rollCluster(
   asking: AskAndTell,
   request: RollRequest,
 ): Promise<Ending> {
-  const { tell } = asking;
   if (!(await isRecorded(context))) await needRequests(context);
   const path = request.statePath ?? (await defaultStatePath(context, request));
+  const unlock = request.dryRun ? () => undefined : await lockRoll(path, request);
+  try {
+    return await planAndRoll(context, asking, request, path);
+  } finally {
+    unlock();
+  }
+}
+
+async function planAndRoll(
+  context: Context,
+  asking: AskAndTell,
+  request: RollRequest,
+  path: string,
+): Promise<Ending> {
+  const { tell } = asking;
   const file = stateFile(path);
   const view = await look(context, request);
-  const unfinished = await file.read();
-  const state = stateOf(view, request, unfinished, path);
+  const state = stateOf(view, request, await file.read(), path);
   const plan = planOf(view, state);
   const logPath = request.logPath ?? path.replace(/(\.json)?$/, '.log');
   const gates = plan.steps.flatMap((step) => stepGates(view, state, step));
@@ -113,12 +126,7 @@ export async function rollCluster(
   if (plan.steps.length === 0) return nothingToDo(context, state, file);
   if (!request.force) await consent(context, asking, state, plan);
   await prepareFolder(path);
-  const unlock = await lockRoll(path, state.cluster);
-  try {
-    return await roll(context, tell, { file, state, plan, logPath, request });
-  } finally {
-    unlock();
-  }
+  return roll(context, tell, { file, state, plan, logPath, request });
 }
 
 async function look(context: Context, { scope, group }: RollRequest): Promise<View> {
@@ -286,7 +294,7 @@ async function roll(
     else context.io.err(`${oneLine(member)} | ${said}\n`);
   });
   const stops = holdStops(context);
-  const run: RollRun = { context, file, log, stops, state, isSaved: request.resume };
+  const run: RollRun = { context, file, log, stops, state, isSaved: request.resume, begun: null };
   log.note(`roll of ${scope}: ${plan.steps.map(rollStepWords).join(', ')}`);
   if (!context.flags.asJson) context.io.err(`log: ${oneLine(logPath)}\n`);
   try {
@@ -352,11 +360,20 @@ async function doStep(
     return { said: rollStepWords(step), changed: true };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
-    const isAtHand = run.state.at?.member === member;
-    if (isAtHand) tell({ kind: 'changed', changed: true });
-    note(error.ending, error.message);
-    throw error;
+    const isBegun = run.begun === member;
+    if (isBegun) tell({ kind: 'changed', changed: true });
+    const failure = isBegun ? asChanged(error) : error;
+    note(failure.ending, failure.message);
+    throw failure;
   }
+}
+
+/** COMMAND was run: an ending that promises an unchanged cluster is not true any more. */
+function asChanged(error: ToolError): ToolError {
+  const { ending, message, code, evidence, hint, cause } = error;
+  if (ending !== 'error' && ending !== 'unreachable') return error;
+  const more = hint === undefined ? {} : { hint };
+  return new ToolError('failed', message, { code, evidence, cause, ...more });
 }
 
 async function moved(

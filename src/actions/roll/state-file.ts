@@ -120,7 +120,7 @@ export async function lockRoll(path: string, cluster: Named): Promise<() => void
   const server = createServer();
   server.unref();
   await listening(server, `\0patctl-roll-${digest}`).catch(() => {
-    throw new ToolError('error', `another patctl rolls ${cluster.scope} on this machine now`, {
+    throw new ToolError('error', `another patctl runs a roll of ${cluster.scope} on this machine`, {
       code: 'roll_runs',
       hint: `wait until it has ended, then: ${commandLine(cluster, 'roll', '--resume')}`,
     });

@@ -34,6 +34,8 @@ export interface RollRun {
   state: RollState;
   /** The file has it: it can be gone on with. */
   isSaved: boolean;
+  /** The member for which COMMAND was begun last; null: it was not run so far. */
+  begun: string | null;
 }
 
 type Say = (said: string) => void;
@@ -102,12 +104,13 @@ function evidenceOf(closed: readonly PlanCheck[]): Evidence[] {
   return closed.flatMap(({ evidence }) => evidence);
 }
 
-/** Says a text when it is another than the last one. */
+/** Says a text when it is another than the last one; figures alone, as those of a lag, make no other text. */
 function onceEach(say: Say): Say {
   let last = '';
   return (said) => {
-    if (said !== last) say(said);
-    last = said;
+    const text = said.replace(/\d[\d.]*/g, '0');
+    if (text !== last) say(said);
+    last = text;
   };
 }
 
@@ -130,6 +133,7 @@ async function runThere(run: RollRun, name: string, say: Say): Promise<void> {
   log.note(`${name}: COMMAND begins`);
   const startedMs = context.clock.nowMs();
   const lines = log.of(name);
+  run.begun = name;
   const running = runCommand(['/bin/sh', '-c', command], {
     env: { ...context.env, ...variables(cluster, member) },
     maxMs: state.execTimeoutMs,

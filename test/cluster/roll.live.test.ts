@@ -16,7 +16,7 @@ import { watchVotes } from '../support/vote-watch.js';
 import { writeLoad } from '../support/write-load.js';
 
 const LIMIT_MS = 240_000;
-/** How many members; by hand also with 5. */
+/** How many members; also tried with 5. */
 const MEMBERS = Number(process.env['PATCTL_ROLL_MEMBERS'] ?? 3);
 let lab: Lab;
 let server: Server;

@@ -1,4 +1,5 @@
 /** Watches a change until its outcome is seen, the time is over, or the operator has had enough. */
+import { setMaxListeners } from 'node:events';
 import type { Cluster, Member, Reading, RestStatus, SqlStatus } from '../../cluster/model/model.js';
 import {
   advance,
@@ -74,6 +75,8 @@ export async function followChange(
   const startedMs = context.clock.nowMs();
   const over = new AbortController();
   const signal = AbortSignal.any([context.signal, over.signal]);
+  // Each member is waited for over REST and over SQL: more than ten listeners are not a leak.
+  setMaxListeners(0, signal);
   let progress = begin(options.goal);
   const request: { to: string | null; answer: Answer | null } = { to: null, answer: null };
   const failures: Error[] = [];

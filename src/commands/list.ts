@@ -3,15 +3,7 @@ import { Command, Option } from 'commander';
 import type { Cluster, Snapshot } from '../cluster/model/model.js';
 import { isMismatch } from '../cluster/roles/verdict.js';
 import { ToolError, type Ending } from '../errors.js';
-import { listCompat, timestampText } from '../output/compat.js';
-import {
-  belowTable,
-  entryOf,
-  listingText,
-  REST_ONLY,
-  tablesOf,
-  type OneTable,
-} from '../output/listing.js';
+import type { OneTable } from '../output/listing.js';
 import { openCounter } from '../output/counter.js';
 import { FORMATS, isTable, type Format } from '../output/render.js';
 import { errorScreen, fitted, screenOf, type Screen } from '../output/screen.js';
@@ -114,8 +106,9 @@ async function listFleet(
   const { io, clock } = context;
   const config = await context.config();
   const { openFleet } = await import('../observe/read-snapshot.js');
-  if (options.timestamp) io.out(`${timestampText(new Date(clock.nowMs()))}\n`);
+  if (options.timestamp) io.out(await stampLine(new Date(clock.nowMs())));
   const { clusters, snapshots } = await openFleet(context, asked);
+  const { listingText, tablesOf } = await import('../output/listing.js');
   const citus =
     group !== null || config.group !== null || clusters.some((cluster) => cluster.group !== null);
   const shape = {
@@ -141,7 +134,7 @@ async function listFleet(
   } finally {
     counter.clear();
   }
-  io.out(restOnlyNote(all, options, screenOf(context, options.wide)));
+  io.out(await restOnlyNote(all, options, screenOf(context, options.wide)));
   return options.strict && isDoubtful ? 'failed' : 'ok';
 }
 
@@ -198,6 +191,8 @@ async function listOnce(
   const config = await context.config();
   const stamp = options.timestamp ? new Date(context.clock.nowMs()) : null;
   const { found, error } = await readAll(context, names, group, options.all ?? false, asked);
+  // Loaded once there is something to show: a DCS that refuses needs none of it.
+  const { entryOf, listingText, tablesOf } = await import('../output/listing.js');
   const citus =
     group !== null ||
     config.group !== null ||
@@ -215,15 +210,16 @@ async function listOnce(
     // Without a citus section patronictl looks below the scope itself, where no group is.
     const seen = (all: Snapshot[]) => all.filter(({ cluster }) => citus || cluster.group === null);
     const entries = found.map(({ scope, snapshots }) => entryOf(scope, seen(snapshots)));
+    const { listCompat } = await import('../output/compat.js');
     const text = listCompat(entries, { ...shape, timestamp: stamp });
     return { draw: () => Promise.resolve(text), ending: 'ok', error };
   }
-  const head = stamp ? `${timestampText(stamp)}\n` : '';
+  const head = stamp ? await stampLine(stamp) : '';
   const tables = tablesOf(found, shape);
   const draw = async (screen: Screen) =>
     head +
     (await listingText(tables, options.format, screen)) +
-    restOnlyNote(tables, options, screen);
+    (await restOnlyNote(tables, options, screen));
   if (!isTable(options.format)) await warn(context, tables);
   const isDoubtful = tables.some(({ found, isUnchecked }) => isUnchecked || found.some(isMismatch));
   const ending = options.strict && isDoubtful ? 'failed' : 'ok';
@@ -270,17 +266,24 @@ async function readAll(
   };
 }
 
+async function stampLine(date: Date): Promise<string> {
+  const { timestampText } = await import('../output/compat.js');
+  return `${timestampText(date)}\n`;
+}
+
 /** For people, once for all tables. */
-function restOnlyNote(
+async function restOnlyNote(
   tables: readonly OneTable[],
   { format }: ListOptions,
   screen: Screen,
-): string {
-  const isSaid = isTable(format) && tables.some(({ isRestOnly }) => isRestOnly);
-  return isSaid ? fitted(REST_ONLY, screen) : '';
+): Promise<string> {
+  if (!isTable(format) || !tables.some(({ isRestOnly }) => isRestOnly)) return '';
+  const { REST_ONLY } = await import('../output/listing.js');
+  return fitted(REST_ONLY, screen);
 }
 
 /** Machine formats have no room for findings: they go to stderr. */
 async function warn(context: Context, tables: readonly OneTable[]): Promise<void> {
+  const { belowTable } = await import('../output/listing.js');
   for (const table of tables) context.io.err(await belowTable(table, errorScreen(context)));
 }

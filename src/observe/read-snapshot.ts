@@ -6,8 +6,6 @@ import type {
   Snapshot,
   VerifyMode,
 } from '../cluster/model/model.js';
-import { needsSecondLook } from '../cluster/findings/commits.js';
-import { findings } from '../cluster/findings/find.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { ToolError } from '../errors.js';
@@ -142,6 +140,7 @@ export async function readSettled(context: Context, request: SnapshotRequest): P
   const first = await readSnapshots(context, request);
   // A recording does not move; it has its own earlier reading where one was taken.
   if (await isRecorded(context)) return first;
+  const { needsSecondLook } = await import('../cluster/findings/commits.js');
   if (!first.some((snapshot) => needsSecondLook(viewOf(snapshot)))) return first;
   await context.clock.wait(STALL_LOOK_MS, context.signal);
   const second = await readSnapshots(context, request);
@@ -187,6 +186,8 @@ async function witnessCluster(
   limit: PastLimit,
 ): Promise<Snapshot> {
   let snapshot = await askWitnesses(context, cluster, asked, limit);
+  // Loaded once the DCS and the members were asked: a run that is refused needs none of it.
+  const { findings } = await import('../cluster/findings/find.js');
   for (let round = 0; round < REREADS; round += 1) {
     if (!findings(viewOf(snapshot)).some(({ severity }) => severity !== 'info')) break;
     const now = await clusterNow(context, snapshot.cluster, asked);

@@ -2,6 +2,7 @@
 import type { QuorumDocument, QuorumMember } from '../cluster/documents/quorum-document.js';
 import type { WhyNotDocument } from '../cluster/documents/why-not-document.js';
 import type { Outcome } from '../cluster/votes/vote-rules.js';
+import { remembered } from '../cluster/model/remembered.js';
 import { plural } from '../cluster/model/words.js';
 import { grid, type Fit } from './grid.js';
 import type { Narrowing } from './fit.js';
@@ -46,7 +47,9 @@ export async function quorumText(document: QuorumDocument, screen: Screen): Prom
 
 async function memberGrid(members: readonly QuorumMember[], fit: Fit): Promise<string> {
   const titles = ['Member', 'Can win', 'Votes', 'Voter', 'Lost', 'Why'];
-  return await grid(titles, members.map(memberCells), [], fit);
+  const isLarge = members.length > MOST_SINGLY;
+  const cells = members.map((one) => memberCells(one, isLarge ? MOST_NAMED : Infinity));
+  return await grid(titles, cells, [], fit);
 }
 
 async function afterPrimaryText({ afterPrimary }: QuorumDocument, fit: Fit): Promise<string> {
@@ -73,15 +76,21 @@ function singleVotes(members: readonly QuorumMember[]): string[][] {
   );
 }
 
+interface Alike {
+  names: string[];
+  vote: QuorumMember['votes'][number];
+}
+
 function votesByVoter(members: readonly QuorumMember[]): string[][] {
-  const alike = new Map<string, { names: string[]; vote: QuorumMember['votes'][number] }>();
+  const alike = new Map<string, Alike>();
+  // Members of one position share what they hear: one text for all of them.
+  const known = new Map<QuorumMember['votes'][number], Alike>();
+  const lineOf = (vote: QuorumMember['votes'][number]): Alike => {
+    const key = JSON.stringify([vote.name, vote.voted, vote.why]);
+    return remembered(alike, key, () => ({ names: [], vote }));
+  };
   for (const { name, votes } of members) {
-    for (const vote of votes) {
-      const key = JSON.stringify([vote.name, vote.voted, vote.why]);
-      const same = alike.get(key);
-      if (same === undefined) alike.set(key, { names: [name], vote });
-      else same.names.push(name);
-    }
+    for (const vote of votes) remembered(known, vote, () => lineOf(vote)).names.push(name);
   }
   return [...alike.values()].map(({ names, vote }) => [
     names.length > MOST_NAMED ? plural(names.length, 'member') : names.join(', '),
@@ -131,7 +140,8 @@ function headLines(document: QuorumDocument): string[] {
   ];
 }
 
-function memberCells(one: QuorumMember): string[] {
+/** `most`: so many reasons are written, the others counted. */
+function memberCells(one: QuorumMember, most: number): string[] {
   const open = one.possible > one.counted ? ` (perhaps ${one.possible})` : '';
   return [
     one.name,
@@ -139,8 +149,14 @@ function memberCells(one: QuorumMember): string[] {
     one.needed === 0 ? '-' : `${one.counted} of ${one.needed}${open}`,
     one.voter ? 'yes' : 'no',
     { none: 'nothing', possible: 'commits', unknown: 'unknown' }[one.dataLoss.verdict],
-    one.reasons.join('; '),
+    firstOf(one.reasons, most).join('; '),
   ];
+}
+
+/** In a large cluster each member that is behind has as many reasons as members are ahead of it. */
+function firstOf(reasons: readonly string[], most: number): string[] {
+  if (reasons.length <= most) return [...reasons];
+  return [...reasons.slice(0, most), `and ${reasons.length - most} more (see -f json)`];
 }
 
 function lossWords({ verdict, words, because }: QuorumDocument['dataLoss']): string {

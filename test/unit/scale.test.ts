@@ -1,4 +1,4 @@
-/** What a large cluster costs: no command does work that grows with the cube of the members. */
+/** What a large cluster costs: the work of a command grows with the members, and not with their pairs. */
 import { beforeAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../src/cluster/model/model.js';
 import { quorumDocument } from '../../src/cluster/documents/quorum-document.js';
@@ -10,7 +10,11 @@ import { viewOf } from '../../src/cluster/roles/view.js';
 import { quorumText } from '../../src/output/vote-table.js';
 import { levelled } from '../../src/cluster/preflight/data-loss-check.js';
 import { voteInput } from '../../src/cluster/votes/vote-facts.js';
+import { lossForecast } from '../../src/cluster/documents/loss-forecast-document.js';
+import { planOf } from '../../src/cluster/preflight/plan.js';
+import { countedCalls } from '../support/counted-calls.js';
 import { sized } from '../support/scale.js';
+import { REQUEST } from './plan-support.js';
 
 const SCREEN = { width: null, color: false, command: 'patctl' };
 
@@ -57,6 +61,29 @@ test.each(Object.entries(MISSING))(
   '120 members are judged in 1.5 s of CPU where this is missing: %s',
   async (_, without) => {
     expect(await cost(without(sized(120, 'quorum')))).toBeLessThan(1.5);
+  },
+);
+
+/** What the commands work out of a cluster. */
+const WORK: Record<string, (cluster: Snapshot) => unknown> = {
+  quorum: (cluster) => quorumText(quorumDocument(cluster), SCREEN),
+  'quorum --lose-any 1': (cluster) => lossForecast(cluster, { lose: [], any: 1 }),
+  status: statusDocument,
+  'why-not': (cluster) => whyNot(cluster, 'pg3'),
+  check: (cluster) => look(viewOf(cluster), DEFAULT_LIMITS, () => true),
+  switchover: (cluster) => planOf(cluster, null, { ...REQUEST, kind: 'switchover' }),
+};
+
+// 200 members may cost 12 times what 20 cost: here 5 times as many may cost 6 times as much. `quorum` cost 17 times.
+test.each(Object.entries(WORK))(
+  '%s does 6 times the work at most for 5 times the members',
+  async (_, work) => {
+    const [few, many] = [sized(20, 'quorum'), sized(100, 'quorum')];
+    // Finds what is loaded when it is first needed.
+    await work(sized(10, 'quorum'));
+    const calls = await countedCalls(() => work(few));
+    expect(calls).toBeGreaterThan(2000);
+    expect((await countedCalls(() => work(many))) / calls).toBeLessThan(6);
   },
 );
 

@@ -1,8 +1,8 @@
 /** `patctl quorum --lose`: what the loss of some members at once would do. */
 import type { Cluster, Snapshot, SyncMode } from '../model/model.js';
 import { plural } from '../model/words.js';
-import { forecast, forecastFacts } from '../votes/loss-forecast.js';
-import type { Forecast, ForecastFacts } from '../votes/loss-model.js';
+import { forecastFacts, kindOf, outcomeOf, withSteps } from '../votes/loss-forecast.js';
+import type { Forecast, ForecastFacts, Outlook } from '../votes/loss-model.js';
 
 /** What the operator asked for. */
 export interface LossRequest {
@@ -99,14 +99,19 @@ function worstOf(
   others: readonly string[],
   count: number,
 ): { worst: Forecast; choices: number } {
-  let worst = forecast(facts, [...named, ...others.slice(0, count)]);
+  let worst = outcomeOf(facts, [...named, ...others.slice(0, count)]);
   let choices = 0;
+  const kinds = new Map(others.map((name) => [name, kindOf(facts, name)]));
+  const seen = new Set<string>();
   for (const chosen of chosenOf(others, count)) {
     choices++;
-    const found = forecast(facts, [...named, ...chosen]);
+    const kind = JSON.stringify(chosen.map((name) => kinds.get(name)).sort());
+    if (seen.has(kind)) continue;
+    seen.add(kind);
+    const found = outcomeOf(facts, [...named, ...chosen]);
     if (badness(found) > badness(worst)) worst = found;
   }
-  return { worst, choices };
+  return { worst: withSteps(facts, worst), choices };
 }
 
 function* chosenOf(names: readonly string[], count: number, from = 0): Generator<string[]> {
@@ -123,6 +128,6 @@ const WRITES = { continue: 0, none: 0, pause: 1, unknown: 2, wait: 3, stop: 4 };
 const LOSS = { none: 0, unknown: 1, possible: 2 };
 
 /** No leader is worse than lost commits, and these are worse than writes that wait. */
-function badness({ leadership, writes, dataLoss }: Forecast): number {
+function badness({ leadership, writes, dataLoss }: Outlook): number {
   return LEADERSHIP[leadership] * 100 + LOSS[dataLoss.verdict] * 10 + WRITES[writes];
 }

@@ -1,10 +1,11 @@
 /** Whether commits on the leader wait for synchronous standbys that do not confirm them. */
 import { commandLine } from '../model/command-line.js';
-import { isSenderOf, sameName } from '../model/member-names.js';
+import { isListed, sendersOf } from '../model/member-names.js';
 import { plural } from '../model/words.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
 import type { Finding, Snapshot, Witnessed } from '../model/model.js';
 import {
+  memberOfSender,
   REPLY_SLACK_MS,
   askedAndSilentMs,
   viewOf,
@@ -139,17 +140,15 @@ function isAwaited({ syncState }: StreamRow): boolean {
 }
 
 function isConnected(name: string, { leaderRows }: View): boolean {
-  return (leaderRows ?? []).some(
-    (row) =>
-      isSenderOf(row.applicationName, name) &&
-      (row.state === 'streaming' || row.state === 'stopping'),
+  return sendersOf(leaderRows ?? [], name).some(
+    ({ state }) => state === 'streaming' || state === 'stopping',
   );
 }
 
 /** The names that are members, as the members write them. */
 function membersNamed(names: readonly string[], { members }: View): string[] {
   return members
-    .filter(({ member, name }) => member !== null && names.some((other) => sameName(other, name)))
+    .filter(({ member, name }) => member !== null && isListed(names, name))
     .map(({ name }) => name);
 }
 
@@ -168,8 +167,9 @@ function isLate({ replyAgeMs }: StreamRow): boolean {
  * By its own wal_receiver_status_interval; where that is 0 or not known, once its walsender has asked it
  * (after half of wal_sender_timeout) and heard nothing.
  */
-function overdueMs(row: StreamRow, { leader, members }: View): number {
-  const standby = members.find(({ name }) => isSenderOf(row.applicationName, name));
+function overdueMs(row: StreamRow, view: View): number {
+  const { leader } = view;
+  const standby = memberOfSender(view, row.applicationName);
   const seconds = settingNumber(standby, 'wal_receiver_status_interval');
   if (seconds !== null && seconds > 0) {
     return Math.max(REPLY_OVERDUE_MS, seconds * 1000 + REPLY_SLACK_MS);

@@ -61,6 +61,7 @@ function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean
 /** The code of a finding that explains this one: no less severe, and about the same members or the cluster. */
 function causeOf(finding: Finding, all: readonly Finding[]): string | null {
   const follows = CATALOGUE.find(({ code }) => code === finding.code)?.follows ?? [];
+  if (follows.length === 0) return null;
   const cause = all.find(
     (other) =>
       follows.includes(other.code) &&

@@ -118,7 +118,10 @@ export function isSettling({ rest }: MemberView, view: View): boolean {
 /** The member from which it should stream: replicatefrom when that member exists, else the leader. */
 export function wantedUpstream(one: MemberView, view: View): string | null {
   const from = readTags(one.member?.tags).replicatefrom;
-  const named = view.members.find(({ name, member }) => member !== null && name === from);
+  const named =
+    from === null
+      ? undefined
+      : view.members.find(({ name, member }) => member !== null && name === from);
   if (named && named.name !== one.name) return named.name;
   return view.snapshot.cluster.leaderName;
 }

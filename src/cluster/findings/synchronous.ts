@@ -1,6 +1,6 @@
 /** Synchronous replication: what /sync promises against what pg_stat_replication does. */
 import { commandLine } from '../model/command-line.js';
-import { isSenderOf, sameName } from '../model/member-names.js';
+import { isListed, sameName, sendersOf } from '../model/member-names.js';
 import type { Cluster, Finding } from '../model/model.js';
 import { type MemberView, type View } from '../roles/view.js';
 import { parseSyncNames } from '../model/sync-standby-names.js';
@@ -17,7 +17,7 @@ function showsSyncInStandbyCluster(cluster: Cluster): boolean {
 }
 
 function inSyncKey(cluster: Cluster, name: string): boolean {
-  return cluster.sync?.standbys.some((standby) => sameName(standby, name)) ?? false;
+  return cluster.sync !== null && isListed(cluster.sync.standbys, name);
 }
 
 /** Whether a member is shown as synchronous because of /sync. */
@@ -259,7 +259,7 @@ export function syncInStandbyCluster(view: View): Finding[] {
 export function duplicateApplicationName(view: View): Finding[] {
   const rows = (view.leaderRows ?? []).filter(({ slotType }) => slotType !== 'logical');
   return view.members.flatMap((one: MemberView) => {
-    const mine = rows.filter((row) => isSenderOf(row.applicationName, one.name));
+    const mine = sendersOf(rows, one.name);
     if (mine.length < 2) return [];
     return [
       {

@@ -1,8 +1,18 @@
 /** Names of members, and what PostgreSQL makes of them in application_name: the one place that compares the two. */
 
+import { remembered } from './remembered.js';
+
 /** Patroni and PostgreSQL do not tell cases apart. */
 export function sameName(a: string | null, b: string | null): boolean {
   return a !== null && b !== null && (a === b || a.toLowerCase() === b.toLowerCase());
+}
+
+const lowerNames = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Whether the list has the name, compared as `sameName` does; the list does not change afterwards. */
+export function isListed(names: readonly string[], name: string): boolean {
+  const lower = remembered(lowerNames, names, () => new Set(names.map((one) => one.toLowerCase())));
+  return lower.has(name.toLowerCase());
 }
 
 /** NAMEDATALEN - 1: what pg_stat_replication shows of an application_name, in bytes. */
@@ -38,6 +48,22 @@ export function isSenderOf(applicationName: string, memberName: string): boolean
   return (
     !isUnchanged(memberName) && senderNames(memberName).includes(applicationName.toLowerCase())
   );
+}
+
+const bySender = new WeakMap<readonly object[], ReadonlyMap<string, readonly object[]>>();
+
+/** The rows of a member's walsenders; the list does not change afterwards. */
+export function sendersOf<Row extends { applicationName: string }>(
+  rows: readonly Row[],
+  memberName: string,
+): Row[] {
+  const index = remembered(bySender, rows, () => {
+    const found = new Map<string, Row[]>();
+    for (const row of rows)
+      remembered(found, row.applicationName.toLowerCase(), (): Row[] => []).push(row);
+    return found;
+  }) as ReadonlyMap<string, readonly Row[]>;
+  return senderNames(memberName).flatMap((shown) => index.get(shown) ?? []);
 }
 
 /** The rows that no member's walsender can be. */

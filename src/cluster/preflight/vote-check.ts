@@ -1,4 +1,5 @@
 /** Sync state and votes: the arithmetic is in votes/race.ts and votes/step-down.ts. */
+import { isListed } from '../model/member-names.js';
 import { commandLine } from '../model/command-line.js';
 import { rowSeen, syncKeySays } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
@@ -6,7 +7,7 @@ import type { Witnessed } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
 import { race, type RaceResult } from '../votes/race.js';
 import { apiPrecheck, leaderGate, type GateResult } from '../votes/step-down.js';
-import { listed, quorumActive, syncActive, votingSet } from '../votes/vote-rules.js';
+import { quorumActive, syncActive, votingSet } from '../votes/vote-rules.js';
 import { askNext, bad, dcs, isGone, ok, unlessAccepted, type PlanFacts } from './plan-facts.js';
 
 export function candidateSync(ctx: PlanFacts): PlanCheck | null {
@@ -34,7 +35,7 @@ export function candidateSync(ctx: PlanFacts): PlanCheck | null {
       `wait until Patroni has written /sync: ${commandLine(ctx.cluster, 'status')}`,
     );
   }
-  if (!listed(votingSet(input), candidate)) return notListed(ctx, evidence);
+  if (!isListed(votingSet(input), candidate)) return notListed(ctx, evidence);
   if (isGone(ctx))
     return ok(name, `${candidate} is in /sync; there is no leader, so no member streams`, evidence);
   return trulySync(ctx, evidence);

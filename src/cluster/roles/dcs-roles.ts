@@ -1,4 +1,5 @@
 /** What the DCS claims, read as patronictl reads it; other modules decide whether it is true. */
+import { isListed } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type { Cluster, JsonObject, Member } from '../model/model.js';
 import { readTags } from '../model/tags.js';
@@ -47,7 +48,7 @@ export function syncModeActive(cluster: Cluster): boolean {
 export function namedInSync(cluster: Cluster, name: string): boolean {
   const sync = cluster.sync;
   if (sync === null || (sync.leader === null && !sync.fromRoles)) return false;
-  return sync.standbys.some((standby) => standby.toLowerCase() === name.toLowerCase());
+  return isListed(sync.standbys, name);
 }
 
 /** Whether a key that cannot be read leaves open what this member claims to be. */

@@ -1,5 +1,5 @@
 /** The tree of the real streaming replication. */
-import { sameName } from '../model/member-names.js';
+import { remembered } from '../model/remembered.js';
 import { wantedUpstream } from '../findings/streaming.js';
 import type { TreeNode } from './dcs-roles.js';
 import { type MemberView, type View } from './view.js';
@@ -8,13 +8,16 @@ import { type MemberView, type View } from './view.js';
 export function observedTree(view: View): TreeNode<MemberView>[] {
   const order: TreeNode<MemberView>[] = [];
   const seen = new Set<MemberView>();
+  const below = new Map<string, MemberView[]>();
+  for (const one of view.members) {
+    const upstream = upstreamOf(one, view);
+    if (upstream !== null) remembered(below, upstream.toLowerCase(), () => []).push(one);
+  }
   const visit = (item: MemberView, depth: number): void => {
     if (seen.has(item)) return;
     seen.add(item);
     order.push({ item, depth });
-    for (const child of view.members) {
-      if (sameName(upstreamOf(child, view) ?? '', item.name)) visit(child, depth + 1);
-    }
+    for (const child of below.get(item.name.toLowerCase()) ?? []) visit(child, depth + 1);
   };
   if (view.leader) visit(view.leader, 0);
   for (const one of view.members) if (one.observed === 'primary') visit(one, 0);

@@ -1,4 +1,5 @@
 /** What every member claims to be, what it was observed to be, and the real streaming replication. */
+import { remembered } from '../model/remembered.js';
 import { senderNames } from '../model/member-names.js';
 import { claimedRole, type ClaimedRole } from './dcs-roles.js';
 import { farther, lagBytes, type Lsn } from '../model/lsn.js';
@@ -155,10 +156,11 @@ function rowFinder(rows: readonly StreamRow[], names: string[]): (name: string) 
   const byName = new Map<string, StreamRow[]>();
   for (const row of rows) {
     if (row.slotType === 'logical') continue;
-    push(byName, row.applicationName.toLowerCase(), row);
+    remembered(byName, row.applicationName.toLowerCase(), () => []).push(row);
   }
   const owners = new Map<string, string[]>();
-  for (const name of names) for (const shown of senderNames(name)) push(owners, shown, name);
+  for (const name of names)
+    for (const shown of senderNames(name)) remembered(owners, shown, () => []).push(name);
   const isAnothers = (row: StreamRow, shown: string, name: string): boolean => {
     const others = owners.get(shown) ?? [];
     if (others.length < 2 || row.slotName === null) return false;
@@ -172,16 +174,23 @@ function rowFinder(rows: readonly StreamRow[], names: string[]): (name: string) 
     );
 }
 
-function push<T>(map: Map<string, T[]>, key: string, item: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [item]);
-  else list.push(item);
+const membersByShownName = new WeakMap<View, ReadonlyMap<string, MemberView>>();
+
+/** The first member whose walsender may have this application_name. */
+export function memberOfSender(view: View, applicationName: string): MemberView | undefined {
+  const byName = remembered(membersByShownName, view, () => {
+    const found = new Map<string, MemberView>();
+    for (const one of view.members)
+      for (const shown of senderNames(one.name)) remembered(found, shown, () => one);
+    return found;
+  });
+  return byName.get(applicationName.toLowerCase());
 }
 
 /** Where a member's row may be: on the leader, or on its replicatefrom when that member exists. */
 function upstreamsOf(member: Member | null, cluster: Cluster): string[] {
   const from = readTags(member?.tags).replicatefrom;
-  const upstream = cluster.members.find(({ name }) => name === from);
+  const upstream = from === null ? undefined : cluster.members.find(({ name }) => name === from);
   const names = [cluster.leaderName ?? '', upstream?.name ?? ''].filter((name) => name !== '');
   return names.length > 0 ? names : [''];
 }

@@ -1,5 +1,6 @@
 /** Whether promoting a member could lose an acknowledged commit. */
-import { sameName } from '../model/member-names.js';
+import { isListed, sameName } from '../model/member-names.js';
+import { remembered } from '../model/remembered.js';
 import { race } from './race.js';
 import { leaderGate } from './step-down.js';
 import {
@@ -7,7 +8,7 @@ import {
   isVoter,
   isVoting,
   limitation,
-  listed,
+  nodeNamed,
   nodesNamed,
   possibleRules,
   quorumActive,
@@ -71,12 +72,20 @@ function verdictOnOnePrimary(
 
 /** Another primary than the one that is replaced continues to acknowledge commits after any promotion. */
 function secondPrimary(input: VoteInput, candidate: string | null): string | null {
-  const { leader, nodes, standbyCluster, departedPrimaries } = input;
+  const { leader, standbyCluster } = input;
   // Without a leader, a primary that takes the lock again is not a second primary.
   const rightful = standbyCluster ? null : (leader ?? candidate ?? onlyWinner(input));
-  const members = nodes.filter(({ primary }) => primary === true).map(({ name }) => name);
-  const other = [...members, ...departedPrimaries].find((name) => name !== rightful);
+  const other = primariesOf(input).find((name) => name !== rightful);
   return other === undefined ? null : `${other} is a primary and continues to acknowledge commits`;
+}
+
+const primaries = new WeakMap<VoteInput, string[]>();
+
+function primariesOf(input: VoteInput): string[] {
+  return remembered(primaries, input, () => [
+    ...input.nodes.filter(({ primary }) => primary === true).map(({ name }) => name),
+    ...input.departedPrimaries,
+  ]);
 }
 
 function onlyWinner(input: VoteInput): string | null {
@@ -140,7 +149,7 @@ function steppingDown(input: VoteInput): LossVerdict {
   if (gate.passes === 'no') return verdict('unknown', 'the leader does not step down');
   if (gate.passes === 'unknown')
     return verdict('unknown', 'it is unknown whether the leader steps down');
-  const healthy = input.nodes.filter((n) => listed(gate.healthy, n.name));
+  const healthy = input.nodes.filter((n) => isListed(gate.healthy, n.name));
   // In synchronous mode no member gives way to the leader of /sync, which Patroni takes for the former leader.
   const isIgnored = ({ name }: VoteNode): boolean =>
     syncActive(input) && sameName(input.syncLeader, name);
@@ -241,7 +250,7 @@ function ofWinners(input: VoteInput): LossVerdict {
 }
 
 function ofNamed(input: VoteInput, candidate: string): LossVerdict {
-  const me = input.nodes.find((n) => n.name === candidate);
+  const me = nodeNamed(input, candidate);
   if (!me) return verdict('unknown', `${candidate} is not a member`);
   if (!syncActive(input))
     return verdict('possible', 'commits are acknowledged before a standby has them');
@@ -270,9 +279,7 @@ function notAsked({ mode, leaderVersion, leader, nodes }: VoteInput): string | n
  */
 function count(input: VoteInput, me: VoteNode): LossVerdict {
   const needed = (quorumActive(input) ? input.quorum : 0) + 1;
-  const has = votingSet(input).map((name) => hasWalOf(input, me, name));
-  const held = has.filter((h) => h === 'yes').length;
-  const possible = has.filter((h) => h !== 'no').length;
+  const { yes: held, possible } = hasWalOf(input, me, votingSet(input));
   const outcome = enough(held, possible, needed);
   const evidence = `${me.name} has everything that ${held} of the voters have; ${needed} are needed`;
   const unsafe = outcome === 'no' ? null : looseAcknowledgement(input, me);
@@ -288,11 +295,61 @@ function writtenOnly({ synchronousCommit }: VoteInput): string {
   return ' (synchronous_commit is remote_write: unless the host of a standby crashes too)';
 }
 
-/** Whether `me` surely has all WAL of `name`. Whether that member may promote does not matter here. */
-function hasWalOf(input: VoteInput, me: VoteNode, name: string): Outcome {
-  if (sameName(me.name, name))
-    return me.reachable === null || me.running === null ? 'unknown' : 'yes';
-  const other = nodesNamed(input, name).find((n) => !input.failsafeNodes.includes(n));
+/** What of these surely, or perhaps, has no WAL that a member lacks. */
+interface Held {
+  of: number;
+  yes: number;
+  /** Not no. */
+  possible: number;
+}
+
+interface Sources {
+  /** By their names in lower case; null: it is not a member. */
+  nodes: ReadonlyMap<string, VoteNode | null>;
+  /** For members of one position and timeline, as if they were not among the nodes. */
+  held: Map<string, Held>;
+}
+
+const sources = new WeakMap<VoteInput, Map<readonly string[], Sources>>();
+
+/** How many of these `me` surely has all WAL of. Whether such a member may promote does not matter here. */
+function hasWalOf(input: VoteInput, me: VoteNode, names: readonly string[]): Held {
+  const known = remembered(sources, input, () => new Map<readonly string[], Sources>());
+  const { nodes, held } = remembered(known, names, () => ({
+    nodes: new Map(names.map((name) => [name.toLowerCase(), memberNamed(input, name)])),
+    held: new Map<string, Held>(),
+  }));
+  const all = remembered(held, `${me.walPosition ?? ''} ${me.timeline ?? ''}`, () =>
+    heldOf([...nodes.values()].map((node) => hasWalOfNode(input, me, node))),
+  );
+  const own = nodes.get(me.name.toLowerCase());
+  if (own === undefined) return all;
+  const asOther = heldOf([hasWalOfNode(input, me, own)]);
+  const itself = heldOf([hasItsOwn(me)]);
+  return {
+    of: all.of,
+    yes: all.yes - asOther.yes + itself.yes,
+    possible: all.possible - asOther.possible + itself.possible,
+  };
+}
+
+function heldOf(outcomes: readonly Outcome[]): Held {
+  return {
+    of: outcomes.length,
+    yes: outcomes.filter((one) => one === 'yes').length,
+    possible: outcomes.filter((one) => one !== 'no').length,
+  };
+}
+
+function memberNamed(input: VoteInput, name: string): VoteNode | null {
+  return nodesNamed(input, name).find((n) => !input.failsafeNodes.includes(n)) ?? null;
+}
+
+function hasItsOwn({ reachable, running }: VoteNode): Outcome {
+  return reachable === null || running === null ? 'unknown' : 'yes';
+}
+
+function hasWalOfNode(input: VoteInput, me: VoteNode, other: VoteNode | null): Outcome {
   if (!other || other.name === input.leader) return 'no';
   if (other.reachable === false || other.running === false) return 'no';
   const positions = me.walPosition !== null && other.walPosition !== null;
@@ -309,13 +366,19 @@ function looseAcknowledgement(input: VoteInput, me: VoteNode): string | null {
   const ssn = input.syncNames;
   if (ssn === null || !promisesLess(input)) return null;
   const num = ssn.method === 'off' ? 0 : ssn.num;
-  const without = ssn.names.filter((n) => n === '*' || hasWalOf(input, me, n) !== 'yes');
-  if (num > 0 && !ssn.names.includes('*') && without.length < num) return null;
+  const has = hasWalOf(input, me, ssn.names);
+  if (num > 0 && !ssn.names.includes('*') && has.of - has.yes < num) return null;
   return `PostgreSQL waits for ${num} of (${ssn.names.join(', ')}), which is less than /sync promises`;
 }
 
+const looser = new WeakMap<VoteInput, boolean>();
+
 /** Whether the standbys PostgreSQL waits for are too few to meet every set that may elect. */
 function promisesLess(input: VoteInput): boolean {
+  return remembered(looser, input, () => isLooser(input));
+}
+
+function isLooser(input: VoteInput): boolean {
   const ssn = input.syncNames;
   if (ssn === null) return false;
   const voters = voterNames(input);
@@ -325,12 +388,17 @@ function promisesLess(input: VoteInput): boolean {
   return ssn.names.includes('*') || union.length > quorum + num;
 }
 
+const unread = new WeakMap<VoteInput, VoteNode[]>();
+
 /** A primary may run that no member reaches. */
 function unheardPrimary(input: VoteInput, candidate: string | null): string | null {
-  const unread = input.departedUnread[0];
-  if (unread !== undefined) return `${unread} has no member key but listens, and may be a primary`;
+  const unlisted = input.departedUnread[0];
+  if (unlisted !== undefined)
+    return `${unlisted} has no member key but listens, and may be a primary`;
   const rightful = input.standbyCluster ? null : (input.leader ?? candidate);
-  const dark = input.nodes.find((n) => n.name !== rightful && mayBePrimary(n));
+  const dark = remembered(unread, input, () => input.nodes.filter(mayBePrimary)).find(
+    ({ name }) => name !== rightful,
+  );
   if (dark !== undefined) return `${dark.name} could not be read, and may be a primary`;
   if (input.leader !== null) return null;
   // Without a leader no member should stream, unless from an unlisted primary.

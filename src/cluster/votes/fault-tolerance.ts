@@ -1,5 +1,6 @@
 /** How many members a cluster may lose besides its leader, whichever they are, and still have a new one. */
-import { candidacies, needsNone, race, type Candidacy } from './race.js';
+import { remembered } from '../model/remembered.js';
+import { candidacies, needsNone, race, type Ballot, type Candidacy, type Tally } from './race.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
 
 /** How many members more may be lost at once, whichever they are, after the leader. */
@@ -17,14 +18,17 @@ export interface Survivable {
 export function survivable(input: VoteInput): Survivable {
   const leaderLoss = takeover(input);
   const survives = leaderLoss === 'yes';
-  const sure = fewestLost(runnersOf(input, (holds) => holds === 'yes'));
-  const perhaps = fewestLost(runnersOf(input, (holds) => holds !== 'no'));
+  const sure = fewestLost(runnersOf(input, isYes));
+  const perhaps = fewestLost(runnersOf(input, isNotNo));
   const atLeast = survives ? Math.max(sure.atLeast - 1, 0) : 0;
   const atMost = leaderLoss === 'no' ? 0 : Math.max(perhaps.atMost - 1, 0);
   const more = survives && atLeast === atMost ? atLeast : null;
   const found = { leaderLoss, more, atLeast, atMost };
   return { ...found, sentence: sentence(found, input.leader !== null) };
 }
+
+const isYes = (holds: Outcome): boolean => holds === 'yes';
+const isNotNo = (holds: Outcome): boolean => holds !== 'no';
 
 function sentence(found: Omit<Survivable, 'sentence'>, hasLeader: boolean): string {
   const { leaderLoss, atLeast, atMost } = found;
@@ -72,21 +76,38 @@ function runnerOf(
   passes: (holds: Outcome) => boolean,
 ): Runner | null {
   if (!own.every(({ holds }) => passes(holds))) return null;
-  const given = votes?.filter(({ voted }) => passes(voted)).map(({ name }) => name);
   return {
     name: me.name,
     blockedBy: new Set(
       rivals.filter(({ finding }) => !passes(finding.holds)).map(({ name }) => name),
     ),
-    votes: given === undefined || needsNone(input, me) ? null : new Set(given),
+    votes: votes === null || needsNone(input, me) ? null : givenBy(votes, passes),
     needed,
   };
 }
 
+type Passes = (holds: Outcome) => boolean;
+
+const givenVotes = new WeakMap<Tally, Map<Passes, ReadonlySet<string>>>();
+
+/** Members of one position get the same votes, and share one set. */
+function givenBy({ all, own }: Ballot, passes: Passes): ReadonlySet<string> {
+  const byPasses = remembered(givenVotes, all, () => new Map<Passes, ReadonlySet<string>>());
+  const given = remembered(byPasses, passes, () => {
+    const votes = all.votes.filter(({ voted }) => passes(voted));
+    return new Set(votes.map(({ name }) => name));
+  });
+  return own === null || given.has(own.name) ? given : new Set([own.name, ...given]);
+}
+
 function isSame(a: Runner, b: Runner | undefined): boolean {
-  const text = ({ blockedBy, votes, needed }: Runner) =>
-    JSON.stringify([[...blockedBy], votes && [...votes], votes && needed]);
-  return b !== undefined && text(a) === text(b);
+  if (b === undefined || !hasSame(a.blockedBy, b.blockedBy)) return false;
+  if (a.votes === null || b.votes === null) return a.votes === b.votes;
+  return a.needed === b.needed && hasSame(a.votes, b.votes);
+}
+
+function hasSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a === b || (a.size === b.size && [...a].every((name) => b.has(name)));
 }
 
 type Lost = ReadonlySet<string>;
@@ -114,15 +135,15 @@ interface Bounds {
 
 /** How many losses of one size are looked at; beyond that the answer is a range. */
 const MOST_TRIED = 500;
-/** The same in runners that are looked at twice: in a large cluster each loss costs more. */
-const MOST_LOOKS = 500_000;
+/** The same in cubes of the runners: in a large cluster each loss costs more, and there are more sizes of a loss. */
+const MOST_LOOKS = 16_000_000;
 
 function fewestLost(runners: readonly Runner[]): Bounds {
   let atLeast: number | null = null;
   const enough = simpleLoss(runners);
   // Without votes there is no choice: every member that would lead must be lost.
   if (runners.every(({ votes }) => votes === null)) return { atLeast: enough, atMost: enough };
-  const tries = Math.min(MOST_TRIED, Math.ceil(MOST_LOOKS / runners.length ** 2));
+  const tries = Math.min(MOST_TRIED, Math.ceil(MOST_LOOKS / runners.length ** 3));
   for (let size = leastLoss(runners); ; size++) {
     if (size >= enough) return { atLeast: atLeast ?? size, atMost: enough };
     const budget = { left: tries };
@@ -150,7 +171,7 @@ function simpleLoss(runners: readonly Runner[]): number {
     strongest.spare = -Infinity;
     for (const state of states) {
       if (state.runner.votes?.has(name) === true) state.spare -= 1;
-      if (state.runner.blockedBy.has(name)) state.blockers -= 1;
+      if (state.blockers > 0 && state.runner.blockedBy.has(name)) state.blockers -= 1;
     }
   }
 }

@@ -1,17 +1,18 @@
 /** What the loss of some members at once would do to a cluster: the leader, whether writes continue, what is lost. */
 import { loopTimes } from '../model/loop-times.js';
-import { sameName } from '../model/member-names.js';
+import { isListed, sameName } from '../model/member-names.js';
 import type { Snapshot } from '../model/model.js';
+import { remembered } from '../model/remembered.js';
 import { dataLossVerdict } from './data-loss.js';
-import type { Forecast, ForecastFacts, Heir, LossOutcome } from './loss-model.js';
+import type { Forecast, ForecastFacts, Heir, LossOutcome, Outlook } from './loss-model.js';
 import { lossSteps } from './loss-steps.js';
 import { race } from './race.js';
 import { voteInput } from './vote-facts.js';
 import {
-  listed,
   modeOf,
   clusterRules,
   syncActive,
+  isVoter,
   voterNames,
   type VoteInput,
   type VoteNode,
@@ -36,10 +37,38 @@ export function forecastFacts(snapshot: Snapshot): ForecastFacts {
 }
 
 /**
+ * What the loss of a member depends on, apart from its name: one of two members for which this is the same is as bad
+ * to lose as the other.
+ */
+export function kindOf({ input, neverSync }: ForecastFacts, name: string): string {
+  const node = levelled(input).nodes.find((one) => one.name === name);
+  const named = [
+    name === input.leader,
+    name === input.formerLeader,
+    sameName(name, input.syncLeader),
+    isVoter(input, name),
+    isListed(input.syncNames?.names ?? [], name),
+    input.failsafeMembers?.includes(name) ?? false,
+    isListed(neverSync, name),
+  ];
+  return JSON.stringify([{ ...node, name: '', walPosition: String(node?.walPosition) }, named]);
+}
+
+/**
  * The loss of these members at once, with Patroni, PostgreSQL and their host; the DCS stays. Members that stream
  * from the leader are taken to have received the same WAL when it is lost. Reads nothing but its arguments.
  */
 export function forecast(facts: ForecastFacts, names: readonly string[]): Forecast {
+  return withSteps(facts, outcomeOf(facts, names));
+}
+
+/** With what Patroni does, in its order. */
+export function withSteps(facts: ForecastFacts, outcome: Outlook): Forecast {
+  return { ...outcome, steps: lossSteps(facts, outcome) };
+}
+
+/** The same without what Patroni does: enough to choose the worst of many losses. */
+export function outcomeOf(facts: ForecastFacts, names: readonly string[]): Outlook {
   const { input } = facts;
   const lost = input.nodes.map(({ name }) => name).filter((name) => names.includes(name));
   const head = input.leader ?? locklessPrimary(input);
@@ -48,12 +77,10 @@ export function forecast(facts: ForecastFacts, names: readonly string[]): Foreca
   const heirs = leaderLost ? heirsOf(after) : [];
   const leadership = leadershipOf(facts, heirs, leaderLost);
   const outcome = { lost, leaderLost, leadership, heirs };
-  const writes = writesOf(facts, after, outcome);
   return {
     ...outcome,
-    ...writes,
+    ...writesOf(facts, after, outcome),
     dataLoss: dataLossOf(facts, after, outcome),
-    steps: lossSteps(facts, { ...outcome, writes: writes.writes }),
   };
 }
 
@@ -64,6 +91,12 @@ function isDown({ nodes }: VoteInput, name: string): boolean {
 
 /** Two readings are never of the same moment: what streams gets what the leader has written. */
 function levelled(input: VoteInput): VoteInput {
+  return remembered(levelledInputs, input, () => levelledInput(input));
+}
+
+const levelledInputs = new WeakMap<VoteInput, VoteInput>();
+
+function levelledInput(input: VoteInput): VoteInput {
   const follows = ({ streamsFromLeader, standsStill, walPosition }: VoteNode): boolean =>
     streamsFromLeader === true && !standsStill && walPosition !== null;
   const positions = input.nodes.filter(follows).map(({ walPosition }) => walPosition ?? 0n);
@@ -75,10 +108,11 @@ function levelled(input: VoteInput): VoteInput {
 }
 
 function heirsOf(after: VoteInput): Heir[] {
+  const silent = new Set(
+    after.nodes.filter(({ reachable }) => reachable === false).map(({ name }) => name),
+  );
   return race(after)
-    .filter(({ name }) =>
-      after.nodes.some((node) => node.name === name && node.reachable !== false),
-    )
+    .filter(({ name }) => !silent.has(name))
     .map(({ name, mayWin, counted, needed, reasons }) => ({
       name,
       mayWin,
@@ -131,9 +165,8 @@ function writesOfHeir(
   say: Say,
 ): Writes {
   const winners = heirs.filter(({ mayWin }) => mayWin !== 'no').map(({ name }) => name);
-  const hasStandby = winners.every((winner) =>
-    after.nodes.some((node) => node.name !== winner && mayBeSync(facts, node)),
-  );
+  const standbys = after.nodes.filter((node) => mayBeSync(facts, node));
+  const hasStandby = winners.every((winner) => standbys.some(({ name }) => name !== winner));
   if (facts.strict && modeOf(after, clusterRules(after)) !== 'off' && !hasStandby)
     return say('wait', 'synchronous_mode_strict waits for a standby, and the new leader has none');
   return say('continue', `once ${winners.join(' or ')} is promoted`);
@@ -149,8 +182,12 @@ function writesOfLeader(facts: ForecastFacts, after: VoteInput, say: Say): Write
   const standbys = after.nodes.filter(
     (node) => node.name !== after.leader && mayBeSync(facts, node),
   );
-  const there = standbys.filter(({ name }) => names.includes('*') || listed(names, name));
-  const waits = `a commit waits for ${num} of ${names.join(', ') || 'no standby'}`;
+  const { lower, words } = remembered(waitedNames, names, () => ({
+    lower: new Set(names.map((name) => name.toLowerCase())),
+    words: names.join(', ') || 'no standby',
+  }));
+  const there = standbys.filter(({ name }) => lower.has('*') || lower.has(name.toLowerCase()));
+  const waits = `a commit waits for ${num} of ${words}`;
   if (there.length >= num && (num > 0 || !facts.strict || standbys.length > 0))
     return say(
       'continue',
@@ -168,6 +205,9 @@ function writesOfLeader(facts: ForecastFacts, after: VoteInput, say: Say): Write
     `${waits}, until Patroni has removed them: then no commit waits for a standby`,
   );
 }
+
+/** The same for the loss of any member: in lower case, and as words. */
+const waitedNames = new WeakMap<string[], { lower: ReadonlySet<string>; words: string }>();
 
 /** By the leader's own setting, or by /sync where it could not be read. */
 function waitedFor(input: VoteInput): { num: number; names: string[] } {

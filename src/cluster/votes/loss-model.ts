@@ -44,6 +44,9 @@ export interface Forecast {
 
 export type LossOutcome = Pick<Forecast, 'lost' | 'leaderLost' | 'leadership' | 'heirs'>;
 
+/** A forecast without what Patroni does. */
+export type Outlook = Omit<Forecast, 'steps'>;
+
 export interface LossStep {
   where: 'lock' | 'members' | 'race' | '/sync' | 'standby names' | 'commits' | '/failsafe';
   what: string;

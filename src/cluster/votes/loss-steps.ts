@@ -1,6 +1,7 @@
 /** What Patroni does after members are lost, in its order, and how long each step may take. */
+import { isListed } from '../model/member-names.js';
 import type { Forecast, ForecastFacts, LossOutcome, LossStep } from './loss-model.js';
-import { clusterRules, listed, modeOf, quorumActive, voterNames } from './vote-rules.js';
+import { clusterRules, modeOf, quorumActive, voterNames } from './vote-rules.js';
 
 /** How long Patroni waits for the answer of a member whose host is gone. */
 const SILENT_MEMBER_SECONDS = 2;
@@ -74,7 +75,7 @@ function stepsOfLeader(
   { lost, writes }: LossOutcome & Pick<Forecast, 'writes'>,
 ): LossStep[] {
   const { input, ttlSeconds: ttl, loopWaitSeconds: loop } = facts;
-  const voters = voterNames(input).filter((name) => listed(lost, name));
+  const voters = voterNames(input).filter((name) => isListed(lost, name));
   const keys: LossStep = {
     where: 'members',
     what: `the member ${lost.length === 1 ? 'key' : 'keys'} of ${lost.join(', ')} expire${lost.length === 1 ? 's' : ''} (ttl)`,

@@ -1,6 +1,7 @@
 /** The member that would become leader if the leader vanished now. vote-rules.ts states the invariant of the votes. */
 import { sameName } from '../model/member-names.js';
 import { formatLsn, type Lsn } from '../model/lsn.js';
+import { remembered } from '../model/remembered.js';
 import type { Rules } from './patroni-versions.js';
 import {
   agreed,
@@ -49,14 +50,36 @@ export interface RaceReason {
   reason: string;
 }
 
+/** The votes for one member: what all say to a member that is as far, itself among them, and its own. */
+export interface Ballot {
+  all: Tally;
+  /** null: it is neither in V nor sync.leader. */
+  own: Vote | null;
+}
+
+/** What each member of V and sync.leader says to a member with this position, as if it were not one of them. */
+export interface Tally {
+  votes: readonly Vote[];
+  /** Where in `votes` a member is. */
+  at: ReadonlyMap<string, number>;
+  yes: number;
+  /** Not no. */
+  possible: number;
+}
+
+interface Rival {
+  name: string;
+  finding: RaceReason;
+}
+
 /** One way in which a member may go into the race: by what it may be, and by how its version decides. */
 export interface Candidacy {
   /** What it asks of itself. */
   own: RaceReason[];
-  /** What it hears from each other node that it asks. */
-  rivals: { name: string; finding: RaceReason }[];
+  /** Each other node that it asks, and that does not surely let it go first. */
+  rivals: Rival[];
   /** null: it needs no votes. */
-  votes: Vote[] | null;
+  votes: Ballot | null;
   needed: number;
 }
 
@@ -65,12 +88,10 @@ const races = new WeakMap<VoteInput, RaceResult[]>();
 
 /** For every member but the leader: may it win the race if the leader and its node were gone? */
 export function race(input: VoteInput): RaceResult[] {
-  const known = races.get(input);
-  if (known !== undefined) return known;
-  const others = input.nodes.filter((node) => node.name !== input.leader);
-  const results = others.map((me) => raceOf(input, me));
-  races.set(input, results);
-  return results;
+  return remembered(races, input, () => {
+    const others = input.nodes.filter((node) => node.name !== input.leader);
+    return others.map((me) => raceOf(input, me));
+  });
 }
 
 function raceOf(input: VoteInput, me: VoteNode): RaceResult {
@@ -87,11 +108,8 @@ const candidaciesOf = new WeakMap<VoteInput, Map<VoteNode, Candidacy[]>>();
 
 /** Every way in which it may decide, worked out once for the same facts. */
 export function candidacies(input: VoteInput, me: VoteNode): Candidacy[] {
-  let known = candidaciesOf.get(input);
-  if (known === undefined) candidaciesOf.set(input, (known = new Map<VoteNode, Candidacy[]>()));
-  let ways = known.get(me);
-  if (ways === undefined) known.set(me, (ways = waysOf(input, me)));
-  return ways;
+  const known = remembered(candidaciesOf, input, () => new Map<VoteNode, Candidacy[]>());
+  return remembered(known, me, () => waysOf(input, me));
 }
 
 /** An unread member may be a primary, and an unknown version any. */
@@ -107,25 +125,23 @@ function waysOf(input: VoteInput, me: VoteNode): Candidacy[] {
 function candidacy(input: VoteInput, me: VoteNode, rules: Rules): Candidacy {
   if (me.primary === true) return { own: ofPrimary(input, me), rivals: [], votes: null, needed: 0 };
   const counts = quorumActive(input, rules);
-  const asked = polled(input, me, rules);
+  const heard = heardBy(input, me, rules);
   const open = unknownSync(input);
   const unread: RaceReason[] =
     open === null ? [] : [{ holds: 'unknown', reason: `/sync is unknown (${open})` }];
   return {
     own: [...ofStandby(input, me, rules), ...unread],
-    rivals: asked.map((other) => ({
-      name: other.name,
-      finding: rival(input, me, other, rules),
-    })),
-    votes: counts ? votesFor(input, me, asked) : null,
+    rivals: heard.isRival.has(me.name)
+      ? heard.rivals.filter(({ name }) => name !== me.name)
+      : heard.rivals,
+    votes: counts ? { all: heard.votes(), own: ownVote(input, me) } : null,
     needed: counts ? input.quorum + 1 : 0,
   };
 }
 
 function resultOf(input: VoteInput, me: VoteNode, one: Candidacy): RaceResult {
   const { own, rivals, votes, needed } = one;
-  const counted = votes?.filter(({ voted }) => voted === 'yes').length ?? 0;
-  const possible = votes?.filter(({ voted }) => voted !== 'no').length ?? 0;
+  const { counted, possible } = votes === null ? { counted: 0, possible: 0 } : countOf(votes);
   const findings = [...own, ...rivals.map(({ finding }) => finding)];
   if (votes !== null && !needsNone(input, me))
     findings.push({
@@ -138,7 +154,7 @@ function resultOf(input: VoteInput, me: VoteNode, one: Candidacy): RaceResult {
     counted,
     possible,
     needed,
-    votes: votes ?? [],
+    votes: votes === null ? [] : votesIn(votes),
     reasons: findings.filter(({ holds }) => holds !== 'yes').map(({ reason }) => reason),
   };
 }
@@ -202,31 +218,113 @@ function timelineFinding(input: VoteInput, me: VoteNode): RaceReason | null {
 
 // ---------------------------------------------------------------- what it hears from the others
 
+/** What members of one position and priority hear from all, themselves among them. */
+interface Heard {
+  rivals: Rival[];
+  isRival: ReadonlySet<string>;
+  /** Worked out when first asked for. */
+  votes(): Tally;
+}
+
+const heardOf = new WeakMap<VoteInput, Map<Rules, Map<string, Heard>>>();
+
+/** Most members are as far as others are: what they hear is worked out once, not once for each pair. */
+function heardBy(input: VoteInput, me: VoteNode, rules: Rules): Heard {
+  const byRules = remembered(heardOf, input, () => new Map<Rules, Map<string, Heard>>());
+  const byStand = remembered(byRules, rules, () => new Map<string, Heard>());
+  return remembered(byStand, `${me.walPosition ?? ''} ${me.failoverPriority}`, () => {
+    const polled = polledBy(input, rules);
+    const rivals = polled.peers
+      .map((peer) => ({ name: peer.node.name, finding: rival(input, me, peer, polled) }))
+      .filter(({ finding }) => finding !== YIELDS);
+    let votes: Tally | null = null;
+    return {
+      rivals,
+      isRival: new Set(rivals.map(({ name }) => name)),
+      votes: () => (votes ??= tallyOf(polled, me)),
+    };
+  });
+}
+
+/** The members that a member asks, and those that vote: the same for all that decide by the same rules. */
+interface Polled {
+  rules: Rules;
+  isSync: boolean;
+  countsVotes: boolean;
+  peers: Peer[];
+  voters: Voter[];
+}
+
+/** A member that is asked. */
+interface Peer {
+  node: VoteNode;
+  limit: ReturnType<typeof limitation>;
+  /** The leader of /sync: Patroni takes it for the former leader, which may be ahead. */
+  mayBeAhead: boolean;
+  ahead: RaceReason;
+}
+
+/** A member of V or sync.leader. `fixed`: its vote does not depend on positions. */
+type Voter = { fixed: Vote } | { fixed: null; position: Lsn | null; ahead: Vote; level: Vote };
+
+const polledOf = new WeakMap<VoteInput, Map<Rules, Polled>>();
+
+function polledBy(input: VoteInput, rules: Rules): Polled {
+  const byRules = remembered(polledOf, input, () => new Map<Rules, Polled>());
+  return remembered(byRules, rules, () => {
+    const isSync = syncActive(input, rules);
+    const countsVotes = quorumActive(input, rules);
+    const asked = askedIn(input, isSync, countsVotes);
+    const isAsked = new Set(asked);
+    return {
+      rules,
+      isSync,
+      countsVotes,
+      peers: asked.map((node) => peerOf(input, node, isSync)),
+      voters: votingSet(input).flatMap((name): Voter[] => {
+        const nodes = nodesNamed(input, name);
+        if (nodes.length === 0) return [{ fixed: { name, voted: 'no', why: 'is not a member' } }];
+        return nodes.map((node) => voterOf(input, node, isAsked.has(node)));
+      }),
+    };
+  });
+}
+
 /**
- * The members that a racing member asks: all except those tagged nofailover, and while synchronous mode is active
- * only V and sync.leader, these with the tag too when votes are counted.
+ * The members that a racing member asks, itself among them: all except those tagged nofailover, and while
+ * synchronous mode is active only V and sync.leader, these with the tag too when votes are counted.
  */
-function polled(input: VoteInput, me: VoteNode, rules: Rules): VoteNode[] {
-  const onlyVoting = syncActive(input, rules);
-  const counts = quorumActive(input, rules);
+function askedIn(input: VoteInput, onlyVoting: boolean, counts: boolean): VoteNode[] {
   return everybody(input).filter(({ name, hasApiUrl, keyNofailover }) => {
-    if (name === me.name || name === input.leader || !hasApiUrl) return false;
+    if (name === input.leader || !hasApiUrl) return false;
     if (!onlyVoting && !keyNofailover) return true;
     const votes = isVoting(input, name);
     return (!onlyVoting || votes) && (!keyNofailover || (counts && votes));
   });
 }
 
-/** Whether `other` lets `me` go first; members that may not promote are not listened to. */
-function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): RaceReason {
-  const limit = limitation(other);
-  if (limit?.certain) return { holds: 'yes', reason: '' };
+function peerOf(input: VoteInput, node: VoteNode, isSync: boolean): Peer {
+  return {
+    node,
+    limit: limitation(node),
+    mayBeAhead: isSync && sameName(input.syncLeader, node.name),
+    ahead: { holds: 'no', reason: `${node.name} is ahead at ${positionText(node)}` },
+  };
+}
+
+/** The same object for all that let a member go first. */
+const YIELDS: RaceReason = { holds: 'yes', reason: '' };
+
+/** Whether the other lets `me` go first; members that may not promote are not listened to. */
+function rival(input: VoteInput, me: VoteNode, peer: Peer, polled: Polled): RaceReason {
+  const { node: other, limit } = peer;
+  if (limit?.certain) return YIELDS;
   if (other.primary === true) {
     const reason = `${other.name} is out of recovery: a primary is still alive`;
     return { holds: limit ? 'unknown' : 'no', reason };
   }
-  const given = yields(input, me, other, rules);
-  if (given.holds === 'yes' && other.primary === null)
+  const given = yields(input, me, peer, polled);
+  if (given === YIELDS && other.primary === null)
     return {
       holds: 'unknown',
       reason: `${other.name} may be a primary: ${limit?.reason ?? 'its role is unknown'}`,
@@ -234,77 +332,101 @@ function rival(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): R
   return limit && given.holds === 'no' ? { ...given, holds: 'unknown' } : given;
 }
 
-function yields(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): RaceReason {
-  const sync = syncActive(input, rules);
-  const mayBeAhead = sync && sameName(input.syncLeader, other.name);
-  const goesFirst = isPreferred(input, me, other, rules);
+function yields(input: VoteInput, me: VoteNode, peer: Peer, polled: Polled): RaceReason {
+  const { node: other, mayBeAhead, ahead } = peer;
+  const goesFirst =
+    other.failoverPriority > me.failoverPriority && isPreferred(input, other, polled);
   if (me.walPosition === null || other.walPosition === null) {
-    if (mayBeAhead && !goesFirst) return { holds: 'yes', reason: '' };
+    if (mayBeAhead && !goesFirst) return YIELDS;
     return { holds: 'unknown', reason: `${other.name} may be ahead: a WAL position is unknown` };
   }
-  if (other.walPosition > me.walPosition && !mayBeAhead)
-    return {
-      holds: 'no',
-      reason: `${other.name} is ahead at ${positionText(other, other.walPosition)}`,
-    };
+  if (other.walPosition > me.walPosition && !mayBeAhead) return ahead;
   const sameWal = other.walPosition === me.walPosition;
-  if (sameWal && goesFirst && (other.walPosition > 0n || rules.priorityWithoutWal))
+  if (sameWal && goesFirst && (other.walPosition > 0n || polled.rules.priorityWithoutWal))
     return {
       holds: 'no',
       reason: `${other.name} has the same position and a higher failover_priority`,
     };
-  return { holds: 'yes', reason: '' };
+  return YIELDS;
 }
 
-/** Whether a standby that is as far goes first for its failover_priority. */
-function isPreferred(input: VoteInput, me: VoteNode, other: VoteNode, rules: Rules): boolean {
-  if (other.failoverPriority <= me.failoverPriority) return false;
-  const former = syncActive(input, rules) ? input.syncLeader : input.formerLeader;
+/** Whether a standby that is as far goes first for its higher failover_priority. */
+function isPreferred(
+  input: VoteInput,
+  other: VoteNode,
+  { rules, isSync, countsVotes }: Polled,
+): boolean {
+  const former = isSync ? input.syncLeader : input.formerLeader;
   if (rules.sparesFormerLeader && former === other.name) return false;
-  const votes = quorumActive(input, rules);
-  if (votes && isVoting(input, other.name)) return true;
-  return rules.priorityInSyncMode ? !votes : !syncActive(input, rules);
+  if (countsVotes && isVoting(input, other.name)) return true;
+  return rules.priorityInSyncMode ? !countsVotes : !isSync;
 }
 
-/** What each member of V and sync.leader says to it, its own vote among them if it is one. */
-function votesFor(input: VoteInput, me: VoteNode, asked: readonly VoteNode[]): Vote[] {
-  const isAsked = new Set(asked);
-  const own: Vote[] = isVoting(input, me.name)
-    ? [{ name: me.name, voted: 'yes', why: 'its own vote' }]
-    : [];
-  const votes = votingSet(input).flatMap((name) => {
-    const others = nodesNamed(input, name).filter((node) => node.name !== me.name);
-    if (others.length > 0)
-      return others.map((other) => voteOf(input, me, other, isAsked.has(other)));
-    return sameName(name, me.name) ? [] : [{ name, voted: 'no' as const, why: 'is not a member' }];
-  });
-  return [...own, ...votes];
+// ---------------------------------------------------------------- votes
+
+function ownVote(input: VoteInput, { name }: VoteNode): Vote | null {
+  return isVoting(input, name) ? { name, voted: 'yes', why: 'its own vote' } : null;
 }
 
-const texts = new WeakMap<VoteNode, string>();
-
-/** Written once a node, not once a vote. */
-function positionText(node: VoteNode, position: Lsn): string {
-  const known = texts.get(node);
-  if (known !== undefined) return known;
-  const text = formatLsn(position);
-  texts.set(node, text);
-  return text;
+function tallyOf({ voters }: Polled, me: VoteNode): Tally {
+  const votes = voters.map((voter) => voteOf(voter, me.walPosition));
+  return {
+    votes,
+    at: new Map(votes.map(({ name }, at) => [name, at])),
+    yes: votes.filter(({ voted }) => voted === 'yes').length,
+    possible: votes.filter(({ voted }) => voted !== 'no').length,
+  };
 }
 
-function voteOf(input: VoteInput, me: VoteNode, other: VoteNode, isAsked: boolean): Vote {
-  const { name } = other;
-  if (name === input.leader) return { name, voted: 'no', why: 'is the lost leader' };
+/** One entry per member of V and sync.leader, its own first if it is one of them. */
+function votesIn({ all, own }: Ballot): Vote[] {
+  if (own === null) return [...all.votes];
+  const at = all.at.get(own.name);
+  if (at === undefined) return [own, ...all.votes];
+  return [own, ...all.votes.slice(0, at), ...all.votes.slice(at + 1)];
+}
+
+function countOf({ all, own }: Ballot): { counted: number; possible: number } {
+  if (own === null) return { counted: all.yes, possible: all.possible };
+  const asOther = all.votes[all.at.get(own.name) ?? -1]?.voted ?? 'no';
+  return {
+    counted: all.yes + (asOther === 'yes' ? 0 : 1),
+    possible: all.possible + (asOther === 'no' ? 1 : 0),
+  };
+}
+
+function voterOf(input: VoteInput, node: VoteNode, isAsked: boolean): Voter {
+  const { name, walPosition: position } = node;
+  const fixed = fixedVote(input, node, isAsked);
+  if (fixed !== null) return { fixed: { name, voted: 'no', why: fixed } };
+  const at = positionText(node);
+  const limit = limitation(node);
+  const level: Vote = limit
+    ? { name, voted: 'unknown', why: limit.reason }
+    : node.primary === null
+      ? { name, voted: 'unknown', why: 'may be a primary' }
+      : { name, voted: 'yes', why: `is not ahead, at ${at}` };
+  return { fixed: null, position, level, ahead: { name, voted: 'no', why: `is ahead at ${at}` } };
+}
+
+/** Why it does not vote for any member; null: it may. */
+function fixedVote(input: VoteInput, other: VoteNode, isAsked: boolean): string | null {
+  if (other.name === input.leader) return 'is the lost leader';
   const limit = limitation(other);
-  if (limit?.certain) return { name, voted: 'no', why: limit.reason };
-  if (!isAsked) return { name, voted: 'no', why: 'is not asked' };
-  if (other.primary === true) return { name, voted: 'no', why: 'is a primary' };
-  if (other.walPosition === 0n) return { name, voted: 'no', why: 'has no WAL position' };
-  if (me.walPosition === null || other.walPosition === null)
-    return { name, voted: 'unknown', why: 'a WAL position is unknown' };
-  if (other.walPosition > me.walPosition)
-    return { name, voted: 'no', why: `is ahead at ${positionText(other, other.walPosition)}` };
-  if (limit) return { name, voted: 'unknown', why: limit.reason };
-  if (other.primary === null) return { name, voted: 'unknown', why: 'may be a primary' };
-  return { name, voted: 'yes', why: `is not ahead, at ${positionText(other, other.walPosition)}` };
+  if (limit?.certain) return limit.reason;
+  if (!isAsked) return 'is not asked';
+  if (other.primary === true) return 'is a primary';
+  return other.walPosition === 0n ? 'has no WAL position' : null;
+}
+
+function voteOf(voter: Voter, mine: Lsn | null): Vote {
+  if (voter.fixed !== null) return voter.fixed;
+  const { position, ahead, level } = voter;
+  if (mine === null || position === null)
+    return { name: level.name, voted: 'unknown', why: 'a WAL position is unknown' };
+  return position > mine ? ahead : level;
+}
+
+function positionText({ walPosition }: VoteNode): string {
+  return walPosition === null ? 'unknown' : formatLsn(walPosition);
 }

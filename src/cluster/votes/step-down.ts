@@ -1,6 +1,7 @@
 /**
  * Whether Patroni lets a leader step down: the API's check of the request, then the leader's own. See vote-rules.ts.
  */
+import { isListed } from '../model/member-names.js';
 import type { Rules } from './patroni-versions.js';
 import {
   agreed,
@@ -14,7 +15,7 @@ import {
   seenBy,
   syncActive,
   unknownSync,
-  listed,
+  nodeNamed,
   voterNames,
 } from './vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from './vote-rules.js';
@@ -59,7 +60,7 @@ export function leaderGate(input: VoteInput, request: GateRequest): GateResult {
 
 function gateBy(all: VoteInput, request: GateRequest, rules: Rules): GateResult {
   const input = seenBy(all, rules);
-  const asked = input.nodes.filter((node) => isAsked(input, request, node, rules));
+  const asked = meant(input, request).filter((node) => isAsked(input, request, node, rules));
   const members = asked.map((node) => health(input, node));
   const healthy = members.filter((m) => m.healthy === 'yes').map((m) => m.name);
   const possible = members.filter((m) => m.healthy !== 'no').length;
@@ -88,9 +89,14 @@ function rolesSuffice(input: VoteInput): boolean {
   return input.mode === 'on' && input.voters.length > 0;
 }
 
+function meant(input: VoteInput, { candidate }: GateRequest): VoteNode[] {
+  if (candidate === null) return input.nodes;
+  const node = nodeNamed(input, candidate);
+  return node === undefined ? [] : [node];
+}
+
 function isAsked(input: VoteInput, request: GateRequest, node: VoteNode, rules: Rules): boolean {
   if (node.name === input.leader || node.keyNofailover || !node.hasApiUrl) return false;
-  if (request.candidate !== null && node.name !== request.candidate) return false;
   const anyMember =
     request.action === 'failover' ||
     !syncActive(input, rules) ||
@@ -225,13 +231,13 @@ function precheckMembers(
   const voters = voterNames(input);
   if (leader !== null && leader !== input.leader) return 'leader name does not match';
   if (candidate !== null) {
-    if (action === 'switchover' && plainSync && !listed(voters, candidate))
+    if (action === 'switchover' && plainSync && !isListed(voters, candidate))
       return 'candidate name does not match with sync_standby';
     const named = input.nodes.filter((n) => n.name === candidate);
     return named.length > 0 ? named : 'candidate does not exists';
   }
   if (plainSync) {
-    const sync = input.nodes.filter((n) => listed(voters, n.name));
+    const sync = input.nodes.filter((n) => isListed(voters, n.name));
     return sync.length > 0 ? sync : `${action} is not possible: can not find sync_standby`;
   }
   const others =

@@ -1,5 +1,6 @@
 /** A snapshot as the facts of the vote arithmetic. */
-import { isSenderOf } from '../model/member-names.js';
+import { remembered } from '../model/remembered.js';
+import { senderNames } from '../model/member-names.js';
 import { farther, type Lsn } from '../model/lsn.js';
 import type {
   JsonObject,
@@ -25,8 +26,9 @@ export function voteInput(snapshot: Snapshot): VoteInput {
   const leader = cluster.members.find((m) => m.name === cluster.leaderName) ?? null;
   const leaderReadings = readingsOf(snapshot, cluster.leaderName);
   const last = history?.at(-1) ?? null;
+  const streaming = streamingFrom(leaderReadings);
   return {
-    nodes: cluster.members.map((member) => voteNode(snapshot, member, leaderReadings)),
+    nodes: cluster.members.map((member) => voteNode(snapshot, member, streaming)),
     leader: cluster.leaderName,
     formerLeader: cluster.leaderName === null ? (last?.newLeader ?? null) : null,
     leaderVersion: leader?.version ?? null,
@@ -88,8 +90,13 @@ export function unpausedInput(view: View): VoteInput {
 }
 
 function readingsOf(snapshot: Snapshot, name: string | null): MemberReadings | null {
-  return snapshot.members.find((m) => m.name === name) ?? null;
+  const byName = remembered(readings, snapshot.members, () => {
+    return new Map(snapshot.members.map((one) => [one.name, one]));
+  });
+  return name === null ? null : (byName.get(name) ?? null);
 }
+
+const readings = new WeakMap<Snapshot['members'], ReadonlyMap<string, MemberReadings>>();
 
 function failsafeMembers(snapshot: Snapshot): string[] | null {
   const names = Object.keys(snapshot.cluster.failsafe ?? {});
@@ -149,14 +156,19 @@ function commitLevel(value: JsonValue | undefined): SynchronousCommit | null {
   return text === 'local' || text === 'remote_write' || text === 'remote_apply' ? text : null;
 }
 
-function voteNode(snapshot: Snapshot, member: Member, leader: MemberReadings | null): VoteNode {
+function voteNode(
+  snapshot: Snapshot,
+  member: Member,
+  streaming: ReadonlySet<string> | null,
+): VoteNode {
   const readings = readingsOf(snapshot, member.name);
   const node = nodeOf(snapshot, member.name, member.tags, readings);
   return {
     ...node,
     version: node.version ?? member.version,
     hasApiUrl: truthy(member.apiUrl),
-    streamsFromLeader: streamsFrom(leader, member.name),
+    streamsFromLeader:
+      streaming === null ? null : senderNames(member.name).some((name) => streaming.has(name)),
   };
 }
 
@@ -225,12 +237,14 @@ function restStreams(rest: RestStatus | null): boolean | null {
   return rest ? rest.replicationState === 'streaming' : null;
 }
 
-function streamsFrom(leader: MemberReadings | null, name: string): boolean | null {
-  if (leader?.sql.ok)
-    return leader.sql.value.walsenders.some(
-      (w) => isSenderOf(w.applicationName, name) && w.state === 'streaming',
-    );
-  if (!leader?.rest.ok) return null;
-  const senders = leader.rest.value.replication ?? [];
-  return senders.some((w) => isSenderOf(w.applicationName, name) && w.state === 'streaming');
+/** application_names of the standbys that stream from it, in lower case; null: that was not read. */
+function streamingFrom(leader: MemberReadings | null): ReadonlySet<string> | null {
+  if (!leader?.sql.ok && !leader?.rest.ok) return null;
+  const rows = leader.sql.ok ? leader.sql.value.walsenders : restSenders(leader.rest);
+  const streaming = rows.filter(({ state }) => state === 'streaming');
+  return new Set(streaming.map(({ applicationName }) => applicationName.toLowerCase()));
+}
+
+function restSenders(rest: Reading<RestStatus>): RestStatus['replication'] & object {
+  return rest.ok ? (rest.value.replication ?? []) : [];
 }

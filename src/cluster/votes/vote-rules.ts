@@ -19,9 +19,9 @@
  *
  * Plain synchronous mode is the case numsync = N, quorum = 0: every voter has every acknowledged commit.
  */
-import { sameName } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type { SyncMode } from '../model/model.js';
+import { remembered } from '../model/remembered.js';
 import { everyRules, rulesOf, type Rules } from './patroni-versions.js';
 
 export type Outcome = 'yes' | 'no' | 'unknown';
@@ -112,11 +112,15 @@ export interface SyncNames {
 }
 
 /** How the cluster as a whole counts: as the leader does, or else the newest of its members. */
-export function clusterRules({ leaderVersion, nodes }: VoteInput): Rules {
-  const known = [leaderVersion, ...nodes.map(({ version }) => version)].map(rulesOf);
-  const [leader, ...members] = known;
-  return leader ?? members.find((rules) => rules?.quorumMode) ?? members.find(Boolean) ?? NEWEST;
+export function clusterRules(input: VoteInput): Rules {
+  return remembered(rulesOfClusters, input, () => {
+    const members = input.nodes.map(({ version }) => rulesOf(version));
+    const newest = members.find((rules) => rules?.quorumMode) ?? members.find(Boolean) ?? NEWEST;
+    return rulesOf(input.leaderVersion) ?? newest;
+  });
 }
+
+const rulesOfClusters = new WeakMap<VoteInput, Rules>();
 
 const NEWEST = rulesOf('9999.0.0') as Rules;
 
@@ -130,8 +134,14 @@ export function possibleRules(version: string | null): Rules[] {
 export function seenBy(input: VoteInput, rules: Rules): VoteInput {
   const { syncBefore4: sync } = input;
   if (sync === undefined || rules.quorumMode) return input;
-  return { ...input, syncLeader: sync.leader, voters: sync.voters };
+  return remembered(readBefore4, input, () => ({
+    ...input,
+    syncLeader: sync.leader,
+    voters: sync.voters,
+  }));
 }
+
+const readBefore4 = new WeakMap<VoteInput, VoteInput>();
 
 /** synchronous_mode as these versions understand it: before 4.0 the word quorum means off. */
 export function modeOf({ mode }: Pick<VoteInput, 'mode'>, rules: Rules): SyncMode {
@@ -189,11 +199,12 @@ interface Voting {
 const votingSets = new WeakMap<VoteInput, Voting>();
 
 function votingOf(input: VoteInput): Voting {
-  const known = votingSets.get(input);
-  if (known !== undefined) return known;
-  const { syncLeader } = input;
+  return remembered(votingSets, input, () => votingIn(input));
+}
+
+function votingIn({ syncLeader, voters: listedVoters }: VoteInput): Voting {
   const byLower = new Map<string, string>();
-  for (const name of syncLeader === null ? [] : input.voters) {
+  for (const name of syncLeader === null ? [] : listedVoters) {
     if (!byLower.has(name.toLowerCase())) byLower.set(name.toLowerCase(), name);
   }
   const voters = [...byLower.values()];
@@ -201,13 +212,7 @@ function votingOf(input: VoteInput): Voting {
   const isIn = syncLeader === null || lowerVoters.has(syncLeader.toLowerCase());
   const names = isIn ? voters : [syncLeader, ...voters];
   const lower = new Set(names.map((name) => name.toLowerCase()));
-  const voting = { voters, lowerVoters, names, lower };
-  votingSets.set(input, voting);
-  return voting;
-}
-
-export function listed(names: string[], name: string): boolean {
-  return names.some((n) => sameName(n, name));
+  return { voters, lowerVoters, names, lower };
 }
 
 /**
@@ -246,9 +251,15 @@ const byNames = new WeakMap<VoteInput, ReadonlyMap<string, VoteNode[]>>();
 
 /** Those of the list with this name, compared as `sameName` does. */
 export function nodesNamed(input: VoteInput, name: string): readonly VoteNode[] {
-  let byName = byNames.get(input);
-  if (byName === undefined) byNames.set(input, (byName = indexed(everybody(input))));
+  const byName = remembered(byNames, input, () => indexed(everybody(input)));
   return byName.get(name.toLowerCase()) ?? [];
+}
+
+/** The member of exactly this name. */
+export function nodeNamed(input: VoteInput, name: string): VoteNode | undefined {
+  return nodesNamed(input, name).find(
+    (node) => node.name === name && !input.failsafeNodes.includes(node),
+  );
 }
 
 function indexed(nodes: readonly VoteNode[]): ReadonlyMap<string, VoteNode[]> {

@@ -1,9 +1,8 @@
 /** The facts as they are once some members are lost at once, with Patroni, PostgreSQL and their host, or gone for good. */
-import { sameName } from '../model/member-names.js';
+import { isListed, sameName } from '../model/member-names.js';
 import type { ForecastFacts } from './loss-model.js';
 import {
   clusterRules,
-  listed,
   modeOf,
   syncActive,
   type SyncNames,
@@ -91,7 +90,7 @@ function resynced(input: VoteInput, neverSync: readonly string[], count: number)
   );
   // Those that are synchronous stay; of the others Patroni takes those first that may lead.
   const rank = ({ name, nofailover }: VoteNode): number =>
-    listed(input.voters, name) ? 0 : nofailover ? 2 : 1;
+    isListed(input.voters, name) ? 0 : nofailover ? 2 : 1;
   const names = [...able].sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
   const voters = mode === 'quorum' ? names : names.slice(0, count);
   const num = Math.min(count, voters.length);

@@ -239,7 +239,7 @@ test('a second roll of the same cluster is refused while one runs', async () => 
   const second = await roll('--resume');
   expect([second.code, second.err]).toEqual([
     1,
-    expect.stringContaining('Error: another patctl runs a roll of demo on this machine\n'),
+    expect.stringContaining('Error: a roll of demo runs on this machine already\n'),
   ]);
   expect((await first).code).toBe(0);
 });

@@ -120,7 +120,7 @@ export async function lockRoll(path: string, cluster: Named): Promise<() => void
   const server = createServer();
   server.unref();
   await listening(server, `\0patctl-roll-${digest}`).catch(() => {
-    throw new ToolError('error', `another patctl runs a roll of ${cluster.scope} on this machine`, {
+    throw new ToolError('error', `a roll of ${cluster.scope} runs on this machine already`, {
       code: 'roll_runs',
       hint: `wait until it has ended, then: ${commandLine(cluster, 'roll', '--resume')}`,
     });

@@ -41,6 +41,8 @@ caught up, and /sync names no fewer standbys than at
 the beginning.
 
 Gates before each member: ${GATES.join(', ')}.
+other_work sees a member that starts, stops or is copied, a pending switchover, and scheduled restarts. A second roll on
+this machine is refused; one on another machine is seen when its member goes away.
 
 Ctrl-C stops after the member at hand; twice, it stops at once and ends COMMAND. An unfinished roll is kept in a file:
 --resume takes COMMAND and all options from there, and repeats COMMAND for the member at hand unless it ended with 0.

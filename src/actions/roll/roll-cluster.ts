@@ -1,5 +1,6 @@
 /** The same work on every member, one at a time: shows the plan and the gates, does it, and says where it stopped. */
 import { commandLine } from '../../cluster/model/command-line.js';
+import { plural } from '../../cluster/model/words.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { gatesOf, liveSyncStandbys } from '../../cluster/preflight/roll-gates.js';
 import {
@@ -420,7 +421,7 @@ function finish(
 ): Ending {
   const { io, clock } = context;
   const took = seconds(clock.nowMs() - startedMs);
-  io.err(`COMMAND was run for ${state.done.length} members in ${took}\n`);
+  io.err(`COMMAND was run for ${plural(state.done.length, 'member')} in ${took}\n`);
   for (const warning of warnings) io.err(`${oneLine(`warning: ${warning}`)}\n`);
   io.out(
     `${oneLine(`Success: roll of ${state.cluster.scope} is done: ${state.done.join(', ')}`)}\n`,

@@ -1,4 +1,5 @@
 /** The plan of a roll for people: the steps in their order, and the gates as they are now. */
+import { plural } from '../../cluster/model/words.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { rollStepWords, type RollPlan } from '../../cluster/preflight/roll-order.js';
 import type { Context } from '../../context.js';
@@ -46,5 +47,5 @@ async function rollText(
 
 function verdictOf({ scope }: Cluster, { steps }: RollPlan): string {
   const count = steps.filter(({ kind }) => kind === 'command').length;
-  return `Would run COMMAND for ${count} ${count === 1 ? 'member' : 'members'} of ${scope}`;
+  return `Would run COMMAND for ${plural(count, 'member')} of ${scope}`;
 }

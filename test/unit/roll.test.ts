@@ -59,7 +59,9 @@ describe('the order', () => {
     const sync = cluster(five, { standbys: 'b,d' });
     expect(order(sync, { back: 'a' })).toEqual({
       steps: [...run('c', 'e', 'b', 'd'), 'switch over from a', ...run('a'), 'switch back to a'],
-      warnings: [],
+      warnings: [
+        '--back waits until /sync names a, and it names only 1 of 4 standbys: patctl edit-config demo -s synchronous_node_count=4',
+      ],
       refused: null,
     });
   });

@@ -1,4 +1,5 @@
 /** `patctl roll`: which members are worked on, and in which order. */
+import { commandLine } from '../model/command-line.js';
 import type { Cluster } from '../model/model.js';
 import { readTags } from '../model/tags.js';
 import { namedInSync, syncModeActive } from '../roles/dcs-roles.js';
@@ -69,10 +70,25 @@ export function planRoll(cluster: Cluster, request: RollChoice): RollPlan {
   if (request.candidate !== null && !moves && request.done.length === 0)
     plan.warnings.push(`no switchover is needed: --candidate ${request.candidate} is not used`);
   const { back } = request;
-  if (back !== null && (moves || back !== leader))
+  if (back !== null && (moves || back !== leader)) {
+    plan.warnings.push(...backWarnings(cluster, back));
     steps.push({ kind: 'switchback', to: back, why: 'it led at the beginning' });
+  }
   const refused = moves ? refusedMove(cluster, leader, request) : null;
   return { ...plan, steps, refused: refused ?? unspared(cluster, steps, request) };
+}
+
+/** Patroni keeps the standbys that are synchronous, so the old leader may stay asynchronous. */
+function backWarnings(cluster: Cluster, back: string): string[] {
+  const { config, members } = cluster;
+  const count = config?.syncNodeCount ?? 1;
+  const isFewer =
+    syncModeActive(cluster) && config?.syncMode === 'on' && count < members.length - 1;
+  if (!isFewer) return [];
+  const wanted = `synchronous_node_count=${members.length - 1}`;
+  return [
+    `--back waits until /sync names ${back}, and it names only ${count} of ${members.length - 1} standbys: ${commandLine(cluster, 'edit-config', '-s', wanted)}`,
+  ];
 }
 
 function leaderSteps(leader: string, { candidate }: RollChoice): RollStep[] {

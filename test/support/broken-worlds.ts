@@ -77,6 +77,63 @@ function setting(name: string, value: string, sourcefile: string | null = null):
 const DENIED: Reading<never> = { ok: false, kind: 'denied', reason: '28P01' };
 const NOT_PATRONI: Reading<never> = { ok: false, kind: 'invalid', reason: 'HTTP 500' };
 
+/** A member of --rest that knows another leader than the one that was asked. */
+const otherView: Break = ({ snapshot }) => {
+  const said = { roles: ['pg1 leader', 'pg2 replica'], pause: false, scheduledAt: null };
+  snapshot.cluster.memberAnswers = {
+    url: 'http://10.0.0.1:7001',
+    answeredBy: ['pg2', 'pg3'],
+    patroniVersion: '4.1.4',
+    views: [
+      { member: 'pg2', leader: 'pg1', ...said },
+      { member: 'pg3', leader: 'pg3', ...said },
+    ],
+  };
+};
+
+/** Kubernetes sends clients to pg2, which does not stream, as if it led. */
+const wrongInKubernetes: Break = (world) => {
+  notStreaming('pg2')(world);
+  const { cluster } = world.snapshot;
+  const values = {
+    leaderValue: 'primary',
+    followerValue: 'replica',
+    standbyLeaderValue: 'primary',
+  };
+  cluster.kubernetes = {
+    namespace: 'default',
+    kind: 'endpoints',
+    roleLabel: { name: 'role', ...values },
+    leaderEndpoints: {
+      name: 'demo',
+      addresses: [{ ip: '10.0.0.2', port: 5432, pod: 'pg2' }],
+    },
+    pods: ['pg1', 'pg2', 'pg3'].map((name, at) => ({
+      name,
+      ip: `10.0.0.${at + 1}`,
+      phase: 'Running',
+      ready: true,
+      readySince: '2026-11-21T00:00:00Z',
+      roleLabel: 'primary',
+      deleting: false,
+      reports: true,
+    })),
+  };
+};
+
+/** The leader has not renewed its claim in Kubernetes. */
+const expiredClaim: Break = (world) => {
+  wrongInKubernetes(world);
+  const { snapshot } = world;
+  snapshot.cluster.leaderClaim = {
+    name: 'pg1',
+    renewTime: '2026-11-21T00:00:00Z',
+    ttlSeconds: 30,
+    ageMs: 90_000,
+    expired: true,
+  };
+};
+
 const BREAKS: Record<string, Break | { options: HealthyOptions; break?: Break }> = {
   'nothing is broken': () => undefined,
   'the leader is silent': silent('pg1'),
@@ -289,6 +346,80 @@ const BREAKS: Record<string, Break | { options: HealthyOptions; break?: Break }>
   },
   'the versions of Patroni differ': (world) => void (world.rest('pg2').patroniVersion = '3.3.1'),
   'Patroni 4.0.5': { options: { version: '4.0.5' } },
+  'a standby cluster whose /sync asks for votes': {
+    options: { config: { standby_cluster: { host: '10.9.9.9', port: 5432 } } },
+    break: silent('pg3'),
+  },
+  'one voter more may not be lost': {
+    options: { keys: { sync: '{"leader":"pg1","sync_standby":"pg2,pg3","quorum":0}' } },
+    break: silent('pg3'),
+  },
+  'the WAL that a replica needs is gone': (world) => {
+    notStreaming('pg2')(world);
+    Object.assign(world.sql('pg1'), { redoLsn: 0x5000000n, slots: [] });
+  },
+  'a replica streams from another member than it should': {
+    options: { tags: { pg2: { replicatefrom: 'pg3' } } },
+  },
+  'a slot without a consumer retains WAL': (world) => {
+    setting('max_slot_wal_keep_size', '10')(world);
+    const slot = world.sql('pg1').slots.find(({ slotName }) => slotName === 'pg2');
+    Object.assign(slot ?? {}, { slotName: 'stranger', active: false, restartLsn: 1n });
+  },
+  'Patroni has not copied a permanent slot': {
+    options: { config: { slots: { sub: { type: 'logical', database: 'app', plugin: 'x' } } } },
+    break: (world) => failoverSlot(world, 'pg1', { failover: false }),
+  },
+  'a synchronized slot is inactive': (world) => {
+    setting('synchronized_standby_slots', 'pg2')(world);
+    failoverSlot(world, 'pg1');
+    const slot = world.sql('pg1').slots.find(({ slotName }) => slotName === 'pg2');
+    Object.assign(slot ?? {}, { active: false });
+  },
+  'a logical client has not replied': (world) =>
+    void world.sql('pg1').walsenders.push(logical(100n, { replyAgeMs: 50_000 })),
+  'paused for a known time': {
+    options: { config: { pause: true } },
+    break: ({ snapshot }) => void (snapshot.pausedSince = '2026-11-20T00:00:00Z'),
+  },
+  'an expected member has no key': ({ snapshot }) =>
+    void (snapshot.expectedMembers = ['pg1', 'pg2', 'pg3', 'pg4']),
+  'members give different views': otherView,
+  'a member refuses us on both ways': (world) => {
+    without('rest', DENIED, 'pg2')(world);
+    without('sql', DENIED, 'pg2')(world);
+  },
+  'the login that was given is refused': without(
+    'sql',
+    { ok: false, kind: 'denied', reason: 'flag: 28P01' },
+    'pg1',
+  ),
+  'a certificate ends': ({ snapshot }) =>
+    void (snapshot.certificates = [
+      {
+        what: 'Patroni',
+        address: '10.0.0.1:7001',
+        member: 'pg2',
+        subject: 'pg2',
+        validTo: '2026-11-20T00:00:00Z',
+      },
+    ]),
+  'a parameter is not in force': {
+    options: { config: { postgresql: { parameters: { max_connections: 200 } } } },
+    break: setting('max_connections', '100'),
+  },
+  'a parameter is overridden by ALTER SYSTEM': {
+    options: { config: { postgresql: { parameters: { max_connections: 200 } } } },
+    break: setting('max_connections', '100', '/data/postgresql.auto.conf'),
+  },
+  'a REST API is open': ({ snapshot }) => void (snapshot.openRest = ['pg2']),
+  'Kubernetes leads to another member': wrongInKubernetes,
+  'the claim of the leader has expired': expiredClaim,
+  'the claim of a lost leader has expired': (world) => {
+    expiredClaim(world);
+    noLeader(world);
+    silent('pg1')(world);
+  },
   'only Patroni is asked': (world) => void restOnly(world),
   'only Patroni is asked, a replica does not stream': (world) => {
     notStreaming('pg2')(world);

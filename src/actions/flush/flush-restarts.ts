@@ -19,7 +19,7 @@ export interface FlushRestartsRequest {
   readonly force: boolean;
 }
 
-/** Prints patronictl's line for each member; every ending but ok is thrown. */
+/** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function flushRestarts(
   context: Context,
   { asker, tell }: AskAndTell,
@@ -33,11 +33,11 @@ export async function flushRestarts(
   const outcomes: MemberOutcome[] = [];
   for (const { cluster, member } of members) {
     if (member.scheduledRestart === null) {
-      context.io.out(`No scheduled restart for member ${member.name}\n`);
+      tell({ kind: 'line', text: `No scheduled restart for member ${member.name}` });
       tell({ kind: 'member', group: cluster.group, outcome: nothingScheduled(member.name) });
       continue;
     }
-    const outcome = await flushRestart(context, scope, member);
+    const outcome = await flushRestart(context, scope, member, tell);
     outcomes.push(outcome);
     tell({ kind: 'member', group: cluster.group, outcome });
   }

@@ -24,7 +24,7 @@ export interface FlushSwitchoverRequest {
   readonly via: 'rest' | 'dcs';
 }
 
-/** Prints patronictl's lines; every ending but ok is thrown. */
+/** Tells patronictl's lines; every ending but ok is thrown. */
 export async function flushSwitchover(
   context: Context,
   { asker, tell }: AskAndTell,
@@ -36,23 +36,23 @@ export async function flushSwitchover(
   const cluster = await readCluster(context, scope, group ?? coordinator);
   const pending = cluster.failover;
   tell({ kind: 'changed', changed: false });
-  if (pending === null) return nothingPending(context, tell);
+  if (pending === null) return nothingPending(tell);
   if (pending.scheduledAt === null) {
     if (stuck) return clearStuck(context, cluster, pending, { asker: force ? null : asker, tell });
     context.io.err(
       `/failover holds a request that is not scheduled: ${words(pending)}. ` +
         'It is in progress or was left over; --stuck clears it.\n',
     );
-    return nothingPending(context, tell);
+    return nothingPending(tell);
   }
   if (via === 'dcs') return clearInDcs(context, cluster, tell, 'scheduled switchover deleted');
   return deleteSchedule(context, cluster, tell);
 }
 
-function nothingPending(context: Context, tell: Tell): Ending {
+function nothingPending(tell: Tell): Ending {
   const said = 'no scheduled switchover is pending';
   tell({ kind: 'seen', evidence: [{ witness: 'DCS', subject: '/failover', said }] });
-  context.io.out('No pending scheduled switchover\n');
+  tell({ kind: 'line', text: 'No pending scheduled switchover' });
   return 'ok';
 }
 
@@ -100,7 +100,7 @@ async function deleted(
   const said = bodyText(outcome);
   if (seen === 'written') {
     const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;
-    context.io.out(`Success: ${words}\n`);
+    tell({ kind: 'line', text: `Success: ${words}` });
     tell({ kind: 'changed', changed: true });
     tell({
       kind: 'seen',
@@ -113,7 +113,7 @@ async function deleted(
   }
   if (status !== null && status !== 200) {
     const failed = status === 404 ? said : `member=${member}, status_code=${status}, (${said})`;
-    context.io.out(`Failed: ${failed}\n`);
+    tell({ kind: 'line', text: `Failed: ${failed}` });
   }
   const evidence: Evidence[] = [{ witness: 'REST', subject: member, said: answerWords(outcome) }];
   if (seen === 'not written') {
@@ -169,7 +169,7 @@ async function clearInDcs(
       hint: `check with: patctl status ${argumentOf(cluster)}`,
     });
   }
-  context.io.out(`Success: ${done}\n`);
+  tell({ kind: 'line', text: `Success: ${done}` });
   tell({ kind: 'seen', evidence: [{ witness: 'DCS', subject: '/failover', said: done }] });
   return 'ok';
 }

@@ -81,7 +81,7 @@ export async function reported(
   head: ActionHead,
   work: (context: Context, tell: Tell) => Promise<Ending>,
 ): Promise<Ending> {
-  if (!context.flags.asJson) return work(context, () => undefined);
+  if (!context.flags.asJson) return work(context, printing(context));
   let report = NOTHING_TOLD;
   const tell: Tell = (event) => {
     report = withEvent(report, event);
@@ -101,6 +101,13 @@ export async function reported(
     if (error instanceof ToolError) print(error);
     throw error;
   }
+}
+
+/** Prints the lines of an action on stdout, and nothing else that it tells. */
+export function printing({ io }: Context): Tell {
+  return (event) => {
+    if (event.kind === 'line') io.out(`${event.text}\n`);
+  };
 }
 
 /** The context without what people read on stdout; whatever goes to stderr is noted. */

@@ -45,7 +45,9 @@ export type ActionEvent =
   | { kind: 'switchover'; document: object }
   | { kind: 'configuration'; configuration: ConfigurationChange }
   | { kind: 'retirement'; plan: Retirement }
-  | { kind: 'roll'; roll: RollReport };
+  | { kind: 'roll'; roll: RollReport }
+  /** A line of the result for people, in patronictl's words where it has some; the document has the facts. */
+  | { kind: 'line'; text: string };
 
 /** What roll is about to do, and where it is written down. */
 export interface RollReport {
@@ -120,6 +122,8 @@ export function withEvent(report: Report, event: ActionEvent): Report {
       return { ...report, retirement: event.plan };
     case 'roll':
       return { ...report, roll: event.roll };
+    case 'line':
+      return report;
   }
 }
 

@@ -4,6 +4,7 @@ import { ToolError } from '../../errors.js';
 import { withStreams } from '../../output/door.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
+import { printing } from '../kit/action-document.js';
 import type { Tell } from '../kit/report.js';
 import { runCommand, shellStatus, statusWords, type CommandEnd } from '../kit/child-command.js';
 import { togglePause } from './toggle-pause.js';
@@ -56,7 +57,7 @@ export async function pauseWhile(given: Context, request: PauseWhileRequest): Pr
 
 /** True when the pause is ours to end; false: it was there before. */
 async function pause(context: Context, request: PauseWhileRequest): Promise<boolean> {
-  const seen = watchChanges();
+  const seen = watchChanges(context);
   const { scope, group, idempotent, deadlineMs } = request;
   const asked = { scope, group, paused: true, wait: true, onlyLive: true, idempotent, deadlineMs };
   try {
@@ -69,11 +70,13 @@ async function pause(context: Context, request: PauseWhileRequest): Promise<bool
 }
 
 /** What is known of the change, also after an error: null: nothing. */
-function watchChanges(): { readonly tell: Tell; changed: boolean | null } {
+function watchChanges(context: Context): { readonly tell: Tell; changed: boolean | null } {
+  const print = printing(context);
   const seen = {
     changed: false as boolean | null,
     tell: ((event) => {
       if (event.kind === 'changed') seen.changed = event.changed;
+      print(event);
     }) as Tell,
   };
   return seen;
@@ -89,7 +92,7 @@ async function resume(
   const asked = { scope, group, paused: false, wait: true, onlyLive: true, idempotent: true };
   const untilMs = context.clock.nowMs() + RESUME_LIMIT_MS;
   for (;;) {
-    const seen = watchChanges();
+    const seen = watchChanges(context);
     try {
       await togglePause(context, seen.tell, { ...asked, deadlineMs });
       if (end !== null && seen.changed !== true) throw resumedMeanwhile({ scope, group }, end);

@@ -32,7 +32,7 @@ const ACKNOWLEDGE_LOOPS = 2;
 const SPARE_MS = 5000;
 const LOOK_MS = 300;
 
-/** Prints patronictl's lines; every ending but ok is thrown. */
+/** Tells patronictl's lines; every ending but ok is thrown. */
 export async function togglePause(
   context: Context,
   tell: Tell,
@@ -52,17 +52,20 @@ export async function togglePause(
       evidence: [{ witness: 'DCS', subject: '/config', said: `${said}, unchanged` }],
     });
     if (!asked.idempotent) throw new ToolError('error', already, { code: 'already_so' });
-    context.io.out(`${already}\n`);
+    tell({ kind: 'line', text: already });
     if (asked.wait) await acknowledged(context, waits, false);
     return 'ok';
   }
   await request(context, waits);
   if (asked.wait) {
     const verb = paused ? 'pause' : 'resume';
-    context.io.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
+    tell({
+      kind: 'line',
+      text: `'${verb}' request sent, waiting until it is recognized by all nodes`,
+    });
     await acknowledged(context, waits, true);
   }
-  context.io.out(`Success: cluster management is ${paused ? 'paused' : 'resumed'}\n`);
+  tell({ kind: 'line', text: `Success: cluster management is ${paused ? 'paused' : 'resumed'}` });
   return 'ok';
 }
 
@@ -140,7 +143,8 @@ async function answered(
     });
     return;
   }
-  if (outcome.kind === 'answered') context.io.out(`Failed: ${verb} cluster management ${words}\n`);
+  if (outcome.kind === 'answered')
+    tell({ kind: 'line', text: `Failed: ${verb} cluster management ${words}` });
   const evidence = [{ witness: 'REST', subject: member, said: words }];
   if (seen === 'not written' && saysNo(outcome)) {
     tell({ kind: 'changed', changed: false });
@@ -226,7 +230,10 @@ async function acknowledged(context: Context, wait: Wait, changed: boolean): Pro
   const names = missing.join(', ');
   const waited = loopTimes(cluster.config).loopWaitSeconds;
   if (context.flags.compat) {
-    context.io.out(`${names} members didn't recognized pause state after ${waited} seconds\n`);
+    wait.tell({
+      kind: 'line',
+      text: `${names} members didn't recognized pause state after ${waited} seconds`,
+    });
   }
   throw new ToolError('unconfirmed', `not acknowledged by ${names}`, {
     code: 'not_acknowledged',

@@ -47,7 +47,7 @@ const LOOK_FOR_COPY_MS = 100;
 /** How often the progress of the copy is reported. */
 const MOVES_MS = 1000;
 
-/** Prints patronictl's line for each member; every ending but ok is thrown. */
+/** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function reinitMembers(
   context: Context,
   { asker, tell }: AskAndTell,
@@ -109,7 +109,7 @@ async function request(
     const line =
       outcome.ending === 'ok' ? 'Success' : answered === outcome ? 'Failed' : 'Unconfirmed';
     const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
-    context.io.out(`${line}: reinitialize for member ${name}${words}\n`);
+    tell({ kind: 'line', text: `${line}: reinitialize for member ${name}${words}` });
     const running = bodyText(asked.outcome).endsWith(' already in progress');
     if (!running || force || outcome.ending !== 'error') return { outcome, before: asked.before };
     if (!(await asker.confirm('Do you want to cancel it and reinitialize anyway?'))) {
@@ -184,10 +184,10 @@ async function waitAll(
   tell: Tell,
 ): Promise<MemberOutcome[]> {
   const names = all.map(({ one }) => one.member.name).join(', ');
-  context.io.out(`Waiting for reinitialize to complete on: ${names}\n`);
+  tell({ kind: 'line', text: `Waiting for reinitialize to complete on: ${names}` });
   const atMs = context.clock.nowMs() + deadlineMs;
   const waits = all.map(async (waiting) => {
-    const outcome = await waitOne(context, waiting, atMs);
+    const outcome = await waitOne(context, waiting, atMs, tell);
     const { cluster, member } = waiting.one;
     const evidence = [{ witness: 'REST', subject: member.name, said: outcome.said }];
     tell({ kind: 'member', group: cluster.group, outcome: { ...outcome, evidence } });
@@ -196,13 +196,18 @@ async function waitAll(
   return Promise.all(waits);
 }
 
-async function waitOne(context: Context, waiting: Waiting, atMs: number): Promise<MemberOutcome> {
+async function waitOne(
+  context: Context,
+  waiting: Waiting,
+  atMs: number,
+  tell: Tell,
+): Promise<MemberOutcome> {
   const { name } = waiting.one.member;
   for (;;) {
     await look(context, waiting);
     const { phase, said } = waiting.state;
     if (phase === 'done') {
-      context.io.out(`Reinitialize is completed on: ${name}\n`);
+      tell({ kind: 'line', text: `Reinitialize is completed on: ${name}` });
       return { member: name, ending: 'ok', said };
     }
     if (phase === 'failed') return { member: name, ending: 'failed', said };

@@ -29,7 +29,7 @@ export interface ReloadRequest {
 const LOOK_MS = 500;
 const SPARE_MS = 5000;
 
-/** Prints patronictl's line for each member; every ending but ok is thrown. */
+/** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function reloadMembers(
   context: Context,
   { asker, tell }: AskAndTell,
@@ -70,12 +70,13 @@ async function reloadOne(
   });
   const { loopWaitSeconds: loopWait } = loopTimes(cluster.config);
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
-  if (status === 200) context.io.out(`No changes to apply on member ${name}\n`);
+  if (status === 200) tell({ kind: 'line', text: `No changes to apply on member ${name}` });
   else if (status === 202) {
-    context.io.out(
-      `Reload request received for member ${name} and will be processed within ${loopWait} seconds\n`,
-    );
-  } else context.io.out(`Failed: reload for member ${name}, ${answerWords(outcome)}\n`);
+    tell({
+      kind: 'line',
+      text: `Reload request received for member ${name} and will be processed within ${loopWait} seconds`,
+    });
+  } else tell({ kind: 'line', text: `Failed: reload for member ${name}, ${answerWords(outcome)}` });
   return judge(name, outcome);
 }
 

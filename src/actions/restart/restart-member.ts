@@ -39,7 +39,7 @@ const SEEN_WITHIN_MS = 5000;
 /** The pending flag goes with the restart; one that stays so long afterwards stays. */
 const PENDING_STAYS_MS = 10_000;
 
-/** Prints patronictl's line for the member on stdout, and notes what became of it. */
+/** Tells patronictl's line for the member, and what became of it. */
 export async function restartMember(
   context: Context,
   one: Selected,
@@ -74,7 +74,7 @@ async function restarted(
   const { schedule } = request.content;
   if (typeof schedule === 'string') {
     const seen = await seeScheduled(context, { cluster, member }, outcome, schedule);
-    context.io.out(`${scheduledLine(name, outcome, seen)}\n`);
+    tell({ kind: 'line', text: scheduledLine(name, outcome, seen) });
     return seen;
   }
   const answered = judge(name, outcome);
@@ -85,18 +85,21 @@ async function restarted(
     const found = settle(answered, back, wasStarted !== null);
     const times = { before: wasStarted, now: back.started };
     const seen = withEvidence(found, outcome, times);
-    context.io.out(`${lineOf(name, outcome, seen)}\n`);
+    tell({ kind: 'line', text: lineOf(name, outcome, seen) });
     return seen;
   }
   if (skipped && request.isStep === true) {
-    context.io.out(`Skipped: restart on member ${name}, ${notWantedWords(request.content)}\n`);
+    tell({
+      kind: 'line',
+      text: `Skipped: restart on member ${name}, ${notWantedWords(request.content)}`,
+    });
     return withEvidence(answered, outcome, null);
   }
   const isDone = answered.ending !== 'ok' || skipped || before === null;
   const seen = isDone
     ? withEvidence(answered, outcome, null)
     : await seeStarted(context, { cluster, member }, before, outcome);
-  context.io.out(`${lineOf(name, outcome, seen)}\n`);
+  tell({ kind: 'line', text: lineOf(name, outcome, seen) });
   return seen;
 }
 

@@ -7,7 +7,7 @@ import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members
 import { restartMember } from './restart-member.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
-import type { AskAndTell } from '../kit/report.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import type { Context } from '../../context.js';
 import type { Scheduled } from '../kit/schedule.js';
 
@@ -40,7 +40,7 @@ export interface RestartsRequest {
   readonly dryRun: boolean;
 }
 
-/** Prints patronictl's line for each member; every ending but ok is thrown. */
+/** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function restartMembers(
   context: Context,
   asking: AskAndTell,
@@ -77,7 +77,7 @@ export async function restartMembers(
 
   const outcomes: MemberOutcome[] = [];
   for (const one of members) {
-    if (when && force) await flushFirst(context, one);
+    if (when && force) await flushFirst(context, one, tell);
     const { deadlineMs: limitMs, wait } = request;
     const order = { content, limitMs, wait, mayStayPending: false };
     outcomes.push(await restartMember(context, one, order, tell));
@@ -206,10 +206,14 @@ async function confirm(
 }
 
 /** --force replaces a restart that is scheduled already, as patronictl does; a failure is in its line. */
-async function flushFirst(context: Context, { cluster, member }: Selected): Promise<void> {
+async function flushFirst(
+  context: Context,
+  { cluster, member }: Selected,
+  tell: Tell,
+): Promise<void> {
   if (!member.scheduledRestart) return;
   const { replaceRestart } = await import('./scheduled-restart.js');
-  await replaceRestart(context, cluster.scope, member);
+  await replaceRestart(context, cluster.scope, member, tell);
 }
 
 interface Rolling {

@@ -6,6 +6,7 @@ import type { Context } from '../../context.js';
 import { isRefusal, saysNo } from '../kit/after-answer.js';
 import { readClusters } from '../kit/choose-members.js';
 import { answerWords, askMember } from '../kit/member-request.js';
+import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
 
@@ -16,35 +17,37 @@ const LOOK_MS = 300;
 /** null: nothing is scheduled; undefined: unknown to the member and the DCS. */
 type Scheduled = JsonObject | null | undefined;
 
-/** Withdraws what is scheduled on one member; prints patronictl's line of `flush`. */
+/** Withdraws what is scheduled on one member; tells patronictl's line of `flush`. */
 export async function flushRestart(
   context: Context,
   scope: string,
   member: Member,
+  tell: Tell,
 ): Promise<MemberOutcome> {
   const { judged, wasGone } = await withdraw(context, scope, member);
   if (wasGone) {
-    context.io.out(`No scheduled restart for member ${member.name}\n`);
+    tell({ kind: 'line', text: `No scheduled restart for member ${member.name}` });
     return { ...judged, changed: false };
   }
   if (judged.ending === 'ok') {
-    context.io.out(`Success: flush scheduled restart for member ${member.name}\n`);
-  } else sayNotFlushed(context, member, judged);
+    tell({ kind: 'line', text: `Success: flush scheduled restart for member ${member.name}` });
+  } else sayNotFlushed(tell, member, judged);
   return judged;
 }
 
-/** The same before another restart is scheduled; as patronictl, only a failure is printed. */
+/** The same before another restart is scheduled; as patronictl, only a failure is told. */
 export async function replaceRestart(
   context: Context,
   scope: string,
   member: Member,
+  tell: Tell,
 ): Promise<void> {
   const { judged } = await withdraw(context, scope, member);
-  if (judged.ending !== 'ok') sayNotFlushed(context, member, judged);
+  if (judged.ending !== 'ok') sayNotFlushed(tell, member, judged);
 }
 
-function sayNotFlushed({ io }: Context, { name }: Member, { said }: MemberOutcome): void {
-  io.out(`Failed: flush scheduled restart for member ${name}, ${said}\n`);
+function sayNotFlushed(tell: Tell, { name }: Member, { said }: MemberOutcome): void {
+  tell({ kind: 'line', text: `Failed: flush scheduled restart for member ${name}, ${said}` });
 }
 
 async function withdraw(

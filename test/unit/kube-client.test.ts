@@ -12,6 +12,9 @@ import type { DcsInputs } from '../../src/dcs/dcs-inputs.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
 
 type Answer = { status: number; body?: object | string } | 'hang' | 'hang up';
+/** How long the API server may take; where nothing was written, a test takes as long. */
+const LIMIT_MS = 1000;
+
 type Ask = (method: string, path: string, authorization: string | undefined) => Answer;
 
 const open: { close: () => void }[] = [];
@@ -22,7 +25,7 @@ afterEach(() => {
 /** An API server that answers so; with what it was asked, in order. */
 async function apiServer(
   answer: Ask,
-  timeoutMs = 1000,
+  timeoutMs = LIMIT_MS,
 ): Promise<{ client: KubeClient; asked: string[] }> {
   const asked: string[] = [];
   const server = http.createServer((request, response) => {
@@ -113,8 +116,8 @@ describe('writing', () => {
     body: { metadata: { name: 'demo-config', namespace: 'db', resourceVersion, annotations } },
   });
   const write = async (patched: Answer, now: Answer) => {
-    const { client, asked } = await apiServer((method) => (method === 'GET' ? now : patched), 300);
-    const outcome = await writeConfig(client, cluster, '{"ttl":40}', 300).catch(
+    const { client, asked } = await apiServer((method) => (method === 'GET' ? now : patched));
+    const outcome = await writeConfig(client, cluster, '{"ttl":40}', LIMIT_MS).catch(
       (error: unknown) => error,
     );
     return { outcome, patches: asked.filter((one) => one.startsWith('PATCH')) };
@@ -174,7 +177,7 @@ describe('writing', () => {
       method === 'GET' ? object('7', {}) : { status: 201, body: {} },
     );
     const request = { leader: 'pg1', candidate: null, scheduledAt: null };
-    expect(await writeFailover(client, cluster, request, 300)).toEqual({ done: true });
+    expect(await writeFailover(client, cluster, request, LIMIT_MS)).toEqual({ done: true });
     expect(asked).toEqual([
       'GET /api/v1/namespaces/db/endpoints/demo-config',
       'POST /api/v1/namespaces/db/endpoints',

@@ -20,6 +20,10 @@ beforeAll(async () => {
   shell = new Shell(demo, [
     [/\bdr\b/g, dr.scope],
     [/\bMEMBER\b/g, 'pg3'],
+    ...demo.members.map(({ host, port }, at): [string, string] => [
+      `10.2.0.${at + 1}:5432`,
+      `${host}:${port}`,
+    ]),
     ['--host 10.2.0.11 --port 5432', `--host 127.0.0.1 --port ${dr.member('pg1').port}`],
   ]);
   expect(await demo.waitHealthy()).toBe('pg1');

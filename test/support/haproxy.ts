@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { eventually } from './eventually.js';
+import type { Lab } from './lab/cluster.js';
 import { ensureHaproxy } from './setup.js';
 import { freePort } from './free-port.js';
 
@@ -47,6 +48,58 @@ export async function startHaproxy(
   });
   return {
     url,
+    end: async () => {
+      process.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** A TCP proxy before PostgreSQL, as Patroni's documentation has it: one port for each health check. */
+export interface TcpHaproxy {
+  /** The port by its check: `/primary`, `/replica`, `none` for no check at all. */
+  ports: Record<string, number>;
+  end(): Promise<void>;
+}
+
+/** Before these members, each port with its own health check of Patroni's REST API. */
+export async function startTcpHaproxy(lab: Lab, checks: readonly string[]): Promise<TcpHaproxy> {
+  const program = await ensureHaproxy();
+  const ports: Record<string, number> = {};
+  const sections: string[] = [];
+  for (const check of checks) {
+    const port = await freePort();
+    ports[check] = port;
+    const servers = lab.members.map(({ name, host, port: own, restUrl }) => {
+      const checked =
+        check === 'none'
+          ? ''
+          : ` check port ${new URL(restUrl).port} inter 200 fall 1 rise 1 on-marked-down shutdown-sessions`;
+      return `  server ${name} ${host}:${own}${checked}`;
+    });
+    sections.push(
+      `listen ${check.replace('/', '')}`,
+      `  bind 127.0.0.1:${port}`,
+      '  balance roundrobin',
+      ...(check === 'none'
+        ? []
+        : [`  option httpchk GET ${check}`, '  http-check expect status 200']),
+      ...servers,
+    );
+  }
+  const defaults = [
+    'defaults',
+    '  mode tcp',
+    '  timeout connect 2s',
+    '  timeout client 30s',
+    '  timeout server 30s',
+  ];
+  const file = `${lab.root}/haproxy-tcp.cfg`;
+  writeFileSync(file, `${[...defaults, ...sections].join('\n')}\n`);
+  const process = spawn(program, ['-db', '-f', file], { stdio: 'ignore' });
+  const ended = once(process, 'exit');
+  return {
+    ports,
     end: async () => {
       process.kill('SIGTERM');
       await ended;

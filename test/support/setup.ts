@@ -69,12 +69,22 @@ export async function ensureTmux(): Promise<void> {
   if (missing().length > 0) await installPackages(missing);
 }
 
-/** Makes sure that HAProxy is there, and says where: a load balancer in front of members' REST APIs. */
+/** Makes sure that HAProxy is there, and says where: a load balancer in front of members. */
 export async function ensureHaproxy(): Promise<string> {
-  const missing = (): string[] => (findProgram('haproxy') === null ? ['haproxy'] : []);
+  return await ensureProgram('haproxy');
+}
+
+/** Makes sure that pgbouncer is there, and says where: a pooler in front of PostgreSQL. */
+export async function ensurePgbouncer(): Promise<string> {
+  return await ensureProgram('pgbouncer');
+}
+
+/** A program by the package of the same name. */
+async function ensureProgram(name: string): Promise<string> {
+  const missing = (): string[] => (findProgram(name) === null ? [name] : []);
   if (missing().length > 0) await installPackages(missing);
-  const program = findProgram('haproxy');
-  if (program === null) throw new SetupError(howToInstall(['haproxy']));
+  const program = findProgram(name);
+  if (program === null) throw new SetupError(howToInstall([name]));
   return program;
 }
 
@@ -177,6 +187,7 @@ esac
 install_with_update "$@"
 if [ -d /run/systemd/system ]; then
   case " $* " in *" etcd-server "*) systemctl disable --quiet etcd || true ;; esac
+  case " $* " in *" pgbouncer "*) systemctl disable --quiet pgbouncer || true ;; esac
 fi
 `;
 
@@ -214,6 +225,7 @@ async function main(args: string[]): Promise<void> {
     if (args.includes('all')) {
       await ensureShells();
       await ensureHaproxy();
+      await ensurePgbouncer();
     }
     log(`ready: Patroni ${wanted.join(', ')}`);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `patctl roll`: the operator's own COMMAND for every member, one at a time, the leader last. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reportedAsking } from '../actions/kit/action-document.js';
-import { clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
+import { addRouteOption, clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
 import type { Run } from '../cli/run-command.js';
 import { parseDurationMs, parseSize } from '../cli/units.js';
 import { ToolError } from '../errors.js';
@@ -30,6 +30,7 @@ interface RollOptions {
   state?: string;
   log?: string;
   progress?: ProgressStyle;
+  route?: string[];
 }
 
 const MORE = `
@@ -49,7 +50,7 @@ Ctrl-C stops after the member at hand; twice, it stops at once and ends COMMAND.
 `;
 
 export function rollCommand(run: Run): Command {
-  return new Command('roll')
+  return addRouteOption(new Command('roll'))
     .description('Run a command for each member, one at a time: replicas, switchover, old leader')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
@@ -130,6 +131,7 @@ function requestOf(options: RollOptions) {
     statePath: options.state ?? null,
     logPath: options.log ?? null,
     progress: options.progress ?? null,
+    routes: options.route ?? [],
   };
 }
 

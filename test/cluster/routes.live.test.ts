@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync, chownSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CheckDocument } from '../../src/cluster/documents/check-document.js';
+import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import type { ChangeDocument } from '../../src/actions/switchover/conclusion.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
@@ -47,7 +48,7 @@ afterAll(async () => {
 const port = (check: string): number => haproxy.ports[check] ?? 0;
 const at = (name: string): string => `127.0.0.1:${lab.member(name).port}`;
 
-/** Who leads and who follows, once the cluster is healthy. */
+/** The leader and its replicas, once the cluster is healthy. */
 async function lookAgain(): Promise<void> {
   leader = await lab.waitHealthy();
   replicas = lab.members.map(({ name }) => name).filter((name) => name !== leader);
@@ -345,6 +346,24 @@ test('a switchover is proven through every route, and its outage is the one that
   expect(measured?.outage?.atLeastMs).toBeLessThanOrEqual(atMostMs);
   expect(measured?.outageMs).toBeGreaterThanOrEqual(atLeastMs);
 }, 150_000);
+
+test('roll proves the routes when its work is done, and ends 5 where one takes no login of ours', async () => {
+  const [member = ''] = replicas;
+  const words = ['-c', lab.config, 'roll', lab.scope, '--yes', '-f', 'json', '--exec', 'true'];
+  const only = ['--only', member, '--may-stay-up', '--state', `${lab.root}/roll.json`];
+  const roll = async (...routes: string[]) => {
+    const given = routes.flatMap((route) => ['--route', route]);
+    const run = await runPatctl([...words, ...only, ...given], { timeoutMs: LIMIT_MS });
+    if (run.out === '') throw new Error(`no document: ${run.err}`);
+    return { code: run.code, document: JSON.parse(run.out) as ActionDocument };
+  };
+  const right = await roll(`rw=127.0.0.1:${port('/primary')}`, `ro=127.0.0.1:${port('/replica')}`);
+  expect([right.code, right.document.code]).toEqual([0, 'done']);
+  const said = right.document.evidence.find(({ witness }) => witness === 'route')?.said;
+  expect(said).toContain(`rw 127.0.0.1:${port('/primary')} to ${leader}`);
+  const unknown = await roll(`rw=127.0.0.1:${closed.port}`);
+  expect([unknown.code, unknown.document.code]).toEqual([5, 'routes_unknown']);
+}, 120_000);
 
 test('a route that does not follow the leader ends 4 and says where it leads', async () => {
   const [candidate = ''] = replicas;

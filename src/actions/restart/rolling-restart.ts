@@ -327,5 +327,5 @@ async function toHeir(
     });
   }
   const { scope, group } = cluster;
-  await moveLeader(context, { scope, group, from, candidate, progress: null }, tell);
+  await moveLeader(context, { scope, group, from, candidate, routes: [], progress: null }, tell);
 }

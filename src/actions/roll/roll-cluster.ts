@@ -78,6 +78,8 @@ export interface RollRequest extends RollLimits {
   readonly logPath: string | null;
   /** Null: lines for people, and without those of COMMAND where stdout is a document. */
   readonly progress: ProgressStyle | null;
+  /** --route, as given; none: those of the configuration. */
+  readonly routes: readonly string[];
 }
 
 export const ROLL_DEFAULTS = {
@@ -110,6 +112,7 @@ async function planAndRoll(
 ): Promise<Ending> {
   const { tell } = asking;
   const file = stateFile(path);
+  const hasRoutes = await knowsRoutes(context, request);
   const view = await look(context, request);
   const state = stateOf(view, request, await file.read(), path);
   const plan = planOf(view, state);
@@ -127,7 +130,16 @@ async function planAndRoll(
   if (plan.steps.length === 0) return nothingToDo(context, state, file);
   if (!request.force) await consent(context, asking, state, plan);
   await prepareFolder(path);
-  return roll(context, tell, { file, state, plan, logPath, request });
+  return roll(context, tell, { file, state, plan, logPath, request, hasRoutes });
+}
+
+/** Whether any route is known; one that cannot be read is refused here. Loads nothing where none is. */
+async function knowsRoutes(context: Context, request: RollRequest): Promise<boolean> {
+  const { routes = [] } = await context.config();
+  if (request.routes.length + routes.length === 0 || (await isRecorded(context))) return false;
+  const { checkRoutes } = await import('../kit/await-routes.js');
+  await checkRoutes(context, request);
+  return true;
 }
 
 async function look(context: Context, { scope, group }: RollRequest): Promise<View> {
@@ -277,12 +289,13 @@ interface Begun {
   plan: RollPlan;
   logPath: string;
   request: RollRequest;
+  hasRoutes: boolean;
 }
 
 async function roll(
   context: Context,
   tell: Tell,
-  { file, state, plan, logPath, request }: Begun,
+  { file, state, plan, logPath, request, hasRoutes }: Begun,
 ): Promise<Ending> {
   const startedMs = context.clock.nowMs();
   const { scope } = state.cluster;
@@ -311,11 +324,15 @@ async function roll(
         log.note(event.said);
         report(event);
       },
-      work: (step, say) => doStep(run, step, { say, tell, progress: request.progress }),
+      work: (step, say) => doStep(run, step, { ...request, say, tell }),
       goOn: () => (run.isSaved ? goOn(state.cluster, request) : null),
       code: null,
     });
     if (isFinished(run.state, plan)) await file.remove();
+    if (hasRoutes) {
+      const { awaitRoutes } = await import('../kit/await-routes.js');
+      await awaitRoutes(context, request, tell);
+    }
     return finish(context, run.state, plan, startedMs);
   } catch (error) {
     if (error instanceof ToolError) log.note(`stopped: ${error.message}`);
@@ -341,14 +358,12 @@ interface Telling {
   say: Say;
   tell: Tell;
   progress: ProgressStyle | null;
+  routes: readonly string[];
 }
 
-async function doStep(
-  run: RollRun,
-  step: RollStep,
-  { say, tell, progress }: Telling,
-): Promise<StepDone> {
-  if (step.kind !== 'command') return moved(run, step, { say, tell, progress });
+async function doStep(run: RollRun, step: RollStep, telling: Telling): Promise<StepDone> {
+  const { say, tell } = telling;
+  if (step.kind !== 'command') return moved(run, step, telling);
   const { member } = step;
   const { group } = run.state.cluster;
   const note = (ending: Ending, said: string): void =>
@@ -380,7 +395,7 @@ function asChanged(error: ToolError): ToolError {
 async function moved(
   run: RollRun,
   step: Exclude<RollStep, { kind: 'command' }>,
-  { say, tell, progress }: Telling,
+  { say, tell, progress, routes }: Telling,
 ): Promise<StepDone> {
   const { context, state } = run;
   const back = step.kind === 'switchback' ? step.to : null;
@@ -398,7 +413,7 @@ async function moved(
   const { scope, group } = state.cluster;
   const candidate = back ?? state.candidate ?? 'auto';
   const inner = { ...context, signal: run.stops.hard };
-  const leader = await moveLeader(inner, { scope, group, from, candidate, progress }, tell);
+  const leader = await moveLeader(inner, { scope, group, from, candidate, routes, progress }, tell);
   tell({ kind: 'changed', changed: true });
   say(`${leader} leads now`, leader);
   await saveState(run, {});

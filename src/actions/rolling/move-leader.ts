@@ -11,6 +11,8 @@ export interface LeaderMove {
   readonly from: string;
   /** `auto`: the best member. */
   readonly candidate: string;
+  /** --route, as given; none: those of the configuration. */
+  readonly routes: readonly string[];
   /** Null: lines for people. */
   readonly progress: ProgressStyle | null;
 }
@@ -18,7 +20,7 @@ export interface LeaderMove {
 /** Prints it as switchover does, and returns the new leader. Every ending but ok is thrown. */
 export async function moveLeader(
   context: Context,
-  { scope, group, from, candidate, progress }: LeaderMove,
+  { scope, group, from, candidate, routes, progress }: LeaderMove,
   tell: Tell,
 ): Promise<string> {
   const [{ changeLeader }, { changePrinter, finishChange }, { changeDocument }, { PLAIN_CHANGE }] =
@@ -29,7 +31,8 @@ export async function moveLeader(
       import('../switchover/change.js'),
     ]);
   const kind = 'switchover';
-  const change = { ...PLAIN_CHANGE, kind, scope, group, leader: from, candidate } as const;
+  const about = { kind, scope, group, leader: from, candidate, routes } as const;
+  const change = { ...PLAIN_CHANGE, ...about };
   const shown = { format: 'pretty', dryRun: false, progress } as const;
   const talk = { asker: null, ...changePrinter(context, shown) };
   const result = await changeLeader(context, change, talk);

@@ -125,6 +125,13 @@ describe('routes are proven', () => {
     ]);
   });
 
+  test('says so where no replica is left to read from', () => {
+    const nowhere = { ...state('ro', 'read_route_empty', 'critical'), leadsTo: [] };
+    expect(routeProof([nowhere], { before: [], hasReplica: false }).said).toBe(
+      'ro vip:1 to no server, because no replica is left',
+    );
+  });
+
   test('not where our login is refused, which is not wrong either', () => {
     const proof = routeProof([state('rw', 'route_unasked', 'unknown')], goal);
     expect([proof.wrong.length, proof.unasked.length]).toEqual([0, 1]);

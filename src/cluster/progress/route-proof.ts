@@ -39,7 +39,11 @@ export function routeProof(states: readonly RouteState[], goal: RouteGoal): Rout
   const unasked = states.flatMap(({ findings }) =>
     findings.filter(({ code }) => code === 'route_unasked'),
   );
-  const said = states.map(({ name, leadsTo }) => `${name} to ${leadsTo.join(', ') || 'no server'}`);
+  const said = states.map(({ name, reading, leadsTo }) => {
+    const isLeft = reading.route.kind === 'rw' || goal.hasReplica;
+    const nowhere = isLeft ? 'no server' : 'no server, because no replica is left';
+    return `${name} to ${leadsTo.join(', ') || nowhere}`;
+  });
   return { wrong, unasked, said: said.join('; ') };
 }
 

@@ -249,7 +249,7 @@ const HELP: Record<string, CommandHelp> = {
       ...ACTS,
       error: 'nothing was changed: the cluster needs the member, declined, or a wrong name',
       failed: 'the member is gone, and its replication slot is still there',
-      unconfirmed: 'the member was not stopped within --wait; nothing was changed',
+      unconfirmed: 'the member was not stopped within --deadline; nothing was changed',
     },
   },
   remove: {

@@ -11,7 +11,7 @@ interface RetireOptions {
   force?: boolean;
   yes?: boolean;
   keepSlot?: boolean;
-  wait: number;
+  deadline: number;
 }
 
 /** Time to log in on its host and stop it there. */
@@ -27,7 +27,7 @@ export function retireCommand(run: Run): Command {
     .option('--force', 'Do not ask questions')
     .option('--yes', 'The same as --force')
     .option(
-      '--wait <time>',
+      '--deadline <time>',
       'Limit of the wait until Patroni and PostgreSQL of the member are stopped (default 30m)',
       parseDurationMs,
       WAIT_MS,
@@ -48,7 +48,7 @@ export function retireCommand(run: Run): Command {
               dryRun,
               force: options.force === true || options.yes === true,
               keepSlot: options.keepSlot === true,
-              waitMs: options.wait,
+              waitMs: options.deadline,
             });
           },
         );

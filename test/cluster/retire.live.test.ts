@@ -30,7 +30,7 @@ async function documentOf<T>(...args: string[]): Promise<T> {
 async function waitingRetirement(member: string): Promise<{ document: Promise<ActionDocument> }> {
   const [command = '', ...first] = PATCTL;
   const args = ['-c', lab.config, 'retire', member, lab.scope, '--yes', '-f', 'json'];
-  const run = spawn(command, [...first, ...args, '--wait', '3m'], {
+  const run = spawn(command, [...first, ...args, '--deadline', '3m'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const out = text(run.stdout);
@@ -128,7 +128,7 @@ test(
       gone,
       lab.scope,
       '--yes',
-      '--wait',
+      '--deadline',
       '3m',
     );
     expect(done, JSON.stringify(done)).toMatchObject({ ending: 'ok', changed: true });

@@ -61,12 +61,12 @@ test('--dry-run shows each check and what would be removed', async () => {
   expect(fake.cluster.dcs.revision).toBe(revision);
 });
 
-test('at the limit of --wait it says what still runs, and nothing was written', async () => {
+test('at --deadline it says what still runs, and nothing was written', async () => {
   const { revision } = fake.cluster.dcs;
-  const done = await run('pg3', 'demo', '--force', '--wait', '2s', '-f', 'json');
+  const done = await run('pg3', 'demo', '--force', '--deadline', '2s', '-f', 'json');
   expect(JSON.parse(done.out)).toMatchObject({
     ...{ command: 'retire', ending: 'unconfirmed', exit: 5, code: 'not_gone', changed: false },
-    message: 'pg3 is not gone within the limit (--wait)',
+    message: 'pg3 is not gone within the limit (--deadline)',
     evidence: [{ witness: 'REST', subject: 'pg3', said: 'Patroni answers' }],
     retirement: { member: 'pg3', refused: false, hasLeft: false },
   });
@@ -76,7 +76,7 @@ test('at the limit of --wait it says what still runs, and nothing was written', 
 
 test('a key without a lease is removed once nothing answers, and the note is written with it', async () => {
   fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
-  await run('pg3', 'demo', '--force', '--wait', '20s', '--keep-slot');
+  await run('pg3', 'demo', '--force', '--deadline', '20s', '--keep-slot');
   await look();
   expect(valueOf('members/pg3')).toBeUndefined();
   expect(valueOf('patctl-retired/pg3')).toBe('{"retired":"pg3"}');
@@ -85,7 +85,7 @@ test('a key without a lease is removed once nothing answers, and the note is wri
 test('a key that a lease keeps is waited for', async () => {
   fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
   fake.cluster.dcs.put('/service/demo/members/pg3', valueOf('members/pg3') ?? '', '77');
-  const done = await run('pg3', 'demo', '--force', '--wait', '5s');
+  const done = await run('pg3', 'demo', '--force', '--deadline', '5s');
   expect([done.code, done.err]).toEqual([
     5,
     expect.stringContaining('DCS /members/pg3: is still there'),

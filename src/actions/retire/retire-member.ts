@@ -171,7 +171,7 @@ async function awaitGone(context: Context, cluster: Cluster, awaited: Awaited): 
     return end;
   });
   if (end !== null) return end;
-  throw new ToolError('unconfirmed', `${name} is not gone within the limit (--wait)`, {
+  throw new ToolError('unconfirmed', `${name} is not gone within the limit (--deadline)`, {
     code: 'not_gone',
     evidence: there,
     hint: `on its host: ${plan.runThere}\nthen continue with: ${retireLine(cluster, name)}`,

@@ -261,7 +261,8 @@ describe('troubles', () => {
   beforeAll(async () => {
     lab = await privateCluster({
       sync: 'on',
-      dcs: { member_slots_ttl: 0 },
+      // Some stories freeze the leader: its lock has to outlast what is looked at, on a loaded machine too.
+      dcs: { member_slots_ttl: 0, ttl: 90 },
       parameters: { wal_level: 'logical' },
     });
   });

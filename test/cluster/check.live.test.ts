@@ -262,7 +262,7 @@ describe('troubles', () => {
     lab = await privateCluster({
       sync: 'on',
       // Some stories freeze the leader: its lock has to outlast what is looked at, on a loaded machine too.
-      dcs: { member_slots_ttl: 0, ttl: 90 },
+      dcs: { member_slots_ttl: 0, ttl: 45 },
       parameters: { wal_level: 'logical' },
     });
   });

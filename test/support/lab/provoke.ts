@@ -252,7 +252,8 @@ async function lostSlot(lab: Lab): Promise<Provoked> {
   const replica = await asyncReplica(lab);
   await lab.stop(replica);
   const stoppedAt = await lab.psql(leader, 'SELECT pg_current_wal_lsn()');
-  await eventually('its slot is gone', 40_000, async () => {
+  // A stopped member keeps its key, and its slot, until ttl.
+  await eventually('its slot is gone', 120_000, async () => {
     const slots = await lab.psql(leader, 'SELECT slot_name FROM pg_replication_slots');
     return !slots.split('\n').includes(replica);
   });

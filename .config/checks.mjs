@@ -6,8 +6,8 @@ import { bin, cache } from './steps.mjs';
  * rules that know types may find something in a file because of another one, so that CI lints everything.
  */
 export function staticChecks() {
-  const lintCache = process.env.CI ? [] : ['--cache', '--cache-location', cache('eslint')];
   const keep = ['--cache', '--cache-strategy', 'content'];
+  const lintCache = process.env.CI ? [] : [...keep, '--cache-location', cache('eslint')];
   return [
     ['lint', bin('eslint'), ['-c', '.config/eslint.config.js', ...lintCache, '.']],
     ['types', bin('tsc'), ['-p', '.', '--incremental', '--tsBuildInfoFile', cache('types.json')]],

@@ -29,7 +29,15 @@ async function switchOver(world: ChangeWorld, ...args: string[]) {
 describe('routes that follow', () => {
   const following = (): ChangeWorld => {
     const world = changeWorld();
-    world.routes = (port) => proxied(world, port === 1);
+    let led = world.leader;
+    world.routes = (port) => {
+      // However late it is asked, the first client of the new leader comes too early.
+      if (port === 1 && world.leader !== led) {
+        led = world.leader;
+        return UNREACHABLE;
+      }
+      return proxied(world, port === 1);
+    };
     return world;
   };
 
@@ -43,7 +51,7 @@ describe('routes that follow', () => {
       { route: 'ro 127.0.0.1:2', codes: [], outageMs: null, outage: null },
     ]);
     expect(routes?.[0]?.outageMs).toBeGreaterThan(0);
-    expect(document.steps.at(-1)).toMatchObject({ step: 'routes' });
+    expect(document.steps.map(({ step }) => step)).toContain('routes');
     expect(out + err).not.toContain('geheim');
   });
 

@@ -485,8 +485,21 @@ function reached(progress: Progress): boolean {
     case 'healthy':
       return isHealthy(progress);
     case 'routes':
-      return isHealthy(progress) && routesProven(progress)?.wrong.length === 0;
+      return (
+        isHealthy(progress) &&
+        routesProven(progress)?.wrong.length === 0 &&
+        isOutageMeasured(progress)
+      );
   }
+}
+
+/** The connections that are made one after the other have met the new leader too, on every route that leads to it. */
+function isOutageMeasured({ routeStates, routeTracks, newLeader }: Progress): boolean {
+  return (routeStates ?? []).every(({ name, leadsTo }) => {
+    const track = routeTracks.get(name);
+    const isOver = track === undefined || track.refused !== null || track.firstNew !== null;
+    return isOver || newLeader === null || !leadsTo.includes(newLeader);
+  });
 }
 
 /** Every replica streams and synchronous replication is back; routes apart. */

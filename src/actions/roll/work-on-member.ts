@@ -1,4 +1,5 @@
 /** One member of a roll: the gates, COMMAND, and the member gone and back. */
+import { loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { Cluster, Member, Reading, RestStatus } from '../../cluster/model/model.js';
 import { fillTemplate } from '../../cluster/model/command-template.js';
 import {
@@ -247,8 +248,8 @@ async function awaitBack(run: RollRun, name: string, say: Say): Promise<string> 
     const missing = notYetBack(own.rest, name === view.snapshot.cluster.leaderName);
     if (missing !== null) return `${name} ${missing}`;
     if (hasLeft(track)) return null;
-    const loopMs = (view.snapshot.cluster.config?.loopWaitSeconds ?? 10) * 1000;
-    const isSettled = context.clock.nowMs() - startedMs >= loopMs + SPARE_MS;
+    const settledMs = startedMs + loopWaitMs(view.snapshot.cluster) + SPARE_MS;
+    const isSettled = context.clock.nowMs() >= settledMs;
     return state.mayStayUp && isSettled ? null : `${name} has not gone away yet`;
   };
   const wait = {

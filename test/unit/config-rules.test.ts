@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { unreadValues } from '../../src/cluster/model/config-rules.js';
 import { settingProblems } from '../../src/cluster/configuration/config-settings.js';
+import { checkConfig } from '../../src/cluster/configuration/config-check.js';
 import { slotProblems } from '../../src/cluster/model/config-slots.js';
 import type { JsonObject, JsonValue } from '../../src/cluster/model/model.js';
 import { readConfig } from '../../src/cluster/model/parse-keys.js';
@@ -82,6 +83,89 @@ describe('the dynamic configuration, beside Patroni itself', () => {
         : [{ config, bad, found: found.map(({ message }) => message) }];
     });
     expect(differ).toEqual([]);
+  });
+});
+
+describe('what stands one level deeper, where Patroni looks only when it needs it', () => {
+  const postgresql = (value: JsonObject) => checkConfig({ postgresql: value });
+  const standby = (value: JsonObject) => checkConfig({ standby_cluster: { host: 'a', ...value } });
+  const parameters = (value: JsonObject) => postgresql({ parameters: value });
+  const found = (problems: ReturnType<typeof checkConfig>) =>
+    problems.map(({ level, key, effect }) => `${level} ${key} ${effect}`);
+
+  test.each<[problems: ReturnType<typeof checkConfig>, ...said: string[]]>([
+    // A line break ends the text in postgresql.conf: PostgreSQL rejects the whole file.
+    [
+      parameters({ archive_command: 'cp %p /a/%f\n' }),
+      'error postgresql.parameters.archive_command ignored',
+    ],
+    [parameters({ "a'.b": 'x' }), "error postgresql.parameters.a'.b ignored"],
+    [parameters({ 'a.b.c': 'x' }), 'error postgresql.parameters.a.b.c ignored'],
+    [parameters({ 'auto_explain.log_min_duration': '1s', 'ä.b': 1, log_line_prefix: '%m\t' })],
+    [
+      standby({ restore_command: 'cp /a/%f %p\n' }),
+      'error standby_cluster.restore_command ignored',
+    ],
+    // Python's shlex cannot split it, and promote() fails.
+    [postgresql({ pre_promote: "/a 'b" }), 'error postgresql.pre_promote ignored'],
+    [postgresql({ pre_promote: 1 }), 'error postgresql.pre_promote ignored'],
+    [postgresql({ pre_promote: "/a 'b c' \"d'\" e\\ f" })],
+    [postgresql({ before_stop: 'a\\' }), 'error postgresql.before_stop ignored'],
+    [postgresql({ callbacks: { on_start: ['a'] } }), 'error postgresql.callbacks.on_start ignored'],
+    [postgresql({ callbacks: { on_strat: '/a' } }), 'error postgresql.callbacks.on_strat ignored'],
+    [postgresql({ callbacks: { on_role_change: '/a b' } })],
+    [postgresql({ bin_name: { postgres: 1 } }), 'error postgresql.bin_name.postgres ignored'],
+    [postgresql({ bin_name: { postgers: 'p' } }), 'error postgresql.bin_name.postgers ignored'],
+    [postgresql({ bin_dir: 16 }), 'error postgresql.bin_dir ignored'],
+    [postgresql({ krbsrvname: 1 }), 'error postgresql.krbsrvname ignored'],
+    [postgresql({ krbsrvname: 'pg', database: 'a', config_base_name: 'b' })],
+    [
+      postgresql({ recovery_conf: { restore_comand: 'a' } }),
+      'error postgresql.recovery_conf.restore_comand ignored',
+    ],
+    [postgresql({ recovery_conf: { restore_command: 'a', recovery_min_apply_delay: '1h' } })],
+    [
+      postgresql({ basebackup: { 'max-rate': 100 } }),
+      'error postgresql.basebackup.max-rate ignored',
+    ],
+    [postgresql({ basebackup: [{ 'max-rate': 100 }] }), 'error postgresql.basebackup[0] adjusted'],
+    [
+      postgresql({ basebackup: ['verbose', 'pgdata'] }),
+      'error postgresql.basebackup.pgdata adjusted',
+    ],
+    [postgresql({ basebackup: ['verbose', { 'max-rate': '100M' }] })],
+    [postgresql({ create_replica_methods: ['walg'], walg: 'x' }), 'error postgresql.walg ignored'],
+    [
+      postgresql({ create_replica_methods: ['walg'], walg: { command: 1 } }),
+      'error postgresql.walg.command ignored',
+    ],
+    [
+      postgresql({ pg_hba: ['local all all peer', 'hots all all all md5'] }),
+      'error postgresql.pg_hba ignored',
+    ],
+    [postgresql({ pg_hba: ['# a', '', 'host all all \\', 'all md5', '"host" a b samenet trust'] })],
+    [standby({ port: 'abc' }), 'error standby_cluster.port ignored'],
+    [standby({ port: 70000 }), 'error standby_cluster.port ignored'],
+    [standby({ port: '5432,5433' })],
+    [standby({ primary_slot_name: 1 }), 'error standby_cluster.primary_slot_name ignored'],
+    [
+      standby({ recovery_min_apply_delay: '5 hous' }),
+      'error standby_cluster.recovery_min_apply_delay ignored',
+    ],
+    [standby({ recovery_min_apply_delay: '5 h' })],
+    // The right name at the wrong level.
+    [checkConfig({ work_mem: '4MB' }), 'error work_mem ignored'],
+    [postgresql({ Work_Mem: '4MB' }), 'error postgresql.Work_Mem ignored'],
+    [postgresql({ slots: {} }), 'error postgresql.slots ignored'],
+    [parameters({ ttl: 30 }), 'error postgresql.parameters.ttl ignored'],
+    [parameters({ pg_hba: [] }), 'error postgresql.parameters.pg_hba ignored'],
+    [
+      parameters({ primary_slot_name: 'a' }),
+      'warning postgresql.parameters.primary_slot_name ignored',
+    ],
+    [checkConfig({ loop_wait: true }), 'error loop_wait adjusted'],
+  ])('case %#', (problems, ...said) => {
+    expect(found(problems)).toEqual(said);
   });
 });
 

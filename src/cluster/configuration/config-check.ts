@@ -9,6 +9,8 @@ import {
   unreadValues,
   type ConfigProblem,
 } from '../model/config-rules.js';
+import { nestedProblems } from './config-nested.js';
+import { gucs } from './gucs.js';
 import { settingProblems, settingsIn } from './config-settings.js';
 import { slotProblems } from '../model/config-slots.js';
 import type { JsonObject, JsonValue } from '../model/model.js';
@@ -25,6 +27,7 @@ export function checkConfig(config: JsonObject): ConfigProblem[] {
     ...unreadValues(config),
     ...unknownKeys(config),
     ...slotProblems(config),
+    ...nestedProblems(config),
     ...settingProblems(settingsIn(config)),
     ...checkStandby(config),
     ...checkTiming(config),
@@ -87,7 +90,9 @@ function unknownIn(
       const message = `${key} ${ELSEWHERE}`;
       return [{ level: 'error', code: 'ignored', key, message, effect: 'ignored' }];
     }
-    const near = lookedFor++ < MOST_LOOKED_FOR ? meantBy(name, above, known) : null;
+    const near =
+      otherLevel(name, above) ??
+      (lookedFor++ < MOST_LOOKED_FOR ? meantBy(name, above, known) : null);
     const message = near
       ? `${key} is unknown to Patroni: did you mean ${near}?`
       : `${key} is unknown to Patroni, which ignores it`;
@@ -95,6 +100,13 @@ function unknownIn(
     const meant = near ? { meant: near } : {};
     return [{ level, code: 'unknown_key', key, message, effect: 'ignored', ...meant }];
   });
+}
+
+/** The right place of a name that is right, and stands at the wrong one. */
+function otherLevel(name: string, above: string): string | null {
+  if (above === 'postgresql.' && Object.hasOwn(TOP, name)) return name;
+  if (above === 'standby_cluster.' || !gucs().has(name.toLowerCase())) return null;
+  return `postgresql.parameters.${name}`;
 }
 
 function meantBy(name: string, above: string, known: readonly string[]): string | null {

@@ -1,14 +1,22 @@
 /** PostgreSQL's settings in a dynamic configuration: what Patroni, and then PostgreSQL, makes of each value. */
-import { describe, type ConfigProblem, type Effect } from '../model/config-rules.js';
+import {
+  describe,
+  POSTGRESQL,
+  TOP,
+  type ConfigProblem,
+  type Effect,
+} from '../model/config-rules.js';
+import { singleLine, WHOLE_FILE_FAILS } from './config-nested.js';
 import { gucs, type Guc } from './gucs.js';
 import type { JsonObject, JsonValue } from '../model/model.js';
 import { nearest } from './nearest.js';
 import { isObject, parseBool, parseInteger, parseReal } from '../model/patroni-values.js';
 
-/** Settings that Patroni gives on PostgreSQL's command line, from the node's own file only. */
+/** Settings that Patroni gives to PostgreSQL by itself, or from the node's own file only. */
 const OWN_SETTINGS = new Set([
   ...['listen_addresses', 'port', 'cluster_name'],
-  ...['data_directory', 'config_file', 'hba_file', 'ident_file'],
+  ...['data_directory', 'config_file'],
+  ...['primary_conninfo', 'primary_slot_name'],
 ]);
 
 /** Settings whose values Patroni checks by itself, and for which it has defaults of its own [CMDLINE_OPTIONS]. */
@@ -46,19 +54,50 @@ export function settingProblems(settings: JsonObject): ConfigProblem[] {
     const key = `postgresql.parameters.${name}`;
     const lower = name.toLowerCase();
     const guc = known.get(lower);
-    // A name with a dot is an extension's; null takes the setting away.
-    if (value === null || (!guc && name.includes('.'))) return [];
-    if (OWN_SETTINGS.has(lower)) {
+    // null takes the setting away.
+    if (value === null) return [];
+    const broken = brokenFile(key, name, value);
+    // A name with a dot is an extension's.
+    if (broken.length > 0 || (!guc && name.includes('.'))) return broken;
+    const wrong = guc && !OWN_SETTINGS.has(lower) ? checkSetting(key, value, guc) : [];
+    if (wrong.length > 0) return wrong;
+    // Where recovery ends is Patroni's to say too.
+    if (OWN_SETTINGS.has(lower) || lower.startsWith('recovery_target')) {
       const message = `${name} is set by Patroni itself and ignored here`;
       return [{ level: 'warning', code: 'ignored', key, message, effect: 'ignored' }];
     }
-    if (guc) return checkSetting(key, value, guc);
+    if (guc) return [];
+    const place = otherLevel(name);
+    if (place !== null) {
+      const message = `${key} is not a setting of PostgreSQL: did you mean ${place}?`;
+      return [
+        { level: 'error', code: 'unknown_key', key, message, effect: 'ignored', meant: place },
+      ];
+    }
     const near = lookedFor++ < MOST_LOOKED_FOR ? nearest(lower, [...known.keys()]) : null;
     const message = `${name} is not a setting of PostgreSQL${near ? `: did you mean ${near}?` : ''}`;
     const level = near ? 'error' : 'warning';
     const meant = near ? { meant: `postgresql.parameters.${near}` } : {};
     return [{ level, code: 'unknown_key', key, message, effect: 'ignored', ...meant }];
   });
+}
+
+/** The place of a key of Patroni's own that stands among the settings. */
+function otherLevel(name: string): string | null {
+  if (Object.hasOwn(TOP, name)) return name;
+  return Object.hasOwn(POSTGRESQL, name) ? `postgresql.${name}` : null;
+}
+
+/** Patroni writes each setting that it knows, and each with a dot, into postgresql.conf as it is. */
+function brokenFile(key: string, name: string, value: JsonValue): ConfigProblem[] {
+  if (
+    name.includes('.') &&
+    !/^[a-z_\u0080-\uffff][\w\u0080-\uffff]*\.[a-z_\u0080-\uffff][\w\u0080-\uffff]*$/i.test(name)
+  ) {
+    const message = `${key} is not a name that postgresql.conf can hold (two words of letters, digits and _, with one dot): ${WHOLE_FILE_FAILS}`;
+    return [{ level: 'error', code: 'wrong_type', key, message, effect: 'ignored' }];
+  }
+  return typeof value === 'string' ? singleLine(key, value) : [];
 }
 
 function checkSetting(key: string, value: JsonValue, guc: Guc): ConfigProblem[] {

@@ -123,6 +123,9 @@ export const POSTGRESQL: ConfigRules = {
   custom_conf: { kind: 'text' },
   bin_dir: { kind: 'text' },
   bin_name: { kind: 'map' },
+  config_base_name: { kind: 'text' },
+  database: { kind: 'text' },
+  krbsrvname: { kind: 'text' },
   rewind: { kind: 'any' },
   pre_promote: { kind: 'text' },
   before_stop: { kind: 'text' },
@@ -178,6 +181,10 @@ function checkValue(key: string, value: JsonValue, rule: Rule): ConfigProblem[] 
     const { effect, said } = consequence(value, kind, fallback);
     const message = `${key} is ${describe(value)}, expected ${wanted}: ${said}`;
     return [{ level: 'error', code: 'wrong_type', key, message, effect }];
+  }
+  if (kind === 'python' && typeof value === 'boolean') {
+    const message = `${key} is ${describe(value)}, expected a whole number of seconds: Patroni reads it as ${Number(value)}`;
+    return [{ level: 'error', code: 'wrong_type', key, message, effect: 'adjusted' }];
   }
   if (min === undefined) return [];
   const number = kind === 'python' ? pythonInteger(value) : parseInteger(value, unitOf(kind));

@@ -135,3 +135,60 @@ test.each([
 ])('nearest(%s)', (word, expected) => {
   expect(nearest(word, ['ttl', 'loop_wait', 'retry_timeout'])).toBe(expected);
 });
+
+describe('a secret inside a text', () => {
+  const secret = (text: string) =>
+    codes({ postgresql: { parameters: { 'app.a': text } } }).includes(
+      'error secret postgresql.parameters.app.a',
+    );
+
+  test.each([
+    ...[
+      'host=a password=x',
+      "password = 'x y'",
+      'postgresql://h/db?password=x',
+      'PGPASSWORD=x psql',
+    ],
+    ...[
+      'postgresql://u:a/b@h',
+      'wal-g --token x',
+      'pgbackrest --repo1-cipher-pass=x',
+      'sshpass -p x',
+    ],
+    ...[
+      'curl -u a:b h',
+      "curl -H 'Authorization: Bearer abcdefgh' h",
+      'all ldap ldapbindpasswd="x"',
+    ],
+    ...['-----BEGIN RSA PRIVATE KEY-----x'],
+  ])('is refused: %s', (text) => {
+    expect(secret(text)).toBe(true);
+  });
+
+  test.each([
+    ...['PGPASSWORD=$PW x', 'PGPASSWORD="$(cat /a)" x', '--password-file=/a', 'a --token-file /b'],
+    ...[
+      'pg_dump --no-password db',
+      'PGPASSFILE=/a x',
+      'passfile=/a',
+      'https://h:80/a@b',
+      '%m %q%u@%d',
+    ],
+    ...['host all all all scram-sha-256', 'curl -u $U:$P h', 'a password'],
+  ])('is not seen in %s', (text) => {
+    expect(secret(text)).toBe(false);
+  });
+
+  test('counts in a command and in a list, and everything below a secret name is one', () => {
+    const secrets = (config: JsonObject) =>
+      codes(config).filter((code) => code.startsWith('error secret'));
+    const [command, hba] = ['PGPASSWORD=x a', 'host all all all radius radiussecrets=x'];
+    expect(secrets({ postgresql: { parameters: { archive_command: command } } })).toEqual([
+      'error secret postgresql.parameters.archive_command',
+    ]);
+    expect(secrets({ postgresql: { pg_hba: [hba] } })).toEqual(['error secret postgresql.pg_hba']);
+    expect(secrets({ postgresql: { walg: { password: { value: 'x' } } } })).toEqual([
+      'error secret postgresql.walg.password.value',
+    ]);
+  });
+});

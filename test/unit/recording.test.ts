@@ -35,6 +35,13 @@ test.each([
   ['AWS_SECRET_ACCESS_KEY=hunter2 wal-g %p', 'AWS_SECRET_ACCESS_KEY=*** wal-g %p'],
   ['postgres://u:p@hunter2@h/db', 'postgres://h/db'],
   ['a postgres://u:p@hunter2@h:1/db, http://x:hunter2@y', 'a postgres://h:1/db, http://y'],
+  ['postgres://u:hunter2/x@h/db', 'postgres://h/db'],
+  ['http://h:80/a@b', 'http://h:80/a@b'],
+  ['{"jwt": "hunter2", "creds": 1}', '{"jwt": "***", "creds": "***"}'],
+  [
+    '-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----',
+    '-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----',
+  ],
   ['run --password hunter2 -x', 'run --password *** -x'],
   ['run --repo1-cipher-pass=hunter2 -x', 'run --repo1-cipher-pass=*** -x'],
   ['curl -u admin:hunter2 h', 'curl -u *** h'],

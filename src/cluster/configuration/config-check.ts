@@ -16,7 +16,7 @@ import { slotProblems } from '../model/config-slots.js';
 import type { JsonObject, JsonValue } from '../model/model.js';
 import { nearest } from './nearest.js';
 import { readConfig } from '../model/parse-keys.js';
-import { isCommandName, isSecretName } from './secret-names.js';
+import { holdsSecret, isCommandName, isSecretName } from './secret-names.js';
 import { isObject, truthy } from '../model/patroni-values.js';
 
 export { CHECK_CODES, type ConfigProblem };
@@ -157,14 +157,18 @@ function secretsIn(value: JsonValue, path: readonly string[]): ConfigProblem[] {
   if (isObject(value)) {
     return Object.entries(value).flatMap(([name, item]) => secretsIn(item, [...path, name]));
   }
-  const name = path.at(-1) ?? '';
-  if (!truthy(value) || isCommandName(name) || !(isSecretName(name) || hasLogin(value))) return [];
+  if (
+    !truthy(value) ||
+    !(isSecretPlace(path) || (typeof value === 'string' && holdsSecret(value)))
+  ) {
+    return [];
+  }
   const key = path.join('.');
   const message = `${key} holds a secret: every reader of the DCS, or of GET /config, sees it`;
   return [{ level: 'error', code: 'secret', key, message, effect: 'taken' }];
 }
 
-/** A URL with a password. */
-function hasLogin(value: JsonValue): boolean {
-  return typeof value === 'string' && /:\/\/[^/\s:@]*:[^/\s@]+@/.test(value);
+/** Below a secret name everything is one: password: { value: … }. */
+function isSecretPlace(path: readonly string[]): boolean {
+  return path.some((name) => isSecretName(name)) && !isCommandName(path.at(-1) ?? '');
 }

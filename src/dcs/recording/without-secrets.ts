@@ -13,11 +13,13 @@ const VALUE = new RegExp(`${QUOTED}|[^\\s'"&,;]+`, 'y');
 const JSON_MEMBER = /"([\w.-]+)"(\s*:\s*)"(?:[^"\\]|\\.)*"/g;
 const ARGUMENT = /(?<![\w.-])(-{1,2}[\w.-]+)\s+/g;
 const ARGUMENT_VALUE = new RegExp(`${QUOTED}|[^\\s'"]+`, 'y');
-/** Up to the last @ before the host: a password may hold one. */
-const USERINFO = /(?<![a-z0-9+.-])([a-z0-9+.-]+:\/\/)[^/\s]*@/gi;
+/** Up to the last @ before the host: a password may hold one, and a slash where no port ends. */
+const USERINFO =
+  /(?<![a-z0-9+.-])([a-z0-9+.-]+:\/\/)(?:[^/\s:@]*:(?![0-9]+\/)[^\s@"']{0,200}@)?(?:[^/\s]*@)?/gi;
+const PRIVATE_KEY = /(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]*/g;
 const BEARER = /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi;
 const AUTHORIZATION = /(authorization\s*:\s*)[^"'\r\n]+/gi;
-const LOGIN = /((?:^|\s)(?:-u|--user|--proxy-user)[\s=]*)("[^"]*"|'[^']*'|[^\s'":]+:\S+)/g;
+const LOGIN = /((?:^|\s)(?:-u|--user|--proxy-user)[\s=]{0,8})("[^"]*"|'[^']*'|[^\s'":]+:\S+)/g;
 const SSHPASS = /(\bsshpass\s+-p\s*)("[^"]*"|'[^']*'|\S+)/g;
 /** `archive_command = '…'`, as a line of postgresql.conf or of YAML, or as a member of JSON. */
 const COMMAND_LINE =
@@ -32,6 +34,7 @@ function plain(text: string): string {
   const logins = text
     .replace(COMMAND_LINE, (_, name: string, command: string) => name + quotedProgram(command))
     .replace(USERINFO, '$1')
+    .replace(PRIVATE_KEY, `$1${MARK}`)
     .replace(AUTHORIZATION, `$1${MARK}`)
     .replace(BEARER, `$1 ${MARK}`)
     .replace(JSON_MEMBER, (whole: string, name: string, between: string) =>

@@ -104,6 +104,17 @@ test.each([
   expect(fake.sent).toHaveLength(1);
 });
 
+test('a lost answer is not asked again: the member tells', async () => {
+  fake.answers['pg3'] = lost;
+  fake.onCall = (to) => fake.says(to, (value) => (value['state'] = 'creating replica'));
+  const done = await run('demo', 'pg3', '--force');
+  expect([done.code, below(done), fake.sent.length]).toEqual([
+    0,
+    ['Success: reinitialize for member pg3'],
+    1,
+  ]);
+});
+
 test('a member that does not answer is not asked: exit 3', async () => {
   fake.cluster.rest = { ...fake.cluster.rest, pg3: UNREACHABLE };
   expect((await run('demo', 'pg3', '--force')).code).toBe(3);

@@ -187,6 +187,23 @@ describe('restart', () => {
   });
 });
 
+test('after HTTP 500 the same postmaster is looked at for 5 s, not until the limit', async () => {
+  fake.answers['pg1'] = answer(500, 'so');
+  let lastMs = 0;
+  fake.cluster.clock = quickClock((nowMs) => (lastMs = nowMs));
+  const startMs = fake.cluster.clock.nowMs();
+  const done = await run('restart', 'demo', 'pg1', '--force');
+  expect([done.code, below(done), fake.sent.length]).toEqual([
+    5,
+    ['Failed: restart for member pg1, status code=500, (so)'],
+    1,
+  ]);
+  expect(done.err).toContain('is still running');
+  expect(lastMs - startMs).toBeLessThan(10_000);
+  fake.onCall = restarted;
+  expect((await run('restart', 'demo', 'pg1', '--force')).code).toBe(0);
+});
+
 test('a lost answer stays unconfirmed if the earlier start time is unknown', async () => {
   fake.says('pg1', (value) => (value['raw'] = {}));
   fake.answers['pg1'] = lost;

@@ -101,11 +101,10 @@ async function request(
       whenLeft: () => tell(leftUnanswered({ cluster, member })),
     });
     const answered = judge(name, asked);
-    const { before } = asked;
-    const outcome =
-      answered.ending !== 'ok' || waitMs !== null || before === null
-        ? answered
-        : await seeBegun(context, { cluster, member }, before, answered.said);
+    const outcome = await seenBegun(context, { cluster, member }, asked, {
+      answered,
+      isAwaited: waitMs !== null,
+    });
     const line =
       outcome.ending === 'ok' ? 'Success' : answered === outcome ? 'Failed' : 'Unconfirmed';
     const words = outcome.ending === 'ok' ? '' : `, ${outcome.said}`;
@@ -130,6 +129,20 @@ function judge(member: string, { outcome }: Asked): MemberOutcome {
   const { status } = outcome.answer;
   if (status < 400) return as('ok');
   return as(isRefusal(status) || status === 503 ? 'error' : 'unconfirmed');
+}
+
+/** What the member shows decides: after an answer that is not awaited further, and after one that was lost. */
+async function seenBegun(
+  context: Context,
+  one: Selected,
+  { before }: Asked,
+  { answered, isAwaited }: { answered: MemberOutcome; isAwaited: boolean },
+): Promise<MemberOutcome> {
+  const { ending, said } = answered;
+  const isOpen = ending === 'unconfirmed' || (ending === 'ok' && !isAwaited);
+  if (!isOpen || before === null) return answered;
+  const seen = await seeBegun(context, one, before, said);
+  return ending === 'ok' || seen.ending === 'ok' ? seen : answered;
 }
 
 /** The answer comes before the copy: the member must stop, or tell that it is being copied. */

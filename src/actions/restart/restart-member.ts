@@ -5,7 +5,7 @@ import type { Selected } from '../../cluster/select-members.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { answerWords, askMember, bodyText, leftUnanswered } from '../kit/member-request.js';
-import { isRefusal } from '../kit/after-answer.js';
+import { isRefusal, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
 import { seeScheduled } from './scheduled-restart.js';
@@ -80,6 +80,14 @@ async function restarted(
   const answered = judge(name, outcome);
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
+    if (saysNo(outcome) && before !== null) {
+      const seen = await seeStarted(context, { cluster, member }, before, outcome);
+      // Patroni answers when the restart is over: no other one comes.
+      if (seen.runsOn) {
+        tell({ kind: 'line', text: lineOf(name, outcome, seen.found) });
+        return seen.found;
+      }
+    }
     const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
     const wasStarted = before && startTimeOf(before);
     const found = settle(answered, back, wasStarted !== null);
@@ -98,7 +106,7 @@ async function restarted(
   const isDone = answered.ending !== 'ok' || skipped || before === null;
   const seen = isDone
     ? withEvidence(answered, outcome, null)
-    : await seeStarted(context, { cluster, member }, before, outcome);
+    : (await seeStarted(context, { cluster, member }, before, outcome)).found;
   tell({ kind: 'line', text: lineOf(name, outcome, seen) });
   return seen;
 }
@@ -109,11 +117,11 @@ async function seeStarted(
   { cluster, member: { apiUrl, name } }: Selected,
   before: RestStatus,
   outcome: CallOutcome,
-): Promise<MemberOutcome> {
+): Promise<{ found: MemberOutcome; runsOn: boolean }> {
   const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
   const wasStarted = startTimeOf(before);
-  let nowStarted: string | null = null;
+  let nowStarted = null as string | null;
   let still = '';
   const limit = {
     atMs: context.clock.nowMs() + SEEN_WITHIN_MS,
@@ -134,7 +142,11 @@ async function seeStarted(
   const found: MemberOutcome = seen
     ? { member: name, ending: 'ok', said: 'restarted' }
     : { member: name, ending: 'unconfirmed', said: `${answerWords(outcome)}, ${still}` };
-  return withEvidence(found, outcome, { before: wasStarted, now: nowStarted });
+  return {
+    found: withEvidence(found, outcome, { before: wasStarted, now: nowStarted }),
+    // The same PostgreSQL still runs.
+    runsOn: wasStarted !== null && nowStarted === wasStarted,
+  };
 }
 
 /** The answer, and since when PostgreSQL runs, before and after. */

@@ -354,7 +354,7 @@ describe('an answer of which the DCS shows nothing', () => {
     expect(after(status, 10_000)).toMatchObject({ ending, code });
   });
 
-  test.each([502, 504])('%i of a proxy: Patroni may still be reading then', (status) => {
+  test.each([408, 502, 504])('%i of a proxy: Patroni may still be reading then', (status) => {
     expect(after(status, 19_900)).toEqual({ done: false });
     expect(after(status, 20_000)).toMatchObject({ ending: 'unconfirmed', code: 'no_trace' });
   });

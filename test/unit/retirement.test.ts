@@ -60,6 +60,16 @@ describe('votes', () => {
     expect(bad(world, 'pg2')).toEqual(['role refused']);
   });
 
+  test('every member stays while two are primaries', () => {
+    const world = tagged('on');
+    world.rest('pg2').role = 'primary';
+    Object.assign(world.sql('pg2'), { inRecovery: false, currentLsn: 0x5000000n });
+    for (const name of ['pg2', 'pg3']) {
+      expect(bad(world, name)).toEqual(['role refused']);
+      expect(said(world, name, 'role')).toContain('pg2 is a primary beside pg1');
+    }
+  });
+
   test('where no member could take over before, the retirement is not what is wrong', () => {
     const world = tagged('off', { pg2: { nofailover: true }, pg3: { nofailover: true } });
     expect(bad(world, 'pg2')).toEqual(['votes warning']);

@@ -12,6 +12,8 @@ import { forecast, forecastFacts } from '../votes/loss-forecast.js';
 import type { Forecast, ForecastFacts } from '../votes/loss-model.js';
 import { survivable } from '../votes/fault-tolerance.js';
 import { withoutForGood } from '../votes/without.js';
+import { roleSeen } from '../findings/evidence.js';
+import { besideLeader } from './data-loss-check.js';
 import type { CheckResult, PlanCheck } from './plan-model.js';
 
 export interface Retirement {
@@ -78,6 +80,8 @@ function checksOf(view: View, own: MemberView): (PlanCheck | null)[] {
   const { cluster } = view.snapshot;
   if (cluster.leaderName === own.name) return [leads(cluster, own)];
   if (cluster.leaderName === null) return [noLeader(own.name)];
+  const beside = besideLeader(view);
+  if (beside !== null) return [twoPrimaries(cluster, beside)];
   const { now, after } = factsWithout(view, own.name);
   return [
     ok('role', `${own.name} is ${own.observed === 'replica' ? 'a replica' : own.observed}`),
@@ -96,6 +100,8 @@ function checksOf(view: View, own: MemberView): (PlanCheck | null)[] {
 export function canDoWithout(view: View, own: MemberView): PlanCheck[] {
   const { cluster } = view.snapshot;
   if (cluster.leaderName === null) return [noLeader(own.name)];
+  const beside = besideLeader(view);
+  if (beside !== null) return [twoPrimaries(cluster, beside)];
   const { now, after } = factsWithout(view, own.name);
   return [election(cluster, own, now, after), commits(own, now, after)].filter(
     (one) => one !== null,
@@ -148,6 +154,15 @@ function noLeader(name: string): PlanCheck {
   return found('role', 'refused', `no member leads: ${name} may be needed`, {
     evidence: [{ witness: 'DCS', subject: '/leader', said: 'is absent' }],
     next: 'wait until a member leads',
+  });
+}
+
+/** What either of them has may be nowhere else: no member may go. */
+function twoPrimaries(cluster: Cluster, beside: MemberView): PlanCheck {
+  const said = `${beside.name} is a primary beside ${cluster.leaderName ?? 'the leader'}: what it acknowledges may be nowhere else`;
+  return found('role', 'refused', said, {
+    evidence: [roleSeen(beside)],
+    next: `end that first: ${commandLine(cluster, 'check')}`,
   });
 }
 

@@ -429,7 +429,7 @@ export function changeVerdict(progress: Progress): Verdict {
 
 /**
  * An answer came, Patroni has had its time to write, and the DCS, read after that, shows nothing. A 200 then
- * came from something else than Patroni, or a 502 or 504 from a proxy before it: that is not sure.
+ * came from something else than Patroni, or a 408, 502 or 504 from a proxy before it: that is not sure.
  */
 function neverWritten(progress: Progress): Verdict | null {
   const { goal, answer, answeredMs, readMs, request, newLeader, cluster } = progress;
@@ -437,7 +437,7 @@ function neverWritten(progress: Progress): Verdict | null {
   if (request !== null || newLeader !== null || stepOf(progress, 'stopping')) return null;
   if (cluster?.leaderName !== goal.leader) return null;
   const { status, text } = answer;
-  const isProxy = status === 502 || status === 504;
+  const isProxy = status === 408 || status === 502 || status === 504;
   const waitedMs = readMs - answeredMs;
   if (waitedMs < goal.mayWriteForMs * (isProxy ? 2 : 1)) return null;
   const isRead = cluster.cannotTell?.failover === undefined;

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { buildProgram } from '../../src/program.js';
 import { noTerminal } from '../support/no-terminal.js';
+import { refusalOf } from '../support/typed-commands.js';
 
 const SRC = new URL('../../src/', import.meta.url);
 const io = { columns: 100, out: () => undefined, err: () => undefined };
@@ -53,3 +54,41 @@ test.each(LINES)('$where: patctl $line', ({ line }) => {
   expect(command?.name(), line).toBeDefined();
   expect(command && unknownOptions(line, command)).toEqual([]);
 });
+
+/** The arguments of each `commandLine(cluster, 'VERB', …)` as they stand in the source. */
+function madeLines(): { where: string; words: string[] }[] {
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('command-line.ts'))
+    .flatMap((file) => {
+      const code = readFileSync(new URL(file, SRC), 'utf8');
+      const calls = code.matchAll(/\bcommandLine\(\s*[\w.?]+,\s*('(?:[^()]|\([^()]*\))*)\)/g);
+      return [...calls].map(([, given = '']) => ({ where: file, words: wordsOf(given) }));
+    });
+}
+
+/** A word that is known only when the program runs stands here as 1, which is a name, a number and a time limit. */
+function wordsOf(given: string): string[] {
+  const all = given
+    .split(/,\s*(?![^[(]*[\])])/)
+    .map((word) => word.trim())
+    .filter((word) => word !== '' && !word.startsWith('...'));
+  return all.map((word) => {
+    const text = /^(['`])(.*)\1$/.exec(word)?.[2];
+    return text === undefined ? '1' : text.replace(/\$\{[^}]*\}/g, '1');
+  });
+}
+
+const MADE = madeLines();
+
+test('the commands that are put together in the source are many too', () => {
+  expect(MADE.length).toBeGreaterThan(60);
+});
+
+test.each(MADE.map(({ where, words }) => [where, words.join(' '), words] as const))(
+  '%s: patctl %s',
+  async (_, __, [verb = '', ...others]) => {
+    const cluster = verb === 'retire' || verb === 'why-not' ? [] : ['demo'];
+    expect(await refusalOf([verb, ...cluster, ...others])).toBeNull();
+  },
+);

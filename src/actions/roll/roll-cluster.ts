@@ -204,7 +204,7 @@ function resumed(view: View, given: RollRequest, was: RollState | null, path: st
   if (was === null)
     throw new ToolError('error', `no unfinished roll of ${cluster.scope} (${path})`, {
       code: 'nothing_to_resume',
-      hint: `begin one: ${commandLine(cluster, 'roll', '--exec')} COMMAND`,
+      hint: `begin one: ${commandLine(cluster, 'roll', '--exec', 'COMMAND')}`,
     });
   const others = otherCluster(was.cluster, identityOf(view));
   if (others.length > 0)

@@ -90,6 +90,20 @@ describe('what the recorded patronictl printed, in the order of the recording', 
 });
 
 describe('edit-config', () => {
+  test('aliases of aliases have a limit, those of any real file have not', async () => {
+    const lines = ['a0: &a0 [x]'];
+    for (let i = 1; i < 40; i++) lines.push(`a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`);
+    const bomb = file('bomb.yaml', lines.join('\n'));
+    const refused = await edit(stage(), '--apply', bomb, '--force');
+    expect([refused.code, refused.out]).toEqual([1, '']);
+    expect(refused.err).toContain('the aliases repeat more than 1 MiB');
+    const cluster = stage();
+    const shared = 'slots:\n  a: &one {type: physical}\n  b: *one\n';
+    expect((await edit(cluster, '--apply', file('shared.yaml', shared), '--force')).code).toBe(0);
+    const slot = { type: 'physical' };
+    expect((await storedObject(cluster))['slots']).toEqual({ a: slot, b: slot });
+  });
+
   test('writes compact JSON with the order of the keys kept', async () => {
     const keys = { [KEY]: '{"ttl": 30, "loop_wait": 10, "x": 1.0, "retry_timeout": 10}' };
     const cluster: Stage = { keys, dcs: memoryStore(keys) };

@@ -81,7 +81,18 @@ function sorted(value: Value): Value {
 /** Any YAML value, read as Patroni reads it. Errors name the place and quote nothing. */
 export async function readYaml(text: string, label: string): Promise<Value> {
   const { parseYamlValue } = await import('../../config/parse-yaml.js');
-  return valueOf(await parseYamlValue(text, label, []));
+  const tree = await parseYamlValue(text, label, []);
+  return valueOf(tree, { left: REPEATED_BYTES + MOST_OF_TEXT * text.length });
+}
+
+/** What aliases may repeat: aliases of aliases make more of a few lines than any memory holds. */
+const REPEATED_BYTES = 1024 * 1024;
+/** A value costs this beside its text, and has two characters at least where no alias stands for it. */
+const VALUE_BYTES = 16;
+const MOST_OF_TEXT = VALUE_BYTES;
+
+interface Budget {
+  left: number;
 }
 
 /** A YAML mapping. */
@@ -93,10 +104,16 @@ export async function readDocument(text: string, label: string): Promise<Documen
   });
 }
 
-function valueOf(tree: Tree): Value {
-  if (tree.kind === 'list') return tree.items.map(valueOf);
+function valueOf(tree: Tree, budget: Budget): Value {
+  budget.left -= VALUE_BYTES + (tree.kind === 'scalar' ? tree.text.length : 0);
+  if (budget.left < 0) {
+    throw new ToolError('error', `${tree.from}: the aliases repeat more than 1 MiB`, {
+      code: 'bad_configuration',
+    });
+  }
+  if (tree.kind === 'list') return tree.items.map((item) => valueOf(item, budget));
   if (tree.kind === 'map') {
-    return new Map([...tree.entries].map(([key, item]) => [key, valueOf(item)]));
+    return new Map([...tree.entries].map(([key, item]) => [key, valueOf(item, budget)]));
   }
   const { type, text, from } = tree;
   switch (type) {

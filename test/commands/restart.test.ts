@@ -153,6 +153,21 @@ describe('restart', () => {
     expect(fake.sent).toEqual([]);
   });
 
+  test('a 200 of another program, which was not Patroni before either, is not a restart', async () => {
+    fake.cluster.rest = {
+      ...fake.cluster.rest,
+      pg1: { ok: false, kind: 'invalid', reason: 'HTTP 200' },
+    };
+    fake.onCall = () => undefined;
+    fake.answers['pg1'] = answer(200, '<html>welcome</html>');
+    const done = await run('restart', 'demo', 'pg1', '--force');
+    expect([done.code, fake.sent.length]).toEqual([5, 1]);
+    expect(below(done)).toEqual([
+      'Unconfirmed: restart for member pg1, status code=200, (<html>welcome</html>), ' +
+        "which is not Patroni's answer: see what answers at its api_url",
+    ]);
+  });
+
   test.each<[string, (to: string) => void, string]>([
     [
       'the same postmaster runs',

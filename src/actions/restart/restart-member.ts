@@ -78,6 +78,12 @@ async function restarted(
     return seen;
   }
   const answered = judge(name, outcome);
+  if (isForeign(answered, before)) {
+    const said = `${answerWords(outcome)}, which is not Patroni's answer: see what answers at its api_url`;
+    const seen = withEvidence({ ...answered, ending: 'unconfirmed', said }, outcome, null);
+    tell({ kind: 'line', text: lineOf(name, outcome, seen) });
+    return seen;
+  }
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
     if (saysNo(outcome) && before !== null) {
@@ -162,6 +168,14 @@ function withEvidence(
   }
   const evidence = words.map((said) => ({ witness: 'REST', subject: seen.member, said }));
   return { ...seen, evidence };
+}
+
+/** What Patroni answers to POST /restart when another postmaster runs [Ha.restart]. */
+const RESTARTED = 'restarted successfully';
+
+/** Without a reading before it only Patroni's own words show a restart: anything may answer 200. */
+function isForeign({ ending, said }: MemberOutcome, before: RestStatus | null): boolean {
+  return before === null && ending === 'ok' && said !== RESTARTED && said !== NOT_WANTED;
 }
 
 /** What an answer says; its line is patronictl's. */

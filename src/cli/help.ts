@@ -122,7 +122,8 @@ const HELP: Record<string, CommandHelp> = {
       ok: 'the names were printed, or no member matches',
       error: 'there is no such cluster',
       usage: 'the command line is wrong',
-      unreachable: 'the DCS did not answer, or it cannot be read',
+      unreachable:
+        'the DCS did not answer or cannot be read, or no member matches and one may that does not answer',
       failed: 'with --role primary: more than one member is a primary',
     },
   },

@@ -1,5 +1,6 @@
 /** `patctl leader` and `patctl members`: answers of one line, for scripts. */
 import { Command, Option } from 'commander';
+import type { Witnessed } from '../cluster/model/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { roleSeen } from '../cluster/findings/evidence.js';
 import { ToolError, type Ending } from '../errors.js';
@@ -104,8 +105,11 @@ function noPrimary(name: string): ToolError {
 }
 
 function falseClaim(view: View, message: string): ToolError {
-  const seen = view.members.map(roleSeen);
-  return new ToolError('failed', message, { code: 'false_claim', evidence: seen });
+  return new ToolError('failed', message, { code: 'false_claim', evidence: seenOf(view) });
+}
+
+function seenOf({ members }: View): Witnessed[] {
+  return members.map(roleSeen);
 }
 
 async function members(
@@ -122,7 +126,27 @@ async function members(
   context.io.out(names.map((name) => `${name}\n`).join(''));
   if (options.role === 'primary' && names.length > 1)
     throw falseClaim(view, `${names.join(' and ')} are both primaries`);
+  const untold = untoldIn(view, options.role);
+  if (untold.length === 0) return 'ok';
+  // With --role primary the one that is not heard may be it; of other roles some are printed.
+  const said = `unknown whether it is one of them: ${untold.map(oneLine).join(', ')}`;
+  if (names.length === 0)
+    throw new ToolError('unreachable', said, { code: 'cannot_tell', evidence: seenOf(view) });
+  context.io.err(`${said}\n`);
   return 'ok';
+}
+
+/** Members of which no witness tells whether they have the role. */
+function untoldIn(view: View, role: MembersOptions['role']): string[] {
+  if (role === 'any' || role === 'leader') return [];
+  return view.members
+    .filter(({ member }) => member !== null || role === 'primary')
+    .filter(({ member, observed, syncState }) =>
+      role === 'sync'
+        ? syncState === 'unknown'
+        : observed === 'unknown' || (member !== null && observed === 'unreachable'),
+    )
+    .map(({ name }) => name);
 }
 
 function hasRole(one: MemberView, view: View, role: MembersOptions['role']): boolean {

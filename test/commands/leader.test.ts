@@ -58,6 +58,28 @@ test('members by the role they are seen in', async () => {
   expect(await names('-r', 'replica')).toBe('pg2 pg3');
 });
 
+describe('members of a role that no witness tells', () => {
+  const members = (cluster: FakeCluster, role: string) => runFake(cluster, ['members', '-r', role]);
+
+  test('none was found, and one that is not heard may have it: 3', async () => {
+    const { code, out, err } = await members(off({ pg1: null }), 'primary');
+    expect([code, out]).toEqual([3, '']);
+    expect(err).toContain('unknown whether it is one of them: pg1\n');
+    expect((await members(off({ pg2: null, pg3: null }), 'replica')).code).toBe(3);
+    expect((await members({ ...off(), rest: {} }, 'sync')).code).toBe(3);
+  });
+
+  test('the others are printed, and it is named on stderr', async () => {
+    expect(await members(off({ pg2: null }), 'replica')).toEqual({
+      code: 0,
+      out: 'pg3\n',
+      err: 'unknown whether it is one of them: pg2\n',
+    });
+    expect((await members(off({ pg2: null }), 'any')).err).toBe('');
+    expect((await members(off(), 'sync')).code).toBe(0);
+  });
+});
+
 describe('members -r primary', () => {
   test('names every primary, and two are a false claim', async () => {
     const one = await runFake(off(), ['members', '-r', 'primary']);

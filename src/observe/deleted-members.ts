@@ -1,6 +1,7 @@
 /** Members whose key was deleted or expired, out of the DCS's own past. */
 import type { Cluster, Member } from '../cluster/model/model.js';
 import { slotName } from '../cluster/model/slot-name.js';
+import { standbysInSync } from '../cluster/roles/absent.js';
 import type { Context } from '../context.js';
 import type { GoneMembers, PastLimit } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
@@ -34,9 +35,13 @@ function missing(cluster: Cluster): Missing {
   const presentSlots = new Set([...present].map(slotName));
   const recent = (cluster.history ?? []).slice(-RECENT_HISTORY);
   const leaders = [cluster.leaderName, ...recent.map((line) => line.newLeader)];
+  const standbys = standbysInSync(cluster).filter((name) => !presentSlots.has(slotName(name)));
   return {
     slots: new Set(cluster.status?.retainSlots.filter((slot) => !presentSlots.has(slot))),
-    names: new Set(leaders.filter((name) => name !== null && !present.has(name)) as string[]),
+    names: new Set([
+      ...leaders.filter((name) => name !== null && !present.has(name)),
+      ...standbys,
+    ] as string[]),
     unnamedLeader:
       recent.some((line) => line.newLeader === null) ||
       (recent.length < RECENT_HISTORY && hasChangedLeader(cluster)),

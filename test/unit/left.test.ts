@@ -134,6 +134,31 @@ describe('which sources name a member without a key', () => {
     expect(brief({ options, change: row('remote', 'remote') })).toEqual([]);
   });
 
+  test('a walsender whose name PostgreSQL does not show as it is: by its slot', () => {
+    const row = (shown: string, slot: string) => (world: World) => {
+      world.sql('pg1').walsenders.push(walsender(shown, { slotName: slot }));
+    };
+    for (const shown of ['pgé4', 'pg\\xc3\\xa94', 'pg??4']) {
+      const [one] = left({ change: row(shown, 'pgu02334') });
+      expect(one?.message).toMatch(/ has left the DCS; its PostgreSQL still runs without Patroni$/);
+      const options = status({ retain_slots: ['pgu02334'] });
+      expect(left({ options, change: row(shown, 'pgu02334') })).toMatchObject([
+        { message: one?.message },
+      ]);
+    }
+    expect(brief({ change: row('pg??4', 'pg_4') })).toEqual([]);
+  });
+
+  test('/sync, in synchronous mode', () => {
+    const options = { keys: { sync: '{"leader":"pg1","sync_standby":"PG2,pg4","quorum":0}' } };
+    expect(brief({ mode: 'on', options })).toEqual(['critical pg4']);
+    expect(said({ mode: 'on', options })).toEqual(['/sync']);
+    expect(brief({ mode: 'quorum', options })).toEqual(['critical pg4']);
+    expect(brief({ mode: 'off', options })).toEqual([]);
+    const standby = { ...options, config: { standby_cluster: { host: '10.9.9.9' } } };
+    expect(brief({ mode: 'on', options: standby })).toEqual([]);
+  });
+
   test('an earlier recording', () => {
     const member = (name: string, isSynchronous = false) => ({ name, isSynchronous });
     const earlier = (...members: { name: string; isSynchronous: boolean }[]) => ({

@@ -7,7 +7,7 @@ import { formatLsn } from '../model/lsn.js';
 import type { Cluster, Departed, EarlierSnapshot, Snapshot, Witnessed } from '../model/model.js';
 import { isSenderOf, strangersIn } from '../model/member-names.js';
 import type { MemberView, StreamRow, View } from './view.js';
-import { slotName } from '../model/slot-name.js';
+import { mayBeSlotOf, slotName } from '../model/slot-name.js';
 import { isObject, parseInteger } from '../model/patroni-values.js';
 import { readAtMs, timestampMs } from '../findings/limits.js';
 import { namedInSync, syncModeActive } from './dcs-roles.js';
@@ -72,7 +72,8 @@ function namesOf(view: View): string[] {
     ...snapshot.departed.filter(({ origin }) => origin !== '--also').map(({ name }) => name),
     ...(snapshot.earlier?.members ?? []).map(({ name }) => name),
     ...recentLeaders(cluster).map(({ name }) => name),
-    ...strangers(view, permanent).map(({ applicationName }) => applicationName),
+    ...standbysInSync(cluster),
+    ...strangers(view, permanent).map(strangerName),
   ].filter((name) => !present.has(slotName(name)));
   const slots = (cluster.status?.retainSlots ?? []).filter(
     (slot) => !present.has(slot) && !permanent.has(slot),
@@ -90,13 +91,27 @@ function permanentSlots({ config }: Cluster): Set<string> {
   return new Set(isObject(slots) ? Object.keys(slots) : []);
 }
 
+/** Only members get into /sync: one without a key left before the leader took it out. */
+export function standbysInSync(cluster: Cluster): string[] {
+  if (!syncModeActive(cluster)) return [];
+  return (cluster.sync?.standbys ?? []).filter((name) => namedInSync(cluster, name));
+}
+
 /** Walsenders that stream as a member does, from the slot with their name, and that have no key. */
 function strangers(view: View, permanent: ReadonlySet<string>): StreamRow[] {
   const rows = view.members.flatMap(({ streams }) => streams);
   return strangersIn(rows, view.snapshot.cluster.members).filter(
     ({ slotName: slot, slotType, applicationName }) =>
-      slotType === 'physical' && slot === slotName(applicationName) && !permanent.has(slot),
+      slot !== null &&
+      slotType === 'physical' &&
+      mayBeSlotOf(slot, applicationName) &&
+      !permanent.has(slot),
   );
+}
+
+/** The name itself where PostgreSQL shows it as it is, or that of the slot. */
+function strangerName({ applicationName, slotName: slot }: StreamRow): string {
+  return slot === null || slot === slotName(applicationName) ? applicationName : slot;
 }
 
 interface Term {
@@ -123,7 +138,8 @@ function absentOf(name: string, view: View): Absent {
   const own = view.members.find((one) => one.departed === departed && departed !== null) ?? null;
   const rows = view.members
     .flatMap(({ streams }) => streams)
-    .filter((row) => isSenderOf(row.applicationName, name) && row.slotType !== 'logical');
+    .filter((row) => row.slotType !== 'logical')
+    .filter((row) => isSenderOf(row.applicationName, name) || isFromSlot(row, slot));
   const isRetained = (cluster.status?.retainSlots ?? []).includes(slot);
   const earlier = snapshot.earlier?.members.find((one) => slotName(one.name) === slot) ?? null;
   const isRunning = ['primary', 'replica', 'standby leader'].includes(own?.observed ?? '');
@@ -139,6 +155,7 @@ function absentOf(name: string, view: View): Absent {
       ...slotsSeen(slot, view),
       ...rows.map(rowSeen),
       ...historySeen(slot, cluster),
+      ...syncSeen(slot, cluster),
       ...(earlier === null ? [] : [earlierSeen(snapshot)]),
       ...aliveSeen(own),
     ],
@@ -150,6 +167,11 @@ function absentOf(name: string, view: View): Absent {
     departed,
     view: own,
   };
+}
+
+/** Its name may be known by its slot only, which is written another way than its application_name. */
+function isFromSlot({ slotName: its, applicationName }: StreamRow, slot: string): boolean {
+  return its === slot && mayBeSlotOf(slot, applicationName);
 }
 
 function wasSynchronous(
@@ -265,6 +287,12 @@ function historySeen(slot: string, cluster: Cluster): Witnessed[] {
   if (last === undefined) return [];
   const said = `${last.name} led until ${new Date(last.seenMs).toISOString()} at least`;
   return [{ witness: 'DCS', subject: '/history', said }];
+}
+
+function syncSeen(slot: string, cluster: Cluster): Witnessed[] {
+  return standbysInSync(cluster)
+    .filter((name) => slotName(name) === slot)
+    .map((name) => ({ witness: 'DCS', subject: '/sync', said: `names ${name}, which has no key` }));
 }
 
 function earlierSeen({ earlier }: Snapshot): Witnessed {

@@ -14,23 +14,24 @@ export function parseJson(text: string): JsonValue | null {
 }
 
 /**
- * null when the answer is not Patroni's: no object, no `patroni.scope` in it, or neither a state nor a role. `name` is
- * '' when the answer has none.
+ * null when the answer is not Patroni's: no object, no `patroni.scope` in it, or not both a state and a role,
+ * which every version of Patroni sends. `name` is '' when the answer has none.
  */
 export function parseRestStatus(httpStatus: number, json: JsonValue | null): RestStatus | null {
   const raw = object(json);
   const patroni = object(raw?.['patroni']);
   const scope = text(patroni?.['scope']);
   if (!raw || !patroni || scope === null) return null;
-  if (text(raw['state']) === null && text(raw['role']) === null) return null;
+  const [state, role] = [text(raw['state']), text(raw['role'])];
+  if (state === null || role === null) return null;
   // Patroni itself looks for `wal` first [_MemberStatus.from_api_response].
   const xlog = object(raw['wal']) ?? object(raw['xlog']) ?? {};
   return {
     httpStatus,
     name: text(patroni['name']) ?? '',
     scope,
-    state: text(raw['state']) ?? '',
-    role: text(raw['role']) ?? '',
+    state,
+    role,
     serverVersion: integer(raw['server_version']),
     patroniVersion: text(patroni['version']),
     timeline: integer(raw['timeline']),

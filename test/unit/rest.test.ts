@@ -180,11 +180,11 @@ describe('GET /patroni is read', () => {
   test.each([
     [
       'wrong types everywhere',
-      { patroni: { scope: 'demo', name: 7 }, xlog: [], tags: 1, role: {}, state: 'running' },
+      { patroni: { scope: 'demo', name: 7 }, xlog: [], tags: 1, role: '', state: 'running' },
     ],
     [
       'negative and broken numbers',
-      { state: '', patroni: { scope: 'demo' }, xlog: { location: -1.5 } },
+      { state: '', role: '', patroni: { scope: 'demo' }, xlog: { location: -1.5 } },
     ],
   ])('tolerantly: %s', (_, body) => {
     const status = parseRestStatus(200, body);
@@ -208,6 +208,8 @@ describe('the answer of another server does not count', () => {
     ['its health checks answer 503, and are another question', PRIMARY, 500],
     ['a list', [PRIMARY], 200],
     ['a scope and nothing else', { patroni: { scope: 'demo', name: 'pg1' } }, 200],
+    ['no role', { patroni: { scope: 'demo', name: 'pg1' }, state: 'running' }, 200],
+    ['no state', { patroni: { scope: 'demo', name: 'pg1' }, role: 'replica' }, 200],
     ["another program's JSON", { status: 'ok', state: 'running' }, 200],
   ])('%s', async (_, body, status) => {
     const port = await listen(answering(body, status));

@@ -62,10 +62,28 @@ describe('a state that should pass', () => {
     ]);
   });
 
-  test('running is none, and a new word of Patroni neither', () => {
+  test('running is none, and a new word of Patroni neither where a witness shows that it runs', () => {
     expect(find(healthy().snapshot)).toEqual([]);
-    expect(find(inState('humming').snapshot)).toEqual([]);
+    const world = healthy();
+    world.rest('pg2').state = 'humming';
+    expect(find(world.snapshot)).toEqual([]);
   });
+
+  test.each(['humming', 'running', ''])('"%s" without a WAL position is a warning', (state) => {
+    expect(find(inState(state).snapshot)).toMatchObject([
+      { code: 'member_state', severity: 'warning', members: ['pg2'] },
+    ]);
+  });
+});
+
+describe('a state that is wrong at once', () => {
+  // Patroni 3.0 to 4.0 writes the state in brackets, 4.1 none [Postgresql.restart].
+  test.each(['restart failed', 'restart failed (start failed)', 'restart failed (crashed)'])(
+    '%s',
+    (state) => {
+      expect(find(inState(state).snapshot)).toMatchObject([{ severity: 'critical' }]);
+    },
+  );
 });
 
 describe('what it waits for', () => {

@@ -527,9 +527,10 @@ const OPERATIONS: Check[] = [
   {
     code: 'member_state',
     group: 'Operations',
-    severity: ['critical'],
+    severity: ['critical', 'warning'],
     needs: 'DCS',
-    title: 'a member is stopped, crashed, failed to start, or takes too long to create',
+    title:
+      'a member is stopped, crashed, failed to start, or takes too long to start, stop or be created',
     find: states.memberState,
     untold: {
       reason: 'a replica is being created for an unknown time: no base backup to it was seen',

@@ -16,6 +16,9 @@ const BROKEN = new Set([
   'crashed',
 ]);
 
+/** Patroni before 4.1 adds the state in which the restart failed: `restart failed (start failed)`. */
+const FAILED_IN = /^restart failed \(.*\)$/;
+
 const CREATING = 'creating replica';
 
 /**
@@ -40,12 +43,12 @@ export function memberState(view: View, { maxCreatingMs }: Limits): Finding[] {
   return view.members.flatMap((one): Finding[] => {
     if (!one.member) return [];
     const state = stateOf(one);
-    if (BROKEN.has(state)) {
+    if (BROKEN.has(state) || FAILED_IN.test(state)) {
       const message = `PostgreSQL on ${one.name} is in state "${state}"`;
       return [stateFinding(one, state, 'critical', message, [])];
     }
     if (SHORT.has(state)) return [lasting(one, state, view)];
-    if (!LONG.has(state)) return [];
+    if (!LONG.has(state)) return one.observed === 'not running' ? [notShown(one, state)] : [];
     const ageMs = Math.max(copyingForMs(one, view) ?? 0, seenForMs(one, state, view));
     if (ageMs <= maxCreatingMs) return [];
     const what = state === CREATING ? 'has been in creation' : `has been in state "${state}"`;
@@ -73,6 +76,12 @@ export function stateLookMs(view: View): number | null {
 /** Patroni's word, from itself where it answers. */
 export function stateOf({ rest, member }: Pick<MemberView, 'rest' | 'member'>): string {
   return rest.ok ? rest.value.state : (member?.state ?? '');
+}
+
+/** `running`, or a word of a later Patroni, and nothing in its answer that only a running PostgreSQL tells. */
+function notShown(one: MemberView, state: string): Finding {
+  const message = `Patroni on ${one.name} tells state "${state}" and no WAL position: it is unknown whether PostgreSQL runs`;
+  return stateFinding(one, state, 'warning', message, []);
 }
 
 // ---------------------------------------------------------------- states of seconds

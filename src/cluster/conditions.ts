@@ -128,6 +128,7 @@ function missingLeader(name: string | null, { leader, snapshot }: View): string 
 /** Warnings of `check` with which a member does not do its part. */
 const UNHEALTHY: ReadonlySet<string> = new Set([
   'catching_up',
+  'connections_exhausted',
   'leader_unreachable',
   'member_left',
   'member_state',

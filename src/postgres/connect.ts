@@ -26,6 +26,7 @@ interface Refusal {
   kind: SilenceKind;
   reason: string;
   full?: true;
+  cannotServe?: true;
 }
 type Attempt = { ok: true; document: unknown } | Refusal;
 
@@ -69,7 +70,8 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
         return { ok: true, value, tookMs: monotonicMs() - startedMs };
       }
       if (!attempt.ok && attempt.next === 'stop') {
-        return { ok: false, kind: attempt.kind, reason: attempt.reason };
+        const { kind, reason, cannotServe } = attempt;
+        return { ok: false, kind, reason, ...(cannotServe && { cannotServe }) };
       }
       const why = attempt.ok
         ? `role ${blind ?? ''} may not read pg_stat_replication: grant pg_monitor`
@@ -215,8 +217,17 @@ async function trySession(
   }
 }
 
-/** What an error means for the attempts that are left. */
+/** 53: out of something; 57P: it starts, stops or recovers; 58: its files; XX: corrupted, or a fault of its own. */
+const CANNOT_SERVE = /^(53|57P|58|XX)/;
+
 function refusalOf(error: unknown, login: Login, transport: Transport): Refusal {
+  const refusal = meaningOf(error, login, transport);
+  const isOwnWord = isDatabaseError(error) && CANNOT_SERVE.test(errorCode(error));
+  return refusal.next === 'stop' && isOwnWord ? { ...refusal, cannotServe: true } : refusal;
+}
+
+/** What an error means for the attempts that are left. */
+function meaningOf(error: unknown, login: Login, transport: Transport): Refusal {
   const code = errorCode(error);
   const reason = errorMessage(error);
   // pg_hba.conf may have a line for the other transport.

@@ -296,6 +296,16 @@ const BREAKS: Record<string, Break | { options: HealthyOptions; break?: Break }>
     { ok: false, kind: 'unreachable', reason: '53300', full: true },
     'pg1',
   ),
+  'PostgreSQL is out of memory': without(
+    'sql',
+    { ok: false, kind: 'unreachable', reason: '53200', cannotServe: true },
+    'pg1',
+  ),
+  'PostgreSQL fails our query': without(
+    'sql',
+    { ok: false, kind: 'invalid', reason: '42703' },
+    'pg2',
+  ),
   'another member answers': without(
     'rest',
     { ok: false, kind: 'misidentified', reason: 'it says that it is pg3' },

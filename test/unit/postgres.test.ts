@@ -97,14 +97,20 @@ describe('a PostgreSQL that says nothing useful', () => {
   });
 
   test.each([
-    ['57P03', 'the database system is starting up', 'unreachable'],
-    ['57P03', 'the database system is shutting down', 'unreachable'],
-    ['XX000', 'something broke', 'invalid'],
-  ])('is %s: %s', async (code, text, kind) => {
+    ['57P03', 'the database system is starting up', 'unreachable', true],
+    ['57P03', 'the database system is shutting down', 'unreachable', true],
+    ['53200', 'out of memory', 'unreachable', true],
+    ['53100', 'No space left on device', 'unreachable', true],
+    ['57014', 'canceling statement due to statement timeout', 'unreachable', undefined],
+    ['XX001', 'invalid page in block 3', 'invalid', true],
+    ['58030', 'could not read file', 'invalid', true],
+    ['42703', 'column "x" does not exist', 'invalid', undefined],
+  ])('is %s: %s', async (code, text, kind, cannotServe) => {
     let asked = 0;
     const port = await listen(() => ((asked += 1), fatal(code, text)));
     const reading = await ask(port, 2000, [login(), login({ username: 'second' })]);
-    expect(reading).toMatchObject({ ok: false, kind });
+    expect(reading).toMatchObject({ ok: false, kind, ...(cannotServe && { cannotServe }) });
+    expect('cannotServe' in reading).toBe(cannotServe === true);
     expect(reading).toHaveProperty('reason', expect.stringContaining(text));
     expect(asked).toBe(1);
   });

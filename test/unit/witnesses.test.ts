@@ -19,6 +19,13 @@ const silent = (kind: SilenceKind, reason: string = kind): Reading<never> => ({
   reason,
 });
 
+const ownWord = (kind: SilenceKind): Reading<never> => ({
+  ok: false,
+  kind,
+  reason: 'its own word',
+  cannotServe: true,
+});
+
 function looked(change: (world: World) => void) {
   const world = healthy();
   change(world);
@@ -115,6 +122,22 @@ describe('PostgreSQL that runs by the word of Patroni and takes no connection', 
         for (const one of world.snapshot.members) one.sql = DEAD;
       }),
     ).toEqual([]);
+  });
+
+  test.each<[string, Reading<never>, string, string]>([
+    ['out of memory', ownWord('unreachable'), 'critical', 'warning'],
+    ['a corrupted page', ownWord('invalid'), 'critical', 'warning'],
+    ['another error of our query', silent('invalid'), 'warning', 'warning'],
+  ])('by its own words, also where no member answers SQL: %s', (_, sql, leader, standby) => {
+    expect(
+      found((world) => {
+        for (const one of world.snapshot.members) one.sql = sql;
+      }).sort(),
+    ).toEqual([
+      `postgres_unreachable ${leader} pg1`,
+      `postgres_unreachable ${standby} pg2`,
+      `postgres_unreachable ${standby} pg3`,
+    ]);
   });
 
   test('not while it starts', () => {

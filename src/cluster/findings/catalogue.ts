@@ -606,7 +606,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['critical', 'warning'],
     needs: 'DCS',
-    title: 'PostgreSQL accepts no connection, although Patroni says that it runs',
+    title: 'PostgreSQL accepts no connection or only fails, although Patroni says that it runs',
     claim: true,
     find: witnesses.postgresUnreachable,
   },

@@ -375,10 +375,10 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Correct the login or its TLS files, or leave it out.',
   ],
   postgres_unreachable: [
-    'Patroni says that PostgreSQL runs, another member answers SQL, and this one accepts no connection. Critical where the leader refuses; a server that does not answer in time may only be slow.',
+    'Patroni says that PostgreSQL runs, and it says itself that it cannot serve (it starts or stops, it is out of memory or disk, its files are corrupted), or answers our queries with an error, or accepts no connection while another member answers SQL. Critical where the leader refuses or says so; a server that does not answer in time may only be slow.',
     'Patroni keeps its own connection: it does not notice a postmaster that accepts no connections.',
     'SIGSTOP of the postmaster alone.',
-    'Try psql there; look at the postmaster, the firewall and listen_addresses.',
+    'Try psql there; look at its log, the postmaster, the firewall and listen_addresses.',
   ],
   connections_exhausted: [
     'Every connection but those reserved for superusers is taken, or the server refused us with "too many clients". Critical on the leader.',

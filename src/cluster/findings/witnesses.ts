@@ -127,26 +127,35 @@ function isTlsRefused(sql: Reading<unknown>): boolean {
 }
 
 /**
- * Patroni says that PostgreSQL runs, other members answer SQL, and this one accepts no connection. Only a refused
- * connection is critical: a server that does not answer in time may only be slow.
+ * Patroni says that PostgreSQL runs, and it does not serve: by its own words, or because it takes no connection while
+ * other members answer SQL. Critical on the leader by its own words or a refused connection; a server that does not
+ * answer in time may only be slow.
  */
 export function postgresUnreachable({ members, leader }: View): Finding[] {
-  if (!members.some(({ sql }) => sql.ok)) return [];
+  const isWayOpen = members.some(({ sql }) => sql.ok);
   return members.flatMap((one): Finding[] => {
     const { name, member, rest, sql } = one;
     if (member === null || !rest.ok || rest.value.state !== 'running') return [];
-    if (sql.ok || sql.kind !== 'unreachable' || sql.full) return [];
+    if (sql.ok || sql.full) return [];
+    const isMute = sql.kind === 'unreachable' && (isWayOpen || sql.cannotServe === true);
+    if (!isMute && sql.kind !== 'invalid') return [];
+    const isSure = sql.cannotServe === true || (isMute && /refused/i.test(sql.reason));
+    const what = isMute ? 'accepts no connection' : 'answers our queries with an error';
     return [
       {
         code: 'postgres_unreachable',
-        severity: one === leader && /refused/i.test(sql.reason) ? 'critical' : 'warning',
+        severity: one === leader && isSure ? 'critical' : 'warning',
         members: [name],
-        message: `PostgreSQL on ${name} accepts no connection, although Patroni says that it runs`,
+        message: `PostgreSQL on ${name} ${what}, although Patroni says that it runs`,
         evidence: [
           { witness: 'SQL', subject: name, said: sql.reason },
           { witness: 'REST', subject: name, said: `state ${rest.value.state}` },
         ],
-        next: `try psql against ${name}: is its postmaster frozen, or does a firewall or listen_addresses block the connection?`,
+        next: sql.cannotServe
+          ? `see PostgreSQL's log on ${name}`
+          : isMute
+            ? `try psql against ${name}: is its postmaster frozen, or does a firewall or listen_addresses block the connection?`
+            : `see PostgreSQL's log on ${name}: it has the statement`,
       },
     ];
   });

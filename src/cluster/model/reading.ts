@@ -18,4 +18,6 @@ export type Reading<T> =
       reason: string;
       /** PostgreSQL refused because every connection is taken (too many clients). */
       full?: true;
+      /** PostgreSQL itself says that it cannot serve: it starts, stops, is out of something, or its files are bad. */
+      cannotServe?: true;
     };

@@ -51,9 +51,17 @@ export function render<Row>(
   if (format === 'yaml' || format === 'yml')
     return `${yamlDump(records(shown, rows), { asPyYaml: asPatronictl })}\n`;
   const cells = rows.map((row) => shown.map((column) => cellText(column, row, format)));
-  if (format === 'tsv') return tsv([shown.map(({ key }) => key), ...cells]);
+  if (format === 'tsv') {
+    const whole = asPatronictl ? cells : cells.map((texts) => texts.map(inOneCell));
+    return tsv([shown.map(({ key }) => key), ...whole]);
+  }
   const heads = shown.map(({ key, header = key, align = 'l' }) => ({ header, align }));
   return `${prettyTable(heads, cells, { title: oneLine(title) })}\n`;
+}
+
+/** A name with a tab or a line feed would begin another cell or row, of whatever it says; patronictl lets it. */
+function inOneCell(text: string): string {
+  return text.replace(/[\t\n]/g, (char) => (char === '\t' ? '\\t' : '\\n'));
 }
 
 function records<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Value[] {

@@ -106,6 +106,13 @@ describe('render', () => {
       '- Cluster: c\n  Lag in bytes: null\n  Name: b\n\n',
     );
   });
+
+  it('keeps a name with a tab or a line feed in its cell of tsv', () => {
+    const row = [{ name: 'a\tb\nc', lag: 1 }];
+    const only = columns.filter(({ key }) => key === 'Name');
+    expect(render('tsv', '', only, row)).toBe('Name\na\\tb\\nc\n');
+    expect(render('tsv', '', only, row, { asPatronictl: true })).toBe('Name\na\tb\nc\n');
+  });
 });
 
 describe('plain', () => {

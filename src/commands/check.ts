@@ -17,7 +17,6 @@ import { viewOf } from '../cluster/roles/view.js';
 import { ToolError, errorMessage } from '../errors.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
 import { documentAsCalled, fitted, screenOf } from '../output/screen.js';
-import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { CheckRequest } from '../observe/settled-check.js';
 import type { Context } from '../context.js';
@@ -125,7 +124,7 @@ export function checkCommand(run: Run): Command {
         try {
           return await answer(context, names, options);
         } catch (error) {
-          throw asUnknown(context, error, options.format);
+          throw await asUnknown(context, error, names, options);
         }
       }),
   );
@@ -159,17 +158,30 @@ async function check(context: Context, names: string[], options: CheckOptions): 
 }
 
 /**
- * Whatever keeps `check` from looking is unknown to monitoring: exit 3, and nagios reads stdout. A wrong
- * command line too: elsewhere that is 2, which here would be an alarm for a cluster that was not checked.
+ * Whatever keeps `check` from looking is unknown to monitoring: exit 3, and stdout says so in the formats that programs
+ * read. A wrong command line too: elsewhere that is 2, which here would be an alarm for a cluster that was not checked.
  */
-function asUnknown(context: Context, error: unknown, format: CheckFormat): unknown {
+async function asUnknown(
+  context: Context,
+  error: unknown,
+  names: readonly string[],
+  { format, all, group }: CheckOptions,
+): Promise<unknown> {
   if (!(error instanceof ToolError) || error.ending === 'interrupted') return error;
-  if (format === 'nagios') context.io.out(`PATCTL UNKNOWN - ${oneLine(error.message)}\n`);
+  const { checkFailedText } = await import('../output/check-failed.js');
+  const isNamed = all === true || names.length > 0;
+  const meant = isNamed
+    ? names
+    : await scopeOrDefault(context, undefined).then((one) => [one], none);
+  const text = checkFailedText(format, error.message, { names: meant, group: group ?? null });
+  if (text !== '') context.io.out(text);
   if (error.ending === 'unreachable') return error;
   const { code, hint, evidence, message } = error;
   const options = { code, evidence, cause: error, ...(hint === undefined ? {} : { hint }) };
   return new ToolError('unreachable', message, options);
 }
+
+const none = (): string[] => [];
 
 /** What the flags and the configuration file (`patctl.check`) make of the severities; a flag wins. */
 async function overridesOf(context: Context, options: CheckOptions): Promise<Overrides> {

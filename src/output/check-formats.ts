@@ -112,7 +112,8 @@ function skippedLines({ unknown }: CheckedCluster, verbose: boolean): string {
 
 // ---------------------------------------------------------------- CI
 
-function xml(text: string): string {
+/** A text in an attribute or an element. */
+export function xml(text: string): string {
   return oneLine(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
@@ -370,8 +371,11 @@ function sample(
   value: number,
 ): string {
   const all = { cluster, ...(group === null ? {} : { group: String(group) }), ...labels };
-  const text = Object.entries(all).map(
-    ([key, label]) => `${key}="${oneLine(label).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
-  );
+  const text = Object.entries(all).map(([key, label]) => `${key}="${labelText(label)}"`);
   return `${name}{${text.join(',')}} ${Number.isNaN(value) ? 'NaN' : value}`;
+}
+
+/** The value of a label between its quotes. */
+export function labelText(text: string): string {
+  return oneLine(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 }

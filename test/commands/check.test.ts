@@ -492,6 +492,26 @@ describe('formats', () => {
     expect(run.out).toMatch(/^PATCTL UNKNOWN - .+\n$/);
   });
 
+  test.each([
+    [
+      'prometheus',
+      ['a', 'b"'],
+      /^patctl_check_status\{cluster="a"\} 3\n.*\{cluster="b\\""\} 3\n$/m,
+    ],
+    ['prometheus', [], /^patctl_check_status\{cluster="demo"\} 3\n$/m],
+    ['prometheus', ['--all'], /^patctl_check_status 3\n$/m],
+    ['prometheus', ['--group', '2'], /^patctl_check_status\{cluster="demo",group="2"\} 3\n$/m],
+    ['tap', [], /^TAP version 14\nBail out! .+\n$/],
+    ['junit', [], / errors="1">\n.*\n {6}<error type="unknown" message="[^"<]+"\/>\n/],
+    ['github', [], /^::error title=patctl check::.+\n$/],
+    ['pretty', [], /^$/],
+  ])('%s %j says so too', async (format, names, expected) => {
+    const dcs = memoryStore({});
+    dcs.failNext('unreachable');
+    const run = await runFake({ keys: {}, dcs }, ['check', '-f', format, ...names]);
+    expect([run.code, run.out]).toEqual([3, expect.stringMatching(expected)]);
+  });
+
   test('an unknown cluster is unknown to monitoring', async () => {
     expect((await runFake(recorded('on'), ['check', 'nosuch'])).code).toBe(3);
   });

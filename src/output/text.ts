@@ -6,10 +6,11 @@ const ESCAPES =
 
 /**
  * Everything that a terminal obeys or does not show: control characters but the line feed and the tab, line
- * separators, marks that turn text around, and what has no width but the joiners that some scripts need.
+ * separators, marks that turn text around, and what has no width or is blank (soft hyphen,
+ * fillers) but the joiners that some scripts need.
  */
 const HIDDEN_CHARS =
-  '\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}';
+  '\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}';
 export const HIDDEN = new RegExp(`[${HIDDEN_CHARS}]`, 'u');
 const EVERY_HIDDEN = new RegExp(`[${HIDDEN_CHARS}]`, 'gu');
 

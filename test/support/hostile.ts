@@ -18,13 +18,15 @@ export const ESC_SAMPLES = [
   '\u2028',
   '\u200b',
   '\ufeff',
+  '\u00ad',
+  '\u3164',
   '\u{e0041}',
 ];
 export const HOSTILE = ESC_SAMPLES.join('');
 
 /** Nothing of it may leave, on no stream. */
 export const UNSAFE =
-  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\u{e0000}-\u{e007f}]/u;
 
 /** The recorded cluster `on` with hostile texts wherever its members, or clients of etcd, may put one. */
 export function hostile(): FakeCluster {

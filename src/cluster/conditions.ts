@@ -125,10 +125,11 @@ function missingLeader(name: string | null, { leader, snapshot }: View): string 
   return `${holder} holds the leader key but is ${leader?.observed ?? 'no member'}`;
 }
 
-/** Warnings of `check` with which a member does not do its part. */
+/** Warnings of `check` with which a member does not do its part, or cannot be replaced. */
 const UNHEALTHY: ReadonlySet<string> = new Set([
   'catching_up',
   'connections_exhausted',
+  'failsafe_active',
   'leader_unreachable',
   'member_left',
   'member_state',

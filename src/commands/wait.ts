@@ -39,7 +39,7 @@ const HEALTHY = `
 healthy means: the leader is a primary (or a standby leader); every other member streams, except those tagged
 nostream; no member has left the DCS within 24 h other than by a clean shutdown; every member's Patroni answers, and its
 PostgreSQL runs and takes clients; a standby is synchronous where synchronous_mode is on; check would find nothing
-critical and nothing unknown; and the cluster is not paused, unless --even-paused is given.
+critical and nothing unknown; failsafe mode is not active; and the cluster is not paused, unless --even-paused is given.
 `;
 
 export function waitCommand(run: Run): Command {

@@ -82,6 +82,19 @@ describe('--for healthy', () => {
     expect(wrong.err).toMatch(/not within 3 s: .*\[sync_role_mismatch\]/);
   });
 
+  test('not while the leader has lost the DCS and goes on by failsafe mode', async () => {
+    const cluster = edited('off', 'config', '{"ttl":30,"loop_wait":10,"failsafe_mode":true}');
+    const leader = cluster.keys['/service/demo/leader'] ?? '';
+    const reading = cluster.rest?.[leader];
+    if (!reading?.ok) throw new Error('the leader is recorded');
+    const value = { ...reading.value, failsafeModeIsActive: true };
+    const run = await wait({
+      ...cluster,
+      rest: { ...cluster.rest, [leader]: { ...reading, value } },
+    });
+    expect([run.code, run.err]).toEqual([5, expect.stringContaining('[failsafe_active]')]);
+  });
+
   test('until it is gone', async () => {
     const good = recorded('on');
     const dcs = memoryStore(edited('on', 'sync', '{"leader":"pg2","sync_standby":"pg3"}').keys);

@@ -156,7 +156,10 @@ async function ask(context: Context, url: string): Promise<RestStatus> {
   if (outcome.kind !== 'answered') {
     throw new ToolError('unreachable', `${url} does not answer: ${outcome.reason}`);
   }
-  const status = parseRestStatus(outcome.answer.status, outcome.answer.json);
-  if (status === null) throw new ToolError('unreachable', `${url} is not Patroni's REST API`);
+  const { status: code, json } = outcome.answer;
+  const status = parseRestStatus(code, json);
+  // Patroni answers this question with 200 whatever its state is.
+  if (status === null || code !== 200)
+    throw new ToolError('unreachable', `${url} is not Patroni's REST API: HTTP ${code}`);
   return status;
 }

@@ -20,6 +20,15 @@ const REPLICA: JsonObject = {
 
 /** The member at one URL, compared with the leader at the other. */
 async function ready(member: JsonObject, leader: JsonObject | null, ...args: string[]) {
+  return readyBy(200, member, leader, ...args);
+}
+
+async function readyBy(
+  status: number,
+  member: JsonObject,
+  leader: JsonObject | null,
+  ...args: string[]
+) {
   const urls = ['--member-url', 'http://member:8008', '--leader-url', 'http://leader:8008'];
   const answers: Record<string, JsonObject | null> = {
     'http://member:8008': member,
@@ -30,7 +39,7 @@ async function ready(member: JsonObject, leader: JsonObject | null, ...args: str
     call: (_: string, url: string) => {
       const json = answers[url] ?? null;
       if (json === null) return Promise.resolve({ kind: 'not_sent', reason: 'refused' } as const);
-      const answer = { status: 200, body: JSON.stringify(json), json };
+      const answer = { status, body: JSON.stringify(json), json };
       return Promise.resolve({ kind: 'answered', answer } as const);
     },
   };
@@ -49,6 +58,13 @@ test('behind by what it has not replayed, or with --mode write not received', as
   });
   expect(await ready(REPLICA, LEADER, '--max-lag', '999999')).toMatchObject({ code: 1 });
   expect(await ready(REPLICA, LEADER, '--mode', 'write')).toMatchObject({ code: 0 });
+});
+
+test('another status than 200 is not the answer of Patroni: unknown', async () => {
+  expect(await readyBy(503, REPLICA, LEADER, '--max-lag', '1GB')).toEqual({
+    code: 3,
+    said: "Error: http://member:8008 is not Patroni's REST API: HTTP 503",
+  });
 });
 
 test('not ready without streaming, whatever it has', async () => {

@@ -153,17 +153,21 @@ describe('restart', () => {
     expect(fake.sent).toEqual([]);
   });
 
-  test('a 200 of another program, which was not Patroni before either, is not a restart', async () => {
+  test.each([
+    ['restart', 'restart'],
+    ['reload', 'reload'],
+    ['reinit', 'reinitialize'],
+  ])('%s: a 200 of another program, which was not Patroni before either', async (name, word) => {
     fake.cluster.rest = {
       ...fake.cluster.rest,
       pg1: { ok: false, kind: 'invalid', reason: 'HTTP 200' },
     };
     fake.onCall = () => undefined;
     fake.answers['pg1'] = answer(200, '<html>welcome</html>');
-    const done = await run('restart', 'demo', 'pg1', '--force');
+    const done = await run(name, 'demo', 'pg1', '--force');
     expect([done.code, fake.sent.length]).toEqual([5, 1]);
     expect(below(done)).toEqual([
-      'Unconfirmed: restart for member pg1, status code=200, (<html>welcome</html>), ' +
+      `Unconfirmed: ${word} for member pg1, status code=200, (<html>welcome</html>), ` +
         "which is not Patroni's answer: see what answers at its api_url",
     ]);
   });

@@ -6,6 +6,7 @@ import { oneLine } from '../../output/text.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import type { ActionEvent } from './report.js';
+import type { MemberOutcome } from './results.js';
 import { answerAwaited } from './until.js';
 
 export interface MemberRequest {
@@ -52,6 +53,22 @@ export async function askMember(
     throw interrupted(`${path} was sent to ${name} and continues there`);
   }
   return { outcome, before: alive.ok ? alive.value : null };
+}
+
+/**
+ * A member that did not speak as Patroni right before is believed by Patroni's own words only: any program may answer
+ * 200. `words`: the body with which Patroni accepts the request.
+ */
+export function isForeign({ outcome, before }: Asked, words: string): boolean {
+  if (before !== null || outcome.kind !== 'answered' || outcome.answer.status >= 300) return false;
+  return bodyText(outcome) !== words;
+}
+
+/** The outcome of such an answer. */
+export function foreignAnswer(member: string, outcome: CallOutcome): MemberOutcome {
+  const said = `${answerWords(outcome)}, which is not Patroni's answer: see what answers at its api_url`;
+  const evidence = [{ witness: 'REST', subject: member, said: answerWords(outcome) }];
+  return { member, ending: 'unconfirmed', said, evidence };
 }
 
 /** For `whenLeft`: nothing is known of this member but that it was asked. */

@@ -18,6 +18,8 @@ import {
   bodyText,
   leftUnanswered,
   type Asked,
+  foreignAnswer,
+  isForeign,
 } from '../kit/member-request.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
@@ -101,6 +103,11 @@ async function request(
       whenLeft: () => tell(leftUnanswered({ cluster, member })),
     });
     const answered = judge(name, asked);
+    if (isForeign(asked, 'reinitialize started')) {
+      const outcome = foreignAnswer(name, asked.outcome);
+      tell({ kind: 'line', text: `Unconfirmed: reinitialize for member ${name}, ${outcome.said}` });
+      return { outcome, before: asked.before };
+    }
     const outcome = await seenBegun(context, { cluster, member }, asked, {
       answered,
       isAwaited: waitMs !== null,

@@ -5,7 +5,13 @@ import type { RestStatus } from '../../cluster/model/model.js';
 import type { Ending } from '../../errors.js';
 import { chooseMembers, confirmAction } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
-import { answerWords, askMember, leftUnanswered } from '../kit/member-request.js';
+import {
+  answerWords,
+  askMember,
+  foreignAnswer,
+  isForeign,
+  leftUnanswered,
+} from '../kit/member-request.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { until } from '../kit/until.js';
@@ -61,13 +67,19 @@ async function reloadOne(
   tell: Tell,
 ): Promise<MemberOutcome> {
   const { name } = member;
-  const { outcome } = await askMember(context, cluster.scope, member, {
+  const asked = await askMember(context, cluster.scope, member, {
     method: 'POST',
     path: '/reload',
     body: null,
     timeoutMs: context.flags.timeoutMs,
     whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
+  const { outcome } = asked;
+  if (isForeign(asked, 'reload scheduled')) {
+    const found = foreignAnswer(name, outcome);
+    tell({ kind: 'line', text: `Unconfirmed: reload for member ${name}, ${found.said}` });
+    return found;
+  }
   const { loopWaitSeconds: loopWait } = loopTimes(cluster.config);
   const status = outcome.kind === 'answered' ? outcome.answer.status : null;
   if (status === 200) tell({ kind: 'line', text: `No changes to apply on member ${name}` });

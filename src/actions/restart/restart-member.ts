@@ -4,7 +4,14 @@ import type { JsonObject, RestStatus } from '../../cluster/model/model.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { answerWords, askMember, bodyText, leftUnanswered } from '../kit/member-request.js';
+import {
+  answerWords,
+  askMember,
+  bodyText,
+  foreignAnswer,
+  isForeign,
+  leftUnanswered,
+} from '../kit/member-request.js';
 import { isRefusal, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';
@@ -64,13 +71,14 @@ async function restarted(
 ): Promise<MemberOutcome> {
   const { name } = member;
   const atMs = context.clock.nowMs() + request.limitMs;
-  const { outcome, before } = await askMember(context, cluster.scope, member, {
+  const asked = await askMember(context, cluster.scope, member, {
     method: 'POST',
     path: '/restart',
     body: request.content,
     timeoutMs: request.limitMs,
     whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
+  const { outcome, before } = asked;
   const { schedule } = request.content;
   if (typeof schedule === 'string') {
     const seen = await seeScheduled(context, { cluster, member }, outcome, schedule);
@@ -78,9 +86,8 @@ async function restarted(
     return seen;
   }
   const answered = judge(name, outcome);
-  if (isForeign(answered, before)) {
-    const said = `${answerWords(outcome)}, which is not Patroni's answer: see what answers at its api_url`;
-    const seen = withEvidence({ ...answered, ending: 'unconfirmed', said }, outcome, null);
+  if (isForeign(asked, RESTARTED)) {
+    const seen = foreignAnswer(name, outcome);
     tell({ kind: 'line', text: lineOf(name, outcome, seen) });
     return seen;
   }
@@ -172,11 +179,6 @@ function withEvidence(
 
 /** What Patroni answers to POST /restart when another postmaster runs [Ha.restart]. */
 const RESTARTED = 'restarted successfully';
-
-/** Without a reading before it only Patroni's own words show a restart: anything may answer 200. */
-function isForeign({ ending, said }: MemberOutcome, before: RestStatus | null): boolean {
-  return before === null && ending === 'ok' && said !== RESTARTED && said !== NOT_WANTED;
-}
 
 /** What an answer says; its line is patronictl's. */
 function judge(member: string, outcome: CallOutcome): MemberOutcome {

@@ -31,7 +31,7 @@ export async function awaitRoutes(
   tell: Tell,
 ): Promise<void> {
   const meant = await routesMeant(context, flags, group);
-  const asked = { scope, group, verify: 'auto', serializable: false, also: [] } as const;
+  const asked = { scope, group, verify: 'auto', serializable: false } as const;
   const look = async () => {
     const snapshot = await withRoutes(
       context,

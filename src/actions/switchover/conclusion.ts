@@ -149,11 +149,10 @@ export function changeDocument(result: ChangeResult): ChangeDocument {
 }
 
 function resultOf({ writeOutage: outage, ...rest }: Measured) {
-  const end = ({ member, witness, fromMs, toMs }: End): OutageEnd => ({
+  const end = ({ member, witness, ...between }: End): OutageEnd => ({
     member,
     witness,
-    from: new Date(fromMs).toISOString(),
-    to: new Date(toMs).toISOString(),
+    ...isoSpan(between),
   });
   const { newLeader, timeline, lockFreeMs } = rest;
   return {
@@ -171,11 +170,11 @@ function resultOf({ writeOutage: outage, ...rest }: Measured) {
   };
 }
 
+function isoSpan({ fromMs, toMs }: RouteOutage['first']): { from: string; to: string } {
+  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() };
+}
+
 function routeResult({ route, leadsTo, findings, outage }: MeasuredRoute) {
-  const ends = ({ fromMs, toMs }: RouteOutage['first']) => ({
-    from: new Date(fromMs).toISOString(),
-    to: new Date(toMs).toISOString(),
-  });
   return {
     route,
     leadsTo,
@@ -184,8 +183,8 @@ function routeResult({ route, leadsTo, findings, outage }: MeasuredRoute) {
     outage: outage && {
       atLeastMs: outage.atLeastMs,
       atMostMs: outage.atMostMs,
-      last: outage.last && ends(outage.last),
-      first: ends(outage.first),
+      last: outage.last && isoSpan(outage.last),
+      first: isoSpan(outage.first),
     },
   };
 }
@@ -229,22 +228,24 @@ function routeText({ route, leadsTo, findings, outage }: MeasuredRoute): string 
 
 function routeOutageText({ atLeastMs, atMostMs }: RouteOutage): string {
   if (atMostMs === null) return 'and was not seen to lead to a primary before';
+  return `its clients were without a primary for ${rangeText(atLeastMs, atMostMs)}`;
+}
+
+/** `2.3 to 2.5 s`, or `2.4 s` where both ends read alike. */
+function rangeText(atLeastMs: number, atMostMs: number): string {
   const [least, most] = [seconds(atLeastMs), seconds(atMostMs)];
-  const range = least === most ? most : `${least.replace(' s', '')} to ${most}`;
-  return `its clients were without a primary for ${range}`;
+  return least === most ? most : `${least.replace(' s', '')} to ${most}`;
 }
 
 /** The headline is what clients see; how each end was seen stands behind it. */
 export function outageText(outage: WriteOutage, lockFreeMs: number | null): string {
   const { atLeastMs, atMostMs, last, first } = outage;
-  const least = seconds(atLeastMs);
-  const most = atMostMs === null ? null : seconds(atMostMs);
   const time = (ms: number) => new Date(ms).toISOString().slice(11, 23);
   const next = `${first.member} took the first at ${time(first.toMs)} (${first.witness})`;
-  if (most === null || last === null) {
-    return `at least ${least}: the old leader was not seen to take a write; ${next} UTC`;
+  if (atMostMs === null || last === null) {
+    return `at least ${seconds(atLeastMs)}: the old leader was not seen to take a write; ${next} UTC`;
   }
-  const range = least === most ? most : `${least.replace(' s', '')} to ${most}`;
+  const range = rangeText(atLeastMs, atMostMs);
   const lock = lockFreeMs === null ? '' : `; the lock was lost for ${seconds(lockFreeMs)} of it`;
   return `${range}: ${last.member} took the last write at ${time(last.fromMs)} (${last.witness}), ${next} UTC${lock}`;
 }

@@ -138,7 +138,7 @@ function tier(
   ];
   const where = node === process.execPath ? '' : ` on ${node}`;
   const [command, ...words] = [...before, node, ...args];
-  step(`tests, ${title}${where}`, command, words, env);
+  step(`tests, ${title}${where}`, command, words, { PATCTL_BUILT: '1', ...env });
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
   passed += numPassedTests;
   failed += numFailedTests;

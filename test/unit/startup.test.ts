@@ -27,7 +27,9 @@ interface Meta {
 let meta: Meta;
 
 beforeAll(() => {
-  execFileSync(process.execPath, ['.config/build.mjs'], { cwd: ROOT });
+  // `npm test` has just built it.
+  if (!process.env['PATCTL_BUILT'])
+    execFileSync(process.execPath, ['.config/build.mjs'], { cwd: ROOT });
   meta = JSON.parse(readFileSync(`${ROOT}/dist/meta.json`, 'utf8')) as Meta;
 });
 

@@ -7,7 +7,7 @@ import type { Dcs } from '../../src/dcs/dcs.js';
 import { recordedDcs } from '../../src/dcs/recording/recorded-dcs.js';
 import type { Snapshot } from '../../src/cluster/model/model.js';
 import { parseRecording, recordingText } from '../../src/dcs/recording/recording-file.js';
-import { cleaned, withoutSecrets } from '../../src/dcs/recording/without-secrets.js';
+import { cleaned, withoutSecrets } from '../../src/cluster/configuration/without-secrets.js';
 
 function snapshot(scope: string, extra: object = {}): Snapshot {
   return {

@@ -53,4 +53,6 @@ export interface ClusterEvent {
   /** One line, in plain words, without the time. */
   message: string;
   evidence: Witnessed[];
+  /** Only with finding_appeared and finding_gone: the code of the finding. */
+  finding?: string;
 }

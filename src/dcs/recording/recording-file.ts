@@ -5,7 +5,7 @@ import { readLimited } from '../../config/read-limited.js';
 import { ToolError, errorMessage } from '../../errors.js';
 import { visible } from '../../output/text.js';
 import { VERSION } from '../../build-info.js';
-import { cleaned } from './without-secrets.js';
+import { cleaned } from '../../cluster/configuration/without-secrets.js';
 
 export interface Recording {
   schemaVersion: 1;

@@ -2,7 +2,7 @@
  * Takes secrets out of what a recording keeps: by the names of keys and by what a text looks like, whatever the type
  * of the value. Every expression here takes time in proportion to the text: each begins at the beginning of a word.
  */
-import { isCommandName, isSecretName } from '../../cluster/configuration/secret-names.js';
+import { isCommandName, isSecretName } from './secret-names.js';
 
 const MARK = '***';
 
@@ -74,6 +74,11 @@ function below({ keys, isSecret }: Place, key: string): Place {
     keys: [...keys, key],
     isSecret: isSecret ? !isFactOfSetting(keys, key) : isSecretName(key) && !isCommandName(key),
   };
+}
+
+/** The same for a part of a document, which stands below these keys; indices of arrays do not count as keys. */
+export function cleanedAt(value: unknown, keys: readonly string[]): unknown {
+  return cleaned(value, keys.reduce(below, TOP));
 }
 
 /** For a setting with such a name: the source of its value is not secret. */

@@ -1,5 +1,5 @@
-// Builds dist/bundle/: patctl.cjs is what every run needs, commands.cjs the rest of our own code, and each heavy
-// package is a file of its own. Separate files keep start-up small: what a run does not need is neither read
+// Builds dist/bundle/: patctl.cjs is what every run needs, LATER has the files of our own code behind it, and each
+// heavy package is a file of its own. Separate files keep start-up small: what a run does not need is neither read
 // nor deserialised.
 import { build, transform } from 'esbuild';
 import { spawnSync } from 'node:child_process';
@@ -21,6 +21,32 @@ const HEAVY = {
   '@inquirer/core': 'inquirer-core.cjs',
   yaml: 'yaml.cjs',
 };
+
+/**
+ * Files of our own code behind patctl.cjs, in this order: each begins with what these modules import that is not in a
+ * file before. A list of the DCS alone loads the first, a list with its witnesses the second too.
+ */
+const LATER = {
+  'read.cjs': [
+    'src/commands/list.ts',
+    'src/config/load.ts',
+    'src/config/pem.ts',
+    'src/dcs/dcs-registry.ts',
+    'src/dcs/etcd3/connect-etcd.ts',
+    'src/dcs/etcd3/open-etcd.ts',
+    'src/observe/read-snapshot.ts',
+    'src/output/listing.ts',
+  ],
+  'witnesses.cjs': [
+    'src/patroni/rest.ts',
+    'src/postgres/connect.ts',
+    'src/config/read-limited.ts',
+    'src/cluster/findings/find.ts',
+    'src/cluster/findings/commits.ts',
+  ],
+};
+/** Where everything else is. */
+const REST = 'commands.cjs';
 
 const apart = {
   name: 'heavy packages apart',
@@ -173,30 +199,37 @@ rmSync(building, { recursive: true });
 
 /**
  * Our own code is made of parts, each run when it is first required. Those that run.js imports are the whole of
- * a start-up; all others are in the second file.
+ * a start-up. The name of a part begins with the file that it is in.
  */
 async function writeOwn({ outputFiles, metafile }) {
   const outputs = new Map(
     Object.entries(metafile.outputs).map(([file, output]) => [path.basename(file), output]),
   );
-  const first = new Set();
-  const add = (name) => {
-    if (first.has(name) || !outputs.has(name)) return;
-    first.add(name);
-    for (const { kind, path: file } of outputs.get(name).imports) {
-      if (kind === 'import-statement') add(path.basename(file));
+  const partFor = new Map([...outputs].map(([name, { entryPoint }]) => [entryPoint, name]));
+  const fileOf = new Map();
+  const add = (file, name) => {
+    if (fileOf.has(name) || !outputs.has(name)) return;
+    fileOf.set(name, file);
+    for (const { kind, path: imported } of outputs.get(name).imports) {
+      if (kind === 'import-statement') add(file, path.basename(imported));
     }
   };
-  add('run.js');
-  const parts = await Promise.all(outputFiles.map(partOf));
-  const some = (isFirst) =>
-    `{${parts.filter(({ name }) => first.has(name) === isFirst).map(({ text }) => text)}}`;
-  const file = (name, text) => writeFileSync(path.join(building, 'bundle', name), text);
-  file(
-    'patctl.cjs',
-    `const first=${some(true)},others='./commands.cjs',made={};${part}part('./run.js');`,
-  );
-  file('commands.cjs', `module.exports=${some(false)}`);
+  const begin = (file, module) => {
+    if (!partFor.has(module)) throw new Error(`${module} is not loaded with import()`);
+    add(file, partFor.get(module));
+  };
+  begin('patctl.cjs', 'src/run.ts');
+  for (const [file, modules] of Object.entries(LATER)) {
+    for (const module of modules) begin(file, module);
+  }
+  for (const name of outputs.keys()) add(REST, name);
+  const parts = await Promise.all(outputFiles.map((output) => partOf(output, fileOf)));
+  const partsIn = (wanted) =>
+    `{${parts.filter(({ file }) => file === wanted).map(({ text }) => text)}}`;
+  const write = (name, text) => writeFileSync(path.join(building, 'bundle', name), text);
+  const first = partsIn('patctl.cjs');
+  write('patctl.cjs', `const first=${first},made={};${part}part('./patctl.cjs/run.js');`);
+  for (const file of [...Object.keys(LATER), REST]) write(file, `module.exports=${partsIn(file)}`);
 }
 
 /** The commit that is built, with a + where files differ from it; null outside a repository. */
@@ -208,18 +241,23 @@ function commitOf(folder) {
   return `${stdout.trim()}${changed ? '+' : ''}`;
 }
 
-async function partOf({ path: file, text }) {
-  const name = path.basename(file);
-  const { code } = await transform(text, { ...commonJs, platform: 'node', minify: true });
-  return { name, text: `"./${name}"(exports,require,module){${code}}` };
+async function partOf({ path: output, text }, fileOf) {
+  const name = path.basename(output);
+  const file = fileOf.get(name);
+  const named = text.replace(/"\.\/([\w-]+\.js)"/g, (whole, other) =>
+    fileOf.has(other) ? `"./${fileOf.get(other)}/${other}"` : whole,
+  );
+  const { code } = await transform(named, { ...commonJs, platform: 'node', minify: true });
+  return { file, text: `"./${file}/${name}"(exports,require,module){${code}}` };
 }
 
 /** require() of the parts; goes into patctl.cjs as it is written here. */
 function part(id) {
-  if (!/^\.\/.*\.js$/.test(id)) return require(id);
+  if (!id.endsWith('.js')) return require(id);
   if (!made[id]) {
     made[id] = { exports: {} };
-    (first[id] ?? require(others)[id])(made[id].exports, part, made[id]);
+    const make = first[id] ?? require(id.slice(0, id.lastIndexOf('/')))[id];
+    make(made[id].exports, part, made[id]);
   }
   return made[id].exports;
 }

@@ -68,7 +68,7 @@ const folder = privateFolder();
 const key = folder && cacheKey();
 const loaded = new Map();
 
-const OURS = ['patctl.cjs', 'commands.cjs'];
+const OURS = ['patctl.cjs', 'read.cjs', 'witnesses.cjs', 'commands.cjs'];
 
 /** require() of the bundle's own files, with their code cache. */
 function load(name) {

@@ -1,6 +1,5 @@
 /** The only file that touches the process: argv, environment, streams, signals, exit code. */
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
-import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { exitCode } from './errors.js';
 import { main } from './main.js';
 import type { Io } from './output/io.js';
@@ -35,6 +34,9 @@ const readerGone = new AbortController();
 const brokenStreams = new Set<NodeJS.WriteStream>();
 let outputLost: string | null = null;
 const openStreams = new Set<NodeJS.WriteStream>();
+
+/** Loaded only where a terminal is opened or told from another device: it brings sockets and streams with it. */
+const tty = () => process.getBuiltinModule('node:tty');
 
 /** Node opens a stream on first access, and most runs write nothing to stderr. */
 function opened(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
@@ -90,6 +92,7 @@ const io: Io = {
   openTerminal: () => {
     const [input, output] = [openTty('r'), openTty('w')];
     if (input === null || output === null) return null;
+    const { ReadStream, WriteStream } = tty();
     return { stdin: new ReadStream(input), stderr: new WriteStream(output) };
   },
   outColor: process.stdout.isTTY,
@@ -113,7 +116,7 @@ const io: Io = {
 function isStored(fd: number): boolean {
   try {
     const stat = fstatSync(fd);
-    return stat.isFile() || (stat.isCharacterDevice() && !isatty(fd));
+    return stat.isFile() || (stat.isCharacterDevice() && !tty().isatty(fd));
   } catch {
     return true;
   }

@@ -60,7 +60,7 @@ const setBack = () => {
 }
 
 /** Our own files, of which each command compiles other parts. */
-const OURS = ['patctl.cjs', 'commands.cjs'];
+const OURS = ['patctl.cjs', 'read.cjs', 'witnesses.cjs', 'commands.cjs'];
 
 /** Command lines whose code is kept: under their own word, those of `other` for every command without one. */
 const RUNS: Record<string, string[]> = {

@@ -3,7 +3,7 @@ import { sameName } from './model/member-names.js';
 import { look } from './findings/find.js';
 import { DEFAULT_LIMITS } from './findings/limits.js';
 import { bytesText, silence } from './findings/evidence.js';
-import { leftMembers } from './findings/left.js';
+import { leftMembers } from './findings/left-members.js';
 import { isUnfed, pace } from './findings/streaming.js';
 import { type MemberView, type View } from './roles/view.js';
 import { readTags } from './model/tags.js';

@@ -124,7 +124,7 @@ async function listFleet(
   let isDoubtful = false;
   try {
     for await (const found of asTheyCome(byScope(clusters, snapshots))) {
-      const tables = tablesOf(found, shape);
+      const tables = await tablesOf(found, shape);
       const text = await listingText(tables, options.format, screenOf(context, options.wide));
       counter.clear();
       io.out(text);
@@ -215,7 +215,7 @@ async function listOnce(
     return { draw: () => Promise.resolve(text), ending: 'ok', error };
   }
   const head = stamp ? await stampLine(stamp) : '';
-  const tables = tablesOf(found, shape);
+  const tables = await tablesOf(found, shape);
   const draw = async (screen: Screen) =>
     head +
     (await listingText(tables, options.format, screen)) +

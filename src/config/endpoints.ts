@@ -82,13 +82,16 @@ export function parseHostPort(
   return place(trimmed, undefined, defaultPort);
 }
 
+// Not \p{Cc}: the first property of Unicode that a run asks for costs 3 ms.
+const HOST_NAME = /^[^\s@[\]/?#\\\x00-\x1f\x7f-\x9f]+$/;
+
 function place(
   host: string,
   portText: string | undefined,
   defaultPort: number,
 ): { host: string; port: number } | BadAddress {
   if (host === '') return { problem: 'names no host' };
-  if (host.includes(':') ? !isIPv6(host) : !/^[^\s@[\]/?#\\\p{Cc}]+$/u.test(host)) {
+  if (host.includes(':') ? !isIPv6(host) : !HOST_NAME.test(host)) {
     return { problem: NO_HOST };
   }
   const port = portText === undefined ? defaultPort : parsePort(portText);

@@ -1,12 +1,11 @@
 /** The table of `list` and `topology`: patronictl's columns, then what the witnesses say. */
-import { findings } from '../cluster/findings/find.js';
-import { leftViews } from '../cluster/findings/left.js';
+import { leftViews } from '../cluster/findings/left-members.js';
+import { findingsIn } from '../cluster/findings/findings-in.js';
 import { shownPositions, treeLabel } from '../cluster/roles/dcs-roles.js';
 import { restThroughProxy } from '../cluster/findings/member-views.js';
 import { doubts, notRunning, unchecked, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
-import { observedTree } from '../cluster/roles/topology.js';
 import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
 import {
@@ -79,10 +78,14 @@ export function entryOf(scope: string, snapshots: Snapshot[]): ListEntry {
 }
 
 /** A table a cluster. Clusters whose members have the same to say share their columns. */
-export function tablesOf(
+export async function tablesOf(
   found: readonly { scope: string; snapshots: Snapshot[] }[],
   shape: Shape,
-): OneTable[] {
+): Promise<OneTable[]> {
+  const judges: Judges = {
+    findings: await findingsIn(found.flatMap(({ snapshots }) => snapshots)),
+    order: shape.format === 'topology' ? await treeOrder() : dcsOrder,
+  };
   const made = new Map<string, Column<MemberRow>[]>();
   const wide = new Map<Column<MemberRow>[], Column<ListingRow>[]>();
   return found.map(({ scope, snapshots }) => {
@@ -97,21 +100,28 @@ export function tablesOf(
       ...stale,
     ];
     wide.set(table.columns, columns);
-    return { ...tableOf(scope, snapshots, shape, table), columns };
+    return { ...tableOf(scope, snapshots, judges, table), columns };
   });
+}
+
+/** What is loaded only for a listing that needs it. */
+interface Judges {
+  findings: (view: View) => Finding[];
+  /** The members in the order of the format, each with its label. */
+  order: (view: View) => { item: MemberView; label: string }[];
 }
 
 /** One cluster's table, its rows in the order of the format, with what was found. */
 function tableOf(
   scope: string,
   snapshots: Snapshot[],
-  shape: Shape,
+  { findings, order }: Judges,
   table: MemberTable,
 ): Omit<OneTable, 'columns'> {
   const views = snapshots.map(viewOf);
   const judged = views.map((view) => ({ view, found: findings(view) }));
   const rows = judged.flatMap(({ view, found }) =>
-    [...inOrder(view, shape.format), ...gone(view)].map(({ item, label }): ListingRow => {
+    [...order(view), ...gone(view)].map(({ item, label }): ListingRow => {
       const listed = table.rows.find(
         ({ cluster, claimed }) => cluster === view.snapshot.cluster && claimed.name === item.name,
       );
@@ -171,12 +181,13 @@ const ROLE = new Set([
   'leader_claim_expired',
 ]);
 
-function inOrder(view: View, format: Format): { item: MemberView; label: string }[] {
-  if (format !== 'topology') return view.members.map((item) => ({ item, label: item.name }));
-  return observedTree(view).map(({ item, depth }) => ({
-    item,
-    label: treeLabel(item.name, depth),
-  }));
+const dcsOrder: Judges['order'] = ({ members }) =>
+  members.map((item) => ({ item, label: item.name }));
+
+async function treeOrder(): Promise<Judges['order']> {
+  const { observedTree } = await import('../cluster/roles/topology.js');
+  return (view) =>
+    observedTree(view).map(({ item, depth }) => ({ item, label: treeLabel(item.name, depth) }));
 }
 
 /** Members without a key that give no sign of life, below the others. */

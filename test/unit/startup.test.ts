@@ -65,6 +65,14 @@ test('start-up loads no command and nothing of what commands do', () => {
   expect(ours).not.toContain('src/commands/list.ts');
 });
 
+test('a list without witnesses loads no catalogue of findings', () => {
+  const files = [...eager('src/commands/list.ts'), ...eager('src/observe/read-snapshot.ts')];
+  expect([...files, ...eager('src/output/listing.ts')].filter(isCatalogue)).toEqual([]);
+  expect([...eager('src/cluster/findings/find.ts')].filter(isCatalogue)).not.toEqual([]);
+});
+
+const isCatalogue = (file: string) => /findings\/catalogue|configuration\/gucs/.test(file);
+
 test('commander brings no child_process', () => {
   const first = readFileSync(`${ROOT}/dist/bundle/patctl.cjs`, 'utf8');
   expect(first).toContain('node:events');
@@ -138,7 +146,7 @@ describe('the code cache of bin/patctl.cjs', () => {
   test('is of its own for each command, for this user alone', () => {
     help();
     help('list');
-    expect(cached().sort()).toEqual(['list.commands.cjs', 'list.patctl.cjs', 'none.patctl.cjs']);
+    expect(cached().sort()).toEqual(['list.patctl.cjs', 'list.read.cjs', 'none.patctl.cjs']);
     for (const name of readdirSync(folder())) {
       expect(statSync(join(folder(), name)).mode & 0o777).toBe(0o600);
     }

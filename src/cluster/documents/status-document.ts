@@ -2,7 +2,7 @@
 import { roleTitle } from '../roles/dcs-roles.js';
 import { findings, look } from '../findings/find.js';
 import { DEFAULT_LIMITS } from '../findings/limits.js';
-import { leftViews } from '../findings/left.js';
+import { leftViews } from '../findings/left-members.js';
 import { doubts, silences, type Doubt } from '../roles/unverified.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
 import type {

@@ -1,12 +1,13 @@
 /** Members that left unannounced: Patroni forgets them with their lease, so they are reported here. */
 import { argumentOf, shellWord } from '../model/command-line.js';
-import { absentMembers, type Absent } from '../roles/absent.js';
-import type { Cluster, Finding, Reading, Severity } from '../model/model.js';
-import type { MemberView, View } from '../roles/view.js';
+import type { Absent } from '../roles/absent.js';
+import type { Cluster, Finding, Severity } from '../model/model.js';
+import type { View } from '../roles/view.js';
 import { survivable } from '../votes/fault-tolerance.js';
 import { unpausedInput } from '../votes/vote-facts.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { durationText } from './evidence.js';
+import { leftMembers } from './left-members.js';
 
 export function memberLeft(view: View, { maxAbsenceMs }: Limits): Finding[] {
   const left = leftMembers(view, maxAbsenceMs);
@@ -20,53 +21,6 @@ export function memberLeft(view: View, { maxAbsenceMs }: Limits): Finding[] {
     evidence: one.evidence,
     next: nextOf(one, view.snapshot.cluster),
   }));
-}
-
-/** Those that left within `maxAbsenceMs`, or whose PostgreSQL runs on. */
-export function leftMembers(view: View, maxAbsenceMs: number): Absent[] {
-  return absentMembers(view).filter(
-    (one) => one.isAlive || (one.atLeastMs <= maxAbsenceMs && isTold(one, maxAbsenceMs)),
-  );
-}
-
-/** A leader of long ago that nothing else speaks of has left at an unknown time. */
-function isTold({ departed, evidence, atMostMs }: Absent, maxAbsenceMs: number): boolean {
-  const isHistoryOnly =
-    departed === null && evidence.every(({ subject }) => subject === '/history');
-  return !isHistoryOnly || (atMostMs !== null && atMostMs <= maxAbsenceMs);
-}
-
-const NOT_ASKED: Reading<never> = {
-  ok: false,
-  kind: 'no_address',
-  reason: 'its address is unknown',
-};
-
-/** A row each for those that left and give no sign of life; the others are in the view already. */
-export function leftViews(view: View): MemberView[] {
-  if (view.snapshot.verify === 'off') return [];
-  return leftMembers(view, DEFAULT_LIMITS.maxAbsenceMs)
-    .filter(({ view: own }) => own === null)
-    .map(({ name, departed }): MemberView => ({
-      name,
-      member: null,
-      departed,
-      claimed: null,
-      observed: departed === null ? 'unknown' : 'unreachable',
-      witness: null,
-      rest: departed?.rest ?? NOT_ASKED,
-      sql: departed?.sql ?? NOT_ASKED,
-      row: null,
-      rows: [],
-      streams: [],
-      syncState: '',
-      timeline: null,
-      timelineIsLeast: false,
-      position: null,
-      replayed: null,
-      lagBytes: null,
-      replayLagBytes: null,
-    }));
 }
 
 /** Its last word was that it stops. */

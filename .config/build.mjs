@@ -20,6 +20,7 @@ const HEAVY = {
   inquirer: 'inquirer.cjs',
   '@inquirer/core': 'inquirer-core.cjs',
   yaml: 'yaml.cjs',
+  rfc6902: 'rfc6902.cjs',
 };
 
 /**

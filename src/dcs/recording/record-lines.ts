@@ -15,7 +15,7 @@ interface Line {
   at: string;
 }
 
-interface OfCluster extends Line {
+export interface OfCluster extends Line {
   scope: string;
   group: number | null;
 }
@@ -54,6 +54,16 @@ export interface EndLine extends Line {
 
 export type RecordLine = StartLine | SnapshotLine | ChangeLine | EventLine | EndLine;
 
-/** A recording read line by line: each snapshot put together again from the changes. */
+/** Not a line of the file: what is missing there, found while it is read. */
+export interface Gap extends Line {
+  kind: 'gap';
+  /** Why something is missing after `at`, as a clause. */
+  reason: string;
+}
+
+/**
+ * A recording read line by line: each snapshot put together again from the changes, and never changed afterwards;
+ * `previous` is the one before it of the same cluster, whose own is null.
+ */
 export type Recorded =
-  (OfCluster & { kind: 'snapshot'; snapshot: Snapshot }) | EventLine | StartLine | EndLine;
+  (OfCluster & { kind: 'snapshot'; snapshot: Snapshot }) | EventLine | StartLine | EndLine | Gap;

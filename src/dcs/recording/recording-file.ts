@@ -23,11 +23,13 @@ export function recordingText(snapshots: readonly Snapshot[]): string {
   return visible(`${JSON.stringify(cleaned(recording), replaceLsn, 1)}\n`);
 }
 
-function replaceLsn(_: string, value: unknown): unknown {
+/** For JSON.stringify. */
+export function replaceLsn(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? { $lsn: formatLsn(value) } : value;
 }
 
-function reviveValue(_: string, value: unknown): unknown {
+/** For JSON.parse. */
+export function reviveValue(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('$lsn' in value)) return value;
   const text = value.$lsn;
   const lsn = typeof text === 'string' ? parseLsn(text) : null;
@@ -52,7 +54,7 @@ export function parseRecording(text: string, name: string): Snapshot[] {
   return snapshots;
 }
 
-function isSnapshot(value: Partial<Snapshot> | null): boolean {
+export function isSnapshot(value: Partial<Snapshot> | null): boolean {
   return (
     typeof value?.cluster?.scope === 'string' &&
     Array.isArray(value.cluster.members) &&
@@ -62,7 +64,8 @@ function isSnapshot(value: Partial<Snapshot> | null): boolean {
   );
 }
 
-function unreadable(name: string, why: string): ToolError {
+/** ToolError `error` (recording_unreadable). */
+export function unreadable(name: string, why: string): ToolError {
   return new ToolError('error', `${name} cannot be read: ${why}`, {
     code: 'recording_unreadable',
     hint: 'make one: patctl snapshot -o FILE',

@@ -1,0 +1,118 @@
+/** The files of a recording (FILE, and FILE.1, FILE.2 … that were rotated away) and their lines, in bounded memory. */
+import { createReadStream } from 'node:fs';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { createGunzip } from 'node:zlib';
+import { readLimited } from '../../config/read-limited.js';
+import { errorMessage } from '../../errors.js';
+import { unreadable } from './recording-file.js';
+
+/** A snapshot of a thousand members takes some 20 MB. */
+const MOST_LINE_CHARACTERS = 256 * 1024 * 1024;
+
+const MOST_PIPE_BYTES = 256 * 1024 * 1024;
+
+export interface FileLine {
+  /** The file that it stands in, and its number there, from 1. */
+  file: string;
+  number: number;
+  text: string;
+  /** The file ended before the line did. */
+  torn: boolean;
+}
+
+export interface OpenFile {
+  file: string;
+  /** null: a pipe, which is read in one piece when its turn comes. */
+  handle: FileHandle | null;
+}
+
+/** The rotated files of a recording and then itself: the oldest is first. */
+export async function filesOf(file: string): Promise<string[]> {
+  const name = basename(file);
+  const names = await readdir(dirname(file)).catch(() => [] as string[]);
+  const rotated = names.flatMap((other) => {
+    if (!other.startsWith(`${name}.`)) return [];
+    const [, number] = /^([1-9][0-9]*)(?:\.gz)?$/.exec(other.slice(name.length + 1)) ?? [];
+    return number === undefined
+      ? []
+      : [{ number: Number(number), path: join(dirname(file), other) }];
+  });
+  return [...rotated.sort((a, b) => b.number - a.number).map(({ path }) => path), file];
+}
+
+/** Opened before any of them is read: what is rotated meanwhile is still what it was. ToolError recording_unreadable. */
+export async function openFiles(files: readonly string[]): Promise<OpenFile[]> {
+  const opened: OpenFile[] = [];
+  for (const file of files) {
+    try {
+      const handle = await open(file, 'r');
+      const isPlain = (await handle.stat()).isFile();
+      if (!isPlain) await handle.close();
+      opened.push({ file, handle: isPlain ? handle : null });
+    } catch (error) {
+      await closeFiles(opened);
+      throw unreadable(file, errorMessage(error));
+    }
+  }
+  return opened;
+}
+
+export async function closeFiles(files: readonly OpenFile[]): Promise<void> {
+  await Promise.all(files.map(async ({ handle }) => handle?.close().catch(() => undefined)));
+}
+
+/** Plain or gzipped, told by its first bytes. ToolError recording_unreadable. */
+export async function* linesOf(opened: OpenFile): AsyncGenerator<FileLine> {
+  const { file } = opened;
+  let rest: string[] = [];
+  let size = 0;
+  let number = 1;
+  const decoder = new StringDecoder('utf8');
+  try {
+    for await (const chunk of await contentOf(opened)) {
+      const parts = decoder.write(chunk as Buffer).split('\n');
+      for (const [at, part] of parts.entries()) {
+        rest.push(part);
+        size += part.length;
+        if (size > MOST_LINE_CHARACTERS) throw new Error(`line ${number} is too long`);
+        if (at === parts.length - 1) continue;
+        yield { file, number, text: rest.join(''), torn: false };
+        [rest, size] = [[], 0];
+        number += 1;
+      }
+    }
+  } catch (error) {
+    // A gzipped file whose end is missing.
+    if ((error as NodeJS.ErrnoException).code !== 'Z_BUF_ERROR') throw failure(file, error);
+    rest.push(' ');
+  }
+  if (rest.some((part) => part !== '')) yield { file, number, text: rest.join(''), torn: true };
+}
+
+function failure(file: string, error: unknown): Error {
+  const isOurs = error instanceof Error && error.name === 'ToolError';
+  return isOurs ? error : unreadable(file, errorMessage(error));
+}
+
+async function contentOf({ file, handle }: OpenFile): Promise<Readable> {
+  if (handle === null) {
+    const content = await readLimited(file, MOST_PIPE_BYTES);
+    return isZipped(content) ? unzipped(Readable.from([content])) : Readable.from([content]);
+  }
+  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  const content = createReadStream('', { fd: handle.fd, start: 0, autoClose: false });
+  return isZipped(buffer) ? unzipped(content) : content;
+}
+
+function isZipped(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function unzipped(content: Readable): Readable {
+  const plain = createGunzip();
+  content.on('error', (error) => plain.destroy(error));
+  return content.pipe(plain);
+}

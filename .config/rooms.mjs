@@ -119,6 +119,13 @@ function doubled(found) {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** Files of `actions` that write to stdout or stderr. */
+export function printersIn(texts) {
+  return [...texts]
+    .filter(([file, text]) => roomOf(file) === 'actions' && /\bio\.(?:out|err)\b/.test(text))
+    .map(([file]) => file);
+}
+
 /** The text of every file of a folder. */
 export function readTexts(folder) {
   return new Map(

@@ -124,9 +124,10 @@ export async function runChange(
   if (asks) needConsent(context, kind, CONSENT_HINT);
   const change = await changeOf(context, kind, cluster, options);
   const { format } = options;
-  const [{ changeLeader }, { changePrinter, finishChange, printUnplanned }] = await Promise.all([
+  const [{ changeLeader }, { changePrinter, printUnplanned }, { orThrow }] = await Promise.all([
     import('../actions/switchover/change-leader.js'),
     import('../actions/switchover/print-change.js'),
+    import('../actions/switchover/conclusion.js'),
   ]);
   const asker = asks ? openAsker(questionsBeside(context)) : null;
   const shown = { format, dryRun: change.dryRun, progress: options.progress ?? null };
@@ -136,7 +137,8 @@ export async function runChange(
       if (format === 'json') printUnplanned(context, change, error);
       throw error;
     });
-    return finishChange(context, format, result);
+    talk.on({ kind: 'ended', result });
+    return orThrow(result.conclusion);
   } finally {
     asker?.close();
   }

@@ -68,8 +68,11 @@ export function editConfigCommand(run: Run): Command {
     .action((cluster: string | undefined, options: EditOptions) =>
       run((given) => {
         const dryRun = options.dryRun === true || options.check === true;
-        return reported(given, { command: 'edit-config', cluster, dryRun }, async (context, tell) =>
-          editConfig(context, tell, await requestOf(context, cluster, options)),
+        return reported(
+          given,
+          { command: 'edit-config', cluster, dryRun },
+          async (context, telling) =>
+            editConfig(context, telling, await requestOf(context, cluster, options)),
         );
       }),
     );

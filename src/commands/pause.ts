@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { ToolError, type Ending } from '../errors.js';
 import type { Context } from '../context.js';
 import { reported } from '../actions/kit/action-document.js';
+import { stderrPrinter } from '../actions/kit/print-action.js';
 import { togglePause } from '../actions/pause/toggle-pause.js';
 import { clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
@@ -70,11 +71,12 @@ async function toggle(given: Context, paused: boolean, command: Command): Promis
   if (options.while) {
     const meant = await clusterMeant(given, cluster, options.group);
     const { pauseWhile } = await import('../actions/pause/pause-while.js');
+    const { tell } = stderrPrinter(given);
     const maxMs = options.max ?? null;
-    return pauseWhile(given, { ...meant, command: program, idempotent, deadlineMs, maxMs });
+    return pauseWhile(given, tell, { ...meant, command: program, idempotent, deadlineMs, maxMs });
   }
   const name = paused ? 'pause' : 'resume';
-  return reported(given, { command: name, cluster }, async (context, tell) => {
+  return reported(given, { command: name, cluster }, async (context, { tell }) => {
     const meant = await clusterMeant(context, cluster, options.group);
     return togglePause(context, tell, { ...meant, paused, wait, idempotent, deadlineMs });
   });

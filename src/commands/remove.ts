@@ -1,5 +1,6 @@
 /** `patctl remove`: takes a cluster out of the DCS, and nothing else. */
 import { Command, Option } from 'commander';
+import { actionPrinter } from '../actions/kit/print-action.js';
 import { removeCluster } from '../actions/remove/remove-cluster.js';
 import { withAsker } from '../output/ask.js';
 import { FORMATS, type Format } from '../output/render.js';
@@ -28,14 +29,17 @@ export function removeCommand(run: Run): Command {
     .action((cluster: string, options: RemoveOptions) =>
       run((context) =>
         withAsker(context, (asker) =>
-          removeCluster(context, asker, {
-            scope: cluster,
-            group: options.group ?? null,
-            format: options.format,
-            confirmName: options.confirmName ?? null,
-            confirmLeader: options.confirmLeader ?? null,
-            isAware: options.yes === true,
-          }),
+          removeCluster(
+            context,
+            { asker, ...actionPrinter(context, options) },
+            {
+              scope: cluster,
+              group: options.group ?? null,
+              confirmName: options.confirmName ?? null,
+              confirmLeader: options.confirmLeader ?? null,
+              isAware: options.yes === true,
+            },
+          ),
         ),
       ),
     );

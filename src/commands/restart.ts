@@ -59,7 +59,9 @@ export function restartCommand(run: Run): Command {
     .addOption(prettyOrJson())
     .action((cluster: string, members: string[], options: RestartOptions) =>
       run((given) => {
-        const head = { command: 'restart', cluster, dryRun: options.dryRun } as const;
+        // patronictl knows no rolling restart, and tells no steps.
+        const progress = given.flags.compat ? 'none' : null;
+        const head = { command: 'restart', cluster, dryRun: options.dryRun, progress } as const;
         return reportedAsking(given, head, (context, asking) =>
           restartMembers(context, asking, requestOf(cluster, members, options)),
         );

@@ -101,7 +101,8 @@ export function rollCommand(run: Run): Command {
         if (!options.exec && options.resume !== true)
           throw new ToolError('usage', 'no COMMAND is given', { hint: "give --exec 'COMMAND'" });
         const dryRun = options.dryRun === true;
-        const head = { command: 'roll', cluster, dryRun } as const;
+        const { progress } = options;
+        const head = { command: 'roll', cluster, dryRun, progress } as const;
         return reportedAsking(given, head, async (context, asking) => {
           const { rollCluster } = await import('../actions/roll/roll-cluster.js');
           const meant = await clusterMeant(context, cluster, options.group);
@@ -130,7 +131,6 @@ function requestOf(options: RollOptions) {
     discard: options.discard === true,
     statePath: options.state ?? null,
     logPath: options.log ?? null,
-    progress: options.progress ?? null,
     routes: options.route ?? [],
   };
 }

@@ -9,11 +9,20 @@ interface Rooms {
   circles: (graph: Map<string, string[]>) => string[][];
   doubledNames: (texts: Map<string, string>) => [string, string[]][];
   doubledFiles: (files: Iterable<string>) => [string, string[]][];
+  printersIn: (texts: Map<string, string>) => string[];
   readTexts: (folder: string) => Map<string, string>;
   importsIn: (file: string, text: string) => string[];
 }
-const { circles, doubledFiles, doubledNames, importsIn, readGraph, readTexts, upwardArrows } =
-  rooms as unknown as Rooms;
+const {
+  circles,
+  doubledFiles,
+  doubledNames,
+  importsIn,
+  printersIn,
+  readGraph,
+  readTexts,
+  upwardArrows,
+} = rooms as unknown as Rooms;
 
 const SOURCES = join(import.meta.dirname, '../../src');
 
@@ -53,6 +62,26 @@ describe('the rooms of src', () => {
     const texts = readTexts(SOURCES);
     expect(doubledNames(texts)).toEqual([]);
     expect(doubledFiles(texts.keys())).toEqual([]);
+  });
+
+  it('print what an action says in its printers alone', () => {
+    expect(printersIn(readTexts(SOURCES))).toEqual([
+      'actions/kit/action-document.ts',
+      'actions/kit/print-action.ts',
+      'actions/standby-cluster/change-role.ts',
+      'actions/standby-cluster/streams.ts',
+      'actions/switchover/print-change.ts',
+    ]);
+  });
+
+  it('notice an action that prints by itself', () => {
+    const texts = new Map([
+      ['actions/a/a.ts', 'const { io } = context;\nio.err(text);'],
+      ['actions/a/b.ts', 'const print = context.io.out;'],
+      ['actions/a/c.ts', 'studio.out(text); const { columns } = io;'],
+      ['output/d.ts', 'io.out(text);'],
+    ]);
+    expect(printersIn(texts)).toEqual(['actions/a/a.ts', 'actions/a/b.ts']);
   });
 
   it('notice a name that two files export, whatever it is', () => {

@@ -1,6 +1,7 @@
 /** Every wait prints its reason at least every ten seconds. */
 import { expect, test } from 'vitest';
 import { answerAwaited, until } from '../../src/actions/kit/until.js';
+import { actionPrinter } from '../../src/actions/kit/print-action.js';
 import type { Context } from '../../src/context.js';
 import { quickClock } from '../support/fake-world.js';
 
@@ -17,6 +18,7 @@ const limit = (context: Context, seconds: number) => ({
   everyMs: 500,
   goesOn: 'it goes on',
   awaits: () => 'pg2 to stream',
+  ...actionPrinter(context),
 });
 
 test('a wait of 25 s says it twice, with the time that has passed', async () => {
@@ -47,7 +49,9 @@ test('a slow answer is reported as awaited until it arrives', async () => {
     }, 1);
   });
   const awaits = () => 'the answer of pg1 to POST /restart (REST: primary, restarting)';
-  expect(await answerAwaited(context, answer, awaits, 2)).toBe('done');
+  expect(
+    await answerAwaited(context, answer, { awaits, everyMs: 2, ...actionPrinter(context) }),
+  ).toBe('done');
   expect(said[0]).toMatch(
     /^waiting for the answer of pg1 to POST \/restart \(REST: primary, restarting\), 0\.\d s so far\n$/,
   );

@@ -14,7 +14,7 @@ import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { readCluster } from '../kit/choose-members.js';
 import { questionsBeside } from '../kit/action-document.js';
-import type { ConfigurationChange, Tell } from '../kit/report.js';
+import type { ConfigurationChange, Show, Tell, Telling } from '../kit/report.js';
 import { configurationChanges } from './configuration-changes.js';
 import {
   currentOf,
@@ -36,12 +36,13 @@ import { threeWayEvidence } from './three-way.js';
 const TAKE_LOOPS = 2;
 const SPARE_MS = 10_000;
 
-/** Prints the difference and how it ended; every ending but ok is thrown. */
+/** Shows the difference and tells how it ended; every ending but ok is thrown. */
 export async function editConfig(
   context: Context,
-  tell: Tell,
+  telling: Pick<Telling, 'tell' | 'show'>,
   request: EditRequest,
 ): Promise<Ending> {
+  const { tell, show } = telling;
   tell({ kind: 'cluster', scope: request.scope });
   tell({ kind: 'changed', changed: false });
   const cluster = await readCluster(context, request.scope, request.group);
@@ -49,11 +50,11 @@ export async function editConfig(
   if (request.replace === null) readableConfig(cluster);
   const current = currentOf(cluster);
   if (!current) throw noConfig(cluster);
-  const { work, wrote } = await tried(context, request, { cluster, current, tell });
+  const { work, wrote } = await tried(context, request, { cluster, current, tell, show });
   const { edit } = work;
   if (request.dryRun && edit.file !== null) {
     const { resumeHint } = await import('./editor.js');
-    context.io.err(`${resumeHint(edit.file)}\n`);
+    tell({ kind: 'note', text: resumeHint(edit.file) });
   } else await edit.discard();
   if (wrote && request.wait) await waited(context, request, work);
   return 'ok';
@@ -84,45 +85,49 @@ interface Work {
   current: Current;
   edit: Edit;
   tell: Tell;
+  show: Show;
 }
 
 /** True when it was written. */
 async function carryOut(context: Context, request: EditRequest, work: Work): Promise<boolean> {
-  const { current, edit } = work;
+  const { current, edit, tell } = work;
   const { quiet, checkOnly, dryRun, force, skipChecks, stdinIsTaken } = request;
-  const { io } = context;
   const problems = judge(context, work);
   const configuration = changeOf(work, problems);
-  work.tell({ kind: 'configuration', configuration });
+  tell({ kind: 'configuration', configuration });
   if (checkOnly) {
-    for (const problem of problems) io.out(`${problemLine(problem)}\n`);
-    if (problems.length === 0) io.out('No problems found\n');
+    for (const problem of problems) tell({ kind: 'line', text: problemLine(problem) });
+    if (problems.length === 0) tell({ kind: 'line', text: 'No problems found' });
     refuse(problems, skipChecks);
     return false;
   }
   if (isEqual(current.document, edit.document)) {
-    if (!quiet) io.out('Not changed\n');
+    if (!quiet) tell({ kind: 'line', text: 'Not changed' });
     return false;
   }
-  if (!quiet) {
-    const { diffText } = await import('../../output/unified.js');
-    const keys = problems.filter(({ code }) => code === 'secret').map(({ key }) => key);
-    const secrets = valuesOf(plainObject(edit.document), new Set(keys));
-    const text = (shown: string): string => documentWithoutSecrets(shown, secrets);
-    io.out(await diffText(text(current.text), text(edit.text), io.outColor));
-  }
-  for (const problem of problems) io.err(`${problemLine(problem)}\n`);
+  if (!quiet) await showDifference(work, problems);
+  for (const problem of problems) tell({ kind: 'note', text: problemLine(problem) });
   refuse(problems, skipChecks);
-  sayRestarts(context, work);
+  tellRestarts(work);
   if (dryRun) {
-    io.err('dry run: nothing was written\n');
+    tell({ kind: 'note', text: 'dry run: nothing was written' });
     return false;
   }
-  await sayGuard(context);
-  if (!force && !(await consent(context, work.cluster, stdinIsTaken))) return false;
+  await tellGuard(context, tell);
+  if (!force && !(await consent(context, work, stdinIsTaken))) return false;
   await write(context, work, configuration);
-  io.out('Configuration changed\n');
+  tell({ kind: 'line', text: 'Configuration changed' });
   return true;
+}
+
+async function showDifference(
+  { current, edit, show }: Work,
+  problems: readonly ConfigProblem[],
+): Promise<void> {
+  const keys = problems.filter(({ code }) => code === 'secret').map(({ key }) => key);
+  const secrets = valuesOf(plainObject(edit.document), new Set(keys));
+  const text = (shown: string): string => documentWithoutSecrets(shown, secrets);
+  await show({ kind: 'difference', before: text(current.text), after: text(edit.text) });
 }
 
 function changeOf(
@@ -165,33 +170,33 @@ function refuse(problems: readonly ConfigProblem[], skipped: readonly string[]):
   });
 }
 
-function sayRestarts(context: Context, { cluster, current, edit }: Work): void {
+function tellRestarts({ cluster, current, edit, tell }: Work): void {
   const names = restartSettings(plainObject(current.document), plainObject(edit.document));
   if (names.length === 0) return;
   const members = cluster.members.map(({ name }) => name).join(', ');
-  context.io.err(oneLine(`note: ${names.join(', ')}: needs a restart of ${members}`) + '\n');
+  tell({ kind: 'note', text: `note: ${names.join(', ')}: needs a restart of ${members}` });
 }
 
 /** If no revision is compared, the user must know it before the change is sent. */
-async function sayGuard(context: Context): Promise<void> {
+async function tellGuard(context: Context, tell: Tell): Promise<void> {
   const { weakGuard } = await context.dcs();
-  if (weakGuard !== undefined && !context.flags.compat) {
-    context.io.err(`note: the guard is weaker than with the DCS: ${oneLine(weakGuard)}\n`);
-  }
+  if (weakGuard === undefined) return;
+  const text = `note: the guard is weaker than with the DCS: ${weakGuard}`;
+  tell({ kind: 'note', text, notWith: 'compat' });
 }
 
 /** False: declined, which is not an error in patronictl. */
 async function consent(
   context: Context,
-  cluster: Cluster,
+  { cluster, tell }: Work,
   stdinIsTaken: boolean,
 ): Promise<boolean> {
-  const { io, flags } = context;
+  const { flags } = context;
   const { needAnswers, withAsker } = await import('../../output/ask.js');
   const message = 'nothing was written: the change must be confirmed';
   const hint = 'give --force to apply the changes without confirmation';
   if (stdinIsTaken) {
-    if (flags.compat) io.out('Use --force option to apply changes\n');
+    if (flags.compat) tell({ kind: 'line', text: 'Use --force option to apply changes' });
     const why = `${message}, and stdin holds the change`;
     throw new ToolError('usage', why, { code: 'no_terminal', hint });
   }
@@ -266,7 +271,7 @@ async function waited(
       },
     });
   }
-  const taken = await waitTaken(context, cluster, after, limitMs);
+  const taken = await waitTaken(context, cluster, after, { limitMs, tell });
   for (const { name, pending } of taken) {
     const waits = pending === null ? '' : `; a restart is pending for ${pending.join(', ')}`;
     const said = `has read it and completed another loop${waits}`;
@@ -274,11 +279,12 @@ async function waited(
     tell({ kind: 'member', group, outcome: { member: name, ending: 'ok', said, evidence } });
   }
   const written = changedSettings(current.document, edit.document);
-  const untold = await seenInForce(context, cluster, taken, written);
-  for (const line of takenLines(taken, untold)) context.io.err(`${line}\n`);
+  const untold = await seenInForce(context, cluster, { taken, written, tell });
+  for (const text of takenLines(taken, untold)) tell({ kind: 'note', text });
   const pending = taken.filter((one) => one.pending !== null);
   if (pending.length === 0) return;
   const settings = [...new Set(pending.flatMap((one) => one.pending ?? []))].join(', ');
   const names = pending.map(({ name }) => name).join(', ');
-  context.io.err(`${oneLine(`a restart is pending on ${names}${settings && `: ${settings}`}`)}\n`);
+  const text = `a restart is pending on ${names}${settings && `: ${settings}`}`;
+  tell({ kind: 'note', text });
 }

@@ -5,6 +5,7 @@ import type { Cluster, JsonObject, JsonValue, Member } from '../../cluster/model
 import { ToolError, type Evidence } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import { reread } from '../kit/choose-members.js';
+import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 import type { Context } from '../../context.js';
 
@@ -31,7 +32,7 @@ export async function waitTaken(
   context: Context,
   cluster: Cluster,
   config: JsonValue,
-  limitMs: number,
+  { limitMs, tell }: { limitMs: number; tell: Tell },
 ): Promise<Taken[]> {
   const wanted = canonical(config);
   const waiting = new Map(cluster.members.map(({ name }) => [name, 'not asked yet']));
@@ -40,7 +41,7 @@ export async function waitTaken(
   const atMs = context.clock.nowMs() + limitMs;
   const goesOn = 'the configuration is in the DCS; members apply it in their next loop';
   const awaits = () => [...waiting].map(([name, said]) => `${name}, which ${said}`).join('; ');
-  await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+  await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     const now = await reread(context, cluster);
     if (now === null) return null;
     const looks = [...waiting.keys()].map(async (name) => {
@@ -96,8 +97,7 @@ const REREAD_MS = 3000;
 export async function seenInForce(
   context: Context,
   cluster: Cluster,
-  taken: readonly Taken[],
-  written: JsonObject,
+  { taken, written, tell }: { taken: readonly Taken[]; written: JsonObject; tell: Tell },
 ): Promise<Untold[]> {
   if (Object.keys(written).length === 0) return [];
   let evidence: Evidence[] = [];
@@ -107,6 +107,7 @@ export async function seenInForce(
     everyMs: LOOK_MS,
     goesOn: 'every member has read the configuration',
     awaits: () => evidence.map(({ subject, said }) => `${subject}: ${said}`).join('; '),
+    tell,
   };
   await until(context, limit, async () => {
     const all = await Promise.all(taken.map((one) => inForceOn(context, cluster, one, written)));

@@ -22,12 +22,13 @@ export interface FlushRestartsRequest {
 /** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function flushRestarts(
   context: Context,
-  { asker, tell }: AskAndTell,
+  asking: AskAndTell,
   request: FlushRestartsRequest,
 ): Promise<Ending> {
+  const { asker, tell } = asking;
   const { scope, force } = request;
   if (!force) needConsent(context, 'flush', 'give --force');
-  const { members } = await chooseMembers(context, asker, { ...request, action: 'flush' });
+  const { members } = await chooseMembers(context, asking, { ...request, action: 'flush' });
   tell({ kind: 'chosen', members });
   await confirmAction(asker, 'flush', members, force);
   const outcomes: MemberOutcome[] = [];

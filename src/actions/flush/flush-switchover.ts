@@ -39,10 +39,10 @@ export async function flushSwitchover(
   if (pending === null) return nothingPending(tell);
   if (pending.scheduledAt === null) {
     if (stuck) return clearStuck(context, cluster, pending, { asker: force ? null : asker, tell });
-    context.io.err(
+    const text =
       `/failover holds a request that is not scheduled: ${words(pending)}. ` +
-        'It is in progress or was left over; --stuck clears it.\n',
-    );
+      'It is in progress or was left over; --stuck clears it.';
+    tell({ kind: 'note', text });
     return nothingPending(tell);
   }
   if (via === 'dcs') return clearInDcs(context, cluster, tell, 'scheduled switchover deleted');
@@ -69,7 +69,7 @@ async function deleteSchedule(context: Context, cluster: Cluster, tell: Tell): P
     const timeoutMs = context.flags.timeoutMs;
     const whenLeft = () => tell({ kind: 'changed', changed: null });
     const target = { method: 'DELETE', path: '/switchover' } as const;
-    const request = { ...target, body: null, timeoutMs, whenLeft };
+    const request = { ...target, body: null, timeoutMs, tell, whenLeft };
     const { outcome } = await askMember(context, cluster.scope, member, request);
     if (outcome.kind !== 'not_sent') {
       return deleted(context, cluster, tell, { member: member.name, outcome });
@@ -96,7 +96,7 @@ async function deleted(
   const goesOn = 'the request was sent';
   const seen = refused
     ? 'not written'
-    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn, tell });
   const said = bodyText(outcome);
   if (seen === 'written') {
     const words = status === 200 ? said : `the scheduled switchover is gone from /failover`;

@@ -6,6 +6,7 @@ import { withStreams } from '../../output/door.js';
 import { endOf, plainEvidence, type EndOfRun } from '../../output/refusal-document.js';
 import { plain } from '../../output/text.js';
 import type { Context } from '../../context.js';
+import { actionPrinter, type ActionLook } from './print-action.js';
 import {
   NOTHING_TOLD,
   withEvent,
@@ -14,6 +15,7 @@ import {
   type Report,
   type RollReport,
   type Tell,
+  type Telling,
 } from './report.js';
 
 export type ActionName =
@@ -72,21 +74,26 @@ export interface ActionHead {
   dryRun?: boolean | undefined;
 }
 
+type Head = ActionHead & ActionLook;
+
 /**
  * Does the work of an action. With -f json patronictl's lines stay away, questions go to stderr, and one document
  * is printed at the end, whether the work returns or throws; what it throws is thrown on.
  */
 export async function reported(
   context: Context,
-  head: ActionHead,
-  work: (context: Context, tell: Tell) => Promise<Ending>,
+  head: Head,
+  work: (context: Context, telling: Telling) => Promise<Ending>,
 ): Promise<Ending> {
-  if (!context.flags.asJson) return work(context, printing(context));
+  if (!context.flags.asJson) return work(context, actionPrinter(context, head));
   let report = NOTHING_TOLD;
+  const notes: string[] = [];
+  const inner = unprinted(context, notes);
+  const printer = actionPrinter(inner, head);
   const tell: Tell = (event) => {
     report = withEvent(report, event);
+    printer.tell(event);
   };
-  const notes: string[] = [];
   const { commandOf, documentAsCalled } = await import('../../output/screen.js');
   const print = (error: unknown): void => {
     const document = actionDocument(head, report, notes, error);
@@ -94,20 +101,13 @@ export async function reported(
     context.io.out(`${JSON.stringify(called, null, 2)}\n`);
   };
   try {
-    const ending = await work(unprinted(context, notes), tell);
+    const ending = await work(inner, { ...printer, tell });
     print(null);
     return ending;
   } catch (error) {
     if (error instanceof ToolError) print(error);
     throw error;
   }
-}
-
-/** Prints the lines of an action on stdout, and nothing else that it tells. */
-export function printing({ io }: Context): Tell {
-  return (event) => {
-    if (event.kind === 'line') io.out(`${event.text}\n`);
-  };
 }
 
 /** The context without what people read on stdout; whatever goes to stderr is noted. */
@@ -123,12 +123,12 @@ function unprinted(context: Context, notes: string[]): Context {
 /** The same for an action that asks. */
 export async function reportedAsking(
   context: Context,
-  head: ActionHead,
+  head: Head,
   work: (context: Context, asking: AskAndTell) => Promise<Ending>,
 ): Promise<Ending> {
   const { withAsker } = await import('../../output/ask.js');
-  return reported(context, head, (inner, tell) =>
-    withAsker(questionsBeside(context), (asker) => work(inner, { asker, tell })),
+  return reported(context, head, (inner, telling) =>
+    withAsker(questionsBeside(context), (asker) => work(inner, { asker, ...telling })),
   );
 }
 

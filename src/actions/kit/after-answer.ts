@@ -4,7 +4,7 @@ import type { Cluster } from '../../cluster/model/model.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { reread } from './choose-members.js';
-import { until } from './until.js';
+import { until, type Waiting } from './until.js';
 
 /** unreadable: etcd did not answer us until the limit. */
 export type Seen = 'written' | 'not written' | 'unreadable';
@@ -33,6 +33,13 @@ export function saysNo(outcome: CallOutcome): boolean {
   );
 }
 
+export interface LookAfter {
+  isWritten: (now: Cluster) => boolean;
+  /** What was sent before and continues without us. */
+  goesOn: string;
+  tell: (event: Waiting) => void;
+}
+
 /**
  * Looks until the DCS shows what was asked for, or until Patroni cannot write it any more: it reads and writes
  * within retry_timeout each, and has written before it answers. The request is not sent again.
@@ -41,7 +48,7 @@ export async function lookAfter(
   context: Context,
   cluster: Cluster,
   outcome: CallOutcome,
-  { isWritten, goesOn }: { isWritten: (now: Cluster) => boolean; goesOn: string },
+  { isWritten, goesOn, tell }: LookAfter,
 ): Promise<Seen> {
   const answeredMs = context.clock.nowMs();
   const enoughMs = mayWriteForMs(cluster, outcome);
@@ -50,6 +57,7 @@ export async function lookAfter(
     atMs: answeredMs + enoughMs + UNREADABLE_MS,
     everyMs: LOOK_MS,
     goesOn,
+    tell,
     awaits: () => `the DCS to show it (it ${isRead ? 'does not yet' : 'could not be read'})`,
   };
   const seen = await until<Seen>(context, limit, async () => {

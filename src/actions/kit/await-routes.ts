@@ -54,6 +54,7 @@ export async function awaitRoutes(
     everyMs: LOOK_MS,
     goesOn: 'only the routes are not proven yet',
     awaits: () => `the routes: ${last.wrong[0]?.message ?? ''}`,
+    tell,
   };
   if (last.wrong.length > 0) await until(context, limit, isRight);
   const { wrong, unasked, said } = last;
@@ -61,7 +62,7 @@ export async function awaitRoutes(
   if (first === undefined) {
     if (said === '') return;
     tell({ kind: 'seen', evidence: [{ witness: 'route', subject: scope, said }] });
-    return context.io.err(`every route is proven: ${said}\n`);
+    return tell({ kind: 'note', text: `every route is proven: ${said}` });
   }
   const [ending, code] =
     wrong.length > 0

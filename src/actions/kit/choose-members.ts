@@ -1,4 +1,4 @@
-/** What every acting command begins with: the cluster by name, its table, the members that are meant. */
+/** What every acting command begins with: the cluster by name, the members that are meant. */
 import {
   membersOfRole,
   selectMembers,
@@ -9,9 +9,9 @@ import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import type { Menu } from '../../output/menu.js';
-import type { Format } from '../../output/render.js';
 import type { Context } from '../../context.js';
 import { lookForCritical } from './critical-findings.js';
+import type { AskAndTell } from './report.js';
 
 /** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
 export async function readClusters(
@@ -56,25 +56,6 @@ export async function reread(context: Context, cluster: Cluster): Promise<Cluste
   }
 }
 
-/** patronictl's table of members, as it prints it before it acts; it fits a terminal unless --compat is given. */
-export async function membersTable(
-  context: Context,
-  scope: string,
-  clusters: readonly Cluster[],
-  group: number | null,
-  format: Format = 'pretty',
-): Promise<string> {
-  const { membersOnScreen } = await import('../../output/members-on-screen.js');
-  const { screenOf } = await import('../../output/screen.js');
-  const config = await context.config();
-  const citus =
-    group !== null ||
-    config.group !== null ||
-    (!context.flags.compat && clusters.some((cluster) => cluster.group !== null));
-  const entry = { scope, clusters };
-  return membersOnScreen(entry, { format, citus, group }, screenOf(context));
-}
-
 export interface MemberChoice {
   scope: string;
   group: number | null;
@@ -93,18 +74,18 @@ export interface Chosen {
 }
 
 /**
- * patronictl's first steps: read, print the table, find the members. `reinitialize` requires names: it asks when none
+ * patronictl's first steps: read, show the table, find the members. `reinitialize` requires names: it asks when none
  * is given, and with --force selects no member.
  */
 export async function chooseMembers(
   context: Context,
-  asker: Asker,
+  { asker, show }: Pick<AskAndTell, 'asker' | 'show'>,
   choice: MemberChoice,
 ): Promise<Chosen> {
   const { scope, group, action } = choice;
   const clusters = await readClusters(context, scope, group);
   const everybody = select(clusters, choice, choice.names);
-  context.io.out(await membersTable(context, scope, clusters, group));
+  await show({ kind: 'members', scope, clusters, group });
   const snapshots = choice.force ? [] : await lookForCritical(context, asker, choice);
   const given = { clusters, members: everybody };
   if (choice.names.length > 0) return given;

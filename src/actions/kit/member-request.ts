@@ -5,7 +5,7 @@ import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import type { ActionEvent } from './report.js';
+import type { ActionEvent, Tell } from './report.js';
 import type { MemberOutcome } from './results.js';
 import { answerAwaited } from './until.js';
 
@@ -14,6 +14,7 @@ export interface MemberRequest {
   path: string;
   body: JsonValue | null;
   timeoutMs: number;
+  tell: Tell;
   /** Called if an interrupt ends the wait after the request was sent: the change may happen. */
   whenLeft?: () => void;
 }
@@ -41,13 +42,14 @@ export async function askMember(
   if (!alive.ok && (alive.kind === 'unreachable' || alive.kind === 'misidentified')) {
     return notSent(alive.reason);
   }
-  const { method, path, body, timeoutMs } = request;
+  const { method, path, body, timeoutMs, tell } = request;
   if (context.signal.aborted) throw interrupted(`${path} was not sent to ${name}`);
   const answer = patroni.call(method, apiUrl, path, body, timeoutMs);
-  const outcome = await answerAwaited(context, answer, async () => {
+  const awaits = async () => {
     const now = await patroni.status({ apiUrl, name, scope }, context.flags.timeoutMs);
     return `the answer of ${name} to ${method} ${path} (REST: ${now.ok ? stateWords(now.value) : now.reason})`;
-  });
+  };
+  const outcome = await answerAwaited(context, answer, { awaits, tell });
   if (outcome === null) {
     request.whenLeft?.();
     throw interrupted(`${path} was sent to ${name} and continues there`);

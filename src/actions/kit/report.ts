@@ -4,10 +4,13 @@ import type { PlanCheck } from '../../cluster/preflight/plan-model.js';
 import type { RollPlan } from '../../cluster/preflight/roll-order.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import type { Selected } from '../../cluster/select-members.js';
-import type { JsonValue } from '../../cluster/model/model.js';
+import type { Cluster, JsonValue } from '../../cluster/model/model.js';
 import type { Evidence } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
+import type { ProgressEvent } from '../../output/progress.js';
+import type { ChangeTalk } from '../switchover/change.js';
 import type { MemberOutcome } from './results.js';
+import type { Waiting } from './until.js';
 
 /** What became of the dynamic configuration; values of secrets are not in it. */
 export interface ConfigurationChange {
@@ -26,8 +29,11 @@ export interface ReportedMember extends Omit<MemberOutcome, 'ending'> {
   ending: MemberOutcome['ending'] | null;
 }
 
-/** Told as it happens. Later events of the same thing stand for the earlier ones. */
-export type ActionEvent =
+/** Told as it happens. */
+export type ActionEvent = Fact | Said;
+
+/** What the document has of it. Later events of the same thing stand for the earlier ones. */
+export type Fact =
   /** The cluster that is meant where none was named. */
   | { kind: 'cluster'; scope: string }
   /** The members that are to be asked, none of which has been asked so far. */
@@ -45,9 +51,34 @@ export type ActionEvent =
   | { kind: 'switchover'; document: object }
   | { kind: 'configuration'; configuration: ConfigurationChange }
   | { kind: 'retirement'; plan: Retirement }
-  | { kind: 'roll'; roll: RollReport }
-  /** A line of the result for people, in patronictl's words where it has some; the document has the facts. */
-  | { kind: 'line'; text: string };
+  | { kind: 'roll'; roll: RollReport };
+
+/** What people read of it; what goes to stderr is among the notes of the document too. */
+export type Said =
+  /** A line of the result, on stdout, in patronictl's words where it has some. */
+  | { kind: 'line'; text: string }
+  /**
+   * A line beside the result, on stderr. `notWith`: left out with --compat, because patronictl says nothing there, or
+   * with -f json, because the document has it as a fact.
+   */
+  | { kind: 'note'; text: string; notWith?: 'compat' | 'json' }
+  | Waiting
+  /** A step of a rolling change that began at `startedMs`. */
+  | ({ kind: 'step'; startedMs: number } & ProgressEvent)
+  /** A line that COMMAND wrote for this member in a roll that began at `startedMs`. */
+  | { kind: 'output'; startedMs: number; atMs: number; member: string; text: string }
+  /** The keys of a cluster were removed. */
+  | { kind: 'removed'; scope: string; keys: number };
+
+/** What must stand on the screen before the next question. `dryRun`: it is all that was asked for. */
+export type Display =
+  /** The members as they are, `group`: the one that was named. */
+  | { kind: 'members'; scope: string; clusters: readonly Cluster[]; group: number | null }
+  | { kind: 'retirement'; plan: Retirement; dryRun: boolean }
+  | { kind: 'rolling'; plan: RollingPlan; dryRun: boolean }
+  | ({ kind: 'roll'; cluster: Cluster; dryRun: boolean } & Pick<RollReport, 'plan' | 'gates'>)
+  /** Of two texts of the dynamic configuration, without the values of secrets. */
+  | { kind: 'difference'; before: string; after: string };
 
 /** What roll is about to do, and where it is written down. */
 export interface RollReport {
@@ -63,10 +94,20 @@ export interface RollReport {
 
 export type Tell = (event: ActionEvent) => void;
 
-/** What an action that asks is given beside its request. */
-export interface AskAndTell {
-  readonly asker: Asker;
+/** Resolves when it is on the screen. */
+export type Show = (shown: Display) => Promise<void>;
+
+/** Where an action says what happens: it prints nothing itself. */
+export interface Telling {
   readonly tell: Tell;
+  readonly show: Show;
+  /** For a switchover that is a step of the action. */
+  readonly changeTalk: () => Promise<ChangeTalk>;
+}
+
+/** What an action that asks is given beside its request. */
+export interface AskAndTell extends Telling {
+  readonly asker: Asker;
 }
 
 /** What is known of an action. */
@@ -123,6 +164,11 @@ export function withEvent(report: Report, event: ActionEvent): Report {
     case 'roll':
       return { ...report, roll: event.roll };
     case 'line':
+    case 'note':
+    case 'waiting':
+    case 'step':
+    case 'output':
+    case 'removed':
       return report;
   }
 }

@@ -1,8 +1,6 @@
 /** Waiting with a limit: until something is so, or until the operator has had enough; what is awaited is said. */
 import { monotonicMs } from '../../clock.js';
 import { ToolError } from '../../errors.js';
-import { seconds } from '../../output/progress.js';
-import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 
 /** The longest wait without a progress line. */
@@ -11,17 +9,27 @@ export const TELL_MS = 10_000;
 /** Which member must do what, and its state, after `waiting for`. */
 type Awaits = () => string | Promise<string>;
 
+/** It is still waited for this, for so long by now. */
+export interface Waiting {
+  kind: 'waiting';
+  what: string;
+  sinceMs: number;
+}
+
+type TellWaiting = (event: Waiting) => void;
+
 interface Limit {
   atMs: number;
   everyMs: number;
   /** What was started before and continues without us. */
   goesOn: string;
   awaits: Awaits;
+  tell: TellWaiting;
 }
 
 /** What `look` found, or null at the limit. ToolError `interrupted` with `goesOn` at SIGINT. */
 export async function until<T>(
-  context: Context,
+  context: Pick<Context, 'clock' | 'signal'>,
   limit: Limit,
   look: () => Promise<T | null>,
 ): Promise<T | null> {
@@ -35,33 +43,26 @@ export async function until<T>(
     const leftMs = limit.atMs - nowMs;
     if (leftMs <= 0) return null;
     if (nowMs - toldMs >= TELL_MS) {
-      tellWaiting(context, await limit.awaits(), nowMs - startedMs);
+      limit.tell({ kind: 'waiting', what: await limit.awaits(), sinceMs: nowMs - startedMs });
       toldMs = nowMs;
     }
     await context.clock.wait(Math.min(limit.everyMs, leftMs), context.signal);
   }
 }
 
-/** patronictl prints nothing while it waits. */
-function tellWaiting(context: Context, what: string, sinceMs: number): void {
-  if (context.flags.compat) return;
-  context.io.err(`waiting for ${oneLine(what)}, ${seconds(sinceMs)} so far\n`);
-}
-
 /** As `untilAborted`; while it waits for the answer, it says so. */
 export async function answerAwaited<T>(
-  context: Context,
+  context: Pick<Context, 'signal'>,
   answer: Promise<T>,
-  awaits: Awaits,
-  everyMs = TELL_MS,
+  { awaits, tell, everyMs = TELL_MS }: Pick<Limit, 'awaits' | 'tell'> & { everyMs?: number },
 ): Promise<T | null> {
   const startedMs = monotonicMs();
   let isOver = false;
-  const tell = async (): Promise<void> => {
+  const sayWaiting = async (): Promise<void> => {
     const what = await awaits();
-    if (!isOver) tellWaiting(context, what, monotonicMs() - startedMs);
+    if (!isOver) tell({ kind: 'waiting', what, sinceMs: monotonicMs() - startedMs });
   };
-  const timer = setInterval(() => void tell().catch(() => undefined), everyMs);
+  const timer = setInterval(() => void sayWaiting().catch(() => undefined), everyMs);
   try {
     return await untilAborted(answer, context.signal);
   } finally {

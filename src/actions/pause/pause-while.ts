@@ -1,10 +1,7 @@
 /** Holds automatic failover off while a command runs, and resumes whatever became of the command. */
 import { argumentOf } from '../../cluster/model/command-line.js';
 import { ToolError } from '../../errors.js';
-import { withStreams } from '../../output/door.js';
-import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
-import { printing } from '../kit/action-document.js';
 import type { Tell } from '../kit/report.js';
 import { runCommand, shellStatus, statusWords, type CommandEnd } from '../kit/child-command.js';
 import { togglePause } from './toggle-pause.js';
@@ -30,14 +27,17 @@ const RESUME_AGAIN_MS = 1000;
  * The exit status of the command, as a shell gives it: 128 + N after signal N, 127 when it cannot be started.
  * ToolError: `error` (already_so, pause_refused), `unreachable` and `unconfirmed` when the cluster could not be
  * paused: the command did not run; `failed` (still_paused, resumed_meanwhile, command_too_long) and `unconfirmed`
- * after it ran. What patctl itself says goes to stderr: stdout is the command's.
+ * after it ran. stdout is the command's: what is told belongs on stderr.
  */
-export async function pauseWhile(given: Context, request: PauseWhileRequest): Promise<number> {
-  const context = linesToStderr(given);
+export async function pauseWhile(
+  context: Context,
+  tell: Tell,
+  request: PauseWhileRequest,
+): Promise<number> {
   let stop: (name: NodeJS.Signals) => void = () => undefined;
   const release = context.holdSignals((name) => stop(name));
   try {
-    const isOurs = await pause(context, request);
+    const isOurs = await pause(context, tell, request);
     const running = runCommand(request.command, {
       env: context.env,
       maxMs: request.maxMs,
@@ -46,8 +46,8 @@ export async function pauseWhile(given: Context, request: PauseWhileRequest): Pr
     });
     stop = running.stop;
     const end = await running.ended;
-    context.io.err(`${oneLine(request.command[0] ?? '')} ${statusWords(end)}\n`);
-    if (isOurs) await resume(context, request, end);
+    tell({ kind: 'note', text: `${request.command[0] ?? ''} ${statusWords(end)}` });
+    if (isOurs) await resume(context, tell, request, end);
     if (end.kind === 'too long') throw tooLong(request);
     return shellStatus(end);
   } finally {
@@ -56,27 +56,26 @@ export async function pauseWhile(given: Context, request: PauseWhileRequest): Pr
 }
 
 /** True when the pause is ours to end; false: it was there before. */
-async function pause(context: Context, request: PauseWhileRequest): Promise<boolean> {
-  const seen = watchChanges(context);
+async function pause(context: Context, tell: Tell, request: PauseWhileRequest): Promise<boolean> {
+  const seen = watchChanges(tell);
   const { scope, group, idempotent, deadlineMs } = request;
   const asked = { scope, group, paused: true, wait: true, onlyLive: true, idempotent, deadlineMs };
   try {
     await togglePause(context, seen.tell, asked);
     return seen.changed === true;
   } catch (error) {
-    if (seen.changed !== false) await resume(context, request, null);
+    if (seen.changed !== false) await resume(context, tell, request, null);
     throw error;
   }
 }
 
 /** What is known of the change, also after an error: null: nothing. */
-function watchChanges(context: Context): { readonly tell: Tell; changed: boolean | null } {
-  const print = printing(context);
+function watchChanges(tell: Tell): { readonly tell: Tell; changed: boolean | null } {
   const seen = {
     changed: false as boolean | null,
     tell: ((event) => {
       if (event.kind === 'changed') seen.changed = event.changed;
-      print(event);
+      tell(event);
     }) as Tell,
   };
   return seen;
@@ -85,6 +84,7 @@ function watchChanges(context: Context): { readonly tell: Tell; changed: boolean
 /** Ends the pause, and waits until every member that answers says so. Signals that came do not keep it from that. */
 async function resume(
   given: Context,
+  tell: Tell,
   { scope, group, deadlineMs }: PauseWhileRequest,
   end: CommandEnd | null,
 ): Promise<void> {
@@ -92,7 +92,7 @@ async function resume(
   const asked = { scope, group, paused: false, wait: true, onlyLive: true, idempotent: true };
   const untilMs = context.clock.nowMs() + RESUME_LIMIT_MS;
   for (;;) {
-    const seen = watchChanges(context);
+    const seen = watchChanges(tell);
     try {
       await togglePause(context, seen.tell, { ...asked, deadlineMs });
       if (end !== null && seen.changed !== true) throw resumedMeanwhile({ scope, group }, end);
@@ -103,7 +103,7 @@ async function resume(
       const isUnsent = error.ending === 'unreachable';
       if (!isUnsent || context.clock.nowMs() >= untilMs)
         throw stillPaused(error, { scope, group }, end);
-      context.io.err(`${oneLine(error.message)}; trying the resume again\n`);
+      tell({ kind: 'note', text: `${error.message}; trying the resume again` });
       await context.clock.wait(RESUME_AGAIN_MS);
     }
   }
@@ -147,9 +147,4 @@ function tooLong({ maxMs, scope, group }: PauseWhileRequest): ToolError {
     code: 'command_too_long',
     hint: `this run no longer pauses the cluster; check with: patctl status ${argumentOf({ scope, group })}`,
   });
-}
-
-/** patronictl's lines beside the command's own output. */
-function linesToStderr(context: Context): Context {
-  return withStreams(context, { out: (text) => context.io.err(text) });
 }

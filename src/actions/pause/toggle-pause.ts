@@ -93,12 +93,14 @@ async function request(context: Context, wait: Wait): Promise<void> {
       path: '/config',
       body: { pause: paused || null },
       timeoutMs: Math.max(context.flags.timeoutMs, SPARE_MS),
+      tell: wait.tell,
       whenLeft: () => wait.tell({ kind: 'changed', changed: null }),
     });
     if (outcome.kind !== 'not_sent') wait.tell({ kind: 'changed', changed: null });
     if (outcome.kind === 'not_sent') {
       silent.push({ member: member.name, reason: outcome.reason });
-      context.io.err(`Member ${member.name} is not accessible: ${bodyText(outcome)}\n`);
+      const why = bodyText(outcome);
+      wait.tell({ kind: 'note', text: `Member ${member.name} is not accessible: ${why}` });
       continue;
     }
     return await answered(context, wait, verb, member.name, outcome);
@@ -130,7 +132,7 @@ async function answered(
   const goesOn = 'the request was sent and may take effect';
   const seen = refused
     ? 'not written'
-    : await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+    : await lookAfter(context, cluster, outcome, { isWritten, goesOn, tell });
   const words = answerWords(outcome);
   if (seen === 'written') {
     tell({ kind: 'changed', changed: true });
@@ -202,7 +204,7 @@ async function unacknowledged(
  * `changed`: it was not so before.
  */
 async function acknowledged(context: Context, wait: Wait, changed: boolean): Promise<void> {
-  const { cluster, paused, atMs } = wait;
+  const { cluster, paused, atMs, tell } = wait;
   const what = paused ? 'pause' : 'resume';
   let missing: string[] = [];
   const goesOn = `the ${what} is in the DCS`;
@@ -212,7 +214,8 @@ async function acknowledged(context: Context, wait: Wait, changed: boolean): Pro
     const words = said.map(({ witness, subject, said }) => `${subject}: ${witness} ${said}`);
     return `${missing.join(', ')} to acknowledge the ${what} (${words.join('; ')})`;
   };
-  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+  const limit = { atMs, everyMs: LOOK_MS, goesOn, awaits, tell };
+  const done = await until(context, limit, async () => {
     const now = await reread(context, cluster);
     if (now === null) return null;
     if (isPaused(now) !== paused) throw takenBack(now, what);
@@ -230,7 +233,7 @@ async function acknowledged(context: Context, wait: Wait, changed: boolean): Pro
   const names = missing.join(', ');
   const waited = loopTimes(cluster.config).loopWaitSeconds;
   if (context.flags.compat) {
-    wait.tell({
+    tell({
       kind: 'line',
       text: `${names} members didn't recognized pause state after ${waited} seconds`,
     });

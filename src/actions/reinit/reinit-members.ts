@@ -52,18 +52,19 @@ const MOVES_MS = 1000;
 /** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function reinitMembers(
   context: Context,
-  { asker, tell }: AskAndTell,
+  asking: AskAndTell,
   asked: ReinitRequest,
 ): Promise<Ending> {
+  const { asker, tell } = asking;
   const { waitMs, force } = asked;
   const choice = { ...asked, role: 'replica', action: 'reinitialize' } as const;
-  const { members } = await chooseMembers(context, asker, choice);
+  const { members } = await chooseMembers(context, asking, choice);
   tell({ kind: 'chosen', members });
   await confirmAction(asker, 'reinitialize', members, force);
   const outcomes: MemberOutcome[] = [];
   const waiting: Waiting[] = [];
   for (const one of members) {
-    const { outcome, before } = await request(context, { asker, tell }, one, asked);
+    const { outcome, before } = await request(context, asking, one, asked);
     outcomes.push(outcome);
     const isAwaited = waitMs !== null && outcome.ending === 'ok';
     const told = isAwaited ? notSeenYet(outcome) : outcome;
@@ -100,6 +101,7 @@ async function request(
       body: { force: cancels, from_leader: fromLeader },
       // Cancelling a running copy takes a while.
       timeoutMs: context.flags.timeoutMs + CANCEL_MS,
+      tell,
       whenLeft: () => tell(leftUnanswered({ cluster, member })),
     });
     const answered = judge(name, asked);
@@ -111,6 +113,7 @@ async function request(
     const outcome = await seenBegun(context, { cluster, member }, asked, {
       answered,
       isAwaited: waitMs !== null,
+      tell,
     });
     const line =
       outcome.ending === 'ok' ? 'Success' : answered === outcome ? 'Failed' : 'Unconfirmed';
@@ -143,12 +146,12 @@ async function seenBegun(
   context: Context,
   one: Selected,
   { before }: Asked,
-  { answered, isAwaited }: { answered: MemberOutcome; isAwaited: boolean },
+  { answered, isAwaited, tell }: { answered: MemberOutcome; isAwaited: boolean; tell: Tell },
 ): Promise<MemberOutcome> {
   const { ending, said } = answered;
   const isOpen = ending === 'unconfirmed' || (ending === 'ok' && !isAwaited);
   if (!isOpen || before === null) return answered;
-  const seen = await seeBegun(context, one, before, said);
+  const seen = await seeBegun(context, one, { before, answered: said, tell });
   return ending === 'ok' || seen.ending === 'ok' ? seen : answered;
 }
 
@@ -156,8 +159,7 @@ async function seenBegun(
 async function seeBegun(
   context: Context,
   one: Selected,
-  before: RestStatus,
-  answered: string,
+  { before, answered, tell }: { before: RestStatus; answered: string; tell: Tell },
 ): Promise<MemberOutcome> {
   const { name } = one.member;
   const waiting = watchOf(one, before, context.clock.nowMs());
@@ -166,6 +168,7 @@ async function seeBegun(
     everyMs: LOOK_MS,
     goesOn: `the reinitialization of ${name} was requested`,
     awaits: () => `${name} to stop`,
+    tell,
   };
   const seen = await until(context, limit, async () => {
     await read(context, waiting);
@@ -176,7 +179,7 @@ async function seeBegun(
     const still = `${answered}, but it is still ${before.state}`;
     return { member: name, ending: 'unconfirmed', said: still };
   }
-  if (!context.flags.compat) context.io.err(`${name} ${said}\n`);
+  tell({ kind: 'note', text: `${name} ${said}`, notWith: 'compat' });
   return { member: name, ending: 'ok', said };
 }
 
@@ -224,7 +227,7 @@ async function waitOne(
 ): Promise<MemberOutcome> {
   const { name } = waiting.one.member;
   for (;;) {
-    await look(context, waiting);
+    await look(context, waiting, tell);
     const { phase, said } = waiting.state;
     if (phase === 'done') {
       tell({ kind: 'line', text: `Reinitialize is completed on: ${name}` });
@@ -246,10 +249,10 @@ async function waitOne(
   }
 }
 
-async function look(context: Context, waiting: Waiting): Promise<void> {
+async function look(context: Context, waiting: Waiting, tell: Tell): Promise<void> {
   await read(context, waiting);
   if (waiting.state.phase === 'creating') await measure(context, waiting);
-  tell(context, waiting);
+  tellState(waiting, context.clock.nowMs(), tell);
 }
 
 /** What the member says of itself now. */
@@ -285,16 +288,14 @@ async function measure(context: Context, waiting: Waiting): Promise<void> {
   waiting.samples = [...waiting.samples.slice(-SAMPLES), { ...copy, atMs }];
 }
 
-function tell(context: Context, waiting: Waiting): void {
-  if (context.flags.compat) return;
+function tellState(waiting: Waiting, nowMs: number, tell: Tell): void {
   const { state, samples, one } = waiting;
   const copy = state.phase === 'creating' ? copyWords(samples, bytes) : '';
   const words = copy === '' ? state.said : `${state.said}: ${copy}`;
-  const nowMs = context.clock.nowMs();
   const soon = state.phase === 'creating' && waiting.toldWords.startsWith(state.said);
   const sinceMs = nowMs - waiting.toldMs;
   if (sinceMs < TELL_MS && (words === waiting.toldWords || (soon && sinceMs < MOVES_MS))) return;
-  context.io.err(`${one.member.name} ${words}\n`);
+  tell({ kind: 'note', text: `${one.member.name} ${words}`, notWith: 'compat' });
   waiting.toldMs = nowMs;
   waiting.toldWords = words;
 }

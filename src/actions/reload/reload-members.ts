@@ -38,10 +38,11 @@ const SPARE_MS = 5000;
 /** Tells patronictl's line for each member; every ending but ok is thrown. */
 export async function reloadMembers(
   context: Context,
-  { asker, tell }: AskAndTell,
+  asking: AskAndTell,
   request: ReloadRequest,
 ): Promise<Ending> {
-  const { members } = await chooseMembers(context, asker, { ...request, action: 'reload' });
+  const { asker, tell } = asking;
+  const { members } = await chooseMembers(context, asking, { ...request, action: 'reload' });
   tell({ kind: 'chosen', members });
   await confirmAction(asker, 'reload', members, request.force);
   const outcomes: MemberOutcome[] = [];
@@ -54,7 +55,7 @@ export async function reloadMembers(
   const seen = members.map(async (one, at): Promise<MemberOutcome> => {
     const sent = outcomes[at] ?? { member: one.member.name, ending: 'failed', said: '' };
     if (sent.ending !== 'ok') return sent;
-    const looped = await hasLooped(context, one, request, sent);
+    const looped = await hasLooped(context, one, request, { sent, tell });
     tell({ kind: 'member', group: one.cluster.group, outcome: looped });
     return looped;
   });
@@ -72,6 +73,7 @@ async function reloadOne(
     path: '/reload',
     body: null,
     timeoutMs: context.flags.timeoutMs,
+    tell,
     whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
   const { outcome } = asked;
@@ -113,7 +115,7 @@ async function hasLooped(
   context: Context,
   { cluster, member }: Selected,
   { deadlineMs }: ReloadRequest,
-  sent: MemberOutcome,
+  { sent, tell }: { sent: MemberOutcome; tell: Tell },
 ): Promise<MemberOutcome> {
   const { apiUrl, name } = member;
   const loopMs = loopWaitMs(cluster);
@@ -124,7 +126,8 @@ async function hasLooped(
   let missing = 'was not seen';
   const goesOn = 'the reload was requested';
   const awaits = () => `${name}, which ${missing}`;
-  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+  const limit = { atMs, everyMs: LOOK_MS, goesOn, awaits, tell };
+  const done = await until(context, limit, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
     if (!now.ok) {
       missing = `does not answer: ${now.reason}`;
@@ -141,7 +144,8 @@ async function hasLooped(
   if (done === null) return { ...sent, ending: 'unconfirmed', said: missing, evidence };
   if (done.pendingRestart) {
     const names = Object.keys(done.pendingRestartReason ?? {}).join(', ');
-    context.io.err(`${name} has a restart pending${names === '' ? '' : ` for ${names}`}\n`);
+    const text = `${name} has a restart pending${names === '' ? '' : ` for ${names}`}`;
+    tell({ kind: 'note', text });
   }
   return { ...sent, ending: 'ok', said: 'reloaded', evidence };
 }

@@ -2,19 +2,15 @@
 import { loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { membersTable } from '../kit/choose-members.js';
 import { needConsent, type Asker } from '../../output/ask.js';
-import { isTable, type Format } from '../../output/render.js';
-import { oneLine } from '../../output/text.js';
 import { lookForCritical } from '../kit/critical-findings.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import type { Context } from '../../context.js';
 
 export interface RemoveRequest {
   readonly scope: string;
   /** Citus group; null: none is named. */
   readonly group: number | null;
-  /** Of the table. */
-  readonly format: Format;
   /** Answers to the three questions; null, or false: it is asked. */
   readonly confirmName: string | null;
   readonly isAware: boolean;
@@ -25,13 +21,13 @@ const AWARE = 'Yes I am aware';
 /** Members that live write their keys again in their next loop. */
 const COMES_BACK_MS = 1000;
 
-/** Prints the table and what was removed; every ending but ok is thrown. */
+/** Shows the members and tells what was removed; every ending but ok is thrown. */
 export async function removeCluster(
   context: Context,
-  asker: Asker,
+  { asker, tell, show }: AskAndTell,
   request: RemoveRequest,
 ): Promise<Ending> {
-  const { scope, group, format } = request;
+  const { scope, group } = request;
   const { group: configured } = await context.config();
   const dcs = await context.dcs();
   const removal = await dcs.removal({ scope, group });
@@ -42,22 +38,19 @@ export async function removeCluster(
   }
   const grouped = clusters.some((one) => one.group !== null);
   if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
-  context.io.out(await membersTable(context, scope, [cluster], group, format));
+  await show({ kind: 'members', scope, clusters: [cluster], group });
 
   needAnswers(context, cluster, request);
   if (isAsked(cluster, request)) await lookForCritical(context, asker, cluster);
   await askAll(asker, cluster, request);
 
-  const removed = await removal.run((line) => context.io.err(`${oneLine(line)}\n`));
+  const keys = await removal.run((text) => tell({ kind: 'note', text }));
   if (foreign.length > 0) {
-    context.io.err(
-      `kept, because they are not Patroni's keys: ${foreign.map(oneLine).join(', ')}\n`,
-    );
+    const text = `kept, because they are not Patroni's keys: ${foreign.join(', ')}`;
+    tell({ kind: 'note', text });
   }
-  if (!context.flags.compat && isTable(format)) {
-    context.io.out(`Success: ${removed} keys of ${scope} removed\n`);
-  }
-  await sayWhoLives(context, cluster);
+  tell({ kind: 'removed', scope, keys });
+  await sayWhoLives(context, cluster, tell);
   return 'ok';
 }
 
@@ -112,26 +105,31 @@ function refused(message: string): ToolError {
 }
 
 /** A running Patroni writes the keys again: this is not a failure, but is reported. */
-async function sayWhoLives(context: Context, cluster: Cluster): Promise<void> {
+async function sayWhoLives(context: Context, cluster: Cluster, tell: Tell): Promise<void> {
   if (context.flags.compat || cluster.leaderName === null) return;
   const loopMs = loopWaitMs(cluster);
   await context.clock.wait(Math.min(loopMs, 10_000) + COMES_BACK_MS, context.signal);
-  const back = await membersNow(context, cluster);
+  const back = await membersNow(context, cluster, tell);
   if (back === null) return;
   if (back.length === 0) return;
   const names = back.map(({ name }) => name).join(', ');
   const [runs, its] = back.length === 1 ? ['runs and has', 'its'] : ['run and have', 'their'];
-  context.io.err(`warning: ${names} still ${runs} written ${its} keys again: stop Patroni first\n`);
+  const text = `warning: ${names} still ${runs} written ${its} keys again: stop Patroni first`;
+  tell({ kind: 'note', text });
 }
 
 /** It is removed, whether or not it can be looked at afterwards: null, and said. */
-async function membersNow(context: Context, { scope, group }: Cluster): Promise<Member[] | null> {
+async function membersNow(
+  context: Context,
+  { scope, group }: Cluster,
+  tell: Tell,
+): Promise<Member[] | null> {
   try {
     return (await (await context.dcs()).follow({ scope, group })).cluster.members;
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const what = 'could not check whether members still run and write their keys again';
-    context.io.err(`warning: ${what}: ${oneLine(error.message)}\n`);
+    tell({ kind: 'note', text: `warning: ${what}: ${error.message}` });
     return null;
   }
 }

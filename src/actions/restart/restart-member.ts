@@ -76,12 +76,13 @@ async function restarted(
     path: '/restart',
     body: request.content,
     timeoutMs: request.limitMs,
+    tell,
     whenLeft: () => tell(leftUnanswered({ cluster, member })),
   });
   const { outcome, before } = asked;
   const { schedule } = request.content;
   if (typeof schedule === 'string') {
-    const seen = await seeScheduled(context, { cluster, member }, outcome, schedule);
+    const seen = await seeScheduled(context, { cluster, member }, outcome, { schedule, tell });
     tell({ kind: 'line', text: scheduledLine(name, outcome, seen) });
     return seen;
   }
@@ -94,14 +95,14 @@ async function restarted(
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
     if (saysNo(outcome) && before !== null) {
-      const seen = await seeStarted(context, { cluster, member }, before, outcome);
+      const seen = await seeStarted(context, { cluster, member }, { before, outcome, tell });
       // Patroni answers when the restart is over: no other one comes.
       if (seen.runsOn) {
         tell({ kind: 'line', text: lineOf(name, outcome, seen.found) });
         return seen.found;
       }
     }
-    const back = await waitBack(context, { cluster, member }, before, { ...request, atMs });
+    const back = await waitBack(context, { cluster, member }, before, { ...request, atMs, tell });
     const wasStarted = before && startTimeOf(before);
     const found = settle(answered, back, wasStarted !== null);
     const times = { before: wasStarted, now: back.started };
@@ -119,7 +120,7 @@ async function restarted(
   const isDone = answered.ending !== 'ok' || skipped || before === null;
   const seen = isDone
     ? withEvidence(answered, outcome, null)
-    : (await seeStarted(context, { cluster, member }, before, outcome)).found;
+    : (await seeStarted(context, { cluster, member }, { before, outcome, tell })).found;
   tell({ kind: 'line', text: lineOf(name, outcome, seen) });
   return seen;
 }
@@ -128,8 +129,7 @@ async function restarted(
 async function seeStarted(
   context: Context,
   { cluster, member: { apiUrl, name } }: Selected,
-  before: RestStatus,
-  outcome: CallOutcome,
+  { before, outcome, tell }: { before: RestStatus; outcome: CallOutcome; tell: Tell },
 ): Promise<{ found: MemberOutcome; runsOn: boolean }> {
   const patroni = await context.patroni();
   const target = { apiUrl: apiUrl ?? '', name, scope: cluster.scope };
@@ -141,6 +141,7 @@ async function seeStarted(
     everyMs: LOOK_MS,
     goesOn: `the restart of ${name} was requested and answered`,
     awaits: () => `a new postmaster on ${name}`,
+    tell,
   };
   const seen = await until(context, limit, async () => {
     const now = await patroni.status(target, context.flags.timeoutMs);
@@ -246,7 +247,7 @@ async function waitBack(
   context: Context,
   { cluster, member }: Selected,
   before: RestStatus | null,
-  request: RestartRequest & { atMs: number },
+  request: RestartRequest & { atMs: number; tell: Tell },
 ): Promise<Back> {
   const { apiUrl, name } = member;
   if (apiUrl === null) return { missing: 'has no api_url', restarted: false, started: null };
@@ -260,7 +261,7 @@ async function waitBack(
   let pendingSinceMs: number | null = null;
   const goesOn = `the restart of ${name} was requested and continues there`;
   const awaits = () => `${name}, which ${last.missing ?? 'is back'}`;
-  const limit = { atMs: request.atMs, everyMs: LOOK_MS, goesOn, awaits };
+  const limit = { atMs: request.atMs, everyMs: LOOK_MS, goesOn, awaits, tell: request.tell };
   const ended = await until(context, limit, async () => {
     const now = await patroni.status(
       { apiUrl, name, scope: cluster.scope },

@@ -50,9 +50,9 @@ export async function restartMembers(
   checkRequest(request, context.flags.compat);
   const { force } = request;
   const takesAll = force || request.any || request.rolling || request.pending;
-  const chosen = await chooseMembers(context, asker, { ...request, action: 'restart', takesAll });
+  const chosen = await chooseMembers(context, asking, { ...request, action: 'restart', takesAll });
   const content: JsonObject = {};
-  const when = await askWhen(context, asker, chosen, request);
+  const when = await askWhen(context, asking, chosen, request);
   let { members } = chosen;
   if (request.pending) {
     content['restart_pending'] = true;
@@ -63,7 +63,8 @@ export async function restartMembers(
   tell({ kind: 'chosen', members });
   if (when) tell({ kind: 'scheduled', atMs: when.atMs });
   if (members.length === 0) {
-    if (!context.flags.compat) context.io.err('No member has a restart pending: nothing to do\n');
+    const text = 'No member has a restart pending: nothing to do';
+    tell({ kind: 'note', text, notWith: 'compat' });
     return 'ok';
   }
   if (request.rolling) return rolling(context, asking, { members, content, request });
@@ -143,7 +144,7 @@ function badVersion(ending: 'usage' | 'error', message: string): ToolError {
 
 async function askWhen(
   context: Context,
-  asker: Asker,
+  { asker, tell }: AskAndTell,
   { clusters }: Chosen,
   { scheduled, force, rolling: isRolling }: RestartsRequest,
 ): Promise<Scheduled | null> {
@@ -169,10 +170,9 @@ async function askWhen(
   if (clusters.some(({ config }) => config?.pause)) {
     throw new ToolError('error', "Can't schedule restart in the paused state", { code: 'paused' });
   }
-  if (!context.flags.compat) {
-    const local = localText(when.atMs, when.zone ?? zone);
-    context.io.err(`Scheduled for ${local}, that is ${utcText(when.atMs)}\n`);
-  }
+  const local = localText(when.atMs, when.zone ?? zone);
+  const told = `Scheduled for ${local}, that is ${utcText(when.atMs)}`;
+  tell({ kind: 'note', text: told, notWith: 'compat' });
   return when;
 }
 
@@ -224,25 +224,26 @@ interface Rolling {
 
 async function rolling(
   context: Context,
-  { asker, tell }: AskAndTell,
+  asking: AskAndTell,
   { members, content, request }: Rolling,
 ): Promise<Ending> {
   const cluster = oneCluster(members);
-  const { restartRolling, rollingText } = await import('./rolling-restart.js');
   const plan = planRolling(cluster, {
     members: members.map(({ member }) => member.name),
     switchover: request.switchover,
   });
-  tell({ kind: 'rolling', plan });
-  if (request.dryRun) context.io.out(rollingText(plan));
-  else context.io.err(rollingText(plan));
+  const { dryRun } = request;
+  asking.tell({ kind: 'rolling', plan });
+  await asking.show({ kind: 'rolling', plan, dryRun });
   if (plan.refused !== null)
     throw new ToolError('error', plan.refused, { code: 'rolling_refused' });
-  if (request.dryRun) return 'ok';
-  await confirmAction(asker, 'restart', members, request.force);
+  if (dryRun) return 'ok';
+  await confirmAction(asking.asker, 'restart', members, request.force);
   if (request.pgVersion) content['postgres_version'] = request.pgVersion;
   if (request.timeout !== null) content['timeout'] = request.timeout;
-  return restartRolling(context, { cluster, plan, content, limitMs: request.deadlineMs, tell });
+  const { restartRolling } = await import('./rolling-restart.js');
+  const { deadlineMs: limitMs } = request;
+  return restartRolling(context, { cluster, plan, content, limitMs, telling: asking });
 }
 
 function oneCluster(members: readonly Selected[]): Cluster {

@@ -13,14 +13,15 @@ import { liveSyncStandbys } from '../../cluster/preflight/roll-gates.js';
 import { viewOf } from '../../cluster/roles/view.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { readOnce } from '../../observe/read-snapshot.js';
-import { progressReporter, seconds } from '../../output/progress.js';
+import { seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { reread } from '../kit/choose-members.js';
-import type { Tell } from '../kit/report.js';
+import type { Telling } from '../kit/report.js';
 import { awaitGates } from '../rolling/await-gates.js';
 import { moveLeader } from '../rolling/move-leader.js';
 import { runSteps, type Say, type StepDone } from '../rolling/run-steps.js';
 import { NOT_WANTED, notWantedWords, restartMember } from './restart-member.js';
+import { stepWords } from './rolling-text.js';
 
 export interface RollingOrder {
   cluster: Cluster;
@@ -28,7 +29,7 @@ export interface RollingOrder {
   content: JsonObject;
   /** Limit of each step, ms. */
   limitMs: number;
-  readonly tell: Tell;
+  readonly telling: Telling;
 }
 
 /** How it was before the first step: every step has to bring that back. */
@@ -42,21 +43,6 @@ interface Baseline {
 /** As restart sends it: Patroni itself keeps a restart from being harmful, and takes one in a pause too. */
 const GATES_HERE: readonly GateName[] = ['leader', 'streaming', 'caught_up', 'sync'];
 
-/** The plan for people: a numbered line a step. */
-export function rollingText({ steps, lowered, raised, warnings, refused }: RollingPlan): string {
-  const lines = steps.map((step, at) => `${at + 1}. ${stepWords(step)} (${step.why})`);
-  if (raised.length > 0) lines.unshift(`Raised: ${raised.join(', ')}`);
-  if (lowered.length > 0) lines.unshift(`Lowered: ${lowered.join(', ')}`);
-  lines.push(...warnings.map((warning) => `warning: ${warning}`));
-  if (refused !== null) lines.push(`refused: ${refused}`);
-  return lines.map((line) => `${line}\n`).join('');
-}
-
-function stepWords(step: RollingStep): string {
-  if (step.kind === 'switchover') return `switch over from ${step.from}`;
-  return `restart ${step.member}`;
-}
-
 /** What has become of the members so far. */
 interface Progress {
   restarted: Set<string>;
@@ -67,8 +53,8 @@ interface Progress {
 /** Does it; what was done and what was not is in the error of the step that failed. */
 export async function restartRolling(context: Context, order: RollingOrder): Promise<Ending> {
   const { cluster, plan, content } = order;
+  const { tell } = order.telling;
   const startedMs = context.clock.nowMs();
-  const style = context.flags.compat ? 'none' : 'text';
   const baseline = await takeBaseline(context, cluster, plan);
   const progress: Progress = { restarted: new Set(), skipped: new Set() };
   const work = async (step: RollingStep, say: Say): Promise<StepDone> => {
@@ -91,12 +77,13 @@ export async function restartRolling(context: Context, order: RollingOrder): Pro
       words: stepWords(step),
       why: step.why,
     }),
-    report: progressReporter(context.io, style, startedMs),
+    report: (event) => tell({ kind: 'step', startedMs, ...event }),
     work,
     goOn: (at, error) => (error.code === NOBODY ? null : goOn(order, at)),
     code: 'rolling_stopped',
   });
-  sumUp(context, content, progress, startedMs);
+  const text = summary(content, progress, context.clock.nowMs() - startedMs);
+  tell({ kind: 'note', text, notWith: 'compat' });
   return 'ok';
 }
 
@@ -146,18 +133,11 @@ async function isMoveWanted(
   });
 }
 
-function sumUp(
-  context: Context,
-  content: JsonObject,
-  { restarted, skipped }: Progress,
-  startedMs: number,
-): void {
-  if (context.flags.compat) return;
+function summary(content: JsonObject, { restarted, skipped }: Progress, elapsedMs: number): string {
   const left = [...skipped].filter((name) => !restarted.has(name));
   const why = notWantedWords(content);
   const not = left.length === 0 ? '' : `, skipped ${left.length}: ${left.join(', ')} (${why})`;
-  const took = seconds(context.clock.nowMs() - startedMs);
-  context.io.err(`restarted ${restarted.size} members in ${took}${not}\n`);
+  return `restarted ${restarted.size} members in ${seconds(elapsedMs)}${not}`;
 }
 
 function memberOf(step: RollingStep): string | null {
@@ -267,7 +247,7 @@ async function restartOne(
       mayStayPending: step.mayStayPending,
       isStep: true,
     },
-    order.tell,
+    order.telling.tell,
   );
   if (outcome.ending !== 'ok') {
     throw new ToolError(outcome.ending, `the restart of ${step.member} failed`, {
@@ -288,7 +268,7 @@ async function restartOne(
 /** Waits until every member that streamed (except `besides`) streams again, and the rest as it was. */
 async function allBack(
   context: Context,
-  { cluster, limitMs }: RollingOrder,
+  { cluster, limitMs, telling }: RollingOrder,
   baseline: Baseline,
   besides: string | null,
 ): Promise<void> {
@@ -300,6 +280,7 @@ async function allBack(
     request,
     limitMs,
     goesOn,
+    tell: telling.tell,
   });
   if (closed.length === 0) return;
   const evidence = closed.flatMap((gate) => gate.evidence);
@@ -314,7 +295,7 @@ function failed(message: string, evidence: ToolError['evidence']): ToolError {
 /** To the member that is the best heir of those that were restarted. */
 async function toHeir(
   context: Context,
-  { cluster: before, tell }: RollingOrder,
+  { cluster: before, telling }: RollingOrder,
   from: string,
   restarted: ReadonlySet<string>,
 ): Promise<void> {
@@ -327,5 +308,5 @@ async function toHeir(
     });
   }
   const { scope, group } = cluster;
-  await moveLeader(context, { scope, group, from, candidate, routes: [], progress: null }, tell);
+  await moveLeader(context, { scope, group, from, candidate, routes: [] }, telling);
 }

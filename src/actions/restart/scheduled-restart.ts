@@ -24,7 +24,7 @@ export async function flushRestart(
   member: Member,
   tell: Tell,
 ): Promise<MemberOutcome> {
-  const { judged, wasGone } = await withdraw(context, scope, member);
+  const { judged, wasGone } = await withdraw(context, scope, member, tell);
   if (wasGone) {
     tell({ kind: 'line', text: `No scheduled restart for member ${member.name}` });
     return { ...judged, changed: false };
@@ -42,7 +42,7 @@ export async function replaceRestart(
   member: Member,
   tell: Tell,
 ): Promise<void> {
-  const { judged } = await withdraw(context, scope, member);
+  const { judged } = await withdraw(context, scope, member, tell);
   if (judged.ending !== 'ok') sayNotFlushed(tell, member, judged);
 }
 
@@ -54,11 +54,12 @@ async function withdraw(
   context: Context,
   scope: string,
   member: Member,
+  tell: Tell,
 ): Promise<{ judged: MemberOutcome; wasGone: boolean }> {
   const { timeoutMs } = context.flags;
-  const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs } as const;
+  const request = { method: 'DELETE', path: '/restart', body: null, timeoutMs, tell } as const;
   const { outcome } = await askMember(context, scope, member, request);
-  const seen = await seenAs(context, scope, member, outcome, (now) => now === null);
+  const seen = await seenAs(context, { scope, member, tell }, outcome, (now) => now === null);
   const wasGone = outcome.kind === 'answered' && outcome.answer.status === 404 && seen === 'yes';
   return { judged: judge(member.name, outcome, seen, 'its restart is still scheduled'), wasGone };
 }
@@ -68,12 +69,12 @@ export async function seeScheduled(
   context: Context,
   { cluster, member }: Selected,
   outcome: CallOutcome,
-  schedule: string,
+  { schedule, tell }: { schedule: string; tell: Tell },
 ): Promise<MemberOutcome> {
   const atMs = Date.parse(schedule);
   const isIt = (now: JsonObject | null) =>
     typeof now?.['schedule'] === 'string' && Math.abs(Date.parse(now['schedule']) - atMs) < 1000;
-  const seen = await seenAs(context, cluster.scope, member, outcome, isIt);
+  const seen = await seenAs(context, { scope: cluster.scope, member, tell }, outcome, isIt);
   return judge(member.name, outcome, seen, 'it has no such restart scheduled');
 }
 
@@ -82,8 +83,7 @@ type Seen = 'yes' | 'no' | 'unknown' | 'not looked';
 
 async function seenAs(
   context: Context,
-  scope: string,
-  member: Member,
+  { scope, member, tell }: { scope: string; member: Member; tell: Tell },
   outcome: CallOutcome,
   isIt: (now: JsonObject | null) => boolean,
 ): Promise<Seen> {
@@ -97,6 +97,7 @@ async function seenAs(
     everyMs: LOOK_MS,
     goesOn: `the request had been sent to ${member.name}`,
     awaits: () => `${member.name} to report what it has scheduled`,
+    tell,
   };
   let last: Seen = 'unknown';
   await until(context, limit, async () => {

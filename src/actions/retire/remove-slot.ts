@@ -48,7 +48,7 @@ export async function removeSlot(
       return `${later}: a shorter ${KEY} would remove ${others.join(', ')} too, which no member has now`;
     await release(context, now, slot, { ttl, tell });
   } else if (keepSlot) return `Patroni does not retain slot ${slot}`;
-  return await seenGone(context, now, member);
+  return await seenGone(context, now, member, tell);
 }
 
 /** Slots of other members that are away, and that would lose theirs too. */
@@ -84,6 +84,7 @@ async function release(
       everyMs: LOOK_MS,
       goesOn: `${KEY} is what it was before; the slot ${slot} stays until then`,
       awaits: () => `Patroni on the leader to release slot ${slot}`,
+      tell,
     };
     const released = await until(context, limit, async () => {
       const now = await reread(context, cluster);
@@ -91,7 +92,7 @@ async function release(
     });
     if (!released) throw slotLeft(cluster, slot, [retainedSeen(slot)]);
   } finally {
-    if (isShortened) await restore(context, cluster, short);
+    if (isShortened) await restore(context, cluster, short, tell);
   }
 }
 
@@ -105,7 +106,7 @@ async function shorten(
     throw new ToolError('failed', 'the dynamic configuration cannot be read: the slot stays', {
       code: 'slot_left',
     });
-  context.io.err(`${KEY} is ${short} s instead of ${ttl} s until the slot is gone\n`);
+  tell({ kind: 'note', text: `${KEY} is ${short} s instead of ${ttl} s until the slot is gone` });
   const text = JSON.stringify({ ...config.raw, [KEY]: short });
   const written = await (await context.dcs()).writeConfig(cluster, text);
   if (!written.done)
@@ -117,7 +118,12 @@ async function shorten(
 }
 
 /** Puts back what was there, unless it is by now what another client wrote. */
-async function restore(context: Context, before: Cluster, short: number): Promise<void> {
+async function restore(
+  context: Context,
+  before: Cluster,
+  short: number,
+  tell: Tell,
+): Promise<void> {
   const value = before.config?.raw[KEY];
   for (let left = RESTORES; left > 0; left -= 1) {
     const now = await reread(context, before);
@@ -126,9 +132,8 @@ async function restore(context: Context, before: Cluster, short: number): Promis
     if (left > 1) await context.clock.wait(LOOK_MS);
   }
   const pair = `${KEY}=${value === undefined ? 'null' : JSON.stringify(value)}`;
-  context.io.err(
-    `warning: ${KEY} may still be ${short} s; put it back: ${commandLine(before, 'edit-config', '-s', pair)}\n`,
-  );
+  const command = commandLine(before, 'edit-config', '-s', pair);
+  tell({ kind: 'note', text: `warning: ${KEY} may still be ${short} s; put it back: ${command}` });
 }
 
 async function isRestored(
@@ -149,7 +154,12 @@ async function isRestored(
 // ---------------------------------------------------------------- seen
 
 /** Patroni drops it in its next loop, on each member by itself. */
-async function seenGone(context: Context, cluster: Cluster, member: string): Promise<string> {
+async function seenGone(
+  context: Context,
+  cluster: Cluster,
+  member: string,
+  tell: Tell,
+): Promise<string> {
   const slot = slotName(member);
   let left: Evidence[] = [];
   let unread: string[] = [];
@@ -158,6 +168,7 @@ async function seenGone(context: Context, cluster: Cluster, member: string): Pro
     everyMs: LOOK_MS,
     goesOn: `Patroni drops slot ${slot} by itself`,
     awaits: () => left.map(({ subject, said }) => `${subject} (${said})`).join(', '),
+    tell,
   };
   const gone = await until(context, limit, async () => {
     const snapshot = await look(context, cluster);

@@ -1,14 +1,12 @@
 /** Takes a member out for good: shows what the cluster is without it, waits until it is gone, removes what it leaves. */
 import { argumentOf, commandLine, shellWord } from '../../cluster/model/command-line.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
-import { planRetirement, type Retirement } from '../../cluster/preflight/retirement.js';
+import { planRetirement, refusedBy, type Retirement } from '../../cluster/preflight/retirement.js';
 import { viewOf } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { readSnapshot } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
-import { checksText } from '../../output/plan-table.js';
-import { errorScreen, screenOf } from '../../output/screen.js';
 import { oneLine } from '../../output/text.js';
 import { reread } from '../kit/choose-members.js';
 import { needRequests } from '../kit/need-requests.js';
@@ -32,10 +30,10 @@ export interface RetireRequest {
 
 const LOOK_MS = 500;
 
-/** Prints the plan and what was removed; every ending but ok is thrown. */
+/** Shows the plan and tells what was removed; every ending but ok is thrown. */
 export async function retireMember(
   context: Context,
-  { asker, tell }: AskAndTell,
+  { asker, tell, show }: AskAndTell,
   request: RetireRequest,
 ): Promise<Ending> {
   const { scope, group, member: name, dryRun, force } = request;
@@ -48,7 +46,7 @@ export async function retireMember(
   if (plan === null) throw unknownMember(cluster, name);
   tell({ kind: 'retirement', plan });
   tell({ kind: 'changed', changed: false });
-  if (dryRun || !plan.refused) await showPlan(context, plan, dryRun);
+  if (dryRun || !plan.refused) await show({ kind: 'retirement', plan, dryRun });
   if (plan.refused) throw refused(plan);
   if (dryRun) return 'ok';
   if (isRecorded)
@@ -57,15 +55,21 @@ export async function retireMember(
   const member = cluster.members.find((one) => one.name === name) ?? null;
   if (member !== null) {
     const where = plan.host === null ? name : `${name} (${plan.host})`;
-    context.io.err(`Now stop Patroni on ${oneLine(where)}: ${plan.runThere}\n`);
+    tell({ kind: 'note', text: `Now stop Patroni on ${where}: ${plan.runThere}` });
   }
-  const key = await awaitGone(context, cluster, { name, member, waitMs: request.waitMs, plan });
+  const key = await awaitGone(context, cluster, {
+    name,
+    member,
+    waitMs: request.waitMs,
+    plan,
+    tell,
+  });
   if (key !== 'unnoted') tell({ kind: 'changed', changed: true });
   const said = keyWords(name, key);
-  say(context, tell, cluster, { member: name, said: [said] });
+  say(tell, cluster, { member: name, said: [said] });
   const slot = await removeSlot(context, cluster, name, { keepSlot: request.keepSlot, tell });
-  say(context, tell, cluster, { member: name, said: [said, slot] });
-  context.io.out(`Success: ${oneLine(name)} is retired from ${oneLine(scope)}\n`);
+  say(tell, cluster, { member: name, said: [said, slot] });
+  tell({ kind: 'line', text: `Success: ${oneLine(name)} is retired from ${oneLine(scope)}` });
   return 'ok';
 }
 
@@ -79,34 +83,8 @@ function unknownMember({ scope, members }: Cluster, name: string): ToolError {
 
 // ---------------------------------------------------------------- the plan
 
-/** For people: the whole of it on stdout where it is all that was asked for. */
-async function showPlan(context: Context, plan: Retirement, dryRun: boolean): Promise<void> {
-  const all = dryRun;
-  const verdict = verdictLine(plan);
-  const removes = plan.refused ? [] : plan.removes.map((what) => `  removes ${oneLine(what)}\n`);
-  if (dryRun) {
-    const text = await checksText(plan.checks, verdict, { screen: screenOf(context), all });
-    context.io.out(text + removes.join(''));
-  } else if (!context.flags.asJson) {
-    const text = await checksText(plan.checks, verdict, { screen: errorScreen(context), all });
-    context.io.err(text + removes.join(''));
-  }
-}
-
-function refusals({ checks }: Retirement): string[] {
-  return checks
-    .filter(({ result }) => result === 'refused' || result === 'unknown')
-    .map(({ name }) => name);
-}
-
-function verdictLine(plan: Retirement): string {
-  if (plan.refused) return `Refused by ${refusals(plan).join(', ')}`;
-  const what = plan.hasLeft ? `remove what ${plan.member} leaves in` : `retire ${plan.member} from`;
-  return `Would ${what} ${plan.cluster}`;
-}
-
 function refused(plan: Retirement): ToolError {
-  const bad = plan.checks.filter(({ name }) => refusals(plan).includes(name));
+  const bad = plan.checks.filter(({ name }) => refusedBy(plan).includes(name));
   const next = bad.flatMap((check) => check.next ?? []);
   return new ToolError(
     'error',
@@ -141,6 +119,7 @@ interface Awaited {
   member: Member | null;
   waitMs: number;
   plan: Retirement;
+  tell: Tell;
 }
 
 /**
@@ -148,7 +127,7 @@ interface Awaited {
  * ToolError `unconfirmed` at the limit, with what is still there; then nothing was changed.
  */
 async function awaitGone(context: Context, cluster: Cluster, awaited: Awaited): Promise<KeyEnd> {
-  const { name, member, plan } = awaited;
+  const { name, member, plan, tell } = awaited;
   let there: Evidence[] = [];
   const limit = {
     atMs: context.clock.nowMs() + awaited.waitMs,
@@ -156,6 +135,7 @@ async function awaitGone(context: Context, cluster: Cluster, awaited: Awaited): 
     goesOn: `nothing was changed in the DCS; ${name} may be stopped already`,
     awaits: () =>
       `${name} to be gone (${there.map(({ witness, said }) => `${witness}: ${said}`).join('; ')})`,
+    tell,
   };
   const end = await until(context, limit, async () => {
     const now = await reread(context, cluster);
@@ -236,11 +216,10 @@ function keyWords(name: string, end: KeyEnd): string {
 
 /** The latest that is known of it. */
 function say(
-  { io }: Context,
   tell: Tell,
   { group }: Cluster,
   { member, said }: { member: string; said: readonly string[] },
 ): void {
-  io.err(`${oneLine(said.at(-1) ?? '')}\n`);
+  tell({ kind: 'note', text: said.at(-1) ?? '' });
   tell({ kind: 'member', group, outcome: { member, ending: 'ok', said: said.join('; ') } });
 }

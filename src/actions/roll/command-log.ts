@@ -3,6 +3,7 @@ import type { WriteStream } from 'node:fs';
 import type { Context } from '../../context.js';
 import { errorMessage, ToolError } from '../../errors.js';
 import { plain } from '../../output/text.js';
+import type { Tell } from '../kit/report.js';
 
 /** A line without an end is cut here. */
 const LONGEST_LINE = 16_384;
@@ -19,20 +20,21 @@ export interface CommandLog {
 
 /** Opens the file, at its end. ToolError `error` when it cannot be written. */
 export async function openLog(
-  context: Context,
+  { clock }: Pick<Context, 'clock'>,
   path: string,
-  onLine: (member: string, line: string) => void,
+  { tell, onLine }: { tell: Tell; onLine: (member: string, line: string) => void },
 ): Promise<CommandLog> {
   const { createWriteStream } = await import('node:fs');
   const file = createWriteStream(path, { flags: 'a', mode: 0o600 });
   await opened(file, path);
   let isBroken = false;
   file.on('error', (error) => {
-    if (!isBroken) context.io.err(`warning: the log is not written: ${errorMessage(error)}\n`);
+    const text = `warning: the log is not written: ${errorMessage(error)}`;
+    if (!isBroken) tell({ kind: 'note', text });
     isBroken = true;
   });
   const write = (text: string): void => {
-    if (!isBroken) file.write(`${new Date(context.clock.nowMs()).toISOString()} ${text}\n`);
+    if (!isBroken) file.write(`${new Date(clock.nowMs()).toISOString()} ${text}\n`);
   };
   return {
     path,

@@ -18,15 +18,14 @@ import type { Context } from '../../context.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { isRecorded, readSnapshot } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
-import { progressReporter, seconds, type ProgressStyle } from '../../output/progress.js';
+import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
 import { needRequests } from '../kit/need-requests.js';
-import type { AskAndTell, RollReport, Tell } from '../kit/report.js';
+import type { AskAndTell, RollReport, Tell, Telling } from '../kit/report.js';
 import { written } from '../rolling/await-gates.js';
 import { moveLeader } from '../rolling/move-leader.js';
 import { runSteps, type Say, type StepDone } from '../rolling/run-steps.js';
 import { openLog } from './command-log.js';
-import { showRoll } from './show-roll.js';
 import {
   defaultStatePath,
   lockRoll,
@@ -76,8 +75,6 @@ export interface RollRequest extends RollLimits {
   readonly statePath: string | null;
   /** Null: beside the state file. */
   readonly logPath: string | null;
-  /** Null: lines for people, and without those of COMMAND where stdout is a document. */
-  readonly progress: ProgressStyle | null;
   /** --route, as given; none: those of the configuration. */
   readonly routes: readonly string[];
 }
@@ -88,7 +85,7 @@ export const ROLL_DEFAULTS = {
   backTimeoutMs: 15 * 60_000,
 } as const;
 
-/** Prints the plan, what happens and how it ended; every ending but ok is thrown. */
+/** Shows the plan, and tells what happens and how it ended; every ending but ok is thrown. */
 export async function rollCluster(
   context: Context,
   asking: AskAndTell,
@@ -110,7 +107,8 @@ async function planAndRoll(
   request: RollRequest,
   path: string,
 ): Promise<Ending> {
-  const { tell } = asking;
+  const { tell, show } = asking;
+  const { dryRun } = request;
   const file = stateFile(path);
   const hasRoutes = await knowsRoutes(context, request);
   const view = await look(context, request);
@@ -121,16 +119,16 @@ async function planAndRoll(
   tell({ kind: 'roll', roll: { plan, gates, log: logPath, state: path, done: state.done } });
   tell({ kind: 'chosen', members: membersOf(view.snapshot.cluster, plan) });
   tell({ kind: 'changed', changed: false });
-  await showRoll(context, { plan, gates, cluster: view.snapshot.cluster }, request.dryRun);
+  await show({ kind: 'roll', plan, gates, cluster: view.snapshot.cluster, dryRun });
   if (plan.refused !== null) throw refused(plan.refused);
   checkCommands(view.snapshot.cluster, state, plan);
-  if (request.dryRun) return 'ok';
+  if (dryRun) return 'ok';
   if (await isRecorded(context))
     throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
-  if (plan.steps.length === 0) return nothingToDo(context, state, file);
+  if (plan.steps.length === 0) return nothingToDo(tell, state, file);
   if (!request.force) await consent(context, asking, state, plan);
   await prepareFolder(path);
-  return roll(context, tell, { file, state, plan, logPath, request, hasRoutes });
+  return roll(context, asking, { file, state, plan, logPath, request, hasRoutes });
 }
 
 /** Whether any route is known; one that cannot be read is refused here. Loads nothing where none is. */
@@ -262,9 +260,9 @@ function checkCommands(cluster: Cluster, { command }: RollState, plan: RollPlan)
   for (const { member } of membersOf(cluster, plan)) commandFor(cluster, member, command);
 }
 
-async function nothingToDo(context: Context, state: RollState, file: StateFile): Promise<Ending> {
+async function nothingToDo(tell: Tell, state: RollState, file: StateFile): Promise<Ending> {
   if (state.done.length > 0) await file.remove();
-  context.io.out(`Nothing is left to do in ${oneLine(state.cluster.scope)}\n`);
+  tell({ kind: 'line', text: `Nothing is left to do in ${oneLine(state.cluster.scope)}` });
   return 'ok';
 }
 
@@ -294,23 +292,20 @@ interface Begun {
 
 async function roll(
   context: Context,
-  tell: Tell,
+  telling: Telling,
   { file, state, plan, logPath, request, hasRoutes }: Begun,
 ): Promise<Ending> {
+  const { tell } = telling;
   const startedMs = context.clock.nowMs();
   const { scope } = state.cluster;
-  const showsOutput = !context.flags.asJson || request.progress !== null;
-  const report = progressReporter(context.io, request.progress ?? 'text', startedMs);
-  const log = await openLog(context, logPath, (member, said) => {
-    const atMs = context.clock.nowMs();
-    if (!showsOutput || request.progress === 'none') return;
-    if (request.progress === 'json') report({ step: 'output', atMs, member, said });
-    else context.io.err(`${oneLine(member)} | ${said}\n`);
-  });
-  const stops = holdStops(context);
-  const run: RollRun = { context, file, log, stops, state, isSaved: request.resume, begun: null };
+  const onLine = (member: string, text: string): void =>
+    tell({ kind: 'output', startedMs, atMs: context.clock.nowMs(), member, text });
+  const log = await openLog(context, logPath, { tell, onLine });
+  const stops = holdStops(context, tell);
+  const begun = { context, file, log, stops, tell };
+  const run: RollRun = { ...begun, state, isSaved: request.resume, begun: null };
   log.note(`roll of ${scope}: ${plan.steps.map(rollStepWords).join(', ')}`);
-  if (!context.flags.asJson) context.io.err(`log: ${oneLine(logPath)}\n`);
+  tell({ kind: 'note', text: `log: ${logPath}`, notWith: 'json' });
   try {
     await runSteps(context, {
       steps: plan.steps,
@@ -322,9 +317,9 @@ async function roll(
       }),
       report: (event) => {
         log.note(event.said);
-        report(event);
+        tell({ kind: 'step', startedMs, ...event });
       },
-      work: (step, say) => doStep(run, step, { ...request, say, tell }),
+      work: (step, say) => doStep(run, step, { say, telling, routes: request.routes }),
       goOn: () => (run.isSaved ? goOn(state.cluster, request) : null),
       code: null,
     });
@@ -333,7 +328,8 @@ async function roll(
       const { awaitRoutes } = await import('../kit/await-routes.js');
       await awaitRoutes(context, request, tell);
     }
-    return finish(context, run.state, plan, startedMs);
+    tellDone(tell, run.state, plan, context.clock.nowMs() - startedMs);
+    return 'ok';
   } catch (error) {
     if (error instanceof ToolError) log.note(`stopped: ${error.message}`);
     throw error;
@@ -354,16 +350,16 @@ function goOn(cluster: RollState['cluster'], { statePath }: RollRequest): string
   return `when it is repaired, continue with: ${command}`;
 }
 
-interface Telling {
+interface StepOfRoll {
   say: Say;
-  tell: Tell;
-  progress: ProgressStyle | null;
+  telling: Telling;
   routes: readonly string[];
 }
 
-async function doStep(run: RollRun, step: RollStep, telling: Telling): Promise<StepDone> {
-  const { say, tell } = telling;
-  if (step.kind !== 'command') return moved(run, step, telling);
+async function doStep(run: RollRun, step: RollStep, ofRoll: StepOfRoll): Promise<StepDone> {
+  const { say, telling } = ofRoll;
+  const { tell } = telling;
+  if (step.kind !== 'command') return moved(run, step, ofRoll);
   const { member } = step;
   const { group } = run.state.cluster;
   const note = (ending: Ending, said: string): void =>
@@ -371,7 +367,7 @@ async function doStep(run: RollRun, step: RollStep, telling: Telling): Promise<S
   try {
     const said = await workOn(run, member, (text) => say(text, member));
     note('ok', said);
-    run.context.io.out(`Success: COMMAND for member ${oneLine(member)}\n`);
+    tell({ kind: 'line', text: `Success: COMMAND for member ${oneLine(member)}` });
     tell({ kind: 'changed', changed: true });
     return { said: rollStepWords(step), changed: true };
   } catch (error) {
@@ -395,7 +391,7 @@ function asChanged(error: ToolError): ToolError {
 async function moved(
   run: RollRun,
   step: Exclude<RollStep, { kind: 'command' }>,
-  { say, tell, progress, routes }: Telling,
+  { say, telling, routes }: StepOfRoll,
 ): Promise<StepDone> {
   const { context, state } = run;
   const back = step.kind === 'switchback' ? step.to : null;
@@ -413,8 +409,8 @@ async function moved(
   const { scope, group } = state.cluster;
   const candidate = back ?? state.candidate ?? 'auto';
   const inner = { ...context, signal: run.stops.hard };
-  const leader = await moveLeader(inner, { scope, group, from, candidate, routes, progress }, tell);
-  tell({ kind: 'changed', changed: true });
+  const leader = await moveLeader(inner, { scope, group, from, candidate, routes }, telling);
+  telling.tell({ kind: 'changed', changed: true });
   say(`${leader} leads now`, leader);
   await saveState(run, {});
   return { said: `${rollStepWords(step)} to ${leader}`, changed: true };
@@ -428,18 +424,15 @@ function mayNotLead({ snapshot }: View, name: string): string | null {
   return `/sync does not name ${name}`;
 }
 
-function finish(
-  context: Context,
-  state: RollState,
+function tellDone(
+  tell: Tell,
+  { done, cluster }: RollState,
   { warnings }: RollPlan,
-  startedMs: number,
-): Ending {
-  const { io, clock } = context;
-  const took = seconds(clock.nowMs() - startedMs);
-  io.err(`COMMAND was run for ${plural(state.done.length, 'member')} in ${took}\n`);
-  for (const warning of warnings) io.err(`${oneLine(`warning: ${warning}`)}\n`);
-  io.out(
-    `${oneLine(`Success: roll of ${state.cluster.scope} is done: ${state.done.join(', ')}`)}\n`,
-  );
-  return 'ok';
+  elapsedMs: number,
+): void {
+  const took = seconds(elapsedMs);
+  tell({ kind: 'note', text: `COMMAND was run for ${plural(done.length, 'member')} in ${took}` });
+  for (const warning of warnings) tell({ kind: 'note', text: `warning: ${warning}` });
+  const text = `Success: roll of ${cluster.scope} is done: ${done.join(', ')}`;
+  tell({ kind: 'line', text: oneLine(text) });
 }

@@ -1,5 +1,6 @@
 /** Ctrl-C in a roll: once stops after the member at hand, twice at once. */
 import type { Context } from '../../context.js';
+import type { Tell } from '../kit/report.js';
 
 export interface Stops {
   /** Aborts at the second signal; the first one aborts the context's own. */
@@ -11,14 +12,15 @@ export interface Stops {
   release(): void;
 }
 
-export function holdStops(context: Context): Stops {
+export function holdStops(context: Context, tell: Tell): Stops {
   const controller = new AbortController();
   const { signal: hard } = controller;
   let signals = 0;
   const release = context.holdSignals(() => {
     signals += 1;
     if (signals > 1) return controller.abort();
-    context.io.err('stopping after the member at hand; once more stops at once and ends COMMAND\n');
+    const text = 'stopping after the member at hand; once more stops at once and ends COMMAND';
+    tell({ kind: 'note', text });
   });
   return {
     hard,

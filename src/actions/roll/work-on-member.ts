@@ -22,6 +22,7 @@ import { seconds } from '../../output/progress.js';
 import { runCommand, statusWords, type CommandEnd } from '../kit/child-command.js';
 import { readCluster } from '../kit/choose-members.js';
 import { awaitGates, closedWords, type GatesSeen } from '../rolling/await-gates.js';
+import type { Tell } from '../kit/report.js';
 import type { CommandLog } from './command-log.js';
 import type { StateFile } from './state-file.js';
 import type { Stops } from './stops.js';
@@ -31,6 +32,7 @@ export interface RollRun {
   readonly file: StateFile;
   readonly log: CommandLog;
   readonly stops: Stops;
+  readonly tell: Tell;
   /** As it is now; each change of it is written to the file. */
   state: RollState;
   /** The file has it: it can be gone on with. */
@@ -72,7 +74,7 @@ export function gateRequest(state: RollState, node: string | null): Omit<GatesRe
 
 /** Before a member is worked on, and before the leadership moves (`node` null). */
 export async function throughGates(
-  { context, state }: RollRun,
+  { context, state, tell }: RollRun,
   node: string | null,
   say: Say,
   besides?: (view: View) => string | null,
@@ -83,6 +85,7 @@ export async function throughGates(
     request: gateRequest(state, node),
     limitMs: state.gateTimeoutMs,
     goesOn: 'what was done stays as it is',
+    tell,
     onMissing: onceEach((said) => say(`gate closed: ${said}`)),
     ...(besides && { besides }),
   });
@@ -258,6 +261,7 @@ async function awaitBack(run: RollRun, name: string, say: Say): Promise<string> 
     request: { ...gateRequest(state, null), gates: backGates(state) },
     limitMs: state.backTimeoutMs,
     goesOn: `COMMAND has ended on ${name}, which is not yet seen to be back`,
+    tell: run.tell,
     besides,
     onMissing: onceEach((said) => say(`${name} is awaited: ${said}`)),
   } as const;

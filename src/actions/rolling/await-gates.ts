@@ -13,6 +13,7 @@ import { viewOf, type View } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
 import { ToolError } from '../../errors.js';
 import { readOnce } from '../../observe/read-snapshot.js';
+import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 
 const LOOK_MS = 500;
@@ -25,6 +26,7 @@ export interface GateWait {
   readonly limitMs: number;
   /** What was done before, and stays whatever becomes of the wait. */
   readonly goesOn: string;
+  readonly tell: Tell;
   /** What must be so besides the gates: what is missing, or null. */
   readonly besides?: (view: View) => string | null;
   /** Told of each look that finds something missing. */
@@ -44,7 +46,7 @@ export async function awaitGates(context: Context, wait: GateWait): Promise<Gate
   let before: Snapshot | null = null;
   const atMs = context.clock.nowMs() + wait.limitMs;
   const awaits = (): string => closedWords(seen.closed);
-  const limit = { atMs, everyMs: LOOK_MS, goesOn: wait.goesOn, awaits };
+  const limit = { atMs, everyMs: LOOK_MS, goesOn: wait.goesOn, awaits, tell: wait.tell };
   await until(context, limit, async () => {
     const snapshot = await look(context, wait);
     if (snapshot === null) {

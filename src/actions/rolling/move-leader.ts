@@ -1,9 +1,8 @@
 /** The switchover of a rolling change: like any other, with its checks and its proof. */
 import { ToolError } from '../../errors.js';
 import type { Context } from '../../context.js';
-import type { ProgressStyle } from '../../output/progress.js';
 import type { ChangeResult } from '../switchover/change.js';
-import type { Tell } from '../kit/report.js';
+import type { Telling } from '../kit/report.js';
 
 export interface LeaderMove {
   readonly scope: string;
@@ -13,31 +12,27 @@ export interface LeaderMove {
   readonly candidate: string;
   /** --route, as given; none: those of the configuration. */
   readonly routes: readonly string[];
-  /** Null: lines for people. */
-  readonly progress: ProgressStyle | null;
 }
 
-/** Prints it as switchover does, and returns the new leader. Every ending but ok is thrown. */
+/** Tells it as switchover does, and returns the new leader. Every ending but ok is thrown. */
 export async function moveLeader(
   context: Context,
-  { scope, group, from, candidate, routes, progress }: LeaderMove,
-  tell: Tell,
+  { scope, group, from, candidate, routes }: LeaderMove,
+  { tell, changeTalk }: Telling,
 ): Promise<string> {
-  const [{ changeLeader }, { changePrinter, finishChange }, { changeDocument }, { PLAIN_CHANGE }] =
-    await Promise.all([
-      import('../switchover/change-leader.js'),
-      import('../switchover/print-change.js'),
-      import('../switchover/conclusion.js'),
-      import('../switchover/change.js'),
-    ]);
+  const [{ changeLeader }, { changeDocument, orThrow }, { PLAIN_CHANGE }] = await Promise.all([
+    import('../switchover/change-leader.js'),
+    import('../switchover/conclusion.js'),
+    import('../switchover/change.js'),
+  ]);
   const kind = 'switchover';
   const about = { kind, scope, group, leader: from, candidate, routes } as const;
   const change = { ...PLAIN_CHANGE, ...about };
-  const shown = { format: 'pretty', dryRun: false, progress } as const;
-  const talk = { asker: null, ...changePrinter(context, shown) };
-  const result = await changeLeader(context, change, talk);
+  const talk = await changeTalk();
+  const result = await changeLeader(context, change, { asker: null, ...talk });
   tell({ kind: 'switchover', document: changeDocument(result) });
-  finishChange(context, 'pretty', result);
+  talk.on({ kind: 'ended', result });
+  orThrow(result.conclusion);
   return newLeader(result);
 }
 

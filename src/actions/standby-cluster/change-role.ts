@@ -10,7 +10,7 @@ import type { Asker } from '../../output/ask.js';
 import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { membersTable, readCluster, readClusters, reread } from '../kit/choose-members.js';
+import { readCluster, readClusters, reread } from '../kit/choose-members.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 import {
@@ -21,6 +21,7 @@ import {
   type Lacking,
   type WantedStreams,
 } from './streams.js';
+import { actionPrinter, membersTable } from '../kit/print-action.js';
 import { until } from '../kit/until.js';
 
 export interface RoleChange {
@@ -63,7 +64,7 @@ export async function changeClusterRole(
   if (source) await checkSource(context, cluster, source);
   const table = async (now: Cluster) => {
     const shown = configured === null ? [now] : await readClusters(context, scope, null);
-    return membersTable(context, scope, shown, null);
+    return membersTable(context, { scope, clusters: shown, group: null });
   };
   context.io.out(`Current cluster topology\n${await table(cluster)}`);
   if (!force) await lookForCritical(context, asker, cluster);
@@ -105,11 +106,13 @@ async function send(
   change: RoleChange,
 ): Promise<void> {
   const verb = change.standby === null ? 'promote' : 'demote';
+  const { tell } = actionPrinter(context);
   const { outcome } = await askMember(context, cluster.scope, leader, {
     method: 'PATCH',
     path: '/config',
     body: { standby_cluster: change.standby },
     timeoutMs: CALL_MS,
+    tell,
   });
   const words = `Failed to ${verb} ${change.scope} cluster: ${patchWords(outcome)}`;
   const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
@@ -120,7 +123,7 @@ async function send(
   const isWritten = ({ config }: Cluster) =>
     ((config?.standbyCluster ?? null) !== null) === (change.standby !== null);
   const goesOn = 'the change was sent';
-  const seen = await lookAfter(context, cluster, outcome, { isWritten, goesOn });
+  const seen = await lookAfter(context, cluster, outcome, { isWritten, goesOn, tell });
   if (seen === 'written') return;
   const said = seen === 'unreadable' ? 'has not answered since' : 'standby_cluster is unchanged';
   evidence.push({ witness: 'DCS', subject: '/config', said });
@@ -148,8 +151,9 @@ async function reached(
   let told = '';
   let last = 'the DCS could not be read';
   const goesOn = 'the change is in the DCS';
+  const { tell } = actionPrinter(context);
   const awaits = () => `a ${targetRole(change).replace('_', ' ')} that runs (${last})`;
-  const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+  const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     const cluster = await reread(context, before);
     if (cluster === null) return null;
     if (isReached(cluster, oldLeader.name, change)) return cluster;
@@ -229,8 +233,9 @@ async function settled(
     told = words;
   };
   const goesOn = 'the change is in the DCS';
+  const { tell } = actionPrinter(context);
   const awaits = () => lackingWords(missing, ', which');
-  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits }, async () => {
+  const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     // Every earlier member must return; the leader may still change.
     const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
     const wanted = wantedIn({ ...cluster, leaderName });

@@ -288,6 +288,7 @@ export async function leaveSchedule(
     const seen = await lookAfter(context, before, outcomeOf(answer), {
       isWritten: (now) => stands((cluster = now), plan, when),
       goesOn: 'the schedule was sent',
+      tell: on,
     });
     if (seen !== 'written') return { ...carried, conclusion: notSeen(plan, sent, seen) };
   } catch (error) {

@@ -1,13 +1,12 @@
 /** switchover and failover from the request to the result: read, plan, ask, look again, act, prove. */
 import { commandLine } from '../../cluster/model/command-line.js';
 import { planDifferences } from '../../cluster/preflight/plan-differences.js';
-import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
+import type { ChangeRequest, Plan, PlanCheck } from '../../cluster/preflight/plan-model.js';
 import { planOf, refusals } from '../../cluster/preflight/plan.js';
 import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import type { MenuRow } from '../../output/menu-screen.js';
-import { oneLine } from '../../output/text.js';
 import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
@@ -15,8 +14,6 @@ import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
 import type { ChangeRoutes } from './follow-routes.js';
 import type { CandidateRows } from './candidate-rows.js';
 import { completeWanted, consent, localZone } from './questions.js';
-import { screenOf } from '../../output/screen.js';
-import { topologyText } from './conclusion.js';
 import { sayCritical } from '../kit/critical-findings.js';
 import { parseSchedule, statedText, type Scheduled } from '../kit/schedule.js';
 import { needRequests } from '../kit/need-requests.js';
@@ -40,8 +37,8 @@ export async function changeLeader(
   const firstAtMs = context.clock.nowMs();
   const look = () => secondLook(context, reading, first, firstAtMs);
   if (!isShown) {
-    const table = topologyText(first.cluster, { group: reading.group, citus }, screenOf(context));
-    on({ kind: 'topology', table });
+    const { scope, group } = reading;
+    on({ kind: 'topology', scope, clusters: [first.cluster], group, citus });
   }
   if (asker?.menu) await sayCritical(context, asker, [first]);
   const rows = asker?.menu && asksCandidate(change) ? await rowsOf(change, await look()) : null;
@@ -56,10 +53,12 @@ export async function changeLeader(
     return { plan, dryRun, startedMs, conclusion, sent: null, progress: null, details: null };
   };
   await talk.showPlan(shown, when);
-  if (routes !== null && !context.flags.asJson) await warnOf(context, routes);
+  if (routes !== null) {
+    on({ kind: 'routes before', findings: routes.before.flatMap(({ findings }) => findings) });
+  }
   if (request.asPatronictl) {
     const strict = planOf(second, before, { ...request, asPatronictl: false });
-    sayTaken(context, strict, shown);
+    on({ kind: 'not heeded', checks: notHeeded(strict, shown) });
   }
   if (shown.nothingToDo) return ended(shown, nothingToDo(request, shown));
   if (shown.refused) return ended(shown, refused(shown));
@@ -99,11 +98,6 @@ async function routesAsked(
   return changeRoutes(context, change, now);
 }
 
-async function warnOf(context: Context, routes: ChangeRoutes): Promise<void> {
-  const { warnOfRoutes } = await import('./follow-routes.js');
-  warnOfRoutes(context, routes);
-}
-
 /** Two readings show what is stalled; a recording may contain its own earlier reading. */
 async function secondLook(
   context: Context,
@@ -139,9 +133,9 @@ async function whatToRead(
 
 /** As patronictl: the group of the configuration says where this machine belongs, not which group is meant. */
 async function askGroup(context: Context, scope: string, { asker, on }: Talk): Promise<number> {
-  const { groupWanted, membersTable, readClusters } = await import('../kit/choose-members.js');
+  const { groupWanted, readClusters } = await import('../kit/choose-members.js');
   const clusters = await readClusters(context, scope, null);
-  on({ kind: 'topology', table: await membersTable(context, scope, clusters, null) });
+  on({ kind: 'topology', scope, clusters, group: null, citus: true });
   if (asker === null) throw groupWanted(clusters);
   if (asker.menu)
     return Number(await asker.menu.choose('Citus group', clusters.map(groupRow), null));
@@ -213,12 +207,10 @@ async function rowsOf(
   return candidateRows(second, before, { ...open, ...given });
 }
 
-/** As patronictl, without showing a plan: the reasons for a refusal are warnings. */
-function sayTaken({ io }: Context, strict: Plan, shown: Plan): void {
+/** The checks that refuse it only where it is not asked for as patronictl. */
+function notHeeded(strict: Plan, shown: Plan): PlanCheck[] {
   const still = new Set(refusals(shown).map(({ name }) => name));
-  for (const { name, said } of refusals(strict)) {
-    if (!still.has(name)) io.err(`${oneLine(`warning: ${said} [${name}]`)}\n`);
-  }
+  return refusals(strict).filter(({ name }) => !still.has(name));
 }
 
 function nothingToDo({ avoid }: ChangeRequest, plan: Plan): Conclusion {

@@ -1,12 +1,13 @@
 /** The request for a change of leader, its events and its result. */
-import type { Cluster } from '../../cluster/model/model.js';
-import type { ChangeRequest, Plan } from '../../cluster/preflight/plan-model.js';
+import type { Cluster, Finding } from '../../cluster/model/model.js';
+import type { ChangeRequest, Plan, PlanCheck } from '../../cluster/preflight/plan-model.js';
 import type { Progress, WaitFor } from '../../cluster/progress/change-outcome.js';
 import type { Ending, Evidence } from '../../errors.js';
 import type { SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { ProgressEvent } from '../../output/progress.js';
 import type { Asker } from '../../output/ask.js';
 import type { Scheduled } from '../kit/schedule.js';
+import type { Waiting } from '../kit/until.js';
 import type { Sent } from './change-request.js';
 
 /** The request: a switchover or failover of one cluster. What is null was not given. */
@@ -53,10 +54,20 @@ export const PLAIN_CHANGE = {
   deadlineMs: 120_000,
 } as const satisfies Partial<LeaderChange>;
 
-/** Told in this order: topology, step (many), moved, after. Not every change comes to all of them. */
+/** Told in this order, and not every change comes to all of them. */
 export type ChangeEvent =
-  /** The members before anything is asked, as patronictl's table. */
-  | { kind: 'topology'; table: string }
+  /** The members before anything is asked; of every Citus group where none was named. */
+  | {
+      kind: 'topology';
+      scope: string;
+      clusters: readonly Cluster[];
+      group: number | null;
+      citus: boolean;
+    }
+  /** What is wrong with routes before the request. */
+  | { kind: 'routes before'; findings: readonly Pick<Finding, 'code' | 'message'>[] }
+  /** As patronictl, these checks do not keep it from being sent. */
+  | { kind: 'not heeded'; checks: readonly PlanCheck[] }
   | ({ kind: 'step' } & ProgressEvent)
   /** It is done, or the schedule is accepted. */
   | { kind: 'moved'; atMs: number; message: string }
@@ -67,15 +78,22 @@ export type ChangeEvent =
       group: number | null;
       citus: boolean;
       progress: Progress | null;
-    };
+    }
+  | { kind: 'ended'; result: ChangeResult }
+  /** Between any two of the others. */
+  | Waiting;
 
-/** The asker, and the receiver of the events. */
-export interface Talk {
-  /** Null: nothing is asked, as with --force. */
-  readonly asker: Asker | null;
+/** The receiver of the plan and of the events. */
+export interface ChangeTalk {
   /** The plan, before it is decided on; `when`: null for at once. */
   readonly showPlan: (plan: Plan, when: Scheduled | null) => Promise<void>;
   readonly on: (event: ChangeEvent) => void;
+}
+
+/** The asker, and the receiver of the events. */
+export interface Talk extends ChangeTalk {
+  /** Null: nothing is asked, as with --force. */
+  readonly asker: Asker | null;
 }
 
 export interface Conclusion {

@@ -191,12 +191,10 @@ function routeResult({ route, leadsTo, findings, outage }: MeasuredRoute) {
 
 /** patronictl's table of members, as wide as the screen at most. */
 export function topologyText(
-  cluster: Cluster,
-  options: { group: number | null; citus: boolean },
+  entry: { scope: string; clusters: readonly Cluster[] },
+  { group, citus }: { group: number | null; citus: boolean },
   screen: Screen,
 ): string {
-  const { group, citus } = options;
-  const entry = { scope: cluster.scope, clusters: [cluster] };
   return membersOnScreen(entry, { format: 'pretty', group, citus }, screen);
 }
 

@@ -15,7 +15,6 @@ import {
 } from '../../observe/ask-routes.js';
 import { isRecorded } from '../../observe/read-snapshot.js';
 import { ToolError } from '../../errors.js';
-import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { untilAborted } from '../kit/until.js';
 import type { LeaderChange } from './change.js';
@@ -57,13 +56,6 @@ export async function changeRoutes(
   const readings = await readRoutes(context, routes, snapshot.cluster.members.length);
   const before = routeStates(viewOf({ ...snapshot, routes: readings }));
   return { routes, before, warned: warningsOf(before) };
-}
-
-/** A line for each route that is wrong before anything is sent. */
-export function warnOfRoutes(context: Context, { before }: ChangeRoutes): void {
-  for (const { code, message } of before.flatMap(({ findings }) => findings)) {
-    context.io.err(`${oneLine(`warning: ${message} [${code}]`)}\n`);
-  }
 }
 
 type See = (sighting: Sighting) => void;

@@ -1,14 +1,22 @@
 /** What people see of a change of leader: patronictl's lines and tables, the plan and the steps on stderr. */
 import type { Context } from '../../context.js';
-import { ToolError, type Ending } from '../../errors.js';
+import type { Cluster } from '../../cluster/model/model.js';
+import { ToolError } from '../../errors.js';
 import { planText } from '../../output/plan-table.js';
-import { commandOf, documentAsCalled, errorScreen, screenOf } from '../../output/screen.js';
+import {
+  commandOf,
+  documentAsCalled,
+  errorScreen,
+  screenOf,
+  type Screen,
+} from '../../output/screen.js';
 import { progressReporter, type ProgressStyle } from '../../output/progress.js';
+import { oneLine } from '../../output/text.js';
+import { waitingLine } from '../kit/waiting-line.js';
 import { localText, utcText, type Scheduled } from '../kit/schedule.js';
-import type { ChangeEvent, ChangeResult, LeaderChange, Talk } from './change.js';
+import type { ChangeEvent, ChangeResult, ChangeTalk, LeaderChange } from './change.js';
 import {
   changeDocument,
-  orThrow,
   resultLines,
   stampedLine,
   topologyText,
@@ -28,21 +36,12 @@ export interface ShownChange {
 export function changePrinter(
   context: Context,
   { format, dryRun, progress }: ShownChange,
-): Pick<Talk, 'showPlan' | 'on'> {
+): ChangeTalk {
   const { io, clock, flags } = context;
   // With -f json stderr is one JSON object or nothing, unless progress is also requested.
   const quiet = flags.compat || format === 'json';
   const style = progress ?? (quiet ? 'none' : 'text');
   let report = progressReporter(io, style, clock.nowMs());
-  const print = (event: Exclude<ChangeEvent, { kind: 'step' }>): void => {
-    if (event.kind === 'moved') io.out(stampedLine(event.atMs, event.message));
-    else if (event.kind === 'topology') {
-      if (!dryRun) io.out(`Current cluster topology\n${event.table}`);
-    } else {
-      if (event.cluster) io.out(topologyText(event.cluster, event, screenOf(context)));
-      if (!flags.compat) io.out(resultLines(event.progress));
-    }
-  };
   return {
     showPlan: async (plan, when) => {
       report = progressReporter(io, style, clock.nowMs());
@@ -54,7 +53,11 @@ export function changePrinter(
     },
     on: (event) => {
       if (event.kind === 'step') report(event);
-      else if (format !== 'json') print(event);
+      else if (event.kind === 'ended' && format === 'json')
+        printDocument(context, changeDocument(event.result));
+      else if (format !== 'json' && !(dryRun && event.kind === 'topology'))
+        printResult(context, event);
+      printBeside(context, event);
     },
   };
 }
@@ -64,21 +67,46 @@ function whenLine(when: Scheduled): string {
   return `Scheduled for ${localText(when.atMs, zone)} (${zone}), that is ${utcText(when.atMs)}\n`;
 }
 
-/** What it came to; every ending but ok is thrown, for main to say. */
-export function finishChange(
-  context: Context,
-  format: ShownChange['format'],
-  result: ChangeResult,
-): Ending {
+/** patronictl's lines and tables, and ours below them. */
+function printResult(context: Context, event: ChangeEvent): void {
   const { io, flags } = context;
-  const { conclusion, plan, details } = result;
-  if (format === 'json') printDocument(context, changeDocument(result));
-  else if (conclusion.code === 'nothing_to_do') io.out(`${conclusion.message}\n`);
-  else if (flags.compat && details !== null) {
-    const title = plan.kind === 'switchover' ? 'Switchover' : 'Failover';
-    io.out(`${title} failed, details: ${details}\n`);
+  if (event.kind === 'moved') io.out(stampedLine(event.atMs, event.message));
+  if (event.kind === 'topology')
+    io.out(`Current cluster topology\n${topologyText(event, event, screenOf(context))}`);
+  if (event.kind === 'after') {
+    if (event.cluster) io.out(tableAfter(event.cluster, event, screenOf(context)));
+    if (!flags.compat) io.out(resultLines(event.progress));
   }
-  return orThrow(conclusion);
+  if (event.kind === 'ended') {
+    const line = endLine(event.result, flags.compat);
+    if (line !== '') io.out(line);
+  }
+}
+
+function tableAfter(
+  cluster: Cluster,
+  { group, citus }: Extract<ChangeEvent, { kind: 'after' }>,
+  screen: Screen,
+): string {
+  return topologyText({ scope: cluster.scope, clusters: [cluster] }, { group, citus }, screen);
+}
+
+/** Every other ending is an error, which main says. */
+function endLine({ conclusion, plan, details }: ChangeResult, compat: boolean): string {
+  if (conclusion.code === 'nothing_to_do') return `${conclusion.message}\n`;
+  if (!compat || details === null) return '';
+  const title = plan.kind === 'switchover' ? 'Switchover' : 'Failover';
+  return `${title} failed, details: ${details}\n`;
+}
+
+/** Warnings, and what is waited for. */
+function printBeside({ io, flags }: Context, event: ChangeEvent): void {
+  const warn = (said: string, code: string): void =>
+    io.err(`${oneLine(`warning: ${said} [${code}]`)}\n`);
+  if (event.kind === 'routes before' && !flags.asJson)
+    for (const { message, code } of event.findings) warn(message, code);
+  if (event.kind === 'not heeded') for (const { said, name } of event.checks) warn(said, name);
+  if (event.kind === 'waiting' && !flags.compat) io.err(waitingLine(event));
 }
 
 /** The document of a change that ended before it was planned; what is no ToolError has none. */

@@ -33,6 +33,13 @@ export interface Retirement {
   removes: string[];
 }
 
+/** The names of the checks that refuse it. */
+export function refusedBy({ checks }: Retirement): string[] {
+  return checks
+    .filter(({ result }) => result === 'refused' || result === 'unknown')
+    .map(({ name }) => name);
+}
+
 /** null: the cluster neither has this member nor remembers it. */
 export function planRetirement(view: View, member: string): Retirement | null {
   const { cluster } = view.snapshot;

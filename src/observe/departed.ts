@@ -20,7 +20,7 @@ interface DepartedRequest {
   limit: PastLimit;
 }
 
-interface DepartedRead {
+export interface DepartedRead {
   departed: Departed[];
   problems: ParseProblem[];
   /** Members of etcd's history whose address is another member's by now. */

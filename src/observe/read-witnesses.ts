@@ -7,6 +7,7 @@ import type {
   VerifyMode,
 } from '../cluster/model/model.js';
 import type { Context } from '../context.js';
+import type { KeptSession } from '../postgres/postgres.js';
 
 export const OFF: Reading<never> = { ok: false, kind: 'off', reason: 'not asked' };
 
@@ -36,7 +37,8 @@ export async function readWitnesses(
   return { name: address.name, rest, sql };
 }
 
-async function askRest(
+/** Never throws. */
+export async function askRest(
   context: Context,
   { name, scope, apiUrl }: MemberAddress,
   verify: VerifyMode,
@@ -48,10 +50,12 @@ async function askRest(
   return (await context.patroni()).status({ apiUrl, name, scope }, context.flags.timeoutMs);
 }
 
-async function askSql(
+/** In a session of its own, or in the one that is kept. Never throws. */
+export async function askSql(
   context: Context,
   { host, port }: MemberAddress,
   verify: VerifyMode,
+  kept?: KeptSession,
 ): Promise<Reading<SqlStatus>> {
   if (verify === 'off' || verify === 'rest') return OFF;
   const postgres = await context.postgres();
@@ -59,5 +63,5 @@ async function askSql(
   if (host === null || port === null) {
     return { ok: false, kind: 'no_address', reason: 'its DCS key has no conn_url' };
   }
-  return postgres.status({ host, port }, context.flags.timeoutMs);
+  return postgres.status({ host, port }, context.flags.timeoutMs, kept);
 }

@@ -10,7 +10,7 @@ import { namedSettingsOf, settingsSql } from './settings.js';
 import { PAUSE_SQL, pausedMsOf } from './pause-age.js';
 import { orderLogins, pgpassPath, resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
-import type { LoginWords, PgTarget, Postgres } from './postgres.js';
+import type { KeptSession, LoginWords, PgTarget, Postgres } from './postgres.js';
 import { queryOnce, type SessionRequest, type Deadline } from './session.js';
 import { tlsOptions, transportsOf, type Transport } from './ssl.js';
 import { blindRole, STATUS_SQL, statusOf } from './all-statements.js';
@@ -44,20 +44,30 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
   const hasPgpass = existsSync(pgpassPath(env, home));
   const ordered = orderLogins(configured, env, flags, hasPgpass);
 
-  async function status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>> {
+  async function status(
+    target: PgTarget,
+    timeoutMs: number,
+    kept?: KeptSession,
+  ): Promise<Reading<SqlStatus>> {
     try {
-      return await ask(target, { timeoutMs, endsAtMs: monotonicMs() + timeoutMs });
+      const deadline = { timeoutMs, endsAtMs: monotonicMs() + timeoutMs };
+      return (await askKept(kept, deadline)) ?? (await ask(target, deadline, kept));
     } catch (error) {
       return { ok: false, kind: 'invalid', reason: errorMessage(error) };
     }
   }
 
-  async function ask(target: PgTarget, deadline: Deadline): Promise<Reading<SqlStatus>> {
+  async function ask(
+    target: PgTarget,
+    deadline: Deadline,
+    kept: KeptSession | undefined,
+  ): Promise<Reading<SqlStatus>> {
     const startedMs = monotonicMs();
     const refusals: string[] = [];
     let isServerFull = false;
     for (const login of await resolveLogins(ordered, env, home, target)) {
-      const attempt = await tryLogin(login, target, { sql: STATUS_SQL }, deadline);
+      const statement = { sql: STATUS_SQL, ...(kept && { kept }) };
+      const attempt = await tryLogin(login, target, statement, deadline);
       if (!attempt.ok && attempt.full) isServerFull = true;
       const blind = attempt.ok ? blindRole(attempt.document) : null;
       if (attempt.ok && blind === null) {
@@ -73,6 +83,8 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
         const { kind, reason, cannotServe } = attempt;
         return { ok: false, kind, reason, ...(cannotServe && { cannotServe }) };
       }
+      // Another login may see what this one may not.
+      kept?.open?.close();
       const why = attempt.ok
         ? `role ${blind ?? ''} may not read pg_stat_replication: grant pg_monitor`
         : attempt.reason;
@@ -164,8 +176,38 @@ async function withoutLogin(target: PgTarget, timeoutMs: number): Promise<Readin
     : { ok: false, kind: 'unreachable', reason: 'nothing answers there as PostgreSQL does' };
 }
 
+/** Asks the session that is open; null: there is none, or it broke, and a new one tells more. */
+async function askKept(
+  kept: KeptSession | undefined,
+  deadline: Deadline,
+): Promise<Reading<SqlStatus> | null> {
+  const session = kept?.open ?? null;
+  if (session === null) return null;
+  const startedMs = monotonicMs();
+  const leftMs = () => Math.max(1, Math.floor(deadline.endsAtMs - monotonicMs()));
+  try {
+    const document = await session.ask(STATUS_SQL, leftMs(), 'status');
+    if (blindRole(document) !== null) {
+      session.close();
+      return null;
+    }
+    const value = statusOf(document, session.login);
+    if (value.archiver && mayPileUp(document)) {
+      const waiting = await session.ask(READY_SQL, leftMs()).catch(() => null);
+      const ready = waiting === null ? null : readyOf(waiting);
+      if (ready !== null) value.archiver.ready = ready;
+    }
+    return { ok: true, value, tookMs: monotonicMs() - startedMs };
+  } catch (error) {
+    session.close();
+    if (monotonicMs() < deadline.endsAtMs) return null;
+    return { ok: false, kind: 'unreachable', reason: errorMessage(error) };
+  }
+}
+
 interface Statement {
   sql: string;
+  kept?: KeptSession;
   /** Without parameters of the session: see SessionRequest. */
   plain?: true;
 }

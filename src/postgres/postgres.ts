@@ -40,11 +40,32 @@ export interface BaseBackup {
   clientAddr: string | null;
 }
 
+/** A session that stays open between two questions to one server. `status` opens it, and its owner closes it. */
+export interface KeptSession {
+  /** null: none is open (yet, or any more). */
+  open: OpenSession | null;
+}
+
+export interface OpenSession {
+  /** Which login it has, e.g. `superuser`. */
+  login: string;
+  /**
+   * The value of column `status` of the statement's one row; rejects, and closes the session, when that takes too
+   * long. With a name the server keeps the statement as it prepared it.
+   */
+  ask(sql: string, timeoutMs: number, name?: string): Promise<unknown>;
+  /** Says good-bye, and does not wait. Idempotent. */
+  close(): void;
+}
+
 export interface Postgres {
   /** True when some login is known at all (flags, PG* variables, pgpass, service or Patroni's file). */
   readonly hasLogin: boolean;
-  /** Everything one PostgreSQL says of itself, in one read-only session. Never throws. */
-  status(target: PgTarget, timeoutMs: number): Promise<Reading<SqlStatus>>;
+  /**
+   * Everything one PostgreSQL says of itself, in one read-only session: a new one, or `kept`, which is opened again
+   * where it broke. Never throws.
+   */
+  status(target: PgTarget, timeoutMs: number, kept?: KeptSession): Promise<Reading<SqlStatus>>;
   /**
    * These settings, by name in lower case; those that it does not know, or hides from us, are left out. Never throws.
    */

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Login } from './logins.js';
-import type { PgTarget } from './postgres.js';
+import type { KeptSession, OpenSession, PgTarget } from './postgres.js';
 import { monotonicMs } from '../clock.js';
 import { SSL_REQUEST } from './ssl-request.js';
 
@@ -23,6 +23,8 @@ export interface SessionRequest {
   login: Login;
   sql: string;
   plain?: boolean;
+  /** Gets the session once it has answered, instead of its end. */
+  kept?: KeptSession;
 }
 
 /** How TLS is made, and whether the session may go on without where the server has none. */
@@ -33,7 +35,7 @@ export interface Secure {
 
 /** The value of column `status` of the statement's one row. `secure` null: without asking for TLS. */
 export async function queryOnce(
-  { target, login, sql, plain = false }: SessionRequest,
+  { target, login, sql, plain = false, kept }: SessionRequest,
   secure: Secure | null,
   deadline: Deadline,
 ): Promise<unknown> {
@@ -56,20 +58,59 @@ export async function queryOnce(
     // pg would wait for what a socket that is gone can no longer tell.
     if (socket.destroyed) throw new Error(CLOSED);
     const settings = settingsOf(target, login, ssl, socket);
-    client = new pg.Client(plain ? settings : { ...settings, options: sessionOptions(leftMs) });
+    const options = sessionOptions(kept ? deadline.timeoutMs : leftMs);
+    client = new pg.Client(plain ? settings : { ...settings, options });
     // A backend that is terminated would otherwise end the process.
     client.on('error', () => undefined);
     await client.connect();
     return client;
   };
+  let isKept = false;
   try {
-    return await Promise.race([connected().then((made) => ask(made, sql)), expired]);
+    const answer = await Promise.race([connected().then((made) => ask(made, sql)), expired]);
+    if (kept && client) {
+      keep(kept, client, socket, login.origin);
+      isKept = true;
+    }
+    return answer;
   } finally {
     clearTimeout(expire);
-    // Not awaited: the answer is here, and the limit lets the process end anyway.
-    client?.end().catch(() => undefined);
-    setTimeout(() => socket.destroy(), client ? CLOSING_MS : 0).unref();
+    if (!isKept) endSession(client, socket);
   }
+}
+
+/** Not awaited: the answer is here, and the limit lets the process end anyway. */
+function endSession(client: Client | undefined, socket: Socket): void {
+  client?.end().catch(() => undefined);
+  setTimeout(() => socket.destroy(), client ? CLOSING_MS : 0).unref();
+}
+
+function keep(kept: KeptSession, client: Client, socket: Socket, login: string): void {
+  const session: OpenSession = {
+    login,
+    async ask(sql, timeoutMs, name) {
+      let expire: NodeJS.Timeout | undefined;
+      const expired = new Promise<never>((_, reject) => {
+        expire = setTimeout(() => {
+          session.close();
+          reject(new Error(`no answer within ${timeoutMs} ms`));
+        }, timeoutMs);
+      });
+      try {
+        return await Promise.race([ask(client, sql, name), expired]);
+      } finally {
+        clearTimeout(expire);
+      }
+    },
+    close() {
+      if (kept.open === session) kept.open = null;
+      endSession(client, socket);
+    },
+  };
+  kept.open?.close();
+  kept.open = session;
+  // The server ended it: the next question opens another one.
+  socket.once('close', () => session.close());
 }
 
 /**
@@ -104,7 +145,7 @@ interface Client {
   connect(): Promise<unknown>;
   end(): Promise<void>;
   on(event: 'error', listener: () => void): unknown;
-  query(sql: string): Promise<{ rows: unknown[] }>;
+  query(query: string | { name: string; text: string }): Promise<{ rows: unknown[] }>;
 }
 
 function settingsOf(
@@ -133,8 +174,9 @@ function settingsOf(
   };
 }
 
-async function ask(client: Client, sql: string): Promise<unknown> {
-  const { rows } = await client.query(sql);
+/** With a name the server keeps what it made of the statement. A session that breaks rejects. */
+async function ask(client: Client, sql: string, name?: string): Promise<unknown> {
+  const { rows } = await client.query(name === undefined ? sql : { name, text: sql });
   return (rows[0] as { status: unknown } | undefined)?.status;
 }
 

@@ -1,0 +1,173 @@
+/** What the DCS claims of one cluster, kept up to date by its watch and by reading; its absence is survived. */
+import type { Claim, Cluster } from '../cluster/model/model.js';
+import { pause } from '../clock.js';
+import type { Context } from '../context.js';
+import type { ClusterName } from '../dcs/dcs.js';
+import { ToolError } from '../errors.js';
+
+/** Other changes follow the first one at once. */
+const GATHER_MS = 50;
+
+export interface FollowedClaims {
+  /** The cluster as last claimed; null: it was never read. */
+  cluster: Cluster | null;
+  /** Why the DCS could not be read the last time; null: it could. */
+  error: ToolError | null;
+}
+
+export interface ClaimsFollower {
+  readonly now: FollowedClaims;
+  /** Reads the DCS, unless its watch told something since the last time. Never rejects but for a fault of ours. */
+  refresh(): Promise<void>;
+  /** Reads the DCS in any case. */
+  readAgain(): Promise<void>;
+  /** Resolves after `ms`, or soon after the watch told a change that matters: not a heartbeat. */
+  change(ms: number): Promise<void>;
+}
+
+export interface ClaimsRequest extends ClusterName {
+  serializable: boolean;
+}
+
+/** Ends with the signal. */
+export function followClaims(
+  context: Context,
+  request: ClaimsRequest,
+  signal: AbortSignal,
+): ClaimsFollower {
+  const now: FollowedClaims = { cluster: null, error: null };
+  const watch = { isOn: false, heard: 0, seen: 0 };
+  let wake: () => void = () => undefined;
+  let reading: Promise<void> | null = null;
+  /** A mistake of ours in the watch. */
+  let fault: unknown = null;
+  signal.addEventListener('abort', () => wake());
+
+  const take = (cluster: Cluster): void => {
+    const isNews = now.cluster === null || claimsIn(now.cluster) !== claimsIn(cluster);
+    now.cluster = cluster;
+    now.error = null;
+    if (isNews) wake();
+  };
+  const read = async (): Promise<void> => {
+    const { heard } = watch;
+    try {
+      const cluster = await readClaims(context, request);
+      // What the watch told in the meantime is newer.
+      if (watch.heard === heard) take(cluster);
+    } catch (error) {
+      if (!(error instanceof ToolError)) throw error;
+      if (!signal.aborted) now.error = error;
+    }
+  };
+  const readAgain = (): Promise<void> =>
+    (reading ??= read().finally(() => {
+      reading = null;
+    }));
+  const openWatch = (): void => {
+    if (watch.isOn || now.error !== null || now.cluster === null) return;
+    watch.isOn = true;
+    const told = (cluster: Cluster): void => {
+      watch.heard += 1;
+      take(cluster);
+    };
+    listen(context, request, told, signal)
+      .catch((error: unknown) => (fault = error))
+      .finally(() => (watch.isOn = false));
+  };
+  return {
+    now,
+    readAgain,
+    async refresh() {
+      if (fault !== null) throw fault as Error;
+      const isFresh = watch.heard > watch.seen && now.error === null;
+      watch.seen = watch.heard;
+      if (!isFresh) await readAgain();
+      openWatch();
+    },
+    async change(ms) {
+      if (signal.aborted) return;
+      const quiet = new AbortController();
+      wake = () => quiet.abort();
+      const isChanged = (): boolean => quiet.signal.aborted;
+      await pause(ms, quiet.signal);
+      if (isChanged()) await pause(GATHER_MS, signal);
+    },
+  };
+}
+
+/** The one cluster; empty where it is gone. ToolError when the DCS does not answer. */
+async function readClaims(
+  context: Context,
+  { scope, group, serializable }: ClaimsRequest,
+): Promise<Cluster> {
+  const dcs = await context.dcs();
+  const all = await dcs.read({ scope, group }, { serializable });
+  const found = all.find((one) => one.group === group);
+  if (found === undefined) return (await dcs.follow({ scope, group })).cluster;
+  return (await dcs.compareViews?.(found)) ?? found;
+}
+
+/** A watch that cannot be opened, or that ends, is opened again after the next reading. */
+async function listen(
+  context: Context,
+  { scope, group }: ClusterName,
+  told: (cluster: Cluster) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const dcs = await context.dcs();
+    // The members' answers cannot be watched, and are compared with each other at every reading.
+    if (dcs.compareViews) return;
+    const { changes } = await dcs.follow({ scope, group });
+    for await (const cluster of changes(signal)) told(cluster);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+  }
+}
+
+/** All that is worth a snapshot at once; heartbeats and positions are not in it. */
+function claimsIn({
+  leaderName,
+  sync,
+  config,
+  failover,
+  history,
+  failsafe,
+  members,
+}: Cluster): string {
+  return JSON.stringify([
+    leaderName,
+    sync?.modRevision,
+    config?.modRevision,
+    failover?.modRevision,
+    history?.length,
+    failsafe,
+    members.map(({ name, role, state, pendingRestart, scheduledRestart }) => [
+      name,
+      role,
+      state,
+      pendingRestart,
+      scheduledRestart,
+    ]),
+  ]);
+}
+
+const CLAIMS: readonly Claim[] = [
+  'leader',
+  'sync',
+  'failover',
+  'failsafe',
+  'status',
+  'config',
+  'history',
+  'initialize',
+  'departed',
+];
+
+/** The last claims of a DCS that has fallen silent: each of them may be another one by now. */
+export function staleClaims(cluster: Cluster, { message }: ToolError): Cluster {
+  const why = `the DCS does not answer: ${message}`;
+  const unknown = Object.fromEntries(CLAIMS.map((claim) => [claim, why]));
+  return { ...cluster, cannotTell: { ...unknown, ...cluster.cannotTell } };
+}

@@ -285,5 +285,7 @@ async function restOnlyNote(
 /** Machine formats have no room for findings: they go to stderr. */
 async function warn(context: Context, tables: readonly OneTable[]): Promise<void> {
   const { belowTable } = await import('../output/listing.js');
-  for (const table of tables) context.io.err(await belowTable(table, errorScreen(context)));
+  const screen = errorScreen(context);
+  const said = (await Promise.all(tables.map((table) => belowTable(table, screen)))).join('');
+  if (said !== '') context.io.err(said);
 }

@@ -1,5 +1,5 @@
 /** JSON as Python writes it, byte for byte, and read without losing what Python would show. */
-import { MOST_NESTED, nesting } from '../cluster/model/json-nesting.js';
+import { isTooDeep } from '../cluster/model/json-nesting.js';
 import { entriesOf, isList, isPyFloat, numberText, pyFloat, type Value } from './value.js';
 
 const SHORT: Record<string, string> = {
@@ -49,7 +49,7 @@ export function jsonDump(value: Value, between: Separators = SPACED): string {
  * For --compat only: it is slower than JSON.parse.
  */
 export function exactJson(text: string): Value | undefined {
-  if (nesting(text) > MOST_NESTED) return undefined;
+  if (isTooDeep(text)) return undefined;
   try {
     JSON.parse(text);
   } catch {

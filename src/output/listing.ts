@@ -215,10 +215,12 @@ const STALE: Column<ListingRow> = {
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
 function widen(column: Column<MemberRow>): Column<ListingRow> {
   const { key, align = 'l', omit = [] } = column;
+  const isPosition = /^Re(?:ceive|play) /.test(key);
   const value = (row: ListingRow) => {
     if (key === 'Member') return row.label;
     if (!row.listed) return departedCell(key, row);
-    return seenCell(key, row.listed, row.view) ?? column.value(row.listed);
+    const seen = isPosition ? seenCell(key, row.listed, row.view) : undefined;
+    return seen ?? column.value(row.listed);
   };
   const text = (row: ListingRow, format: TextFormat): string => {
     if (row.listed && column.text) return column.text(row.listed, format);

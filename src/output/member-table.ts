@@ -77,10 +77,12 @@ export function memberTable(entry: ListEntry, options: MemberTableOptions): Memb
   const initialize = systemId ?? main?.systemId ?? '';
   const details = citus ? (grouped ? '' : ` (group: ${group}, ${initialize})`) : ` (${initialize})`;
   const title = ` ${citus ? 'Citus cluster' : 'Cluster'}: ${entry.scope}${details} `;
-  const rows = used.flatMap((cluster) => rowsOf(entry.scope, cluster, options));
+  const claims = used.map((cluster) => ({ cluster, members: claimedMembers(cluster) }));
+  const rows = claims.flatMap((claim) => rowsOf(entry.scope, claim, options));
+  const members = claims.flatMap((claim) => claim.members);
   return {
     title,
-    columns: memberColumns(used, { ...options, skipGroup: title.includes(' (group: ') }),
+    columns: memberColumns(members, { ...options, skipGroup: title.includes(' (group: ') }),
     rows,
     notes: isTable(format) ? used.flatMap((cluster) => serviceNotes(cluster, grouped)) : [],
   };
@@ -91,8 +93,11 @@ function isCitus(options: MemberTableOptions): boolean {
   return options.citus === true || (options.group ?? null) !== null;
 }
 
-function rowsOf(scope: string, cluster: Cluster, options: MemberTableOptions): MemberRow[] {
-  const members = claimedMembers(cluster);
+function rowsOf(
+  scope: string,
+  { cluster, members }: { cluster: Cluster; members: ClaimedMember[] },
+  options: MemberTableOptions,
+): MemberRow[] {
   const row = (claimed: ClaimedMember, label: string): MemberRow => ({
     scope,
     group: cluster.group ?? options.group ?? 0,
@@ -122,10 +127,10 @@ interface Shown {
 }
 
 function memberColumns(
-  clusters: readonly Cluster[],
+  claimed: readonly ClaimedMember[],
   options: MemberTableOptions & { skipGroup: boolean },
 ): Column<MemberRow>[] {
-  const members = clusters.flatMap(claimedMembers).filter((member) => member.host !== null);
+  const members = claimed.filter((member) => member.host !== null);
   const some = (has: (member: ClaimedMember) => boolean): boolean =>
     options.extended === true || members.some(has);
   const full = (object: JsonObject | null): boolean =>

@@ -46,7 +46,7 @@ export function render<Row>(
   { asPatronictl = false }: RenderOptions = {},
 ): string {
   const shown = columns.filter((column) => !column.omit?.includes(format));
-  if (format === 'json') return `${jsonDump(records(shown, rows))}\n`;
+  if (format === 'json') return `[${jsonRecords(shown, rows).join(', ')}]\n`;
   // patronictl adds a line feed to the one that YAML ends with.
   if (format === 'yaml' || format === 'yml')
     return `${yamlDump(records(shown, rows), { asPyYaml: asPatronictl })}\n`;
@@ -62,6 +62,19 @@ export function render<Row>(
 /** A name with a tab or a line feed would begin another cell or row, of whatever it says; patronictl lets it. */
 function inOneCell(text: string): string {
   return text.replace(/[\t\n]/g, (char) => (char === '\t' ? '\\t' : '\\n'));
+}
+
+/** Each row as jsonDump would write its record; a fleet has thousands of rows, and the names of columns are the same. */
+function jsonRecords<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
+  const named = columns.map((column) => ({ column, name: `${jsonDump(column.key)}: ` }));
+  return rows.map((row) => {
+    let members = '';
+    for (const { column, name } of named) {
+      const value = column.value(row);
+      if (value !== undefined) members += `${members && ', '}${name}${jsonDump(value)}`;
+    }
+    return `{${members}}`;
+  });
 }
 
 function records<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Value[] {

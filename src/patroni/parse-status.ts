@@ -1,11 +1,11 @@
 /** GET /patroni -> RestStatus. Tolerant: what is missing or of a wrong type becomes null, false or ''. */
-import { MOST_NESTED, nesting } from '../cluster/model/json-nesting.js';
+import { isTooDeep } from '../cluster/model/json-nesting.js';
 import type { JsonObject, JsonValue, RestStatus, RestWalsender } from '../cluster/model/model.js';
 import type { Lsn } from '../cluster/model/lsn.js';
 
 /** Text -> JSON value; null when it is not JSON, or nested without end. */
 export function parseJson(text: string): JsonValue | null {
-  if (nesting(text) > MOST_NESTED) return null;
+  if (isTooDeep(text)) return null;
   try {
     return JSON.parse(text) as JsonValue;
   } catch {

@@ -3,6 +3,7 @@ import {
   clusterNames,
   clusterPrefix,
   parseCluster,
+  fleetReader,
   parseFleet,
 } from '../../src/cluster/model/parse-keys.js';
 import { parseBool, parseInteger } from '../../src/cluster/model/patroni-values.js';
@@ -358,6 +359,18 @@ describe('parseFleet', () => {
       ['b', null, 'pg1'],
     ]);
     expect(fleet.at(-1)?.members.map((m) => m.name)).toEqual(['pg1']);
+  });
+
+  it('reads the same in pages, wherever they end, and after a new beginning', () => {
+    const whole = parseFleet(keys, 'service');
+    for (let first = 0; first < keys.kvs.length; first += 1) {
+      const fleet = fleetReader('service');
+      fleet.take({ revision: '1', kvs: keys.kvs.slice(0, 3) });
+      const kvs = keys.kvs.slice(0, first);
+      fleet.take({ ...keys, kvs });
+      kvs.push(...keys.kvs.slice(first));
+      expect(fleet.all({ ...keys, kvs })).toEqual(whole);
+    }
   });
 
   it('names the scopes', () => {

@@ -1,5 +1,5 @@
 /** A dynamic configuration on its way from the DCS through an edit and back. */
-import { MOST_NESTED, nesting } from '../../cluster/model/json-nesting.js';
+import { isTooDeep, MOST_NESTED } from '../../cluster/model/json-nesting.js';
 import type { Branch, Node } from '../../cluster/configuration/config-edit.js';
 import type { Cluster, JsonObject } from '../../cluster/model/model.js';
 import type { Tree } from '../../config/tree.js';
@@ -53,7 +53,7 @@ export function documentJson(document: Document): string {
 /** For looking into, where 1.0 and 1 are the same. */
 export function plainObject(document: Document): JsonObject {
   const json = documentJson(document);
-  if (nesting(json) <= MOST_NESTED) return JSON.parse(json) as JsonObject;
+  if (!isTooDeep(json)) return JSON.parse(json) as JsonObject;
   throw new ToolError('error', `the configuration is nested more than ${MOST_NESTED} deep`, {
     code: 'bad_configuration',
     hint: 'Patroni cannot read it, and would not see the cluster any more',

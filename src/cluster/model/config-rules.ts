@@ -158,10 +158,13 @@ export function ruleProblems(
   rules: ConfigRules,
   above: string,
 ): ConfigProblem[] {
-  return Object.entries(rules).flatMap(([name, rule]) => {
-    const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    return value === undefined ? [] : checkValue(above + name, value, rule);
-  });
+  return Object.keys(rules)
+    .filter((name) => Object.hasOwn(values, name))
+    .flatMap((name) => {
+      const value = values[name];
+      const rule = rules[name];
+      return value === undefined || rule === undefined ? [] : checkValue(above + name, value, rule);
+    });
 }
 
 /** Every value of Patroni's own keys that it cannot read; without unknown keys. */

@@ -3,16 +3,19 @@
 /** Python reads no JSON that is nested deeper than about 1,000, and then Patroni itself sees no cluster at all. */
 export const MOST_NESTED = 500;
 
-/** How deep the brackets of a JSON text are nested. */
-export function nesting(json: string): number {
-  let [depth, most] = [0, 0];
+/** Whether the brackets of a JSON text are nested deeper than that. */
+export function isTooDeep(json: string): boolean {
+  // Most keys are too short for that, and a fleet has thousands of them.
+  if (json.length <= MOST_NESTED) return false;
+  let depth = 0;
   for (let at = 0; at < json.length; at++) {
     const char = json[at];
     if (char === '"') at = endOfString(json, at);
-    else if (char === '{' || char === '[') most = Math.max(most, ++depth);
+    else if (char === '{' || char === '[') depth++;
     else if (char === '}' || char === ']') depth--;
+    if (depth > MOST_NESTED) return true;
   }
-  return most;
+  return false;
 }
 
 function endOfString(json: string, start: number): number {

@@ -1,7 +1,7 @@
 /** Reads Patroni's keys into the model, as tolerant as Patroni is: nothing here ever throws. */
 import { unreadValues } from './config-rules.js';
 import { slotProblems } from './config-slots.js';
-import { MOST_NESTED, nesting } from './json-nesting.js';
+import { isTooDeep, MOST_NESTED } from './json-nesting.js';
 import { DEFAULT_TIMES } from './loop-times.js';
 import type { Lsn } from './lsn.js';
 import type {
@@ -62,9 +62,48 @@ export function parseCluster(
 
 /** Every cluster below a namespace, by scope and then Citus group. */
 export function parseFleet(read: KeysRead, namespace: string): Cluster[] {
-  return [...groupKeys(read, namespace).values()]
-    .map(({ scope, group, nodes }) => fromNodes(scope, group, read.revision, nodes))
-    .sort((a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1));
+  return fleetReader(namespace).all(read);
+}
+
+/** Parses a namespace while more of it is on its way. */
+export interface FleetReader {
+  /** What has come so far: the list of the last call, which has grown, or a new one from its beginning. */
+  take: (soFar: KeysRead) => void;
+  /** Every cluster, by scope and then Citus group; `read` is whole. */
+  all: (read: KeysRead) => Cluster[];
+}
+
+export function fleetReader(namespace: string): FleetReader {
+  let kvs: KeysRead['kvs'] = [];
+  let groups = new Map<string, KeyGroup>();
+  let taken = 0;
+  const parse = (one: KeyGroup, revision: string): Cluster => {
+    const { scope, group, nodes, made } = one;
+    if (made?.keys === nodes.size) return made.cluster;
+    const cluster = fromNodes(scope, group, revision, nodes);
+    one.made = { cluster, keys: nodes.size };
+    return cluster;
+  };
+  const take = (read: KeysRead): void => {
+    if (read.kvs !== kvs) {
+      groups = new Map();
+      taken = 0;
+    }
+    kvs = read.kvs;
+    const found = groupKeys(kvs.slice(taken), namespace, groups);
+    taken = kvs.length;
+    // The keys come in order: only the last cluster may get more.
+    for (const one of found.slice(0, -1)) parse(one, read.revision);
+  };
+  return {
+    take,
+    all: (read) => {
+      take(read);
+      return [...groups.values()]
+        .map((one) => parse(one, read.revision))
+        .sort((a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1));
+    },
+  };
 }
 
 /**
@@ -77,7 +116,7 @@ export function parseScope(read: KeysRead, namespace: string, scope: string): Cl
 
 /** The scopes that exist below a namespace, sorted. */
 export function clusterNames(read: KeysRead, namespace: string): string[] {
-  const names = new Set([...groupKeys(read, namespace).values()].map(({ scope }) => scope));
+  const names = new Set(groupKeys(read.kvs, namespace).map(({ scope }) => scope));
   return [...names].sort(byCodePoint);
 }
 
@@ -93,27 +132,47 @@ const KEYS = new Set(
  * cluster's own key; null if it is neither a key of Patroni nor a note of patctl.
  */
 function splitKey(path: string): { scope: string; group: string; name: string } | null {
-  const parts = path.split('/');
-  const isPair = ['members', 'optime', RETIRED].includes(parts.at(-2) ?? '') && parts.length > 2;
-  const name = parts.slice(isPair ? -2 : -1).join('/');
-  const isNamed = isPair && (name.startsWith('members/') || name.startsWith(`${RETIRED}/`));
-  if (!KEYS.has(name) && !isNamed) return null;
-  const above = parts.slice(0, isPair ? -2 : -1);
-  const hasGroup = above.length > 1 && /^(?:0|[1-9][0-9]*)$/.test(above.at(-1) ?? '');
-  const scope = (hasGroup ? above.slice(0, -1) : above).join('/');
-  return scope === '' ? null : { scope, group: hasGroup ? (above.at(-1) ?? '') : '', name };
+  const own = lastPart(path);
+  const parent = lastPart(aboveLast(path) ?? '');
+  const aboveParent = aboveLast(aboveLast(path) ?? '');
+  const isNamed = parent === 'members' || parent === RETIRED;
+  const isPair = aboveParent !== null && (isNamed || parent === 'optime');
+  const name = isPair ? `${parent}/${own}` : own;
+  if (!KEYS.has(name) && !(isPair && isNamed)) return null;
+  const rest = (isPair ? aboveParent : aboveLast(path)) ?? '';
+  const above = aboveLast(rest);
+  const group = above !== null && /^(?:0|[1-9][0-9]*)$/.test(lastPart(rest)) ? lastPart(rest) : '';
+  const scope = group === '' ? rest : (above ?? '');
+  return scope === '' ? null : { scope, group, name };
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** What is before the last slash; null: there is none. */
+function aboveLast(path: string): string | null {
+  const at = path.lastIndexOf('/');
+  return at < 0 ? null : path.slice(0, at);
 }
 
 interface KeyGroup {
   scope: string;
   group: number | null;
   nodes: Map<string, Node>;
+  /** The cluster as it was when it had so many keys. */
+  made?: { cluster: Cluster; keys: number };
 }
 
-function groupKeys(read: KeysRead, namespace: string): Map<string, KeyGroup> {
+/** Puts each key into its cluster in `groups`; those that got any, in the order of their first one. */
+function groupKeys(
+  kvs: KeysRead['kvs'],
+  namespace: string,
+  groups = new Map<string, KeyGroup>(),
+): KeyGroup[] {
   const base = `/${namespace}/`.replace(/\/+/g, '/');
-  const groups = new Map<string, KeyGroup>();
-  for (const kv of read.kvs) {
+  const touched = new Set<KeyGroup>();
+  for (const kv of kvs) {
     if (!kv.key.startsWith(base)) continue;
     const split = splitKey(kv.key.slice(base.length));
     if (split === null) continue;
@@ -125,8 +184,9 @@ function groupKeys(read: KeysRead, namespace: string): Map<string, KeyGroup> {
       groups.set(id, (found = { scope, group, nodes: new Map() }));
     }
     found.nodes.set(name, kv);
+    touched.add(found);
   }
-  return groups;
+  return [...touched];
 }
 
 function fromNodes(
@@ -165,7 +225,7 @@ function fromNodes(
 // ---------------------------------------------------------------- JSON that may be anything
 
 function parseJson(text: string): { ok: true; value: JsonValue } | { ok: false; deep?: true } {
-  if (nesting(text) > MOST_NESTED) return { ok: false, deep: true };
+  if (isTooDeep(text)) return { ok: false, deep: true };
   try {
     return { ok: true, value: JSON.parse(text) as JsonValue };
   } catch {
@@ -218,18 +278,21 @@ function parseLeader(node: Node, note: Note): string | null {
 
 function parseMembers(nodes: Map<string, Node>, note: Note): Member[] {
   const members: Member[] = [];
-  for (const [name, node] of nodes) {
-    if (!name.startsWith('members/') || name.indexOf('/', 8) >= 0) continue;
+  nodes.forEach((node, name) => {
+    if (!name.startsWith('members/') || name.indexOf('/', 8) >= 0) return;
     members.push(parseMember(name.slice(8), node, note));
-  }
+  });
   return members.sort((a, b) => byCodePoint(a.name, b.name));
 }
 
 /** Names only: what matters is that it was noted, and when. */
 function parseRetired(nodes: Map<string, Node>): Pick<Cluster, 'retired'> {
-  const retired = [...nodes]
-    .filter(([name]) => name.startsWith(`${RETIRED}/`))
-    .map(([name, { modRevision }]) => ({ name: name.slice(RETIRED.length + 1), modRevision }));
+  const retired: { name: string; modRevision: string }[] = [];
+  nodes.forEach(({ modRevision }, name) => {
+    if (name.startsWith(`${RETIRED}/`)) {
+      retired.push({ name: name.slice(RETIRED.length + 1), modRevision });
+    }
+  });
   return retired.length === 0 ? {} : { retired };
 }
 

@@ -158,6 +158,7 @@ function rowFinder(rows: readonly StreamRow[], names: string[]): (name: string) 
     if (row.slotType === 'logical') continue;
     remembered(byName, row.applicationName.toLowerCase(), () => []).push(row);
   }
+  if (byName.size === 0) return () => [];
   const owners = new Map<string, string[]>();
   for (const name of names)
     for (const shown of senderNames(name)) remembered(owners, shown, () => []).push(name);

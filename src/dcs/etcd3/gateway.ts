@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import type { KeyStore, KeyValue, PastKey, RangeRead } from '../keyed/key-store.js';
+import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { PARALLEL, findDeleted } from './deleted.js';
@@ -59,7 +59,7 @@ export function openGateway(
       checkPrefix(prefix);
       const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
         withConnections(session, endpoint, signal, (post) =>
-          readAll(session, post, prefix, options.serializable === true),
+          readAll(session, post, prefix, options),
         ),
       );
       return value;
@@ -79,9 +79,7 @@ export function openGateway(
       const { endpoint, value: now } = await walk.first(
         Math.min(ms, settings.timeoutMs),
         (endpoint, signal) =>
-          withConnections(session, endpoint, signal, (post) =>
-            readAll(session, post, prefix, false),
-          ),
+          withConnections(session, endpoint, signal, (post) => readAll(session, post, prefix, {})),
       );
       return withConnections(session, endpoint, over, (post) => {
         const at = lookTogether((looks) => lookBack(session, post, prefix, looks));
@@ -261,7 +259,7 @@ async function readAll(
   session: Session,
   post: Post,
   prefix: string,
-  serializable: boolean,
+  { serializable = false, onPage }: RangeOptions,
 ): Promise<RangeRead> {
   const page = async (key: string, revision: string): Promise<Page | EtcdError> =>
     pageOf(
@@ -274,7 +272,7 @@ async function readAll(
       }),
     );
   for (let restarts = 0; ; restarts += 1) {
-    const read = await readPages(page, toBase64(prefix));
+    const read = await readPages(page, toBase64(prefix), onPage);
     if ('revision' in read) return read;
     // Compaction overtook the pages: begin again at today's revision.
     if (!isCompacted(read) || restarts === 3) throw refused(session, read, prefix);
@@ -288,10 +286,11 @@ interface Page {
   next: string | null;
 }
 
-/** The pages of one revision, or why etcd refuses one. etcd makes the next while we decode the one before. */
+/** The pages of one revision, or why etcd refuses one. etcd makes the next while we read the one before. */
 async function readPages(
   page: (key: string, revision: string) => Promise<Page | EtcdError>,
   from: string,
+  onPage: RangeOptions['onPage'],
 ): Promise<RangeRead | EtcdError> {
   const decode = decoder();
   const kvs: KeyValue[] = [];
@@ -304,6 +303,7 @@ async function readPages(
     if (coming !== null) await sent(coming);
     for (const one of raw) kvs.push(toKeyValue(one, decode));
     if (coming === null) return { revision, kvs };
+    onPage?.({ revision, kvs });
     read = await coming;
   }
   return read;

@@ -19,6 +19,11 @@ export interface RangeRead {
 export interface RangeOptions {
   /** Answer from one server's own copy, without asking the etcd majority. Default false (linearizable). */
   serializable?: boolean;
+  /**
+   * What has come so far, while the next page is on its way: one list that grows, or after a new beginning another
+   * one. A store that has no pages under way never calls it.
+   */
+  onPage?: (soFar: RangeRead) => void;
 }
 
 /** A key as it stood at an old revision. */

@@ -3,8 +3,8 @@ import type { Cluster, LastWord, Member } from '../../cluster/model/model.js';
 import {
   clusterNames,
   clusterPrefix,
+  fleetReader,
   parseCluster,
-  parseFleet,
   parseScope,
   RETIRED,
 } from '../../cluster/model/parse-keys.js';
@@ -34,7 +34,10 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
     where: namespace,
     read: async (name, options) =>
       parseScope(await store.range(prefixOf(name), options), namespace, name.scope),
-    readAll: async (options) => parseFleet(await store.range(whole, options), namespace),
+    readAll: async (options) => {
+      const fleet = fleetReader(namespace);
+      return fleet.all(await store.range(whole, { ...options, onPage: fleet.take }));
+    },
     scopes: async () => clusterNames(await store.range(whole), namespace),
     follow: async (name) => followed(store, name, prefixOf(name)),
     goneMembers: (cluster, limit, enough) =>

@@ -2,6 +2,7 @@
 import { CommanderError, type Command } from 'commander';
 import { ENDINGS, ToolError, exitCode } from './errors.js';
 import type { Door } from './output/door.js';
+import { asCalled } from './output/as-called.js';
 import { oneLine, plain } from './output/text.js';
 import { buildProgram, type Start, type ProcessTerminal } from './program.js';
 import { hasDocument, refusalDocument } from './output/refusal-document.js';
@@ -190,7 +191,7 @@ function asToolError(error: unknown, debug: boolean): ToolError {
 async function called(error: ToolError, flags: GlobalFlags): Promise<ToolError> {
   const { ending, message, code, evidence, hint, cause } = error;
   if (hint === undefined) return error;
-  const { asCalled, commandOf } = await import('./output/screen.js');
+  const { commandOf } = await import('./output/screen.js');
   const typed = asCalled(hint, commandOf({ flags }));
   return new ToolError(ending, message, { code, evidence, hint: typed, cause });
 }

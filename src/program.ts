@@ -1,14 +1,13 @@
 /** The commander program: global options and the list of commands. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { COMMANDS, GROUPS, nameOf, type ListedCommand } from './commands/registry.js';
-import { parseTimeoutMs } from './cli/units.js';
 import { exitCodesHelp } from './cli/exit-codes.js';
 import { withHelp } from './cli/help.js';
 import { loginOf, type LocalOptions, type Run, type Work } from './cli/run-command.js';
 import type { Env } from './config/environment.js';
 import { oneLine } from './output/text.js';
 import type { Terminal } from './output/ask.js';
-import { withVariables } from './cli/global-options.js';
+import { addGlobalOptions, givenFlags } from './cli/global-options.js';
 import type { GlobalFlags } from './context.js';
 import { VERSION } from './build-info.js';
 
@@ -23,24 +22,6 @@ export interface ProcessTerminal {
   with(flags: Partial<GlobalFlags>): Terminal;
 }
 
-interface GlobalOptions {
-  configFile?: string;
-  dcsUrl?: string;
-  dcs?: string;
-  rest?: string;
-  insecure?: boolean;
-  compat?: boolean;
-  color?: boolean;
-  input?: boolean;
-  quiet?: boolean;
-  debug?: boolean;
-  timeout?: number;
-  kubeContext?: string;
-  kubeNamespace?: string;
-  kubeProxy?: 'auto' | 'always' | 'never';
-  kubeLabels?: 'zalando' | 'crunchy' | 'percona' | 'stackgres';
-}
-
 /**
  * The program for a command line of these words; with null, every command is there. Where the words name no
  * command none is loaded: each is a line of `--help`.
@@ -52,36 +33,10 @@ export async function buildProgram(
   version = VERSION,
 ): Promise<Command> {
   const { io } = terminal.with({});
-  const program = new Command(terminal.calledAs)
+  const program = addGlobalOptions(new Command(terminal.calledAs), version)
     .description(
       'List Patroni clusters as they really are, and change them with a verified outcome.',
     )
-    .version(version, '--version', 'Print the versions of patctl and Node.js, commit and platform')
-    .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
-    .option('-d, --dcs-url <url>', 'DCS as etcd3://host:port/namespace (DCS_URL); also --dcs')
-    .addOption(new Option('--dcs <url>').hideHelp())
-    .option('--rest <urls>', 'Ask members (http://host:8008[,…]) instead of the DCS (PATCTL_REST)')
-    .option('--kube-context <name>', 'Kubernetes is the DCS: this context of the kubeconfig')
-    .option('--kube-namespace <name>', 'Kubernetes is the DCS: this namespace')
-    .addOption(
-      new Option(
-        '--kube-labels <operator>',
-        'Kubernetes is the DCS: labels of this operator',
-      ).choices(['zalando', 'crunchy', 'percona', 'stackgres']),
-    )
-    .addOption(
-      new Option(
-        '--kube-proxy <when>',
-        "REST API of Pods through the API server's proxy (default auto)",
-      ).choices(['auto', 'always', 'never']),
-    )
-    .option('-k, --insecure', 'Do not verify the certificates of the REST API')
-    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
-    .option('--compat', 'Print byte for byte what patronictl 4.1.5 prints')
-    .option('--no-color', 'No colour (NO_COLOR)')
-    .option('--no-input', 'Never ask; exit 2 where an answer is needed')
-    .option('-q, --quiet', 'Print only errors and questions on stderr, no notes and no progress')
-    .option('--debug', 'Print details of internal errors')
     .enablePositionalOptions()
     .addHelpText('after', () => VARIABLES + exitCodesHelp())
     .configureOutput({
@@ -108,11 +63,7 @@ export async function buildProgram(
     name = command.name();
   });
   const run: Run = async (work, own = {}) => {
-    const given = {
-      ...givenFlags(withVariables(program, terminal.env), local),
-      command: name,
-      wayIn: wayIn(program),
-    };
+    const given = { ...givenFlags(program, terminal.env, local), command: name };
     const login = await loginOf(terminal.with(given), local, own.password);
     await start({ ...given, login, ...own.flags?.(terminal.env) }, work);
   };
@@ -176,48 +127,4 @@ async function unknownCommand(program: Command, word: string): Promise<never> {
   const meant = nearest(word, known);
   const hint = meant === null ? '' : `\nDid you mean ${meant}?`;
   program.error(`error: unknown command '${oneLine(word)}'${hint}`);
-}
-
-/** Global options that say how to print, not where the cluster is. */
-const NOT_THE_WAY = ['compat', 'color', 'debug', 'version', 'timeout', 'input', 'quiet'];
-
-/** The options that lead to the cluster as they were given, for the next command. */
-function wayIn(program: Command): string[] {
-  return program.options.flatMap((option) => {
-    const name = option.attributeName();
-    if (NOT_THE_WAY.includes(name) || program.getOptionValueSource(name) !== 'cli') return [];
-    const value: unknown = program.getOptionValue(name);
-    const flag = option.short ?? option.long ?? '';
-    return typeof value === 'string' ? [flag, withoutPassword(value)] : [flag];
-  });
-}
-
-/** A password in a URL never reaches an output. */
-function withoutPassword(value: string): string {
-  return value.replace(/(\/\/[^/@:]*):[^/]*@/g, '$1@');
-}
-
-/** What was given, and nothing of what was not: the rest is the file's, or the default. */
-function givenFlags(global: GlobalOptions, local: LocalOptions): Partial<GlobalFlags> {
-  const { configFile, rest, kubeContext, kubeNamespace, kubeProxy, kubeLabels } = global;
-  const { insecure, debug, quiet, input, color, compat } = global;
-  const timeoutMs = typeof local.timeout === 'number' ? local.timeout : global.timeout;
-  return {
-    configFile,
-    dcsUrl: global.dcsUrl ?? global.dcs,
-    rest,
-    kubeContext,
-    kubeNamespace,
-    kubeProxy,
-    kubeLabels,
-    recording: local.snapshot,
-    asJson: local.format === 'json',
-    ...(insecure === undefined ? {} : { insecure }),
-    ...(debug === undefined ? {} : { debug }),
-    ...(quiet === undefined ? {} : { quiet }),
-    ...(input === undefined ? {} : { noInput: !input }),
-    ...(local.color === false ? { color: false } : color === undefined ? {} : { color }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(compat === true || local.compat === true ? { compat: true } : {}),
-  };
 }

@@ -1,15 +1,100 @@
-/** What a global option says when it is not given: its variable PATCTL_*, then `patctl:` in the configuration file. */
-import type { Command, Option } from 'commander';
-import { InvalidArgumentError } from 'commander';
+/**
+ * The global options: as given, else as their variables PATCTL_* say, else as `patctl:` in the configuration file does.
+ */
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { PatctlSection } from '../config/effective.js';
 import type { GlobalFlags } from '../context.js';
 import { ToolError } from '../errors.js';
+import type { LocalOptions } from './run-command.js';
 import { parseTimeoutMs } from './units.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Those that are flags of the context as they are, and three that are not. */
+type GlobalOptions = Partial<
+  Pick<
+    GlobalFlags,
+    | (
+        | 'configFile'
+        | 'dcsUrl'
+        | 'rest'
+        | 'kubeContext'
+        | 'kubeNamespace'
+        | 'kubeProxy'
+        | 'kubeLabels'
+      )
+    | ('insecure' | 'compat' | 'color' | 'quiet' | 'debug')
+  >
+> & { dcs?: string; input?: boolean; timeout?: number };
+
+export function addGlobalOptions(program: Command, version: string): Command {
+  return program
+    .version(version, '--version', 'Print the versions of patctl and Node.js, commit and platform')
+    .option('-c, --config-file <file>', 'Configuration file (PATRONICTL_CONFIG_FILE)')
+    .option('-d, --dcs-url <url>', 'DCS as etcd3://host:port/namespace (DCS_URL); also --dcs')
+    .addOption(new Option('--dcs <url>').hideHelp())
+    .option('--rest <urls>', 'Ask members (http://host:8008[,…]) instead of the DCS (PATCTL_REST)')
+    .option('--kube-context <name>', 'Kubernetes is the DCS: this context of the kubeconfig')
+    .option('--kube-namespace <name>', 'Kubernetes is the DCS: this namespace')
+    .addOption(
+      new Option(
+        '--kube-labels <operator>',
+        'Kubernetes is the DCS: labels of this operator',
+      ).choices(['zalando', 'crunchy', 'percona', 'stackgres']),
+    )
+    .addOption(
+      new Option(
+        '--kube-proxy <when>',
+        "REST API of Pods through the API server's proxy (default auto)",
+      ).choices(['auto', 'always', 'never']),
+    )
+    .option('-k, --insecure', 'Do not verify the certificates of the REST API')
+    .option('--timeout <time>', 'Limit of one call to one node (default 3s)', parseTimeoutMs)
+    .option('--compat', 'Print byte for byte what patronictl 4.1.5 prints')
+    .option('--no-color', 'No colour (NO_COLOR)')
+    .option('--no-input', 'Never ask; exit 2 where an answer is needed')
+    .option('-q, --quiet', 'Print only errors and questions on stderr, no notes and no progress')
+    .option('--debug', 'Print details of internal errors');
+}
+
+/** What was given, and nothing of what was not: the rest is the file's, or the default. */
+export function givenFlags(program: Command, env: Env, local: LocalOptions): Partial<GlobalFlags> {
+  const { dcs, input, timeout, compat, ...said }: GlobalOptions = withVariables(program, env);
+  const timeoutMs = typeof local.timeout === 'number' ? local.timeout : timeout;
+  return {
+    ...said,
+    dcsUrl: said.dcsUrl ?? dcs,
+    wayIn: wayIn(program),
+    recording: local.snapshot,
+    asJson: local.format === 'json',
+    ...(input !== undefined && { noInput: !input }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(local.color === false && { color: false }),
+    ...((compat === true || local.compat === true) && { compat: true }),
+  };
+}
+
+/** Global options that say how to print, not where the cluster is. */
+const NOT_THE_WAY = ['compat', 'color', 'debug', 'version', 'timeout', 'input', 'quiet'];
+
+/** The options that lead to the cluster as they were given, for the next command. */
+function wayIn(program: Command): string[] {
+  return program.options.flatMap((option) => {
+    const name = option.attributeName();
+    if (NOT_THE_WAY.includes(name) || program.getOptionValueSource(name) !== 'cli') return [];
+    const value: unknown = program.getOptionValue(name);
+    const flag = option.short ?? option.long ?? '';
+    return typeof value === 'string' ? [flag, withoutPassword(value)] : [flag];
+  });
+}
+
+/** A password in a URL never reaches an output. */
+function withoutPassword(value: string): string {
+  return value.replace(/(\/\/[^/@:]*):[^/]*@/g, '$1@');
+}
+
 /** PATCTL_NO_INPUT for --no-input. */
-export function variableOf({ long }: Option): string {
+function variableOf({ long }: Option): string {
   return `PATCTL_${(long ?? '').slice(2).replaceAll('-', '_').toUpperCase()}`;
 }
 
@@ -17,7 +102,7 @@ export function variableOf({ long }: Option): string {
  * The options as given, and where they were not, as their variables say; nothing of what neither says. ToolError
  * `usage` names a wrong one.
  */
-export function withVariables(program: Command, env: Env): Record<string, unknown> {
+function withVariables(program: Command, env: Env): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const typed: Record<string, unknown> = program.opts();
   for (const option of program.options) {

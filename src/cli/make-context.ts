@@ -4,6 +4,7 @@ import type { ConfigFiles } from '../config/files.js';
 import type { Dcs } from '../dcs/dcs.js';
 import type { DcsInputs } from '../dcs/dcs-inputs.js';
 import type { ResolveSrv } from '../dcs/etcd3/srv.js';
+import { asCalled } from '../output/as-called.js';
 import { leaving, type Door } from '../output/door.js';
 import type { Io } from '../output/io.js';
 import { oneLine } from '../output/text.js';
@@ -73,10 +74,8 @@ export function doorOf(
   { io, env, programName }: Pick<ProcessEnvironment, 'io' | 'env' | 'programName'>,
   { color, compat, quiet, noInput }: Pick<GlobalFlags, 'color' | 'compat' | 'quiet' | 'noInput'>,
 ): Door {
-  // Hints hold command lines, which are copied.
-  const asCalled = (text: string) =>
-    isPatronictl(programName) ? text.replace(/\bpatctl(?= [a-z-])/g, 'patronictl') : text;
-  const must = (text: string) => io.err(leaving(asCalled(text), compat));
+  const typed = (text: string) => (isPatronictl(programName) ? asCalled(text, 'patronictl') : text);
+  const must = (text: string) => io.err(leaving(typed(text), compat));
   const wantsColor = color && !env['NO_COLOR'];
   // Not a copy: that would open stdin, which costs start-up.
   const door = Object.create(io, {

@@ -86,14 +86,14 @@ export function askingOf(options: WitnessOptions): Omit<SnapshotRequest, 'scope'
 }
 
 /** The snapshot of the one cluster that is named or configured, asked as the options say. */
-export async function readOne(
+export async function snapshotMeant(
   context: Context,
   cluster: string | undefined,
   options: WitnessOptions & { group?: number },
 ): Promise<Snapshot> {
   const meant = await clusterMeant(context, cluster, options.group);
-  const { readSnapshot } = await import('../observe/read-snapshot.js');
-  return readSnapshot(context, { ...meant, ...askingOf(options) });
+  const { readSnapshotSettled } = await import('../observe/read-snapshot.js');
+  return readSnapshotSettled(context, { ...meant, ...askingOf(options) });
 }
 
 /** -f of the commands that print a document of patctl's own. */

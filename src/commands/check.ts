@@ -16,7 +16,8 @@ import { DEFAULT_LIMITS, type Limits } from '../cluster/findings/limits.js';
 import { viewOf } from '../cluster/roles/view.js';
 import { ToolError, errorMessage } from '../errors.js';
 import { CHECK_FORMATS, checkText, type CheckFormat } from '../output/check-formats.js';
-import { documentAsCalled, fitted, screenOf } from '../output/screen.js';
+import { documentAsCalled } from '../output/as-called.js';
+import { fitted, screenOf } from '../output/screen.js';
 import type { Run } from '../cli/run-command.js';
 import type { CheckRequest } from '../observe/settled-check.js';
 import type { Context } from '../context.js';
@@ -316,11 +317,15 @@ async function writeExpect(
   const asked = askingOf(options);
   const scope = await scopeOrDefault(context, names[0]);
   const { group } = await context.config();
-  const [{ readSnapshot }, { stringify }] = await Promise.all([
+  const [{ readSnapshotSettled }, { stringify }] = await Promise.all([
     import('../observe/read-snapshot.js'),
     import('yaml'),
   ]);
-  const snapshot = await readSnapshot(context, { scope, group: options.group ?? group, ...asked });
+  const snapshot = await readSnapshotSettled(context, {
+    scope,
+    group: options.group ?? group,
+    ...asked,
+  });
   // What YAML 1.1 would read as something else is quoted: other tools may rewrite the file.
   context.io.out(stringify(expectationOf(viewOf(snapshot)), { version: '1.1' }));
 }

@@ -3,12 +3,8 @@ import { orCannotTell } from '../cli/cannot-tell.js';
 import { Command, Option } from 'commander';
 import { ROLE_FILTERS } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import {
-  noSuchMember,
-  readClusters,
-  suitableMembers,
-  type WhichMember,
-} from '../actions/kit/choose-members.js';
+import { readClusters } from '../observe/read-keys.js';
+import { noSuchMember, suitableMembers, type WhichMember } from '../actions/kit/choose-members.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { parseCount, scopeOrDefault } from '../cli/options.js';

@@ -4,7 +4,7 @@ import { causeOf, type PastLeaderChange } from '../cluster/documents/history-cau
 import { formatLsn } from '../cluster/model/lsn.js';
 import type { Cluster, HistoryLine } from '../cluster/model/model.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readCluster } from '../actions/kit/choose-members.js';
+import { readCluster } from '../observe/read-keys.js';
 import { HISTORY_COLUMNS, historyCompat } from '../output/compat.js';
 import { ruledTable, type Narrowing } from '../output/fit.js';
 import { screenOf } from '../output/screen.js';

@@ -8,7 +8,12 @@ import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';
 import { orCannotTell } from '../cli/cannot-tell.js';
-import { addWitnessOptions, parseCount, readOne, type WitnessOptions } from '../cli/options.js';
+import {
+  addWitnessOptions,
+  parseCount,
+  snapshotMeant,
+  type WitnessOptions,
+} from '../cli/options.js';
 
 interface LeaderOptions extends WitnessOptions {
   group?: number;
@@ -58,7 +63,7 @@ async function readView(
   cluster: string | undefined,
   options: LeaderOptions,
 ): Promise<View> {
-  return viewOf(await orCannotTell(readOne(context, cluster, options)));
+  return viewOf(await orCannotTell(snapshotMeant(context, cluster, options)));
 }
 
 async function leader(

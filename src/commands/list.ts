@@ -238,7 +238,7 @@ async function readAll(
   everything: boolean,
   asked: Omit<SnapshotRequest, 'scope' | 'group'>,
 ): Promise<{ found: Found[]; error: ToolError | null }> {
-  const { readFleet, readSettled } = await import('../observe/read-snapshot.js');
+  const { readFleet, readSnapshotsSettled } = await import('../observe/read-snapshot.js');
   if (everything) {
     const fleet = await readFleet(context, asked);
     const found = groupedByName(fleet.map(({ cluster }) => cluster)).map(({ scope, at }) => ({
@@ -251,7 +251,7 @@ async function readAll(
   const found = await Promise.all(
     names.map(async (scope): Promise<Found> => {
       try {
-        const snapshots = await readSettled(context, { scope, group, ...asked });
+        const snapshots = await readSnapshotsSettled(context, { scope, group, ...asked });
         return { scope, snapshots };
       } catch (problem) {
         if (!(problem instanceof ToolError) || problem.code !== 'unknown_cluster') throw problem;

@@ -4,14 +4,15 @@ import { quorumDocument } from '../cluster/documents/quorum-document.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import type { Run } from '../cli/run-command.js';
 import { ToolError, type Ending } from '../errors.js';
-import { commandOf, documentAsCalled, fitted, screenOf } from '../output/screen.js';
+import { documentAsCalled } from '../output/as-called.js';
+import { commandOf, fitted, screenOf } from '../output/screen.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   WIDE,
   prettyOrJson,
-  readOne,
+  snapshotMeant,
   type WitnessOptions,
 } from '../cli/options.js';
 
@@ -48,7 +49,7 @@ async function quorum(
   cluster: string | undefined,
   options: QuorumOptions,
 ): Promise<Ending> {
-  const snapshot = await readOne(context, cluster, options);
+  const snapshot = await snapshotMeant(context, cluster, options);
   if (options.lose !== undefined || options.loseAny !== undefined)
     return await whatIf(context, snapshot, options);
   const document = documentAsCalled(quorumDocument(snapshot), commandOf(context));

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { readableConfig } from '../actions/edit-config/readable-config.js';
 import type { Ending } from '../errors.js';
-import { readCluster } from '../actions/kit/choose-members.js';
+import { readCluster } from '../observe/read-keys.js';
 import { showConfigCompat } from '../output/compat.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';

@@ -37,7 +37,7 @@ async function record(context: Context, names: string[], options: RecordOptions)
   const { group: configured } = await context.config();
   const group = options.group ?? configured;
   const [
-    { readFleet, readSettled },
+    { readFleet, readSnapshotsSettled },
     { recordingText, writeRecording },
     { withCertificates, withPauseAge },
   ] = await Promise.all([
@@ -50,7 +50,9 @@ async function record(context: Context, names: string[], options: RecordOptions)
   const read = options.all
     ? await readFleet(context, asked)
     : (
-        await Promise.all(scopes.map((scope) => readSettled(context, { scope, group, ...asked })))
+        await Promise.all(
+          scopes.map((scope) => readSnapshotsSettled(context, { scope, group, ...asked })),
+        )
       ).flat();
   const routed = await routesOf(context, options, scopes);
   const snapshots = await Promise.all(

@@ -10,7 +10,8 @@ import { worstFirst } from '../cluster/findings/find.js';
 import type { Ending } from '../errors.js';
 import { headline } from '../output/headline.js';
 import type { Narrowing } from '../output/fit.js';
-import { documentAsCalled, fitted, screenOf, type Screen } from '../output/screen.js';
+import { documentAsCalled } from '../output/as-called.js';
+import { fitted, screenOf, type Screen } from '../output/screen.js';
 import type { Run } from '../cli/run-command.js';
 import { bytes } from '../output/bytes.js';
 import type { Context } from '../context.js';
@@ -20,7 +21,7 @@ import {
   WIDE,
   parseCount,
   prettyOrJson,
-  readOne,
+  snapshotMeant,
   type WitnessOptions,
 } from '../cli/options.js';
 
@@ -49,7 +50,7 @@ async function status(
   cluster: string | undefined,
   options: StatusOptions,
 ): Promise<Ending> {
-  const snapshot = await readOne(context, cluster, options);
+  const snapshot = await snapshotMeant(context, cluster, options);
   const { checkCodes } = await context.config();
   const ignored = (checkCodes?.ignore ?? []).map(({ value }) => value);
   const screen = screenOf(context, options.wide);

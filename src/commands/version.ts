@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { selectMembers, type Selected } from '../cluster/select-members.js';
 import { ToolError, type Ending } from '../errors.js';
-import { readClusters } from '../actions/kit/choose-members.js';
+import { readClusters } from '../observe/read-keys.js';
 import { oneLine } from '../output/text.js';
 import type { Run } from '../cli/run-command.js';
 import type { Context } from '../context.js';

@@ -5,14 +5,15 @@ import type { Snapshot } from '../cluster/model/model.js';
 import { whyNot } from '../cluster/documents/why-not-document.js';
 import { ToolError, type Ending } from '../errors.js';
 import type { Run } from '../cli/run-command.js';
-import { commandOf, documentAsCalled, fitted, screenOf } from '../output/screen.js';
+import { documentAsCalled } from '../output/as-called.js';
+import { commandOf, fitted, screenOf } from '../output/screen.js';
 import type { Context } from '../context.js';
 import {
   addWitnessOptions,
   parseCount,
   WIDE,
   prettyOrJson,
-  readOne,
+  snapshotMeant,
   type WitnessOptions,
 } from '../cli/options.js';
 
@@ -42,7 +43,7 @@ async function answer(
   cluster: string | undefined,
   options: WhyNotOptions,
 ): Promise<Ending> {
-  const snapshot = await orCannotTell(readOne(context, cluster, options));
+  const snapshot = await orCannotTell(snapshotMeant(context, cluster, options));
   mustExist(snapshot, member);
   const document = documentAsCalled(whyNot(snapshot, member), commandOf(context));
   const { whyNotText } = await import('../output/vote-table.js');

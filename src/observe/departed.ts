@@ -15,7 +15,7 @@ import { readWitnesses, type MemberAddress, type HostPort } from './read-witness
 interface DepartedRequest {
   verify: VerifyMode;
   /** PostgreSQL servers to ask besides (--also HOST:PORT). */
-  also: HostPort[];
+  also: readonly HostPort[];
   /** How much of etcd's history is searched if no member is named. */
   limit: PastLimit;
 }

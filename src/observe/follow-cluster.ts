@@ -14,7 +14,8 @@ import { otherServers } from './departed.js';
 import { followClaims, staleClaims, type ClaimsFollower } from './follow-claims.js';
 import { followDeparted, type DepartedFollower } from './follow-departed.js';
 import { openMemberReader, within, type MemberReader } from './member-readings.js';
-import { unknownCluster, type SnapshotRequest } from './read-snapshot.js';
+import type { SnapshotRequest } from './read-snapshot.js';
+import { unknownCluster } from './unknown-cluster.js';
 import { OFF, type MemberAddress } from './read-witnesses.js';
 
 export interface FollowRequest extends SnapshotRequest {

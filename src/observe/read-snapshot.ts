@@ -1,4 +1,4 @@
-/** readSnapshot: the three witnesses, asked side by side, joined to what the DCS says at one revision. */
+/** readSnapshotSettled: the three witnesses, asked side by side, joined to what the DCS says at one revision. */
 import type {
   Cluster,
   Member,
@@ -15,7 +15,9 @@ import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
 import { otherServers, readDeparted } from './departed.js';
+import { clusterNow, groupsHint, readClusters } from './read-keys.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
+import { noClusterAtAll } from './unknown-cluster.js';
 
 export interface SnapshotRequest {
   scope: string;
@@ -25,17 +27,24 @@ export interface SnapshotRequest {
   /** Read etcd without its majority. */
   serializable: boolean;
   /** PostgreSQL servers to ask besides the members (--also HOST:PORT). */
-  also: HostPort[];
+  also: readonly HostPort[];
 }
+
+/** How it is asked where nothing was chosen. */
+export const PLAIN_ASKING = {
+  verify: 'auto',
+  serializable: false,
+  also: [],
+} as const satisfies Omit<SnapshotRequest, 'scope' | 'group'>;
 
 /** How many clusters of a namespace are asked at once: with three members each, that is 400 sockets. */
 const FLEET_PARALLEL = 64;
 
 /**
- * One snapshot of the cluster, or one for each Citus group when no group is named. ToolError `error`
+ * One look at the cluster, or at each Citus group when no group is named. ToolError `error`
  * (unknown_cluster) when the DCS holds nothing of it.
  */
-export async function readSnapshots(
+export async function readSnapshotsOnce(
   context: Context,
   request: SnapshotRequest,
 ): Promise<Snapshot[]> {
@@ -43,8 +52,7 @@ export async function readSnapshots(
   const dcs = await context.dcs();
   const recorded = await dcs.recorded?.snapshots(scope, group);
   if (recorded && recorded.length > 0) return recorded;
-  const clusters = await dcs.read({ scope, group }, { serializable });
-  if (clusters.length === 0) throw await unknownCluster(context, scope, group);
+  const clusters = await readClusters(context, scope, group, { serializable });
   const snapshots = await Promise.all(
     clusters.map((cluster) => witnessCluster(context, cluster, request, ANYBODY_LIMIT)),
   );
@@ -135,15 +143,18 @@ export async function isRecorded(context: Context): Promise<boolean> {
 /** How long a stalled synchronous standby is watched before it is called one. */
 const STALL_LOOK_MS = 1000;
 
-/** `readSnapshots`, and once more when only a second look can tell a stall from a moment's lag. */
-export async function readSettled(context: Context, request: SnapshotRequest): Promise<Snapshot[]> {
-  const first = await readSnapshots(context, request);
+/** `readSnapshotsOnce`, and a second look when only that can tell a stall from a moment's lag. */
+export async function readSnapshotsSettled(
+  context: Context,
+  request: SnapshotRequest,
+): Promise<Snapshot[]> {
+  const first = await readSnapshotsOnce(context, request);
   // Only a witness tells a stall. A recording does not move; it has its own earlier reading where one was taken.
   if (request.verify === 'off' || (await isRecorded(context))) return first;
   const { needsSecondLook } = await import('../cluster/findings/commits.js');
   if (!first.some((snapshot) => needsSecondLook(viewOf(snapshot)))) return first;
   await context.clock.wait(STALL_LOOK_MS, context.signal);
-  const second = await readSnapshots(context, request);
+  const second = await readSnapshotsOnce(context, request);
   return second.map((snapshot) => ({
     ...snapshot,
     previous: first.find(({ cluster }) => cluster.group === snapshot.cluster.group) ?? null,
@@ -151,21 +162,40 @@ export async function readSettled(context: Context, request: SnapshotRequest): P
 }
 
 /** The snapshot of the one cluster that is named; with Citus the group has to be named too. */
-export async function readSnapshot(context: Context, request: SnapshotRequest): Promise<Snapshot> {
-  return onlyOne(await readSettled(context, request), request);
+export async function readSnapshotSettled(
+  context: Context,
+  request: SnapshotRequest,
+): Promise<Snapshot> {
+  return onlyOne(await readSnapshotsSettled(context, request), request);
 }
 
 /** The same with one look: for callers that look again anyway, and compare the readings themselves. */
-export async function readOnce(context: Context, request: SnapshotRequest): Promise<Snapshot> {
-  return onlyOne(await readSnapshots(context, request), request);
+export async function readSnapshotOnce(
+  context: Context,
+  request: SnapshotRequest,
+): Promise<Snapshot> {
+  return onlyOne(await readSnapshotsOnce(context, request), request);
+}
+
+/** A snapshot of one look, or null when it cannot be read at the moment. */
+export async function snapshotNow(
+  context: Context,
+  { scope, group }: Pick<SnapshotRequest, 'scope' | 'group'>,
+  verify: VerifyMode,
+): Promise<Snapshot | null> {
+  try {
+    return await readSnapshotOnce(context, { scope, group, ...PLAIN_ASKING, verify });
+  } catch (error) {
+    if (error instanceof ToolError) return null;
+    throw error;
+  }
 }
 
 function onlyOne(snapshots: readonly Snapshot[], { scope }: SnapshotRequest): Snapshot {
   const [only] = snapshots;
   if (snapshots.length === 1 && only) return only;
-  const groups = snapshots.map(({ cluster }) => cluster.group).join(', ');
   throw new ToolError('usage', `"${scope}" has Citus groups: give one with --group`, {
-    hint: `groups: ${groups}`,
+    hint: groupsHint(snapshots.map(({ cluster }) => cluster)),
   });
 }
 
@@ -196,21 +226,6 @@ async function witnessCluster(
     snapshot = await askWitnesses(context, now, asked, limit);
   }
   return snapshot;
-}
-
-/** The same cluster as the DCS has it by now; null when that cannot be read, or the cluster is gone. */
-async function clusterNow(
-  context: Context,
-  cluster: Cluster,
-  { serializable }: Witnesses,
-): Promise<Cluster | null> {
-  try {
-    const all = await (await context.dcs()).read(cluster, { serializable });
-    return all.find(({ group }) => group === cluster.group) ?? null;
-  } catch (error) {
-    if (error instanceof ToolError) return null;
-    throw error;
-  }
 }
 
 /** Whether two readings of the DCS claim the same leader, synchronous standbys and members. */
@@ -251,54 +266,6 @@ async function askWitnesses(
     ...(renamed.length > 0 && { renamed }),
     serializable,
     previous: null,
-  });
-}
-
-/** What patronictl says where there is no cluster of the name: scripts look for the sentences. */
-const noMembers = (scope: string): string => `${scope} cluster doesn't have any members`;
-const UNKNOWN_TO_PATRONICTL: Record<string, (scope: string) => string> = {
-  restart: noMembers,
-  reload: noMembers,
-  reinit: () => 'No replica among provided members',
-  flush: noMembers,
-  switchover: () => 'This cluster has no leader',
-  failover: () => 'No candidates found to failover to',
-  'edit-config': (scope) => `The config key does not exist in the cluster ${scope}`,
-  pause: () => 'Can not find accessible cluster member',
-  resume: () => 'Cluster is not paused',
-  dsn: () => 'Can not find a suitable member',
-  query: () => 'No connection is available',
-  'demote-cluster': () => 'Cluster has no leader, demotion is not possible',
-  'promote-cluster': () => 'Cluster has no leader, promotion is not possible',
-};
-
-/** The error that names the clusters which do exist. */
-export async function unknownCluster(
-  context: Context,
-  scope: string,
-  group: number | null,
-): Promise<ToolError> {
-  const dcs = await context.dcs();
-  const names = await dcs.scopes();
-  const { where } = dcs;
-  const what = group === null ? `"${scope}"` : `"${scope}" group ${group}`;
-  const message = `no cluster ${what} in ${where}`;
-  const known =
-    names.length === 0
-      ? `there are no clusters in ${where}: is the namespace correct?`
-      : `clusters in ${where}: ${names.join(', ')}`;
-  const { compat, command } = context.flags;
-  const theirs = compat ? UNKNOWN_TO_PATRONICTL[command] : undefined;
-  return new ToolError('error', theirs?.(scope) ?? message, {
-    code: 'unknown_cluster',
-    hint: theirs ? `${message}; ${known}` : known,
-  });
-}
-
-function noClusterAtAll(where: string): ToolError {
-  return new ToolError('error', `there are no clusters in ${where}`, {
-    code: 'unknown_cluster',
-    hint: 'is the namespace correct?',
   });
 }
 

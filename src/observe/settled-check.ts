@@ -27,7 +27,7 @@ import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from './extra-evidence.js';
 import type { MeantRoutes } from './ask-routes.js';
-import { isRecorded, readFleet, readOnce, readSettled } from './read-snapshot.js';
+import { isRecorded, readFleet, readSnapshotOnce, readSnapshotsSettled } from './read-snapshot.js';
 import type { SnapshotRequest } from './read-snapshot.js';
 
 export interface CheckRequest extends Rules {
@@ -68,7 +68,11 @@ export async function checkClusters(
     first.map(async (read) => {
       const { scope, group } = read.cluster;
       const again = async () =>
-        routed(context, await readOnce(context, { scope, group, ...request.asked }), request);
+        routed(
+          context,
+          await readSnapshotOnce(context, { scope, group, ...request.asked }),
+          request,
+        );
       return settled(context, await withExtras(context, read, request), again, request);
     }),
   );
@@ -80,7 +84,7 @@ async function readFirst(
 ): Promise<Snapshot[]> {
   if (scopes === null) return readFleet(context, asked);
   const read = await Promise.all(
-    scopes.map((scope) => readSettled(context, { scope, group, ...asked })),
+    scopes.map((scope) => readSnapshotsSettled(context, { scope, group, ...asked })),
   );
   return read.flat();
 }

@@ -6,7 +6,7 @@ import { viewOf } from '../cluster/roles/view.js';
 import type { Context } from '../context.js';
 import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
-import { readSnapshots, type SnapshotRequest } from './read-snapshot.js';
+import { readSnapshotsOnce, type SnapshotRequest } from './read-snapshot.js';
 
 /** Between readings when nothing happens in the DCS: positions move without it. */
 const TICK_MS = 1000;
@@ -70,7 +70,7 @@ async function whatIsMissing(
   first: boolean,
 ): Promise<{ open: string[]; snapshots: readonly Snapshot[] }> {
   try {
-    const snapshots = await readSnapshots(context, cluster);
+    const snapshots = await readSnapshotsOnce(context, cluster);
     const views = snapshots.map((snapshot) => {
       const { group } = snapshot.cluster;
       const last = before.find(({ cluster }) => cluster.group === group) ?? null;

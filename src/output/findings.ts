@@ -3,7 +3,8 @@ import type { ChalkInstance } from 'chalk';
 import { doubtText, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Severity } from '../cluster/model/model.js';
 import { styled } from './door.js';
-import { asCalled, type Screen } from './screen.js';
+import { asCalled } from './as-called.js';
+import { type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 export interface FindingLines {

@@ -6,7 +6,8 @@ import type { Severity } from '../cluster/model/model.js';
 import { plural } from '../cluster/model/words.js';
 import { doubtText } from '../cluster/roles/unverified.js';
 import { severityWord } from './findings.js';
-import { asCalled, type Screen } from './screen.js';
+import { asCalled } from './as-called.js';
+import { type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 /**

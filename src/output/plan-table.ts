@@ -4,7 +4,8 @@ import { refusals } from '../cluster/preflight/plan.js';
 import type { CheckResult, Plan, PlanCheck } from '../cluster/preflight/plan-model.js';
 import { styled } from './door.js';
 import { grid } from './grid.js';
-import { asCalled, fitted, type Screen } from './screen.js';
+import { asCalled } from './as-called.js';
+import { fitted, type Screen } from './screen.js';
 import { oneLine } from './text.js';
 
 export interface PlanDocument extends Plan {

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { commandLine, shellWord } from '../../src/cluster/model/command-line.js';
 import { layoutOf, openTable, ruledTable, type Narrowing } from '../../src/output/fit.js';
-import { asCalled, documentAsCalled, fitted, fold } from '../../src/output/screen.js';
+import { asCalled, documentAsCalled } from '../../src/output/as-called.js';
+import { fitted, fold } from '../../src/output/screen.js';
 import { displayWidth } from '../../src/output/width.js';
 
 const NARROWINGS: Narrowing[] = [

@@ -12,7 +12,7 @@ import type { Cluster, JsonObject } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import type { Context } from '../../context.js';
-import { readCluster } from '../kit/choose-members.js';
+import { readCluster } from '../../observe/read-keys.js';
 import { questionsBeside } from '../kit/action-document.js';
 import type { ConfigurationChange, Show, Tell, Telling } from '../kit/report.js';
 import { configurationChanges } from './configuration-changes.js';

@@ -4,7 +4,7 @@ import { isInForce } from '../../cluster/findings/configuration.js';
 import type { Cluster, JsonObject, JsonValue, Member } from '../../cluster/model/model.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import { reread } from '../kit/choose-members.js';
+import { clusterNow } from '../../observe/read-keys.js';
 import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 import type { Context } from '../../context.js';
@@ -42,7 +42,7 @@ export async function waitTaken(
   const goesOn = 'the configuration is in the DCS; members apply it in their next loop';
   const awaits = () => [...waiting].map(([name, said]) => `${name}, which ${said}`).join('; ');
   await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
-    const now = await reread(context, cluster);
+    const now = await clusterNow(context, cluster);
     if (now === null) return null;
     const looks = [...waiting.keys()].map(async (name) => {
       const member = now.members.find((one) => one.name === name);

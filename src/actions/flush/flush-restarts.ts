@@ -3,20 +3,13 @@ import type { RoleFilter } from '../../cluster/select-members.js';
 import type { Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import type { Context } from '../../context.js';
-import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { chooseMembers, confirmAction, type MembersMeant } from '../kit/choose-members.js';
 import type { AskAndTell } from '../kit/report.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import { flushRestart } from '../restart/scheduled-restart.js';
 
-export interface FlushRestartsRequest {
-  readonly scope: string;
-  /** Citus group; null: all of them. */
-  readonly group: number | null;
+export interface FlushRestartsRequest extends MembersMeant {
   readonly role: RoleFilter;
-  /** Empty: every member with this role. */
-  readonly names: readonly string[];
-  /** Nothing is asked. */
-  readonly force: boolean;
 }
 
 /** Tells patronictl's line for each member; every ending but ok is thrown. */

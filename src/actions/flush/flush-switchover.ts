@@ -8,7 +8,7 @@ import type { CallOutcome } from '../../patroni/patroni.js';
 import { lookForCritical } from '../kit/critical-findings.js';
 import type { Context } from '../../context.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
-import { readCluster } from '../kit/choose-members.js';
+import { readCluster } from '../../observe/read-keys.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
 import { needRequests } from '../kit/need-requests.js';

@@ -2,6 +2,8 @@
 import type { Retirement } from '../../cluster/preflight/retirement.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
+import { documentAsCalled } from '../../output/as-called.js';
+import { commandOf } from '../../output/screen.js';
 import { withStreams } from '../../output/door.js';
 import { endOf, plainEvidence, type EndOfRun } from '../../output/refusal-document.js';
 import { plain } from '../../output/text.js';
@@ -94,7 +96,6 @@ export async function reported(
     report = withEvent(report, event);
     printer.tell(event);
   };
-  const { commandOf, documentAsCalled } = await import('../../output/screen.js');
   const print = (error: unknown): void => {
     const document = actionDocument(head, report, notes, error);
     const called = documentAsCalled(document, commandOf(context));

@@ -3,7 +3,7 @@ import { loopTimes } from '../../cluster/model/loop-times.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { reread } from './choose-members.js';
+import { clusterNow } from '../../observe/read-keys.js';
 import { until, type Waiting } from './until.js';
 
 /** unreadable: etcd did not answer us until the limit. */
@@ -62,7 +62,7 @@ export async function lookAfter(
   };
   const seen = await until<Seen>(context, limit, async () => {
     const askedMs = context.clock.nowMs();
-    const now = await reread(context, cluster);
+    const now = await clusterNow(context, cluster);
     isRead = now !== null;
     if (now === null) return null;
     if (isWritten(now)) return 'written';

@@ -3,7 +3,7 @@ import { routeProof } from '../../cluster/progress/route-proof.js';
 import { routeStates } from '../../cluster/routes/route-state.js';
 import { viewOf } from '../../cluster/roles/view.js';
 import { routesMeant, withRoutes } from '../../observe/ask-routes.js';
-import { readSnapshot } from '../../observe/read-snapshot.js';
+import { PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { ToolError } from '../../errors.js';
 import type { Context } from '../../context.js';
 import type { Tell } from './report.js';
@@ -31,13 +31,9 @@ export async function awaitRoutes(
   tell: Tell,
 ): Promise<void> {
   const meant = await routesMeant(context, flags, group);
-  const asked = { scope, group, verify: 'auto', serializable: false } as const;
   const look = async () => {
-    const snapshot = await withRoutes(
-      context,
-      await readSnapshot(context, { ...asked, also: [] }),
-      meant,
-    );
+    const read = await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING });
+    const snapshot = await withRoutes(context, read, meant);
     const states = routeStates(viewOf(snapshot));
     const hasReplica = snapshot.cluster.members.length > 1;
     // Reads that arrive at the primary are a warning, which need not be of this action's making.

@@ -1,4 +1,4 @@
-/** What every acting command begins with: the cluster by name, the members that are meant. */
+/** What every acting command begins with: the members that are meant. */
 import {
   membersOfRole,
   selectMembers,
@@ -10,62 +10,27 @@ import type { Asker } from '../../output/ask.js';
 import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import type { Menu } from '../../output/menu.js';
 import type { Context } from '../../context.js';
+import { readClusters } from '../../observe/read-keys.js';
 import { lookForCritical } from './critical-findings.js';
 import type { AskAndTell } from './report.js';
 
-/** The cluster, or each of its Citus groups when none is named. ToolError when the DCS has nothing of it. */
-export async function readClusters(
-  context: Context,
-  scope: string,
-  group: number | null,
-): Promise<Cluster[]> {
-  const clusters = await (await context.dcs()).read({ scope, group });
-  if (clusters.length > 0) return clusters;
-  const { unknownCluster } = await import('../../observe/read-snapshot.js');
-  throw await unknownCluster(context, scope, group);
+/** The members that an action is requested for. */
+export interface MembersMeant {
+  readonly scope: string;
+  /** Citus group; null: all of them. */
+  readonly group: number | null;
+  /** Empty: every member with the role. */
+  readonly names: readonly string[];
+  /** Nothing is asked. */
+  readonly force: boolean;
 }
 
-/** The one cluster that is named; with Citus the group has to be named too. */
-export async function readCluster(
-  context: Context,
-  scope: string,
-  group: number | null,
-): Promise<Cluster> {
-  const clusters = await readClusters(context, scope, group);
-  const [only] = clusters;
-  if (clusters.length === 1 && only) return only;
-  throw groupWanted(clusters);
-}
-
-/** patronictl's words, and which groups there are. */
-export function groupWanted(clusters: readonly Cluster[]): ToolError {
-  return new ToolError('error', 'For Citus clusters the --group must me specified', {
-    code: 'group_wanted',
-    hint: `groups: ${clusters.map((one) => one.group ?? 'none').join(', ')}`,
-  });
-}
-
-/** The same cluster as it is now, or null when it cannot be read at the moment. */
-export async function reread(context: Context, cluster: Cluster): Promise<Cluster | null> {
-  try {
-    const clusters = await readClusters(context, cluster.scope, cluster.group);
-    return clusters.find(({ group }) => group === cluster.group) ?? null;
-  } catch (error) {
-    if (error instanceof ToolError) return null;
-    throw error;
-  }
-}
-
-export interface MemberChoice {
-  scope: string;
-  group: number | null;
-  role: RoleFilter;
-  names: readonly string[];
+export interface MemberChoice extends MembersMeant {
+  readonly role: RoleFilter;
   /** reload, restart, reinitialize, flush: goes into the question. */
-  action: string;
-  force: boolean;
+  readonly action: string;
   /** Not asked which one of them, where none is named. */
-  takesAll?: boolean;
+  readonly takesAll?: boolean;
 }
 
 export interface Chosen {

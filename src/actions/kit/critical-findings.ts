@@ -38,11 +38,9 @@ export async function lookForCritical(
   { scope, group }: { scope: string; group: number | null },
 ): Promise<Snapshot[]> {
   if (asker.menu === null || !context.io.stdinIsTty) return [];
-  const { readSnapshots } = await import('../../observe/read-snapshot.js');
+  const { PLAIN_ASKING, readSnapshotsOnce } = await import('../../observe/read-snapshot.js');
   try {
-    const asking = { verify: 'auto', serializable: false, also: [] as never[] } as const;
-    const request = { scope, group, ...asking };
-    const snapshots = await readSnapshots(context, request);
+    const snapshots = await readSnapshotsOnce(context, { scope, group, ...PLAIN_ASKING });
     await sayCritical(context, asker, snapshots);
     return snapshots;
   } catch (error) {

@@ -4,7 +4,7 @@ import { leaderFirst } from '../../cluster/select-members.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { argumentOf } from '../../cluster/model/command-line.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
-import { readCluster, reread } from '../kit/choose-members.js';
+import { readCluster, clusterNow } from '../../observe/read-keys.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember, bodyText } from '../kit/member-request.js';
 import type { Tell } from '../kit/report.js';
@@ -216,7 +216,7 @@ async function acknowledged(context: Context, wait: Wait, changed: boolean): Pro
   };
   const limit = { atMs, everyMs: LOOK_MS, goesOn, awaits, tell };
   const done = await until(context, limit, async () => {
-    const now = await reread(context, cluster);
+    const now = await clusterNow(context, cluster);
     if (now === null) return null;
     if (isPaused(now) !== paused) throw takenBack(now, what);
     missing = await unacknowledged(context, now, wait);

@@ -3,12 +3,8 @@ import type { Selected } from '../../cluster/select-members.js';
 import type { Context } from '../../context.js';
 import { ToolError, errorMessage } from '../../errors.js';
 import type { RowSink, Session } from '../../postgres/query-session.js';
-import {
-  noSuchMember,
-  readClusters,
-  suitableMembers,
-  type WhichMember,
-} from '../kit/choose-members.js';
+import { readClusters } from '../../observe/read-keys.js';
+import { noSuchMember, suitableMembers, type WhichMember } from '../kit/choose-members.js';
 
 /** What takes the rows of one round. */
 export interface RowsOut {

@@ -9,7 +9,7 @@ import {
 import type { Selected } from '../../cluster/select-members.js';
 import type { RestStatus } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { chooseMembers, confirmAction, type MembersMeant } from '../kit/choose-members.js';
 import { copied, copyWords, type Copied } from './copy-progress.js';
 import { isRefusal } from '../kit/after-answer.js';
 import {
@@ -27,14 +27,10 @@ import { TELL_MS, until } from '../kit/until.js';
 import type { Context } from '../../context.js';
 import { bytes } from '../../output/bytes.js';
 
-export interface ReinitRequest {
-  readonly scope: string;
-  /** Citus group; null: all of them. */
-  readonly group: number | null;
-  readonly names: readonly string[];
+export interface ReinitRequest extends MembersMeant {
   /** The copy comes from the leader, not from a replica that is meant for it. */
   readonly fromLeader: boolean;
-  /** Nothing is asked, and a reinitialization that is running is cancelled. */
+  /** A reinitialization that is running is cancelled, too. */
   readonly force: boolean;
   /** Limit of the wait until they stream, ms; null: not waited for. */
   readonly waitMs: number | null;

@@ -3,7 +3,7 @@ import { loopTimes, loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { RoleFilter, Selected } from '../../cluster/select-members.js';
 import type { RestStatus } from '../../cluster/model/model.js';
 import type { Ending } from '../../errors.js';
-import { chooseMembers, confirmAction } from '../kit/choose-members.js';
+import { chooseMembers, confirmAction, type MembersMeant } from '../kit/choose-members.js';
 import { isRefusal } from '../kit/after-answer.js';
 import {
   answerWords,
@@ -18,15 +18,8 @@ import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 
-export interface ReloadRequest {
-  readonly scope: string;
-  /** Citus group; null: all of them. */
-  readonly group: number | null;
+export interface ReloadRequest extends MembersMeant {
   readonly role: RoleFilter;
-  /** Empty: every member with this role. */
-  readonly names: readonly string[];
-  /** Nothing is asked. */
-  readonly force: boolean;
   readonly wait: boolean;
   /** Limit of `wait`, ms; null: three loops and 5 s. */
   readonly deadlineMs: number | null;

@@ -2,6 +2,8 @@
 import { loopWaitMs } from '../../cluster/model/loop-times.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { groupWanted } from '../../observe/read-keys.js';
+import { unknownCluster } from '../../observe/unknown-cluster.js';
 import { needConsent, type Asker } from '../../output/ask.js';
 import { lookForCritical } from '../kit/critical-findings.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
@@ -32,10 +34,7 @@ export async function removeCluster(
   const dcs = await context.dcs();
   const removal = await dcs.removal({ scope, group });
   const { clusters, cluster, foreign } = removal;
-  if (clusters.length === 0) {
-    const { unknownCluster } = await import('../../observe/read-snapshot.js');
-    throw await unknownCluster(context, scope, group);
-  }
+  if (clusters.length === 0) throw await unknownCluster(context, scope, group);
   const grouped = clusters.some((one) => one.group !== null);
   if (group === null && (configured !== null || grouped)) throw groupWanted(clusters);
   await show({ kind: 'members', scope, clusters: [cluster], group });
@@ -52,14 +51,6 @@ export async function removeCluster(
   tell({ kind: 'removed', scope, keys });
   await sayWhoLives(context, cluster, tell);
   return 'ok';
-}
-
-function groupWanted(clusters: readonly Cluster[]): ToolError {
-  const groups = clusters.flatMap(({ group }) => (group === null ? [] : [group]));
-  return new ToolError('error', 'For Citus clusters the --group must me specified', {
-    code: 'group_wanted',
-    hint: `groups: ${groups.join(', ')}`,
-  });
 }
 
 /** Not every question has been answered by an option. */

@@ -3,7 +3,12 @@ import { leaderLast, planRolling } from '../../cluster/preflight/restart-order.j
 import type { RoleFilter, Selected } from '../../cluster/select-members.js';
 import type { Cluster, JsonObject } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { chooseMembers, confirmAction, type Chosen } from '../kit/choose-members.js';
+import {
+  chooseMembers,
+  confirmAction,
+  type Chosen,
+  type MembersMeant,
+} from '../kit/choose-members.js';
 import { restartMember } from './restart-member.js';
 import { conclude, type MemberOutcome } from '../kit/results.js';
 import type { Asker } from '../../output/ask.js';
@@ -11,13 +16,8 @@ import type { AskAndTell, Tell } from '../kit/report.js';
 import type { Context } from '../../context.js';
 import type { Scheduled } from '../kit/schedule.js';
 
-export interface RestartsRequest {
-  readonly scope: string;
-  /** Citus group; null: all of them. */
-  readonly group: number | null;
+export interface RestartsRequest extends MembersMeant {
   readonly role: RoleFilter;
-  /** Empty: every member with this role. */
-  readonly names: readonly string[];
   /** One of them, whichever. */
   readonly any: boolean;
   /** As the operator wrote it; null: asked for, or now. */
@@ -27,8 +27,6 @@ export interface RestartsRequest {
   readonly pending: boolean;
   /** Patroni's own limit, as it reads it. */
   readonly timeout: string | null;
-  /** Nothing is asked. */
-  readonly force: boolean;
   /** Until each runs and streams with its new settings. */
   readonly wait: boolean;
   /** For each member, ms. */

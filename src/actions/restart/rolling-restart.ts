@@ -12,10 +12,10 @@ import type { GateName } from '../../cluster/preflight/gate-names.js';
 import { liveSyncStandbys } from '../../cluster/preflight/roll-gates.js';
 import { viewOf } from '../../cluster/roles/view.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { readOnce } from '../../observe/read-snapshot.js';
+import { PLAIN_ASKING, readSnapshotOnce } from '../../observe/read-snapshot.js';
 import { seconds } from '../../output/progress.js';
 import type { Context } from '../../context.js';
-import { reread } from '../kit/choose-members.js';
+import { clusterNow } from '../../observe/read-keys.js';
 import type { Telling } from '../kit/report.js';
 import { awaitGates } from '../rolling/await-gates.js';
 import { moveLeader } from '../rolling/move-leader.js';
@@ -186,8 +186,8 @@ async function takeBaseline(
     });
   }
   const { scope, group } = cluster;
-  const asked = { scope, group, verify: 'rest', serializable: false } as const;
-  const view = viewOf(await readOnce(context, { ...asked, also: [] }));
+  const asked = { scope, group, ...PLAIN_ASKING, verify: 'rest' } as const;
+  const view = viewOf(await readSnapshotOnce(context, asked));
   const streaming = view.members.filter((one) => one.member !== null && isStreaming(one));
   return {
     streaming: streaming.map(({ name }) => name),
@@ -230,7 +230,7 @@ async function restartOne(
   say: Say,
 ): Promise<boolean> {
   await allBack(context, order, baseline, step.member);
-  const cluster = (await reread(context, order.cluster)) ?? order.cluster;
+  const cluster = (await clusterNow(context, order.cluster)) ?? order.cluster;
   const member = cluster.members.find(({ name }) => name === step.member);
   if (!member) throw failed(`${step.member} has left the cluster`, []);
   const leads = cluster.leaderName === step.member;
@@ -299,7 +299,7 @@ async function toHeir(
   from: string,
   restarted: ReadonlySet<string>,
 ): Promise<void> {
-  const cluster = (await reread(context, before)) ?? before;
+  const cluster = (await clusterNow(context, before)) ?? before;
   const [candidate] = heirs(cluster, restarted);
   if (candidate === undefined) {
     throw new ToolError('error', `no restarted replica can take over from ${from}`, {

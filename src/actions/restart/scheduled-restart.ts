@@ -4,7 +4,7 @@ import type { Selected } from '../../cluster/select-members.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { isRefusal, saysNo } from '../kit/after-answer.js';
-import { readClusters } from '../kit/choose-members.js';
+import { readClusters } from '../../observe/read-keys.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 import type { Tell } from '../kit/report.js';
 import type { MemberOutcome } from '../kit/results.js';

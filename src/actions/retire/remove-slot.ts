@@ -12,8 +12,8 @@ import { hasPermanentSlot } from '../../cluster/preflight/retirement.js';
 import { memberSlotsTtlSeconds } from '../../cluster/roles/absent.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Evidence } from '../../errors.js';
-import { readOnce } from '../../observe/read-snapshot.js';
-import { reread } from '../kit/choose-members.js';
+import { snapshotNow } from '../../observe/read-snapshot.js';
+import { clusterNow } from '../../observe/read-keys.js';
 import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 
@@ -36,7 +36,7 @@ export async function removeSlot(
   { keepSlot, tell }: { keepSlot: boolean; tell: Tell },
 ): Promise<string> {
   const slot = slotName(member);
-  const now = (await reread(context, cluster)) ?? cluster;
+  const now = (await clusterNow(context, cluster)) ?? cluster;
   if (hasPermanentSlot(now, member)) return `slot ${slot} is permanent and stays`;
   const retained = now.status?.retainSlots ?? [];
   const ttl = memberSlotsTtlSeconds(now);
@@ -87,7 +87,7 @@ async function release(
       tell,
     };
     const released = await until(context, limit, async () => {
-      const now = await reread(context, cluster);
+      const now = await clusterNow(context, cluster);
       return now?.status?.retainSlots.includes(slot) === false ? true : null;
     });
     if (!released) throw slotLeft(cluster, slot, [retainedSeen(slot)]);
@@ -126,7 +126,7 @@ async function restore(
 ): Promise<void> {
   const value = before.config?.raw[KEY];
   for (let left = RESTORES; left > 0; left -= 1) {
-    const now = await reread(context, before);
+    const now = await clusterNow(context, before);
     if (now?.config && now.config.raw[KEY] !== short) return;
     if (now?.config && (await isRestored(context, now, value))) return;
     if (left > 1) await context.clock.wait(LOOK_MS);
@@ -171,7 +171,7 @@ async function seenGone(
     tell,
   };
   const gone = await until(context, limit, async () => {
-    const snapshot = await look(context, cluster);
+    const snapshot = await snapshotNow(context, cluster, 'auto');
     if (snapshot === null) return null;
     left = slotsSeen(snapshot, slot);
     unread = snapshot.members.filter(({ sql }) => !sql.ok).map(({ name }) => name);
@@ -180,16 +180,6 @@ async function seenGone(
   if (!gone) throw slotLeft(cluster, slot, left);
   const unknown = unread.length === 0 ? '' : `; not read on ${unread.join(', ')}`;
   return `no member has slot ${slot}${unknown}`;
-}
-
-async function look(context: Context, { scope, group }: Cluster): Promise<Snapshot | null> {
-  try {
-    const request = { scope, group, verify: 'auto', serializable: false } as const;
-    return await readOnce(context, { ...request, also: [] });
-  } catch (error) {
-    if (error instanceof ToolError) return null;
-    throw error;
-  }
 }
 
 /** Where the slot still is: on servers, and in what the leader writes of its own. */

@@ -5,10 +5,10 @@ import { planRetirement, refusedBy, type Retirement } from '../../cluster/prefli
 import { viewOf } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
-import { readSnapshot } from '../../observe/read-snapshot.js';
+import { PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
-import { reread } from '../kit/choose-members.js';
+import { clusterNow } from '../../observe/read-keys.js';
 import { needRequests } from '../kit/need-requests.js';
 import type { AskAndTell, Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
@@ -39,8 +39,7 @@ export async function retireMember(
   const { scope, group, member: name, dryRun, force } = request;
   const isRecorded = (await context.dcs()).recorded !== undefined;
   if (!isRecorded) await needRequests(context);
-  const asked = { scope, group, verify: 'auto', serializable: false } as const;
-  const snapshot = await readSnapshot(context, { ...asked, also: [] });
+  const snapshot = await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING });
   const plan = planRetirement(viewOf(snapshot), name);
   const { cluster } = snapshot;
   if (plan === null) throw unknownMember(cluster, name);
@@ -138,7 +137,7 @@ async function awaitGone(context: Context, cluster: Cluster, awaited: Awaited): 
     tell,
   };
   const end = await until(context, limit, async () => {
-    const now = await reread(context, cluster);
+    const now = await clusterNow(context, cluster);
     if (now === null) there = [{ witness: 'DCS', subject: name, said: 'could not be read' }];
     if (now === null) return null;
     if (now.leaderName === name) throw leadsNow(now, name);

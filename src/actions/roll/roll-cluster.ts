@@ -16,7 +16,7 @@ import { viewOf, type View } from '../../cluster/roles/view.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { isRecorded, readSnapshot } from '../../observe/read-snapshot.js';
+import { isRecorded, PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
@@ -111,7 +111,7 @@ async function planAndRoll(
   const { dryRun } = request;
   const file = stateFile(path);
   const hasRoutes = await knowsRoutes(context, request);
-  const view = await look(context, request);
+  const view = await viewNow(context, request);
   const state = stateOf(view, request, await file.read(), path);
   const plan = planOf(view, state);
   const logPath = request.logPath ?? path.replace(/(\.json)?$/, '.log');
@@ -140,9 +140,8 @@ async function knowsRoutes(context: Context, request: RollRequest): Promise<bool
   return true;
 }
 
-async function look(context: Context, { scope, group }: RollRequest): Promise<View> {
-  const asked = { scope, group, verify: 'auto', serializable: false } as const;
-  return viewOf(await readSnapshot(context, { ...asked, also: [] }));
+async function viewNow(context: Context, { scope, group }: RollRequest): Promise<View> {
+  return viewOf(await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING }));
 }
 
 function refused(why: string): ToolError {

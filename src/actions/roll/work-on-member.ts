@@ -20,7 +20,7 @@ import type { Context } from '../../context.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { seconds } from '../../output/progress.js';
 import { runCommand, statusWords, type CommandEnd } from '../kit/child-command.js';
-import { readCluster } from '../kit/choose-members.js';
+import { readCluster } from '../../observe/read-keys.js';
 import { awaitGates, closedWords, type GatesSeen } from '../rolling/await-gates.js';
 import type { Tell } from '../kit/report.js';
 import type { CommandLog } from './command-log.js';

@@ -11,8 +11,7 @@ import {
 } from '../../cluster/preflight/roll-gates.js';
 import { viewOf, type View } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
-import { ToolError } from '../../errors.js';
-import { readOnce } from '../../observe/read-snapshot.js';
+import { snapshotNow } from '../../observe/read-snapshot.js';
 import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 
@@ -48,7 +47,7 @@ export async function awaitGates(context: Context, wait: GateWait): Promise<Gate
   const awaits = (): string => closedWords(seen.closed);
   const limit = { atMs, everyMs: LOOK_MS, goesOn: wait.goesOn, awaits, tell: wait.tell };
   await until(context, limit, async () => {
-    const snapshot = await look(context, wait);
+    const snapshot = await snapshotNow(context, wait.cluster, wait.verify);
     if (snapshot === null) {
       seen = { view: null, closed: [unread()] };
       wait.onMissing?.(awaits());
@@ -76,18 +75,6 @@ export function written({ leader }: View): Lsn | null {
 
 export function closedWords(closed: readonly PlanCheck[]): string {
   return closed.map(({ name, said }) => `${name} (${said})`).join(', ');
-}
-
-async function look(
-  context: Context,
-  { cluster: { scope, group }, verify }: GateWait,
-): Promise<Snapshot | null> {
-  try {
-    return await readOnce(context, { scope, group, verify, serializable: false, also: [] });
-  } catch (error) {
-    if (error instanceof ToolError) return null;
-    throw error;
-  }
 }
 
 function unread(): PlanCheck {

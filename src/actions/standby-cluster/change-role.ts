@@ -10,7 +10,7 @@ import type { Asker } from '../../output/ask.js';
 import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
-import { readCluster, readClusters, reread } from '../kit/choose-members.js';
+import { readCluster, readClusters, clusterNow } from '../../observe/read-keys.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 import {
@@ -76,7 +76,7 @@ export async function changeClusterRole(
   await send(context, cluster, leader, change);
   const now = await reached(context, cluster, leader, change, atMs);
   await settled(context, now, (led) => wantedOf(led, leader, change, streamed), change, atMs);
-  const then = (await reread(context, now)) ?? now;
+  const then = (await clusterNow(context, now)) ?? now;
   context.io.out(`${stamp(context)} cluster is successfully ${verb}ed\n${await table(then)}`);
   return 'ok';
 }
@@ -154,7 +154,7 @@ async function reached(
   const { tell } = actionPrinter(context);
   const awaits = () => `a ${targetRole(change).replace('_', ' ')} that runs (${last})`;
   const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
-    const cluster = await reread(context, before);
+    const cluster = await clusterNow(context, before);
     if (cluster === null) return null;
     if (isReached(cluster, oldLeader.name, change)) return cluster;
     last = stateWords(cluster, oldLeader.name, change);
@@ -237,7 +237,7 @@ async function settled(
   const awaits = () => lackingWords(missing, ', which');
   const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     // Every earlier member must return; the leader may still change.
-    const leaderName = (await reread(context, cluster))?.leaderName ?? cluster.leaderName;
+    const leaderName = (await clusterNow(context, cluster))?.leaderName ?? cluster.leaderName;
     const wanted = wantedIn({ ...cluster, leaderName });
     const seen = await Promise.all(wanted.map((one) => lookAtStreams(context, cluster, one)));
     missing = seen.flatMap(({ lacking }) => lacking ?? []);

@@ -17,7 +17,7 @@ import { viewOf, type View } from '../../cluster/roles/view.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { isRefusal, lookAfter, saysNo, type Seen } from '../kit/after-answer.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
-import { readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
+import { readSnapshotSettled, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { ProgressEvent } from '../../output/progress.js';
 import type { Context } from '../../context.js';
 import { holdersText, nextStep, planArgument, reasons } from './advice.js';
@@ -208,7 +208,7 @@ async function whyNot(
   progress: Progress,
 ): Promise<Evidence[]> {
   try {
-    const now = await readSnapshot(context, reading);
+    const now = await readSnapshotSettled(context, reading);
     if (progress.newLeader !== null) return missingSaid(now, progress);
     return reasons(planOf(now, first, { ...request, candidate: plan.candidate }));
   } catch (error) {
@@ -233,7 +233,7 @@ async function tellMoved(
 /** The keys as they are, or a moment later: a table that calls a proven member stopped would alarm for nothing. */
 async function clusterProven(underway: Underway, goal: Goal): Promise<Cluster | null> {
   const { context } = underway;
-  let last = await clusterNow(underway);
+  let last = await clusterAfter(underway);
   if (context.flags.compat || !['healthy', 'routes'].includes(goal.waitFor)) return last;
   const untilMs = context.clock.nowMs() + TABLE_WAITS_MS;
   while (
@@ -243,7 +243,7 @@ async function clusterProven(underway: Underway, goal: Goal): Promise<Cluster | 
     !context.signal.aborted
   ) {
     await context.clock.wait(LOOK_MS, context.signal);
-    last = (await clusterNow(underway)) ?? last;
+    last = (await clusterAfter(underway)) ?? last;
   }
   return last;
 }
@@ -253,7 +253,7 @@ function saysProven({ members }: Cluster, goal: Goal): boolean {
   return proven.every(({ state }) => state === 'running' || state === 'streaming');
 }
 
-async function clusterNow({ context, reading }: Underway): Promise<Cluster | null> {
+async function clusterAfter({ context, reading }: Underway): Promise<Cluster | null> {
   try {
     return (await readToFollow(context, reading.scope, reading.group)).cluster;
   } catch (error) {

@@ -7,7 +7,11 @@ import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import type { Asker } from '../../output/ask.js';
 import type { MenuRow } from '../../output/menu-screen.js';
-import { isRecorded, readSnapshot, type SnapshotRequest } from '../../observe/read-snapshot.js';
+import {
+  isRecorded,
+  readSnapshotSettled,
+  type SnapshotRequest,
+} from '../../observe/read-snapshot.js';
 import type { Context } from '../../context.js';
 import { act, asConclusion, leaveSchedule } from './carry-out.js';
 import type { ChangeResult, Conclusion, LeaderChange, Talk } from './change.js';
@@ -33,7 +37,7 @@ export async function changeLeader(
   const { asker, on } = talk;
   if (change.via === 'dcs') await needRequests(context);
   const { reading, citus, shown: isShown } = await whatToRead(context, change, talk);
-  const first = await readSnapshot(context, reading);
+  const first = await readSnapshotSettled(context, reading);
   const firstAtMs = context.clock.nowMs();
   const look = () => secondLook(context, reading, first, firstAtMs);
   if (!isShown) {
@@ -68,7 +72,7 @@ export async function changeLeader(
     await consent(request, second.cluster, shown.candidate, at, asker);
   }
 
-  const third = await readSnapshot(context, reading);
+  const third = await readSnapshotSettled(context, reading);
   // The member that auto chose has been shown: it is not chosen again, only checked again.
   const settled = { ...request, candidate: shown.candidate };
   const plan = { ...planOf(third, first, settled), chosenBecause: shown.chosenBecause };
@@ -110,7 +114,7 @@ async function secondLook(
     Math.max(0, APART_MS - (context.clock.nowMs() - firstAtMs)),
     context.signal,
   );
-  return { second: await readSnapshot(context, reading), before: first };
+  return { second: await readSnapshotSettled(context, reading), before: first };
 }
 
 interface WhatToRead {
@@ -133,7 +137,7 @@ async function whatToRead(
 
 /** As patronictl: the group of the configuration says where this machine belongs, not which group is meant. */
 async function askGroup(context: Context, scope: string, { asker, on }: Talk): Promise<number> {
-  const { groupWanted, readClusters } = await import('../kit/choose-members.js');
+  const { groupWanted, readClusters } = await import('../../observe/read-keys.js');
   const clusters = await readClusters(context, scope, null);
   on({ kind: 'topology', scope, clusters, group: null, citus: true });
   if (asker === null) throw groupWanted(clusters);

@@ -3,7 +3,7 @@ import type { Cluster, Finding } from '../../cluster/model/model.js';
 import type { ChangeRequest, Plan, PlanCheck } from '../../cluster/preflight/plan-model.js';
 import type { Progress, WaitFor } from '../../cluster/progress/change-outcome.js';
 import type { Ending, Evidence } from '../../errors.js';
-import type { SnapshotRequest } from '../../observe/read-snapshot.js';
+import { PLAIN_ASKING, type SnapshotRequest } from '../../observe/read-snapshot.js';
 import type { ProgressEvent } from '../../output/progress.js';
 import type { Asker } from '../../output/ask.js';
 import type { Scheduled } from '../kit/schedule.js';
@@ -39,7 +39,7 @@ export interface LeaderChange {
 
 /** A switchover as it is when nothing was chosen: safe, over REST, until the cluster is healthy again. */
 export const PLAIN_CHANGE = {
-  asking: { verify: 'auto', serializable: false, also: [] },
+  asking: PLAIN_ASKING,
   leader: null,
   candidate: null,
   avoid: null,

@@ -3,13 +3,8 @@ import type { Context } from '../../context.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
 import { planText } from '../../output/plan-table.js';
-import {
-  commandOf,
-  documentAsCalled,
-  errorScreen,
-  screenOf,
-  type Screen,
-} from '../../output/screen.js';
+import { documentAsCalled } from '../../output/as-called.js';
+import { commandOf, errorScreen, screenOf, type Screen } from '../../output/screen.js';
 import { progressReporter, type ProgressStyle } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
 import { waitingLine } from '../kit/waiting-line.js';

@@ -242,13 +242,27 @@ function commitOf(folder) {
   return `${stdout.trim()}${changed ? '+' : ''}`;
 }
 
+/**
+ * A part as a function. What it exports becomes an object of plain values: parts import each other in no circle, and
+ * no export changes later, so the getters that esbuild would make of them (two calls a use) are not needed.
+ */
 async function partOf({ path: output, text }, fileOf) {
   const name = path.basename(output);
   const file = fileOf.get(name);
-  const named = text.replace(/"\.\/([\w-]+\.js)"/g, (whole, other) =>
-    fileOf.has(other) ? `"./${fileOf.get(other)}/${other}"` : whole,
-  );
+  const named = text
+    .replace(/"\.\/([\w-]+\.js)"/g, (whole, other) =>
+      fileOf.has(other) ? `"./${fileOf.get(other)}/${other}"` : whole,
+    )
+    .replace(/\bimport\(("\.\/[\w./-]+\.js")\)/g, 'Promise.resolve().then(()=>require($1))')
+    .replace(/\bexport\{([^}]*)\};\s*$/, (_, names) => {
+      const pairs = names.split(',').map((one) => one.split(' as '));
+      return `module.exports={${pairs.map(([own, as = own]) => `${as}:${own}`)}};`;
+    })
+    .replace(/\bexport default ([^;]*);\s*$/, 'module.exports={default:$1};');
   const { code } = await transform(named, { ...commonJs, platform: 'node', minify: true });
+  if (/__esModule",|\w\(require\("\.\/[^"]*\.js"/.test(code)) {
+    throw new Error(`${name} imports or exports in another way`);
+  }
   return { file, text: `"./${file}/${name}"(exports,require,module){${code}}` };
 }
 

@@ -1,6 +1,6 @@
 /** The one door: everything written to stdout or stderr passes through here. */
 import type { Io } from './io.js';
-import { HIDDEN, visible } from './text.js';
+import { HIDDEN, isPrintable, visible } from './text.js';
 
 /** The source of answers: a person at a terminal, any stdin (as patronictl), or nothing. */
 export type WhoAnswers = 'person' | 'stdin' | 'none';
@@ -47,6 +47,7 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]/g;
 
 /** The text as it leaves: what is hidden is written out (\u202e), which JSON reads as the very character. */
 export function leaving(text: string, compat: boolean): string {
+  if (isPrintable(text)) return text;
   const safe = HIDDEN.test(text) ? visible(text, compat ? CONTROLS : undefined) : text;
   return safe.includes(OWN_ESC) ? safe.replaceAll(OWN_ESC, '\x1b') : safe;
 }

@@ -14,8 +14,17 @@ const HIDDEN_CHARS =
 export const HIDDEN = new RegExp(`[${HIDDEN_CHARS}]`, 'u');
 const EVERY_HIDDEN = new RegExp(`[${HIDDEN_CHARS}]`, 'gu');
 
+/** Most texts: a run that meets no other needs none of the expressions above. */
+const PRINTABLE = /^[\n\t\x20-\x7e]*$/;
+
+/** Nothing but printable ASCII, line feeds and tabs. */
+export function isPrintable(text: string): boolean {
+  return PRINTABLE.test(text);
+}
+
 /** The text without terminal escapes and what is hidden; line feeds and tabs stay. */
 export function plain(text: string): string {
+  if (isPrintable(text)) return text;
   return text
     .replace(ESCAPES, '')
     .replace(EVERY_HIDDEN, '')

@@ -2,7 +2,7 @@
  * What `npm run package` made: installed into an empty root, run from there, removed; and what bundling may break, which
  * no other test runs from the executable.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -20,9 +20,10 @@ import { MACHINES, noteOf, readElf } from '../../.config/package/elf.js';
 import { NOTE } from '../../.config/package/executable.js';
 import { startDns } from '../support/dns-server.js';
 import { eventually } from '../support/eventually.js';
+import { KEY, pressKeys } from '../support/keys.js';
 import { PASSWORDS } from '../support/lab/configs.js';
 import { runProgram, type ProgramResult } from '../support/lab/process.js';
-import { runPatctl } from '../support/run.js';
+import { PATCTL, runPatctl } from '../support/run.js';
 import { privateCluster, sharedCluster } from '../support/shared.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -56,6 +57,8 @@ const PLACES = [
   'usr/share/man/man1/patctl.1.gz',
 ];
 
+const HAS_RPM = AS_ROOT && spawnSync('rpm', ['--version']).status === 0;
+
 // Only a run on the executable has made packages before.
 describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
   test('a .deb is installed by dpkg without network, runs without Node or a home, and leaves nothing behind', async () => {
@@ -86,6 +89,28 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     const left = allFiles(folder).filter((name) => !name.startsWith('var/lib/dpkg/'));
     expect(left).toEqual(before);
   }, 120_000);
+
+  test.skipIf(!HAS_RPM)(
+    'an .rpm is installed by rpm into an empty folder, runs from there, and leaves nothing behind',
+    async () => {
+      const lab = await sharedCluster({ sync: 'on' });
+      const rpm = (...args: string[]) =>
+        offline('rpm', `--root=${folder}`, '--dbpath=/db', ...args);
+      const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as 'x64' | 'arm64'];
+      // A folder that is not a system has nothing of what the package depends on.
+      rpm('--install', '--nodeps', named(new RegExp(`^patctl-[\\d.]+-1\\.${machine}\\.rpm$`)));
+      expect(allFiles(folder)).toEqual(expect.arrayContaining(PLACES));
+      expect(rpm('--verify', '--nodeps', 'patctl')).toBe('');
+      const program = join(folder, 'usr/bin/patctl');
+      expect(offline(program, '--version')).toContain('patctl ');
+      const listed = await runProgram(program, ['-c', lab.config, 'list'], { env: {} });
+      expect([listed.code, listed.err]).toEqual([0, '']);
+      expect(listed.out).toContain('Verdict');
+      rpm('--erase', 'patctl');
+      expect(allFiles(folder).filter((name) => !name.startsWith('db/'))).toEqual([]);
+    },
+    120_000,
+  );
 
   test.skipIf(!AS_ROOT)(
     'it runs as PID 1 and any user in a read-only root without home or /tmp, with stdin closed',
@@ -164,16 +189,36 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     },
   );
 
-  test('query prints a million rows', async () => {
+  test('query prints a million rows without holding them', async () => {
     const lab = await sharedCluster({ sync: 'on' });
     const sql = 'SELECT g FROM generate_series(1, 1000000) g';
-    const queried = await runPatctl(['-c', lab.config, 'query', '-c', sql, '--format', 'csv'], {
-      env: { PGUSER: 'postgres', PGPASSWORD: PASSWORDS.superuser },
+    const words = [...PATCTL, '-c', lab.config, 'query', '-c', sql, '--format', 'csv'];
+    const queried = await runProgram('python3', ['-c', PEAK, ...words], {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        PGUSER: 'postgres',
+        PGPASSWORD: PASSWORDS.superuser,
+      },
     });
-    expect([queried.code, queried.err]).toEqual([0, '']);
+    const [peak, code] = queried.err.split(' ').map(Number);
+    expect(code).toBe(0);
+    expect(peak).toBeLessThan(MOST_QUERY_KIB);
     const rows = queried.out.trimEnd().split('\n');
     expect([rows.length, rows.at(-1)]).toEqual([1_000_001, '1000000']);
   }, 120_000);
+
+  test('list -W on a terminal ends with Ctrl-C and gives the terminal back', async () => {
+    const lab = await sharedCluster({ sync: 'on' });
+    const watched = await pressKeys(
+      [...PATCTL, '-c', lab.config, 'list', '-W'],
+      [[/Member/, KEY.ctrlC]],
+    );
+    expect([watched.code, watched.modes]).toEqual([0, 'icanon echo']);
+    // The cursor is shown again.
+    expect(watched.raw.lastIndexOf('\x1b[?25h')).toBeGreaterThan(
+      watched.raw.lastIndexOf('\x1b[?25l'),
+    );
+  });
 
   test('the other files are for the machine that their name says, with the same program inside', () => {
     const bundle = readFileSync(join(ROOT, 'dist/bundle/commands.cjs'));
@@ -200,6 +245,16 @@ describe.skipIf(!process.env['PATCTL_PROGRAM'])('the packages', () => {
     expect(components.map(({ name }) => name)).toEqual([...packages, 'Node.js']);
   });
 });
+
+/** Runs a command, and says on stderr its peak memory in KiB and its exit code. */
+const PEAK = `
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(child.pid, 0)
+print(usage.ru_maxrss, os.waitstatus_to_exitcode(status), end='', file=sys.stderr)
+`;
+/** A million rows of one number are 7 MB of text; held as values they would be a multiple of this. */
+const MOST_QUERY_KIB = 200 * 1024;
 
 /** What bash offers after the line by the completion that is installed beside the program. */
 async function tab(line: string, program: string): Promise<ProgramResult> {

@@ -38,6 +38,8 @@ export async function makePackages(
   const root = join(staging, `patctl-${release.version}-linux-${arch}`);
   mkdirSync(staging, { recursive: true });
   await stage(executable, root);
+  // nfpm dates some files of a tree by the file itself.
+  run('find', [root, '-exec', 'touch', '--no-dereference', `--date=@${release.epoch}`, '{}', '+']);
   makeTarball(root, release, join(folder, `patctl-${release.version}-linux-${arch}.tar.gz`));
   const nfpm = await ensureNfpm();
   for (const kind of ['deb', 'rpm'] as const) {

@@ -83,30 +83,8 @@ export function checkCommand(run: Run): Command {
       'Confirm findings with N further readings, loop_wait apart',
       parseCount,
       2,
-    )
-    .option('--max-lag <size>', 'Limit of catching_up (default maximum_lag_on_failover)', parseSize)
-    .option(
-      '--max-pause <time>',
-      'Maximum time in maintenance mode before it is critical',
-      parseDurationMs,
-    )
-    .option('--min-members <n>', 'Report critical if fewer members answer (default 1)', parseCount)
-    .option(
-      '--max-creating <time>',
-      'Maximum time to create a replica (default 6h)',
-      parseDurationMs,
-    )
-    .option(
-      '--max-absence <time>',
-      'Maximum time for which a member that left is reported (default 24h)',
-      parseDurationMs,
-    )
-    .option('--since <file>', 'Report members that this earlier snapshot has and that left since')
-    .option(
-      '--max-slot-retain <size>',
-      'Maximum WAL that an inactive slot may retain (default 1GiB)',
-      parseSize,
-    )
+    );
+  addLimits(command)
     .option(
       '--probe-rest',
       'Test whether the REST API accepts unauthenticated writes (changes nothing)',
@@ -129,6 +107,33 @@ export function checkCommand(run: Run): Command {
         }
       }),
   );
+}
+
+function addLimits(command: Command): Command {
+  return command
+    .option('--max-lag <size>', 'Limit of catching_up (default maximum_lag_on_failover)', parseSize)
+    .option(
+      '--max-pause <time>',
+      'Maximum time in maintenance mode before it is critical',
+      parseDurationMs,
+    )
+    .option('--min-members <n>', 'Report critical if fewer members answer (default 1)', parseCount)
+    .option(
+      '--max-creating <time>',
+      'Maximum time to create a replica (default 6h)',
+      parseDurationMs,
+    )
+    .option(
+      '--max-absence <time>',
+      'Maximum time for which a member that left is reported (default 24h)',
+      parseDurationMs,
+    )
+    .option('--since <file>', 'Report members that this earlier snapshot has and that left since')
+    .option(
+      '--max-slot-retain <size>',
+      'Maximum WAL that an inactive slot may retain (default 1GiB)',
+      parseSize,
+    );
 }
 
 async function answer(context: Context, names: string[], options: CheckOptions): Promise<number> {

@@ -50,7 +50,7 @@ Ctrl-C stops after the member at hand; twice, it stops at once and ends COMMAND.
 `;
 
 export function rollCommand(run: Run): Command {
-  return addRouteOption(new Command('roll'))
+  const command = addRouteOption(new Command('roll'))
     .description('Run a command for each member, one at a time: replicas, switchover, old leader')
     .argument('[cluster]')
     .option('--group <number>', 'Citus group', parseCount)
@@ -59,23 +59,8 @@ export function rollCommand(run: Run): Command {
     .option('--except <members>', 'All members but these', names)
     .option('--no-switchover', 'Stop before the leader')
     .option('--candidate <member>', 'Switch over to this member (default: the best one)')
-    .option('--back', 'Switch back to the member that led at the beginning')
-    .option(
-      '--max-lag <size>',
-      'A replica that is further behind keeps a gate closed (default 16MB)',
-      parseSize,
-    )
-    .option(
-      '--gate-timeout <time>',
-      'Limit of the wait for a closed gate (default 5m)',
-      parseDurationMs,
-    )
-    .option('--exec-timeout <time>', 'End COMMAND at this limit (default: none)', parseDurationMs)
-    .option(
-      '--back-timeout <time>',
-      'Limit of the wait until a member is back (default 15m)',
-      parseDurationMs,
-    )
+    .option('--back', 'Switch back to the member that led at the beginning');
+  return addLimits(command)
     .option('--may-stay-up', 'A member that COMMAND does not restart counts as done')
     .option('--skip-gate <name>', 'Do not look at this gate (repeatable)', collectGate)
     .option('--dry-run', 'Show the order and the gates as they are now')
@@ -109,6 +94,26 @@ export function rollCommand(run: Run): Command {
           return rollCluster(context, asking, { ...meant, ...requestOf(options), dryRun });
         });
       }),
+    );
+}
+
+function addLimits(command: Command): Command {
+  return command
+    .option(
+      '--max-lag <size>',
+      'A replica that is further behind keeps a gate closed (default 16MB)',
+      parseSize,
+    )
+    .option(
+      '--gate-timeout <time>',
+      'Limit of the wait for a closed gate (default 5m)',
+      parseDurationMs,
+    )
+    .option('--exec-timeout <time>', 'End COMMAND at this limit (default: none)', parseDurationMs)
+    .option(
+      '--back-timeout <time>',
+      'Limit of the wait until a member is back (default 15m)',
+      parseDurationMs,
     );
 }
 

@@ -38,61 +38,15 @@ const NO_FLAGS: LoginFlags = { username: undefined, database: undefined, passwor
 /** A certificate or a key that TLS needs cannot be used. */
 class TlsFileError extends Error {}
 
+/** The logins for a server, in the order in which they are tried. */
+type LoginsFor = (target: PgTarget) => Promise<Login[]>;
+
 /** PostgreSQL with the logins of flags, environment and configuration, in this order. Connects when asked. */
 export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS): Postgres {
   const home = env['HOME'] ?? '';
   const hasPgpass = existsSync(pgpassPath(env, home));
   const ordered = orderLogins(configured, env, flags, hasPgpass);
-
-  async function status(
-    target: PgTarget,
-    timeoutMs: number,
-    kept?: KeptSession,
-  ): Promise<Reading<SqlStatus>> {
-    try {
-      const deadline = { timeoutMs, endsAtMs: monotonicMs() + timeoutMs };
-      return (await askKept(kept, deadline)) ?? (await ask(target, deadline, kept));
-    } catch (error) {
-      return { ok: false, kind: 'invalid', reason: errorMessage(error) };
-    }
-  }
-
-  async function ask(
-    target: PgTarget,
-    deadline: Deadline,
-    kept: KeptSession | undefined,
-  ): Promise<Reading<SqlStatus>> {
-    const startedMs = monotonicMs();
-    const refusals: string[] = [];
-    let isServerFull = false;
-    for (const login of await resolveLogins(ordered, env, home, target)) {
-      const statement = { sql: STATUS_SQL, ...(kept && { kept }) };
-      const attempt = await tryLogin(login, target, statement, deadline);
-      if (!attempt.ok && attempt.full) isServerFull = true;
-      const blind = attempt.ok ? blindRole(attempt.document) : null;
-      if (attempt.ok && blind === null) {
-        const value = statusOf(attempt.document, login.origin);
-        if (value.archiver && mayPileUp(attempt.document)) {
-          const waiting = await tryLogin(login, target, { sql: READY_SQL }, deadline);
-          const ready = waiting.ok ? readyOf(waiting.document) : null;
-          if (ready !== null) value.archiver.ready = ready;
-        }
-        return { ok: true, value, tookMs: monotonicMs() - startedMs };
-      }
-      if (!attempt.ok && attempt.next === 'stop') {
-        const { kind, reason, cannotServe } = attempt;
-        return { ok: false, kind, reason, ...(cannotServe && { cannotServe }) };
-      }
-      // Another login may see what this one may not.
-      kept?.open?.close();
-      const why = attempt.ok
-        ? `role ${blind ?? ''} may not read pg_stat_replication: grant pg_monitor`
-        : attempt.reason;
-      refusals.push(`${login.origin}: ${why}`);
-    }
-    const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is configured';
-    return { ok: false, kind: 'denied', reason, ...(isServerFull && { full: true as const }) };
-  }
+  const loginsFor: LoginsFor = (target) => resolveLogins(ordered, env, home, target);
 
   /** One statement with the first login that may. */
   const askOnce = async <T>(
@@ -100,52 +54,28 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     sql: string,
     read: (document: unknown) => T,
     timeoutMs: number,
-  ): Promise<Reading<T>> =>
-    askWith(await resolveLogins(ordered, env, home, target), target, { sql }, read, timeoutMs);
-
-  async function askWith<T>(
-    logins: readonly Login[],
-    target: PgTarget,
-    statement: Statement,
-    read: (document: unknown) => T,
-    timeoutMs: number,
-  ): Promise<Reading<T>> {
-    const startedMs = monotonicMs();
-    const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
-    const refusals: string[] = [];
-    for (const login of logins) {
-      const attempt = await tryLogin(login, target, statement, deadline);
-      if (attempt.ok) {
-        const tookMs = monotonicMs() - startedMs;
-        return { ok: true, value: read(attempt.document), tookMs };
-      }
-      if (attempt.next === 'stop') return { ok: false, kind: attempt.kind, reason: attempt.reason };
-      refusals.push(`${login.origin}: ${attempt.reason}`);
-    }
-    return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is configured' };
-  }
-
-  async function whoAnswers(
-    target: PgTarget,
-    words: LoginWords,
-    timeoutMs: number,
-  ): Promise<Reading<RouteAnswer>> {
-    try {
-      const { answerOf, IDENTITY_SQL, withWords } = await import('./route-identity.js');
-      const own = orderLogins(configured, env, routeFlags(flags, words), hasPgpass);
-      const logins = await resolveLogins(withWords(own, words), env, home, target);
-      if (logins.length === 0) return await withoutLogin(target, timeoutMs);
-      const statement = { sql: IDENTITY_SQL, plain: true as const };
-      return await askWith(logins, target, statement, answerOf, timeoutMs);
-    } catch (error) {
-      return { ok: false, kind: 'invalid', reason: errorMessage(error) };
-    }
-  }
+  ): Promise<Reading<T>> => askWith(await loginsFor(target), target, { sql }, read, timeoutMs);
 
   return {
     hasLogin: ordered.length > 0,
-    whoAnswers,
-    status,
+    whoAnswers: (target, words, timeoutMs) => {
+      const logins = async (): Promise<Login[]> => {
+        const { withWords } = await import('./route-identity.js');
+        const own = orderLogins(configured, env, routeFlags(flags, words), hasPgpass);
+        return resolveLogins(withWords(own, words), env, home, target);
+      };
+      return whoAnswers(logins, target, timeoutMs);
+    },
+    status: async (target, timeoutMs, kept) => {
+      try {
+        const deadline = { timeoutMs, endsAtMs: monotonicMs() + timeoutMs };
+        return (
+          (await askKept(kept, deadline)) ?? (await askStatus(loginsFor, target, deadline, kept))
+        );
+      } catch (error) {
+        return { ok: false, kind: 'invalid', reason: errorMessage(error) };
+      }
+    },
     settings: (target, names, timeoutMs) =>
       askOnce(target, settingsSql(names), namedSettingsOf, timeoutMs),
     takesWrites: (target, timeoutMs) => askOnce(target, WRITES_SQL, takesWritesOf, timeoutMs),
@@ -154,6 +84,97 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     baseBackups: (target, timeoutMs) => askOnce(target, BASEBACKUP_SQL, baseBackupsOf, timeoutMs),
     pausedForMs: (target, timeoutMs) => askOnce(target, PAUSE_SQL, pausedMsOf, timeoutMs),
   };
+}
+
+/** The status, as the first login sees it that may see all of it. */
+async function askStatus(
+  loginsFor: LoginsFor,
+  target: PgTarget,
+  deadline: Deadline,
+  kept: KeptSession | undefined,
+): Promise<Reading<SqlStatus>> {
+  const startedMs = monotonicMs();
+  const refusals: string[] = [];
+  let isServerFull = false;
+  for (const login of await loginsFor(target)) {
+    const statement = { sql: STATUS_SQL, ...(kept && { kept }) };
+    const attempt = await tryLogin(login, target, statement, deadline);
+    if (!attempt.ok && attempt.full) isServerFull = true;
+    const blind = attempt.ok ? blindRole(attempt.document) : null;
+    if (attempt.ok && blind === null) {
+      const value = await withReady(
+        statusOf(attempt.document, login.origin),
+        attempt.document,
+        async () => {
+          const waiting = await tryLogin(login, target, { sql: READY_SQL }, deadline);
+          return waiting.ok ? waiting.document : null;
+        },
+      );
+      return { ok: true, value, tookMs: monotonicMs() - startedMs };
+    }
+    if (!attempt.ok && attempt.next === 'stop') {
+      const { kind, reason, cannotServe } = attempt;
+      return { ok: false, kind, reason, ...(cannotServe && { cannotServe }) };
+    }
+    // Another login may see what this one may not.
+    kept?.open?.close();
+    const why = attempt.ok
+      ? `role ${blind ?? ''} may not read pg_stat_replication: grant pg_monitor`
+      : attempt.reason;
+    refusals.push(`${login.origin}: ${why}`);
+  }
+  const reason = refusals.length > 0 ? refusals.join('; ') : 'no login is configured';
+  return { ok: false, kind: 'denied', reason, ...(isServerFull && { full: true as const }) };
+}
+
+/** With the number of WAL files that wait for the archiver, which is asked for only where they may pile up. */
+async function withReady(
+  value: SqlStatus,
+  document: unknown,
+  ask: () => Promise<unknown>,
+): Promise<SqlStatus> {
+  if (!value.archiver || !mayPileUp(document)) return value;
+  const waiting = await ask();
+  const ready = waiting === null ? null : readyOf(waiting);
+  return ready === null ? value : { ...value, archiver: { ...value.archiver, ready } };
+}
+
+async function askWith<T>(
+  logins: readonly Login[],
+  target: PgTarget,
+  statement: Statement,
+  read: (document: unknown) => T,
+  timeoutMs: number,
+): Promise<Reading<T>> {
+  const startedMs = monotonicMs();
+  const deadline = { timeoutMs, endsAtMs: startedMs + timeoutMs };
+  const refusals: string[] = [];
+  for (const login of logins) {
+    const attempt = await tryLogin(login, target, statement, deadline);
+    if (attempt.ok) {
+      const tookMs = monotonicMs() - startedMs;
+      return { ok: true, value: read(attempt.document), tookMs };
+    }
+    if (attempt.next === 'stop') return { ok: false, kind: attempt.kind, reason: attempt.reason };
+    refusals.push(`${login.origin}: ${attempt.reason}`);
+  }
+  return { ok: false, kind: 'denied', reason: refusals.join('; ') || 'no login is configured' };
+}
+
+async function whoAnswers(
+  loginsOf: () => Promise<Login[]>,
+  target: PgTarget,
+  timeoutMs: number,
+): Promise<Reading<RouteAnswer>> {
+  try {
+    const { answerOf, IDENTITY_SQL } = await import('./route-identity.js');
+    const logins = await loginsOf();
+    if (logins.length === 0) return await withoutLogin(target, timeoutMs);
+    const statement = { sql: IDENTITY_SQL, plain: true as const };
+    return await askWith(logins, target, statement, answerOf, timeoutMs);
+  } catch (error) {
+    return { ok: false, kind: 'invalid', reason: errorMessage(error) };
+  }
 }
 
 /** What a route says of its login is stronger than the flags. */
@@ -191,12 +212,9 @@ async function askKept(
       session.close();
       return null;
     }
-    const value = statusOf(document, session.login);
-    if (value.archiver && mayPileUp(document)) {
-      const waiting = await session.ask(READY_SQL, leftMs()).catch(() => null);
-      const ready = waiting === null ? null : readyOf(waiting);
-      if (ready !== null) value.archiver.ready = ready;
-    }
+    const value = await withReady(statusOf(document, session.login), document, () =>
+      session.ask(READY_SQL, leftMs()).catch(() => null),
+    );
     return { ok: true, value, tookMs: monotonicMs() - startedMs };
   } catch (error) {
     session.close();

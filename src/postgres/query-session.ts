@@ -1,5 +1,6 @@
 /** Any SQL on one member: a session that is kept, rows handed on as they come, in constant memory. */
 import type { Duplex } from 'node:stream';
+import type { ClientConfig } from 'pg';
 import type { LoginFlags } from './login-flags.js';
 import { resolveLogins, type Login } from './logins.js';
 import type { Env } from '../config/environment.js';
@@ -130,21 +131,7 @@ async function connect(
 ): Promise<Session> {
   const [{ default: pg }, net] = await Promise.all([import('pg'), import('node:net')]);
   const socket = new net.Socket();
-  const client = new pg.Client({
-    host: target.host,
-    port: target.port,
-    user: login.user,
-    database: login.database,
-    password: () => {
-      if (login.password !== null) return login.password;
-      throw new SqlError('the server requires a password, but none is configured', '28P01', null);
-    },
-    ssl,
-    stream: () => socket,
-    application_name: env['PGAPPNAME'] ?? 'patctl',
-    options: `${env['PGOPTIONS'] ?? ''} -c datestyle=ISO -c intervalstyle=postgres`.trim(),
-    keepAlive: true,
-  });
+  const client = new pg.Client({ ...clientConfig(target, login, env), ssl, stream: () => socket });
   const life = { alive: true, why: '' };
   client.on('error', (error) => {
     life.alive = false;
@@ -170,23 +157,41 @@ async function connect(
       return life.alive;
     },
     run,
-    inRecovery: async (limitMs) => {
-      const answers: (string | null | undefined)[] = [];
-      const sink: RowSink = {
-        start: () => undefined,
-        row: ([one]) => void answers.push(one),
-        copy: () => undefined,
-      };
-      const signal = AbortSignal.timeout(limitMs);
-      await run('SELECT pg_catalog.pg_is_in_recovery()', sink, { signal, deadlineMs: null });
-      return answers[0] !== 'f';
-    },
+    inRecovery: (limitMs) => askRecovery(run, limitMs),
     close: () => {
       life.alive = false;
       client.end().catch(() => undefined);
       setTimeout(() => socket.destroy(), 500).unref();
     },
   };
+}
+
+function clientConfig({ host, port }: PgTarget, login: Login, env: Env): ClientConfig {
+  return {
+    host,
+    port,
+    user: login.user,
+    database: login.database,
+    password: () => {
+      if (login.password !== null) return login.password;
+      throw new SqlError('the server requires a password, but none is configured', '28P01', null);
+    },
+    application_name: env['PGAPPNAME'] ?? 'patctl',
+    options: `${env['PGOPTIONS'] ?? ''} -c datestyle=ISO -c intervalstyle=postgres`.trim(),
+    keepAlive: true,
+  };
+}
+
+async function askRecovery(run: Session['run'], limitMs: number): Promise<boolean> {
+  const answers: (string | null | undefined)[] = [];
+  const sink: RowSink = {
+    start: () => undefined,
+    row: ([one]) => void answers.push(one),
+    copy: () => undefined,
+  };
+  const signal = AbortSignal.timeout(limitMs);
+  await run('SELECT pg_catalog.pg_is_in_recovery()', sink, { signal, deadlineMs: null });
+  return answers[0] !== 'f';
 }
 
 /** The parts of pg's client that its types keep quiet about. */
@@ -228,7 +233,7 @@ async function runOn(
   Query: QueryClass,
   sql: string,
   sink: RowSink,
-  { signal, deadlineMs }: RunLimits,
+  limits: RunLimits,
   stop: () => void,
 ): Promise<Ran> {
   const { stream } = client.connection;
@@ -241,27 +246,19 @@ async function runOn(
   query.on('row', (row: unknown, result?: unknown) =>
     feed.row(row as (string | null)[], result as PgResult),
   );
-  let [give, deadline]: (NodeJS.Timeout | undefined)[] = [];
-  const interrupt = () => {
-    stop();
-    stream.resume();
-    give = setTimeout(() => stream.destroy(), CANCEL_MS);
-  };
+  const limit = limitOf(limits, stop, stream);
+  const lateMs = (): number | null => (limit.isLate() ? limits.deadlineMs : null);
   let gone: () => void = () => undefined;
-  let isLate = false;
   let refuse: (message: { binary: boolean }) => void = () => undefined;
   try {
     return await new Promise<Ran>((resolve, reject) => {
-      gone = () =>
-        reject(new LostError(isLate ? lateWords(deadlineMs) : 'the connection was lost', true));
+      gone = () => {
+        const reachedMs = lateMs();
+        const words = reachedMs === null ? 'the connection was lost' : lateWords(reachedMs);
+        reject(new LostError(words, true));
+      };
       client.on('end', gone);
-      query.on('error', (error: Error) => {
-        const said = asSqlError(error);
-        const cancelled = isLate && (said === null || said.sqlstate === CANCELLED);
-        const words = cancelled ? lateWords(deadlineMs) : wordsOf(error);
-        if (said === null) reject(new LostError(words, true));
-        else reject(cancelled ? new SqlError(words, CANCELLED, null) : said);
-      });
+      query.on('error', (error: Error) => reject(failureOf(error, lateMs())));
       refuse = ({ binary }) => {
         if (!binary) return;
         isRefused = true;
@@ -276,30 +273,58 @@ async function runOn(
         feed.end(last, hasRows);
         resolve({ command: last.command ?? '', hasRows });
       });
-      if (signal.aborted) return reject(new LostError('interrupted', false));
-      signal.addEventListener('abort', interrupt, { once: true });
-      if (deadlineMs !== null) {
-        deadline = setTimeout(() => {
-          isLate = true;
-          interrupt();
-        }, deadlineMs);
-      }
+      if (limits.signal.aborted) return reject(new LostError('interrupted', false));
+      limit.begin();
       client.query(query);
     });
   } finally {
-    clearTimeout(give);
-    clearTimeout(deadline);
-    signal.removeEventListener('abort', interrupt);
+    limit.end();
     client.off('end', gone);
     client.connection.off('copyOutResponse', refuse);
   }
 }
 
+/** Tells the statement to stop at the signal and at the deadline; a server that does not say so loses the connection. */
+function limitOf({ signal, deadlineMs }: RunLimits, stop: () => void, stream: Duplex) {
+  let [give, deadline]: (NodeJS.Timeout | undefined)[] = [];
+  let isLate = false;
+  const interrupt = (): void => {
+    stop();
+    stream.resume();
+    give = setTimeout(() => stream.destroy(), CANCEL_MS);
+  };
+  return {
+    isLate: () => isLate,
+    begin: () => {
+      signal.addEventListener('abort', interrupt, { once: true });
+      if (deadlineMs === null) return;
+      deadline = setTimeout(() => {
+        isLate = true;
+        interrupt();
+      }, deadlineMs);
+    },
+    end: () => {
+      clearTimeout(give);
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', interrupt);
+    },
+  };
+}
+
+/** `reachedMs`: the limit at which the statement was told to stop; null: it was not. */
+function failureOf(error: Error, reachedMs: number | null): SqlError | LostError {
+  const said = asSqlError(error);
+  const cancelled = reachedMs !== null && (said === null || said.sqlstate === CANCELLED);
+  const words = cancelled ? lateWords(reachedMs) : wordsOf(error);
+  if (said === null) return new LostError(words, true);
+  return cancelled ? new SqlError(words, CANCELLED, null) : said;
+}
+
 /** SQLSTATE of a statement that was told to stop. */
 const CANCELLED = '57014';
 
-function lateWords(deadlineMs: number | null): string {
-  return `--deadline of ${(deadlineMs ?? 0) / 1000} s was reached, and the statement cancelled`;
+function lateWords(deadlineMs: number): string {
+  return `--deadline of ${deadlineMs / 1000} s was reached, and the statement cancelled`;
 }
 
 /** Whether the last statement has rows, even such of no columns; and what COPY sends. */

@@ -11,6 +11,7 @@ import {
   foreignAnswer,
   isForeign,
   leftUnanswered,
+  type Asked,
 } from '../kit/member-request.js';
 import { isRefusal, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
@@ -94,19 +95,12 @@ async function restarted(
   }
   const skipped = answered.said === NOT_WANTED;
   if (answered.ending === 'unconfirmed' || (answered.ending === 'ok' && request.wait && !skipped)) {
-    if (saysNo(outcome) && before !== null) {
-      const seen = await seeStarted(context, { cluster, member }, { before, outcome, tell });
-      // Patroni answers when the restart is over: no other one comes.
-      if (seen.runsOn) {
-        tell({ kind: 'line', text: lineOf(name, outcome, seen.found) });
-        return seen.found;
-      }
-    }
-    const back = await waitBack(context, { cluster, member }, before, { ...request, atMs, tell });
-    const wasStarted = before && startTimeOf(before);
-    const found = settle(answered, back, wasStarted !== null);
-    const times = { before: wasStarted, now: back.started };
-    const seen = withEvidence(found, outcome, times);
+    const seen = await seenBack(context, { cluster, member }, asked, {
+      answered,
+      request,
+      atMs,
+      tell,
+    });
     tell({ kind: 'line', text: lineOf(name, outcome, seen) });
     return seen;
   }
@@ -123,6 +117,29 @@ async function restarted(
     : (await seeStarted(context, { cluster, member }, { before, outcome, tell })).found;
   tell({ kind: 'line', text: lineOf(name, outcome, seen) });
   return seen;
+}
+
+/** Waits until it is back; where Patroni says no and the same PostgreSQL runs on, there is nothing to wait for. */
+async function seenBack(
+  context: Context,
+  one: Selected,
+  { outcome, before }: Asked,
+  {
+    answered,
+    request,
+    atMs,
+    tell,
+  }: { answered: MemberOutcome; request: RestartRequest; atMs: number; tell: Tell },
+): Promise<MemberOutcome> {
+  if (saysNo(outcome) && before !== null) {
+    const seen = await seeStarted(context, one, { before, outcome, tell });
+    // Patroni answers when the restart is over: no other one comes.
+    if (seen.runsOn) return seen.found;
+  }
+  const back = await waitBack(context, one, before, { ...request, atMs, tell });
+  const wasStarted = before && startTimeOf(before);
+  const found = settle(answered, back, wasStarted !== null);
+  return withEvidence(found, outcome, { before: wasStarted, now: back.started });
 }
 
 /** An answer is not a restart: another postmaster has to run than before. Patroni answers when it does. */

@@ -92,18 +92,14 @@ export async function followChange(
     failures.push(error instanceof Error ? error : new Error('the request failed'));
     over.abort();
   };
-  let probed: () => void = () => undefined;
-  const firstProbe = new Promise<void>((resolve) => (probed = resolve));
-  let routesProbed: () => void = () => undefined;
-  const firstRoutes = new Promise<void>((resolve) => (routesProbed = resolve));
+  const [firstProbe, probed] = openPromise();
+  const [firstRoutes, routesProbed] = openPromise();
   const ask = async (): Promise<void> => {
     try {
       // Without an answer of the old leader before the request, the time of its last write would be unknown.
       await untilAborted(Promise.all([firstProbe, firstRoutes]), signal);
-      const sent = await untilAborted(
-        send((member) => (request.to = member)),
-        signal,
-      );
+      const sending = send((member) => (request.to = member));
+      const sent = await untilAborted(sending, signal);
       if (sent === null) return;
       request.answer = sent.answer;
       see({ type: 'answer', atMs: context.clock.nowMs(), answer: sent.answer });
@@ -111,11 +107,10 @@ export async function followChange(
       fail(error);
     }
   };
-  const deadline = context.clock.wait(options.timeoutMs, signal).then(() => over.abort());
   const current = () => progress;
   await Promise.all([
     ask(),
-    deadline,
+    context.clock.wait(options.timeoutMs, signal).then(() => over.abort()),
     watchDcs(context, options, signal, see),
     ...options.members.map((name) => watchMember(context, name, current, options, signal, see)),
     watchHolding(context, current, signal, listener),
@@ -130,6 +125,12 @@ export async function followChange(
   if (!changeVerdict(progress).done && context.signal.aborted)
     return { progress, verdict: null, sent };
   return { progress, verdict: atDeadline(progress, context.clock.nowMs() - startedMs), sent };
+}
+
+/** A promise, and what resolves it. */
+function openPromise(): [Promise<void>, () => void] {
+  let resolve: () => void = () => undefined;
+  return [new Promise<void>((done) => (resolve = done)), () => resolve()];
 }
 
 // ---------------------------------------------------------------- the DCS

@@ -1,4 +1,5 @@
 /** Is the candidate a member that Patroni would let promote? */
+import type { MemberView } from '../roles/view.js';
 import { commandLine } from '../model/command-line.js';
 import { roleSeen } from '../findings/evidence.js';
 import { restStep } from '../findings/next-steps.js';
@@ -30,45 +31,7 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
   const name = 'candidate_answers';
   if (one === null || candidate === null || candidate === cluster.leaderName) return null;
   const { rest } = one;
-  if (!rest.ok) {
-    const evidence: Witnessed[] = [{ witness: 'REST', subject: candidate, said: rest.reason }];
-    switch (rest.kind) {
-      case 'off':
-        return bad(
-          name,
-          'unknown',
-          `${candidate} was not asked over REST`,
-          evidence,
-          'use --verify auto or rest',
-        );
-      case 'denied':
-        return bad(
-          name,
-          'unknown',
-          `${candidate} denied our request: ${rest.reason}`,
-          evidence,
-          restStep(one),
-        );
-      case 'invalid':
-        return bad(
-          name,
-          'unknown',
-          `${candidate} answers what Patroni never would: ${rest.reason}`,
-          evidence,
-          restStep(one),
-        );
-      case 'misidentified':
-      case 'no_address':
-      case 'unreachable':
-        return bad(
-          name,
-          'refused',
-          `${candidate} does not answer under its own name: ${rest.reason}`,
-          evidence,
-          restStep(one),
-        );
-    }
-  }
+  if (!rest.ok) return unheard(name, candidate, one, rest);
   if (one.observed === 'primary')
     return bad(
       name,
@@ -86,6 +49,30 @@ export function candidateAnswers({ candidate, one, cluster }: PlanFacts): PlanCh
       `check the logs of Patroni and PostgreSQL on ${candidate}`,
     );
   return ok(name, `${candidate} answers under its own name, as ${one.observed}`, [roleSeen(one)]);
+}
+
+/** The candidate did not answer as Patroni does. */
+function unheard(
+  name: string,
+  candidate: string,
+  one: MemberView,
+  { kind, reason }: Extract<MemberView['rest'], { ok: false }>,
+): PlanCheck {
+  const evidence: Witnessed[] = [{ witness: 'REST', subject: candidate, said: reason }];
+  const found = (result: 'unknown' | 'refused', said: string, next = restStep(one)): PlanCheck =>
+    bad(name, result, `${candidate} ${said}`, evidence, next);
+  switch (kind) {
+    case 'off':
+      return found('unknown', 'was not asked over REST', 'use --verify auto or rest');
+    case 'denied':
+      return found('unknown', `denied our request: ${reason}`);
+    case 'invalid':
+      return found('unknown', `answers what Patroni never would: ${reason}`);
+    case 'misidentified':
+    case 'no_address':
+    case 'unreachable':
+      return found('refused', `does not answer under its own name: ${reason}`);
+  }
 }
 
 export function candidateNofailover({

@@ -101,10 +101,7 @@ export function openGrpc(settings: EtcdConnection): Grpc {
   let authOff = false;
   let closed = false;
 
-  function client(
-    endpoint: Endpoint,
-    service: Service,
-  ): Promise<{ raw: RawClient; metadata: Metadata }> {
+  function client(endpoint: Endpoint, service: Service): Promise<Client> {
     const pool = pools.get(endpoint) ?? openPool(settings, endpoint);
     pools.set(endpoint, pool);
     return pool.withConnection(service, ({ client: raw, metadata }) => {
@@ -119,47 +116,27 @@ export function openGrpc(settings: EtcdConnection): Grpc {
     if (closed) return { ok: false, error: { code: CODE.canceled, message: 'closed' } };
     const refused = wanted.service === 'Auth' ? null : await login(endpoint, wanted);
     if (refused !== null) return { ok: false, error: refused };
-    const { raw, metadata } = await client(endpoint, wanted.service);
-    return new Promise((resolve) => {
-      const method = (raw[wanted.method] as Unary).bind(raw);
-      const sent = method(wanted.request, metadata, { deadline: until }, (error, value) => {
-        wanted.signal?.removeEventListener('abort', stop);
-        resolve(
-          error
-            ? { ok: false, error: words(error, hasCertificate) }
-            : { ok: true, value: value as T },
-        );
-      });
-      const stop = (): void => sent.cancel();
-      wanted.signal?.addEventListener('abort', stop, { once: true });
-    });
+    return sendUnary(await client(endpoint, wanted.service), wanted, until, hasCertificate);
   }
 
   async function login(endpoint: Endpoint, wanted: Call): Promise<EtcdError | null> {
-    const { username, password } = settings;
+    const { username } = settings;
     if (username === null || token !== null || authOff) return null;
-    const answer = await call<{ token: string }>(endpoint, {
-      ...wanted,
-      service: 'Auth',
-      method: 'authenticate',
-      request: { name: username, password: password ?? '' },
-    });
+    const answer = await call<{ token: string }>(endpoint, loginCall(settings, wanted));
     if (answer.ok) token = answer.value.token;
     else if (isAuthOff(answer.error)) authOff = true;
     else return answer.error;
     return null;
   }
 
-  async function read<T>(endpoint: Endpoint, wanted: Call): Promise<CallAnswer<T>> {
-    const answer = await call<T>(endpoint, wanted);
-    if (answer.ok || token === null || !isStaleToken(answer.error)) return answer;
-    token = null;
-    return call(endpoint, wanted);
-  }
-
   return {
     call,
-    read,
+    async read<T>(endpoint: Endpoint, wanted: Call) {
+      const answer = await call<T>(endpoint, wanted);
+      if (answer.ok || token === null || !isStaleToken(answer.error)) return answer;
+      token = null;
+      return call<T>(endpoint, wanted);
+    },
     async watch(endpoint, listener) {
       const { raw, metadata } = await client(endpoint, 'Watch');
       const open = (): RawStream => (raw['watch'] as Stream).call(raw, metadata, {});
@@ -174,6 +151,38 @@ export function openGrpc(settings: EtcdConnection): Grpc {
       pools.clear();
     },
   };
+}
+
+function loginCall({ username, password }: EtcdConnection, wanted: Call): Call {
+  const request = { name: username, password: password ?? '' };
+  return { ...wanted, service: 'Auth', method: 'authenticate', request };
+}
+
+interface Client {
+  raw: RawClient;
+  metadata: Metadata;
+}
+
+/** Once; `until`: its deadline, ms since 1970. */
+function sendUnary<T>(
+  { raw, metadata }: Client,
+  wanted: Call,
+  until: number,
+  hasCertificate: boolean,
+): Promise<CallAnswer<T>> {
+  return new Promise((resolve) => {
+    const method = (raw[wanted.method] as Unary).bind(raw);
+    const sent = method(wanted.request, metadata, { deadline: until }, (error, value) => {
+      wanted.signal?.removeEventListener('abort', stop);
+      resolve(
+        error
+          ? { ok: false, error: words(error, hasCertificate) }
+          : { ok: true, value: value as T },
+      );
+    });
+    const stop = (): void => sent.cancel();
+    wanted.signal?.addEventListener('abort', stop, { once: true });
+  });
 }
 
 interface Metadata {

@@ -77,26 +77,10 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
     failures: [],
     calls: [],
   };
-  const put = (key: string, value: string, lease?: string): string => {
-    apply(store, [{ op: 'put', key, value }], lease);
-    return store.revision.toString();
-  };
-  for (const [key, value] of Object.entries(initial)) put(key, value);
+  const control = controlsOf(store);
+  for (const [key, value] of Object.entries(initial)) control.put(key, value);
   return {
-    put,
-    remove: (key) => apply(store, [{ op: 'delete', key }]),
-    compact: (revision) => {
-      store.base = pastBelow(store, '', BigInt(revision));
-      store.compacted = BigInt(revision);
-      store.history = store.history.filter((change) => change.revision > store.compacted);
-    },
-    failNext: (how, call) => void store.failures.push({ how, call }),
-    disconnect: () => {
-      for (const watcher of store.watchers) {
-        watcher.resync = true;
-        watcher.wake();
-      }
-    },
+    ...control,
     calls: store.calls,
     get revision() {
       return store.revision.toString();
@@ -133,6 +117,31 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
     close: () => {
       closing.abort();
       return Promise.resolve();
+    },
+  };
+}
+
+/** What a test does to it as other clients and the network would. */
+function controlsOf(
+  store: Store,
+): Pick<MemoryStore, 'put' | 'remove' | 'compact' | 'failNext' | 'disconnect'> {
+  return {
+    put: (key, value, lease) => {
+      apply(store, [{ op: 'put', key, value }], lease);
+      return store.revision.toString();
+    },
+    remove: (key) => apply(store, [{ op: 'delete', key }]),
+    compact: (revision) => {
+      store.base = pastBelow(store, '', BigInt(revision));
+      store.compacted = BigInt(revision);
+      store.history = store.history.filter((change) => change.revision > store.compacted);
+    },
+    failNext: (how, call) => void store.failures.push({ how, call }),
+    disconnect: () => {
+      for (const watcher of store.watchers) {
+        watcher.resync = true;
+        watcher.wake();
+      }
     },
   };
 }

@@ -52,6 +52,17 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 type Protocol = typeof http;
 
+/** The API server, and how it is connected to. */
+interface Server {
+  readonly access: KubeAccess;
+  readonly isTls: boolean;
+  readonly protocol: Protocol;
+  readonly agent: http.Agent;
+  /** In words. */
+  readonly where: string;
+}
+
+/** `timeoutMs`: of one `get`, whatever is asked again within it. */
 export async function openClient(access: KubeAccess, timeoutMs: number): Promise<KubeClient> {
   const isTls = access.server.protocol === 'https:';
   const protocol = await (isTls
@@ -59,126 +70,139 @@ export async function openClient(access: KubeAccess, timeoutMs: number): Promise
     : import('node:http'));
   const agent = new protocol.Agent({ keepAlive: true, maxSockets: 8 });
   const where = `the Kubernetes API at ${access.server.host}`;
+  const server: Server = { access, isTls, protocol, agent, where };
+  return {
+    access,
+    call: (request) => call(server, request),
+    get: (path, what) => get(server, path, what, timeoutMs),
+    watch: (path, signal) => watch(server, { method: 'GET', path, timeoutMs }, signal),
+    close: () => agent.destroy(),
+  };
+}
 
-  async function send(
-    request: KubeRequest,
-    again: boolean,
-    signal: AbortSignal,
-  ): Promise<{ outgoing: ClientRequest; answer: Promise<IncomingMessage> }> {
-    const login = await access.headers(again);
-    const options: RequestOptions & Record<string, unknown> = {
-      agent,
-      method: request.method,
-      host: access.server.hostname.replace(/^\[|\]$/g, ''),
-      port: access.server.port || (isTls ? 443 : 80),
-      path: `${access.server.pathname.replace(/\/$/, '')}${request.path}`,
-      headers: {
-        accept: 'application/json',
-        'user-agent': 'patctl',
-        ...(request.body === undefined
-          ? {}
-          : {
-              'content-type': request.contentType ?? 'application/json',
-              'content-length': String(Buffer.byteLength(request.body)),
-            }),
-        ...login.headers,
-        ...request.headers,
-      },
-      signal,
-      ...(isTls ? tlsOptions(access, login) : {}),
-    };
-    if (access.proxy !== null) {
-      const { connectThrough } = await import('./kube-tunnel.js');
-      options.agent = false;
-      options['createConnection'] = await connectThrough(access.proxy, options, isTls, signal);
+async function call(server: Server, request: KubeRequest): Promise<KubeOutcome> {
+  const outcome = await once(server, request, false);
+  const isRefused = outcome.kind === 'answered' && outcome.answer.status === 401;
+  return isRefused ? once(server, request, true) : outcome;
+}
+
+async function get(
+  server: Server,
+  path: string,
+  what: string,
+  timeoutMs: number,
+): Promise<{ json: unknown; dateMs: number | null }> {
+  const { access, where } = server;
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const leftMs = Math.max(1, deadline - Date.now());
+    const outcome = await call(server, { method: 'GET', path, timeoutMs: leftMs });
+    if (outcome.kind !== 'answered') throw unreachable(where, outcome.reason);
+    const { answer } = outcome;
+    if (answer.status === 200 && answer.json !== null) {
+      return { json: answer.json, dateMs: answer.dateMs };
     }
-    const outgoing = protocol.request(options);
-    const answer = new Promise<IncomingMessage>((resolve, reject) => {
-      outgoing.once('response', resolve);
-      outgoing.once('error', reject);
-    });
-    outgoing.end(request.body);
-    return { outgoing, answer };
-  }
-
-  async function once(request: KubeRequest, again: boolean): Promise<KubeOutcome> {
-    // What is left of a limit may be a fraction, which a timer refuses.
-    const limitMs = Math.max(1, Math.ceil(request.timeoutMs));
-    const limit = AbortSignal.timeout(limitMs);
-    let connected = false;
-    try {
-      const { outgoing, answer } = await send(request, again, limit);
-      outgoing.once('socket', (socket) => {
-        // A connection that is used again tells no more that it is there.
-        if (outgoing.reusedSocket || (!socket.connecting && !isTls)) connected = true;
-        else socket.once(isTls ? 'secureConnect' : 'connect', () => (connected = true));
-      });
-      const response = await answer;
-      connected = true;
-      const text = await bodyOf(response);
-      return { kind: 'answered', answer: answerOf(response, text) };
-    } catch (error) {
-      if (error instanceof ToolError) throw error;
-      const reason = limit.aborted ? `no answer within ${limitMs / 1000} s` : reasonOf(error);
-      return { kind: connected ? 'lost' : 'not_sent', reason };
+    if (!BUSY.includes(answer.status) || Date.now() + RETRY_PAUSE_MS >= deadline) {
+      throw kubeRefusal(where, access, answer, what);
     }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
   }
+}
 
-  async function call(request: KubeRequest): Promise<KubeOutcome> {
-    const outcome = await once(request, false);
-    const isRefused = outcome.kind === 'answered' && outcome.answer.status === 401;
-    return isRefused ? once(request, true) : outcome;
-  }
-
-  async function get(
-    path: string,
-    what: string,
-  ): Promise<{ json: unknown; dateMs: number | null }> {
-    const deadline = Date.now() + timeoutMs;
-    for (;;) {
-      const leftMs = Math.max(1, deadline - Date.now());
-      const outcome = await call({ method: 'GET', path, timeoutMs: leftMs });
-      if (outcome.kind !== 'answered') throw unreachable(where, outcome.reason);
-      const { answer } = outcome;
-      if (answer.status === 200 && answer.json !== null) {
-        return { json: answer.json, dateMs: answer.dateMs };
-      }
-      if (!BUSY.includes(answer.status) || Date.now() + RETRY_PAUSE_MS >= deadline) {
-        throw kubeRefusal(where, access, answer, what);
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
+async function* watch(server: Server, request: KubeRequest, signal: AbortSignal): AsyncGenerator {
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, over.signal]);
+  let silence = setTimeout(() => over.abort(), WATCH_SILENCE_MS);
+  try {
+    let response = await (await send(server, request, false, both)).answer;
+    if (response.statusCode === 401) {
+      response.resume();
+      response = await (await send(server, request, true, both)).answer;
     }
-  }
-
-  async function* watch(path: string, signal: AbortSignal): AsyncGenerator {
-    const over = new AbortController();
-    const both = AbortSignal.any([signal, over.signal]);
-    let silence = setTimeout(() => over.abort(), WATCH_SILENCE_MS);
-    try {
-      let response = await (await send({ method: 'GET', path, timeoutMs }, false, both)).answer;
-      if (response.statusCode === 401) {
-        response.resume();
-        response = await (await send({ method: 'GET', path, timeoutMs }, true, both)).answer;
-      }
-      if (response.statusCode !== 200) {
-        throw kubeRefusal(where, access, answerOf(response, await bodyOf(response)), 'watch');
-      }
-      let rest = '';
-      response.setEncoding('utf8');
-      for await (const chunk of response as AsyncIterable<string>) {
-        clearTimeout(silence);
-        silence = setTimeout(() => over.abort(), WATCH_SILENCE_MS);
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as unknown;
-      }
-    } finally {
+    if (response.statusCode !== 200) {
+      const answer = answerOf(response, await bodyOf(response));
+      throw kubeRefusal(server.where, server.access, answer, 'watch');
+    }
+    let rest = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response as AsyncIterable<string>) {
       clearTimeout(silence);
-      over.abort();
+      silence = setTimeout(() => over.abort(), WATCH_SILENCE_MS);
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as unknown;
     }
+  } finally {
+    clearTimeout(silence);
+    over.abort();
   }
+}
 
-  return { access, call, get, watch, close: () => agent.destroy() };
+/** `again`: with a new login. */
+async function once(server: Server, request: KubeRequest, again: boolean): Promise<KubeOutcome> {
+  // What is left of a limit may be a fraction, which a timer refuses.
+  const limitMs = Math.max(1, Math.ceil(request.timeoutMs));
+  const limit = AbortSignal.timeout(limitMs);
+  const { isTls } = server;
+  let connected = false;
+  try {
+    const { outgoing, answer } = await send(server, request, again, limit);
+    outgoing.once('socket', (socket) => {
+      // A connection that is used again tells no more that it is there.
+      if (outgoing.reusedSocket || (!socket.connecting && !isTls)) connected = true;
+      else socket.once(isTls ? 'secureConnect' : 'connect', () => (connected = true));
+    });
+    const response = await answer;
+    connected = true;
+    const text = await bodyOf(response);
+    return { kind: 'answered', answer: answerOf(response, text) };
+  } catch (error) {
+    if (error instanceof ToolError) throw error;
+    const reason = limit.aborted ? `no answer within ${limitMs / 1000} s` : reasonOf(error);
+    return { kind: connected ? 'lost' : 'not_sent', reason };
+  }
+}
+
+async function send(
+  { access, isTls, protocol, agent }: Server,
+  request: KubeRequest,
+  again: boolean,
+  signal: AbortSignal,
+): Promise<{ outgoing: ClientRequest; answer: Promise<IncomingMessage> }> {
+  const login = await access.headers(again);
+  const options: RequestOptions & Record<string, unknown> = {
+    agent,
+    method: request.method,
+    host: access.server.hostname.replace(/^\[|\]$/g, ''),
+    port: access.server.port || (isTls ? 443 : 80),
+    path: `${access.server.pathname.replace(/\/$/, '')}${request.path}`,
+    headers: headersOf(request, login.headers),
+    signal,
+    ...(isTls ? tlsOptions(access, login) : {}),
+  };
+  if (access.proxy !== null) {
+    const { connectThrough } = await import('./kube-tunnel.js');
+    options.agent = false;
+    options['createConnection'] = await connectThrough(access.proxy, options, isTls, signal);
+  }
+  const outgoing = protocol.request(options);
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+  });
+  outgoing.end(request.body);
+  return { outgoing, answer };
+}
+
+function headersOf(
+  { body, contentType = 'application/json', headers }: KubeRequest,
+  login: Record<string, string>,
+): Record<string, string> {
+  const ofBody = body !== undefined && {
+    'content-type': contentType,
+    'content-length': String(Buffer.byteLength(body)),
+  };
+  return { accept: 'application/json', 'user-agent': 'patctl', ...ofBody, ...login, ...headers };
 }
 
 function tlsOptions(access: KubeAccess, login: { cert?: string; key?: string }): object {

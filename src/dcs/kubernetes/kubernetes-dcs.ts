@@ -3,7 +3,7 @@ import type { Cluster } from '../../cluster/model/model.js';
 import { clusterPrefix, parseCluster } from '../../cluster/model/parse-keys.js';
 import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
-import type { ClusterName, Dcs, Followable, ReadOptions } from '../dcs.js';
+import type { ClusterName, Dcs, Followable, ReadOptions, Removal } from '../dcs.js';
 import type { KubeClient } from './kube-client.js';
 import {
   clusterOf,
@@ -43,94 +43,37 @@ const NO_PAST = 'Kubernetes keeps no record of Pods that were deleted';
 /** How many namespaces are asked at once where they may not be asked all together. */
 const NAMESPACES_PARALLEL = 8;
 
-export function kubernetesDcs({
-  settings,
-  open,
-  timeoutMs,
-  onlyNamespace,
-}: KubernetesOptions): KubernetesDcs {
-  let opened: Promise<KubeClient> | undefined;
-  const client = (): Promise<KubeClient> => (opened ??= open());
-  let namespaceIs = settings.namespace;
-  const addresses = new Map<string, PodAddress>();
+export function kubernetesDcs(options: KubernetesOptions): KubernetesDcs {
+  const { timeoutMs, onlyNamespace } = options;
+  const source = openSource(options);
+  const { client, namespaceOf, addresses } = source;
   const closing = new AbortController();
-
-  const namespaceOf = async (name?: ClusterName): Promise<string> =>
-    name?.place ?? (namespaceIs ??= (await client()).access.namespace ?? 'default');
-
-  const ask = async (
-    namespace: string | null,
-    name: ClusterName | null,
-    options: ReadOptions = {},
-  ): Promise<{ gathered: Gathered[]; offsetMs: number | null }> => {
-    const gathered = await gather(await client(), settings, {
-      namespace,
-      scope: name === null ? null : name.scope,
-      group: name?.group ?? null,
-      serializable: options.serializable ?? false,
-    });
-    return { gathered, offsetMs: offsetOf(gathered, Date.now()) };
-  };
-  const now = (offsetMs: number | null): number | null =>
-    offsetMs === null ? null : Date.now() + offsetMs;
-  const seen = (cluster: Cluster): Cluster => {
-    noteAddresses(addresses, cluster);
-    return cluster;
-  };
-
-  const readIn = async (namespace: string | null, options?: ReadOptions): Promise<Cluster[]> => {
-    const { gathered, offsetMs } = await ask(namespace, null, options);
-    return clustersOf(gathered, now(offsetMs)).map(seen);
-  };
-
-  const follow = async (name: ClusterName): Promise<Followable> => {
-    const namespace = await namespaceOf(name);
-    const { gathered, offsetMs } = await ask(namespace, name);
-    const { scope, group } = name;
-    const parse = (): Cluster =>
-      seen(
-        clusterOf(gathered, { namespace, scope, group }, now(offsetMs)) ??
-          nothing(namespace, name, gathered),
-      );
-    return {
-      cluster: parse(),
-      changes: async function* (signal) {
-        const { followObjects: followLists } = await import('./follow-objects.js');
-        const over = AbortSignal.any([signal, closing.signal]);
-        yield* followLists(await client(), gathered, parse, over);
-      },
-    };
-  };
-
   return {
     name: 'Kubernetes',
     get where() {
-      return namespaceIs === null ? 'the namespace' : `namespace ${namespaceIs}`;
+      return source.where();
     },
     client,
     podOf: (apiUrl) => addresses.get(apiUrl) ?? null,
-    read: async (name, options) => {
+    read: async (name, asked) => {
       const namespace = await namespaceOf(name);
       if (name.scope === '') return [];
-      const { gathered, offsetMs } = await ask(namespace, name, options);
-      return clustersOf(gathered, now(offsetMs))
-        .filter(({ scope, group }) => scope === name.scope && (name.group ?? group) === group)
-        .map(seen);
+      return named(name, (await source.ask(namespace, name, asked)).clusters());
     },
-    readAll: async (options) => {
-      if (onlyNamespace) return readIn(await namespaceOf(), options);
+    readAll: async (asked) => {
+      if (onlyNamespace) return source.readIn(await namespaceOf(), asked);
       try {
-        return await readIn(null, options);
+        return await source.readIn(null, asked);
       } catch (error) {
         if (!isForbidden(error)) throw error;
-        return readEach(await client(), await namespaceOf(), (one) => readIn(one, options));
+        return readEach(await client(), await namespaceOf(), (one) => source.readIn(one, asked));
       }
     },
     scopes: async () => {
-      const clusters = await readIn(await namespaceOf());
+      const clusters = await source.readIn(await namespaceOf());
       return [...new Set(clusters.map(({ scope }) => scope))].sort(byCodePoint);
     },
-    follow,
+    follow: (name) => follow(source, name, closing.signal),
     goneMembers: () => Promise.resolve({ members: [], incomplete: NO_PAST }),
     lastWord: () => Promise.resolve(null),
     writeConfig: async (cluster, text) => {
@@ -141,24 +84,116 @@ export function kubernetesDcs({
       const { writeFailover } = await import('./write-objects.js');
       return writeFailover(await client(), cluster, request, timeoutMs);
     },
-    removal: async (name) => {
-      const namespace = await namespaceOf(name);
-      const [{ gathered, offsetMs }, { objectsRemoval: removalOf }] = await Promise.all([
-        ask(namespace, name),
-        import('./remove-objects.js'),
-      ]);
-      const clusters = clustersOf(gathered, now(offsetMs)).filter(
-        ({ scope, group }) => scope === name.scope && (name.group ?? group) === group,
-      );
-      const cluster =
-        clusters.find(({ group }) => group === name.group) ?? nothing(namespace, name, gathered);
-      return removalOf(await client(), gathered, clusters, cluster, timeoutMs);
-    },
+    removal: (name) => removal(source, name, timeoutMs),
     close: async () => {
       closing.abort();
+      await source.close();
+    },
+  };
+}
+
+// ---------------------------------------------------------------- reading
+
+/** What one question to the API server found. */
+interface Objects {
+  gathered: Gathered[];
+  /** Every cluster of them, as they stand now. */
+  clusters(): Cluster[];
+  /** This one; empty where they hold nothing of it. */
+  cluster(namespace: string, name: ClusterName): Cluster;
+}
+
+interface Source {
+  client: () => Promise<KubeClient>;
+  /** In words. */
+  where: () => string;
+  namespaceOf: (name?: ClusterName) => Promise<string>;
+  /** By the api_url of a member that has been read. */
+  addresses: ReadonlyMap<string, PodAddress>;
+  /** `namespace` null: in every one; `name` null: of every cluster. */
+  ask: (
+    namespace: string | null,
+    name: ClusterName | null,
+    options?: ReadOptions,
+  ) => Promise<Objects>;
+  readIn: (namespace: string | null, options?: ReadOptions) => Promise<Cluster[]>;
+  close: () => Promise<void>;
+}
+
+function openSource({ settings, open }: KubernetesOptions): Source {
+  let opened: Promise<KubeClient> | undefined;
+  let namespaceIs = settings.namespace;
+  const addresses = new Map<string, PodAddress>();
+  const client = (): Promise<KubeClient> => (opened ??= open());
+  const noted = (cluster: Cluster): Cluster => {
+    noteAddresses(addresses, cluster);
+    return cluster;
+  };
+  const ask: Source['ask'] = async (namespace, name, { serializable = false } = {}) => {
+    const { scope = null, group = null } = name ?? {};
+    const wanted = { namespace, scope, group, serializable };
+    const gathered = await gather(await client(), settings, wanted);
+    const offsetMs = offsetOf(gathered, Date.now());
+    const now = (): number | null => (offsetMs === null ? null : Date.now() + offsetMs);
+    return {
+      gathered,
+      clusters: () => clustersOf(gathered, now()).map(noted),
+      cluster: (place, { scope, group }) => {
+        const found = clusterOf(gathered, { namespace: place, scope, group }, now());
+        return noted(found ?? nothing(place, { scope, group }, gathered));
+      },
+    };
+  };
+  return {
+    client,
+    where: () => (namespaceIs === null ? 'the namespace' : `namespace ${namespaceIs}`),
+    namespaceOf: async (name) =>
+      name?.place ?? (namespaceIs ??= (await client()).access.namespace ?? 'default'),
+    addresses,
+    ask,
+    readIn: async (namespace, options) => (await ask(namespace, null, options)).clusters(),
+    close: async () => {
       if (opened) await opened.then((one) => one.close()).catch(() => undefined);
     },
   };
+}
+
+/** Those of this name, and of this group where one is named. */
+function named(name: ClusterName, clusters: readonly Cluster[]): Cluster[] {
+  return clusters.filter(
+    ({ scope, group }) => scope === name.scope && (name.group ?? group) === group,
+  );
+}
+
+async function follow(
+  source: Source,
+  name: ClusterName,
+  closing: AbortSignal,
+): Promise<Followable> {
+  const namespace = await source.namespaceOf(name);
+  const objects = await source.ask(namespace, name);
+  const parse = (): Cluster => objects.cluster(namespace, name);
+  return {
+    cluster: parse(),
+    changes: async function* (signal) {
+      const { followObjects } = await import('./follow-objects.js');
+      const over = AbortSignal.any([signal, closing]);
+      yield* followObjects(await source.client(), objects.gathered, parse, over);
+    },
+  };
+}
+
+async function removal(source: Source, name: ClusterName, timeoutMs: number): Promise<Removal> {
+  const namespace = await source.namespaceOf(name);
+  const [objects, { objectsRemoval }] = await Promise.all([
+    source.ask(namespace, name),
+    import('./remove-objects.js'),
+  ]);
+  const clusters = named(name, objects.clusters());
+  const cluster =
+    clusters.find(({ group }) => group === name.group) ??
+    nothing(namespace, name, objects.gathered);
+  return objectsRemoval(await source.client(), objects.gathered, clusters, cluster, timeoutMs);
 }
 
 /** An empty cluster. */

@@ -5,7 +5,7 @@ import { parseJson } from '../../patroni/parse-status.js';
 import { readStatus } from '../../patroni/rest.js';
 import type { Dcs } from '../dcs.js';
 import type { DcsInputs } from '../dcs-inputs.js';
-import type { KubeOutcome } from './kube-client.js';
+import type { KubeOutcome, KubeRequest } from './kube-client.js';
 import type { KubernetesDcs, PodAddress } from './kubernetes-dcs.js';
 import { monotonicMs } from '../../clock.js';
 import { errorMessage } from '../../errors.js';
@@ -25,19 +25,8 @@ export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsInputs):
   /** Pods that were not reached directly: they are not tried so again. */
   const unroutable = new Set<string>();
 
-  const through = async (
-    pod: PodAddress,
-    [method, , path, body, timeoutMs]: Call,
-  ): Promise<KubeOutcome> => {
-    const scheme = pod.scheme === 'https' ? 'https:' : '';
-    const target = `${scheme}${pod.pod}:${pod.port}`;
-    return (await client()).call({
-      method,
-      path: `/api/v1/namespaces/${encodeURIComponent(pod.namespace)}/pods/${target}/proxy${path}`,
-      ...(body === null ? {} : { body: JSON.stringify(body) }),
-      timeoutMs,
-    });
-  };
+  const through = async (pod: PodAddress, asked: Call): Promise<KubeOutcome> =>
+    (await client()).call(throughProxy(pod, asked));
 
   const call: Patroni['call'] = async (...args) => {
     const [method, apiUrl, path, body, timeoutMs] = args;
@@ -77,6 +66,20 @@ export function patroniOfPods(dcs: Dcs, direct: Patroni, { config }: DcsInputs):
   };
 
   return { status, call };
+}
+
+/** The same call, to the API server's proxy. */
+function throughProxy(
+  { scheme, namespace, pod, port }: PodAddress,
+  [method, , path, body, timeoutMs]: Call,
+): KubeRequest {
+  const target = `${scheme === 'https' ? 'https:' : ''}${pod}:${port}`;
+  return {
+    method,
+    path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${target}/proxy${path}`,
+    ...(body === null ? {} : { body: JSON.stringify(body) }),
+    timeoutMs,
+  };
 }
 
 const asOutcome = (error: unknown): KubeOutcome => ({

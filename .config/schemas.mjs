@@ -14,6 +14,7 @@ const DOCUMENTS = {
   quorum: ['src/cluster/documents/quorum-document.ts', 'QuorumDocument'],
   'quorum-lose': ['src/cluster/documents/loss-forecast-document.ts', 'LossForecastDocument'],
   'why-not': ['src/cluster/documents/why-not-document.ts', 'WhyNotDocument'],
+  explain: ['src/cluster/documents/explain-document.ts', 'ExplainDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
   refusal: ['src/output/refusal-document.ts', 'RefusalDocument'],
   status: ['src/cluster/documents/status-document.ts', 'StatusDocument'],

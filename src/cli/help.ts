@@ -282,6 +282,21 @@ const HELP: Record<string, CommandHelp> = {
     examples: [['patctl history demo -f json', 'typed rows, null for unknown values']],
     ends: { ok: 'the history was shown', ...READS },
   },
+  explain: {
+    examples: [
+      ['patctl explain demo', 'the last change of leader, step by step, with a verdict'],
+      ['patctl explain demo --since 12h', 'every change of the last 12 hours'],
+      [
+        'patctl explain demo --timeline 4 -f json',
+        'the change that ended timeline 4, for a program',
+      ],
+    ],
+    ends: {
+      ...READS,
+      ok: 'a story was told, also where its cause stays open',
+      error: 'no change of leader is recorded that fits, or there is no such cluster',
+    },
+  },
   'show-config': {
     examples: [['patctl show-config demo', 'YAML, keys sorted']],
     ends: {

@@ -173,6 +173,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./history.js')).historyCommand,
   },
   {
+    usage: 'explain [options] [cluster]',
+    group: 'look',
+    summary: 'Explain why the leader changed: what happened, why, and what may have been lost',
+    load: async () => (await import('./explain.js')).explainCommand,
+  },
+  {
     usage: 'show-config [options] [cluster]',
     group: 'configure',
     summary: 'Show the configuration of the cluster',

@@ -5,6 +5,7 @@
  */
 import type { PastLeaderChange } from '../cluster/documents/history-cause.js';
 import type { Cluster, LastWord, Member, Snapshot } from '../cluster/model/model.js';
+import type { KeyChange, KeyPast } from '../cluster/story/key-past-model.js';
 
 /** A cluster by name; `group` is the Citus group, null outside Citus. */
 export interface ClusterName {
@@ -132,6 +133,15 @@ export interface Dcs {
   lastWord(cluster: Cluster, member: Member): Promise<LastWord | null>;
   /** How the leader lock changed hands, newest first, from the DCS's own past; absent: it has none. */
   leaderChanges?(cluster: Cluster, limit: PastLimit): Promise<PastLeaderChange[]>;
+  /**
+   * Every change of the cluster's keys that the DCS still remembers, oldest first, each handed to `fold`; absent: it
+   * has no past. `limit.looks` does not apply.
+   */
+  keyPast?(
+    name: ClusterName,
+    limit: PastLimit,
+    fold: (change: KeyChange) => void,
+  ): Promise<KeyPast>;
   /** Writes the dynamic configuration (JSON text), if it is still what `cluster` has. */
   writeConfig(cluster: Cluster, text: string): Promise<Written>;
   /** Writes a request into /failover, or clears it with null, if it is still what `cluster` has. */

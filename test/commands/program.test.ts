@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(32);
+  expect(all).toHaveLength(33);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -72,6 +72,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['dsn'], []],
   [['query'], ['-c', 'select 1']],
   [['history'], []],
+  [['explain'], []],
   [['show-config'], []],
   [['edit-config'], ['-s', 'ttl=31', '--force']],
   [['version'], []],

@@ -21,6 +21,7 @@ import type {
 import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { ToolError } from '../../errors.js';
 import type { DeletedKey, KeyStore, KeyValue, PastKey, RangeRead, WriteOp } from './key-store.js';
+import { keyPast } from './key-past.js';
 import { leaderChanges } from './past-leaders.js';
 import { keyedRemoval } from './remove-keys.js';
 
@@ -44,6 +45,7 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
       goneMembers(store, cluster, `${prefixOf(cluster)}members/`, limit, enough),
     lastWord: (cluster, member) => lastWord(store, cluster, prefixOf(cluster), member),
     leaderChanges: (cluster, limit) => leaderChanges(store, cluster, prefixOf(cluster), limit),
+    keyPast: (name, limit, fold) => keyPast(store, prefixOf(name), limit, fold),
     writeConfig: async (cluster, text) => {
       const modRevision = cluster.config?.modRevision ?? '0';
       return write(store, `${prefixOf(cluster)}config`, modRevision, text);

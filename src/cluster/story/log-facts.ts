@@ -1,0 +1,354 @@
+/** Facts from the messages of one member's logs, by what Patroni 3.0 to 4.1 and PostgreSQL 13 to 18 write. */
+import { parseLsn } from '../model/lsn.js';
+import type { LogMessage } from './log-lines.js';
+import type { FactCode, FactData, StoryFact } from './story-model.js';
+
+/** Most facts that are kept of one member's logs, the newest. */
+export const MOST_LOG_FACTS = 5000;
+
+/** Patroni writes at least one line a loop, and loop_wait is 10 s by default; a longer silence is a fact. */
+const SILENCE_MS = 15_000;
+/** The gap is also one when it is so many times as long as the gaps before it. */
+const USUAL_TIMES = 4;
+
+interface Rule {
+  /** For PostgreSQL at the beginning of the message: its messages quote what clients sent. */
+  text: RegExp;
+  what: FactCode;
+  message?: (match: RegExpExecArray) => string;
+  data?: (match: RegExpExecArray) => FactData;
+}
+
+const given = (text: string | undefined): string | null =>
+  text === undefined || text === 'None' || text === '' ? null : text;
+
+const PATRONI: readonly Rule[] = [
+  {
+    text: /no action\. I am \((.+?)\), the (?:standby )?leader with the lock/,
+    what: 'patroni_leads',
+  },
+  {
+    text: /no action\. I am \(.+?\), a secondary, and following a (?:standby )?leader \((.+?)\)/,
+    what: 'patroni_follows',
+    data: ([, leader]) => ({ leader: leader ?? null }),
+  },
+  {
+    text: /received (switchover|failover) request with leader=(.*?) candidate=(.*?) scheduled_at=(.*)$/,
+    what: 'failover_requested',
+    data: ([, , leader, candidate, at]) => ({
+      leader: given(leader),
+      candidate: given(candidate),
+      scheduledAt: given(at?.trim()),
+    }),
+  },
+  {
+    text: /(switchover|manual failover|failover): demoting myself/,
+    what: 'patroni_demotes',
+    data: () => ({ mode: 'requested' }),
+  },
+  {
+    text: /Demoting self \(([\w-]+)\)/,
+    what: 'patroni_demotes',
+    data: ([, mode]) => ({ mode: mode ?? '' }),
+  },
+  {
+    text: /promoted self to (?:a standby )?leader (?:by acquiring|because [iI] had)/,
+    what: 'patroni_promotes',
+  },
+  { text: /acquired session lock as a leader/, what: 'patroni_promotes' },
+  { text: /Leader key released/, what: 'patroni_released' },
+  {
+    text: /released leader key voluntarily as data dir (?:empty|not accessible)|data directory is not accessible/,
+    what: 'data_directory_gone',
+  },
+  {
+    text: /released leader key voluntarily due to the system ID mismatch/,
+    what: 'patroni_released',
+    data: () => ({ mode: 'system_id' }),
+  },
+  {
+    text: /removed leader lock because postgres is not running/,
+    what: 'patroni_released',
+    data: () => ({ mode: 'pause' }),
+  },
+  {
+    text: /removed leader key after trying and failing to start postgres/,
+    what: 'postgres_start_failed',
+    data: () => ({ mode: 'released' }),
+  },
+  { text: /failed to start postgres/, what: 'postgres_start_failed' },
+  {
+    text: /Primary crashed\. Failing over|Master crashed\. Failing over|to fail over after a crash/,
+    what: 'failover_after_crash',
+  },
+  {
+    text: /Postgresql is not running\.|starting primary after failure|starting master after failure/,
+    what: 'postgres_not_running',
+  },
+  {
+    text: /Demoting self because (?:crash recovery|(?:primary|master) startup) is taking too long|because of startup timeout/,
+    what: 'postgres_start_timeout',
+  },
+  { text: /continue to run as a leader because failsafe mode is enabled/, what: 'failsafe_holds' },
+  { text: /demot(?:ing|ed) self because DCS is not accessible/, what: 'demoted_without_dcs' },
+  {
+    text: /DCS is not accessible|Error communicating with DCS|is not responding properly|Can not get cluster from dcs/,
+    what: 'dcs_unreachable',
+  },
+  {
+    text: /demoted self because failed to update leader lock/,
+    what: 'demoted_without_lock',
+    data: () => ({ mode: 'update' }),
+  },
+  {
+    text: /demoting self because I do not have the lock and I was a leader|lost leader lock during/i,
+    what: 'demoted_without_lock',
+  },
+  { text: /failed to update leader lock/, what: 'lock_not_updated' },
+  {
+    text: /(?:Demoting|Not promoting) self because watchdog could not be activated/,
+    what: 'watchdog_failed',
+  },
+  { text: /because the pre-promote script failed/, what: 'pre_promote_failed' },
+  { text: /running pg_rewind from/, what: 'rewound' },
+  {
+    text: /Local timeline=(\d+) lsn=([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/,
+    what: 'wal_end',
+    data: ([, timeline, lsn]) => ({ ...positionData(lsn), timeline: Number(timeline) }),
+  },
+  {
+    text: /Using default value thread_stack_size|Patroni global thread_pool_size/,
+    what: 'patroni_started',
+  },
+  {
+    text: /Leader key is not deleted and Postgresql is not stopped due paused state/,
+    what: 'patroni_shutdown',
+    data: () => ({ mode: 'pause' }),
+  },
+];
+
+function positionData(text: string | undefined): FactData {
+  const lsn = parseLsn(text ?? '');
+  return lsn === null ? {} : { lsn };
+}
+
+const NO_SPACE = /No space left on device/;
+
+const POSTGRES: readonly Rule[] = [
+  {
+    text: /^received (fast|immediate|smart) shutdown request/,
+    what: 'postgres_stops',
+    data: ([, mode]) => ({ mode: mode ?? '' }),
+  },
+  { text: /^database system is shut down/, what: 'postgres_stopped' },
+  { text: /^starting PostgreSQL /, what: 'postgres_starts', message: () => 'starting PostgreSQL' },
+  {
+    text: /^database system was interrupted|^database system was not properly shut down/,
+    what: 'postgres_interrupted',
+  },
+  {
+    text: /^(?:server|[a-z ]+) process \(PID \d+\) was terminated by signal (\d+)|^[a-z ]+ \(PID \d+\) was terminated by signal (\d+)/,
+    what: 'postgres_child_killed',
+  },
+  { text: /^out of memory|^could not fork /, what: 'out_of_memory' },
+  { text: /^database system is ready to accept connections/, what: 'postgres_accepts_writes' },
+  {
+    text: /^selected new timeline ID: (\d+)/,
+    what: 'postgres_promoted',
+    data: ([, timeline]) => ({ timeline: Number(timeline) }),
+  },
+  {
+    text: /^End of WAL reached on timeline (\d+) at ([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/,
+    what: 'replica_saw_end',
+    data: ([, timeline, lsn]) => ({ ...positionData(lsn), timeline: Number(timeline) }),
+  },
+  {
+    text: /^could not receive data from WAL stream|^terminating walreceiver due to timeout/,
+    what: 'replica_lost_primary',
+  },
+  {
+    text: /^invalid record length at ([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/,
+    what: 'wal_end',
+    data: ([, lsn]) => positionData(lsn),
+  },
+];
+
+export interface LogFacts {
+  add(message: LogMessage): void;
+  facts(): StoryFact[];
+}
+
+export interface LogWindow {
+  fromMs: number;
+  toMs: number;
+}
+
+interface Progress {
+  member: string;
+  window: LogWindow;
+  facts: StoryFact[];
+  /** Of Patroni's lines: when the last was, and how long it usually takes to the next. */
+  lastMs: number | null;
+  usualMs: number;
+  /** A message without a time is taken for one of the time before. */
+  timeMs: number | null;
+  /** Its name by its own lines: a file that was given for another member is not told apart otherwise. */
+  selves: Set<string>;
+}
+
+/** `clean` takes out secrets and what a terminal must not see. */
+export function logFacts(
+  member: string,
+  window: LogWindow,
+  clean: (text: string) => string,
+): LogFacts {
+  const progress: Progress = {
+    member,
+    window,
+    facts: [],
+    lastMs: null,
+    usualMs: SILENCE_MS,
+    timeMs: null,
+    selves: new Set(),
+  };
+  return {
+    add: (message) => {
+      const atMs = message.atMs ?? progress.timeMs;
+      progress.timeMs = atMs;
+      if (message.program === 'patroni' && atMs !== null) silence(progress, atMs);
+      if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
+      const fact = factOf(member, message, atMs, clean);
+      if (fact) keep(progress, fact);
+    },
+    facts: () => ended(progress),
+  };
+}
+
+/** Nothing was written for much longer than usual: the process stood still, or there was none. */
+function silence(progress: Progress, atMs: number): void {
+  const { lastMs, member, window } = progress;
+  progress.lastMs = atMs;
+  if (lastMs === null) return;
+  const gapMs = atMs - lastMs;
+  if (gapMs <= 0) return;
+  const isLong = gapMs >= Math.min(SILENCE_MS, Math.max(3000, progress.usualMs * USUAL_TIMES));
+  if (!isLong) {
+    // Several lines come together: only what is between loops counts.
+    if (gapMs > 500)
+      progress.usualMs =
+        progress.usualMs === SILENCE_MS ? gapMs : progress.usualMs * 0.8 + gapMs * 0.2;
+    return;
+  }
+  if (atMs < window.fromMs || lastMs > window.toMs) return;
+  const from = new Date(lastMs).toISOString();
+  keep(progress, {
+    at: from,
+    until: new Date(atMs).toISOString(),
+    revision: null,
+    source: 'patroni log',
+    member,
+    what: 'patroni_silent',
+    message: `Patroni wrote nothing for ${(gapMs / 1000).toFixed(1)} s`,
+    sure: 'seen',
+    data: { ms: gapMs },
+  });
+}
+
+function ended(progress: Progress): StoryFact[] {
+  const { lastMs, member, window, facts } = progress;
+  if (lastMs === null || lastMs < window.fromMs || lastMs > window.toMs) return facts;
+  const end: StoryFact = {
+    at: new Date(lastMs).toISOString(),
+    revision: null,
+    source: 'patroni log',
+    member,
+    what: 'patroni_log_ends',
+    message: "the last line of Patroni's log",
+    sure: 'seen',
+  };
+  return [...facts, end];
+}
+
+/** What is said again and again is one fact, with the first and the last time. */
+function keep(progress: Progress, fact: StoryFact): void {
+  const { facts } = progress;
+  const before = REPEATED.has(fact.what) ? lastOf(facts, fact) : undefined;
+  if (before) {
+    before.times = (before.times ?? 1) + 1;
+    if (fact.at !== null) before.until = fact.at;
+    return;
+  }
+  facts.push(fact);
+  if (facts.length > MOST_LOG_FACTS) facts.splice(0, facts.length - MOST_LOG_FACTS);
+}
+
+const REPEATED: ReadonlySet<FactCode> = new Set<FactCode>([
+  'patroni_leads',
+  'patroni_follows',
+  'dcs_unreachable',
+  'failsafe_holds',
+  'postgres_not_running',
+  'disk_full',
+  'wal_end',
+  'out_of_memory',
+  'lock_not_updated',
+  'data_directory_gone',
+  'patroni_started',
+  'postgres_start_failed',
+  'watchdog_failed',
+]);
+
+/** Facts that others may stand between: how far back the same one is looked for. */
+const BACK = 3;
+/** After a longer time it is another occasion. */
+const TOGETHER_MS = 60_000;
+
+function lastOf(
+  facts: readonly StoryFact[],
+  { what, data, message, at }: StoryFact,
+): StoryFact | undefined {
+  const same = (one: StoryFact): boolean =>
+    one.what === what &&
+    one.data?.leader === data?.leader &&
+    (what !== 'wal_end' || one.message === message) &&
+    Date.parse(at ?? '') - Date.parse(one.until ?? one.at ?? '') <= TOGETHER_MS;
+  return facts
+    .slice(what === 'patroni_leads' || what === 'patroni_follows' ? -1 : -BACK)
+    .findLast(same);
+}
+
+function factOf(
+  member: string,
+  { program, level, text, sqlstate }: LogMessage,
+  atMs: number | null,
+  clean: (text: string) => string,
+): StoryFact | null {
+  const make = (what: FactCode, message: string, data?: FactData): StoryFact => ({
+    at: atMs === null ? null : new Date(atMs).toISOString(),
+    revision: null,
+    source: program === 'patroni' ? 'patroni log' : 'postgresql log',
+    member,
+    what,
+    message: clean(message).slice(0, MOST_TEXT),
+    sure: 'said',
+    ...(data ? { data } : {}),
+  });
+  if (program === 'postgresql') {
+    if (QUOTED.has(level)) return null;
+    const isFull = sqlstate === '53100' || NO_SPACE.test(text);
+    if (isFull && SERIOUS.has(level))
+      return make('disk_full', `${level}: ${text}`, { mode: level });
+    if (level === 'PANIC') return make('postgres_panic', `PANIC: ${text}`);
+  }
+  const rules = program === 'patroni' ? PATRONI : POSTGRES;
+  for (const rule of rules) {
+    const match = rule.text.exec(text);
+    if (match) return make(rule.what, rule.message?.(match) ?? text, rule.data?.(match));
+  }
+  return null;
+}
+
+/** What PostgreSQL quotes from clients. */
+const QUOTED: ReadonlySet<string> = new Set(['STATEMENT', 'QUERY', 'CONTEXT', 'HINT', 'LOCATION']);
+const SERIOUS: ReadonlySet<string> = new Set(['LOG', 'ERROR', 'FATAL', 'PANIC']);
+const MOST_TEXT = 200;

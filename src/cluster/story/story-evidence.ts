@@ -1,0 +1,91 @@
+/** The facts around one change of leader, sorted by what they are evidence of. */
+import { msOf, type TermChange } from './term-changes.js';
+import type { FactCode, StoryFact } from './story-model.js';
+
+/** A cause is looked for so long before the promotion, if no other change of leader is nearer. */
+const BEFORE_MS = 10 * 60_000;
+const AFTER_MS = 2 * 60_000;
+/** Clocks of members may differ by as much. */
+export const CLOCKS_MS = 1500;
+
+export interface StoryEvidence {
+  change: TermChange;
+  /** In time or in etcd's order around the change. */
+  facts: StoryFact[];
+  /** Only what happened up to the promotion. */
+  before: StoryFact[];
+  /** Of the old leader, from logs and recordings. */
+  old: StoryFact[];
+  /** Its log of Patroni, or of PostgreSQL, covers the time. */
+  hasPatroniLog: boolean;
+  hasPostgresLog: boolean;
+}
+
+export function evidenceOf(
+  change: TermChange,
+  all: readonly StoryFact[],
+  neighbours: { before: TermChange | undefined; after: TermChange | undefined },
+): StoryEvidence {
+  const { atMs, from } = change;
+  const earliest = Math.max((atMs ?? 0) - BEFORE_MS, (neighbours.before?.atMs ?? -Infinity) + 1);
+  const latest = Math.min((atMs ?? 0) + AFTER_MS, (neighbours.after?.atMs ?? Infinity) - 1);
+  const timed = all.filter((fact) => {
+    if (fact.source === 'etcd' || fact.source === 'history' || atMs === null) return false;
+    const [begin, end] = [msOf(fact.at), msOf(fact.until) ?? msOf(fact.at)];
+    return begin !== null && end !== null && end >= earliest && begin <= latest;
+  });
+  const facts = [...change.etcd, ...timed];
+  const before = [
+    ...untilTaken(change),
+    ...timed.filter((fact) => atMs === null || (msOf(fact.at) ?? 0) <= atMs + CLOCKS_MS),
+  ];
+  const old = timed.filter(({ member }) => from !== null && member === from);
+  return {
+    change,
+    facts,
+    before,
+    old,
+    hasPatroniLog: old.some(({ source }) => source === 'patroni log'),
+    hasPostgresLog: old.some(({ source }) => source === 'postgresql log'),
+  };
+}
+
+function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
+  const at = taken === null ? -1 : etcd.indexOf(taken);
+  return at < 0 ? etcd : etcd.slice(0, at + 1);
+}
+
+/** The last fact of these codes that the old leader's own sources tell, up to the promotion. */
+export function oldSaid(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
+  const { before, change } = evidence;
+  return (
+    before.findLast(
+      ({ what, member, source }) =>
+        codes.includes(what) && member === change.from && source !== 'etcd',
+    ) ?? null
+  );
+}
+
+/** The same, if it was not well again afterwards: its log does not say later that it leads. */
+export function oldSaidLast(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
+  const found = oldSaid(evidence, ...codes);
+  if (found === null) return null;
+  const leads = oldSaid(evidence, 'patroni_leads');
+  const wellMs = msOf(leads?.until ?? leads?.at) ?? -Infinity;
+  return (msOf(found.until ?? found.at) ?? 0) >= wellMs ? found : null;
+}
+
+/** PostgreSQL was found dead by a Patroni that had led, not by one that had just been started. */
+export function foundDead(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
+  const found = oldSaidLast(evidence, ...codes);
+  if (found === null) return null;
+  const start = evidence.old.findLast(
+    ({ what, at }) => what === 'patroni_started' && (msOf(at) ?? Infinity) <= (msOf(found.at) ?? 0),
+  );
+  if (!start) return found;
+  const ledSince = evidence.old.some(
+    ({ what, at, until }) =>
+      what === 'patroni_leads' && (msOf(until) ?? msOf(at) ?? 0) >= (msOf(start.at) ?? 0),
+  );
+  return ledSince ? found : null;
+}

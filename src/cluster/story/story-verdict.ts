@@ -1,0 +1,558 @@
+/**
+ * Why a leader's term ended. The rules go from what a source says in words to what only follows; what the sources
+ * leave open stays open: then the causes that fit are named, and none is chosen.
+ */
+import { adviceFor } from './story-advice.js';
+import {
+  CLOCKS_MS,
+  foundDead,
+  oldSaid,
+  oldSaidLast,
+  type StoryEvidence,
+} from './story-evidence.js';
+import { msOf } from './term-changes.js';
+import type { CauseCode, StoryFact, Sure, StoryVerdict } from './story-model.js';
+
+interface Finding {
+  fits: CauseCode[];
+  sure: Sure;
+  message: string;
+  missing?: string;
+}
+
+type Rule = (evidence: StoryEvidence) => Finding | null;
+
+export function storyVerdict(evidence: StoryEvidence): StoryVerdict {
+  for (const rule of RULES) {
+    const found = rule(evidence);
+    if (found) return asVerdict(evidence, found);
+  }
+  const from = evidence.change.from ?? 'the leader';
+  return {
+    cause: null,
+    fits: [],
+    sure: null,
+    message: `The cause is unknown: no source recorded why ${from} lost the lock.`,
+    missing: MISSING_ALL,
+    advice: [],
+  };
+}
+
+function asVerdict(
+  { change }: StoryEvidence,
+  { fits, sure, message, missing }: Finding,
+): StoryVerdict {
+  const [first] = fits;
+  const isSettled = fits.length === 1 && first !== undefined;
+  return {
+    cause: isSettled ? first : null,
+    fits: isSettled ? [] : fits,
+    sure,
+    message,
+    missing: missing ?? null,
+    advice: fits.flatMap((cause) => adviceFor(cause, change.from ?? 'the old leader')),
+  };
+}
+
+const MISSING_ALL = 'the logs of Patroni and PostgreSQL of the old leader';
+
+/** The first that finds something is the answer. */
+const RULES: readonly Rule[] = [
+  removed,
+  requested,
+  diskFull,
+  refusedItself,
+  crashed,
+  lostDcs,
+  stoodStill,
+  endedInLog,
+  lostLock,
+  silentToOthers,
+  released,
+  expired,
+];
+
+const nameOf = ({ change }: StoryEvidence): string => change.from ?? 'the old leader';
+
+// ---------------------------------------------------------------- on purpose
+
+function removed({ change }: StoryEvidence): Finding | null {
+  if (change.end?.what !== 'leader_key_removed') return null;
+  return {
+    fits: ['cluster_removed'],
+    sure: 'said',
+    message: 'The keys of the whole cluster were deleted from the DCS.',
+  };
+}
+
+function requested(evidence: StoryEvidence): Finding | null {
+  const { change, before } = evidence;
+  const request = requestFor(evidence);
+  const own = before.findLast(
+    ({ what, data, member }) =>
+      what === 'patroni_demotes' && data?.mode === 'requested' && member === change.from,
+  );
+  const isByLease = change.end?.what === 'leader_key_expired';
+  if (request && !isByLease) {
+    const { leader = null, candidate = null } = request.data ?? {};
+    if (own || change.end || isDemotedOnRequest(evidence)) {
+      return planned(
+        evidence,
+        leader,
+        candidate,
+        isRequestFirst(change.end, request) ? null : change.end,
+      );
+    }
+  }
+  if (request && isByLease && !isRequestFirst(change.end, request)) {
+    return planned(
+      evidence,
+      request.data?.leader ?? null,
+      request.data?.candidate ?? null,
+      change.end,
+    );
+  }
+  if (!own) return null;
+  if (own.message.startsWith('switchover')) return planned(evidence, change.from, null, null);
+  return {
+    // Patroni before 3.2 writes the same words for both.
+    fits: ['switchover', 'manual_failover'],
+    sure: 'said',
+    message: `${nameOf(evidence)} gave up the lock on request, by a switchover or a manual failover.`,
+    missing: 'the request itself: in the log of the Patroni that took it, or in a recording',
+  };
+}
+
+function planned(
+  evidence: StoryEvidence,
+  leader: string | null,
+  candidate: string | null,
+  endBefore: StoryFact | null,
+): Finding {
+  const { change } = evidence;
+  const to = candidate ?? change.to ?? 'another member';
+  if (leader !== null) {
+    const named = candidate === null ? ', without a named candidate' : '';
+    return {
+      fits: ['switchover'],
+      sure: 'said',
+      message: `A planned switchover from ${leader} to ${to}${named}.`,
+    };
+  }
+  const after = endBefore ? `, after ${nameOf(evidence)} had lost the lock` : '';
+  return {
+    fits: ['manual_failover'],
+    sure: 'said',
+    message: `A manual failover to ${to}${after}.`,
+  };
+}
+
+/** A request that explains this change: made for this leader and candidate, and due. */
+function requestFor({ before, change }: StoryEvidence): StoryFact | null {
+  const found = before.findLast(({ what }) => what === 'failover_requested');
+  if (!found) return null;
+  const { leader = null, candidate = null, scheduledAt = null } = found.data ?? {};
+  if (candidate !== null && candidate !== change.to) return null;
+  if (leader !== null && leader !== change.from) return null;
+  if (leader === null && candidate === null) return null;
+  const due = msOf(scheduledAt);
+  return due !== null && change.atMs !== null && due > change.atMs + CLOCKS_MS ? null : found;
+}
+
+/** By etcd's order; a request that only a log knows came first, because its member obeyed it. */
+function isRequestFirst(end: StoryFact | null, request: StoryFact): boolean {
+  if (!end?.revision || request.revision === null) return true;
+  return BigInt(request.revision) < BigInt(end.revision);
+}
+
+/** A recording shows how the old leader went. */
+function isDemotedOnRequest(evidence: StoryEvidence): boolean {
+  return evidence.before.some(
+    ({ what, data, member }) =>
+      (what === 'patroni_demotes' &&
+        data?.mode === 'graceful' &&
+        member === evidence.change.from) ||
+      (what === 'leader_key_lost' && member === evidence.change.from),
+  );
+}
+
+// ---------------------------------------------------------------- what the old leader says itself
+
+function diskFull(evidence: StoryEvidence): Finding | null {
+  const full = oldSaid(evidence, 'disk_full');
+  if (!full) return null;
+  const isFatal = full.data?.mode === 'PANIC' || full.data?.mode === 'FATAL';
+  const died = oldSaid(
+    evidence,
+    'postgres_not_running',
+    'postgres_child_killed',
+    'postgres_panic',
+    'postgres_start_failed',
+    'failover_after_crash',
+  );
+  if (!isFatal && !died) return null;
+  return {
+    fits: ['disk_full'],
+    sure: 'said',
+    message: `The disk of ${nameOf(evidence)} was full, and PostgreSQL there could not go on.`,
+  };
+}
+
+function refusedItself(evidence: StoryEvidence): Finding | null {
+  const name = nameOf(evidence);
+  if (oldSaid(evidence, 'watchdog_failed')) {
+    return said(
+      'watchdog',
+      `Patroni on ${name} could not activate its watchdog and gave up the lock.`,
+    );
+  }
+  if (oldSaid(evidence, 'pre_promote_failed')) {
+    return said(
+      'promotion_cancelled',
+      `The pre_promote script of ${name} failed, and it gave up the lock.`,
+    );
+  }
+  if (oldSaid(evidence, 'data_directory_gone')) {
+    return said(
+      'data_directory_gone',
+      `The data directory of ${name} was empty or could not be read.`,
+    );
+  }
+  const release = oldSaid(evidence, 'patroni_released');
+  if (release?.data?.mode === 'pause') {
+    return said(
+      'postgres_stopped_in_pause',
+      `PostgreSQL of ${name} did not run as a primary while the cluster was paused.`,
+    );
+  }
+  if (oldSaid(evidence, 'postgres_start_timeout')) {
+    return said(
+      'postgres_start_timeout',
+      `PostgreSQL of ${name} took longer to start than primary_start_timeout.`,
+    );
+  }
+  return null;
+}
+
+const said = (cause: CauseCode, message: string): Finding => ({
+  fits: [cause],
+  sure: 'said',
+  message,
+});
+
+function crashed(evidence: StoryEvidence): Finding | null {
+  const name = nameOf(evidence);
+  if (oldSaidLast(evidence, 'demoted_without_dcs', 'demoted_without_lock')) return null;
+  const down = foundDead(evidence, 'postgres_not_running', 'failover_after_crash');
+  const failed = foundDead(evidence, 'postgres_start_failed');
+  if (!down && !failed) return null;
+  if (oldSaid(evidence, 'out_of_memory') && down) {
+    return said('out_of_memory', `PostgreSQL of ${name} ran out of memory and ended.`);
+  }
+  if (!down) return said('postgres_start_failed', `PostgreSQL of ${name} could not be started.`);
+  const child = oldSaid(evidence, 'postgres_child_killed', 'postgres_panic');
+  const why = child ? ` (${child.message})` : '';
+  const then = failed
+    ? ', and could not be started again'
+    : '; Patroni there gave the lock to another member';
+  return said('postgres_crashed', `PostgreSQL of ${name} crashed or was killed${why}${then}.`);
+}
+
+// ---------------------------------------------------------------- the DCS
+
+function lostDcs(evidence: StoryEvidence): Finding | null {
+  const { change } = evidence;
+  const name = nameOf(evidence);
+  const trouble = oldSaidLast(evidence, 'demoted_without_dcs', 'dcs_unreachable', 'dcs_unseen');
+  if (!trouble) return null;
+  const began = Math.min(msOf(trouble.at) ?? Infinity, change.atMs ?? Infinity);
+  const scope = whoElse(evidence, began);
+  const demoted = oldSaid(evidence, 'demoted_without_dcs') ? ' and demoted itself' : '';
+  if (scope === 'all') {
+    return said(
+      'dcs_unreachable',
+      `The DCS could not be reached by ${name} and other members${demoted === '' ? '' : `; ${name} demoted itself`}.`,
+    );
+  }
+  if (scope === 'old only') {
+    return said('leader_cut_off', `${name} could not reach the DCS${demoted}, while others could.`);
+  }
+  return {
+    fits: ['leader_cut_off', 'dcs_unreachable'],
+    sure: 'said',
+    message: `${name} could not reach the DCS${demoted}; whether others could is not recorded.`,
+    missing: "the log of another member's Patroni, or a recording",
+  };
+}
+
+/** Whether others could not reach the DCS either while the old leader could not. */
+function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'old only' | null {
+  const endMs = change.atMs ?? Infinity;
+  const during = ({ at, until }: StoryFact): boolean =>
+    (msOf(until) ?? msOf(at) ?? 0) >= beganMs - CLOCKS_MS &&
+    (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
+  const others = facts.filter(({ member }) => member !== change.from);
+  if (leasesOfOthers(change.etcd, change.end)) return 'all';
+  if (others.some((fact) => ['dcs_unreachable', 'dcs_silent'].includes(fact.what) && during(fact)))
+    return 'all';
+  const isFollowing = others.some(
+    (fact) => fact.what === 'patroni_follows' && (fact.times ?? 1) > 1 && during(fact),
+  );
+  const isWatched = others.some(({ source }) => source === 'recording');
+  return isFollowing || isWatched ? 'old only' : null;
+}
+
+/** Keys of other members that ended with their leases just before or after the leader's: etcd served none of them. */
+export function leasesOfOthers(etcd: readonly StoryFact[], end: StoryFact | null): boolean {
+  if (end?.what !== 'leader_key_expired') return false;
+  const at = etcd.indexOf(end);
+  const near = etcd.slice(Math.max(0, at - NEAR_FACTS), at + NEAR_FACTS);
+  return near.some(
+    ({ what, revision, data }) =>
+      what === 'member_key_expired' &&
+      data?.state !== 'stopped' &&
+      Math.abs(Number(BigInt(revision ?? 0) - BigInt(end.revision ?? 0))) <= NEAR_REVISIONS,
+  );
+}
+
+const NEAR_FACTS = 8;
+const NEAR_REVISIONS = 8;
+
+// ---------------------------------------------------------------- a Patroni that wrote nothing
+
+function stoodStill(evidence: StoryEvidence): Finding | null {
+  const { change, old } = evidence;
+  const name = nameOf(evidence);
+  const endMs = change.atMs;
+  const gap = old.find(
+    ({ what, at, until }) =>
+      what === 'patroni_silent' &&
+      endMs !== null &&
+      (msOf(at) ?? Infinity) <= endMs &&
+      (msOf(until) ?? 0) >= (change.sinceMs ?? endMs) - CLOCKS_MS,
+  );
+  if (!gap) return null;
+  const [fromMs, untilMs] = [msOf(gap.at) ?? 0, msOf(gap.until) ?? 0];
+  const within = (fact: StoryFact): boolean =>
+    (msOf(fact.at) ?? 0) >= fromMs && (msOf(fact.at) ?? 0) <= untilMs;
+  const restarted = old.some(
+    ({ what, at }) =>
+      what === 'patroni_started' && Math.abs((msOf(at) ?? 0) - untilMs) <= CLOCKS_MS,
+  );
+  if (!restarted) {
+    return {
+      fits: ['patroni_frozen'],
+      sure: 'seen',
+      message: `Patroni on ${name} stood still for ${seconds(gap.data?.ms)} and could not renew the lock within ttl: the process or its host was frozen or overloaded.`,
+    };
+  }
+  return ended(evidence, within, `for ${seconds(gap.data?.ms)}, then it was started again`);
+}
+
+/** Patroni of the old leader ended: what PostgreSQL's log says of the same time. */
+function ended(
+  evidence: StoryEvidence,
+  within: (fact: StoryFact) => boolean,
+  silence: string,
+): Finding {
+  const name = nameOf(evidence);
+  const postgres = evidence.old.filter(({ source }) => source === 'postgresql log');
+  const untilPromoted = (fact: StoryFact): boolean =>
+    within(fact) && (msOf(fact.at) ?? 0) <= (evidence.change.atMs ?? 0) + CLOCKS_MS;
+  const stops = postgres.find((fact) => fact.what === 'postgres_stops' && untilPromoted(fact));
+  if (stops && stops.data?.mode !== 'immediate') {
+    return {
+      fits: ['patroni_stopped'],
+      sure: 'seen',
+      message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly before the change, and Patroni wrote nothing ${silence}.`,
+    };
+  }
+  const next = postgres.find(
+    (fact) =>
+      ['postgres_stops', 'postgres_interrupted', 'postgres_starts'].includes(fact.what) &&
+      !untilPromoted(fact),
+  );
+  if (next?.what === 'postgres_stops') {
+    return {
+      fits: ['patroni_killed'],
+      sure: 'inferred',
+      message: `Patroni on ${name} ended without shutting down (killed or crashed), while its PostgreSQL went on: it wrote nothing ${silence}.`,
+    };
+  }
+  if (next) {
+    return {
+      fits: ['node_lost'],
+      sure: 'inferred',
+      message: `The host of ${name} went down, or Patroni and PostgreSQL there were both killed: neither shut down cleanly, and Patroni wrote nothing ${silence}.`,
+    };
+  }
+  const isReleased = evidence.change.end?.what === 'leader_key_released';
+  if (isReleased)
+    return (
+      released(evidence) ?? {
+        fits: ['patroni_stopped'],
+        sure: 'inferred',
+        message: `Patroni on ${name} was stopped.`,
+      }
+    );
+  return {
+    fits: evidence.change.end
+      ? ['patroni_killed', 'node_lost']
+      : ['patroni_killed', 'node_lost', 'patroni_stopped'],
+    sure: 'inferred',
+    message: `Patroni on ${name} ended: it wrote nothing ${silence}.`,
+    missing: "PostgreSQL's log of the old leader, and its system log (OOM killer, reboot)",
+  };
+}
+
+function endedInLog(evidence: StoryEvidence): Finding | null {
+  const { old, change } = evidence;
+  const last = old.find(({ what }) => what === 'patroni_log_ends');
+  const lastMs = msOf(last?.at);
+  if (lastMs === null || change.atMs === null || lastMs > change.atMs + CLOCKS_MS) return null;
+  const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
+  if (found.fits.length === 1) return found;
+  return {
+    ...found,
+    fits: [...found.fits, 'patroni_frozen'],
+    message: `The log of Patroni on ${nameOf(evidence)} ends before the change.`,
+  };
+}
+
+/** It worked on, and found that it had the lock no longer. */
+function lostLock(evidence: StoryEvidence): Finding | null {
+  const lost = oldSaidLast(evidence, 'demoted_without_lock', 'lock_not_updated');
+  const later = evidence.old.find(({ what }) => what === 'demoted_without_lock');
+  if (!lost && !later) return null;
+  return {
+    fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen'],
+    sure: 'inferred',
+    message: `Patroni on ${nameOf(evidence)} found that it had the lock no longer; its log does not say why.`,
+    missing: "etcd's history, or a recording",
+  };
+}
+
+const seconds = (ms: number | undefined): string => `${((ms ?? 0) / 1000).toFixed(0)} s`;
+
+// ---------------------------------------------------------------- what others saw of it
+
+function silentToOthers(evidence: StoryEvidence): Finding | null {
+  const { change, before } = evidence;
+  const name = nameOf(evidence);
+  const seen = before.findLast(
+    ({ what, member, source }) =>
+      (what === 'member_silent' || what === 'member_answers') &&
+      member === change.from &&
+      source !== 'etcd',
+  );
+  if (!seen || change.end?.what === 'leader_key_released') return null;
+  if (seen.what === 'member_answers') {
+    return {
+      fits: leasesOfOthers(change.etcd, change.end)
+        ? ['dcs_unreachable']
+        : ['leader_cut_off', 'dcs_unreachable', 'key_deleted'],
+      sure: 'inferred',
+      message: `Patroni on ${name} still answered when another member took the lock: it ran, and did not keep its key.`,
+      missing: MISSING_ALL,
+    };
+  }
+  if (seen.data?.how === 'refused') {
+    return {
+      fits: change.end
+        ? ['patroni_killed', 'node_lost']
+        : ['patroni_killed', 'node_lost', 'patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} did not run any more: its port was closed when another member took the lock.`,
+      missing: MISSING_ALL,
+    };
+  }
+  return {
+    fits: ['patroni_frozen', 'node_lost', 'leader_cut_off'],
+    sure: 'inferred',
+    message: `Patroni on ${name} did not answer when another member took the lock.`,
+    missing: MISSING_ALL,
+  };
+}
+
+// ---------------------------------------------------------------- etcd alone
+
+function released(evidence: StoryEvidence): Finding | null {
+  const { change } = evidence;
+  if (change.end?.what !== 'leader_key_released') return null;
+  const name = nameOf(evidence);
+  const at = change.etcd.indexOf(change.end);
+  const own = ({ what, member }: StoryFact): boolean =>
+    what === 'member_state' && member === change.from;
+  const before = change.etcd.slice(0, at).findLast(own);
+  const after = change.etcd
+    .slice(at + 1)
+    .find(
+      (fact) => own(fact) || (fact.what === 'member_key_expired' && fact.member === change.from),
+    );
+  const standby = change.etcd.slice(0, at).findLast(({ what }) => what === 'config_changed');
+  if (standby?.data?.mode === 'standby_cluster') {
+    return {
+      fits: ['demoted_to_standby_cluster'],
+      sure: 'inferred',
+      message: 'The cluster was demoted to a standby cluster.',
+    };
+  }
+  const taken = change.taken === null ? Infinity : change.etcd.indexOf(change.taken);
+  // Patroni writes its member key as soon as it has given up the lock.
+  if (after?.what === 'member_state' && change.etcd.indexOf(after) < taken) {
+    const { state = '', role = '' } = after.data ?? {};
+    if (state === 'stopped' && isPrimary(role)) {
+      return {
+        fits: ['patroni_stopped'],
+        sure: 'inferred',
+        message: `Patroni on ${name} was stopped (its service or its host was shut down): it stopped PostgreSQL and deleted the leader key itself.`,
+      };
+    }
+    const crashedBefore = /crash|fail/.test(before?.data?.state ?? '') || /crash|fail/.test(state);
+    if (crashedBefore) {
+      return {
+        fits: ['postgres_crashed', 'disk_full', 'postgres_start_failed'],
+        sure: 'inferred',
+        message: `PostgreSQL of ${name} crashed or could not be started, and Patroni there gave up the lock.`,
+        missing: "PostgreSQL's log of the old leader",
+      };
+    }
+    if (role === 'demoted') {
+      return {
+        fits: ['postgres_crashed', 'postgres_start_timeout', 'watchdog', 'disk_full'],
+        sure: 'inferred',
+        message: `Patroni on ${name} demoted itself and deleted the leader key; no request for it was recorded.`,
+        missing: MISSING_ALL,
+      };
+    }
+  }
+  return {
+    fits: ['key_deleted', 'patroni_stopped', 'postgres_crashed'],
+    sure: 'inferred',
+    message: `The leader key of ${name} was deleted, and not by its lease: by Patroni there, or manually.`,
+    missing: MISSING_ALL,
+  };
+}
+
+const isPrimary = (role: string): boolean =>
+  role === 'primary' || role === 'master' || role === 'promoted';
+
+function expired(evidence: StoryEvidence): Finding | null {
+  const { change } = evidence;
+  if (change.end?.what !== 'leader_key_expired' && change.end?.what !== 'leader_key_lost')
+    return null;
+  const name = nameOf(evidence);
+  if (leasesOfOthers(change.etcd, change.end)) {
+    return {
+      fits: ['dcs_unreachable'],
+      sure: 'inferred',
+      message: `The keys of ${name} and of other members ended at the same time: the DCS did not serve them within ttl.`,
+    };
+  }
+  return {
+    fits: ['patroni_killed', 'node_lost', 'patroni_frozen', 'leader_cut_off'],
+    sure: 'inferred',
+    message: `${name} did not renew its lease within ttl; the DCS does not show why.`,
+    missing: MISSING_ALL,
+  };
+}

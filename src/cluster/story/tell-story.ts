@@ -1,0 +1,112 @@
+/** The stories that are asked for, from the facts of every source: pure, so that a recording is explained anywhere. */
+import { etcdOrder } from './story-order.js';
+import { evidenceOf, type StoryEvidence } from './story-evidence.js';
+import { termChanges, msOf, type TermChange } from './term-changes.js';
+import type { FactCode, LeaderStory, StoryFact, StoryRequest } from './story-model.js';
+import { troubles } from './troubles.js';
+import { storyVerdict } from './story-verdict.js';
+import { knownLoss, writeGap } from './write-gap.js';
+
+export interface Explained {
+  stories: LeaderStory[];
+  /** Changes of leader that the sources know in all. */
+  known: number;
+}
+
+export function explain(facts: readonly StoryFact[], request: StoryRequest): Explained {
+  const changes = termChanges(facts);
+  const stories = wanted(changes, request).map((change) => storyOf(change, changes, facts));
+  const since = fromOf(request, stories);
+  const beside = since === null ? [] : troubles(facts, changes, since);
+  return { stories: [...stories, ...beside].sort(byTime), known: changes.length };
+}
+
+const byTime = (a: LeaderStory, b: LeaderStory): number => (msOf(a.at) ?? 0) - (msOf(b.at) ?? 0);
+
+/** From when on troubles that changed no leader are told too; null: not asked for. */
+function fromOf(
+  request: StoryRequest,
+  stories: readonly LeaderStory[],
+): { fromMs: number; toMs: number } | null {
+  if (request.kind === 'since') return { fromMs: msOf(request.from) ?? 0, toMs: Infinity };
+  if (request.kind === 'at') {
+    const at = msOf(request.at) ?? 0;
+    return stories.length > 0 ? null : { fromMs: at - NEAR_MS, toMs: at + NEAR_MS };
+  }
+  if (request.kind === 'timeline') return null;
+  return { fromMs: (msOf(stories.at(-1)?.at) ?? 0) + 60_000, toMs: Infinity };
+}
+
+/** `--at` means the change of leader that is nearest, and not farther than this. */
+const NEAR_MS = 15 * 60_000;
+
+function wanted(changes: readonly TermChange[], request: StoryRequest): TermChange[] {
+  if (request.kind === 'last') return changes.slice(-1);
+  if (request.kind === 'timeline')
+    return changes.filter(({ timeline }) => timeline === request.timeline);
+  if (request.kind === 'since') {
+    const from = msOf(request.from) ?? 0;
+    // One without a time happened after the one before it.
+    return changes.filter(({ atMs }, at) => (atMs ?? changes[at - 1]?.atMs ?? 0) >= from);
+  }
+  const at = msOf(request.at) ?? 0;
+  const near = changes
+    .filter(({ atMs }) => atMs !== null && Math.abs(atMs - at) <= NEAR_MS)
+    .sort((a, b) => Math.abs((a.atMs ?? 0) - at) - Math.abs((b.atMs ?? 0) - at));
+  return near.slice(0, 1);
+}
+
+function storyOf(
+  change: TermChange,
+  changes: readonly TermChange[],
+  facts: readonly StoryFact[],
+): LeaderStory {
+  const place = changes.indexOf(change);
+  const evidence = evidenceOf(change, facts, {
+    before: changes[place - 1],
+    after: changes[place + 1],
+  });
+  const verdict = storyVerdict(evidence);
+  const line = facts.find(
+    ({ source, data }) =>
+      source === 'history' && change.timeline !== null && data?.timeline === change.timeline,
+  );
+  const withHistory = line ? { ...evidence, facts: [...evidence.facts, line] } : evidence;
+  return {
+    timeline: change.timeline,
+    from: change.from,
+    to: change.to,
+    at: change.atMs === null ? null : new Date(change.atMs).toISOString(),
+    lines: linesOf(withHistory, line),
+    verdict,
+    writes: writeGap(withHistory, verdict),
+    loss: knownLoss(withHistory),
+  };
+}
+
+const SHOWN_BEFORE_MS = 3 * 60_000;
+const SHOWN_AFTER_MS = 60_000;
+const ETCD_BEFORE = 12;
+const ETCD_AFTER = 10;
+/** StoryEvidence, but not a step of the story. */
+const NOT_SHOWN: ReadonlySet<FactCode> = new Set<FactCode>(['patroni_log_ends', 'finding']);
+
+function linesOf({ change, facts }: StoryEvidence, line: StoryFact | undefined): StoryFact[] {
+  const taken = change.taken ?? change.end;
+  const at = taken === null ? -1 : change.etcd.indexOf(taken);
+  const end = change.end === null ? at : change.etcd.indexOf(change.end);
+  const etcd = change.etcd.filter(
+    (_, place) => place >= end - ETCD_BEFORE && place <= at + ETCD_AFTER,
+  );
+  const isWritten = etcd.some(
+    ({ what, data }) => what === 'history_written' && data?.timeline === change.timeline,
+  );
+  const timed = facts.filter((fact) => {
+    if (fact.source === 'etcd' || NOT_SHOWN.has(fact.what)) return false;
+    if (fact.source === 'history') return fact === line && !isWritten;
+    const [begin, last] = [msOf(fact.at) ?? 0, msOf(fact.until) ?? msOf(fact.at) ?? 0];
+    const moment = change.atMs ?? 0;
+    return last >= moment - SHOWN_BEFORE_MS && begin <= moment + SHOWN_AFTER_MS;
+  });
+  return etcdOrder(etcd, timed);
+}

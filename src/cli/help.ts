@@ -212,7 +212,7 @@ const HELP: Record<string, CommandHelp> = {
     examples: [
       ['patctl roll demo --exec "ssh {host} /root/patch" --dry-run', 'the order and the gates'],
       ['patctl roll demo --exec "ssh {host} systemctl restart patroni"', 'each member in turn'],
-      ['patctl roll demo --resume', 'go on where it stopped'],
+      ['patctl roll demo --resume', 'continue where it stopped'],
     ],
     ends: {
       ok: 'COMMAND was run for every member and each is back, or --dry-run refuses nothing',

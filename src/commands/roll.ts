@@ -34,19 +34,19 @@ interface RollOptions {
 }
 
 const MORE = `
-COMMAND runs on this machine, by /bin/sh. In it, {member}, {host} and {role} are replaced by the values of the member,
-quoted for this shell (not for a second one, as ssh starts); the environment has them too: PATCTL_MEMBER, PATCTL_HOST,
-PATCTL_PORT, PATCTL_ROLE (as list -f json says it) and PATCTL_CLUSTER. It reads nothing from the terminal. Once it has
-ended with 0, the member must go away (or have gone away) and come back: Patroni answers, PostgreSQL streams and has
-caught up, and /sync names no fewer standbys than at
-the beginning.
+COMMAND runs on this machine, in /bin/sh. In it, {member}, {host} and {role} are replaced by the values of the member,
+quoted for this shell (not for a second one, such as the one that ssh starts). The environment has them too:
+PATCTL_MEMBER, PATCTL_HOST, PATCTL_PORT, PATCTL_ROLE (as in list -f json) and PATCTL_CLUSTER. COMMAND cannot read from
+the terminal. Once it has exited with 0, the member must go down (or have been down) and come back: Patroni answers,
+PostgreSQL streams and has caught up, and /sync names no fewer standbys than at the beginning.
 
 Gates before each member: ${GATES.join(', ')}.
-other_work sees a member that starts, stops or is copied, a pending switchover, and scheduled restarts. A second roll on
-this machine is refused; one on another machine is seen when its member goes away.
+other_work is closed while a member starts, stops or is copied, a switchover is pending, or a restart is scheduled. A
+second roll on this machine is refused; one on another machine is noticed when its member goes down.
 
-Ctrl-C stops after the member at hand; twice, it stops at once and ends COMMAND. An unfinished roll is kept in a file:
---resume takes COMMAND and all options from there, and repeats COMMAND for the member at hand unless it ended with 0.
+Ctrl-C stops after the current member; a second Ctrl-C stops at once and ends COMMAND. An unfinished roll is kept in a
+file: --resume takes COMMAND and all options from there, and repeats COMMAND for the current member unless it exited
+with 0.
 `;
 
 export function rollCommand(run: Run): Command {
@@ -62,16 +62,16 @@ export function rollCommand(run: Run): Command {
     .option('--back', 'Switch back to the member that led at the beginning');
   return addLimits(command)
     .option('--may-stay-up', 'A member that COMMAND does not restart counts as done')
-    .option('--skip-gate <name>', 'Do not look at this gate (repeatable)', collectGate)
+    .option('--skip-gate <name>', 'Skip this gate (repeatable)', collectGate)
     .option('--dry-run', 'Show the order and the gates as they are now')
     .option('--force', 'Do not ask questions; all gates still apply')
     .option('--yes', 'The same as --force')
     .addOption(
-      new Option('--resume', 'Go on with an unfinished roll').conflicts([
+      new Option('--resume', 'Continue an unfinished roll').conflicts([
         ...['exec', 'only', 'except', 'switchover', 'candidate', 'back', 'discard'],
       ]),
     )
-    .option('--discard', 'Forget an unfinished roll and begin a new one')
+    .option('--discard', 'Discard an unfinished roll and begin a new one')
     .option('--state <file>', 'Where an unfinished roll is kept (default: ~/.local/state/patctl)')
     .option('--log <file>', 'Where the output of COMMAND is kept (default: beside the state file)')
     .addOption(
@@ -101,7 +101,7 @@ function addLimits(command: Command): Command {
   return command
     .option(
       '--max-lag <size>',
-      'A replica that is further behind keeps a gate closed (default 16MB)',
+      'Maximum lag of a replica at an open gate (default 16MB)',
       parseSize,
     )
     .option(

@@ -160,7 +160,7 @@ test(
     const resumed = await roll('--resume', '--back-timeout', '2m');
     expect(resumed.code, resumed.err).toBe(0);
     expect(asked).toEqual([two]);
-    expect(resumed.err).toContain(`COMMAND has ended well on ${two} already`);
+    expect(resumed.err).toContain(`COMMAND has already succeeded for ${two}`);
   },
   LIMIT_MS,
 );
@@ -182,7 +182,7 @@ test(
     const second = first === one ? two : one;
     const [code, err] = await began.ended;
     expect(code, err).toBe(130);
-    expect(err).toContain('stopping after the member at hand');
+    expect(err).toContain('stopping after the current member');
     expect(err).toContain(`done: COMMAND for ${first}; not started: COMMAND for ${second}\n`);
     expect(asked).toEqual([first]);
 
@@ -192,7 +192,7 @@ test(
       await lab.psql(leader, 'CREATE TABLE behind AS SELECT generate_series(1, 100000) AS id');
       const held = await roll('--resume', '--gate-timeout', '3s', '--max-lag', '1MB');
       expect(held.code, held.err).toBe(1);
-      expect(held.err).toContain(`Error: ${second} was not worked on: `);
+      expect(held.err).toContain(`Error: COMMAND was not run for ${second}: `);
       expect(held.err).toMatch(new RegExp(`${first} (has not caught up|is [\\d.]+ MiB behind)`));
       expect(asked).toEqual([first]);
     } finally {

@@ -47,7 +47,7 @@ test('a name that nothing speaks of', async () => {
   const done = await run('pg9', 'demo', '--force');
   expect([done.code, done.err]).toEqual([
     1,
-    'Error: pg9 is not a member of demo, and nothing speaks of it\nmembers: pg1, pg2, pg3\n',
+    'Error: pg9 is not a member of demo, and no key, slot or history names it\nmembers: pg1, pg2, pg3\n',
   ]);
 });
 

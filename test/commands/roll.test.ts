@@ -186,7 +186,7 @@ describe('COMMAND', () => {
     fake.cluster.rest = { ...fake.cluster.rest, ...gone };
     const resumed = await roll('--resume');
     expect([resumed.code, ran()], resumed.err).toEqual([0, ['pg3']]);
-    expect(resumed.err).toContain('only its return is awaited');
+    expect(resumed.err).toContain('waiting only for its return');
   });
 });
 
@@ -196,7 +196,7 @@ describe('gates', () => {
     const done = await rollReplicas('--only', 'pg3', '--exec', RESTART);
     expect([done.code, ran()]).toEqual([1, []]);
     expect(done.err).toContain(
-      'Error: pg3 was not worked on: caught_up (pg1 has not caught up), votes (',
+      'Error: COMMAND was not run for pg3: caught_up (pg1 has not caught up), votes (',
     );
     expect(done.err).not.toContain('--resume');
   });
@@ -209,7 +209,7 @@ describe('gates', () => {
     const done = await rollReplicas('--exec', RESTART);
     expect([done.code, ran()]).toEqual([4, ['pg3']]);
     expect(done.err).toContain(
-      'pg1 was not worked on: paused (/config the cluster is paused) (limit 3.0 s, --gate-timeout)',
+      'COMMAND was not run for pg1: paused (/config the cluster is paused) (limit 3.0 s, --gate-timeout)',
     );
     expect(done.err).toContain('done: COMMAND for pg3; it was the last step');
   });
@@ -227,7 +227,7 @@ test('--resume refuses another cluster', async () => {
   const other = await roll('--resume');
   expect([other.code, ran()]).toEqual([1, ['pg3']]);
   expect(other.err).toMatch(
-    /the cluster is not the one it was: its system identifier is \d+, and was 1\n/,
+    /this is not the cluster of the unfinished roll: its system identifier is \d+, and was 1\n/,
   );
   write({ members: ['pg1', 'pg2', 'pg7'] });
   expect((await roll('--resume')).err).toContain('pg7 left it; pg3 joined it');

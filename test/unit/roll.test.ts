@@ -113,7 +113,7 @@ describe('the order', () => {
       'only two may lead',
       cluster({ a: {}, b: {}, c: { nofailover: true } }),
       { members: ['b'] },
-      'while b is worked on, no other member could take over (2 of 3 may lead)',
+      'while b is down, no other member could take over (2 of 3 may lead)',
     ],
   ])('refused: %s', (_, of, choice, words) => {
     expect(order(of, choice).refused).toContain(words);

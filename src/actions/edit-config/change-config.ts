@@ -181,7 +181,7 @@ function tellRestarts({ cluster, current, edit, tell }: Work): void {
 async function tellGuard(context: Context, tell: Tell): Promise<void> {
   const { weakGuard } = await context.dcs();
   if (weakGuard === undefined) return;
-  const text = `note: the guard is weaker than with the DCS: ${weakGuard}`;
+  const text = `note: the guard is weaker than with the DCS; a concurrent change may be overwritten: ${weakGuard}`;
   tell({ kind: 'note', text, notWith: 'compat' });
 }
 

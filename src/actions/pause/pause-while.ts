@@ -103,7 +103,7 @@ async function resume(
       const isUnsent = error.ending === 'unreachable';
       if (!isUnsent || context.clock.nowMs() >= untilMs)
         throw stillPaused(error, { scope, group }, end);
-      tell({ kind: 'note', text: `${error.message}; trying the resume again` });
+      tell({ kind: 'note', text: `${error.message}; retrying the resume` });
       await context.clock.wait(RESUME_AGAIN_MS);
     }
   }

@@ -131,7 +131,7 @@ function judge(member: string, outcome: CallOutcome, seen: Seen, still: string):
     }),
   });
   if (outcome.kind === 'not_sent') return as('unreachable', null);
-  if (seen === 'yes') return as('ok', 'it reports so itself afterwards');
+  if (seen === 'yes') return as('ok', 'the member itself reports it');
   if (seen === 'not looked') return as('error', null);
   if (seen === 'unknown') return as('unconfirmed', 'it does not report what is scheduled');
   return as(saysNo(outcome) ? 'error' : 'unconfirmed', still);

@@ -45,7 +45,7 @@ export async function removeSlot(
     if (keepSlot) return later;
     const others = absentSlots(now, slot);
     if (others.length > 0)
-      return `${later}: a shorter ${KEY} would remove ${others.join(', ')} too, which no member has now`;
+      return `${later}: a shorter ${KEY} would remove ${others.join(', ')} too, whose members are not in the DCS`;
     await release(context, now, slot, { ttl, tell });
   } else if (keepSlot) return `Patroni does not retain slot ${slot}`;
   return await seenGone(context, now, member, tell);

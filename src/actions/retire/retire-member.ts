@@ -74,10 +74,14 @@ export async function retireMember(
 
 function unknownMember({ scope, members }: Cluster, name: string): ToolError {
   const names = members.map((one) => one.name);
-  return new ToolError('error', `${name} is not a member of ${scope}, and nothing speaks of it`, {
-    code: 'unknown_member',
-    hint: `members: ${names.join(', ') || 'none'}`,
-  });
+  return new ToolError(
+    'error',
+    `${name} is not a member of ${scope}, and no key, slot or history names it`,
+    {
+      code: 'unknown_member',
+      hint: `members: ${names.join(', ') || 'none'}`,
+    },
+  );
 }
 
 // ---------------------------------------------------------------- the plan

@@ -54,7 +54,7 @@ function opened(file: WriteStream, path: string): Promise<void> {
     file.once('open', () => done());
     file.once('error', (error) => {
       const message = `the log ${path} cannot be written: ${errorMessage(error)}`;
-      const hint = 'name another one with --log FILE';
+      const hint = 'give another file with --log FILE';
       failed(new ToolError('error', message, { code: 'log_file', hint }));
     });
   });

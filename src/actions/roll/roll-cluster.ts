@@ -166,7 +166,7 @@ function stateOf(
       {
         code: 'unfinished_roll',
         evidence: [{ witness: 'file', subject: path, said: standsAt(unfinished) }],
-        hint: `go on: ${commandLine(cluster, 'roll', '--resume')}\nor begin a new one with --discard`,
+        hint: `continue it: ${commandLine(cluster, 'roll', '--resume')}\nor discard it and begin a new one: --discard`,
       },
     );
   const command = request.command ?? '';
@@ -205,11 +205,15 @@ function resumed(view: View, given: RollRequest, was: RollState | null, path: st
     });
   const others = otherCluster(was.cluster, identityOf(view));
   if (others.length > 0)
-    throw new ToolError('error', `the cluster is not the one it was: ${others.join('; ')}`, {
-      code: 'another_cluster',
-      evidence: [{ witness: 'file', subject: path, said: standsAt(was) }],
-      hint: 'if it is the right cluster, begin a new roll with --discard',
-    });
+    throw new ToolError(
+      'error',
+      `this is not the cluster of the unfinished roll: ${others.join('; ')}`,
+      {
+        code: 'another_cluster',
+        evidence: [{ witness: 'file', subject: path, said: standsAt(was) }],
+        hint: 'if it is the right cluster, begin a new roll with --discard',
+      },
+    );
   return {
     ...was,
     maxLagBytes: given.maxLagBytes ?? was.maxLagBytes,

@@ -75,7 +75,7 @@ export async function prepareFolder(path: string): Promise<void> {
 function unusable(path: string, reason: string): ToolError {
   return new ToolError('error', `the state file ${path} cannot be used: ${reason}`, {
     code: 'state_file',
-    hint: 'name another one with --state FILE',
+    hint: 'give another file with --state FILE',
   });
 }
 

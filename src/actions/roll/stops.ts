@@ -19,7 +19,8 @@ export function holdStops(context: Context, tell: Tell): Stops {
   const release = context.holdSignals(() => {
     signals += 1;
     if (signals > 1) return controller.abort();
-    const text = 'stopping after the member at hand; once more stops at once and ends COMMAND';
+    const text =
+      'stopping after the current member; a second Ctrl-C stops at once and ends COMMAND';
     tell({ kind: 'note', text });
   });
   return {

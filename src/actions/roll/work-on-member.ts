@@ -48,7 +48,7 @@ export async function workOn(run: RollRun, member: string, say: Say): Promise<st
   const { at } = run.state;
   const isOnlyAwaited = at?.member === member && at.phase === 'back';
   if (!isOnlyAwaited) await runThere(run, member, say);
-  else say(`COMMAND has ended well on ${member} already; only its return is awaited`);
+  else say(`COMMAND has already succeeded for ${member}; waiting only for its return`);
   const words = await awaitBack(run, member, say);
   await saveState(run, { done: [...run.state.done, member], at: null });
   return words;
@@ -94,7 +94,7 @@ export async function throughGates(
 }
 
 function closedError(node: string | null, { closed }: GatesSeen, limitMs: number): ToolError {
-  const what = node === null ? 'the leader was not moved' : `${node} was not worked on`;
+  const what = node === null ? 'the leader was not moved' : `COMMAND was not run for ${node}`;
   const limit = `(limit ${seconds(limitMs)}, --gate-timeout)`;
   const next = closed.flatMap((gate) => gate.next ?? []);
   return new ToolError('error', `${what}: ${closedWords(closed)} ${limit}`, {
@@ -194,9 +194,13 @@ export function commandFor(cluster: Cluster, member: Member, template: string): 
   const role = claimedRole(cluster, member);
   const filled = fillTemplate(template, { member: member.name, host: member.host, role });
   if (filled.ok) return filled.command;
-  throw new ToolError('error', `COMMAND cannot be made for ${member.name}: ${filled.problem}`, {
-    code: 'placeholder',
-  });
+  throw new ToolError(
+    'error',
+    `a placeholder of COMMAND cannot be filled for ${member.name}: ${filled.problem}`,
+    {
+      code: 'placeholder',
+    },
+  );
 }
 
 function variables(cluster: Cluster, member: Member): Record<string, string> {
@@ -263,7 +267,7 @@ async function awaitBack(run: RollRun, name: string, say: Say): Promise<string> 
     goesOn: `COMMAND has ended on ${name}, which is not yet seen to be back`,
     tell: run.tell,
     besides,
-    onMissing: onceEach((said) => say(`${name} is awaited: ${said}`)),
+    onMissing: onceEach((said) => say(`waiting for ${name}: ${said}`)),
   } as const;
   const { closed } = await awaitGates({ ...context, signal: run.stops.hard }, wait);
   if (closed.length > 0) throw notBack(run, name, track, closed);

@@ -60,7 +60,7 @@ export async function runSteps<Step>(context: Context, run: StepsRun<Step>): Pro
 const BETWEEN = 'stopped_between';
 
 function interrupted(at: number): ToolError {
-  const words = at === 0 ? 'nothing was done' : 'the step at hand was finished first';
+  const words = at === 0 ? 'nothing was done' : 'the current step was finished first';
   return new ToolError('interrupted', `interrupted: ${words}`, { code: BETWEEN });
 }
 

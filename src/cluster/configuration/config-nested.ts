@@ -144,7 +144,7 @@ export function singleLine(key: string, value: JsonValue | undefined): ConfigPro
 }
 
 export const WHOLE_FILE_FAILS =
-  'PostgreSQL rejects the whole postgresql.conf, takes over no setting, and cannot be started again';
+  'PostgreSQL rejects the whole postgresql.conf, applies none of its settings, and cannot be started again';
 
 /** pg_basebackup's options: a mapping of texts, or a list of words and of mappings with one text each. */
 function backupOptions(key: string, given: JsonValue | undefined): ConfigProblem[] {

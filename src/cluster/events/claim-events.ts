@@ -206,7 +206,7 @@ function pending(was: Member, is: Member): NewEvent[] {
   if (was.pendingRestart === is.pendingRestart) return [];
   const { name, modRevision: revision, pendingRestart } = is;
   const reason = Object.keys(is.pendingRestartReason ?? {});
-  const why = reason.length > 0 ? ` to take ${list(reason)} into use` : '';
+  const why = reason.length > 0 ? ` to apply ${list(reason)}` : '';
   return [
     event({
       code: pendingRestart ? 'pending_restart' : 'pending_restart_gone',

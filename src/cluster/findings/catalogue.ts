@@ -587,7 +587,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['unknown'],
     needs: 'DCS',
-    title: "a member's REST API cannot be asked, or answers what Patroni never would",
+    title: "a member's REST API cannot be asked, or gives an answer that Patroni never gives",
     follows: ['member_refuses'],
     claim: true,
     find: witnesses.restUnusable,
@@ -606,7 +606,8 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['critical', 'warning'],
     needs: 'DCS',
-    title: 'PostgreSQL accepts no connection or only fails, although Patroni says that it runs',
+    title:
+      'PostgreSQL accepts no connection or answers only with errors, although Patroni says that it runs',
     claim: true,
     find: witnesses.postgresUnreachable,
   },
@@ -647,7 +648,7 @@ const OPERATIONS: Check[] = [
     group: 'Operations',
     severity: ['warning'],
     needs: 'DCS',
-    title: 'a configured replication slot is not created, or not left alone',
+    title: 'a configured replication slot is not created, or a slot to be ignored is dropped',
     find: rejected.slotsMisconfigured,
   },
   {
@@ -742,7 +743,7 @@ const ROUTES: Check[] = [
   route('read_route_primary', ['warning'], 'a read route leads to the primary'),
   route('read_route_stale', ['critical'], 'a read route leads to a replica that does not stream'),
   route('read_route_empty', ['critical'], 'a read route leads to no server'),
-  route('route_unasked', ['unknown'], 'a route answers, and accepts no login of ours'),
+  route('route_unasked', ['unknown'], 'a route answers but accepts none of our logins'),
 ];
 
 function route(code: string, severity: Check['severity'], title: string): Check {

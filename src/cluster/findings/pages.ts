@@ -339,7 +339,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Bring it back, or stop its PostgreSQL if that still runs. If it was removed on purpose: --ignore member_left.',
   ],
   member_state: [
-    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or Patroni tells another state and no WAL position, and SQL does not answer (a warning); or its creation takes longer than --max-creating, by the age of a running base backup to its address, from any member, or of a key that did not change between two readings. If neither is available, the check is skipped. The evidence has what it waits for, if that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
+    'A member is stopped, crashed, failed to start or restart (critical); or it is starting, restarting, stopping, or does not answer Patroni, for longer than settling takes and 10 s at least (a warning, critical after 5 min); or Patroni reports another state and no WAL position, and SQL does not answer (a warning); or its creation takes longer than --max-creating, by the age of a running base backup to its address, from any member, or of a key that did not change between two readings. If neither is available, the check is skipped. The evidence has what it waits for, if that can be seen: the refusal of PostgreSQL, where recovery is and whether it moves, the restore_command, the walsenders a shutdown waits for.',
     'Patroni gives up quietly after a failed bootstrap; a recovery that hangs looks like a restart in every list.',
     'A failing create_replica_method; a restore_command that never ends; a walreceiver frozen while its upstream stops.',
     'Check the logs there.',
@@ -546,12 +546,12 @@ not answer is unknown, never silently absent. Exit codes: 0 ok, 1 warning, 2 cri
 critical, unknown and warning counts, info does not. A healthy cluster has no finding at all.
 
 A cluster in motion is not an alarm: each finding is read again, twice, \`loop_wait\` apart, until each reading finds the
-same; what is gone is \`transient\` in json, and what holds in the last reading is reported. Where trouble follows
-trouble there are two readings more, and two again while the last one finds something critical that is new; trouble
-that began in five readings is \`unstable\`. \`--settle N\` changes how often, \`--settle 0\` reports what one reading
+same; what is gone is \`transient\` in json, and what holds in the last reading is reported. Where one finding
+follows another, two more readings are made, and two again while the last one has a critical finding that is new;
+findings that began in five readings are \`unstable\`. \`--settle N\` changes how often, \`--settle 0\` reports what one reading
 says. For a minute after a primary started or was promoted, \`sync_empty\`, \`quorum_lost\` and
-\`no_failover_candidate\` are read three times more, because Patroni takes its synchronous standbys back in several loops.
-A finding that is part of another one is found anyway: it is told below its cause, and is \`not ok\` in tap, a
+\`no_failover_candidate\` are read three more times, because Patroni takes its synchronous standbys back in several loops.
+A finding that is part of another one is still reported: it stands below its cause, and is \`not ok\` in tap, a
 failure in junit, and counted in prometheus, with the code of its cause.
 
 Severities and limits are set by flags (\`--ignore\`, \`--warn\`, \`--critical\`, \`--max-lag\` and so on), or in the

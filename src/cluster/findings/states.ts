@@ -80,7 +80,7 @@ export function stateOf({ rest, member }: Pick<MemberView, 'rest' | 'member'>): 
 
 /** `running`, or a word of a later Patroni, and nothing in its answer that only a running PostgreSQL tells. */
 function notShown(one: MemberView, state: string): Finding {
-  const message = `Patroni on ${one.name} tells state "${state}" and no WAL position: it is unknown whether PostgreSQL runs`;
+  const message = `Patroni on ${one.name} reports state "${state}" and no WAL position: it is unknown whether PostgreSQL runs`;
   return stateFinding(one, state, 'warning', message, []);
 }
 

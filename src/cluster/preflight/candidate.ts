@@ -67,7 +67,7 @@ function unheard(
     case 'denied':
       return found('unknown', `denied our request: ${reason}`);
     case 'invalid':
-      return found('unknown', `answers what Patroni never would: ${reason}`);
+      return found('unknown', `gives an answer that Patroni never gives: ${reason}`);
     case 'misidentified':
     case 'no_address':
     case 'unreachable':

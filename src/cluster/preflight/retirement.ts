@@ -166,7 +166,7 @@ function noLeader(name: string): PlanCheck {
 
 /** What either of them has may be nowhere else: no member may go. */
 function twoPrimaries(cluster: Cluster, beside: MemberView): PlanCheck {
-  const said = `${beside.name} is a primary beside ${cluster.leaderName ?? 'the leader'}: what it acknowledges may be nowhere else`;
+  const said = `${beside.name} is a primary beside ${cluster.leaderName ?? 'the leader'}: what it acknowledges may exist on no other member`;
   return found('role', 'refused', said, {
     evidence: [roleSeen(beside)],
     next: `end that first: ${commandLine(cluster, 'check')}`,
@@ -285,7 +285,7 @@ function watchdogs({ input }: ForecastFacts): PlanCheck {
 function consumers({ name, sql }: MemberView): PlanCheck {
   if (!sql.ok)
     return found('slots', 'warning', `the slots on ${name} were not read: ${sql.reason}`, {
-      next: 'look whether a client streams from it',
+      next: 'check whether a client streams from it',
     });
   const used = sql.value.slots.filter(({ slotType, active }) => slotType === 'logical' && active);
   if (used.length === 0) return ok('slots', `no client reads a logical slot on ${name}`);

@@ -125,7 +125,7 @@ function unspared(
     (one) => one.kind === 'command' && able.some(({ name }) => name === one.member),
   );
   if (step?.kind !== 'command') return null;
-  return `while ${step.member} is worked on, no other member could take over (${able.length} of ${cluster.members.length} may lead); --skip-gate votes accepts that`;
+  return `while ${step.member} is down, no other member could take over (${able.length} of ${cluster.members.length} may lead); --skip-gate votes accepts that`;
 }
 
 /** The members that --only and --except leave, in the order of the DCS; `unknown`: names that are not members. */

@@ -48,7 +48,8 @@ export function restDcs(access: RestAccess): Dcs {
   return {
     name: 'the REST API',
     where: urls.join(','),
-    weakGuard: 'the REST API compares no revision: it was read once more right before it was sent',
+    weakGuard:
+      'the REST API compares no revision; the configuration is only read once more right before the write',
     ownScope,
     read,
     readAll: async () => [await readCluster()],

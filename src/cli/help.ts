@@ -253,6 +253,27 @@ const HELP: Record<string, CommandHelp> = {
       unconfirmed: 'the member was not stopped within --deadline; nothing was changed',
     },
   },
+  swap: {
+    examples: [
+      [
+        'patctl swap demo --to /etc/patroni/west.yml --dry-run',
+        'every check, and what would be done',
+      ],
+      [
+        'patctl swap demo --to /etc/patroni/west.yml',
+        'asks, then moves the primary to the other site',
+      ],
+      ['patctl swap demo --to-rest http://west1:8008 --force', 'by a member of the other site'],
+    ],
+    ends: {
+      ok: 'the other site is the primary and this one follows it, or --dry-run refuses nothing',
+      ...ACTS,
+      error: 'nothing was changed: refused by a check or by Patroni, declined, or a wrong name',
+      failed: 'it went back before the promotion, or it is done and a member does not follow',
+      unconfirmed: 'the promotion was sent, and its outcome was not seen within --deadline',
+      interrupted: 'interrupted; the message says which site is the primary',
+    },
+  },
   remove: {
     examples: [
       ['patctl remove demo', 'asks for the cluster name, a confirmation and the leader'],

@@ -155,6 +155,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./remove.js')).removeCommand,
   },
   {
+    usage: 'swap [options] [cluster]',
+    group: 'change',
+    summary: 'Change the roles of a primary cluster and its standby cluster, losing nothing',
+    load: async () => (await import('./swap.js')).swapCommand,
+  },
+  {
     usage: 'demote-cluster [options] [cluster]',
     group: 'change',
     summary: 'Demote cluster to a standby cluster',

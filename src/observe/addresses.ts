@@ -1,4 +1,5 @@
 /** Where names of hosts lead, to check whether two of them are one place. */
+import { loopback } from '../cluster/model/member-address.js';
 import type { Context } from '../context.js';
 
 /** Where a server listens; null where its key does not say. */
@@ -27,11 +28,6 @@ export async function elsewhere<T extends Place>(
     at.forEach((place) => taken.add(place));
     return isNew;
   });
-}
-
-/** This machine under one name: localhost may be either of its addresses. */
-export function loopback(address: string): string {
-  return ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(address) ? 'localhost' : address;
 }
 
 /** Every address of every host; a name that leads nowhere in time has none. */

@@ -18,13 +18,13 @@ beforeAll(async () => {
   demo = await privateCluster({ sync: 'quorum', loopWait: 1 });
   dr = await privateCluster({ standbyOf: demo.scope, members: 1, loopWait: 1 });
   shell = new Shell(demo, [
+    [/\/etc\/patroni\/dr\.yml/g, dr.config],
     [/\bdr\b/g, dr.scope],
     [/\bMEMBER\b/g, 'pg3'],
     ...demo.members.map(({ host, port }, at): [string, string] => [
       `10.2.0.${at + 1}:5432`,
       `${host}:${port}`,
     ]),
-    ['--host 10.2.0.11 --port 5432', `--host 127.0.0.1 --port ${dr.member('pg1').port}`],
   ]);
   expect(await demo.waitHealthy()).toBe('pg1');
 }, 240_000);

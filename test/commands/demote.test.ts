@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Member, SqlStatus, WalReceiver } from '../../src/cluster/model/model.js';
-import { memberAt, microsOf } from '../../src/actions/standby-cluster/streams.js';
+import { microsOf } from '../../src/actions/standby-cluster/streams.js';
+import { memberAt } from '../../src/cluster/model/member-address.js';
 import { answer, fakeMembers, lost, type FakeMembers } from '../support/fake-members.js';
 import { quickClock, runFake, UNREACHABLE, type FakeRun } from '../support/fake-world.js';
 

@@ -51,6 +51,7 @@ test('reload: each member with its answer, and the one where nothing was new', a
     configuration: null,
     retirement: null,
     roll: null,
+    swap: null,
     notes: [],
   });
 });

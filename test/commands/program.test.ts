@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(33);
+  expect(all).toHaveLength(34);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -66,6 +66,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['pause'], []],
   [['resume'], []],
   [['retire', 'pg3'], ['--force']],
+  [['swap'], ['--to-rest', 'http://127.0.0.1:1', '--to-cluster', 'west', '--force']],
   [['remove'], ['--confirm-name', '', '--yes']],
   [['demote-cluster'], ['--host', 'far', '--force']],
   [['promote-cluster'], ['--force']],

@@ -9,6 +9,7 @@ import { endOf, plainEvidence, type EndOfRun } from '../../output/refusal-docume
 import { plain } from '../../output/text.js';
 import type { Context } from '../../context.js';
 import { actionPrinter, type ActionLook } from './print-action.js';
+import type { SwapReport } from './swap-report.js';
 import {
   NOTHING_TOLD,
   withEvent,
@@ -29,9 +30,10 @@ export type ActionName =
   | 'flush'
   | 'edit-config'
   | 'retire'
-  | 'roll';
+  | 'roll'
+  | 'swap';
 
-/** `-f json` of pause, resume, restart, reload, reinit, flush, edit-config, retire and roll. */
+/** `-f json` of pause, resume, restart, reload, reinit, flush, edit-config, retire, roll and swap. */
 export interface ActionDocument extends EndOfRun {
   schemaVersion: 1;
   command: ActionName;
@@ -52,6 +54,7 @@ export interface ActionDocument extends EndOfRun {
   /** The plan of retire. */
   retirement: Retirement | null;
   roll: RollReport | null;
+  swap: SwapReport | null;
   /** Progress and warnings, which stand on stderr too. */
   notes: string[];
 }
@@ -170,6 +173,7 @@ export function actionDocument(
     configuration: report.configuration,
     retirement: report.retirement,
     roll: report.roll,
+    swap: report.swap,
     notes: notes.map(plain),
   };
 }

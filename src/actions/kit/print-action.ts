@@ -113,6 +113,10 @@ async function planTextOf(
     const { rollText } = await import('../roll/roll-text.js');
     return rollText(shown, screen);
   }
+  if (shown.kind === 'swap') {
+    const { swapText } = await import('../swap/swap-text.js');
+    return swapText(shown, screen);
+  }
   const { retirementText } = await import('../retire/retirement-text.js');
   return retirementText(shown, screen);
 }

@@ -1,6 +1,7 @@
 /** What an action tells while it works, and what is known of it after each event: an ending in the middle loses nothing. */
 import type { Retirement } from '../../cluster/preflight/retirement.js';
 import type { PlanCheck } from '../../cluster/preflight/plan-model.js';
+import type { SwapPlan } from '../../cluster/preflight/swap-model.js';
 import type { RollPlan } from '../../cluster/preflight/roll-order.js';
 import type { RollingPlan } from '../../cluster/preflight/restart-order.js';
 import type { Selected } from '../../cluster/select-members.js';
@@ -10,6 +11,7 @@ import type { Asker } from '../../output/ask.js';
 import type { ProgressEvent } from '../../output/progress.js';
 import type { ChangeTalk } from '../switchover/change.js';
 import type { MemberOutcome } from './results.js';
+import type { SwapReport } from './swap-report.js';
 import type { Waiting } from './until.js';
 
 /** What became of the dynamic configuration; values of secrets are not in it. */
@@ -51,7 +53,8 @@ export type Fact =
   | { kind: 'switchover'; document: object }
   | { kind: 'configuration'; configuration: ConfigurationChange }
   | { kind: 'retirement'; plan: Retirement }
-  | { kind: 'roll'; roll: RollReport };
+  | { kind: 'roll'; roll: RollReport }
+  | { kind: 'swap'; swap: SwapReport };
 
 /** What people read of it; what goes to stderr is among the notes of the document too. */
 export type Said =
@@ -75,6 +78,7 @@ export type Display =
   /** The members as they are, `group`: the one that was named. */
   | { kind: 'members'; scope: string; clusters: readonly Cluster[]; group: number | null }
   | { kind: 'retirement'; plan: Retirement; dryRun: boolean }
+  | { kind: 'swap'; plan: SwapPlan; dryRun: boolean }
   | { kind: 'rolling'; plan: RollingPlan; dryRun: boolean }
   | ({ kind: 'roll'; cluster: Cluster; dryRun: boolean } & Pick<RollReport, 'plan' | 'gates'>)
   /** Of two texts of the dynamic configuration, without the values of secrets. */
@@ -124,6 +128,7 @@ export interface Report {
   readonly configuration: ConfigurationChange | null;
   readonly retirement: Retirement | null;
   readonly roll: RollReport | null;
+  readonly swap: SwapReport | null;
 }
 
 export const NOTHING_TOLD: Report = {
@@ -136,6 +141,7 @@ export const NOTHING_TOLD: Report = {
   configuration: null,
   retirement: null,
   roll: null,
+  swap: null,
 };
 
 /** The report with one event more. Pure. */
@@ -163,6 +169,8 @@ export function withEvent(report: Report, event: ActionEvent): Report {
       return { ...report, retirement: event.plan };
     case 'roll':
       return { ...report, roll: event.roll };
+    case 'swap':
+      return { ...report, swap: event.swap };
     case 'line':
     case 'note':
     case 'waiting':

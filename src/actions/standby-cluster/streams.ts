@@ -1,5 +1,6 @@
 /** After a cluster has changed its role: which member must stream, from which server, and which does not yet. */
-import { addressesOf, loopback } from '../../observe/addresses.js';
+import { addressesOf } from '../../observe/addresses.js';
+import { memberAt } from '../../cluster/model/member-address.js';
 import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../../cluster/model/model.js';
 import { startTimeOf } from '../../cluster/preflight/restart-order.js';
 import { ToolError } from '../../errors.js';
@@ -154,23 +155,6 @@ export async function checkSource(
       );
     }
   }
-}
-
-type Addresses = ReadonlyMap<string, readonly string[]>;
-
-/** The member behind one of these hosts at this port, by name or by any address that the names stand for. */
-export function memberAt(
-  { members }: Pick<Cluster, 'members'>,
-  addresses: Addresses,
-  hosts: readonly string[],
-  port: number,
-): Member | undefined {
-  const all = (host: string) => [host.toLowerCase(), ...(addresses.get(host) ?? [])].map(loopback);
-  const wanted = hosts.flatMap(all);
-  return members.find(
-    (one) =>
-      one.host !== null && one.port === port && all(one.host).some((at) => wanted.includes(at)),
-  );
 }
 
 /** The member whose PostgreSQL was started at this very microsecond: it is the same server. */

@@ -1,0 +1,48 @@
+/** What is known of a swap: a part of the document. */
+import type { SwapPlan } from '../../cluster/preflight/swap-model.js';
+
+export type SwapStepName =
+  | 'demoting'
+  | 'demoted'
+  | 'received'
+  | 'promoting'
+  | 'promoted'
+  | 'follows'
+  | 'streaming'
+  | 'going_back'
+  | 'went_back';
+
+export interface SwapStep {
+  step: SwapStepName;
+  /** ISO 8601 UTC */
+  at: string;
+  /** `pg1 of sb` */
+  member: string;
+  said: string;
+}
+
+/** Of the document: `swap`. What is null is unknown, or did not happen. */
+export interface SwapReport {
+  plan: SwapPlan | null;
+  /** Whether this site was told to become a standby cluster. */
+  demoted: boolean | null;
+  /** Where the WAL of the old primary ends; the other site was seen to have replayed it. */
+  lastPosition: string | null;
+  /** Whether the other site was told to become a primary cluster. */
+  promoted: boolean | null;
+  /** It failed before the promotion, and this site is the primary again. */
+  wentBack: boolean;
+  /** How long no leader was seen to take writes, by connections made one after the other. */
+  outage: { atLeastMs: number; atMostMs: number | null } | null;
+  steps: SwapStep[];
+}
+
+export const NOTHING_SWAPPED: SwapReport = {
+  plan: null,
+  demoted: false,
+  lastPosition: null,
+  promoted: false,
+  wentBack: false,
+  outage: null,
+  steps: [],
+};

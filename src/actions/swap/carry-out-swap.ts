@@ -1,0 +1,182 @@
+/**
+ * The swap itself, one step after the other, each proven before the next: the writes end here, everything that was
+ * written is seen replayed there, there is promoted, here follows. What fails before the promotion goes back.
+ */
+import type { Member } from '../../cluster/model/model.js';
+import { memberOf, siteCommand } from '../../cluster/preflight/swap-model.js';
+import type { WriteOutage } from '../../cluster/progress/write-outage.js';
+import { ToolError } from '../../errors.js';
+import { clusterNow } from '../../observe/read-keys.js';
+import { until } from '../kit/until.js';
+import { streamingNow } from '../standby-cluster/streams.js';
+import { changeStandby } from './change-standby.js';
+import { followsOn, type Followers } from './follows-on.js';
+import { goBack } from './go-back.js';
+import { nextLeader, received, type Received } from './received.js';
+import { siteCluster, leaderOf, lookAt, standingOf, standingSaid, type Standing } from './pair.js';
+import { stepFailed, type SwapUnderway } from './underway.js';
+import { bothStandbys, promotionUnknown, wayOn } from './way-on.js';
+import { watchWrites, type WriteWatch } from './watch-writes.js';
+
+const LOOK_MS = 250;
+const WRITABLE_MS = 5000;
+
+/** Every ending but ok is thrown; what became of the sites is in the record too. */
+export async function carryOut(underway: SwapUnderway): Promise<void> {
+  const { pair, record } = underway;
+  const { here, there } = pair;
+  const [old, next] = [leaderOf(here), leaderOf(there)];
+  const followers: Followers = {
+    here: await streamingNow(here.context, siteCluster(here)),
+    there: await streamingNow(there.context, siteCluster(there)),
+  };
+  const watch = watchWrites(
+    { context: here.context, name: memberOf(here, old.name), member: old },
+    { context: there.context, name: memberOf(there, next.name), member: next },
+  );
+  try {
+    await watch.begun;
+    const received = await demoteHere(underway, old);
+    const promotedMs = there.context.clock.nowMs();
+    const timeline = await promoteThere(underway, received, watch);
+    record.swap({ outage: outageOf(await watch.stop(promotedMs)) });
+    await followsOn(underway, followers, timeline);
+  } finally {
+    await watch.stop(0);
+  }
+}
+
+function outageOf(
+  outage: WriteOutage | null,
+): { atLeastMs: number; atMostMs: number | null } | null {
+  return outage === null ? null : { atLeastMs: outage.atLeastMs, atMostMs: outage.atMostMs };
+}
+
+// ---------------------------------------------------------------- the writes end here
+
+async function demoteHere(underway: SwapUnderway, old: Member): Promise<Received> {
+  const { pair, standby, record, stops } = underway;
+  const { here } = pair;
+  if (stops.isSoft())
+    throw new ToolError('interrupted', 'interrupted: nothing was sent', { code: 'not_sent' });
+  record.tell({ kind: 'note', text: `If patctl is killed from here on: ${wayOn(pair)}` });
+  record.step(
+    'demoting',
+    memberOf(here, old.name),
+    `${here.label} is told to become a standby cluster`,
+  );
+  const sent = await changeStandby(
+    stops.hard(pair).here.context,
+    siteCluster(here),
+    old,
+    standby,
+    record.tell,
+  );
+  if (sent.done === 'not written') {
+    throw new ToolError('error', `${here.label} was not demoted; nothing was changed`, {
+      code: 'demotion_refused',
+      evidence: sent.evidence,
+    });
+  }
+  record.swap({ demoted: sent.done === 'written' ? true : null });
+  try {
+    if (sent.done === 'unknown')
+      throw stepFailed('it is unknown whether it was told', sent.evidence);
+    return await received(underway, old);
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return await goBack(underway, error);
+  }
+}
+
+// ---------------------------------------------------------------- there is promoted
+
+/** Its new timeline. */
+async function promoteThere(
+  underway: SwapUnderway,
+  { position, timeline }: Received,
+  watch: WriteWatch,
+): Promise<number> {
+  const { pair, record } = underway;
+  const { there } = pair;
+  const next = await readyToPromote(underway);
+  const who = memberOf(there, next.name);
+  record.step('promoting', who, `${there.label} is told to become a primary cluster`);
+  const sent = await changeStandby(
+    underway.stops.hard(pair).there.context,
+    siteCluster(there),
+    next,
+    null,
+    record.tell,
+  );
+  if (sent.done === 'not written')
+    return await goBack(underway, stepFailed(`${there.label} was not promoted`, sent.evidence));
+  record.swap({ promoted: sent.done === 'written' ? true : null });
+  if (sent.done === 'unknown') throw promotionUnknown(pair, position, sent.evidence);
+  const done = await primaryThere(underway, next, { position, timeline });
+  record.step('promoted', who, `${who} is the primary on timeline ${done}`);
+  await seenWritable(underway, watch);
+  return done;
+}
+
+/** The timeline of the leader there once it is a primary on a new one. */
+async function primaryThere(
+  { pair, atMs, record: { tell } }: SwapUnderway,
+  next: Member,
+  { position, timeline }: Received,
+): Promise<number> {
+  const { there } = pair;
+  const who = memberOf(there, next.name);
+  const seen: { last: Standing | null } = { last: null };
+  const goesOn = `${there.label} was told to become a primary cluster; see: ${siteCommand(there, 'list')}`;
+  const awaits = () => `${who} to become a primary (${seen.last?.said ?? 'not looked at yet'})`;
+  const limit = { atMs, everyMs: LOOK_MS, goesOn, awaits, tell };
+  const done = await until(there.context, limit, async () => {
+    const now = await clusterNow(there.context, siteCluster(there));
+    const leader = now?.members.find(({ name }) => name === now.leaderName) ?? next;
+    const last = standingOf(await lookAt(there, leader));
+    seen.last = last;
+    return last.role === 'primary' && (last.timeline ?? 0) > timeline ? last.timeline : null;
+  });
+  if (done !== null) return done;
+  const why = `${there.label} was told to become a primary cluster, and no member of it was seen as a primary in time`;
+  throw bothStandbys(pair, why, {
+    ...{ position, ending: 'unconfirmed', code: 'not_promoted_in_time', demoted: true },
+    evidence: seen.last === null ? [] : [standingSaid(who, seen.last)],
+  });
+}
+
+/** The measure of the outage ends with it; a few seconds at most are given to that. */
+async function seenWritable(
+  { pair, atMs, record: { tell } }: SwapUnderway,
+  watch: WriteWatch,
+): Promise<void> {
+  const { context, label } = pair.there;
+  const limit = {
+    atMs: Math.min(atMs, context.clock.nowMs() + WRITABLE_MS),
+    everyMs: LOOK_MS,
+    goesOn: `${label} is the primary`,
+    awaits: () => `a write in ${label}`,
+    tell,
+  };
+  await until(context, limit, () => Promise.resolve(watch.isOver() ? true : null));
+}
+
+/** The leader there, and both DCS in a state in which nothing has changed; goes back where one cannot be read. */
+async function readyToPromote(underway: SwapUnderway): Promise<Member> {
+  const { pair } = underway;
+  const { here, there } = pair;
+  try {
+    if (underway.stops.isSoft()) throw new ToolError('interrupted', 'interrupted');
+    const mine = await clusterNow(here.context, siteCluster(here));
+    if (mine !== null && !mine.config?.standbyCluster)
+      throw stepFailed(`${here.label} is not a standby cluster any more`);
+    const next = await nextLeader(there);
+    if (next === null)
+      throw stepFailed(`the DCS of ${there.label} cannot be read, or no member leads`);
+    return next;
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    return await goBack(underway, error);
+  }
+}

@@ -1,0 +1,90 @@
+/** After the promotion: this site streams from the new primary on its timeline, and every member of both streams again. */
+import type { Member } from '../../cluster/model/model.js';
+import { memberOf, siteCommand } from '../../cluster/preflight/swap-model.js';
+import { ToolError, type Evidence } from '../../errors.js';
+import { clusterNow } from '../../observe/read-keys.js';
+import { until } from '../kit/until.js';
+import type { SwapUnderway } from './underway.js';
+import { siteCluster, leaderOf, lookAt, standingOf, standingSaid, type LiveSite } from './pair.js';
+
+const LOOK_MS = 400;
+
+/** Members that streamed before, by site. */
+export interface Followers {
+  here: string[];
+  there: string[];
+}
+
+/** ToolError `failed` (not_following) names the members that do not at the deadline. */
+export async function followsOn(
+  underway: SwapUnderway,
+  followers: Followers,
+  timeline: number,
+): Promise<void> {
+  const { pair, record, atMs } = underway;
+  const { here, there } = pair;
+  const old = leaderOf(here).name;
+  let missing: Evidence[] = [];
+  const limit = {
+    tell: record.tell,
+    atMs,
+    everyMs: LOOK_MS,
+    goesOn: `${there.label} is the primary`,
+    awaits: () => missing.map(({ subject, said }) => `${subject} (${said})`).join(', '),
+  };
+  const done = await until(here.context, limit, async () => {
+    const [mine, its] = await Promise.all([
+      lacking(here, [...new Set([old, ...followers.here])], timeline, null),
+      lacking(there, followers.there, timeline, leaderOf(there).name),
+    ]);
+    if (mine.length === 0)
+      record.once(
+        'follows',
+        memberOf(here, old),
+        `${here.label} streams from ${there.label} on timeline ${timeline}`,
+      );
+    missing = [...mine, ...its];
+    return missing.length === 0 ? true : null;
+  });
+  if (done)
+    return record.step('streaming', memberOf(there, null), 'every member of both sites streams');
+  const names = missing.map(({ subject }) => subject).join(', ');
+  throw new ToolError(
+    'failed',
+    `${there.label} is the primary, but not every member follows: ${names}`,
+    {
+      code: 'not_following',
+      evidence: missing,
+      hint: `see why: ${siteCommand(here, 'check')}; and: ${siteCommand(there, 'check')}`,
+    },
+  );
+}
+
+/** Those that do not stream on this timeline; the primary itself need not. */
+async function lacking(
+  site: LiveSite,
+  names: readonly string[],
+  timeline: number,
+  primary: string | null,
+): Promise<Evidence[]> {
+  const now = (await clusterNow(site.context, siteCluster(site))) ?? siteCluster(site);
+  const wanted = names.filter((name) => name !== primary);
+  const looks = wanted.map(async (name): Promise<Evidence | null> => {
+    const member = now.members.find((one) => one.name === name);
+    return member === undefined ? gone(site, name) : await lacks(site, member, timeline);
+  });
+  return (await Promise.all(looks)).filter((one) => one !== null);
+}
+
+function gone(site: LiveSite, name: string): Evidence {
+  return { witness: 'DCS', subject: memberOf(site, name), said: 'has no member key' };
+}
+
+async function lacks(site: LiveSite, member: Member, timeline: number): Promise<Evidence | null> {
+  const standing = standingOf(await lookAt(site, member));
+  if (standing.role === 'standby' && standing.streams && standing.timeline === timeline)
+    return null;
+  const on = standing.timeline === null ? '' : `, on timeline ${standing.timeline}`;
+  const seen = standingSaid(memberOf(site, member.name), standing);
+  return { ...seen, said: `${seen.said}${on}` };
+}

@@ -1,0 +1,109 @@
+/** The proof before the promotion: where the WAL of the old primary ends, and that the other site has replayed it. */
+import { formatLsn, type Lsn } from '../../cluster/model/lsn.js';
+import type { Member } from '../../cluster/model/model.js';
+import { memberOf } from '../../cluster/preflight/swap-model.js';
+import type { Evidence } from '../../errors.js';
+import { clusterNow } from '../../observe/read-keys.js';
+import { until } from '../kit/until.js';
+import {
+  lookAt,
+  siteCluster,
+  standingOf,
+  standingSaid,
+  type LiveSite,
+  type Standing,
+} from './pair.js';
+import { stepFailed, type SwapUnderway } from './underway.js';
+
+const LOOK_MS = 250;
+
+/** Where the WAL of the old primary ends. */
+export interface Received {
+  position: Lsn;
+  timeline: number;
+}
+
+interface Seen {
+  old: Standing;
+  next: Standing;
+}
+
+/**
+ * Until the old primary is a standby that streams: PostgreSQL streams only once it has replayed all WAL of its own.
+ * The leader there must have replayed all of that, on the same timeline. ToolError at the limit.
+ */
+export async function received(underway: SwapUnderway, old: Member): Promise<Received> {
+  const { pair, record, atMs } = underway;
+  const { here, there } = pair;
+  const [mine, its] = [memberOf(here, old.name), there.label];
+  const seen: { end: Lsn; last: Seen | null } = { end: 0n, last: null };
+  const awaits = () =>
+    `${mine} as a standby, and everything of it in ${its} (${wordsOf(seen.last)})`;
+  const limit = {
+    atMs,
+    everyMs: LOOK_MS,
+    goesOn: `the writes in ${here.label} have ended`,
+    tell: record.tell,
+    awaits,
+  };
+  const done = await until(here.context, limit, async () => {
+    const last = await lookAtBoth(underway, old);
+    seen.last = last;
+    if (last?.old.role !== 'standby') return null;
+    record.once('demoted', mine, `${mine} is a standby: the writes have ended`);
+    const { replayed, timeline, streams } = last.old;
+    if (!streams || replayed === null) return null;
+    if (replayed > seen.end) seen.end = replayed;
+    const { next } = last;
+    const isThere = next.role === 'standby' && next.replayed !== null && next.replayed >= seen.end;
+    if (!isThere || timeline === null || timeline !== next.timeline) return null;
+    return { position: seen.end, timeline };
+  });
+  if (done === null) {
+    const said = `${its} was not seen to have everything within the limit (--deadline)`;
+    throw stepFailed(said, seen.last === null ? [] : lastSaid(underway, old, seen.last));
+  }
+  const where = formatLsn(done.position);
+  record.swap({ lastPosition: where });
+  const said = `${its} has replayed everything, up to ${where} on timeline ${done.timeline}`;
+  record.step('received', memberOf(there, null), said);
+  return done;
+}
+
+/** The old one is read first: what the other one has is read later. null: the DCS there cannot be read. */
+async function lookAtBoth(
+  { pair: { here, there } }: SwapUnderway,
+  old: Member,
+): Promise<Seen | null> {
+  const leader = await nextLeader(there);
+  if (leader === null) return null;
+  const mine = standingOf(await lookAt(here, old));
+  const its = standingOf(await lookAt(there, leader));
+  if (its.role !== 'primary') return { old: mine, next: its };
+  const who = memberOf(there, leader.name);
+  throw stepFailed(`${who} is a primary already`, [standingSaid(who, its)]);
+}
+
+function wordsOf(last: Seen | null): string {
+  return last === null ? 'not seen yet' : `${last.old.said}; there ${last.next.said}`;
+}
+
+function lastSaid({ pair: { here, there } }: SwapUnderway, old: Member, last: Seen): Evidence[] {
+  const at = ({ replayed }: Standing) =>
+    replayed === null ? '' : `, replayed ${formatLsn(replayed)}`;
+  return [
+    { ...standingSaid(memberOf(here, old.name), last.old), said: last.old.said + at(last.old) },
+    { ...standingSaid(memberOf(there, null), last.next), said: last.next.said + at(last.next) },
+  ];
+}
+
+/** The standby leader there now; null: its DCS cannot be read, or no member leads. ToolError: it was promoted. */
+export async function nextLeader(there: LiveSite): Promise<Member | null> {
+  const now = await clusterNow(there.context, siteCluster(there));
+  if (now === null) return null;
+  if (!now.config?.standbyCluster)
+    throw stepFailed(`${there.label} is not a standby cluster any more`, [
+      { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' },
+    ]);
+  return now.members.find(({ name }) => name === now.leaderName) ?? null;
+}

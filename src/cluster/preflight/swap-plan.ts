@@ -1,0 +1,129 @@
+/** `patctl swap`: what two sites are, read at one time, and everything that speaks for or against changing their roles. */
+import type { PlanCheck } from './plan-model.js';
+import {
+  plannedSite,
+  type Site,
+  type SwapEvidence,
+  type SwapPlan,
+  type SwapRequest,
+} from './swap-model.js';
+import {
+  demotion,
+  hereLeads,
+  notCritical,
+  nothingPending,
+  notPaused,
+  synchronous,
+  thereLeads,
+  versions,
+} from './swap-site-checks.js';
+import { lag, replay, sameDatabase, streams, timelines } from './swap-stream.js';
+import { address, clientSlots, slots, wayBack } from './swap-way-back.js';
+
+/** As --skip-check takes them. */
+export const SWAP_CHECKS = [
+  'leader_here',
+  'leader_there',
+  'same_database',
+  'streams',
+  'timelines',
+  'lag',
+  'replay',
+  'versions',
+  'demotion',
+  'way_back',
+  'slots',
+  'logical_slots',
+  'synchronous_mode',
+  'paused_here',
+  'paused_there',
+  'pending_here',
+  'pending_there',
+  'critical_here',
+  'critical_there',
+] as const;
+
+/** Without these nothing could be proven: they cannot be skipped. */
+const NEVER_SKIPPED: readonly string[] = ['leader_here', 'leader_there', 'same_database'];
+/** Not knowing refuses too: these guard what was acknowledged. */
+const GUARDS: readonly string[] = [
+  'leader_here',
+  'leader_there',
+  'same_database',
+  'streams',
+  'timelines',
+  'lag',
+  'versions',
+];
+
+export function swapPlan(
+  here: Site,
+  there: Site,
+  request: SwapRequest,
+  evidence: SwapEvidence,
+): SwapPlan {
+  const back = wayBack(there, request);
+  const all = [
+    hereLeads(here),
+    thereLeads(there),
+    sameDatabase(here, there),
+    streams(here, there, evidence),
+    timelines(here, there),
+    lag(here, there, request.maxLagBytes),
+    replay(there, request.maxLagBytes),
+    versions(here, there),
+    demotion(here),
+    address(here, there, back, evidence),
+    slots(here, there, back),
+    clientSlots(here, there),
+    synchronous(here, there),
+    notPaused(here, 'paused_here'),
+    notPaused(there, 'paused_there'),
+    nothingPending(here, 'pending_here'),
+    nothingPending(there, 'pending_there'),
+    notCritical(here, 'critical_here'),
+    notCritical(there, 'critical_there'),
+  ];
+  const checks = all.filter((one) => one !== null).map((one) => skipped(one, request.skipChecks));
+  return {
+    here: plannedSite(here),
+    there: plannedSite(there),
+    checks,
+    refusedBy: checks.filter(isAgainst).map(({ name }) => name),
+    standbyCluster: back,
+  };
+}
+
+function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
+  const isWanted = skipChecks.includes(check.name) && !NEVER_SKIPPED.includes(check.name);
+  const isBad = check.result === 'refused' || check.result === 'unknown';
+  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
+}
+
+function isAgainst({ name, result }: PlanCheck): boolean {
+  return result === 'refused' || (result === 'unknown' && GUARDS.includes(name));
+}
+
+/** What is wrong with the names given to --skip-check, as one sentence; null when nothing is. */
+export function swapSkipProblem(names: readonly string[]): string | null {
+  const known = SWAP_CHECKS.filter((name) => !NEVER_SKIPPED.includes(name));
+  const wrong = names.filter((name) => !known.some((one) => one === name));
+  if (wrong.length === 0) return null;
+  return `${wrong.join(', ')} cannot be skipped; known: ${known.join(', ')}`;
+}
+
+/** What has changed for the worse since the plan was shown, a line each. */
+export function swapDifferences(shown: SwapPlan, now: SwapPlan): string[] {
+  const leaders = (['here', 'there'] as const).flatMap((side) => {
+    const [before, after] = [shown[side].leader, now[side].leader];
+    if (before === after) return [];
+    return [
+      `leader of ${now[side].label}: was ${before ?? 'no member'}, is ${after ?? 'no member'}`,
+    ];
+  });
+  const worse = now.checks.flatMap(({ name, said }) => {
+    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
+    return isNew ? [`${name}: ${said}`] : [];
+  });
+  return [...leaders, ...worse];
+}

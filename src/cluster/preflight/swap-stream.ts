@@ -1,0 +1,229 @@
+/** Swap: whether the other site has what this one writes, and will have the rest. */
+import { bytesText, roleSeen, silence } from '../findings/evidence.js';
+import { memberAt } from '../model/member-address.js';
+import { sendersOf } from '../model/member-names.js';
+import { formatLsn, lagBytes } from '../model/lsn.js';
+import type { Witnessed } from '../model/model.js';
+import type { MemberView } from '../roles/view.js';
+import type { PlanCheck } from './plan-model.js';
+import { bad, dcs, ok } from './plan-facts.js';
+import { memberOf, siteCommand, type Site, type SwapEvidence } from './swap-model.js';
+
+export function sameDatabase(here: Site, there: Site): PlanCheck {
+  const name = 'same_database';
+  const [a, b] = [here, there].map(systemIdOf);
+  const evidence = [here, there].map((site) =>
+    dcs(`/initialize of ${site.label}`, systemIdOf(site) ?? 'unknown'),
+  );
+  if (isSameCluster(here, there))
+    return bad(
+      name,
+      'refused',
+      'both ways lead to one and the same cluster',
+      evidence,
+      'give the configuration of the other site with --to',
+    );
+  if (a === null || b === null || a === undefined || b === undefined)
+    return bad(
+      name,
+      'unknown',
+      'the system identifier of a site is unknown',
+      evidence,
+      'ask with a login, or read its DCS',
+    );
+  if (a !== b)
+    return bad(
+      name,
+      'refused',
+      `${there.label} is another database (system identifier ${b}, not ${a})`,
+      evidence,
+      `${there.label} must be made a standby cluster of this site first`,
+    );
+  return ok(name, `one system identifier, ${a}`, evidence);
+}
+
+function systemIdOf({ view }: Site): string | null {
+  const { leader, snapshot } = view;
+  if (leader?.sql.ok && leader.sql.value.systemId !== null) return leader.sql.value.systemId;
+  return snapshot.cluster.systemId ?? (leader?.rest.ok ? leader.rest.value.systemId : null);
+}
+
+/** The leaders listen at one address. */
+function isSameCluster(here: Site, there: Site): boolean {
+  const [a, b] = [here, there].map(({ view }) => view.leader);
+  const [one, other] = [a?.member, b?.member];
+  if (!one?.apiUrl || one.apiUrl !== other?.apiUrl || one.name !== other.name) return false;
+  return one.host === other.host && one.port === other.port;
+}
+
+/** By SQL on both sides: the receiver there has its connection to the leader here, which has the walsender of it. */
+export function streams(here: Site, there: Site, { addresses }: SwapEvidence): PlanCheck {
+  const name = 'streams';
+  const [sender, receiver] = [here.view.leader, there.view.leader];
+  if (sender === null || receiver === null)
+    return bad(name, 'unknown', 'a site has no leader', [], 'wait until both have one');
+  const see = `see why: ${siteCommand(there, 'check')}`;
+  const who = memberOf(there, receiver.name);
+  const from = memberOf(here, sender.name);
+  if (!receiver.sql.ok || !sender.sql.ok) {
+    const silent = receiver.sql.ok ? sender : receiver;
+    return bad(
+      name,
+      'unknown',
+      `it is unknown whether ${who} streams from ${from}: PostgreSQL of ${silent.name} was not read`,
+      [{ witness: 'SQL', subject: silent.name, said: silence(silent) }, ...byRest(receiver)],
+      'give a login that may read pg_stat_replication and pg_stat_wal_receiver on both sites (pg_monitor)',
+    );
+  }
+  const wal = receiver.sql.value.walReceiver;
+  const [host, port] = [wal?.senderHost ?? null, wal?.senderPort ?? null];
+  const said =
+    wal === null
+      ? 'it has no WAL receiver'
+      : `its WAL receiver is ${wal.status ?? 'in an unknown state'}, from ${host ?? '?'}:${port ?? '?'}`;
+  const rows = sendersOf(sender.streams, receiver.name).filter(
+    ({ slotType }) => slotType !== 'logical',
+  );
+  const evidence: Witnessed[] = [
+    { witness: 'SQL', subject: who, said },
+    { witness: 'SQL', subject: `${from} pg_stat_replication`, said: rowWords(rows) },
+  ];
+  if (wal?.status !== 'streaming')
+    return bad(name, 'refused', `${who} does not stream: ${said}`, evidence, see);
+  const upstream =
+    host === null || port === null
+      ? undefined
+      : memberAt(here.view.snapshot.cluster, addresses, [host], port);
+  if (upstream !== undefined && upstream.name !== sender.name)
+    return bad(
+      name,
+      'refused',
+      `${who} streams from ${memberOf(here, upstream.name)}, not from the leader`,
+      evidence,
+      `set standby_cluster.host of ${there.label} to the leader, or switch over: ${siteCommand(here, 'switchover', '--candidate', upstream.name)}`,
+    );
+  // A member here with the same name has a walsender of its own.
+  const own = here.view.members.filter(
+    (one) => one.name === receiver.name && one.name !== sender.name && one.member !== null,
+  ).length;
+  const streaming = rows.filter(({ state }) => state === 'streaming');
+  if (streaming.length <= own)
+    return bad(
+      name,
+      'refused',
+      `${from} has no walsender that streams to ${who}`,
+      evidence,
+      upstream === undefined
+        ? `the address ${host ?? '?'}:${port ?? '?'} leads to another server: check standby_cluster of ${there.label}`
+        : see,
+    );
+  return ok(name, `${who} streams from ${from}`, evidence);
+}
+
+function byRest({ name, rest }: MemberView): Witnessed[] {
+  if (!rest.ok) return [];
+  return [{ witness: 'REST', subject: name, said: rest.value.replicationState ?? 'no state' }];
+}
+
+function rowWords(rows: readonly { state: string | null; slotName: string | null }[]): string {
+  const words = rows.map(({ state, slotName }) => {
+    return `${state ?? 'unknown'}${slotName === null ? '' : ` from slot ${slotName}`}`;
+  });
+  return words.join(', ') || 'no row with its name';
+}
+
+export function timelines(here: Site, there: Site): PlanCheck {
+  const name = 'timelines';
+  const [a, b] = [here.view.leader?.timeline ?? null, there.view.leader?.timeline ?? null];
+  const evidence = leadersSeen(here, there);
+  if (a === null || b === null)
+    return bad(name, 'unknown', 'the timeline of a site is unknown', evidence, 'ask with a login');
+  if (a !== b)
+    return bad(
+      name,
+      'refused',
+      `${here.label} is on timeline ${a}, ${there.label} on ${b}`,
+      evidence,
+      `wait until ${there.label} follows: ${siteCommand(there, 'check')}`,
+    );
+  return ok(name, `both on timeline ${a}`, evidence);
+}
+
+export function lag(here: Site, there: Site, maxLagBytes: number): PlanCheck {
+  const name = 'lag';
+  const [ahead, got] = [here.view.leader?.position ?? null, there.view.leader?.position ?? null];
+  const evidence = leadersSeen(here, there);
+  if (ahead === null || got === null)
+    return bad(name, 'unknown', 'the position of a site is unknown', evidence, 'ask with a login');
+  const behind = lagBytes(ahead, got);
+  if (behind > maxLagBytes)
+    return bad(
+      name,
+      'refused',
+      `${there.label} is ${bytesText(behind)} behind (limit ${bytesText(maxLagBytes)}, --max-lag)`,
+      evidence,
+      'writes would wait for it: wait until it has caught up',
+    );
+  return ok(name, `${there.label} is ${bytesText(behind)} behind`, evidence);
+}
+
+/** Replay has to reach the end as well: a promotion waits for it. */
+export function replay(there: Site, maxLagBytes: number): PlanCheck {
+  const name = 'replay';
+  const { leader, snapshot } = there.view;
+  if (leader === null) return bad(name, 'unknown', `${there.label} has no leader`, [], 'wait');
+  const who = memberOf(there, leader.name);
+  const delay = snapshot.cluster.config?.standbyCluster?.['recovery_min_apply_delay'] ?? null;
+  if (delay !== null && delay !== 0 && delay !== '0' && delay !== '')
+    return bad(
+      name,
+      'refused',
+      `${there.label} replays with a delay (recovery_min_apply_delay)`,
+      [dcs('/config', `standby_cluster.recovery_min_apply_delay: ${JSON.stringify(delay)}`)],
+      `remove it first: ${siteCommand(there, 'edit-config', '--set', 'standby_cluster.recovery_min_apply_delay=null')}`,
+    );
+  const paused =
+    (leader.sql.ok && leader.sql.value.replayPaused === true) ||
+    (leader.rest.ok && leader.rest.value.replayPaused === true);
+  if (paused)
+    return bad(
+      name,
+      'refused',
+      `replay is paused on ${who}`,
+      [{ witness: leader.witness ?? 'REST', subject: leader.name, said: 'WAL replay is paused' }],
+      `SELECT pg_wal_replay_resume() on ${who}`,
+    );
+  const { position, replayed } = leader;
+  if (position === null || replayed === null)
+    return bad(
+      name,
+      'unknown',
+      `what ${who} has replayed is unknown`,
+      [roleSeen(leader)],
+      'ask with a login',
+    );
+  const behind = lagBytes(position, replayed);
+  const evidence: Witnessed[] = [
+    {
+      witness: leader.witness ?? 'REST',
+      subject: who,
+      said: `received ${formatLsn(position)}, replayed ${formatLsn(replayed)}`,
+    },
+  ];
+  if (behind > maxLagBytes)
+    return bad(
+      name,
+      'refused',
+      `${who} has received ${bytesText(behind)} more than it has replayed`,
+      evidence,
+      'wait until it has replayed that',
+    );
+  return ok(name, `${who} replays what it receives`, evidence);
+}
+
+function leadersSeen(here: Site, there: Site): Witnessed[] {
+  return [here, there].flatMap((site) => {
+    const { leader } = site.view;
+    return leader === null ? [] : [{ ...roleSeen(leader), subject: memberOf(site, leader.name) }];
+  });
+}

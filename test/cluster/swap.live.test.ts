@@ -1,0 +1,89 @@
+/** Two sites on real Patroni change roles under a client that commits all the time: nothing acknowledged is lost. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ActionDocument } from '../../src/actions/kit/action-document.js';
+import { eventually } from '../support/eventually.js';
+import type { Lab } from '../support/lab/cluster.js';
+import { lostOn, pairLoad } from '../support/pair-load.js';
+import { runPatctl } from '../support/run.js';
+import { privateCluster } from '../support/shared.js';
+
+let east: Lab;
+let west: Lab;
+
+beforeAll(async () => {
+  east = await privateCluster({ members: 2, loopWait: 1 });
+  west = await privateCluster({ members: 2, loopWait: 1, standbyOf: east.scope });
+}, 240_000);
+afterAll(async () => {
+  await west.down();
+  await east.down();
+});
+
+interface Done {
+  code: number | null;
+  err: string;
+  document: ActionDocument;
+}
+
+async function swap(from: Lab, to: Lab, ...args: string[]): Promise<Done> {
+  const words = ['-c', from.config, 'swap', '--to', to.config, '-f', 'json', ...args];
+  const { code, out, err } = await runPatctl(words, { timeoutMs: 200_000 });
+  return { code, err, document: JSON.parse(out) as ActionDocument };
+}
+
+/** Both sites as each other's, until every witness agrees: the last swap has just ended. */
+async function ready(from: Lab, to: Lab): Promise<void> {
+  await eventually(`${to.scope} follows ${from.scope}`, 60_000, async () => {
+    const { document } = await swap(from, to, '--dry-run');
+    if (document.ending !== 'ok') throw new Error(document.message);
+    return true;
+  });
+}
+
+/** Asked without patctl: this member streams from a primary of the other site. */
+async function expectFollows(site: Lab, of: Lab): Promise<void> {
+  const leader = (await site.leader()) ?? '';
+  const primary = of.member((await of.leader()) ?? '');
+  const sql = 'SELECT pg_is_in_recovery(), status, sender_port FROM pg_stat_wal_receiver';
+  expect(await site.psql(leader, sql)).toBe(`t\tstreaming\t${primary.port}`);
+}
+
+test('the plan: the wrong site is refused, and nothing is sent', async () => {
+  await ready(east, west);
+  const wrong = await swap(west, east, '--force');
+  expect([wrong.code, wrong.document.code, wrong.document.changed]).toEqual([
+    ...[1, 'swap_refused', false],
+  ]);
+  expect(wrong.document.swap?.plan?.refusedBy).toContain('leader_here');
+  expect(await east.psql((await east.leader()) ?? '', 'SELECT pg_is_in_recovery()')).toBe('f');
+});
+
+test.each([
+  ['there', () => [east, west] as const],
+  ['and back', () => [west, east] as const],
+])('%s, under load: every acknowledged commit is on the new primary', async (_, pair) => {
+  const [from, to] = pair();
+  await ready(from, to);
+  const load = await pairLoad(from, to);
+  await eventually('commits', 20_000, () => Promise.resolve(load.acknowledged.length > 100));
+  const { code, err, document } = await swap(from, to, '--force');
+  expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
+  const before = load.acknowledged.length;
+  await eventually('commits again', 30_000, () =>
+    Promise.resolve(load.acknowledged.length > before + 50),
+  );
+  await load.stop();
+  const primary = (await to.leader()) ?? '';
+  expect(await lostOn(to, primary, load)).toEqual([]);
+  await expectFollows(from, to);
+  expect(document.changed).toBe(true);
+  const { swap: done } = document;
+  expect(done).toMatchObject({ demoted: true, promoted: true, wentBack: false });
+  expect(done?.steps.map(({ step }) => step)).toEqual([
+    ...['demoting', 'demoted', 'received', 'promoting', 'promoted', 'follows', 'streaming'],
+  ]);
+  // The client tries again every 50 ms and connects again: it cannot see the writes back before patctl did.
+  const outage = done?.outage;
+  expect(outage?.atLeastMs).toBeGreaterThan(0);
+  expect(outage?.atLeastMs).toBeLessThanOrEqual(load.longestGapMs());
+});

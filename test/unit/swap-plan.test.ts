@@ -1,0 +1,304 @@
+/** The plan of a swap: two healthy sites, and each broken in one way. */
+import { expect, test } from 'vitest';
+import type { WalReceiver } from '../../src/cluster/model/model.js';
+import type { Reach, Site, SwapPlan, SwapRequest } from '../../src/cluster/preflight/swap-model.js';
+import { siteLabels } from '../../src/cluster/preflight/swap-model.js';
+import {
+  swapDifferences,
+  swapPlan,
+  swapSkipProblem,
+} from '../../src/cluster/preflight/swap-plan.js';
+import { viewOf } from '../../src/cluster/roles/view.js';
+import {
+  AT,
+  DEAD,
+  healthy,
+  OFF,
+  restOnly,
+  walsender,
+  type HealthyOptions,
+} from './plan-support.js';
+
+type World = ReturnType<typeof healthy>;
+interface Sites {
+  here: World;
+  there: World;
+}
+
+const RECEIVER: WalReceiver = {
+  pid: 9,
+  status: 'streaming',
+  senderHost: '10.0.0.1',
+  senderPort: 5431,
+  slotName: null,
+  flushedLsn: AT,
+  receivedTimeline: 3,
+  lastMessageAgeMs: 10,
+};
+
+/** `west` is a standby cluster of `demo`; its members are pg1 to pg3 too. */
+function sites(
+  { here = {}, there = {} }: { here?: HealthyOptions; there?: HealthyOptions } = {},
+  mode: 'off' | 'on' | 'quorum' = 'off',
+): Sites {
+  const standby = { host: '10.0.0.1', port: 5431 };
+  const west = healthy('off', {
+    ...there,
+    config: { standby_cluster: standby, ...there.config },
+  });
+  west.snapshot.cluster.scope = 'west';
+  for (const member of west.snapshot.cluster.members) {
+    member.host = '10.0.1.1';
+    member.apiUrl = `http://10.0.1.1:${(member.port ?? 0) + 2000}/patroni`;
+    if (member.name === 'pg1') member.role = 'standby_leader';
+  }
+  const at = { inRecovery: true, currentLsn: null, receiveLsn: AT, replayLsn: AT };
+  Object.assign(west.sql('pg1'), { ...at, walReceiver: { ...RECEIVER } });
+  Object.assign(west.rest('pg1'), {
+    ...{ role: 'standby_leader', location: null, replicationState: 'streaming' },
+    ...{ receivedLocation: AT, replayedLocation: AT },
+  });
+  const demo = healthy(mode, here);
+  demo.sql('pg1').walsenders.push(walsender('pg1', { pid: 500, slotName: null }));
+  for (const { snapshot } of [demo, west]) snapshot.cluster.systemId = '7';
+  return { here: demo, there: west };
+}
+
+const REQUEST: SwapRequest = {
+  ...{ host: null, port: null, primarySlotName: null },
+  ...{ maxLagBytes: 16 * 1024 ** 2, skipChecks: [] },
+};
+const REACHED: Reach[] = [{ member: 'pg1', reached: true, said: 'accepting connections' }];
+
+function plan(
+  { here, there }: Sites,
+  request: Partial<SwapRequest> = {},
+  reach = REACHED,
+): SwapPlan {
+  const labels = siteLabels(here.snapshot.cluster, there.snapshot.cluster);
+  const site = (side: 'here' | 'there', world: World, way: string[]): Site => {
+    return { side, label: labels[side], view: viewOf(world.snapshot), way };
+  };
+  const evidence = { addresses: new Map<string, string[]>(), reach };
+  const to = site('there', there, ['-c', 'west.yml']);
+  return swapPlan(site('here', here, []), to, { ...REQUEST, ...request }, evidence);
+}
+
+const bad = (made: SwapPlan): string[] =>
+  made.checks
+    .filter(({ result }) => result !== 'ok')
+    .map(({ name, result }) => `${name} ${result}`);
+const said = (made: SwapPlan, name: string): string =>
+  made.checks.find((check) => check.name === name)?.said ?? '';
+const next = (made: SwapPlan, name: string): string =>
+  made.checks.find((check) => check.name === name)?.next ?? '';
+
+test('two healthy sites: every check is ok, and where this one will stream from', () => {
+  const made = plan(sites());
+  expect([bad(made), made.refusedBy]).toEqual([[], []]);
+  expect(made.standbyCluster).toEqual({ host: '10.0.1.1', port: 5431 });
+  expect(said(made, 'streams')).toBe('pg1 of west streams from pg1 of demo');
+  expect(made.here).toEqual({
+    ...{ label: 'demo', cluster: 'demo', group: null, leader: 'pg1', timeline: 3 },
+  });
+});
+
+test('both clusters of one name are told apart in every sentence', () => {
+  const both = sites();
+  both.there.snapshot.cluster.scope = 'demo';
+  expect(said(plan(both), 'streams')).toBe('pg1 of the other site streams from pg1 of this site');
+});
+
+test('started at the wrong site, and with itself as the other one', () => {
+  const { here, there } = sites();
+  expect(plan({ here: there, there: here }).refusedBy).toEqual([
+    'leader_here',
+    'leader_there',
+    'streams',
+  ]);
+  expect(plan({ here, there: here }).refusedBy).toContain('same_database');
+  const skip = { skipChecks: ['leader_here', 'same_database'] };
+  expect(plan({ here, there: here }, skip).refusedBy).toContain('same_database');
+});
+
+test.each<[what: string, breaks: (both: Sites) => void, refused: string[], words: string]>([
+  [
+    'another database',
+    ({ there }) => void (there.sql('pg1').systemId = '8'),
+    ['same_database'],
+    'west is another database (system identifier 8, not 7)',
+  ],
+  [
+    'the receiver there is idle',
+    ({ there }) => void (there.sql('pg1').walReceiver = { ...RECEIVER, status: 'waiting' }),
+    ['streams'],
+    'pg1 of west does not stream: its WAL receiver is waiting, from 10.0.0.1:5431',
+  ],
+  [
+    'it streams from a replica',
+    ({ there }) => void (there.sql('pg1').walReceiver = { ...RECEIVER, senderPort: 5432 }),
+    ['streams'],
+    'pg1 of west streams from pg2 of demo, not from the leader',
+  ],
+  [
+    'the leader here has no walsender for it',
+    ({ here }) => void here.sql('pg1').walsenders.pop(),
+    ['streams'],
+    'pg1 of demo has no walsender that streams to pg1 of west',
+  ],
+  [
+    'no login there',
+    ({ there }) => void (there.readings('pg1').sql = DEAD),
+    ['streams'],
+    'it is unknown whether pg1 of west streams from pg1 of demo: PostgreSQL of pg1 was not read',
+  ],
+  [
+    'an older timeline there',
+    ({ there }) => void (there.sql('pg1').timeline = there.rest('pg1').timeline = 2),
+    ['timelines'],
+    'demo is on timeline 3, west on 2',
+  ],
+  [
+    'too far behind',
+    ({ there }) => {
+      const at = AT - 20n * 1024n ** 2n;
+      Object.assign(there.sql('pg1'), { receiveLsn: at, replayLsn: at });
+    },
+    ['lag'],
+    'west is 20.0 MiB behind (limit 16.0 MiB, --max-lag)',
+  ],
+  [
+    'replay paused there',
+    ({ there }) => void (there.sql('pg1').replayPaused = true),
+    ['replay'],
+    'replay is paused on pg1 of west',
+  ],
+  [
+    'another major version',
+    ({ there }) => void (there.sql('pg1').serverVersion = 160_004),
+    ['versions'],
+    'PostgreSQL 15 in demo, 16 in west',
+  ],
+  [
+    'Patroni of the leader there does not answer',
+    ({ there }) => void (there.readings('pg1').rest = DEAD),
+    ['leader_there'],
+    'Patroni of pg1 of west does not answer: connect ECONNREFUSED',
+  ],
+])('%s: refused', (_, breaks, refused, words) => {
+  const both = sites();
+  breaks(both);
+  const made = plan(both);
+  expect(made.refusedBy).toEqual(expect.arrayContaining(refused));
+  expect(said(made, refused[0] ?? '')).toBe(words);
+  expect(next(made, refused[0] ?? '')).not.toBe('');
+});
+
+test('a member here with the name of the leader there does not stand for it', () => {
+  const both = sites();
+  const { cluster } = both.there.snapshot;
+  cluster.leaderName = 'pg2';
+  Object.assign(both.there.sql('pg2'), { walReceiver: { ...RECEIVER } });
+  both.here.sql('pg1').walsenders.pop();
+  expect(said(plan(both), 'streams')).toBe(
+    'pg1 of demo has no walsender that streams to pg2 of west',
+  );
+  both.here.sql('pg1').walsenders.push(walsender('pg2', { pid: 501, slotName: null }));
+  expect(said(plan(both), 'streams')).toBe('pg2 of west streams from pg1 of demo');
+});
+
+test('paused, a pending switchover, and two primaries', () => {
+  const pause = { config: { pause: true } };
+  expect(plan(sites({ here: pause })).refusedBy).toEqual(['paused_here']);
+  expect(plan(sites({ there: pause })).refusedBy).toEqual(['paused_there']);
+  const pending = sites({ here: { keys: { failover: '{"leader":"pg1","member":"pg2"}' } } });
+  expect(plan(pending).refusedBy).toEqual(['pending_here']);
+  const both = sites();
+  Object.assign(both.here.sql('pg2'), { inRecovery: false, currentLsn: AT });
+  expect(plan(both).refusedBy).toEqual(['leader_here', 'critical_here']);
+});
+
+test('a check is skipped by name; without a login the stream has to be', () => {
+  const both = { here: restOnly(sites().here), there: restOnly(sites().there) };
+  expect(plan(both).refusedBy).toEqual(['streams']);
+  const made = plan(both, { skipChecks: ['streams'] });
+  expect(bad(made)).toContain('streams skipped');
+  expect(made.refusedBy).toEqual([]);
+  expect(swapSkipProblem(['streams', 'lag'])).toBeNull();
+  expect(swapSkipProblem(['leader_here'])).toMatch(
+    /^leader_here cannot be skipped; known: streams, /,
+  );
+});
+
+test('the way back: not reached is refused, not asked is unknown, and an address may be given', () => {
+  const cut: Reach[] = [{ member: 'pg2', reached: false, said: 'no response' }];
+  expect(said(plan(sites(), {}, cut), 'way_back')).toBe('pg2 of demo cannot reach 10.0.1.1:5431');
+  expect(plan(sites(), {}, cut).refusedBy).toEqual(['way_back']);
+  expect(plan(sites(), {}, []).refusedBy).toEqual([]);
+  expect(bad(plan(sites(), {}, []))).toEqual(['way_back unknown']);
+  expect(plan(sites(), { host: 'vip.west', port: 6432 }).standbyCluster).toEqual({
+    ...{ host: 'vip.west', port: 6432 },
+  });
+});
+
+test('slots: as the other site uses, refused where it is not there, a warning without one', () => {
+  const standby_cluster = { host: '10.0.0.1', port: 5431, primary_slot_name: 'west' };
+  const slots = { west: { type: 'physical' } };
+  const none = plan(sites({ there: { config: { standby_cluster } } }));
+  expect([bad(none), none.standbyCluster]).toEqual([
+    ['slots warning'],
+    { host: '10.0.1.1', port: 5431 },
+  ]);
+  const both = sites({ there: { config: { standby_cluster, slots } } });
+  expect(plan(both).refusedBy).toEqual(['slots']);
+  expect(next(plan(both), 'slots')).toBe(
+    'let Patroni make it first: patctl -c west.yml edit-config west --set slots.west.type=physical',
+  );
+  const [slot] = both.there.sql('pg1').slots;
+  if (slot) both.there.sql('pg1').slots.push({ ...slot, slotName: 'west', active: false });
+  expect(plan(both)).toMatchObject({
+    standbyCluster: { primary_slot_name: 'west' },
+    refusedBy: [],
+  });
+  expect(bad(plan(sites(), { primarySlotName: 'other' }))).toEqual(['slots refused']);
+});
+
+test('synchronous mode of both sites, and an older Patroni', () => {
+  const sync = { config: { synchronous_mode: true, synchronous_mode_strict: true } };
+  expect(bad(plan(sites({}, 'on')))).toEqual(['synchronous_mode warning']);
+  expect(said(plan(sites({}, 'on')), 'synchronous_mode')).toMatch(/and will not in west$/);
+  expect(said(plan(sites({ there: sync }, 'on')), 'synchronous_mode')).toMatch(
+    /^Patroni leaves \/sync/,
+  );
+  const old = plan(sites({ here: { version: '3.3.11' } }));
+  expect(bad(old)).toEqual(['demotion warning']);
+  const async = sites({ here: { version: '3.3.11' } });
+  const on = { value: 'off', source: null, sourcefile: null, pendingRestart: false };
+  async.here.sql('pg1').settings['synchronous_commit'] = on;
+  expect(plan(async).refusedBy).toEqual(['demotion']);
+});
+
+test('logical slots that the other site does not have', () => {
+  const both = sites();
+  const [slot] = both.here.sql('pg1').slots;
+  if (slot) both.here.sql('pg1').slots.push({ ...slot, slotName: 'cdc', slotType: 'logical' });
+  expect(said(plan(both), 'logical_slots')).toBe('1 logical slot of demo not in west: cdc');
+  expect(plan(both).refusedBy).toEqual([]);
+});
+
+test('what got worse since it was shown', () => {
+  const shown = plan(sites());
+  expect(swapDifferences(shown, shown)).toEqual([]);
+  const both = sites({ there: { config: { pause: true } } });
+  both.here.snapshot.cluster.leaderName = 'pg2';
+  const lines = swapDifferences(shown, plan(both));
+  expect(lines[0]).toBe('leader of demo: was pg1, is pg2');
+  expect(lines.some((line) => line.startsWith('paused_there: west is paused'))).toBe(true);
+});
+
+test('nothing asked at all: unknown, and refused', () => {
+  const both = sites();
+  for (const { snapshot } of [both.here, both.there])
+    for (const one of snapshot.members) Object.assign(one, { rest: OFF, sql: OFF });
+  expect(plan(both).refusedBy).toEqual(expect.arrayContaining(['leader_here', 'streams', 'lag']));
+});

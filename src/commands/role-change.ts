@@ -1,6 +1,7 @@
 /** What demote-cluster and promote-cluster share: their options, and the members to ask. */
 import type { Command } from 'commander';
 import type { JsonObject } from '../cluster/model/model.js';
+import { actionPrinter } from '../actions/kit/print-action.js';
 import { withAsker } from '../output/ask.js';
 import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
@@ -38,5 +39,6 @@ export async function changeRole(
   const scope = await scopeOrDefault(context, cluster);
   const quiet = force === true || yes === true;
   const change = { scope, standby, force: quiet, limitMs };
-  return withAsker(context, (asker) => changeClusterRole(context, asker, change));
+  const printer = actionPrinter(context);
+  return withAsker(context, (asker) => changeClusterRole(context, { asker, ...printer }, change));
 }

@@ -68,8 +68,6 @@ describe('the rooms of src', () => {
     expect(printersIn(readTexts(SOURCES))).toEqual([
       'actions/kit/action-document.ts',
       'actions/kit/print-action.ts',
-      'actions/standby-cluster/change-role.ts',
-      'actions/standby-cluster/streams.ts',
       'actions/switchover/print-change.ts',
     ]);
   });

@@ -79,10 +79,10 @@ function showOn(context: Context, { format = 'pretty' }: ActionLook): Show {
 }
 
 /** patronictl's table of members; it fits a terminal unless --compat is given. */
-export async function membersTable(
+async function membersTable(
   context: Context,
-  { scope, clusters, group }: Omit<Extract<Display, { kind: 'members' }>, 'kind'>,
-  format: Format = 'pretty',
+  { scope, clusters, group }: Extract<Display, { kind: 'members' }>,
+  format: Format,
 ): Promise<string> {
   const { membersOnScreen } = await import('../../output/members-on-screen.js');
   const config = await context.config();

@@ -6,7 +6,6 @@ import { readTags } from '../../cluster/model/tags.js';
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { lookForCritical } from '../kit/critical-findings.js';
-import type { Asker } from '../../output/ask.js';
 import { timestampText } from '../../output/compat.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
@@ -21,7 +20,7 @@ import {
   type Lacking,
   type WantedStreams,
 } from './streams.js';
-import { actionPrinter, membersTable } from '../kit/print-action.js';
+import type { AskAndTell, Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 
 export interface RoleChange {
@@ -38,7 +37,7 @@ const CALL_MS = 10_000;
 /** Does it and says how it ended; every ending but ok is thrown. */
 export async function changeClusterRole(
   context: Context,
-  asker: Asker,
+  { asker, tell, show }: AskAndTell,
   change: RoleChange,
 ): Promise<Ending> {
   const { scope, standby, force } = change;
@@ -61,23 +60,25 @@ export async function changeClusterRole(
     });
   }
   const source = standby === null ? null : sourceOf(standby);
-  if (source) await checkSource(context, cluster, source);
-  const table = async (now: Cluster) => {
-    const shown = configured === null ? [now] : await readClusters(context, scope, null);
-    return membersTable(context, { scope, clusters: shown, group: null });
+  if (source) await checkSource(context, cluster, source, tell);
+  const showTopology = async (now: Cluster, headline: string): Promise<void> => {
+    const clusters = configured === null ? [now] : await readClusters(context, scope, null);
+    tell({ kind: 'line', text: headline });
+    await show({ kind: 'members', scope, clusters, group: null });
   };
-  context.io.out(`Current cluster topology\n${await table(cluster)}`);
+  await showTopology(cluster, 'Current cluster topology');
   if (!force) await lookForCritical(context, asker, cluster);
   if (!force && !(await asker.confirm(`Are you sure you want to ${verb}e ${scope} cluster?`))) {
     throw new ToolError('error', `Aborted cluster ${verb}ion`, { code: 'declined' });
   }
   const atMs = context.clock.nowMs() + change.limitMs;
   const streamed = await streamingNow(context, cluster);
-  await send(context, cluster, leader, change);
-  const now = await reached(context, cluster, leader, change, atMs);
-  await settled(context, now, (led) => wantedOf(led, leader, change, streamed), change, atMs);
+  const underway = { change, leader, atMs, tell };
+  await send(context, cluster, underway);
+  const now = await reached(context, cluster, underway);
+  await settled(context, now, underway, streamed);
   const then = (await clusterNow(context, now)) ?? now;
-  context.io.out(`${stamp(context)} cluster is successfully ${verb}ed\n${await table(then)}`);
+  await showTopology(then, `${stamp(context)} cluster is successfully ${verb}ed`);
   return 'ok';
 }
 
@@ -99,14 +100,21 @@ function stamp(context: Context): string {
 
 // ---------------------------------------------------------------- the request
 
+interface Underway {
+  readonly change: RoleChange;
+  /** The leader before it. */
+  readonly leader: Member;
+  /** Limit of the whole wait. */
+  readonly atMs: number;
+  readonly tell: Tell;
+}
+
 async function send(
   context: Context,
   cluster: Cluster,
-  leader: Member,
-  change: RoleChange,
+  { change, leader, tell }: Underway,
 ): Promise<void> {
   const verb = change.standby === null ? 'promote' : 'demote';
-  const { tell } = actionPrinter(context);
   const { outcome } = await askMember(context, cluster.scope, leader, {
     method: 'PATCH',
     path: '/config',
@@ -144,22 +152,20 @@ function patchWords(outcome: CallOutcome): string {
 async function reached(
   context: Context,
   before: Cluster,
-  oldLeader: Member,
-  change: RoleChange,
-  atMs: number,
+  { change, leader: oldLeader, atMs, tell }: Underway,
 ): Promise<Cluster> {
   let told = '';
   let last = 'the DCS could not be read';
   const goesOn = 'the change is in the DCS';
-  const { tell } = actionPrinter(context);
   const awaits = () => `a ${targetRole(change).replace('_', ' ')} that runs (${last})`;
   const now = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     const cluster = await clusterNow(context, before);
     if (cluster === null) return null;
     if (isReached(cluster, oldLeader.name, change)) return cluster;
     last = stateWords(cluster, oldLeader.name, change);
-    if (context.flags.compat) context.io.out(`${stamp(context)} ${last}\n`);
-    else if (last !== told) context.io.err(`${stamp(context)} ${last}\n`);
+    const text = `${stamp(context)} ${last}`;
+    if (context.flags.compat) tell({ kind: 'line', text });
+    else if (last !== told) tell({ kind: 'note', text });
     told = last;
     return null;
   });
@@ -222,23 +228,23 @@ function wantedOf(
 async function settled(
   context: Context,
   cluster: Cluster,
-  wantedIn: (cluster: Cluster) => WantedStreams[],
-  { standby }: RoleChange,
-  atMs: number,
+  { change, leader: oldLeader, atMs, tell }: Underway,
+  streamed: readonly string[],
 ): Promise<void> {
+  const { standby } = change;
   let missing: Lacking[] = [];
   let told = '';
   const say = (words: string) => {
-    if (!context.flags.compat && words !== told) context.io.err(`${stamp(context)} ${words}\n`);
+    const text = `${stamp(context)} ${words}`;
+    if (words !== told) tell({ kind: 'note', text, notWith: 'compat' });
     told = words;
   };
   const goesOn = 'the change is in the DCS';
-  const { tell } = actionPrinter(context);
   const awaits = () => lackingWords(missing, ', which');
   const done = await until(context, { atMs, everyMs: LOOK_MS, goesOn, awaits, tell }, async () => {
     // Every earlier member must return; the leader may still change.
     const leaderName = (await clusterNow(context, cluster))?.leaderName ?? cluster.leaderName;
-    const wanted = wantedIn({ ...cluster, leaderName });
+    const wanted = wantedOf({ ...cluster, leaderName }, oldLeader, change, streamed);
     const seen = await Promise.all(wanted.map((one) => lookAtStreams(context, cluster, one)));
     missing = seen.flatMap(({ lacking }) => lacking ?? []);
     if (missing.length === 0) return seen.map(({ done }) => done);

@@ -5,6 +5,7 @@ import type { Cluster, JsonObject, Member, Reading, SqlStatus } from '../../clus
 import { startTimeOf } from '../../cluster/preflight/restart-order.js';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
+import type { Tell } from '../kit/report.js';
 import type { Context } from '../../context.js';
 
 /** Where a standby cluster's leader streams from, as it was asked for. */
@@ -113,6 +114,7 @@ export async function checkSource(
   context: Context,
   cluster: Cluster,
   source: Source,
+  tell: Tell,
 ): Promise<void> {
   const words = sourceWords(source);
   const refuse = (what: string, code: string) =>
@@ -130,7 +132,7 @@ export async function checkSource(
     const seen = await postgres.status({ host, port: source.port }, context.flags.timeoutMs);
     if (!seen.ok) {
       const where = sourceWords({ hosts: [host], port: source.port });
-      context.io.err(`warning: ${where} could not be checked: ${oneLine(seen.reason)}\n`);
+      tell({ kind: 'note', text: `warning: ${where} could not be checked: ${seen.reason}` });
       continue;
     }
     const { systemId, walReceiver } = seen.value;
@@ -149,10 +151,10 @@ export async function checkSource(
     const sender = memberAt(cluster, new Map([...addresses, ...more]), [senderHost], senderPort);
     // Two sites change places so, the old one first: it is a mistake only if no site is promoted.
     if (sender) {
-      context.io.err(
+      const text =
         `warning: ${words} is a standby that streams from ${sender.name} of ${cluster.scope}: ` +
-          'no member accepts writes until it is promoted\n',
-      );
+        'no member accepts writes until it is promoted';
+      tell({ kind: 'note', text });
     }
   }
 }

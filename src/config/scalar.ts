@@ -4,6 +4,8 @@ import type { ScalarTree } from './tree.js';
 const NULL = /^(?:~|null|Null|NULL|)$/;
 const TRUE = /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
 const FALSE = /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/;
+/** Most words begin otherwise, and are looked at no further. */
+const NUMBER_BEGINS = /^[-+.0-9]/;
 const BINARY = /^[-+]?0b[01_]+$/;
 const OCTAL = /^[-+]?0[0-7_]+$/;
 const DECIMAL = /^[-+]?(?:0|[1-9][0-9_]*)$/;
@@ -23,6 +25,7 @@ export function resolvePlain(word: string): Plain {
   if (NULL.test(word)) return { type: 'null', text: '' };
   if (TRUE.test(word)) return { type: 'bool', text: 'True' };
   if (FALSE.test(word)) return { type: 'bool', text: 'False' };
+  if (!NUMBER_BEGINS.test(word)) return { type: 'text', text: word };
   const integer = resolveInteger(word);
   if (integer !== null) return { type: 'int', text: integer.toString() };
   if (FLOAT.test(word)) return { type: 'float', text: floatText(Number(word.replaceAll('_', ''))) };

@@ -215,7 +215,7 @@ const STALE: Column<ListingRow> = {
 /** patronictl's column over our rows: marks false roles in tables, and knows departed members. */
 function widen(column: Column<MemberRow>): Column<ListingRow> {
   const { key, align = 'l', omit = [] } = column;
-  const isPosition = /^Re(?:ceive|play) /.test(key);
+  const isPosition = key.startsWith('Receive ') || key.startsWith('Replay ');
   const value = (row: ListingRow) => {
     if (key === 'Member') return row.label;
     if (!row.listed) return departedCell(key, row);

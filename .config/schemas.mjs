@@ -16,6 +16,7 @@ const DOCUMENTS = {
   'why-not': ['src/cluster/documents/why-not-document.ts', 'WhyNotDocument'],
   explain: ['src/cluster/documents/explain-document.ts', 'ExplainDocument'],
   'config-show': ['src/commands/config.ts', 'ConfigDocument'],
+  record: ['src/dcs/recording/record-lines.ts', 'RecordLine'],
   refusal: ['src/output/refusal-document.ts', 'RefusalDocument'],
   status: ['src/cluster/documents/status-document.ts', 'StatusDocument'],
 };
@@ -33,6 +34,18 @@ const generator = createGenerator({
 });
 for (const [name, [file, type]] of Object.entries(DOCUMENTS)) {
   const schema = generator.createSchema(type);
+  // A BigInt in the code; in a line it is written as replaceLsn of recording-file.ts has it.
+  if (schema.definitions?.Lsn) {
+    const { description } = schema.definitions.Lsn;
+    const $lsn = { type: 'string', pattern: '^[0-9A-F]{1,8}/[0-9A-F]{1,8}$' };
+    schema.definitions.Lsn = {
+      type: 'object',
+      properties: { $lsn },
+      required: ['$lsn'],
+      additionalProperties: false,
+      description,
+    };
+  }
   const text = `${JSON.stringify({ $id: `patctl/${name}`, ...schema }, null, 2)}\n`;
   const target = path.join(root, `docs/schemas/${name}.json`);
   if (!check) writeFileSync(target, text);

@@ -35,6 +35,8 @@ export interface GlobalFlags {
   readonly login: LoginFlags;
   /** --snapshot FILE: a recording is read, and no node is asked. */
   readonly recording?: string | undefined;
+  /** --at TIME, as it was given: the moment of the recording. */
+  readonly recordedAt?: string | undefined;
   /** --kube-context, --kube-namespace, --kube-proxy, --kube-labels */
   readonly kubeContext?: string | undefined;
   readonly kubeNamespace?: string | undefined;

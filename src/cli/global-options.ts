@@ -66,6 +66,7 @@ export function givenFlags(program: Command, env: Env, local: LocalOptions): Par
     dcsUrl: said.dcsUrl ?? dcs,
     wayIn: wayIn(program),
     recording: local.snapshot,
+    recordedAt: local.at,
     asJson: local.format === 'json',
     ...(input !== undefined && { noInput: !input }),
     ...(timeoutMs !== undefined && { timeoutMs }),

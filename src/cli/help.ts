@@ -106,6 +106,18 @@ const HELP: Record<string, CommandHelp> = {
       error: 'there is no such cluster, or the file cannot be written',
     },
   },
+  record: {
+    examples: [
+      ['patctl record demo -o demo.jsonl', 'until Ctrl-C, or as a service'],
+      ['patctl record demo --for 1h', 'on stdout, for an hour'],
+      ['patctl status demo --snapshot demo.jsonl --at 02:15', 'the cluster as it was then'],
+    ],
+    ends: {
+      ok: 'recorded until --for, SIGTERM or SIGINT, or until stdout was closed',
+      error: 'there is no such cluster, or the file cannot be written, or was not written whole',
+      usage: 'the command line is wrong',
+    },
+  },
   leader: {
     examples: [['patctl leader demo', 'its name, if it is a primary']],
     ends: {

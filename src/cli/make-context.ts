@@ -112,6 +112,7 @@ export function makeContext(
     env,
     home: env['HOME'] ?? '/',
     recording: flags.recording,
+    recordedAtMs: await momentOf(flags),
     timeoutMs: flags.timeoutMs,
     resolveSrv: world.resolveSrv,
   });
@@ -148,6 +149,13 @@ export function makeContext(
   };
   const made = Object.freeze({ ...context, ...witnesses, dcs });
   return { context: made, close: async () => opened?.close() };
+}
+
+/** --at; null: not given. */
+async function momentOf({ recordedAt, recording }: GlobalFlags): Promise<number | null> {
+  if (recordedAt === undefined || recording === undefined) return null;
+  const { parsePast } = await import('./past-time.js');
+  return parsePast(recordedAt, clock.nowMs());
 }
 
 /** The name that a shell finds; a script that Node or tsx was given is patctl. */

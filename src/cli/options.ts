@@ -58,9 +58,20 @@ export interface WitnessOptions {
   dbname?: string;
   password?: boolean;
   snapshot?: string;
+  at?: string;
 }
 
 export function addWitnessOptions(command: Command): Command {
+  return addLiveOptions(command)
+    .option(
+      '--snapshot <file>',
+      'Read a recording (patctl snapshot or record) instead of the cluster',
+    )
+    .option('--at <time>', 'With --snapshot of patctl record: the moment, such as 02:15 or -5m');
+}
+
+/** The same without a recording. */
+export function addLiveOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--verify <how>', 'Witnesses to ask in addition to the DCS')
@@ -72,12 +83,14 @@ export function addWitnessOptions(command: Command): Command {
     .option('--also <host:port>', 'Also ask this PostgreSQL server (repeatable)', collectHostPort)
     .option('-U, --username <name>', 'Database user')
     .option('-d, --dbname <name>', 'Database')
-    .option('--password', 'Ask for the database password')
-    .option('--snapshot <file>', 'Read a recording (patctl snapshot) instead of the cluster');
+    .option('--password', 'Ask for the database password');
 }
 
 /** Which witnesses are asked, as the options say. */
 export function askingOf(options: WitnessOptions): Omit<SnapshotRequest, 'scope' | 'group'> {
+  if (options.at !== undefined && options.snapshot === undefined) {
+    throw new ToolError('usage', '--at needs --snapshot FILE: a recording of patctl record');
+  }
   return {
     verify: options.verify,
     serializable: options.serializable ?? false,

@@ -29,6 +29,7 @@ export interface LocalOptions {
   dbname?: string;
   password?: boolean;
   snapshot?: string;
+  at?: string;
   compat?: boolean;
   format?: unknown;
   color?: boolean;

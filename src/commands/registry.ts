@@ -64,6 +64,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./snapshot.js')).snapshotCommand,
   },
   {
+    usage: 'record [options] [clusters...]',
+    group: 'look',
+    summary: 'Record what happens in clusters, line by line, until it is ended',
+    load: async () => (await import('./record.js')).recordCommand,
+  },
+  {
     usage: 'leader [options] [cluster]',
     group: 'script',
     summary:

@@ -9,6 +9,8 @@ export interface DcsInputs {
   home: string;
   /** --snapshot FILE */
   recording: string | undefined;
+  /** --at TIME, ms since 1970; null: the end of the recording. */
+  recordedAtMs: number | null;
   /** Limit of one call, ms. */
   timeoutMs: number;
   /** Instead of the machine's own DNS. */

@@ -18,8 +18,8 @@ interface Row {
 const REGISTRY: readonly Row[] = [
   {
     isMeant: ({ recording }) => recording !== undefined,
-    open: async ({ recording = '' }) =>
-      (await import('./recording/recorded-dcs.js')).recordedDcs(recording),
+    open: async ({ recording = '', recordedAtMs }) =>
+      (await import('./recording/recorded-dcs.js')).recordedDcs(recording, recordedAtMs),
   },
   {
     isMeant: ({ config }) => config.memberUrls !== null,

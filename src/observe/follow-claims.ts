@@ -1,5 +1,7 @@
 /** What the DCS claims of one cluster, kept up to date by its watch and by reading; its absence is survived. */
 import type { Claim, Cluster } from '../cluster/model/model.js';
+import { parseCluster } from '../cluster/model/parse-keys.js';
+import { sharedParts } from '../cluster/model/shared-parts.js';
 import { pause } from '../clock.js';
 import type { Context } from '../context.js';
 import type { ClusterName } from '../dcs/dcs.js';
@@ -17,7 +19,7 @@ export interface FollowedClaims {
 
 export interface ClaimsFollower {
   readonly now: FollowedClaims;
-  /** Reads the DCS, unless its watch told something since the last time. Never rejects but for a fault of ours. */
+  /** Reads the DCS, unless its watch told something since the last time. Rejects with NeverThere, and faults of ours. */
   refresh(): Promise<void>;
   /** Reads the DCS in any case. */
   readAgain(): Promise<void>;
@@ -28,6 +30,9 @@ export interface ClaimsFollower {
 export interface ClaimsRequest extends ClusterName {
   serializable: boolean;
 }
+
+/** The DCS answers, and never had the cluster. */
+export class NeverThere extends Error {}
 
 /** Ends with the signal. */
 export function followClaims(
@@ -43,7 +48,8 @@ export function followClaims(
   let fault: unknown = null;
   signal.addEventListener('abort', () => wake());
 
-  const take = (cluster: Cluster): void => {
+  const take = (read: Cluster): void => {
+    const cluster = sharedParts(now.cluster, read);
     const isNews = now.cluster === null || claimsIn(now.cluster) !== claimsIn(cluster);
     now.cluster = cluster;
     now.error = null;
@@ -52,7 +58,7 @@ export function followClaims(
   const read = async (): Promise<void> => {
     const { heard } = watch;
     try {
-      const cluster = await readClaims(context, request);
+      const cluster = await readClaims(context, request, now.cluster);
       // What the watch told in the meantime is newer.
       if (watch.heard === heard) take(cluster);
     } catch (error) {
@@ -96,15 +102,19 @@ export function followClaims(
   };
 }
 
-/** The one cluster; empty where it is gone. ToolError when the DCS does not answer. */
+/** The one cluster; empty when it is gone. ToolError when the DCS does not answer, NeverThere when it never was. */
 async function readClaims(
   context: Context,
   { scope, group, serializable }: ClaimsRequest,
+  last: Cluster | null,
 ): Promise<Cluster> {
   const dcs = await context.dcs();
   const all = await dcs.read({ scope, group }, { serializable });
   const found = all.find((one) => one.group === group);
-  if (found === undefined) return (await dcs.follow({ scope, group })).cluster;
+  if (found === undefined) {
+    if (last === null) throw new NeverThere();
+    return parseCluster(scope, group, { revision: last.revision, kvs: [] }, '/');
+  }
   return (await dcs.compareViews?.(found)) ?? found;
 }
 

@@ -11,7 +11,7 @@ import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
 import type { ToolError } from '../errors.js';
 import { otherServers } from './departed.js';
-import { followClaims, staleClaims, type ClaimsFollower } from './follow-claims.js';
+import { followClaims, NeverThere, staleClaims, type ClaimsFollower } from './follow-claims.js';
 import { followDeparted, type DepartedFollower } from './follow-departed.js';
 import { openMemberReader, within, type MemberReader } from './member-readings.js';
 import type { SnapshotRequest } from './read-snapshot.js';
@@ -65,6 +65,9 @@ export async function* followCluster(
   };
   try {
     yield* rounds(follower);
+  } catch (error) {
+    if (!(error instanceof NeverThere)) throw error;
+    throw await unknownCluster(context, request.scope, request.group);
   } finally {
     stop.abort();
     follower.members.close();
@@ -126,7 +129,7 @@ async function takeSettled(follower: Follower, before: Snapshot | null): Promise
     if (snapshot === null || claims.now.error !== null || !isNewTrouble(before, snapshot)) break;
     const { cluster } = claims.now;
     await within(claims.readAgain(), graceMs(follower.request), follower.signal);
-    if (claims.now.cluster === cluster) break;
+    if (claims.now.cluster?.revision === cluster?.revision) break;
     snapshot = await take(follower, before);
   }
   return snapshot;
@@ -147,8 +150,6 @@ async function take(
 ): Promise<Snapshot | null> {
   const { cluster: claimed, error } = claims.now;
   if (claimed === null) return null;
-  if (before === null && error === null && isEmpty(claimed))
-    throw await unknownCluster(context, request.scope, request.group);
   const { verify, serializable } = request;
   const takenAt = time(context);
   const addresses = addressesOf(claimed);
@@ -179,11 +180,6 @@ async function take(
 
 function withProblems(cluster: Cluster, problems: Cluster['problems']): Cluster {
   return { ...cluster, problems: [...cluster.problems, ...problems] };
-}
-
-/** The DCS holds nothing of it. */
-function isEmpty({ members, config, leaderName, systemId }: Cluster): boolean {
-  return members.length === 0 && config === null && leaderName === null && systemId === null;
 }
 
 function addressesOf({ scope, members }: Cluster): MemberAddress[] {

@@ -1,5 +1,6 @@
 /** Readings of members that are asked again and again: one request of a kind at a time, SQL sessions kept open. */
 import type { MemberReadings, Reading, VerifyMode } from '../cluster/model/model.js';
+import { sharedParts } from '../cluster/model/shared-parts.js';
 import { remembered } from '../cluster/model/remembered.js';
 import { monotonicMs } from '../clock.js';
 import { errorMessage } from '../errors.js';
@@ -97,10 +98,10 @@ async function askOver(
   try {
     if (witness === 'rest') {
       const rest = await askRest(context, address, verify);
-      if (rest !== one.last.rest) one.last = { ...one.last, rest };
+      one.last = sharedParts(one.last, { ...one.last, rest });
     } else {
       const sql = await askSql(context, address, verify, kept);
-      if (sql !== one.last.sql) one.last = { ...one.last, sql };
+      one.last = sharedParts(one.last, { ...one.last, sql });
       if (!sql.ok && sql.kind === 'denied') one.sqlFromMs = monotonicMs() + DENIED_MS;
     }
   } finally {

@@ -213,7 +213,7 @@ async function readEarlier(
   scope: string,
   group: number | null,
 ): Promise<EarlierSnapshot> {
-  const { readRecording } = await import('../dcs/recording/recording-file.js');
+  const { readRecording } = await import('../dcs/recording/read-recording.js');
   const only = (await readRecording(file)).find(
     ({ cluster }) => cluster.scope === scope && cluster.group === group,
   );

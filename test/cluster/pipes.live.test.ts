@@ -1,4 +1,7 @@
 /** A reader that has gone, a disk that is full: what was asked is seen through, and ends as it ended. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { Lab } from '../support/lab/cluster.js';
 import { PASSWORDS } from '../support/lab/configs.js';
@@ -53,4 +56,39 @@ test('a full disk: the output is lost, and that is said', async () => {
     ]);
   }
   expect((await shell(`patctl list nosuch >/dev/full; echo "$?"`)).code).toBe('1');
+});
+
+test('a recording stays whole: kill -9 in the middle, a torn line, a full disk, SIGTERM, a reader that goes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'patctl-record-'));
+  const file = join(folder, 'r.jsonl');
+  const record = `${PATCTL.map((word) => `'${word}'`).join(' ')} -c '${lab.config}' record -o '${file}'`;
+  const { code, err } = await shell(`
+    until_has() { timeout 40 bash -c "until [ \\"\\$(grep -c '$1' '${file}')\\" -ge $2 ]; do sleep 0.1; done" || exit 9; }
+    ${record} & pid=$!
+    until_has '"kind":"snapshot"' 1
+    { kill -9 $pid; wait $pid; } 2>/dev/null
+    printf '{"kind":"change","at":"20' >> '${file}'
+    ${record} & pid=$!
+    until_has '"kind":"snapshot"' 2
+    patctl pause >/dev/null || exit 8
+    until_has '"code":"paused"' 1
+    patctl resume >/dev/null || exit 7
+    until_has '"code":"resumed"' 1
+    kill -TERM $pid; wait $pid || exit 6
+    before=$(cksum < '${file}')
+    (trap '' XFSZ; ulimit -f 1; ${record} 2>/dev/null); [ $? = 1 ] || exit 5
+    [ "$before" = "$(cksum < '${file}')" ] || exit 4
+    patctl record | head -1 | grep -q '"kind":"start"' || exit 3
+    echo 0`);
+  expect([code, err]).toEqual(['0', '']);
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const kinds = lines.map((line) => (JSON.parse(line) as { kind: string }).kind);
+  const marks = kinds.filter((kind) => ['start', 'snapshot', 'end'].includes(kind));
+  expect(marks).toEqual(['start', 'snapshot', 'start', 'snapshot', 'end']);
+  const [live, recorded] = [
+    await shell('patctl list; echo 0'),
+    await shell(`patctl list --snapshot '${file}'; echo 0`),
+  ];
+  expect([live.code, recorded.code, recorded.err]).toEqual(['0', '0', '']);
+  rmSync(folder, { recursive: true });
 });

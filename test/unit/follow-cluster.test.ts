@@ -198,15 +198,21 @@ test('a DCS that is absent from the beginning is waited for', async () => {
   stop.abort();
 });
 
-test('a cluster that the DCS does not have is an error', async () => {
+test('a cluster that the DCS does not have is an error; one that goes is empty', async () => {
+  const never = world({ dcs: (dcs) => ({ ...dcs, read: () => Promise.resolve([]) }) });
+  await expect(next(never.follow(10))).rejects.toMatchObject({ code: 'unknown_cluster' });
+  let isGone = false;
   const { stop, follow } = world({
     dcs: (dcs) => ({
       ...dcs,
-      read: () => Promise.resolve([]),
-      follow: () => dcs.follow({ scope: 'nope', group: null }),
+      read: (name) => (isGone ? Promise.resolve([]) : dcs.read(name)),
     }),
   });
-  await expect(next(follow(10))).rejects.toMatchObject({ code: 'unknown_cluster' });
+  const followed = follow(10);
+  await next(followed);
+  isGone = true;
+  const gone = snapshot(await next(followed));
+  expect([gone.cluster.members, gone.members, gone.cluster.leaderName]).toEqual([[], [], null]);
   stop.abort();
 });
 

@@ -50,7 +50,8 @@ function inTheirWords(text: string, rules: ScheduleRules): Scheduled {
   }
 }
 
-function instant(text: string, rules: ScheduleRules): Scheduled {
+/** A time with an offset or a zone, or a delay from now, whether it is past or not. ToolError `usage` as above. */
+export function instant(text: string, rules: ScheduleRules): Scheduled {
   const delay = DELAY.exec(text);
   if (delay) {
     const atMs = rules.nowMs + delayMs(delay[1] ?? '');

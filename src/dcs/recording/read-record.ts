@@ -19,7 +19,11 @@ import { isSnapshot, reviveValue, unreadable } from './recording-file.js';
  * where the file is not a recording, or damaged in the middle.
  */
 export async function* readRecord(file: string): AsyncGenerator<Recorded> {
-  const opened = await openFiles(await filesOf(file));
+  yield* readOpened(await openFiles(await filesOf(file)));
+}
+
+/** The same of these files, in this order; closes them. */
+export async function* readOpened(opened: readonly OpenFile[]): AsyncGenerator<Recorded> {
   try {
     const state = newState();
     for (const one of opened) yield* readFile(one, state);

@@ -25,8 +25,9 @@ export interface FileLine {
 
 export interface OpenFile {
   file: string;
-  /** null: a pipe, which is read in one piece when its turn comes. */
+  /** null: a pipe, whose content was read in one piece. */
   handle: FileHandle | null;
+  content: Buffer | null;
 }
 
 /** The rotated files of a recording and then itself: the oldest is first. */
@@ -50,8 +51,12 @@ export async function openFiles(files: readonly string[]): Promise<OpenFile[]> {
     try {
       const handle = await open(file, 'r');
       const isPlain = (await handle.stat()).isFile();
-      if (!isPlain) await handle.close();
-      opened.push({ file, handle: isPlain ? handle : null });
+      if (isPlain) {
+        opened.push({ file, handle, content: null });
+        continue;
+      }
+      await handle.close();
+      opened.push({ file, handle: null, content: await readLimited(file, MOST_PIPE_BYTES) });
     } catch (error) {
       await closeFiles(opened);
       throw unreadable(file, errorMessage(error));
@@ -72,7 +77,7 @@ export async function* linesOf(opened: OpenFile): AsyncGenerator<FileLine> {
   let number = 1;
   const decoder = new StringDecoder('utf8');
   try {
-    for await (const chunk of await contentOf(opened)) {
+    for await (const chunk of await chunksOf(opened)) {
       const parts = decoder.write(chunk as Buffer).split('\n');
       for (const [at, part] of parts.entries()) {
         rest.push(part);
@@ -97,14 +102,14 @@ function failure(file: string, error: unknown): Error {
   return isOurs ? error : unreadable(file, errorMessage(error));
 }
 
-async function contentOf({ file, handle }: OpenFile): Promise<Readable> {
+async function chunksOf({ handle, content }: OpenFile): Promise<Readable> {
   if (handle === null) {
-    const content = await readLimited(file, MOST_PIPE_BYTES);
-    return isZipped(content) ? unzipped(Readable.from([content])) : Readable.from([content]);
+    const whole = content ?? Buffer.alloc(0);
+    return isZipped(whole) ? unzipped(Readable.from([whole])) : Readable.from([whole]);
   }
   const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-  const content = createReadStream('', { fd: handle.fd, start: 0, autoClose: false });
-  return isZipped(buffer) ? unzipped(content) : content;
+  const chunks = createReadStream('', { fd: handle.fd, start: 0, autoClose: false });
+  return isZipped(buffer) ? unzipped(chunks) : chunks;
 }
 
 function isZipped(bytes: Buffer): boolean {
@@ -115,4 +120,17 @@ function unzipped(content: Readable): Readable {
   const plain = createGunzip();
   content.on('error', (error) => plain.destroy(error));
   return content.pipe(plain);
+}
+
+/** The first line; '' when there is none, or it cannot be read. */
+export async function firstLine(file: string): Promise<string> {
+  const opened = await openFiles([file]);
+  try {
+    for (const one of opened) for await (const { text } of linesOf(one)) return text;
+  } catch {
+    return '';
+  } finally {
+    await closeFiles(opened);
+  }
+  return '';
 }

@@ -67,3 +67,9 @@ export interface Gap extends Line {
  */
 export type Recorded =
   (OfCluster & { kind: 'snapshot'; snapshot: Snapshot }) | EventLine | StartLine | EndLine | Gap;
+
+/** At rest each cluster has a line so often: a recording without one for longer has stopped. */
+export const ALIVE_MS = 60_000;
+
+/** The first line of every file begins with it. */
+export const RECORD_BEGINS = '{"kind":"start"';

@@ -6,11 +6,11 @@ import type { ClusterName, Dcs } from '../dcs.js';
 
 const NO_PAST = 'a recording holds one moment, and the members that had left by then';
 
-/** Read when first needed. */
-export function recordedDcs(file: string): Dcs {
+/** Read when first needed. `atMs`: the moment that is meant, ms since 1970; null: the last one that was recorded. */
+export function recordedDcs(file: string, atMs: number | null = null): Dcs {
   let read: Promise<Snapshot[]> | undefined;
   const all = (): Promise<Snapshot[]> =>
-    (read ??= import('./recording-file.js').then(({ readRecording }) => readRecording(file)));
+    (read ??= import('./read-recording.js').then(({ readRecording }) => readRecording(file, atMs)));
   const clustersOf = async ({ scope, group }: ClusterName): Promise<Cluster[]> =>
     (await all())
       .map(({ cluster }) => cluster)

@@ -1,7 +1,6 @@
 /** Snapshots in a file: everything the three witnesses said, without secrets, to be looked at without a network. */
 import { formatLsn, parseLsn } from '../../cluster/model/lsn.js';
 import type { Snapshot } from '../../cluster/model/model.js';
-import { readLimited } from '../../config/read-limited.js';
 import { ToolError, errorMessage } from '../../errors.js';
 import { visible } from '../../output/text.js';
 import { VERSION } from '../../build-info.js';
@@ -73,24 +72,6 @@ export function unreadable(name: string, why: string): ToolError {
 }
 
 // ---------------------------------------------------------------- files
-
-/** A thousand members take some 20 MB. */
-const MOST_RECORDED_BYTES = 256 * 1024 * 1024;
-
-/** Plain or gzipped, told by its first bytes. */
-export async function readRecording(file: string): Promise<Snapshot[]> {
-  const { gunzipSync } = await import('node:zlib');
-  let content: Buffer;
-  try {
-    content = await readLimited(file, MOST_RECORDED_BYTES);
-    if (content[0] === 0x1f && content[1] === 0x8b) {
-      content = gunzipSync(content, { maxOutputLength: MOST_RECORDED_BYTES });
-    }
-  } catch (error) {
-    throw unreadable(file, errorMessage(error));
-  }
-  return parseRecording(content.toString('utf8'), file);
-}
 
 /** Gzipped when the name ends in .gz. */
 export async function writeRecording(file: string, text: string): Promise<void> {

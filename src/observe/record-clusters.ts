@@ -1,0 +1,230 @@
+/** Follows clusters and writes what they show, to a file or to stdout, until it is ended. Changes nothing in them. */
+import { setMaxListeners } from 'node:events';
+import type { Context } from '../context.js';
+import type { ClusterName } from '../dcs/dcs.js';
+import { keepRecord, type RecordKeeper } from '../dcs/recording/keep-record.js';
+import {
+  openRecordWriter,
+  type RecordWriter,
+  type WriterLimits,
+} from '../dcs/recording/record-writer.js';
+import { errorMessage, ToolError } from '../errors.js';
+import { oneLine } from '../output/text.js';
+import { followCluster, type ClusterReading } from './follow-cluster.js';
+import type { SnapshotRequest } from './read-snapshot.js';
+
+export interface RecordRequest {
+  clusters: ClusterName[];
+  asked: Omit<SnapshotRequest, 'scope' | 'group'>;
+  intervalMs: number;
+  /** null: until a signal. */
+  forMs: number | null;
+  /** null: stdout. */
+  file: string | null;
+  limits: WriterLimits;
+}
+
+/**
+ * Returns once it was ended: by the time that was given, a signal, or because the reader of stdout is gone. ToolError
+ * `error` (not_written) when the file cannot be written at the beginning or was not written whole at the end,
+ * (unknown_cluster) when the DCS does not have a cluster.
+ */
+export async function recordClusters(context: Context, request: RecordRequest): Promise<void> {
+  const ending = waitForEnd(context, request.forMs);
+  try {
+    const sink = await openSink(context, request);
+    try {
+      const groups = await groupsOf(context, request, sink, ending.signal);
+      const all = groups.map((name) => recordOne(context, request, name, sink, ending));
+      const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected');
+      await sink.end(ending.reason());
+      if (failed?.status === 'rejected') throw failed.reason;
+    } finally {
+      ending.stop();
+      await sink.close();
+    }
+  } finally {
+    ending.stop();
+  }
+}
+
+// ---------------------------------------------------------------- when it ends
+
+interface EndOfRecord {
+  signal: AbortSignal;
+  /** Why it ended, as a noun. */
+  reason(): string;
+  /** Ends it because of an error. */
+  fail(message: string): void;
+  /** Ends everything that is still under way. Idempotent. */
+  stop(): void;
+}
+
+function waitForEnd(context: Context, forMs: number | null): EndOfRecord {
+  const over = new AbortController();
+  setMaxListeners(0, over.signal);
+  let why = 'the end of the run';
+  const end = (reason: string): void => {
+    if (over.signal.aborted) return;
+    why = reason;
+    over.abort();
+  };
+  const release = context.holdSignals((name) => end(name));
+  // The name of the signal comes right after.
+  const interrupted = (): void => queueMicrotask(() => end('an interrupt'));
+  const unread = (): void => end('the reader of stdout, which is gone');
+  context.signal.addEventListener('abort', interrupted);
+  context.io.outGone?.addEventListener('abort', unread);
+  if (context.signal.aborted) interrupted();
+  const timer = forMs === null ? null : setTimeout(() => end('--for'), forMs);
+  return {
+    signal: over.signal,
+    reason: () => why,
+    fail: (message) => end(`an error: ${message}`),
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      context.signal.removeEventListener('abort', interrupted);
+      context.io.outGone?.removeEventListener('abort', unread);
+      release();
+      over.abort();
+    },
+  };
+}
+
+// ---------------------------------------------------------------- reading
+
+/** One cluster, or each of its Citus groups. While the DCS is silent, it is waited for. */
+async function groupsOf(
+  context: Context,
+  { clusters, asked, intervalMs }: RecordRequest,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<ClusterName[]> {
+  const found = clusters.map(async ({ scope, group }): Promise<ClusterName[]> => {
+    if (group !== null) return [{ scope, group }];
+    let told = false;
+    for (;;) {
+      try {
+        const all = await (await context.dcs()).read({ scope, group }, asked);
+        return all.length > 1
+          ? all.map((one) => ({ scope, group: one.group }))
+          : [{ scope, group: all[0]?.group ?? null }];
+      } catch (error) {
+        if (!(error instanceof ToolError) || error.ending !== 'unreachable') throw error;
+        if (!told) await sink.take({ scope, group }, { at: sink.now(), error });
+        told = true;
+      }
+      await context.clock.wait(intervalMs, signal);
+      if (signal.aborted) return [];
+    }
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function recordOne(
+  context: Context,
+  { asked, intervalMs }: RecordRequest,
+  { scope, group }: ClusterName,
+  sink: Sink,
+  ending: EndOfRecord,
+): Promise<void> {
+  const request = { scope, group, ...asked, intervalMs, signal: ending.signal };
+  try {
+    for await (const reading of followCluster(context, request)) {
+      await sink.take({ scope, group }, reading);
+    }
+  } catch (error) {
+    // The others need not go on.
+    ending.fail(errorMessage(error));
+    throw error;
+  }
+}
+
+// ---------------------------------------------------------------- writing
+
+interface Sink {
+  now(): string;
+  take(of: ClusterName & { group: number | null }, reading: ClusterReading): Promise<void>;
+  /** The last line. */
+  end(reason: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openSink(context: Context, request: RecordRequest): Promise<Sink> {
+  const keeper = keepRecord(request.intervalMs);
+  const now = (): string => new Date(context.clock.nowMs()).toISOString();
+  const { file, limits } = request;
+  if (file === null) return streamSink(context, keeper, now);
+  const writer = await openRecordWriter(file, limits);
+  return fileSink({ context, keeper, now, writer });
+}
+
+function streamSink(context: Context, keeper: RecordKeeper, now: () => string): Sink {
+  let isFirst = true;
+  const write = async (text: string): Promise<void> => {
+    if (text === '') return;
+    context.io.out(text);
+    await context.io.drained?.();
+  };
+  return {
+    now,
+    async take(of, reading) {
+      const lines = keeper.seen(of, reading);
+      await write(isFirst ? keeper.begin(reading.at, false) : lines);
+      keeper.wrote();
+      isFirst = false;
+    },
+    end: (reason) => write(keeper.end(now(), reason)),
+    close: () => Promise.resolve(),
+  };
+}
+
+interface FileSinkParts {
+  context: Context;
+  keeper: RecordKeeper;
+  now: () => string;
+  writer: RecordWriter;
+}
+
+/** One batch at a time. A disk that is full is told once, and tried again with every batch. */
+function fileSink({ context, keeper, now, writer }: FileSinkParts): Sink {
+  let turn: Promise<void> = Promise.resolve();
+  let isFirst = true;
+  let failed: { at: string; error: ToolError } | null = null;
+
+  const put = async (lines: string, at: string, isEnd = false): Promise<void> => {
+    if (lines === '' && failed === null && !isFirst) return;
+    const begin = (isRotated: boolean): string =>
+      keeper.begin(at, isRotated && failed === null) + (isEnd ? lines : '');
+    // What was lost cannot be told as changes: that run ends, and a new one begins.
+    const batch =
+      failed === null ? lines : keeper.end(failed.at, failed.error.message) + begin(false);
+    try {
+      await writer.write(batch, begin);
+      keeper.wrote();
+      if (failed !== null)
+        context.io.err(`recording again; nothing was recorded from ${failed.at} to ${at}\n`);
+      failed = null;
+    } catch (error) {
+      if (!(error instanceof ToolError) || error.code !== 'not_written' || isFirst) throw error;
+      if (failed === null)
+        context.io.must(`Warning: ${oneLine(error.message)}; it is tried again\n`);
+      failed ??= { at, error };
+    }
+    isFirst = false;
+  };
+  return {
+    now,
+    take(of, reading) {
+      turn = turn.then(() => put(keeper.seen(of, reading), reading.at));
+      return turn;
+    },
+    async end(reason) {
+      await turn;
+      const at = now();
+      if (!isFirst) await put(keeper.end(at, reason), at, true);
+      if (failed !== null) throw (failed as { error: ToolError }).error;
+    },
+    close: () => writer.close(),
+  };
+}

@@ -21,6 +21,12 @@ const HEAVY = {
   '@inquirer/core': 'inquirer-core.cjs',
   yaml: 'yaml.cjs',
   rfc6902: 'rfc6902.cjs',
+  '@observablehq/plot': 'plot.cjs',
+};
+
+/** Of these packages only what src imports goes into the file: the rest is two thirds of it. */
+const NAMED = {
+  '@observablehq/plot': 'src/output/report/pictures.ts',
 };
 
 /**
@@ -159,9 +165,10 @@ const main = build({
 const heavy = Object.entries(HEAVY).map(([name, file]) =>
   build({
     ...common,
-    entryPoints: [{ in: name, out: file.replace(/\.cjs$/, '') }],
-    outdir: path.join(building, 'bundle'),
-    outExtension: { '.js': '.cjs' },
+    ...(name in NAMED
+      ? { stdin: { contents: importedFrom(name), resolveDir: root } }
+      : { entryPoints: [name] }),
+    outfile: path.join(building, 'bundle', file),
     plugins: [protocolInside, plainCrypto, rarelyNeeded],
   }),
 );
@@ -231,6 +238,15 @@ async function writeOwn({ outputFiles, metafile }) {
   const first = partsIn('patctl.cjs');
   write('patctl.cjs', `const first=${first},made={};${part}part('./patctl.cjs/run.js');`);
   for (const file of [...Object.keys(LATER), REST]) write(file, `module.exports=${partsIn(file)}`);
+}
+
+/** The names that our file imports of the package, exported again. */
+function importedFrom(name) {
+  const text = readFileSync(path.join(root, NAMED[name]), 'utf8');
+  const [, names] = new RegExp(`import \\{([^}]*)\\} from '${name}'`).exec(text) ?? [];
+  if (names === undefined) throw new Error(`${NAMED[name]} does not import ${name}`);
+  const values = names.split(',').filter((one) => !/^\s*(type .*)?$/s.test(one));
+  return `export { ${values.join(',')} } from '${name}'`;
 }
 
 /** The commit that is built, with a + where files differ from it; null outside a repository. */

@@ -118,6 +118,20 @@ const HELP: Record<string, CommandHelp> = {
       usage: 'the command line is wrong',
     },
   },
+  report: {
+    examples: [
+      [
+        'patctl report --recording night.jsonl -o night.html',
+        'what happened, as a page to be mailed',
+      ],
+      ['patctl report demo -o demo.html', 'the cluster as it is now'],
+    ],
+    ends: {
+      ok: 'the page was written',
+      ...READS,
+      error: 'there is no such cluster, or a file cannot be read or written',
+    },
+  },
   leader: {
     examples: [['patctl leader demo', 'its name, if it is a primary']],
     ends: {

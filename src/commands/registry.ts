@@ -70,6 +70,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./record.js')).recordCommand,
   },
   {
+    usage: 'report [options] [clusters...]',
+    group: 'look',
+    summary: 'Write one page of HTML on what a recording holds, or on what is there now',
+    load: async () => (await import('./write-report.js')).reportCommand,
+  },
+  {
     usage: 'leader [options] [cluster]',
     group: 'script',
     summary:

@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(35);
+  expect(all).toHaveLength(36);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -54,6 +54,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['check'], ['--settle', '0']],
   [['snapshot'], []],
   [['record'], ['--for', '200ms']],
+  [['report'], []],
   [['leader'], []],
   [['members'], []],
   [['quorum'], []],
@@ -121,6 +122,7 @@ test.each([
   ['list', 1],
   ['topology', 1],
   ['snapshot', 1],
+  ['report', 1],
   ['check', 3],
 ])('%s --all where there is no cluster at all is exit %i', async (command, code) => {
   const run = await runFake({ keys: {} }, [command, '--all']);

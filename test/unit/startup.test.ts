@@ -96,9 +96,12 @@ test('each heavy file is loaded where it is used', () => {
   expect(eagerFiles('src/dcs/etcd3/etcd3.ts')).toEqual(['./cockatiel.cjs', './etcd3.cjs']);
 });
 
-test.each(['etcd3', 'pg', 'inquirer', 'yaml', 'cli-table3', 'chalk'])('%s is shipped', (name) => {
-  expect(meta.packages).toContain(name);
-});
+test.each(['etcd3', 'pg', 'inquirer', 'yaml', 'cli-table3', 'chalk', '@observablehq/plot'])(
+  '%s is shipped',
+  (name) => {
+    expect(meta.packages).toContain(name);
+  },
+);
 
 test('Node modules that cost start-up are not loaded at start-up', () => {
   const files = [...eager('src/run.ts')];

@@ -1,0 +1,156 @@
+/** Follows one cluster look by look, and tells in the end what a report shows of it. */
+import type { ClusterEvent } from '../events/event-model.js';
+import { cleaned } from '../configuration/without-secrets.js';
+import { look } from '../findings/find.js';
+import { DEFAULT_LIMITS } from '../findings/limits.js';
+import type { JsonObject, Snapshot } from '../model/model.js';
+import { plural } from '../model/words.js';
+import { viewOf } from '../roles/view.js';
+import { changedPairs, configPairs } from './config-changes.js';
+import { openBands } from './finding-bands.js';
+import { keepEvents } from './kept-events.js';
+import { laneState } from './lane-state.js';
+import { openLags } from './member-lag.js';
+import type { ClusterStory, ConfigChange, LaneState } from './report-model.js';
+import { openOutages, writesSeen } from './seen-outages.js';
+import { openSpans } from './spans.js';
+
+/** What there is room for: the page of a day stays below some MB, whatever happened. */
+const MOST = {
+  members: 60,
+  spans: 400,
+  outages: 200,
+  bands: 80,
+  /** Of each severity. */
+  events: 500,
+  configChanges: 200,
+  bins: 480,
+  runs: 200,
+} as const;
+
+export interface Story {
+  /** `atMs`: when it had been read. `previous` of the snapshot is what some findings compare it with. */
+  look(snapshot: Snapshot, atMs: number): void;
+  event(event: ClusterEvent): void;
+  /** The recorder ended, or was ended: nothing is known until the next look. */
+  close(atMs: number | null): void;
+  /** Without secrets; null: there was no look. */
+  told(): ClusterStory | null;
+}
+
+export function openStory(): Story {
+  const lanes = openSpans<LaneState>(MOST.members, MOST.spans);
+  const runs = openSpans<'recorded'>(1, MOST.runs);
+  const lags = openLags(MOST.members, MOST.bins);
+  const outages = openOutages(MOST.outages);
+  const bands = openBands(MOST.bands, MOST.spans);
+  const events = keepEvents(MOST.events);
+  const config = followConfig();
+  let last: { snapshot: Snapshot; atMs: number } | null = null;
+  let isClosed = false;
+  let fromMs = 0;
+  let looks = 0;
+  const close = (atMs: number | null): void => {
+    if (last === null || isClosed) return;
+    const endMs = Math.max(last.atMs, atMs ?? 0);
+    for (const each of [lanes, runs, bands]) each.close(endMs);
+    outages.close();
+    isClosed = true;
+  };
+  return {
+    look: (snapshot, atMs) => {
+      const view = viewOf(snapshot);
+      if (last === null) fromMs = atMs;
+      looks += 1;
+      runs.see('', 'recorded', atMs);
+      const states = new Map(view.members.map((one) => [one.name, laneState(one, view)]));
+      for (const name of new Set([...lanes.keys(), ...states.keys()])) {
+        lanes.see(name, states.get(name) ?? null, atMs);
+      }
+      lags.see(view, atMs);
+      bands.see(
+        snapshot.verify === 'off' ? [] : look(view, DEFAULT_LIMITS, () => true).findings,
+        atMs,
+      );
+      const askedMs = Date.parse(snapshot.takenAt);
+      const seen = writesSeen(view, Number.isNaN(askedMs) ? atMs : askedMs, atMs);
+      if (seen === null) outages.close();
+      else outages.see(seen);
+      config.see(snapshot, atMs);
+      last = { snapshot, atMs };
+      isClosed = false;
+    },
+    event: (event) => events.add(event),
+    close,
+    told: () => {
+      close(null);
+      if (last === null) return null;
+      const { scope, group } = last.snapshot.cluster;
+      const story: ClusterStory = {
+        scope,
+        group,
+        fromMs,
+        toMs: runs.spansOf('').at(-1)?.toMs ?? last.atMs,
+        looks,
+        runs: runs.spansOf(''),
+        lanes: lanes.keys().map((member) => ({ member, spans: lanes.spansOf(member) })),
+        lags: lags.lags(),
+        outages: outages.outages(),
+        bands: bands.bands(),
+        events: events.events(),
+        leftOutEvents: events.leftOut(),
+        config: config.pairs(),
+        configChanges: config.changes(),
+        leftOut: [
+          ...without(lanes.leftOut(), 'change', 'of the role of a member'),
+          ...without(lags.leftOut(), 'member', 'in the pictures of lag'),
+          ...without(outages.leftOut(), 'write outage', ''),
+          ...without(bands.leftOut(), 'time', 'in which something was found'),
+          ...without(config.leftOut(), 'change', 'of the configuration'),
+        ],
+        last: last.snapshot,
+      };
+      // What members and clients of the DCS wrote may hold a secret anywhere.
+      return cleaned(story) as ClusterStory;
+    },
+  };
+}
+
+function without(count: number, what: string, of: string): string[] {
+  return count === 0 ? [] : [`${plural(count, what)} ${of}`.trim()];
+}
+
+/** The keys of /config, and what was changed in it. */
+function followConfig() {
+  const changes: ConfigChange[] = [];
+  let leftOut = 0;
+  let before: { raw: JsonObject; text: string; shown: JsonObject } | null = null;
+  const shownOf = (shown: JsonObject, key: string): string | null =>
+    configPairs(shown).find((pair) => pair.key === key)?.value ?? null;
+  return {
+    see: ({ cluster }: Snapshot, ms: number): void => {
+      // Without the key the last one that was read stays: a DCS that is silent changes nothing.
+      if (cluster.config === null || cluster.config.unreadable) return;
+      const { raw } = cluster.config;
+      const text = JSON.stringify(raw);
+      if (text === before?.text) return;
+      const shown = cleaned(raw) as JsonObject;
+      for (const { key, ...values } of before === null ? [] : changedPairs(before.raw, raw)) {
+        changes.push({
+          ms,
+          key,
+          before: values.before === null ? null : shownOf(before?.shown ?? {}, key),
+          after: values.after === null ? null : shownOf(shown, key),
+        });
+      }
+      while (changes.length > MOST.configChanges) {
+        changes.shift();
+        leftOut += 1;
+      }
+      before = { raw, text, shown };
+    },
+    pairs: () => (before === null ? [] : configPairs(before.shown)),
+    changes: () => changes,
+    leftOut: () => leftOut,
+  };
+}

@@ -1,0 +1,72 @@
+/** What a report tells of clusters: out of a recording, in memory that does not grow with it, or of one moment. */
+import type { Snapshot } from '../cluster/model/model.js';
+import { openStory, type Story } from '../cluster/report/cluster-story.js';
+import type { ClusterStory } from '../cluster/report/report-model.js';
+import { readRecord } from '../dcs/recording/read-record.js';
+import { ToolError } from '../errors.js';
+
+/** Empty scopes: every cluster; a null group: every Citus group of it. */
+export interface ClustersMeant {
+  scopes: readonly string[];
+  group: number | null;
+}
+
+/** ToolError `unknown_cluster` when the recording has nothing of a cluster that is named. */
+export async function storiesOfRecording(
+  file: string,
+  meant: ClustersMeant,
+): Promise<ClusterStory[]> {
+  const stories = new Map<string, Story>();
+  const others = new Set<string>();
+  const found = new Set<string>();
+  const storyOf = (scope: string, group: number | null): Story | null => {
+    if (!isMeant(scope, group, meant)) {
+      if (others.size < MOST_NAMED) others.add(scope);
+      return null;
+    }
+    found.add(scope);
+    const key = JSON.stringify([scope, group]);
+    const story = stories.get(key) ?? openStory();
+    stories.set(key, story);
+    return story;
+  };
+  for await (const line of readRecord(file)) {
+    const atMs = Date.parse(line.at);
+    if (line.kind === 'snapshot') storyOf(line.scope, line.group)?.look(line.snapshot, atMs);
+    else if (line.kind === 'event') storyOf(line.scope, line.group)?.event(line.event);
+    else if (line.kind !== 'start') for (const story of stories.values()) story.close(atMs);
+  }
+  const absent = meant.scopes.find((scope) => !found.has(scope));
+  const told = toldOf([...stories.values()]);
+  if (absent !== undefined || told.length === 0) throw notRecorded(file, absent, [...others]);
+  return told;
+}
+
+const MOST_NAMED = 20;
+
+function isMeant(scope: string, group: number | null, meant: ClustersMeant): boolean {
+  if (meant.scopes.length > 0 && !meant.scopes.includes(scope)) return false;
+  return meant.group === null || meant.group === group;
+}
+
+function notRecorded(file: string, scope: string | undefined, others: string[]): ToolError {
+  const what = scope === undefined ? 'no cluster that is meant' : `no cluster "${scope}"`;
+  return new ToolError('error', `${file} has ${what}`, {
+    code: 'unknown_cluster',
+    ...(others.length > 0 && { hint: `it has: ${others.join(', ')}` }),
+  });
+}
+
+/** One look at each. */
+export function storiesOfMoment(snapshots: readonly Snapshot[]): ClusterStory[] {
+  const stories = snapshots.map((snapshot) => {
+    const story = openStory();
+    story.look(snapshot, Date.parse(snapshot.takenAt));
+    return story;
+  });
+  return toldOf(stories);
+}
+
+function toldOf(stories: readonly Story[]): ClusterStory[] {
+  return stories.flatMap((story) => story.told() ?? []);
+}

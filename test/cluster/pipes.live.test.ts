@@ -63,7 +63,8 @@ test('a recording stays whole: kill -9 in the middle, a torn line, a full disk, 
   const file = join(folder, 'r.jsonl');
   const record = `${PATCTL.map((word) => `'${word}'`).join(' ')} -c '${lab.config}' record -o '${file}'`;
   const { code, err } = await shell(`
-    until_has() { timeout 40 bash -c "until [ \\"\\$(grep -c '$1' '${file}')\\" -ge $2 ]; do sleep 0.1; done" || exit 9; }
+    : > '${file}'
+    until_has() { timeout 60 bash -c "until [ \\"\\$(grep -c '$1' '${file}')\\" -ge $2 ]; do sleep 0.1; done" || exit 9; }
     ${record} & pid=$!
     until_has '"kind":"snapshot"' 1
     { kill -9 $pid; wait $pid; } 2>/dev/null

@@ -267,7 +267,7 @@ describe('one change, and the events that it makes', () => {
     ],
     [
       'a pending restart',
-      ['pending_restart | info | pg2 | pg2 needs a restart to take max_connections into use'],
+      ['pending_restart | info | pg2 | pg2 needs a restart to apply max_connections'],
       () => events(pend),
     ],
     [

@@ -340,7 +340,7 @@ const HELP: Record<string, CommandHelp> = {
     ],
     ends: {
       ...READS,
-      ok: 'a story was told, also where its cause stays open',
+      ok: 'a change was explained, even if its cause is unknown',
       error: 'no change of leader is recorded that fits, or there is no such cluster',
     },
   },

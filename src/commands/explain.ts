@@ -26,7 +26,7 @@ export function explainCommand(run: Run): Command {
     .option('--group <number>', 'Citus group', parseCount)
     .option(
       '--since <time>',
-      'Every change of leader of this last time, such as 2h',
+      'Every change of leader since this long ago, such as 2h',
       parseDurationMs,
     )
     .option('--at <time>', 'The change of leader nearest to this time (ISO 8601)', parseMoment)
@@ -71,7 +71,7 @@ async function tell(
       : explainText(document, screenOf(context, options.wide)),
   );
   if (document.stories.length > 0) return 'ok';
-  throw new ToolError('error', 'nothing is recorded of a change of leader that fits', {
+  throw new ToolError('error', 'no change of leader that fits is recorded', {
     code: 'no_such_change',
     hint: 'see the changes that are known: patctl history',
   });

@@ -13,7 +13,7 @@ import type { OtherWay } from '../cli/other-site.js';
 import type { Run } from '../cli/run-command.js';
 import { parseDurationMs, parseSize } from '../cli/units.js';
 import type { Context } from '../context.js';
-import { ToolError } from '../errors.js';
+import { ToolError, type Ending } from '../errors.js';
 import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
 
 interface SwapOptions {
@@ -42,8 +42,8 @@ The steps, each of which is seen before the next one: this site is demoted and i
 back as a standby and has replayed all of its own WAL; the other site has replayed up to the same position; the other
 site is promoted; this site streams from it on the new timeline; every member that streamed before streams again.
 
-What fails before the promotion goes back: this site becomes the primary again. Where that cannot be done, the message
-says what is so and which two commands go on. Ctrl-C before the promotion goes back too.
+If a step fails before the promotion, the swap goes back: this site becomes the primary again. If that cannot be done,
+the message says where it stands and which two commands continue. Ctrl-C before the promotion goes back too.
 `;
 
 export function swapCommand(run: Run): Command {
@@ -64,7 +64,7 @@ export function swapCommand(run: Run): Command {
     .option('--primary-slot-name <slot>', 'Slot there to stream from (default: as the other uses)')
     .option(
       '--max-lag <size>',
-      'Refuse where the other site is further behind (default 16MB)',
+      'Maximum lag of the other site (default 16MB)',
       parseSize,
       MAX_LAG_BYTES,
     )
@@ -72,7 +72,12 @@ export function swapCommand(run: Run): Command {
     .option('--dry-run', 'Show the plan and stop; exit 0 if it would be done, 1 if refused')
     .option('--force', 'Do not ask questions; all checks still apply')
     .option('--yes', 'The same as --force')
-    .option('--deadline <time>', 'Limit of the whole (default 3m)', parseDurationMs, DEADLINE_MS)
+    .option(
+      '--deadline <time>',
+      'Limit of the whole swap (default 3m)',
+      parseDurationMs,
+      DEADLINE_MS,
+    )
     .addOption(
       new Option('--progress <style>', 'Progress on stderr (default text)').choices(
         PROGRESS_STYLES,
@@ -81,43 +86,49 @@ export function swapCommand(run: Run): Command {
     .addOption(prettyOrJson())
     .addHelpText('after', MORE)
     .action((cluster: string | undefined, options: SwapOptions) =>
-      run((given) => {
-        const way = otherWay(options);
-        const dryRun = options.dryRun === true;
-        const { progress } = options;
-        const head = { command: 'swap', cluster, dryRun, progress } as const;
-        return reportedAsking(given, head, async (context, asking) => {
-          const [{ swapSites }, { otherSite, wayOf }] = await Promise.all([
-            import('../actions/swap/swap-sites.js'),
-            import('../cli/other-site.js'),
-          ]);
-          const here = { ...(await clusterMeant(context, cluster, options.group)), context };
-          const other = otherSite(context, way);
-          try {
-            const there = await otherMeant(other.context, options.toCluster, here.group);
-            return await swapSites(asking, {
-              pair: {
-                here: { ...here, way: [] },
-                there: { ...there, context: other.context, way: wayOf(way) },
-              },
-              request: {
-                host: options.host ?? null,
-                port: options.port ?? null,
-                primarySlotName: options.primarySlotName ?? null,
-                maxLagBytes: options.maxLag,
-                skipChecks: options.skipCheck ?? [],
-              },
-              dryRun,
-              force: options.force === true || options.yes === true,
-              deadlineMs: options.deadline,
-              routes: options.route ?? [],
-            });
-          } finally {
-            await other.close();
-          }
-        });
-      }),
+      run((given) => swap(given, cluster, options)),
     );
+}
+
+async function swap(
+  given: Context,
+  cluster: string | undefined,
+  options: SwapOptions,
+): Promise<Ending> {
+  const way = otherWay(options);
+  const dryRun = options.dryRun === true;
+  const { progress } = options;
+  const head = { command: 'swap', cluster, dryRun, progress } as const;
+  return reportedAsking(given, head, async (context, asking) => {
+    const [{ swapSites }, { otherSite, wayOf }] = await Promise.all([
+      import('../actions/swap/swap-sites.js'),
+      import('../cli/other-site.js'),
+    ]);
+    const here = { ...(await clusterMeant(context, cluster, options.group)), context };
+    const other = otherSite(context, way);
+    try {
+      const there = await otherMeant(other.context, options.toCluster, here.group);
+      return await swapSites(asking, {
+        pair: {
+          here: { ...here, way: [] },
+          there: { ...there, context: other.context, way: wayOf(way) },
+        },
+        request: {
+          host: options.host ?? null,
+          port: options.port ?? null,
+          primarySlotName: options.primarySlotName ?? null,
+          maxLagBytes: options.maxLag,
+          skipChecks: options.skipCheck ?? [],
+        },
+        dryRun,
+        force: options.force === true || options.yes === true,
+        deadlineMs: options.deadline,
+        routes: options.route ?? [],
+      });
+    } finally {
+      await other.close();
+    }
+  });
 }
 
 function otherWay({ to, toRest }: SwapOptions): OtherWay {

@@ -51,7 +51,7 @@ export async function goBack(underway: SwapUnderway, why: ToolError): Promise<ne
     {
       code: 'went_back',
       evidence: why.evidence,
-      hint: `look whether ${there.label} follows again before you try once more`,
+      hint: `check whether ${there.label} follows again before you try again`,
     },
   );
 }

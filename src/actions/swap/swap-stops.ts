@@ -17,7 +17,8 @@ export function holdSwap(context: Context, tell: Tell): SwapStops {
   const release = context.holdSignals(() => {
     if (first.signal.aborted) return second.abort();
     first.abort();
-    const text = 'stopping; before the promotion this goes back first (once more stops at once)';
+    const text =
+      'stopping; before the promotion, the swap goes back first (a second Ctrl-C stops at once)';
     tell({ kind: 'note', text });
   });
   const withSignal = ({ here, there }: LivePair, signal: AbortSignal): LivePair => ({

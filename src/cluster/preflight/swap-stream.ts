@@ -19,7 +19,7 @@ export function sameDatabase(here: Site, there: Site): PlanCheck {
     return bad(
       name,
       'refused',
-      'both ways lead to one and the same cluster',
+      'both sites are the same cluster',
       evidence,
       'give the configuration of the other site with --to',
     );
@@ -65,16 +65,12 @@ export function streams(here: Site, there: Site, { addresses }: SwapEvidence): P
   const see = `see why: ${siteCommand(there, 'check')}`;
   const who = memberOf(there, receiver.name);
   const from = memberOf(here, sender.name);
-  if (!receiver.sql.ok || !sender.sql.ok) {
-    const silent = receiver.sql.ok ? sender : receiver;
-    return bad(
-      name,
-      'unknown',
-      `it is unknown whether ${who} streams from ${from}: PostgreSQL of ${silent.name} was not read`,
-      [{ witness: 'SQL', subject: silent.name, said: silence(silent) }, ...byRest(receiver)],
-      'give a login that may read pg_stat_replication and pg_stat_wal_receiver on both sites (pg_monitor)',
+  if (!receiver.sql.ok || !sender.sql.ok)
+    return streamUnread(
+      receiver.sql.ok ? sender : receiver,
+      receiver,
+      `${who} streams from ${from}`,
     );
-  }
   const wal = receiver.sql.value.walReceiver;
   const [host, port] = [wal?.senderHost ?? null, wal?.senderPort ?? null];
   const said =
@@ -118,6 +114,17 @@ export function streams(here: Site, there: Site, { addresses }: SwapEvidence): P
         : see,
     );
   return ok(name, `${who} streams from ${from}`, evidence);
+}
+
+/** PostgreSQL of `silent`, one of the two, was not read. */
+function streamUnread(silent: MemberView, receiver: MemberView, what: string): PlanCheck {
+  return bad(
+    'streams',
+    'unknown',
+    `it is unknown whether ${what}: PostgreSQL of ${silent.name} was not read`,
+    [{ witness: 'SQL', subject: silent.name, said: silence(silent) }, ...byRest(receiver)],
+    'give a login that may read pg_stat_replication and pg_stat_wal_receiver on both sites (pg_monitor)',
+  );
 }
 
 function byRest({ name, rest }: MemberView): Witnessed[] {

@@ -419,7 +419,7 @@ function endedInLog(evidence: StoryEvidence): Finding | null {
   };
 }
 
-/** It worked on, and found that it had the lock no longer. */
+/** It worked on, and found that it no longer had the lock. */
 function lostLock(evidence: StoryEvidence): Finding | null {
   const lost = oldSaidLast(evidence, 'demoted_without_lock', 'lock_not_updated');
   const later = evidence.old.find(({ what }) => what === 'demoted_without_lock');
@@ -427,7 +427,7 @@ function lostLock(evidence: StoryEvidence): Finding | null {
   return {
     fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen'],
     sure: 'inferred',
-    message: `Patroni on ${nameOf(evidence)} found that it had the lock no longer; its log does not say why.`,
+    message: `Patroni on ${nameOf(evidence)} found that it no longer had the lock; its log does not say why.`,
     missing: "etcd's history, or a recording",
   };
 }

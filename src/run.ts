@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { exitCode } from './errors.js';
 import { main } from './main.js';
-import type { Io } from './output/io.js';
+import type { Io, TerminalOwner } from './output/io.js';
 
 // grpc-js sets a TLS server name for IP addresses; the warning about it does not help an operator.
 process.noDeprecation = true;
@@ -110,7 +110,50 @@ const io: Io = {
     process.stdout.on('resize', listener);
     return () => process.stdout.off('resize', listener);
   },
+  whileOwned: (given) => whileOwned(given),
+  suspend: () => stop(0),
 };
+
+let owner: TerminalOwner | null = null;
+/** The process has stopped, or the system has refused to stop it, before this is over. */
+const STOPPED_MS = 50;
+const giveBack = (): void => owner?.give();
+const takeAgain = (): void => owner?.take();
+const onStop = (): void => stop(process.pid);
+/** After SIGSTOP, which nothing can prepare for, the terminal is the shell's. */
+const onContinue = (): void => {
+  giveBack();
+  takeAgain();
+};
+const OWNING = {
+  SIGHUP: onSignal,
+  SIGTSTP: onStop,
+  SIGCONT: onContinue,
+  exit: giveBack,
+  // Before Node.js prints it.
+  uncaughtExceptionMonitor: giveBack,
+};
+
+function whileOwned(given: TerminalOwner): () => void {
+  owner = given;
+  for (const [event, listener] of Object.entries(OWNING)) process.on(event, listener);
+  return () => {
+    owner = null;
+    for (const [event, listener] of Object.entries(OWNING)) process.off(event, listener);
+  };
+}
+
+/** Stops a process, or the job of this one with 0, with the terminal in order. */
+function stop(pid: number): void {
+  giveBack();
+  process.off('SIGTSTP', onStop);
+  process.kill(pid, 'SIGTSTP');
+  setTimeout(() => {
+    if (owner === null) return;
+    process.on('SIGTSTP', onStop);
+    takeAgain();
+  }, STOPPED_MS);
+}
 
 /** A file, or a device that is not a terminal. */
 function isStored(fd: number): boolean {

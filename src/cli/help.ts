@@ -64,6 +64,18 @@ const HELP: Record<string, CommandHelp> = {
       failed: 'with --strict: a claim is false or cannot be checked',
     },
   },
+  top: {
+    examples: [
+      ['patctl top', 'the configured cluster; ? shows the keys'],
+      ['patctl top demo sales', 'two clusters: Tab changes between them'],
+      ['patctl top --all', 'every cluster, worst first; Enter goes into one'],
+      ['patctl top demo --plain', 'lines as things happen, for a screen reader or a log'],
+    ],
+    ends: {
+      ok: 'ended by q, Ctrl-C or a signal',
+      ...READS,
+    },
+  },
   check: {
     examples: [
       ['patctl check demo', 'for a monitoring system'],

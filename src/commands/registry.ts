@@ -39,6 +39,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./status.js')).statusCommand,
   },
   {
+    usage: 'top [options] [clusters...]',
+    group: 'look',
+    summary: 'Show clusters on a full screen as they change: members, findings and events',
+    load: async () => (await import('./top.js')).topCommand,
+  },
+  {
     usage: 'check [options] [clusters...]',
     group: 'judge',
     summary:

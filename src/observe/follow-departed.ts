@@ -20,6 +20,7 @@ export interface DepartedFollower {
 export function followDeparted(
   context: Context,
   { verify, also }: Pick<SnapshotRequest, 'verify' | 'also'>,
+  limit = ANYBODY_LIMIT,
 ): DepartedFollower {
   const follower = { now: NONE, refresh };
   let searching: Promise<void> | null = null;
@@ -27,7 +28,7 @@ export function followDeparted(
   let members = '';
 
   async function search(cluster: Cluster): Promise<void> {
-    follower.now = await readDeparted(context, cluster, { verify, also, limit: ANYBODY_LIMIT });
+    follower.now = await readDeparted(context, cluster, { verify, also, limit });
     searchedMs = monotonicMs();
   }
   async function refresh(cluster: Cluster, answers: boolean): Promise<void> {

@@ -21,8 +21,8 @@ export async function headline(document: StatusDocument, screen: Screen): Promis
   return `${await severityWord(severity, screen.color)} ${oneLine(`${name}: ${said}${step}`)}\n`;
 }
 
-/** `next` null: there is nothing to do. */
-function worstOf(document: StatusDocument): {
+/** The worst that is found, in words; `next` null: there is nothing to do. */
+export function worstOf(document: StatusDocument): {
   severity: Severity | 'ok';
   said: string;
   next: string | null;

@@ -29,6 +29,19 @@ export interface Io {
   readonly rows?: number | undefined;
   /** Calls back when the terminal of stdout has another size, until the function that it returns is called. */
   onResize?(listener: () => void): () => void;
+  /**
+   * Until the function that it returns is called, the terminal is given back before the process stops or ends, in
+   * whatever way, and taken again when it continues; SIGHUP ends the command as SIGTERM does.
+   */
+  whileOwned?(owner: TerminalOwner): () => void;
+  /** Stops the process and its job, as Ctrl-Z does where keys come one by one. */
+  suspend?(): void;
+}
+
+/** What has the whole terminal: how it gives it back and takes it again. Both are idempotent. */
+export interface TerminalOwner {
+  give(): void;
+  take(): void;
 }
 
 /** For what writes without end: aborts with the command, and when the reader has closed it. */

@@ -171,6 +171,14 @@ export function upTo(text: string, width: number): string {
   return taken;
 }
 
+/** One line in at most `width` cells: what is cut off is an ellipsis, and patctl's colours go with it. */
+export function cutTo(line: string, width: number): string {
+  if (width < 1) return '';
+  if (cells(line) <= width) return line;
+  const taken = upTo(withoutOwn(line), width - 1);
+  return cells(taken) < width ? `${taken}…` : '…';
+}
+
 /** The words of a command, a quoted one whole. */
 const SHELL_WORDS = /(?:'[^']*'|\\'|[^\s'])+/g;
 

@@ -1,9 +1,9 @@
 /** A screen that is drawn again and again, for -W and -w. */
 import type { Clock } from '../clock.js';
 import { ToolError } from '../errors.js';
-import { own, withoutOwn } from './door.js';
+import { own } from './door.js';
 import { untilNobodyReads, type Io } from './io.js';
-import { cells, screenOf, upTo, type Screen, type Shown } from './screen.js';
+import { cutTo, screenOf, type Screen, type Shown } from './screen.js';
 import { plain } from './text.js';
 
 const HIDE_CURSOR = own('\x1b[?25l');
@@ -166,12 +166,6 @@ function fitting(lines: readonly string[], { columns, rows }: Size): readonly st
   const hidden = cut.length - room + 1;
   const note = `(${hidden} more ${hidden === 1 ? 'line' : 'lines'}: the screen is full)`;
   return [...cut.slice(0, room - 1), cutTo(note, columns || 80)];
-}
-
-function cutTo(line: string, width: number): string {
-  if (cells(line) <= width) return line;
-  const taken = upTo(withoutOwn(line), width - 1);
-  return cells(taken) < width ? `${taken}…` : '…';
 }
 
 /** An error as a round shows it: what it is, and what to do. */

@@ -24,7 +24,7 @@ test('--help says of each command what it says itself, without loading it', asyn
 
 test('every command is listed under its own name', async () => {
   const all = await names();
-  expect(all).toHaveLength(36);
+  expect(all).toHaveLength(37);
   for (const name of all) expect(await names(name)).toContain(name);
 });
 
@@ -51,6 +51,7 @@ const ON_A_CLUSTER: readonly (readonly [words: string[], after: string[]])[] = [
   [['list'], []],
   [['topology'], []],
   [['status'], []],
+  [['top'], []],
   [['check'], ['--settle', '0']],
   [['snapshot'], []],
   [['record'], ['--for', '200ms']],

@@ -48,6 +48,8 @@ export interface FakeCluster {
   answers?: readonly string[];
   /** stdout is a terminal of so many columns. */
   columns?: number;
+  /** Ends what goes on, as Ctrl-C does. */
+  signal?: AbortSignal;
 }
 
 /** A clock on which waiting takes no time; `onWait` is told what time it has become. */
@@ -152,7 +154,7 @@ export async function runFake(
       nodeVersion: '22.0.0',
       arch: 'x64',
       programName: 'patctl',
-      signal: new AbortController().signal,
+      signal: cluster.signal ?? new AbortController().signal,
       configFiles: NO_CONFIGURATION,
     },
     {

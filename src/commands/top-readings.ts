@@ -1,0 +1,132 @@
+/** What `top` is fed with: every cluster that is shown is followed, and with --all the fleet where no cluster is. */
+import { dcsAnswers, dcsSilent, eventsOf } from '../cluster/events/events-of.js';
+import type { Snapshot } from '../cluster/model/model.js';
+import type { Context } from '../context.js';
+import { followCluster, type FollowRequest } from '../observe/follow-cluster.js';
+import { followFleet } from '../observe/follow-fleet.js';
+import { fleetRow, rowName, type FleetRow } from '../output/top/fleet-row.js';
+import type { PaneName, TopInput } from '../output/top/state.js';
+
+/** How clusters are read: which witnesses, and how often. */
+export type TopRequest = Omit<FollowRequest, 'scope' | 'group' | 'signal'>;
+
+export interface TopReadings {
+  /** Follows exactly these clusters from now on; null: the fleet. */
+  follow(names: readonly PaneName[] | null): void;
+  /** Stops all reading. */
+  stop(): void;
+}
+
+interface Told {
+  /** What was read. */
+  take: (input: TopInput) => void;
+  /** It cannot go on: the first reading of a cluster failed for another reason than silence. */
+  fail: (error: unknown) => void;
+}
+
+const FLEET = '';
+
+/** Reads what `follow` names, until it is stopped. `ignored`: codes that `check` ignores. */
+export function openReadings(
+  context: Context,
+  reading: TopRequest,
+  ignored: readonly string[],
+  told: Told,
+): TopReadings {
+  const running = new Map<string, AbortController>();
+  const keyOf = ({ scope, group }: PaneName): string => JSON.stringify([scope, group]);
+  const begin = (key: string, work: (inside: Context) => Promise<void>): void => {
+    const end = new AbortController();
+    running.set(key, end);
+    const signal = AbortSignal.any([context.signal, end.signal]);
+    work({ ...context, signal }).catch((error: unknown) => {
+      if (!signal.aborted) told.fail(error);
+    });
+  };
+  return {
+    follow: (names) => {
+      const wanted = new Map<string, PaneName | null>(
+        (names ?? []).map((name) => [keyOf(name), name]),
+      );
+      if (names === null) wanted.set(FLEET, null);
+      for (const [key, end] of running) {
+        if (wanted.has(key)) continue;
+        end.abort();
+        running.delete(key);
+      }
+      for (const [key, name] of wanted) {
+        if (running.has(key)) continue;
+        begin(key, (inside) =>
+          name === null
+            ? followRows(inside, reading, ignored, told)
+            : followPane(inside, reading, name, told),
+        );
+      }
+    },
+    stop: () => {
+      for (const end of running.values()) end.abort();
+      running.clear();
+    },
+  };
+}
+
+/** One cluster, look by look, each with what has happened since the one before. */
+async function followPane(
+  context: Context,
+  reading: TopRequest,
+  pane: PaneName,
+  { take }: Told,
+): Promise<void> {
+  let before: Snapshot | null = null;
+  /** Why the DCS is silent; null: it is not. */
+  let silence: string | null = null;
+  for await (const look of followCluster(context, { ...reading, ...pane })) {
+    if (context.signal.aborted) return;
+    const { at } = look;
+    const atMs = Date.parse(at);
+    if ('error' in look) {
+      if (before === null) throw look.error;
+      silence = look.error.message;
+      take({ kind: 'trouble', pane, atMs, reason: silence, events: [dcsSilent(silence, at)] });
+      continue;
+    }
+    const { snapshot, isStale } = look;
+    const again = silence !== null && !isStale ? [dcsAnswers(snapshot, at)] : [];
+    if (!isStale) silence = null;
+    const events = [...again, ...eventsOf(before, snapshot, at)];
+    take({ kind: 'look', pane, atMs, snapshot, events, stale: silence });
+    before = snapshot;
+  }
+}
+
+/** Rows of the fleet are told together: a screen need not be drawn for each. */
+const TOGETHER_MS = 250;
+
+async function followRows(
+  context: Context,
+  reading: TopRequest,
+  ignored: readonly string[],
+  { take }: Told,
+): Promise<void> {
+  const { clock, signal } = context;
+  let rows: FleetRow[] = [];
+  let names: ReadonlySet<string> | null = null;
+  const flush = (): void => {
+    if (rows.length > 0 || names !== null) take({ kind: 'fleet', rows, names });
+    rows = [];
+    names = null;
+  };
+  const timer = setInterval(flush, TOGETHER_MS);
+  try {
+    // As it was asked for, or by REST alone: SQL sessions to every member of a fleet are too many.
+    const verify = reading.verify === 'auto' ? 'rest' : reading.verify;
+    await followFleet(context, { ...reading, verify }, (change) => {
+      if (signal.aborted) return;
+      if (change.kind === 'snapshot') rows.push(fleetRow(change.snapshot, clock.nowMs(), ignored));
+      else if (change.kind === 'clusters') names = new Set(change.names.map(rowName));
+      else take({ kind: 'fleet trouble', atMs: clock.nowMs(), reason: change.reason });
+    });
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,23 @@
+/** The page before something is done: its command line, which can be copied, and the question. Pure. */
+import { fold } from '../screen.js';
+import { oneLine } from '../text.js';
+import type { Sheet } from './sheet.js';
+import type { TopState } from './state.js';
+
+export function actionPage({ action, command }: TopState, { width, paint }: Sheet): string[] {
+  if (action === null) return [];
+  const line = oneLine(action.line);
+  const folded = fold(line, { width, command });
+  if (action.args === null) return ['', paint('head', oneLine(action.title)), '', ...folded];
+  return [
+    '',
+    paint('head', `${oneLine(action.title)}?`),
+    '',
+    ...folded,
+    '',
+    ...fold(
+      'Enter runs this command line on this terminal. The command shows its plan and asks again where it needs an answer; afterwards the screen comes back. Esc goes back, and nothing is sent.',
+      { width, command },
+    ),
+  ];
+}

@@ -1,0 +1,68 @@
+/** One cluster as one row of `top --all`. Pure. */
+import { statusDocument } from '../../cluster/documents/status-document.js';
+import { SEVERITIES } from '../../cluster/findings/find.js';
+import type { Severity, Snapshot } from '../../cluster/model/model.js';
+import { worstOf } from '../headline.js';
+
+export interface FleetRow {
+  /** Of the cluster, with its Citus group. */
+  readonly name: string;
+  readonly scope: string;
+  readonly group: number | null;
+  readonly severity: Severity | 'ok';
+  /** The worst that was found, or that nothing is wrong. */
+  readonly said: string;
+  readonly leader: string | null;
+  readonly timeline: number | null;
+  /** Members in the DCS, and how many of them answered. */
+  readonly members: number;
+  readonly answered: number;
+  /** Replicas that stream, of those that are members. */
+  readonly streaming: number;
+  readonly replicas: number;
+  /** The largest lag of a replica; null: none is known. */
+  readonly lagBytes: number | null;
+  readonly paused: boolean | null;
+  readonly atMs: number;
+}
+
+/** Of a cluster, as its row is called. */
+export function rowName({ scope, group }: { scope: string; group: number | null }): string {
+  return group === null ? scope : `${scope} group ${group}`;
+}
+
+/** A walsender was seen that streams to the member. */
+const STREAMS: readonly string[] = ['sync', 'quorum', 'potential', 'async'];
+
+/** The little that is kept of a reading. */
+export function fleetRow(snapshot: Snapshot, atMs: number, ignored: readonly string[]): FleetRow {
+  const document = statusDocument(snapshot, ignored);
+  const { severity, said } = worstOf(document);
+  const members = document.members.filter(({ departed }) => !departed);
+  const replicas = members.filter(({ name }) => name !== document.leader.name);
+  const lags = replicas.flatMap(({ lagBytes }) => (lagBytes === null ? [] : [lagBytes]));
+  const { cluster, group } = document;
+  return {
+    name: rowName({ scope: cluster, group }),
+    scope: cluster,
+    group,
+    severity,
+    said,
+    leader: document.leader.name,
+    timeline: document.leader.timeline,
+    members: members.length,
+    answered: members.filter(({ witness }) => witness !== null).length,
+    streaming: replicas.filter(({ syncState }) => STREAMS.includes(syncState)).length,
+    replicas: replicas.length,
+    lagBytes: lags.length === 0 ? null : Math.max(...lags),
+    paused: document.mode.paused,
+    atMs,
+  };
+}
+
+/** Worst first, then by name. */
+export function ordered(rows: readonly FleetRow[]): FleetRow[] {
+  const rank = ({ severity }: FleetRow): number =>
+    severity === 'ok' ? SEVERITIES.length : SEVERITIES.indexOf(severity);
+  return [...rows].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,130 @@
+/**
+ * The terminal as one screen that a program owns: nothing else writes there meanwhile, and however the program ends or
+ * stops, the terminal is as it was before: its own lines, the cursor, keys as lines.
+ */
+import { StringDecoder } from 'node:string_decoder';
+import { own } from '../door.js';
+import type { Io } from '../io.js';
+import { keysOf, type Key } from './keys.js';
+
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[2J';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const CLEAR_SCREEN = '\x1b[2J';
+const CLEAR_LINE_END = '\x1b[K';
+/** After ESC alone: the rest of a sequence comes sooner than this, even over a slow line. */
+const ESCAPE_MS = 60;
+
+export interface FullScreen {
+  /** Draws these lines over what is there; only lines that have changed are written. */
+  show(lines: readonly string[]): void;
+  /** Gives the terminal back while `work` runs, and takes it again. */
+  apart<T>(work: () => Promise<T>): Promise<T>;
+  /** Stops the process as Ctrl-Z does; comes back when it is continued. */
+  suspend(): void;
+  /** The next frame is drawn whole. */
+  again(): void;
+  /** Gives the terminal back for good. Idempotent. */
+  close(): void;
+}
+
+interface Listener {
+  key: (key: Key) => void;
+  /** It is to be drawn again: another size, or the process was continued. */
+  redraw: () => void;
+  /** Nothing more comes: the terminal is gone. */
+  gone: () => void;
+}
+
+type RawInput = NodeJS.ReadableStream & { setRawMode?: (raw: boolean) => unknown };
+
+/** Takes the terminal of stdin and stdout. */
+export function openFullScreen(io: Io, listener: Listener): FullScreen {
+  const input = io.stdin as RawInput;
+  let shown: readonly string[] = [];
+  let isOwned = false;
+  const keys = keyReader(listener);
+  const take = (): void => {
+    if (isOwned) return;
+    isOwned = true;
+    shown = [];
+    input.setRawMode?.(true);
+    input.on('data', keys);
+    input.resume();
+    io.out(own(ENTER));
+  };
+  const give = (): void => {
+    if (!isOwned) return;
+    isOwned = false;
+    io.out(own(LEAVE));
+    input.off('data', keys);
+    input.pause();
+    input.setRawMode?.(false);
+  };
+  const again = (): void => {
+    shown = [];
+    if (isOwned) io.out(own(CLEAR_SCREEN));
+  };
+  const redraw = (): void => {
+    again();
+    listener.redraw();
+  };
+  input.on('end', listener.gone);
+  input.on('error', listener.gone);
+  const forgets = [
+    io.onResize?.(redraw),
+    io.whileOwned?.({
+      give,
+      take: () => {
+        take();
+        listener.redraw();
+      },
+    }),
+  ];
+  take();
+  return {
+    show: (lines) => {
+      if (!isOwned) return;
+      const changed = lines.flatMap((line, y) =>
+        line === shown[y] ? [] : [`${own(`\x1b[${y + 1};1H${CLEAR_LINE_END}`)}${line}`],
+      );
+      shown = [...lines];
+      if (changed.length > 0) io.out(changed.join(''));
+    },
+    apart: async (work) => {
+      give();
+      try {
+        return await work();
+      } finally {
+        take();
+      }
+    },
+    suspend: () => io.suspend?.(),
+    again: redraw,
+    close: () => {
+      for (const forget of forgets) forget?.();
+      give();
+      input.off('end', listener.gone);
+      input.off('error', listener.gone);
+    },
+  };
+}
+
+/** Bytes to keys; a lone ESC is a key once nothing follows it. */
+function keyReader(listener: Listener): (data: Buffer | string) => void {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  let timer: NodeJS.Timeout | undefined;
+  return (data) => {
+    clearTimeout(timer);
+    const come = keysOf(rest + (typeof data === 'string' ? data : decoder.write(data)));
+    rest = come.rest;
+    if (rest !== '') {
+      timer = setTimeout(() => {
+        const isEscape = rest.startsWith('\x1b');
+        rest = '';
+        if (isEscape) listener.key('esc');
+      }, ESCAPE_MS);
+    }
+    for (const key of come.keys) listener.key(key);
+  };
+}

@@ -34,8 +34,8 @@ export async function followsOn(
   };
   const done = await until(here.context, limit, async () => {
     const [mine, its] = await Promise.all([
-      lacking(here, [...new Set([old, ...followers.here])], timeline, null),
-      lacking(there, followers.there, timeline, leaderOf(there).name),
+      lacking(here, [...new Set([old, ...followers.here])], timeline),
+      lacking(there, followers.there, timeline),
     ]);
     if (mine.length === 0)
       record.once(
@@ -60,15 +60,14 @@ export async function followsOn(
   );
 }
 
-/** Those that do not stream on this timeline; the primary itself need not. */
+/** Those that do not stream on this timeline; the primary need not. */
 async function lacking(
   site: LiveSite,
   names: readonly string[],
   timeline: number,
-  primary: string | null,
 ): Promise<Evidence[]> {
   const now = (await clusterNow(site.context, siteCluster(site))) ?? siteCluster(site);
-  const wanted = names.filter((name) => name !== primary);
+  const wanted = names.filter((name) => now.config?.standbyCluster || name !== now.leaderName);
   const looks = wanted.map(async (name): Promise<Evidence | null> => {
     const member = now.members.find((one) => one.name === name);
     return member === undefined ? gone(site, name) : await lacks(site, member, timeline);

@@ -6,6 +6,7 @@ import type { Evidence } from '../../errors.js';
 import { clusterNow } from '../../observe/read-keys.js';
 import { until } from '../kit/until.js';
 import {
+  leaderOf,
   lookAt,
   siteCluster,
   standingOf,
@@ -97,7 +98,10 @@ function lastSaid({ pair: { here, there } }: SwapUnderway, old: Member, last: Se
   ];
 }
 
-/** The standby leader there now; null: its DCS cannot be read, or no member leads. ToolError: it was promoted. */
+/**
+ * The standby leader there now; null: its DCS cannot be read, or no member leads. ToolError: it was promoted, or
+ * another member leads, from whose address this site was not told to stream.
+ */
 export async function nextLeader(there: LiveSite): Promise<Member | null> {
   const now = await clusterNow(there.context, siteCluster(there));
   if (now === null) return null;
@@ -105,5 +109,11 @@ export async function nextLeader(there: LiveSite): Promise<Member | null> {
     throw stepFailed(`${there.label} is not a standby cluster any more`, [
       { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' },
     ]);
-  return now.members.find(({ name }) => name === now.leaderName) ?? null;
+  const { leaderName } = now;
+  const planned = leaderOf(there).name;
+  if (leaderName !== null && leaderName !== planned)
+    throw stepFailed(`${memberOf(there, leaderName)} leads now, not ${planned}`, [
+      { witness: 'DCS', subject: '/leader', said: leaderName },
+    ]);
+  return now.members.find(({ name }) => name === leaderName) ?? null;
 }

@@ -79,6 +79,11 @@ export async function ensurePgbouncer(): Promise<string> {
   return await ensureProgram('pgbouncer');
 }
 
+/** Makes sure that Chromium is there, and says where: the browser of reports. */
+export async function ensureChromium(): Promise<string> {
+  return await ensureProgram('chromium');
+}
+
 /** A program by the package of the same name. */
 async function ensureProgram(name: string): Promise<string> {
   const missing = (): string[] => (findProgram(name) === null ? [name] : []);
@@ -226,6 +231,7 @@ async function main(args: string[]): Promise<void> {
       await ensureShells();
       await ensureHaproxy();
       await ensurePgbouncer();
+      await ensureChromium();
     }
     log(`ready: Patroni ${wanted.join(', ')}`);
   } catch (error) {

@@ -5,6 +5,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PgLogin } from '../../src/config/effective.js';
 import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
+import type { KeptSession } from '../../src/postgres/postgres.js';
 import { openPostgres } from '../../src/postgres/connect.js';
 import { freePort } from '../support/free-port.js';
 
@@ -401,6 +402,70 @@ describe('required rights', () => {
     await expect(queryOnce({ target, login: us, sql }, null, deadline)).rejects.toThrow(
       'read-only',
     );
+  });
+});
+
+describe('a session that is kept', () => {
+  const backends = (): string[] =>
+    psql(
+      "select pid from pg_stat_activity where application_name = 'patctl' and usename = 'watcher'",
+    )
+      .split('\n')
+      .filter((pid) => pid !== '');
+  const noBackend = () =>
+    eventually(
+      'no backend',
+      () => Promise.resolve(backends()),
+      (pids) => pids.length === 0,
+    );
+  const postgres = openPostgres([login('flag', 'watcher', 'w')], {});
+  const status = (kept: KeptSession, timeoutMs = 5000) =>
+    postgres.status({ host: '127.0.0.1', port: primaryPort }, timeoutMs, kept);
+
+  test('answers every question as a new one does, with one backend, until it is closed', async () => {
+    await noBackend();
+    const kept: KeptSession = { open: null };
+    const first = await status(kept);
+    const pids = backends();
+    expect(pids).toHaveLength(1);
+    const second = await status(kept);
+    expect(backends()).toEqual(pids);
+    if (!first.ok || !second.ok) throw new Error('it did not answer');
+    expect(second.value.settings).toEqual(first.value.settings);
+    expect(Object.keys(second.value)).toEqual(Object.keys(first.value));
+    expect(second.value.login).toBe('flag');
+    kept.open?.close();
+    expect(kept.open).toBeNull();
+    await noBackend();
+  });
+
+  test('is opened again where the server ended it', async () => {
+    const kept: KeptSession = { open: null };
+    await status(kept);
+    const [pid = ''] = backends();
+    psql(`select pg_terminate_backend(${pid})`);
+    expect(await status(kept)).toMatchObject({ ok: true });
+    const [other = ''] = backends();
+    expect(other).not.toBe(pid);
+    kept.open?.close();
+    await noBackend();
+  });
+
+  test('is given up when it does not answer in time, and the next one is another', async () => {
+    const kept: KeptSession = { open: null };
+    await status(kept);
+    const [pid = ''] = backends();
+    process.kill(Number(pid), 'SIGSTOP');
+    try {
+      const silent = await status(kept, 300);
+      expect(silent).toMatchObject({ ok: false, kind: 'unreachable' });
+      expect(kept.open).toBeNull();
+      expect(await status(kept)).toMatchObject({ ok: true });
+    } finally {
+      process.kill(Number(pid), 'SIGCONT');
+    }
+    kept.open?.close();
+    await noBackend();
   });
 });
 

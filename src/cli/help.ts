@@ -353,7 +353,7 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ...READS,
       ok: 'a change was explained, even if its cause is unknown',
-      error: 'no change of leader is recorded that fits, or there is no such cluster',
+      error: 'no change of leader is recorded that fits, or a log or the cluster cannot be read',
     },
   },
   'show-config': {

@@ -1,11 +1,11 @@
 /** `patctl explain`: why the leader changed, from every source that still knows something of it. */
 import { Command, InvalidArgumentError } from 'commander';
-import { readCluster } from '../observe/read-keys.js';
 import { prettyOrJson, parseCount, scopeOrDefault, WIDE } from '../cli/options.js';
 import type { Run } from '../cli/run-command.js';
 import { parseDurationMs } from '../cli/units.js';
 import type { StoryRequest } from '../cluster/story/story-model.js';
 import type { Context } from '../context.js';
+import type { GivenLog } from '../observe/story/collect-logs.js';
 import { ToolError, type Ending } from '../errors.js';
 import { documentAsCalled } from '../output/as-called.js';
 import { commandOf, screenOf } from '../output/screen.js';
@@ -15,6 +15,8 @@ interface ExplainOptions {
   since?: number;
   at?: string;
   timeline?: number;
+  recording?: string;
+  log?: GivenLog[];
   format: 'pretty' | 'json';
   wide?: boolean;
 }
@@ -35,6 +37,12 @@ export function explainCommand(run: Run): Command {
       'The change that ended this timeline (TL of history)',
       parseCount,
     )
+    .option('--recording <file>', 'Read what patctl record wrote instead of the cluster')
+    .option(
+      '--log <member=file>',
+      "A log of a member's Patroni or PostgreSQL, with what was rotated away from it, or a folder of logs (repeatable)",
+      collectLog,
+    )
     .addOption(prettyOrJson())
     .option('--wide', WIDE)
     .action((cluster: string | undefined, options: ExplainOptions) =>
@@ -50,18 +58,26 @@ function parseMoment(text: string): string {
   return new Date(ms).toISOString();
 }
 
+function collectLog(text: string, before: GivenLog[] = []): GivenLog[] {
+  const [, member, path] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (member === undefined || path === undefined) {
+    throw new InvalidArgumentError('expected MEMBER=FILE.');
+  }
+  return [...before, { member, path }];
+}
+
 async function tell(
   context: Context,
   name: string | undefined,
   options: ExplainOptions,
 ): Promise<Ending> {
   const request = requestOf(context, options);
-  const scope = await scopeOrDefault(context, name);
-  const group = options.group ?? (await context.config()).group;
-  const cluster = await readCluster(context, scope, group);
+  const { recording = null, log: logs = [] } = options;
+  const scope = await scopeMeant(context, name, recording !== null || logs.length > 0);
+  const group = options.group ?? (recording === null ? await configuredGroup(context) : null);
   const { explainCluster } = await import('../observe/story/explain-cluster.js');
   const document = documentAsCalled(
-    await explainCluster(context, { cluster, request }),
+    await explainCluster(context, { scope, group, request, logs, recording }),
     commandOf(context),
   );
   const { explainText } = await import('../output/story-text.js');
@@ -75,6 +91,25 @@ async function tell(
     code: 'no_such_change',
     hint: 'see the changes that are known: patctl history',
   });
+}
+
+/** A recording or logs tell their story without a configuration. */
+async function scopeMeant(
+  context: Context,
+  name: string | undefined,
+  isEnough: boolean,
+): Promise<string | null> {
+  try {
+    if (name === undefined && context.flags.configFile === undefined && isEnough) return null;
+    return await scopeOrDefault(context, name);
+  } catch (error) {
+    if (isEnough && error instanceof ToolError) return name ?? null;
+    throw error;
+  }
+}
+
+async function configuredGroup(context: Context): Promise<number | null> {
+  return (await context.config()).group;
 }
 
 function requestOf(context: Context, { since, at, timeline }: ExplainOptions): StoryRequest {

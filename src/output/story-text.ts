@@ -21,6 +21,7 @@ export const CAUSE_WORDS: Readonly<Record<CauseCode, string>> = {
   dcs_unreachable: 'the DCS did not answer any member',
   lock_not_renewed: 'the lock could not be renewed within ttl',
   postgres_crashed: "the leader's PostgreSQL crashed or was killed",
+  postgres_stopped: "the leader's PostgreSQL was stopped, and not by Patroni",
   disk_full: "the leader's disk was full",
   out_of_memory: "the leader's PostgreSQL ran out of memory",
   postgres_start_failed: "the leader's PostgreSQL could not be started",

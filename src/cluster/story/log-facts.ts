@@ -17,6 +17,8 @@ interface Rule {
   what: FactCode;
   message?: (match: RegExpExecArray) => string;
   data?: (match: RegExpExecArray) => FactData;
+  /** The member that it is about; default: the one whose log it is. */
+  about?: (match: RegExpExecArray) => string | null;
 }
 
 const given = (text: string | undefined): string | null =>
@@ -56,6 +58,29 @@ const PATRONI: readonly Rule[] = [
     what: 'patroni_promotes',
   },
   { text: /acquired session lock as a leader/, what: 'patroni_promotes' },
+  // Replicas ask the old leader before they take its lock.
+  {
+    text: /Request failed to (\S+): GET .*?(Connection refused|timed out|No route to host|Network is unreachable)/,
+    what: 'member_silent',
+    about: ([, name]) => name ?? null,
+    message: ([, name, how]) => `Patroni on ${name ?? ''} does not answer: ${how ?? ''}`,
+    data: ([, , how]) => ({ how: how === 'Connection refused' ? 'refused' : 'timeout' }),
+  },
+  {
+    text: /(?:Primary|Master) \((\S+)\) is still alive/,
+    what: 'member_answers',
+    about: ([, name]) => name ?? null,
+  },
+  {
+    text: /Got response from (\S+) \S+: (\{.*)/,
+    what: 'member_answers',
+    about: ([, name]) => name ?? null,
+    message: ([, name, body]) => `Patroni on ${name ?? ''} answers: ${answered(body).join(', ')}`,
+    data: ([, , body]) => {
+      const [role = '', state = ''] = answered(body);
+      return { role, state };
+    },
+  },
   { text: /Leader key released/, what: 'patroni_released' },
   {
     text: /released leader key voluntarily as data dir (?:empty|not accessible)|data directory is not accessible/,
@@ -126,6 +151,14 @@ const PATRONI: readonly Rule[] = [
     data: () => ({ mode: 'pause' }),
   },
 ];
+
+/** Role and state out of GET /patroni, which a log may have cut short. */
+function answered(body = ''): string[] {
+  const [role, state] = ['role', 'state'].map(
+    (name) => new RegExp(`"${name}": ?"([^"]{1,40})"`).exec(body)?.[1] ?? 'unknown',
+  );
+  return [role ?? '', state ?? ''];
+}
 
 function positionData(text: string | undefined): FactData {
   const lsn = parseLsn(text ?? '');
@@ -343,7 +376,10 @@ function factOf(
   const rules = program === 'patroni' ? PATRONI : POSTGRES;
   for (const rule of rules) {
     const match = rule.text.exec(text);
-    if (match) return make(rule.what, rule.message?.(match) ?? text, rule.data?.(match));
+    if (match === null) continue;
+    const fact = make(rule.what, rule.message?.(match) ?? text, rule.data?.(match));
+    const about = rule.about?.(match) ?? member;
+    return about === member ? fact : { ...fact, member: about };
   }
   return null;
 }

@@ -69,10 +69,20 @@ export function oldSaid(evidence: StoryEvidence, ...codes: FactCode[]): StoryFac
 /** The same, if it was not well again afterwards: its log does not say later that it leads. */
 export function oldSaidLast(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
   const found = oldSaid(evidence, ...codes);
-  if (found === null) return null;
-  const leads = oldSaid(evidence, 'patroni_leads');
+  return found !== null && isAfterLeading(evidence, found) ? found : null;
+}
+
+/** Its log does not say later, before the change, that it leads. */
+export function isAfterLeading(evidence: StoryEvidence, fact: StoryFact): boolean {
+  const leads = evidence.before.findLast(
+    ({ what, member, source, at }) =>
+      what === 'patroni_leads' &&
+      member === evidence.change.from &&
+      source === 'patroni log' &&
+      (msOf(at) ?? 0) < (evidence.change.atMs ?? Infinity),
+  );
   const wellMs = msOf(leads?.until ?? leads?.at) ?? -Infinity;
-  return (msOf(found.until ?? found.at) ?? 0) >= wellMs ? found : null;
+  return (msOf(fact.until ?? fact.at) ?? 0) >= Math.min(wellMs, evidence.change.atMs ?? Infinity);
 }
 
 /** PostgreSQL was found dead by a Patroni that had led, not by one that had just been started. */

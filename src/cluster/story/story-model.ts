@@ -123,6 +123,7 @@ export type CauseCode =
   | 'dcs_unreachable'
   | 'lock_not_renewed'
   | 'postgres_crashed'
+  | 'postgres_stopped'
   | 'disk_full'
   | 'out_of_memory'
   | 'postgres_start_failed'

@@ -6,11 +6,12 @@ import { adviceFor } from './story-advice.js';
 import {
   CLOCKS_MS,
   foundDead,
+  isAfterLeading,
   oldSaid,
   oldSaidLast,
   type StoryEvidence,
 } from './story-evidence.js';
-import { msOf } from './term-changes.js';
+import { endsTerm, msOf } from './term-changes.js';
 import type { CauseCode, StoryFact, Sure, StoryVerdict } from './story-model.js';
 
 interface Finding {
@@ -62,8 +63,11 @@ const RULES: readonly Rule[] = [
   requested,
   diskFull,
   refusedItself,
+  stoppedCleanly,
   crashed,
+  heldByFailsafe,
   lostDcs,
+  recorded,
   stoodStill,
   endedInLog,
   lostLock,
@@ -88,14 +92,16 @@ function removed({ change }: StoryEvidence): Finding | null {
 function requested(evidence: StoryEvidence): Finding | null {
   const { change, before } = evidence;
   const request = requestFor(evidence);
-  const own = before.findLast(
+  const demotes = before.findLast(
     ({ what, data, member }) =>
       what === 'patroni_demotes' && data?.mode === 'requested' && member === change.from,
   );
+  const own = demotes && isAfterLeading(evidence, demotes) ? demotes : null;
   const isByLease = change.end?.what === 'leader_key_expired';
   if (request && !isByLease) {
     const { leader = null, candidate = null } = request.data ?? {};
-    if (own || change.end || isDemotedOnRequest(evidence)) {
+    const isLogged = request.source === 'patroni log';
+    if (own || (!isLogged && (change.end || isDemotedOnRequest(evidence)))) {
       return planned(
         evidence,
         leader,
@@ -239,6 +245,43 @@ const said = (cause: CauseCode, message: string): Finding => ({
   sure: 'said',
   message,
 });
+
+/** PostgreSQL was stopped cleanly, and the log of Patroni does not show that Patroni demoted itself before. */
+function stoppedCleanly(evidence: StoryEvidence): Finding | null {
+  const { before, change } = evidence;
+  const stop = oldSaidLast(evidence, 'postgres_stops');
+  if (!stop || stop.data?.mode === 'immediate' || !evidence.hasPatroniLog) return null;
+  const at = msOf(stop.at) ?? 0;
+  const isDemoted = before.some(
+    (fact) =>
+      fact.what === 'patroni_demotes' &&
+      fact.member === change.from &&
+      Math.abs((msOf(fact.at) ?? 0) - at) <= DEMOTE_MS,
+  );
+  if (isDemoted) return null;
+  const name = nameOf(evidence);
+  if (foundDead(evidence, 'postgres_not_running', 'failover_after_crash')) {
+    return said('postgres_stopped', `PostgreSQL of ${name} was stopped, and not by Patroni.`);
+  }
+  return {
+    fits: ['patroni_stopped'],
+    sure: 'inferred',
+    message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly, and Patroni had not demoted itself.`,
+  };
+}
+
+/** A checkpoint comes before the shutdown that Patroni asks for. */
+const DEMOTE_MS = 60_000;
+
+function heldByFailsafe(evidence: StoryEvidence): Finding | null {
+  const { change } = evidence;
+  if (change.from === null || change.from !== change.to) return null;
+  if (!oldSaidLast(evidence, 'failsafe_holds')) return null;
+  return said(
+    'dcs_unreachable',
+    `The DCS could not be reached; ${change.from} stayed the leader by failsafe mode and took the lock again.`,
+  );
+}
 
 function crashed(evidence: StoryEvidence): Finding | null {
   const name = nameOf(evidence);
@@ -409,7 +452,8 @@ function endedInLog(evidence: StoryEvidence): Finding | null {
   const { old, change } = evidence;
   const last = old.find(({ what }) => what === 'patroni_log_ends');
   const lastMs = msOf(last?.at);
-  if (lastMs === null || change.atMs === null || lastMs > change.atMs + CLOCKS_MS) return null;
+  const sinceMs = change.sinceMs ?? change.atMs;
+  if (lastMs === null || sinceMs === null || lastMs > sinceMs + CLOCKS_MS) return null;
   const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
   if (found.fits.length === 1) return found;
   return {
@@ -434,29 +478,133 @@ function lostLock(evidence: StoryEvidence): Finding | null {
 
 const seconds = (ms: number | undefined): string => `${((ms ?? 0) / 1000).toFixed(0)} s`;
 
+// ---------------------------------------------------------------- what a recording saw of it
+
+/** Both of its programs were asked all the time: which of them stopped answering, and how. */
+function recorded(evidence: StoryEvidence): Finding | null {
+  const { change, before } = evidence;
+  const name = nameOf(evidence);
+  const isSeen = (fact: StoryFact): boolean => fact.source === 'recording';
+  if (!before.some(isSeen)) return null;
+  const silent = before.findLast((fact) => isSeen(fact) && fact.what === 'dcs_silent');
+  const answers = before.findLast((fact) => isSeen(fact) && fact.what === 'dcs_answers');
+  if (
+    silent &&
+    change.atMs !== null &&
+    (msOf(answers?.at) ?? change.atMs) >= change.atMs - RECENT_MS
+  ) {
+    return {
+      fits: ['dcs_unreachable'],
+      sure: 'seen',
+      message: `The DCS did not answer, not to patctl record either, and the key of ${name} ended.`,
+    };
+  }
+  const last = before.findLast(
+    (fact) => isSeen(fact) && fact.member === change.from && STATES.has(fact.what),
+  );
+  if (last?.what === 'failsafe_holds') {
+    return said(
+      'dcs_unreachable',
+      `The DCS could not be reached; ${name} went on by failsafe mode.`,
+    );
+  }
+  if (last?.what !== 'member_silent') return null;
+  return silentAs(evidence, last);
+}
+
+/** After the DCS answers again members need some loops to take the lock. */
+const RECENT_MS = 60_000;
+
+const STATES: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'patroni_leads',
+  'member_answers',
+  'member_silent',
+  'failsafe_holds',
+  'dcs_unseen',
+]);
+
+function silentAs(evidence: StoryEvidence, { data }: StoryFact): Finding | null {
+  const name = nameOf(evidence);
+  const isReleased = hasEnded(evidence, 'leader_key_released');
+  const stopped = evidence.before.some(
+    (fact) =>
+      fact.what === 'member_state' &&
+      fact.member === evidence.change.from &&
+      fact.data?.state === 'stopped',
+  );
+  if (isReleased || stopped) {
+    return {
+      fits: ['patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} was stopped (its service or its host was shut down): it gave up the lock itself, and its port was closed.`,
+    };
+  }
+  const [how, postgres] = [data?.how, data?.mode];
+  if (how === 'refused' && postgres === 'postgres_answers') {
+    return seen(
+      'patroni_killed',
+      `Patroni on ${name} ended without giving up the lock (killed or crashed), while its PostgreSQL went on.`,
+    );
+  }
+  if (how === 'refused' && postgres === 'postgres_refused') {
+    return seen(
+      'node_lost',
+      `Patroni and PostgreSQL on ${name} both ended without giving up the lock: both were killed, or the host was restarted.`,
+    );
+  }
+  if (how === 'timeout' && postgres === 'postgres_answers') {
+    return seen(
+      'patroni_frozen',
+      `Patroni on ${name} did not answer and did not renew the lock, while its PostgreSQL went on: the process was frozen or overloaded.`,
+    );
+  }
+  if (how === 'timeout' && postgres === 'postgres_timeout') {
+    return {
+      fits: ['node_frozen', 'node_lost', 'leader_cut_off'],
+      sure: 'seen',
+      message: `Neither Patroni nor PostgreSQL on ${name} answered: the host was frozen, down, or cut off from the network.`,
+      missing: 'the system log of the old leader',
+    };
+  }
+  return null;
+}
+
+const seen = (cause: CauseCode, message: string): Finding => ({
+  fits: [cause],
+  sure: 'seen',
+  message,
+});
+
+function hasEnded({ change, before }: StoryEvidence, what: StoryFact['what']): boolean {
+  if (change.end) return change.end.what === what;
+  return before.findLast((fact) => endsTerm(fact) && fact.member === change.from)?.what === what;
+}
+
 // ---------------------------------------------------------------- what others saw of it
 
 function silentToOthers(evidence: StoryEvidence): Finding | null {
   const { change, before } = evidence;
   const name = nameOf(evidence);
-  const seen = before.findLast(
+  const told = before.findLast(
     ({ what, member, source }) =>
       (what === 'member_silent' || what === 'member_answers') &&
       member === change.from &&
       source !== 'etcd',
   );
-  if (!seen || change.end?.what === 'leader_key_released') return null;
-  if (seen.what === 'member_answers') {
+  if (!told || change.end?.what === 'leader_key_released') return null;
+  if (told.what === 'member_answers') {
     return {
       fits: leasesOfOthers(change.etcd, change.end)
         ? ['dcs_unreachable']
-        : ['leader_cut_off', 'dcs_unreachable', 'key_deleted'],
+        : change.end
+          ? ['leader_cut_off', 'dcs_unreachable']
+          : ['leader_cut_off', 'dcs_unreachable', 'switchover', ...POSTGRES_LOST, 'key_deleted'],
       sure: 'inferred',
       message: `Patroni on ${name} still answered when another member took the lock: it ran, and did not keep its key.`,
       missing: MISSING_ALL,
     };
   }
-  if (seen.data?.how === 'refused') {
+  if (told.data?.how === 'refused') {
     return {
       fits: change.end
         ? ['patroni_killed', 'node_lost']
@@ -467,7 +615,12 @@ function silentToOthers(evidence: StoryEvidence): Finding | null {
     };
   }
   return {
-    fits: ['patroni_frozen', 'node_lost', 'leader_cut_off'],
+    fits: [
+      'patroni_frozen',
+      'node_lost',
+      'leader_cut_off',
+      ...(change.end ? [] : (['key_deleted'] as const)),
+    ],
     sure: 'inferred',
     message: `Patroni on ${name} did not answer when another member took the lock.`,
     missing: MISSING_ALL,
@@ -497,6 +650,15 @@ function released(evidence: StoryEvidence): Finding | null {
       message: 'The cluster was demoted to a standby cluster.',
     };
   }
+  const near = [...change.etcd.slice(Math.max(0, at - 4), at).filter(own), before, after];
+  if (near.some((fact) => /crash|fail/.test(fact?.data?.state ?? ''))) {
+    return {
+      fits: ['postgres_crashed', 'disk_full', 'postgres_start_failed'],
+      sure: 'inferred',
+      message: `PostgreSQL of ${name} crashed or could not be started, and Patroni there gave up the lock.`,
+      missing: "PostgreSQL's log of the old leader",
+    };
+  }
   const taken = change.taken === null ? Infinity : change.etcd.indexOf(change.taken);
   // Patroni writes its member key as soon as it has given up the lock.
   if (after?.what === 'member_state' && change.etcd.indexOf(after) < taken) {
@@ -506,15 +668,6 @@ function released(evidence: StoryEvidence): Finding | null {
         fits: ['patroni_stopped'],
         sure: 'inferred',
         message: `Patroni on ${name} was stopped (its service or its host was shut down): it stopped PostgreSQL and deleted the leader key itself.`,
-      };
-    }
-    const crashedBefore = /crash|fail/.test(before?.data?.state ?? '') || /crash|fail/.test(state);
-    if (crashedBefore) {
-      return {
-        fits: ['postgres_crashed', 'disk_full', 'postgres_start_failed'],
-        sure: 'inferred',
-        message: `PostgreSQL of ${name} crashed or could not be started, and Patroni there gave up the lock.`,
-        missing: "PostgreSQL's log of the old leader",
       };
     }
     if (role === 'demoted') {
@@ -527,12 +680,15 @@ function released(evidence: StoryEvidence): Finding | null {
     }
   }
   return {
-    fits: ['key_deleted', 'patroni_stopped', 'postgres_crashed'],
+    fits: [...POSTGRES_LOST, 'patroni_stopped', 'key_deleted'],
     sure: 'inferred',
     message: `The leader key of ${name} was deleted, and not by its lease: by Patroni there, or manually.`,
     missing: MISSING_ALL,
   };
 }
+
+/** PostgreSQL of the leader ended, and Patroni gave up the lock. */
+const POSTGRES_LOST = ['postgres_crashed', 'disk_full'] as const;
 
 const isPrimary = (role: string): boolean =>
   role === 'primary' || role === 'master' || role === 'promoted';

@@ -1,6 +1,6 @@
 /** The stories that are asked for, from the facts of every source: pure, so that a recording is explained anywhere. */
 import { etcdOrder } from './story-order.js';
-import { evidenceOf, type StoryEvidence } from './story-evidence.js';
+import { CLOCKS_MS, evidenceOf, type StoryEvidence } from './story-evidence.js';
 import { termChanges, msOf, type TermChange } from './term-changes.js';
 import type { FactCode, LeaderStory, StoryFact, StoryRequest } from './story-model.js';
 import { troubles } from './troubles.js';
@@ -63,8 +63,8 @@ function storyOf(
 ): LeaderStory {
   const place = changes.indexOf(change);
   const evidence = evidenceOf(change, facts, {
-    before: changes[place - 1],
-    after: changes[place + 1],
+    before: changes.slice(0, place).findLast(({ atMs }) => atMs !== null),
+    after: changes.slice(place + 1).find(({ atMs }) => atMs !== null),
   });
   const verdict = storyVerdict(evidence);
   const line = facts.find(
@@ -91,6 +91,23 @@ const ETCD_AFTER = 10;
 /** StoryEvidence, but not a step of the story. */
 const NOT_SHOWN: ReadonlySet<FactCode> = new Set<FactCode>(['patroni_log_ends', 'finding']);
 
+/** What members say of others is a step only where it is the old leader of which they speak. */
+function isStep({ what, member }: StoryFact, { from }: TermChange): boolean {
+  const isAside = ['member_answers', 'member_silent', 'wal_end', 'replica_saw_end'].includes(what);
+  return !isAside || member === from;
+}
+
+/** Without what already belongs to the change after. */
+function untilNext(lines: StoryFact[], { to, atMs }: TermChange): StoryFact[] {
+  const next = lines.findIndex(
+    ({ what, member, at }) =>
+      atMs !== null &&
+      (msOf(at) ?? 0) > atMs + CLOCKS_MS &&
+      (what === 'failover_requested' || (what === 'patroni_demotes' && member === to)),
+  );
+  return next < 0 ? lines : lines.slice(0, next);
+}
+
 function linesOf({ change, facts }: StoryEvidence, line: StoryFact | undefined): StoryFact[] {
   const taken = change.taken ?? change.end;
   const at = taken === null ? -1 : change.etcd.indexOf(taken);
@@ -108,5 +125,12 @@ function linesOf({ change, facts }: StoryEvidence, line: StoryFact | undefined):
     const moment = change.atMs ?? 0;
     return last >= moment - SHOWN_BEFORE_MS && begin <= moment + SHOWN_AFTER_MS;
   });
-  return etcdOrder(etcd, timed);
+  return untilNext(
+    etcdOrder(
+      etcd,
+      timed.filter((fact) => isStep(fact, change)),
+      change,
+    ),
+    change,
+  );
 }

@@ -72,8 +72,8 @@ function etcdChanges(facts: readonly StoryFact[]): TermChange[] {
           taken: fact,
           etcd: since,
         });
-        since = [];
       }
+      since = [];
       holder = fact.member;
       end = null;
     }

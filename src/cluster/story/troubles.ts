@@ -25,7 +25,7 @@ export function troubles(
   for (const fact of facts) {
     const at = msOf(fact.at);
     if (!TROUBLES.has(fact.what) || at === null || at < fromMs || at > toMs) continue;
-    if (!isLeading(fact, facts) || isNearChange(at, changes)) continue;
+    if (!isLeading(fact, facts) || isNearChange(fact, at, changes, facts)) continue;
     const last = found.find(
       ([one]) =>
         one !== undefined &&
@@ -38,8 +38,25 @@ export function troubles(
   return found.map((group) => storyOf(group, facts));
 }
 
-const isNearChange = (at: number, changes: readonly TermChange[]): boolean =>
-  changes.some(({ atMs }) => atMs !== null && Math.abs(atMs - at) <= NEAR_CHANGE_MS);
+/** A change follows, and the leader was not well again before it. */
+function isNearChange(
+  { member }: StoryFact,
+  at: number,
+  changes: readonly TermChange[],
+  facts: readonly StoryFact[],
+): boolean {
+  const next = changes.find(
+    ({ atMs }) => atMs !== null && atMs >= at - CLOCK_MS && atMs - at <= NEAR_CHANGE_MS,
+  );
+  if (!next) return false;
+  return !facts.some((fact) => {
+    if (fact.what !== 'patroni_leads' || fact.member !== member) return false;
+    const [from, until] = [msOf(fact.at) ?? 0, msOf(fact.until) ?? msOf(fact.at) ?? 0];
+    return until > at && from < (next.atMs ?? 0);
+  });
+}
+
+const CLOCK_MS = 1500;
 
 /** Its own log said before that it led. */
 function isLeading({ member, at }: StoryFact, facts: readonly StoryFact[]): boolean {

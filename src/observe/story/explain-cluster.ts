@@ -1,29 +1,97 @@
 /** Collects what every source knows of a cluster's past, and explains it. */
 import { storyDocument, type ExplainDocument } from '../../cluster/documents/explain-document.js';
-import type { Cluster } from '../../cluster/model/model.js';
+import type { LogWindow } from '../../cluster/story/log-facts.js';
+import type { SourceRead, StoryRequest } from '../../cluster/story/story-model.js';
 import { explain } from '../../cluster/story/tell-story.js';
-import type { StoryRequest } from '../../cluster/story/story-model.js';
 import type { Context } from '../../context.js';
-import { collectDcs } from './collect-dcs.js';
+import { ToolError } from '../../errors.js';
+import { readCluster } from '../read-keys.js';
+import { collectDcs, type Told } from './collect-dcs.js';
+import { collectLogs, type GivenLog } from './collect-logs.js';
 
 export interface ExplainRequest {
-  cluster: Cluster;
+  scope: string | null;
+  group: number | null;
   request: StoryRequest;
+  logs: readonly GivenLog[];
+  recording: string | null;
 }
 
 export async function explainCluster(
   context: Context,
-  { cluster, request }: ExplainRequest,
+  { scope, group, request, logs, recording }: ExplainRequest,
 ): Promise<ExplainDocument> {
-  const { scope, group } = cluster;
-  const { facts, sources } = await collectDcs(context, cluster);
-  const { stories, known } = explain(facts, request);
+  const told: Told[] = [];
+  if (recording !== null) {
+    const { collectRecording } = await import('./collect-recording.js');
+    told.push(await collectRecording(recording, scope, group));
+  } else {
+    told.push(await fromDcs(context, scope, group, logs.length > 0));
+  }
+  const window = windowOf(request);
+  if (logs.length > 0) told.push(await collectLogs(logs, window, false));
+  else if (recording === null) told.push(await onThisHost(context, scope, group, window));
+  const { stories, known } = explain(
+    told.flatMap(({ facts }) => facts),
+    request,
+  );
   return {
     schemaVersion: 1,
     cluster: scope,
     group,
-    sources,
+    sources: told.flatMap(({ sources }) => sources),
     known,
     stories: stories.map(storyDocument),
   };
+}
+
+/** With logs at hand a DCS that does not answer is one source less. */
+async function fromDcs(
+  context: Context,
+  scope: string | null,
+  group: number | null,
+  hasLogs: boolean,
+): Promise<Told> {
+  try {
+    if (scope === null) throw new ToolError('usage', 'no cluster is named');
+    return await collectDcs(context, await readCluster(context, scope, group));
+  } catch (error) {
+    if (!hasLogs || !(error instanceof ToolError)) throw error;
+    const problem = error.message;
+    const source: SourceRead = {
+      source: 'etcd',
+      name: '',
+      member: null,
+      facts: 0,
+      from: null,
+      to: null,
+      problem,
+    };
+    return { facts: [], sources: [source] };
+  }
+}
+
+async function onThisHost(
+  context: Context,
+  scope: string | null,
+  group: number | null,
+  window: LogWindow,
+): Promise<Told> {
+  if (scope === null) return { facts: [], sources: [] };
+  const { foundLogs } = await import('./found-logs.js');
+  const cluster = await readCluster(context, scope, group);
+  return collectLogs(await foundLogs(context, cluster), window, true);
+}
+
+/** What came before the time that is asked for may be its cause. */
+const LEAD_MS = 15 * 60_000;
+
+function windowOf(request: StoryRequest): LogWindow {
+  if (request.kind === 'since')
+    return { fromMs: Date.parse(request.from) - LEAD_MS, toMs: Infinity };
+  if (request.kind === 'at') {
+    const at = Date.parse(request.at);
+    return { fromMs: at - 2 * LEAD_MS, toMs: at + 2 * LEAD_MS };
+  }
+  return { fromMs: -Infinity, toMs: Infinity };
 }

@@ -91,7 +91,12 @@ async function tell(at: Site, story: (typeof STORIES)[number]): Promise<void> {
   // Some loops of an untroubled leader.
   await new Promise((resolve) => setTimeout(resolve, 6_000));
   const begun = new Date().toISOString();
-  await story.run(at, leader);
+  try {
+    await story.run(at, leader);
+  } catch (error) {
+    logsSince(lab, from, folder);
+    throw error;
+  }
   const over = new Date().toISOString();
   await story.repair?.(at, leader);
   await lab.waitHealthy(120_000);

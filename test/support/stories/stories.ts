@@ -218,11 +218,9 @@ export const STORIES: readonly Story[] = [
       const { bavail, bsize } = statfsSync(folder);
       writeFileSync(fillerOf(site, leader), Buffer.alloc(bavail * bsize));
       // Only a new WAL segment that finds no room ends PostgreSQL; a table that cannot grow is an error of its client.
-      await site.lab.psql(leader, 'CREATE TABLE IF NOT EXISTS w (a int)').catch(() => undefined);
-      for (let turn = 0; turn < 40 && (await site.lab.leader()) === leader; turn += 1) {
-        const done = await site.lab
-          .psql(leader, 'INSERT INTO w VALUES (1); SELECT pg_switch_wal()')
-          .catch(() => null);
+      const fill = `SELECT pg_logical_emit_message(true, 'x', repeat('x', 1000000)), pg_switch_wal()`;
+      for (let turn = 0; turn < 60 && (await site.lab.leader()) === leader; turn += 1) {
+        const done = await site.lab.psql(leader, fill).catch(() => null);
         if (done === null) break;
       }
       await anotherLeads(site, leader);

@@ -1,0 +1,255 @@
+/** Facts from what `patctl record` kept: looks at one cluster, one after the other, and the events in between. */
+import type { ClusterEvent } from '../events/event-model.js';
+import { formatLsn, type Lsn } from '../model/lsn.js';
+import type { Cluster, MemberReadings, Reading, Snapshot } from '../model/model.js';
+import { requestText } from './etcd-facts.js';
+import type { FactCode, FactData, StoryFact, Sure } from './story-model.js';
+
+/** Most facts that are kept of a recording, the newest. */
+const MOST_RECORDED = 20_000;
+
+export interface RecordingFacts {
+  snapshot(at: string, snapshot: Snapshot): void;
+  event(event: ClusterEvent): void;
+  facts(): StoryFact[];
+}
+
+interface Looks {
+  before: Snapshot | null;
+  /** The DCS did not answer since the look before. */
+  wasSilent: boolean;
+  facts: StoryFact[];
+  /** The farthest position at which each member was seen as a primary. */
+  positions: Map<string, Lsn>;
+  /** What is going on with each member, so that it is told once. */
+  going: Map<string, StoryFact>;
+}
+
+export function recordingFacts(): RecordingFacts {
+  const looks: Looks = {
+    before: null,
+    wasSilent: false,
+    facts: [],
+    positions: new Map(),
+    going: new Map(),
+  };
+  return {
+    snapshot: (at, snapshot) => {
+      compare(looks, at, snapshot);
+      looks.before = snapshot;
+      looks.wasSilent = false;
+    },
+    event: ({ code, at, message }) => {
+      if (code !== 'dcs_silent' && code !== 'dcs_answers') return;
+      if (code === 'dcs_silent') looks.wasSilent = true;
+      say(looks, at, null, { what: code, member: null, message });
+    },
+    facts: () => looks.facts,
+  };
+}
+
+interface Said {
+  what: FactCode;
+  member: string | null;
+  message: string;
+  sure?: Sure;
+  data?: FactData;
+}
+
+function say(looks: Looks, at: string, revision: string | null, said: Said): StoryFact {
+  const { what, member, message, sure = 'seen', data } = said;
+  const fact: StoryFact = { at, revision, source: 'recording', member, what, message, sure };
+  if (data) fact.data = data;
+  looks.facts.push(fact);
+  if (looks.facts.length > MOST_RECORDED) {
+    looks.facts.splice(0, looks.facts.length - MOST_RECORDED);
+  }
+  return fact;
+}
+
+function compare(looks: Looks, at: string, now: Snapshot): void {
+  const { before } = looks;
+  if (before) {
+    leaderKey(looks, at, before.cluster, now.cluster);
+    claims(looks, at, before.cluster, now.cluster);
+  }
+  for (const readings of now.members) observed(looks, at, now, readings);
+}
+
+// ---------------------------------------------------------------- the DCS
+
+function leaderKey(looks: Looks, at: string, was: Cluster, is: Cluster): void {
+  const { revision, leaderName } = is;
+  const old = was.leaderName;
+  if (old === leaderName) return;
+  if (old !== null) {
+    const lsn = looks.positions.get(old);
+    const [what, message] = endOf(looks, old, is);
+    say(looks, at, revision, {
+      what,
+      member: old,
+      message,
+      ...(lsn === undefined ? {} : { data: { lsn } }),
+    });
+  }
+  if (leaderName !== null) {
+    const message = `${leaderName} took the leader key`;
+    say(looks, at, revision, { what: 'leader_key_taken', member: leaderName, message });
+  }
+}
+
+/** How it went is told only by a look while no member has it: later the member may have written its key again. */
+function endOf(looks: Looks, old: string, is: Cluster): [FactCode, string] {
+  const isThere = is.members.some(({ name }) => name === old);
+  if (!isThere && !looks.wasSilent) {
+    return ['leader_key_expired', `the leader key and the member key of ${old} are gone`];
+  }
+  if (is.leaderName === null && !looks.wasSilent) {
+    return ['leader_key_released', `the leader key of ${old} is gone, its member key is there`];
+  }
+  return ['leader_key_lost', `${old} has the leader key no longer`];
+}
+
+function claims(looks: Looks, at: string, was: Cluster, is: Cluster): void {
+  const { revision } = is;
+  const there = new Set(is.members.map(({ name }) => name));
+  for (const { name, state } of was.members) {
+    if (there.has(name) || name === was.leaderName) continue;
+    const message = `the key of ${name} is gone (its last state: ${state})`;
+    say(looks, at, revision, {
+      what: 'member_key_expired',
+      member: name,
+      message,
+      data: { state },
+    });
+  }
+  for (const member of is.members) {
+    const before = was.members.find(({ name }) => name === member.name);
+    if (before?.state === member.state && before.role === member.role) continue;
+    const { state, role } = member;
+    const message = `${member.name} is ${role}, ${state}`;
+    say(looks, at, revision, {
+      what: 'member_state',
+      member: member.name,
+      message,
+      data: { state, role },
+    });
+  }
+  if (is.failover && is.failover.modRevision !== was.failover?.modRevision) {
+    const { leader, candidate, scheduledAt } = is.failover;
+    const message = requestText(is.failover);
+    const data = { leader, candidate, scheduledAt };
+    say(looks, at, revision, {
+      what: 'failover_requested',
+      member: null,
+      message,
+      sure: 'said',
+      data,
+    });
+  }
+  const last = is.history?.at(-1);
+  if (last && (was.history?.length ?? 0) < (is.history?.length ?? 0)) {
+    const { timeline, lsn, timestamp, newLeader } = last;
+    const message = `timeline ${timeline} ended at ${formatLsn(lsn)}`;
+    const data = { timeline, lsn, timestamp };
+    say(looks, at, revision, {
+      what: 'history_written',
+      member: newLeader,
+      message,
+      sure: 'said',
+      data,
+    });
+  }
+}
+
+// ---------------------------------------------------------------- members
+
+type How = NonNullable<FactData['how']>;
+
+function observed(looks: Looks, at: string, now: Snapshot, readings: MemberReadings): void {
+  const { name, rest, sql } = readings;
+  const leads = now.cluster.leaderName === name;
+  if (sql.ok && !sql.value.inRecovery && sql.value.currentLsn !== null) {
+    farther(looks, name, sql.value.currentLsn);
+  }
+  if (!rest.ok) {
+    if (rest.kind === 'off' || rest.kind === 'no_address') return;
+    const how = howSilent(rest);
+    const postgres = sql.ok
+      ? 'answers'
+      : sql.kind === 'off' || sql.kind === 'denied'
+        ? ''
+        : howSilent(sql);
+    const mode = sql.ok ? 'postgres_answers' : postgres === '' ? '' : `postgres_${postgres}`;
+    const also = postgres === '' ? '' : `; its PostgreSQL: ${sql.ok ? 'answers' : sql.reason}`;
+    going(looks, at, name, {
+      what: 'member_silent',
+      member: name,
+      message: `Patroni on ${name} does not answer: ${rest.reason}${also}`,
+      data: { how, mode },
+    });
+    return;
+  }
+  const { value } = rest;
+  if (value.location !== null) farther(looks, name, value.location);
+  if (value.failsafeModeIsActive) {
+    const message = `${name} continues in failsafe mode`;
+    going(looks, at, name, { what: 'failsafe_holds', member: name, message, sure: 'said' });
+    return;
+  }
+  const unseenMs = value.dcsLastSeen === null ? 0 : Date.parse(at) - value.dcsLastSeen * 1000;
+  const loopMs = (now.cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const retryMs = (now.cluster.config?.retryTimeoutSeconds ?? 10) * 1000;
+  if (unseenMs > 2 * loopMs + retryMs) {
+    const message = `Patroni on ${name} answers, and has not reached the DCS for ${Math.round(unseenMs / 1000)} s`;
+    going(looks, at, name, {
+      what: 'dcs_unseen',
+      member: name,
+      message,
+      sure: 'said',
+      data: { ms: unseenMs },
+    });
+    return;
+  }
+  const isPrimary = ['primary', 'master', 'promoted'].includes(value.role);
+  if (leads && isPrimary && value.state === 'running') {
+    going(looks, at, name, {
+      what: 'patroni_leads',
+      member: name,
+      message: `${name} leads and answers`,
+    });
+  } else {
+    going(looks, at, name, {
+      what: 'member_answers',
+      member: name,
+      message: `${name} answers: ${value.role}, ${value.state}`,
+      data: { role: value.role, state: value.state },
+    });
+  }
+}
+
+function farther(looks: Looks, name: string, lsn: Lsn): void {
+  if (lsn > (looks.positions.get(name) ?? -1n)) looks.positions.set(name, lsn);
+}
+
+/** One fact as long as it stays so, with its last time. */
+function going(looks: Looks, at: string, name: string, said: Said): void {
+  const last = looks.going.get(name);
+  const isSame =
+    last?.what === said.what &&
+    last.data?.how === said.data?.how &&
+    last.data?.mode === said.data?.mode &&
+    last.data?.role === said.data?.role &&
+    last.data?.state === said.data?.state;
+  if (last && isSame) {
+    last.until = at;
+    last.times = (last.times ?? 1) + 1;
+    return;
+  }
+  looks.going.set(name, say(looks, at, null, said));
+}
+
+function howSilent({ reason }: Extract<Reading<unknown>, { ok: false }>): How {
+  if (/ECONNREFUSED|refused/i.test(reason)) return 'refused';
+  return /timed? ?out|no answer|within|ETIMEDOUT/i.test(reason) ? 'timeout' : 'other';
+}

@@ -1,0 +1,90 @@
+/** Facts from Patroni's and PostgreSQL's logs: those that are given, and those on this host by Patroni's own file. */
+import { logFacts, type LogWindow } from '../../cluster/story/log-facts.js';
+import { logReader } from '../../cluster/story/log-lines.js';
+import type { SourceRead, StoryFact } from '../../cluster/story/story-model.js';
+import { withoutSecrets } from '../../cluster/configuration/without-secrets.js';
+import { errorMessage, ToolError } from '../../errors.js';
+import { oneLine } from '../../output/text.js';
+import type { Told } from './collect-dcs.js';
+import { logFilesOf, readLines } from './log-files.js';
+
+/** `--log MEMBER=FILE`. */
+export interface GivenLog {
+  member: string;
+  path: string;
+}
+
+/** All files of a member are read as one log. A file that was named and cannot be read is a ToolError. */
+export async function collectLogs(
+  logs: readonly GivenLog[],
+  window: LogWindow,
+  isFound: boolean,
+): Promise<Told> {
+  const facts: StoryFact[] = [];
+  const sources: SourceRead[] = [];
+  for (const { member, path } of logs) {
+    const own = logFacts(member, window, safe);
+    const reader = logReader(localOffset);
+    try {
+      const files = await logFilesOf(path, window.fromMs);
+      for (const file of files) {
+        await readLines(file, (line) => {
+          const message = reader.add(line);
+          if (message) own.add(message);
+        });
+      }
+      const told = own.facts();
+      facts.push(...told);
+      sources.push(read(member, path, told, files.length === 0 ? 'not written to since' : null));
+    } catch (error) {
+      if (!isFound) throw unreadable(path, error);
+      sources.push(read(member, path, [], `cannot be read (${errorMessage(error)})`));
+    }
+  }
+  return { facts, sources };
+}
+
+const safe = (text: string): string => oneLine(withoutSecrets(text));
+
+/** Patroni writes the time of its host without a zone: the zone of this machine (TZ) is taken for it. */
+function localOffset(ms: number): number {
+  const utc = new Date(ms);
+  const local = new Date(
+    utc.getUTCFullYear(),
+    utc.getUTCMonth(),
+    utc.getUTCDate(),
+    utc.getUTCHours(),
+    utc.getUTCMinutes(),
+    utc.getUTCSeconds(),
+  );
+  return Math.round((ms - local.getTime()) / 60_000);
+}
+
+function read(
+  member: string,
+  path: string,
+  facts: readonly StoryFact[],
+  problem: string | null,
+): SourceRead {
+  const times = facts.flatMap(({ at, until }) => [at, until ?? at]).filter((at) => at !== null);
+  const sorted = times.sort();
+  return {
+    source: 'logs',
+    name: `${path} of ${member}`,
+    member,
+    facts: facts.length,
+    from: sorted[0] ?? null,
+    to: sorted.at(-1) ?? null,
+    problem,
+  };
+}
+
+function unreadable(path: string, error: unknown): ToolError {
+  return new ToolError(
+    'error',
+    `the log ${oneLine(path)} cannot be read (${errorMessage(error)})`,
+    {
+      code: 'log_unreadable',
+    },
+  );
+}

@@ -1,0 +1,79 @@
+/** Stories that were made on purpose, as files: what etcd and the logs kept of them, and what is true. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { etcdFacts } from '../../../src/cluster/story/etcd-facts.js';
+import { explain } from '../../../src/cluster/story/tell-story.js';
+import { historyFacts } from '../../../src/cluster/story/history-facts.js';
+import type { KeyChange } from '../../../src/cluster/story/key-past-model.js';
+import { logFacts } from '../../../src/cluster/story/log-facts.js';
+import { logReader } from '../../../src/cluster/story/log-lines.js';
+import type { LeaderStory, StoryFact } from '../../../src/cluster/story/story-model.js';
+import { parseCluster } from '../../../src/cluster/model/parse-keys.js';
+
+export interface Truth {
+  story: string;
+  truth: string[];
+  from: string;
+  to: string | null;
+  begun: string;
+  over: string;
+}
+
+const FOLDER = join(import.meta.dirname, '../../fixtures/stories');
+
+const linesOf = (set: string, name: string): string[] =>
+  gunzipSync(readFileSync(join(FOLDER, set, name)))
+    .toString('utf8')
+    .split('\n');
+
+export function truthsOf(set: string): Truth[] {
+  return JSON.parse(readFileSync(join(FOLDER, set, 'truths.json'), 'utf8')) as Truth[];
+}
+
+/** etcd's history, and /history as it was at the end. */
+export function keptEtcd(set: string): StoryFact[] {
+  const folded = etcdFacts();
+  let history = '[]';
+  for (const line of linesOf(set, 'keys.jsonl.gz')) {
+    if (line === '') continue;
+    const change = JSON.parse(line) as KeyChange;
+    if (change.name === 'history') history = change.value ?? '[]';
+    folded.add(change);
+  }
+  const kvs = [{ key: '/p/history', value: history, modRevision: '1' }];
+  const { history: lines } = parseCluster('x', null, { revision: '1', kvs }, '/p/');
+  return [...folded.facts(), ...historyFacts(lines ?? [])];
+}
+
+/** One member's log, in which Patroni and PostgreSQL both write; times are in UTC. */
+export function keptLogs(set: string, member: string): StoryFact[] {
+  const facts = logFacts(member, { fromMs: -Infinity, toMs: Infinity }, (text) => text);
+  const reader = logReader(() => 0);
+  for (const line of linesOf(set, `${member}.log.gz`)) {
+    const message = reader.add(line);
+    if (message) facts.add(message);
+  }
+  return facts.facts();
+}
+
+const EVERYTHING = { kind: 'since', from: '2000-01-01T00:00:00Z' } as const;
+const told = new WeakMap<StoryFact[], LeaderStory[]>();
+
+/** What is told of it, by the time at which it was made. */
+export function verdictIn(facts: StoryFact[], truth: Truth): LeaderStory | null {
+  const stories = told.get(facts) ?? explain(facts, EVERYTHING).stories;
+  told.set(facts, stories);
+  const [begun, over] = [Date.parse(truth.begun) - 1000, Date.parse(truth.over) + 4_000];
+  const inTime = stories.find(
+    (one) => one.at !== null && Date.parse(one.at) >= begun && Date.parse(one.at) <= over,
+  );
+  const untimed = stories.find(
+    (one) =>
+      truth.truth.includes('failsafe') &&
+      one.at === null &&
+      one.from === truth.from &&
+      one.to === truth.to,
+  );
+  return inTime ?? untimed ?? null;
+}

@@ -1,0 +1,114 @@
+/** Logs of Patroni and PostgreSQL in every format, and files as rotation leaves them. */
+import { mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { logFacts } from '../../src/cluster/story/log-facts.js';
+import { logReader, type LogMessage } from '../../src/cluster/story/log-lines.js';
+import { logFilesOf, readLines } from '../../src/observe/story/log-files.js';
+
+function messages(...lines: string[]): LogMessage[] {
+  const reader = logReader(() => 60);
+  return lines.flatMap((line) => reader.add(line) ?? []);
+}
+
+const one = (line: string): unknown[] => {
+  const [found] = messages(line);
+  const at = typeof found?.atMs === 'number' ? new Date(found.atMs).toISOString() : null;
+  return [found?.program, at, found?.level, found?.text];
+};
+
+const AT = '2026-11-28T15:21:56.078Z';
+
+describe('a line', () => {
+  test.each([
+    ['2026-11-28 16:21:56,078 INFO: Lock owner: a', ['patroni', AT, 'INFO', 'Lock owner: a']],
+    [
+      '2026-11-28 16:21:56,078 - patroni.ha - INFO - Lock owner: a',
+      ['patroni', AT, 'INFO', 'Lock owner: a'],
+    ],
+    [
+      'Nov 28 16:21:57 host patroni[1]: 2026-11-28 16:21:56,078 INFO: Lock owner: a',
+      ['patroni', AT, 'INFO', 'Lock owner: a'],
+    ],
+    [
+      '{"asctime": "2026-11-28 16:21:56,078", "levelname": "INFO", "message": "Lock owner: a"}',
+      ['patroni', AT, 'INFO', 'Lock owner: a'],
+    ],
+    [
+      '2026-11-28 15:21:56.078 UTC [12] LOG:  shutting down',
+      ['postgresql', AT, 'LOG', 'shutting down'],
+    ],
+    ['2026-11-28 16:21:56.078 CET [12] a@b FATAL:  no', ['postgresql', AT, 'FATAL', 'no']],
+    ['1795879316.078 [12] LOG:  shutting down', ['postgresql', AT, 'LOG', 'shutting down']],
+    ['[12] LOG:  shutting down', ['postgresql', null, 'LOG', 'shutting down']],
+    [
+      '2026-11-28 15:21:56.078 UTC,"u","d",12,"l",6a,1,"x",2026-11-28 15:00:00 UTC,3/4,0,PANIC,53100,"could ""not"" write",,,,,,,,,"","x",,0',
+      ['postgresql', AT, 'PANIC', 'could "not" write'],
+    ],
+    [
+      '{"timestamp":"2026-11-28 15:21:56.078 UTC","pid":1,"error_severity":"LOG","message":"shutting down"}',
+      ['postgresql', AT, 'LOG', 'shutting down'],
+    ],
+  ])('%s', (line, expected) => {
+    expect(one(line)).toEqual(expected);
+  });
+
+  test('what a client sent is never taken for a message', () => {
+    const facts = logFacts('pg1', { fromMs: -Infinity, toMs: Infinity }, (text) => text);
+    const start =
+      '2026-11-28 15:21:56.078 UTC,"u","d",12,"l",6a,1,"x",2026-11-28 15:00:00 UTC,3/4,0,LOG,00000,"statement: select';
+    for (const message of messages(
+      '2026-11-28 15:21:56.078 UTC [12] STATEMENT:  received fast shutdown request',
+      "2026-11-28 15:21:56.078 UTC [12] LOG:  statement: select 'received fast shutdown request'",
+      '\t2026-11-28 15:21:56.078 UTC [12] LOG:  received fast shutdown request',
+      start,
+      '2026-11-28 15:21:56.078 UTC [12] LOG:  received fast shutdown request',
+      '",,,,,,,,,"","x",,0',
+      '2026-11-28 15:22:56.078 UTC [12] LOG:  received smart shutdown request',
+    )) {
+      facts.add(message);
+    }
+    expect(facts.facts().map(({ message }) => message)).toEqual([
+      'received smart shutdown request',
+    ]);
+  });
+});
+
+describe('facts of a log', () => {
+  test('a silence much longer than its loops, and what is said again and again once', () => {
+    const facts = logFacts('pg1', { fromMs: -Infinity, toMs: Infinity }, (text) => text);
+    const leads = (second: string): string =>
+      `2026-11-28 16:21:${second},000 INFO: no action. I am (pg1), the leader with the lock`;
+    const seconds = ['10', '12', '14', '16', '18', '45', '47'];
+    for (const message of messages(...seconds.map(leads))) facts.add(message);
+    const told = facts.facts();
+    expect(told.map(({ what, times, message }) => [what, times ?? 1, message])).toEqual([
+      ['patroni_leads', 5, 'no action. I am (pg1), the leader with the lock'],
+      ['patroni_silent', 1, 'Patroni wrote nothing for 27.0 s'],
+      ['patroni_leads', 2, 'no action. I am (pg1), the leader with the lock'],
+      ['patroni_log_ends', 1, "the last line of Patroni's log"],
+    ]);
+  });
+});
+
+describe('files', () => {
+  test('what was rotated away is read first, gzipped or not, and a long line is cut', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'story-'));
+    const write = (name: string, text: string | Buffer, age: number): void => {
+      writeFileSync(join(folder, name), text);
+      utimesSync(join(folder, name), 1_800_000_000 - age, 1_800_000_000 - age);
+    };
+    write('p.log.2.gz', gzipSync('one\ntwo'), 200);
+    write('p.log.1', 'three\r\n', 100);
+    write('p.log', `${'x'.repeat(300_000)}\nfour\n`, 0);
+    write('p.log.old', 'never', 0);
+    const lines: string[] = [];
+    const files = await logFilesOf(join(folder, 'p.log'), 0);
+    for (const file of files) await readLines(file, (line) => lines.push(line));
+    expect(lines.map((line) => line.slice(0, 5))).toEqual(['one', 'two', 'three', 'xxxxx', 'four']);
+    expect((lines[3] ?? '').length).toBeLessThan(200_000);
+    expect(await logFilesOf(folder, 1_800_000_000_000 - 50_000)).toEqual([join(folder, 'p.log')]);
+  });
+});

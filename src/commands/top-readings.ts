@@ -117,6 +117,7 @@ async function followRows(
     names = null;
   };
   const timer = setInterval(flush, TOGETHER_MS);
+  const collector = setInterval(await collectorOf(), COLLECT_MS);
   try {
     // As it was asked for, or by REST alone: SQL sessions to every member of a fleet are too many.
     const verify = reading.verify === 'auto' ? 'rest' : reading.verify;
@@ -128,5 +129,19 @@ async function followRows(
     });
   } finally {
     clearInterval(timer);
+    clearInterval(collector);
   }
+}
+
+/** 200 clusters leave 20 MB that live and 15 MB a second that do not: V8 would let 100 MB of them gather. */
+const COLLECT_MS = 5000;
+
+/** V8's own collector, which Node.js hides. */
+async function collectorOf(): Promise<() => void> {
+  const [{ setFlagsFromString }, { runInNewContext }] = await Promise.all([
+    import('node:v8'),
+    import('node:vm'),
+  ]);
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
 }

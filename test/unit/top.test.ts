@@ -6,9 +6,16 @@ import { leaving } from '../../src/output/door.js';
 import { draw } from '../../src/output/top/draw.js';
 import { keysOf } from '../../src/output/top/keys.js';
 import { colourPaint, noPaint, type Paint } from '../../src/output/top/paint.js';
-import { paneLines } from '../../src/output/top/plain-lines.js';
+import { fleetRow, type FleetRow } from '../../src/output/top/fleet-row.js';
+import { fleetLines, paneLines } from '../../src/output/top/plain-lines.js';
 import { sparkline } from '../../src/output/top/sparkline.js';
-import { newPane, update, type TopInput, type TopState } from '../../src/output/top/state.js';
+import {
+  followedPanes,
+  newPane,
+  update,
+  type TopInput,
+  type TopState,
+} from '../../src/output/top/state.js';
 import { displayWidth } from '../../src/output/width.js';
 import { HOSTILE, UNSAFE } from '../support/hostile.js';
 import { DEAD, healthy } from './plan-support.js';
@@ -263,6 +270,112 @@ describe('keys', () => {
   test('q and Ctrl-C quit from every page', () => {
     for (const state of [CALM, pressed(CALM, 'enter'), pressed(CALM, '?'), pressed(CALM, 's')])
       for (const key of ['q', 'ctrl-c']) expect(pressed(state, key).wish).toEqual({ kind: 'quit' });
+  });
+});
+
+describe('keys that act', () => {
+  const lineOf = (state: TopState, ...keys: string[]) => pressed(state, ...keys).action?.line;
+  const paused = healthy('off', { config: { pause: true } });
+
+  test('each opens the page with its command line, and Enter alone runs it', () => {
+    const from = 'patctl -c demo.yml';
+    expect(lineOf(CALM, 's')).toBe(`${from} switchover demo`);
+    expect(lineOf(CALM, 'j', 's')).toBe(`${from} switchover demo --candidate pg2`);
+    expect(lineOf(CALM, 'j', 'f')).toBe(`${from} failover demo --candidate pg2`);
+    expect(lineOf(CALM, 'r')).toBe(`${from} restart demo pg1 --wait`);
+    expect(lineOf(CALM, 'j', 'R')).toBe(`${from} reinit demo pg2 --wait`);
+    expect(lineOf(CALM, 'p')).toBe(`${from} pause demo --wait`);
+    expect(lineOf(after(START, look(paused.snapshot)), 'p')).toBe(`${from} resume demo --wait`);
+    expect(lineOf(CALM, 'e')).toBe(`${from} edit-config demo --wait`);
+    const asked = pressed(CALM, 'j', 's');
+    expect(asked.wish).toBeNull();
+    expect(pressed(asked, 'esc')).toMatchObject({ page: 'cluster', action: null, wish: null });
+    expect(pressed(asked, 'enter').wish).toEqual({ kind: 'run', action: asked.action });
+    expect(pressed(asked, 'y', 's', 'tab').wish).toBeNull();
+  });
+
+  test('the leader is not reinitialized', () => {
+    const refused = pressed(CALM, 'R');
+    expect(drawn(refused)[4]).toBe('pg1 holds the leader key: only replicas can be reinitialized');
+    expect(pressed(refused, 'enter').wish).toBeNull();
+  });
+
+  test('a name that looks like an option stays a name', () => {
+    const { snapshot } = healthy();
+    for (const one of [...snapshot.cluster.members, ...snapshot.members])
+      if (one.name === 'pg2') one.name = '--force';
+    const state = pressed(after(START, look(snapshot)), 'j');
+    const args = (key: string) => pressed(state, key).action?.args;
+    expect(args('s')).toEqual(['switchover', 'demo', '--candidate=--force']);
+    expect(args('r')).toEqual(['restart', '--wait', '--', 'demo', '--force']);
+  });
+
+  test('--read-only has none of them, on no page', () => {
+    const readOnly = { ...CALM, acts: false };
+    for (const key of ['s', 'f', 'r', 'R', 'p', 'e']) {
+      expect(pressed(readOnly, key).page).toBe('cluster');
+      expect(pressed(readOnly, 'enter', key).page).toBe('member');
+    }
+    expect(drawn(readOnly).at(-1)).toBe('j/k choose  Enter details  / filter  ? help  q quit');
+  });
+});
+
+describe('--all', () => {
+  const named = (name: string, world = healthy()): FleetRow => {
+    const snapshot = structuredClone(world.snapshot);
+    snapshot.cluster.scope = name;
+    return fleetRow(snapshot, T, []);
+  };
+  const broken = healthy('quorum');
+  Object.assign(broken.readings('pg3'), { rest: DEAD, sql: DEAD });
+  const FLEET: TopState = {
+    ...START,
+    panes: [],
+    page: 'fleet',
+    before: 'fleet',
+    fleet: { rows: [], count: null, isWhole: false, trouble: null, chosen: null, filter: '' },
+  };
+  const rows = [named('sales'), named('demo'), named('web', broken)];
+  const names = new Set(['sales', 'demo', 'web']);
+  const read = after(FLEET, { kind: 'fleet', rows, names });
+
+  test('a row a cluster, worst first', () => {
+    expect(drawn(read).slice(0, 6)).toEqual([
+      'All clusters (3)                                             15:20:33Z every 2 s',
+      '1 critical, 2 ok',
+      '  Cluster  State     Leader  TL  Answer  Stream  Lag  Worst',
+      '> web      CRITICAL  pg1      3     2/3     2/2  0 B  if the leader is lost now…',
+      '  demo     OK        pg1      3     3/3     2/2  0 B  pg1 leads, 2 replicas, no…',
+      '  sales    OK        pg1      3     3/3     2/2  0 B  pg1 leads, 2 replicas, no…',
+    ]);
+  });
+
+  test('Enter goes in, Esc comes back, a filter narrows, a cluster that is gone has no row', () => {
+    const inside = pressed(read, 'j', 'enter');
+    expect(inside).toMatchObject({ page: 'cluster', panes: [{ scope: 'demo' }] });
+    expect(followedPanes(read)).toBeNull();
+    expect(followedPanes(inside)).toHaveLength(1);
+    expect(followedPanes(pressed(inside, 'esc'))).toBeNull();
+    expect(drawn(pressed(read, '/', 's', 'a'))[3]).toMatch(/^> sales /);
+    const left = after(read, { kind: 'fleet', rows: [], names: new Set(['demo']) });
+    expect(left.fleet?.rows.map(({ name }) => name)).toEqual(['demo']);
+  });
+
+  test('--plain: all of them once they are read, then those that change', () => {
+    const lines = (before: TopState, now: TopState) =>
+      before.fleet && now.fleet ? fleetLines(before.fleet, now.fleet) : [];
+    const partly = after(FLEET, { kind: 'fleet', rows: rows.slice(0, 2), names });
+    expect(lines(FLEET, partly)).toEqual([]);
+    const all = lines(partly, read);
+    expect(all.map((line) => line.split(' ').slice(0, 3).join(' '))).toEqual([
+      '2026-11-28T15:20:30.000Z web: CRITICAL',
+      '2026-11-28T15:20:30.000Z demo: OK',
+      '2026-11-28T15:20:30.000Z sales: OK',
+    ]);
+    const next = after(read, { kind: 'fleet', rows: [named('web'), named('demo')], names });
+    expect(lines(read, next)).toEqual([
+      '2026-11-28T15:20:30.000Z web: OK pg1 leads, 2 replicas, nothing is wrong; leader pg1, 3 of 3 members answer, 2 of 2 replicas stream',
+    ]);
   });
 });
 

@@ -150,8 +150,12 @@ interface Sink {
   close(): Promise<void>;
 }
 
+/** Only a line shows that the reader of stdout is gone: at rest there is one so often. */
+const PIPE_ALIVE_MS = 5000;
+
 async function openSink(context: Context, request: RecordRequest): Promise<Sink> {
-  const keeper = keepRecord(request.intervalMs);
+  const aliveMs = request.file === null ? PIPE_ALIVE_MS : undefined;
+  const keeper = keepRecord(request.intervalMs, aliveMs);
   const now = (): string => new Date(context.clock.nowMs()).toISOString();
   const { file, limits } = request;
   if (file === null) return streamSink(context, keeper, now);

@@ -36,7 +36,8 @@ export interface RecordKeeper {
   end(at: string, reason: string): string;
 }
 
-export function keepRecord(intervalMs: number): RecordKeeper {
+/** `aliveMs`: at rest there is a line so often. */
+export function keepRecord(intervalMs: number, aliveMs = ALIVE_MS): RecordKeeper {
   const all = new Map<string, Kept>();
   const kept = (of: Kept['of']): Kept => {
     const id = JSON.stringify([of.scope, of.group]);
@@ -50,7 +51,7 @@ export function keepRecord(intervalMs: number): RecordKeeper {
   return {
     seen(of, now) {
       const one = kept(of);
-      const lines = 'error' in now ? silent(one, now) : taken(one, now);
+      const lines = 'error' in now ? silent(one, now) : taken(one, now, aliveMs);
       return lines.map(lineText).join('');
     },
     begin(at, isRotated) {
@@ -85,17 +86,19 @@ function silent(one: Kept, { at, error }: { at: string; error: ToolError }): Rec
 function taken(
   one: Kept,
   { at, snapshot, isStale }: { at: string; snapshot: Snapshot; isStale: boolean },
+  aliveMs: number,
 ): RecordLine[] {
   const answers = one.isSilent && !isStale ? [dcsAnswers(snapshot, at)] : [];
   const events = [...answers, ...eventsOf(one.last, snapshot, at)];
   one.isSilent = isStale;
   one.last = snapshot;
   one.events = events.map((event) => eventLine(one, event));
-  return [...stateLines(one, snapshot, at, events.length > 0), ...one.events];
+  const isDue = events.length > 0 || Date.parse(at) - one.writtenMs >= aliveMs;
+  return [...stateLines(one, snapshot, at, isDue), ...one.events];
 }
 
 /** The snapshot, what changed in it, or nothing. */
-function stateLines(one: Kept, snapshot: Snapshot, at: string, hasEvents: boolean): RecordLine[] {
+function stateLines(one: Kept, snapshot: Snapshot, at: string, isDue: boolean): RecordLine[] {
   const { written } = one;
   if (written === null) {
     one.written = snapshot;
@@ -103,8 +106,7 @@ function stateLines(one: Kept, snapshot: Snapshot, at: string, hasEvents: boolea
     return [snapshotLine(snapshot, at)];
   }
   const changes = changesBetween(alone(written), alone(snapshot));
-  const isDue = Date.parse(at) - one.writtenMs >= ALIVE_MS;
-  if (!hasEvents && !isDue && changes.every(isNoise)) return [];
+  if (!isDue && changes.every(isNoise)) return [];
   one.written = snapshot;
   one.writtenMs = Date.parse(at);
   return changes.length === 0 ? [] : [changeLine(snapshot, changes, at)];

@@ -6,7 +6,7 @@ import { commandOf } from '../output/screen.js';
 import { newPane, type TopState } from '../output/top/state.js';
 import type { Run } from '../cli/run-command.js';
 import {
-  addWitnessOptions,
+  addLiveOptions,
   askingOf,
   clusterMeant,
   parseCount,
@@ -43,7 +43,7 @@ export function topCommand(run: Run): Command {
     )
     .option('--plain', 'Print lines instead of a screen')
     .option('--read-only', 'Without the keys that change something');
-  return addWitnessOptions(command).action((names: string[], options: TopOptions) =>
+  return addLiveOptions(command).action((names: string[], options: TopOptions) =>
     run((context) => top(context, names, options)),
   );
 }
@@ -58,7 +58,6 @@ async function top(context: Context, names: string[], options: TopOptions): Prom
   const { io } = context;
   const isOnScreen =
     options.plain !== true && io.stdoutIsTty && io.stdinIsTty && io.answers === 'person';
-  const isRecorded = context.flags.recording !== undefined;
   if (options.all && names.length > 0)
     throw new ToolError('usage', '--all cannot be combined with names of clusters');
   const meant = options.all ? [] : await clustersMeant(context, names, options);
@@ -75,7 +74,7 @@ async function top(context: Context, names: string[], options: TopOptions): Prom
     scroll: 0,
     filter: '',
     typing: false,
-    acts: isOnScreen && options.readOnly !== true && !isRecorded,
+    acts: isOnScreen && options.readOnly !== true,
     action: null,
     wish: null,
     everyMs: options.interval,

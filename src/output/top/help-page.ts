@@ -25,7 +25,7 @@ export function helpPage({ scroll, acts, fleet }: TopState, sheet: Sheet): strin
           '  e                   edit the dynamic configuration',
           '                      Each shows its command line first, and nothing is sent before Enter.',
         ]
-      : ['  There are no keys that change anything: --read-only, or a recording is shown.']),
+      : ['  --read-only: there are no keys that change anything.']),
     '',
     'Members',
     '  Seen as             the role that SQL or REST shows; DCS says: the role that the DCS claims',

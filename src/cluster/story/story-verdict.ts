@@ -51,7 +51,8 @@ function asVerdict(
     sure,
     message,
     missing: missing ?? null,
-    advice: fits.flatMap((cause) => adviceFor(cause, change.from ?? 'the old leader')),
+    // Advice against a cause that may not be the one leads astray.
+    advice: isSettled ? adviceFor(first, change.from ?? 'the old leader') : [],
   };
 }
 
@@ -171,6 +172,12 @@ function isRequestFirst(end: StoryFact | null, request: StoryFact): boolean {
   return BigInt(request.revision) < BigInt(end.revision);
 }
 
+/** Ends of a term that a request can have: a recording does not always see which of them it was. */
+const GIVEN_UP: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'leader_key_lost',
+  'leader_key_released',
+]);
+
 /** A recording shows how the old leader went. */
 function isDemotedOnRequest(evidence: StoryEvidence): boolean {
   return evidence.before.some(
@@ -178,7 +185,7 @@ function isDemotedOnRequest(evidence: StoryEvidence): boolean {
       (what === 'patroni_demotes' &&
         data?.mode === 'graceful' &&
         member === evidence.change.from) ||
-      (what === 'leader_key_lost' && member === evidence.change.from),
+      (GIVEN_UP.has(what) && member === evidence.change.from),
   );
 }
 

@@ -73,7 +73,7 @@ export function knownLoss({ change, facts }: StoryEvidence): LossKnown | null {
     ({ what, member, data, source }) =>
       data?.lsn !== undefined &&
       member === change.from &&
-      (source === 'etcd'
+      (source === 'etcd' || what.startsWith('leader_key_')
         ? what.startsWith('leader_key_')
         : isEndOf(change.timeline, what, data.timeline)),
   );

@@ -7,7 +7,9 @@ import { settingsFor } from '../../contract/etcd-process.js';
 import { openGate, type Gate } from '../chaos/gate.js';
 import { startCluster, type Lab } from '../lab/cluster.js';
 import { readState } from '../lab/state.js';
+import { spawn } from 'node:child_process';
 import setup from '../global-setup.js';
+import { BUNDLE } from '../run.js';
 import { testOwner } from '../shared.js';
 import { STORIES, type Site } from './stories.js';
 
@@ -113,6 +115,11 @@ async function tell(at: Site, story: (typeof STORIES)[number]): Promise<void> {
 
 const undo = await setup();
 const at = await site();
+const recorder = spawn(
+  process.execPath,
+  [BUNDLE, '-c', at.lab.config, 'record', '-o', join(values.out, 'recording.jsonl')],
+  { stdio: 'ignore' },
+);
 try {
   for (const story of STORIES.filter(({ name }) => new RegExp(values.only).test(name))) {
     try {
@@ -123,6 +130,7 @@ try {
     }
   }
 } finally {
+  recorder.kill('SIGTERM');
   await at.close();
   await undo();
 }

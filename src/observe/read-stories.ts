@@ -1,4 +1,5 @@
 /** What a report tells of clusters: out of a recording, in memory that does not grow with it, or of one moment. */
+import type { ClusterEvent } from '../cluster/events/event-model.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import { openStory, type Story } from '../cluster/report/cluster-story.js';
 import type { ClusterStory } from '../cluster/report/report-model.js';
@@ -19,6 +20,7 @@ export async function storiesOfRecording(
   const stories = new Map<string, Story>();
   const others = new Set<string>();
   const found = new Set<string>();
+  let intervalMs = 0;
   const storyOf = (scope: string, group: number | null): Story | null => {
     if (!isMeant(scope, group, meant)) {
       if (others.size < MOST_NAMED) others.add(scope);
@@ -28,18 +30,27 @@ export async function storiesOfRecording(
     const key = JSON.stringify([scope, group]);
     const story = stories.get(key) ?? openStory();
     stories.set(key, story);
+    story.every(intervalMs);
     return story;
   };
   for await (const line of readRecord(file)) {
     const atMs = Date.parse(line.at);
     if (line.kind === 'snapshot') storyOf(line.scope, line.group)?.look(line.snapshot, atMs);
-    else if (line.kind === 'event') storyOf(line.scope, line.group)?.event(line.event);
-    else if (line.kind !== 'start') for (const story of stories.values()) story.close(atMs);
+    else if (line.kind === 'event') takeEvent(storyOf(line.scope, line.group), line.event, atMs);
+    else if (line.kind === 'start') intervalMs = line.intervalMs;
+    else for (const story of stories.values()) story.close(atMs);
   }
   const absent = meant.scopes.find((scope) => !found.has(scope));
   const told = toldOf([...stories.values()]);
   if (absent !== undefined || told.length === 0) throw notRecorded(file, absent, [...others]);
   return told;
+}
+
+/** While the DCS is silent nothing is known of the cluster; when it answers again, all that did not change is so. */
+function takeEvent(story: Story | null, event: ClusterEvent, atMs: number): void {
+  story?.event(event);
+  if (event.code === 'dcs_silent') story?.close(atMs);
+  if (event.code === 'dcs_answers') story?.again(atMs);
 }
 
 const MOST_NAMED = 20;

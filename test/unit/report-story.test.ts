@@ -159,7 +159,7 @@ describe('write outages', () => {
   const of = (...looks: (ReturnType<typeof seen> | null)[]) => {
     const outages = openOutages(2);
     for (const look of looks)
-      if (look) outages.see(look);
+      if (look) outages.see(look, null);
       else outages.close();
     outages.close();
     return outages.outages();
@@ -177,6 +177,15 @@ describe('write outages', () => {
     expect(of(seen(0, []), seen(1000, ['a']))).toMatchObject([{ fromMs: 100, atMostMs: null }]);
     expect(of(seen(0, ['a']), null, seen(1000, []), seen(2000, ['b']))).toMatchObject([
       { before: [], atMostMs: null },
+    ]);
+  });
+
+  test('what did not change held until just before the next look', () => {
+    const outages = openOutages(2);
+    const looks = [seen(0, ['a']), seen(60_000, []), seen(120_000, ['b'])];
+    for (const look of looks) outages.see(look, 5000);
+    expect(outages.outages()).toMatchObject([
+      { fromMs: 55_000, toMs: 120_100, atLeastMs: 54_900, atMostMs: 65_100 },
     ]);
   });
 
@@ -213,6 +222,9 @@ describe('what does not grow', () => {
     // A clock that was set back.
     bins.add(-5000, 1);
     expect(bins.bins()[0]?.least).toBe(0);
+    const held = openBins(4);
+    held.hold(0, 3000, 7);
+    expect(held.bins().map(({ most }) => most)).toEqual([7, 7, 7, 7]);
   });
 
   test('spans: the last ones of each key, and as many keys as there is room for', () => {

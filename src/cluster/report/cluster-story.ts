@@ -28,10 +28,17 @@ const MOST = {
   runs: 200,
 } as const;
 
+/** What one look may take, from the first question to the last answer. */
+const LONGEST_LOOK_MS = 3000;
+
 export interface Story {
   /** `atMs`: when it had been read. `previous` of the snapshot is what some findings compare it with. */
   look(snapshot: Snapshot, atMs: number): void;
+  /** The last look again: nothing had changed in between. */
+  again(atMs: number): void;
   event(event: ClusterEvent): void;
+  /** Each look is told in which something changed, and the cluster is looked at so often. */
+  every(intervalMs: number): void;
   /** The recorder ended, or was ended: nothing is known until the next look. */
   close(atMs: number | null): void;
   /** Without secrets; null: there was no look. */
@@ -48,37 +55,45 @@ export function openStory(): Story {
   const config = followConfig();
   let last: { snapshot: Snapshot; atMs: number } | null = null;
   let isClosed = false;
+  let holdMs: number | null = null;
   let fromMs = 0;
   let looks = 0;
   const close = (atMs: number | null): void => {
     if (last === null || isClosed) return;
     const endMs = Math.max(last.atMs, atMs ?? 0);
-    for (const each of [lanes, runs, bands]) each.close(endMs);
+    for (const each of [lanes, runs, bands, lags]) each.close(endMs);
     outages.close();
     isClosed = true;
   };
+  const take = (snapshot: Snapshot, atMs: number): void => {
+    const view = viewOf(snapshot);
+    if (last === null) fromMs = atMs;
+    looks += 1;
+    runs.see('', 'recorded', atMs);
+    const states = new Map(view.members.map((one) => [one.name, laneState(one, view)]));
+    for (const name of new Set([...lanes.keys(), ...states.keys()])) {
+      lanes.see(name, states.get(name) ?? null, atMs);
+    }
+    lags.see(view, atMs);
+    bands.see(
+      snapshot.verify === 'off' ? [] : look(view, DEFAULT_LIMITS, () => true).findings,
+      atMs,
+    );
+    const askedMs = Date.parse(snapshot.takenAt);
+    const seen = writesSeen(view, Number.isNaN(askedMs) ? atMs : askedMs, atMs);
+    if (seen === null) outages.close();
+    else outages.see(seen, isClosed ? null : holdMs);
+    config.see(snapshot, atMs);
+    last = { snapshot, atMs };
+    isClosed = false;
+  };
   return {
-    look: (snapshot, atMs) => {
-      const view = viewOf(snapshot);
-      if (last === null) fromMs = atMs;
-      looks += 1;
-      runs.see('', 'recorded', atMs);
-      const states = new Map(view.members.map((one) => [one.name, laneState(one, view)]));
-      for (const name of new Set([...lanes.keys(), ...states.keys()])) {
-        lanes.see(name, states.get(name) ?? null, atMs);
-      }
-      lags.see(view, atMs);
-      bands.see(
-        snapshot.verify === 'off' ? [] : look(view, DEFAULT_LIMITS, () => true).findings,
-        atMs,
-      );
-      const askedMs = Date.parse(snapshot.takenAt);
-      const seen = writesSeen(view, Number.isNaN(askedMs) ? atMs : askedMs, atMs);
-      if (seen === null) outages.close();
-      else outages.see(seen);
-      config.see(snapshot, atMs);
-      last = { snapshot, atMs };
-      isClosed = false;
+    look: take,
+    again: (atMs) => {
+      if (last !== null) take(last.snapshot, atMs);
+    },
+    every: (intervalMs) => {
+      holdMs = intervalMs + LONGEST_LOOK_MS;
     },
     event: (event) => events.add(event),
     close,

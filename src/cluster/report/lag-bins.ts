@@ -3,6 +3,8 @@ import type { LagBin } from './report-model.js';
 
 export interface LagBins {
   add(ms: number, bytes: number): void;
+  /** It stayed so. */
+  hold(fromMs: number, toMs: number, bytes: number): void;
   /** In the order of time; a bin in which nothing was seen is not there. */
   bins(): LagBin[];
 }
@@ -28,12 +30,22 @@ export function openBins(most: number): LagBins {
     for (const [at, bin] of kept) put(wider, Math.floor(at / 2), bin.least, bin.most);
     kept = wider;
   };
+  const binOf = (ms: number): number => {
+    originMs ??= ms;
+    while (Math.floor((ms - originMs) / widthMs) >= most) widen();
+    // A clock that was set back puts what it says into the first bin.
+    return Math.max(0, Math.floor((ms - originMs) / widthMs));
+  };
   return {
     add: (ms, bytes) => {
-      originMs ??= ms;
-      // A clock that was set back puts what it says into the first bin.
-      while (Math.floor((ms - originMs) / widthMs) >= most) widen();
-      put(kept, Math.max(0, Math.floor((ms - originMs) / widthMs)), bytes, bytes);
+      // Before `kept` is read: another one may take its place.
+      const at = binOf(ms);
+      put(kept, at, bytes, bytes);
+    },
+    hold: (fromMs, toMs, bytes) => {
+      originMs ??= fromMs;
+      const last = binOf(toMs);
+      for (let at = binOf(fromMs); at <= last; at += 1) put(kept, at, bytes, bytes);
     },
     bins: () =>
       [...kept]

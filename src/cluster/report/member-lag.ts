@@ -4,7 +4,10 @@ import { openBins, type LagBins } from './lag-bins.js';
 import type { MemberLag } from './report-model.js';
 
 export interface Lags {
+  /** What was seen before held until now: a recording has a look only where something changed. */
   see(view: View, ms: number): void;
+  /** Nothing is known from here on. */
+  close(ms: number): void;
   lags(): MemberLag[];
   /** Members for which there was no room. */
   leftOut(): number;
@@ -20,6 +23,14 @@ interface Track {
 
 export function openLags(mostMembers: number, mostBins: number): Lags {
   const tracks = new Map<string, Track>();
+  let sinceMs: number | null = null;
+  const holdUntil = (ms: number): void => {
+    if (sinceMs === null || ms < sinceMs) return;
+    for (const { received, replayed, lastReceived, lastReplayed } of tracks.values()) {
+      if (lastReceived !== null) received.hold(sinceMs, ms, lastReceived);
+      if (lastReplayed !== null) replayed.hold(sinceMs, ms, lastReplayed);
+    }
+  };
   const without = new Set<string>();
   const trackOf = (member: string): Track | null => {
     const known = tracks.get(member);
@@ -40,6 +51,8 @@ export function openLags(mostMembers: number, mostBins: number): Lags {
   };
   return {
     see: (view, ms) => {
+      holdUntil(ms);
+      sinceMs = ms;
       for (const track of tracks.values()) track.lastReceived = track.lastReplayed = null;
       for (const one of view.members) {
         // A primary writes on its own: it is not behind the leader.
@@ -49,6 +62,10 @@ export function openLags(mostMembers: number, mostBins: number): Lags {
         const track = trackOf(one.name);
         if (track !== null) addLag(track, ms, lagBytes, replayLagBytes);
       }
+    },
+    close: (ms) => {
+      holdUntil(ms);
+      sinceMs = null;
     },
     lags: () => [...tracks].map(([member, track]) => lagOf(member, track)),
     leftOut: () => without.size,

@@ -12,7 +12,11 @@ export interface WritesSeen {
 }
 
 export interface Outages {
-  see(seen: WritesSeen): void;
+  /**
+   * `holdMs`: what was seen before still held so long before this look, because each look is recorded in which
+   * something changed; null: the looks before this one are all that is known.
+   */
+  see(seen: WritesSeen, holdMs: number | null): void;
   /** Nothing is known from here on: an outage that is under way has no end. */
   close(): void;
   outages(): SeenOutage[];
@@ -45,7 +49,14 @@ interface Under {
   firstSure: number | null;
   lastSure: number | null;
   lastMs: number;
+  /** At the last look of it every member answered. */
+  isSure: boolean;
   silent: Set<string>;
+}
+
+function heldUntil(seen: WritesSeen, untilMs: number): WritesSeen {
+  const { askedMs, atMs } = seen;
+  return { ...seen, askedMs: Math.max(askedMs, untilMs), atMs: Math.max(atMs, untilMs) };
 }
 
 /** The last `most` outages are kept. */
@@ -67,16 +78,25 @@ export function openOutages(most: number): Outages {
       firstSure: null,
       lastSure: null,
       lastMs: seen.atMs,
+      isSure: true,
       silent: new Set(),
     };
     under.lastMs = seen.atMs;
+    under.isSure = seen.silent.length === 0;
     for (const name of seen.silent) under.silent.add(name);
     if (seen.silent.length > 0) return;
     under.firstSure ??= seen.atMs;
     under.lastSure = seen.askedMs;
   };
+  const hold = (untilMs: number): void => {
+    if (under === null) lastYes = lastYes && heldUntil(lastYes, untilMs);
+    else if (under.isSure && under.lastSure !== null) {
+      under.lastSure = Math.max(under.lastSure, untilMs);
+    }
+  };
   return {
-    see: (seen) => {
+    see: (seen, holdMs) => {
+      if (holdMs !== null) hold(seen.askedMs - holdMs);
       if (seen.primaries.length === 0) return seeNone(seen);
       if (under !== null) keep(ended(under, seen));
       else if (lastYes !== null && areOthers(lastYes, seen)) keep(between(lastYes, seen));

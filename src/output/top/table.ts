@@ -86,6 +86,6 @@ function pad(text: string, width: number, align?: 'r'): string {
 }
 
 /** A line that may hold colours, as wide as the screen. */
-export function filled(line: string, width: number): string {
+function filled(line: string, width: number): string {
   return line + ' '.repeat(Math.max(width - cells(line), 0));
 }

@@ -37,6 +37,7 @@ figcaption,.legend{color:var(--soft);font-size:.875rem}
 table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
+th,td{min-width:5rem}
 th{font-weight:600}
 tbody th.plain{font-weight:400}
 .tight{white-space:nowrap}
@@ -56,7 +57,7 @@ table.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-pa
 table.cards tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}
 table.cards td,table.cards th[scope=row]{display:block;border:0;padding:.05rem 0}
 table.cards td[data-label]::before{content:attr(data-label) ": ";color:var(--soft)}}
-@media print{body{max-width:none;padding:0;font-size:11px}
+@media print{html{font-size:11px}body{max-width:none;padding:0;font-size:1rem}
 .scroll{overflow:visible}figure svg{max-width:100%;height:auto}
 form.filter{display:none}h2,h3,caption{break-after:avoid}figure,tr,li{break-inside:avoid}thead{display:table-header-group}
 section.cluster+section.cluster{break-before:page}}

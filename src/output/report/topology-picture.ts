@@ -6,8 +6,8 @@ import { bytes } from '../bytes.js';
 import { tag, type Element } from './markup.js';
 import { shortened } from './plain-words.js';
 
-const BOX = { width: 250, height: 62 };
-const STEP = { x: 300, y: 80 };
+const BOX = { width: 290, height: 62 };
+const STEP = { x: 340, y: 80 };
 const MARGIN = 6;
 
 interface Placed {

@@ -135,8 +135,14 @@ describe('quorum --lose', () => {
   test('the same of a recording', async () => {
     const file = path.join(mkdtempSync(path.join(tmpdir(), 'patctl-')), 'demo.json');
     expect((await runFake(recorded('quorum'), ['snapshot', '-o', file])).code).toBe(0);
-    const { out } = await runFake({ keys: {} }, ['quorum', '--snapshot', file, '--lose', 'pg2']);
-    expect(out).toMatch(
+    const { out, err } = await runFake({ keys: {} }, [
+      'quorum',
+      '--snapshot',
+      file,
+      '--lose',
+      'pg2',
+    ]);
+    expect(out, err).toMatch(
       /^Cluster {2}demo\nLost {5}pg2\nLeader {3}pg1 stays\nWrites {3}go on: a commit/,
     );
   });

@@ -1,5 +1,5 @@
 /** Rows of a screen of fixed width: columns are left out, then the first one is cut, so that no line is too long. */
-import { cells, cutTo } from '../screen.js';
+import { cutTo } from '../screen.js';
 import { oneLine } from '../text.js';
 import { displayWidth } from '../width.js';
 import type { Paint, Tone } from './paint.js';
@@ -83,9 +83,4 @@ function widthOf(columns: readonly { width: number }[]): number {
 function pad(text: string, width: number, align?: 'r'): string {
   const blanks = ' '.repeat(Math.max(width - displayWidth(text), 0));
   return align === 'r' ? blanks + text : text + blanks;
-}
-
-/** A line that may hold colours, as wide as the screen. */
-function filled(line: string, width: number): string {
-  return line + ' '.repeat(Math.max(width - cells(line), 0));
 }

@@ -94,7 +94,7 @@ describe('completion, by pressing Tab', () => {
       const typing = await shell(name);
       try {
         const lines: [string, string[]][] = [
-          ['patctl sw', ['switchover']],
+          ['patctl swi', ['switchover']],
           ['patctl switchover --dr', ['switchover', '--dry-run']],
           ['patctl list --format=js', ['list', '--format=json']],
           ['patctl list ea', ['list', east.scope]],

@@ -1,12 +1,15 @@
 /** A recording: what is written comes back, gaps are named, and no secret goes in. */
 import {
   appendFileSync,
+  closeSync,
   mkdtempSync,
+  openSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
-  statSync,
 } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +17,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { Snapshot } from '../../src/cluster/model/model.js';
 import { applyChanges, changesBetween } from '../../src/dcs/recording/record-changes.js';
 import type { Recorded, RecordLine } from '../../src/dcs/recording/record-lines.js';
+import { firstLine } from '../../src/dcs/recording/record-files.js';
 import { changeLine, lineText, snapshotLine } from '../../src/dcs/recording/record-text.js';
 import { readRecord } from '../../src/dcs/recording/read-record.js';
 import { ToolError } from '../../src/errors.js';
@@ -234,4 +238,20 @@ test('what did not change is shared, and the snapshot before stays as it was', (
   expect(made).toEqual(second);
   expect(made.members[2]).toBe(first.members[2]);
   expect(made.cluster).toBe(first.cluster);
+});
+
+test('a file that is left after its first line is closed once: no other file is closed with it', async () => {
+  const long = join(folder, 'long.json');
+  writeFileSync(long, '{\n'.repeat(60_000));
+  const zipped = join(folder, 'long.json.gz');
+  writeFileSync(zipped, gzipSync('{\n'.repeat(60_000)));
+  for (const file of [long, zipped]) {
+    for (let turn = 0; turn < 20; turn += 1) {
+      expect(await firstLine(file)).toBe('{');
+      const other = openSync(long, 'r');
+      // Whatever is still under way in the threads of the process is over after this.
+      await Promise.all(Array.from({ length: 8 }, () => stat(long)));
+      expect(() => closeSync(other)).not.toThrow();
+    }
+  }
 });

@@ -1,8 +1,7 @@
 /** The files of a recording (FILE, and FILE.1, FILE.2 … that were rotated away) and their lines, in bounded memory. */
-import { createReadStream } from 'node:fs';
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { readLimited } from '../../config/read-limited.js';
@@ -49,14 +48,13 @@ export async function openFiles(files: readonly string[]): Promise<OpenFile[]> {
   const opened: OpenFile[] = [];
   for (const file of files) {
     try {
-      const handle = await open(file, 'r');
-      const isPlain = (await handle.stat()).isFile();
-      if (isPlain) {
-        opened.push({ file, handle, content: null });
-        continue;
-      }
-      await handle.close();
-      opened.push({ file, handle: null, content: await readLimited(file, MOST_PIPE_BYTES) });
+      // Opening a pipe without a writer waits, and closing it again would end its writer.
+      const isPlain = (await stat(file)).isFile();
+      opened.push(
+        isPlain
+          ? { file, handle: await open(file, 'r'), content: null }
+          : { file, handle: null, content: await readLimited(file, MOST_PIPE_BYTES) },
+      );
     } catch (error) {
       await closeFiles(opened);
       throw unreadable(file, errorMessage(error));
@@ -78,7 +76,7 @@ export async function* linesOf(opened: OpenFile): AsyncGenerator<FileLine> {
   const decoder = new StringDecoder('utf8');
   try {
     for await (const chunk of await chunksOf(opened)) {
-      const parts = decoder.write(chunk as Buffer).split('\n');
+      const parts = decoder.write(chunk).split('\n');
       for (const [at, part] of parts.entries()) {
         rest.push(part);
         size += part.length;
@@ -102,24 +100,31 @@ function failure(file: string, error: unknown): Error {
   return isOurs ? error : unreadable(file, errorMessage(error));
 }
 
-async function chunksOf({ handle, content }: OpenFile): Promise<Readable> {
-  if (handle === null) {
-    const whole = content ?? Buffer.alloc(0);
-    return isZipped(whole) ? unzipped(Readable.from([whole])) : Readable.from([whole]);
+async function chunksOf({ handle, content }: OpenFile): Promise<AsyncIterable<Buffer>> {
+  const whole = content ?? Buffer.alloc(0);
+  const [start, chunks] =
+    handle === null ? [whole, [whole]] : [await readAt(handle, 0, 2), chunksFrom(handle)];
+  const isZipped = start[0] === 0x1f && start[1] === 0x8b;
+  const read = Readable.from(chunks);
+  return isZipped ? pipeline(read, createGunzip(), () => undefined) : read;
+}
+
+const CHUNK_BYTES = 65_536;
+
+/** Not a stream of the descriptor: one that is left early closes it, and again later, when it is another file's. */
+async function* chunksFrom(handle: FileHandle): AsyncGenerator<Buffer> {
+  let position = 0;
+  for (;;) {
+    const chunk = await readAt(handle, position, CHUNK_BYTES);
+    if (chunk.length === 0) return;
+    position += chunk.length;
+    yield chunk;
   }
-  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-  const chunks = createReadStream('', { fd: handle.fd, start: 0, autoClose: false });
-  return isZipped(buffer) ? unzipped(chunks) : chunks;
 }
 
-function isZipped(bytes: Buffer): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-function unzipped(content: Readable): Readable {
-  const plain = createGunzip();
-  content.on('error', (error) => plain.destroy(error));
-  return content.pipe(plain);
+async function readAt(handle: FileHandle, position: number, most: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(most), 0, most, position);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** The first line; '' when there is none, or it cannot be read. */

@@ -1,8 +1,15 @@
-/** Why the leader changed, from what the DCS alone still knows. */
-import { describe, expect, test } from 'vitest';
+/** Why the leader changed: what the command tells from the DCS, a recording, and logs that are named or found. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { ExplainDocument } from '../../src/cluster/documents/explain-document.js';
 import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
+import { lineText, snapshotLine } from '../../src/dcs/recording/record-text.js';
 import { runFake } from '../support/fake-world.js';
+import { keptFile, truthsOf } from '../support/stories/kept.js';
+import { healthy } from '../unit/plan-support.js';
 
 /** Keys as Patroni writes them, on etcd's terms: a lease ends all of its keys at one revision. */
 function world() {
@@ -138,6 +145,18 @@ describe('explain, from the DCS alone', () => {
     expect(document.stories.map(({ verdict }) => verdict.cause)).toEqual([null, null]);
   });
 
+  test('a request that was withdrawn before the leader went is not the cause', async () => {
+    const demo = world();
+    demo.request({ leader: 'pg1', member: 'pg2' });
+    demo.request({});
+    demo.release();
+    demo.member('pg1', 'primary', 'stopped');
+    demo.take('pg2');
+    expect(verdicts((await demo.explain()).document)).toEqual([
+      [1, 'pg1', 'pg2', 'patroni_stopped'],
+    ]);
+  });
+
   test('what is compacted is not known, and said so; /history still tells the change', async () => {
     const demo = world();
     demo.request({ leader: 'pg1', member: 'pg2' });
@@ -190,5 +209,125 @@ describe('explain, from the DCS alone', () => {
     expect(out).toContain(
       'Verdict  pg1 did not renew its lease within ttl; the DCS does not show why.',
     );
+  });
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'patctl-explain-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function explained(args: string[], env: Record<string, string> = {}, keys = {}) {
+  const { out, err, code } = await runFake({ keys }, ['explain', '-f', 'json', ...args], env);
+  return { code, err, document: (out === '' ? null : JSON.parse(out)) as ExplainDocument };
+}
+
+describe('explain --recording', () => {
+  test('the causes of changes that were made on purpose on a live cluster', async () => {
+    const file = keptFile('recorded', 'recording.jsonl.gz');
+    const { code, document } = await explained(['--recording', file, '--since', '3650d']);
+    expect(code).toBe(0);
+    expect(truthsOf('recorded').map(({ story }) => story)).toEqual([
+      'switchover',
+      'patroni-stopped',
+      'patroni-killed',
+      'node-lost',
+      'patroni-frozen',
+      'node-frozen',
+      'etcd-frozen',
+      'cut-off',
+    ]);
+    expect(verdicts(document)).toEqual([
+      [1, 'pg1', 'pg2', 'switchover'],
+      [2, 'pg2', 'pg3', 'patroni_stopped'],
+      [3, 'pg3', 'pg1', 'patroni_killed'],
+      [4, 'pg1', 'pg3', 'node_lost'],
+      [5, 'pg3', 'pg1', 'patroni_frozen'],
+      [6, 'pg1', 'pg3', ['node_frozen', 'node_lost', 'leader_cut_off']],
+      [7, 'pg3', 'pg3', 'dcs_unreachable'],
+      [8, 'pg3', 'pg1', 'leader_cut_off'],
+    ]);
+    expect(document.stories.map(({ writes }) => [writes.atLeastMs, writes.atMostMs])).toEqual([
+      [529, 3764],
+      [null, 2396],
+      [null, 23_669],
+      [null, 26_004],
+      [null, 29_201],
+      [null, 28_564],
+      [40_403, 42_907],
+      [14_129, 24_822],
+    ]);
+  });
+
+  test('what changed between two runs is told by /history alone', async () => {
+    const file = join(folder, 'two-runs.jsonl');
+    const start = (at: string) =>
+      lineText({
+        kind: 'start',
+        at,
+        schemaVersion: 1,
+        patctl: 'x',
+        intervalMs: 2000,
+        rotated: false,
+      });
+    const { snapshot } = healthy('on');
+    const { cluster } = snapshot;
+    const history = [
+      { timeline: 1, lsn: 16n, timestamp: '2026-11-28T03:00:00Z', newLeader: 'pg2', reason: '' },
+    ];
+    const later = {
+      ...snapshot,
+      cluster: { ...cluster, leaderName: 'pg2', history },
+    } as typeof snapshot;
+    const [before, after] = ['2026-11-28T02:00:00Z', '2026-11-28T08:00:00Z'];
+    writeFileSync(
+      file,
+      start(before) +
+        lineText(snapshotLine(snapshot, before)) +
+        start(after) +
+        lineText(snapshotLine(later, after)),
+    );
+    const { document } = await explained(['--recording', file, '--since', '3650d']);
+    expect(verdicts(document)).toEqual([[1, 'pg1', 'pg2', []]]);
+    expect(document.stories[0]?.at).toBe('2026-11-28T03:00:00.000Z');
+  });
+});
+
+/** A Patroni that PostgreSQL died under, and one that took its lock. */
+const CRASHED = [
+  '2026-11-28 02:59:50,000 INFO: no action. I am (pg1), the leader with the lock',
+  '2026-11-28 03:00:00,000 WARNING: Postgresql is not running.',
+  '2026-11-28 03:00:01,000 INFO: Lock owner: pg1; I am pg1 password=hunter2',
+  '2026-11-28 03:00:02,000 INFO: starting primary after failure password=hunter2',
+];
+const TOOK = [
+  '2026-11-28 02:59:50,000 INFO: no action. I am (pg2), a secondary, and following a leader (pg1)',
+  '2026-11-28 03:00:10,000 INFO: promoted self to leader by acquiring session lock',
+];
+
+describe('explain --log', () => {
+  const write = (name: string, lines: string[]): string => {
+    const file = join(folder, name);
+    const text = `${lines.join('\n')}\n`;
+    writeFileSync(file, name.endsWith('.gz') ? gzipSync(text) : text);
+    return file;
+  };
+
+  test('logs alone, with what was rotated away and gzipped; no secret goes out', async () => {
+    const pg1 = write('pg1.log', []);
+    write('pg1.log.1.gz', CRASHED);
+    const pg2 = write('pg2.log', TOOK);
+    const args = ['--log', `pg1=${pg1}`, '--log', `pg2=${pg2}`];
+    const { code, document } = await explained(args);
+    expect([code, verdicts(document)]).toEqual([0, [[null, 'pg1', 'pg2', 'postgres_crashed']]]);
+    expect(JSON.stringify(document)).not.toContain('hunter2');
+    expect(document.sources.map(({ source, name }) => `${source} ${name}`)).toEqual([
+      'etcd ',
+      `logs ${pg1} of pg1`,
+      `logs ${pg2} of pg2`,
+    ]);
+  });
+
+  test('a log that is not there is an error', async () => {
+    const { code, err } = await explained(['--log', `pg1=${join(folder, 'none.log')}`]);
+    expect([code, err]).toEqual([1, expect.stringContaining('none.log cannot be read')]);
   });
 });

@@ -11,16 +11,20 @@ const MOST_RECORDED = 20_000;
 export interface RecordingFacts {
   snapshot(at: string, snapshot: Snapshot): void;
   event(event: ClusterEvent): void;
+  /** After this moment nothing was recorded, until what comes next: the two are not compared. */
+  interrupted(at: string): void;
   facts(): StoryFact[];
 }
 
 interface Looks {
   before: Snapshot | null;
-  /** The DCS did not answer since the look before. */
-  wasSilent: boolean;
+  /** The DCS does not answer, since then and until then; null: it answered at the look before. */
+  silence: StoryFact | null;
   facts: StoryFact[];
-  /** The farthest position at which each member was seen as a primary. */
+  /** The farthest position of each member since it took the leader key. */
   positions: Map<string, Lsn>;
+  /** The shortest time since each member's Patroni reached the DCS, ms: a long one shows that clocks differ. */
+  unseenMs: Map<string, number>;
   /** What is going on with each member, so that it is told once. */
   going: Map<string, StoryFact>;
 }
@@ -28,24 +32,42 @@ interface Looks {
 export function recordingFacts(): RecordingFacts {
   const looks: Looks = {
     before: null,
-    wasSilent: false,
+    silence: null,
     facts: [],
     positions: new Map(),
+    unseenMs: new Map(),
     going: new Map(),
   };
   return {
     snapshot: (at, snapshot) => {
       compare(looks, at, snapshot);
       looks.before = snapshot;
-      looks.wasSilent = false;
+      if (looks.silence) looks.silence.until = at;
+      if (snapshot.cluster.cannotTell?.leader === undefined) answers(looks, at);
     },
     event: ({ code, at, message }) => {
-      if (code !== 'dcs_silent' && code !== 'dcs_answers') return;
-      if (code === 'dcs_silent') looks.wasSilent = true;
-      say(looks, at, null, { what: code, member: null, message });
+      if (code === 'dcs_silent')
+        looks.silence ??= say(looks, at, null, { what: code, member: null, message });
+      if (code === 'dcs_answers') answers(looks, at);
+    },
+    interrupted: (at) => {
+      if (looks.silence) looks.silence.until = at;
+      looks.silence = null;
+      looks.before = null;
+      looks.going.clear();
+      looks.positions.clear();
+      looks.unseenMs.clear();
     },
     facts: () => looks.facts,
   };
+}
+
+/** Its keys were read again. */
+function answers(looks: Looks, at: string): void {
+  if (looks.silence === null) return;
+  looks.silence.until = at;
+  looks.silence = null;
+  say(looks, at, null, { what: 'dcs_answers', member: null, message: 'the DCS answers again' });
 }
 
 interface Said {
@@ -93,6 +115,7 @@ function leaderKey(looks: Looks, at: string, was: Cluster, is: Cluster): void {
     });
   }
   if (leaderName !== null) {
+    looks.positions.delete(leaderName);
     const message = `${leaderName} took the leader key`;
     say(looks, at, revision, { what: 'leader_key_taken', member: leaderName, message });
   }
@@ -101,10 +124,10 @@ function leaderKey(looks: Looks, at: string, was: Cluster, is: Cluster): void {
 /** How it went is told only by a look while no member has it: later the member may have written its key again. */
 function endOf(looks: Looks, old: string, is: Cluster): [FactCode, string] {
   const isThere = is.members.some(({ name }) => name === old);
-  if (!isThere && !looks.wasSilent) {
+  if (!isThere && looks.silence === null) {
     return ['leader_key_expired', `the leader key and the member key of ${old} are gone`];
   }
-  if (is.leaderName === null && !looks.wasSilent) {
+  if (is.leaderName === null && looks.silence === null) {
     return ['leader_key_released', `the leader key of ${old} is gone, its member key is there`];
   }
   return ['leader_key_lost', `${old} has the leader key no longer`];
@@ -146,6 +169,9 @@ function claims(looks: Looks, at: string, was: Cluster, is: Cluster): void {
       sure: 'said',
       data,
     });
+  } else if (was.failover && !is.failover) {
+    const message = 'the request in /failover is gone';
+    say(looks, at, revision, { what: 'failover_request_gone', member: null, message });
   }
   const last = is.history?.at(-1);
   if (last && (was.history?.length ?? 0) < (is.history?.length ?? 0)) {
@@ -197,8 +223,8 @@ function observed(looks: Looks, at: string, now: Snapshot, readings: MemberReadi
     going(looks, at, name, { what: 'failsafe_holds', member: name, message, sure: 'said' });
     return;
   }
-  const unseenMs = value.dcsLastSeen === null ? 0 : Date.parse(at) - value.dcsLastSeen * 1000;
   const loopMs = (now.cluster.config?.loopWaitSeconds ?? 10) * 1000;
+  const unseenMs = unseenFor(looks, name, value.dcsLastSeen, { at, loopMs });
   const retryMs = (now.cluster.config?.retryTimeoutSeconds ?? 10) * 1000;
   if (unseenMs > 2 * loopMs + retryMs) {
     const message = `Patroni on ${name} answers, and has not reached the DCS for ${Math.round(unseenMs / 1000)} s`;
@@ -226,6 +252,20 @@ function observed(looks: Looks, at: string, now: Snapshot, readings: MemberReadi
       data: { role: value.role, state: value.state },
     });
   }
+}
+
+/** How long its Patroni has not reached the DCS, without the difference between its clock and the recorder's. */
+function unseenFor(
+  looks: Looks,
+  name: string,
+  dcsLastSeen: number | null,
+  { at, loopMs }: { at: string; loopMs: number },
+): number {
+  if (dcsLastSeen === null) return 0;
+  const ms = Date.parse(at) - dcsLastSeen * 1000;
+  const shortest = Math.min(ms, looks.unseenMs.get(name) ?? Infinity);
+  looks.unseenMs.set(name, shortest);
+  return ms - Math.max(0, shortest - loopMs);
 }
 
 function farther(looks: Looks, name: string, lsn: Lsn): void {

@@ -155,15 +155,25 @@ function planned(
 }
 
 /** A request that explains this change: made for this leader and candidate, and due. */
-function requestFor({ before, change }: StoryEvidence): StoryFact | null {
+function requestFor(evidence: StoryEvidence): StoryFact | null {
+  const { before, change } = evidence;
   const found = before.findLast(({ what }) => what === 'failover_requested');
-  if (!found) return null;
+  if (!found || isWithdrawn(evidence, found)) return null;
   const { leader = null, candidate = null, scheduledAt = null } = found.data ?? {};
   if (candidate !== null && candidate !== change.to) return null;
   if (leader !== null && leader !== change.from) return null;
   if (leader === null && candidate === null) return null;
   const due = msOf(scheduledAt);
   return due !== null && change.atMs !== null && due > change.atMs + CLOCKS_MS ? null : found;
+}
+
+/** It was gone before the term ended: the new leader deletes the one that it follows after it took the key. */
+function isWithdrawn({ before, change }: StoryEvidence, request: StoryFact): boolean {
+  const own = before.filter(({ source }) => source === request.source);
+  const after = own.slice(own.indexOf(request) + 1);
+  const gone = after.findIndex(({ what }) => what === 'failover_request_gone');
+  const ended = after.findIndex((fact) => endsTerm(fact) && fact.member === change.from);
+  return gone !== -1 && ended > gone;
 }
 
 /** By etcd's order; a request that only a log knows came first, because its member obeyed it. */
@@ -343,14 +353,20 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
     (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
   const others = facts.filter(({ member }) => member !== change.from);
   if (leasesOfOthers(change.etcd, change.end)) return 'all';
-  if (others.some((fact) => ['dcs_unreachable', 'dcs_silent'].includes(fact.what) && during(fact)))
-    return 'all';
+  if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
   const isFollowing = others.some(
     (fact) => fact.what === 'patroni_follows' && (fact.times ?? 1) > 1 && during(fact),
   );
   const isWatched = others.some(({ source }) => source === 'recording');
   return isFollowing || isWatched ? 'old only' : null;
 }
+
+const NO_DCS: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'dcs_unreachable',
+  'dcs_unseen',
+  'dcs_silent',
+  'failsafe_holds',
+]);
 
 /** Keys of other members that ended with their leases just before or after the leader's: etcd served none of them. */
 export function leasesOfOthers(etcd: readonly StoryFact[], end: StoryFact | null): boolean {
@@ -493,22 +509,11 @@ function recorded(evidence: StoryEvidence): Finding | null {
   const name = nameOf(evidence);
   const isSeen = (fact: StoryFact): boolean => fact.source === 'recording';
   if (!before.some(isSeen)) return null;
-  const silent = before.findLast((fact) => isSeen(fact) && fact.what === 'dcs_silent');
-  const answers = before.findLast((fact) => isSeen(fact) && fact.what === 'dcs_answers');
-  if (
-    silent &&
-    change.atMs !== null &&
-    (msOf(answers?.at) ?? change.atMs) >= change.atMs - RECENT_MS
-  ) {
-    return {
-      fits: ['dcs_unreachable'],
-      sure: 'seen',
-      message: `The DCS did not answer, not to patctl record either, and the key of ${name} ended.`,
-    };
-  }
   const last = before.findLast(
     (fact) => isSeen(fact) && fact.member === change.from && STATES.has(fact.what),
   );
+  const silence = silenceOf(evidence);
+  if (silence !== null) return whileSilent(evidence, silence, last);
   if (last?.what === 'failsafe_holds') {
     return said(
       'dcs_unreachable',
@@ -517,6 +522,67 @@ function recorded(evidence: StoryEvidence): Finding | null {
   }
   if (last?.what !== 'member_silent') return null;
   return silentAs(evidence, last);
+}
+
+interface Silence {
+  fromMs: number;
+  toMs: number;
+}
+
+/** The DCS did not answer patctl record, just before the change and so long that a leader cannot bear it. */
+function silenceOf({ change, before }: StoryEvidence): Silence | null {
+  const silent = before.findLast(
+    ({ what, source }) => what === 'dcs_silent' && source === 'recording',
+  );
+  const [fromMs, untilMs] = [msOf(silent?.at), msOf(silent?.until ?? silent?.at)];
+  const { atMs } = change;
+  if (fromMs === null || untilMs === null || atMs === null) return null;
+  const isWellSince = before.some(
+    ({ what, member, source, at, until }) =>
+      source === 'recording' &&
+      what === 'patroni_leads' &&
+      member === change.from &&
+      (msOf(at) ?? 0) < atMs &&
+      (msOf(until) ?? msOf(at) ?? 0) > untilMs,
+  );
+  const isRecent = untilMs >= atMs - RECENT_MS && !isWellSince;
+  return isRecent && untilMs - fromMs >= SHORTEST_SILENCE_MS ? { fromMs, toMs: untilMs } : null;
+}
+
+/** patctl record notices a silence after its own limit (3 s); Patroni bears one of retry_timeout (default 10 s). */
+const SHORTEST_SILENCE_MS = 5000;
+
+/** The recorder may have been cut off itself: only another member that it still reached shows that it was not. */
+function whileSilent(
+  evidence: StoryEvidence,
+  { fromMs, toMs }: Silence,
+  last: StoryFact | undefined,
+): Finding {
+  const { change, before } = evidence;
+  const name = nameOf(evidence);
+  const isReached = before.some(
+    ({ source, what, member, at, until }) =>
+      source === 'recording' &&
+      STATES.has(what) &&
+      what !== 'member_silent' &&
+      member !== change.from &&
+      (msOf(at) ?? Infinity) <= toMs &&
+      (msOf(until) ?? msOf(at) ?? 0) >= fromMs,
+  );
+  if (isReached && last?.what !== 'member_silent') {
+    return {
+      fits: ['dcs_unreachable'],
+      sure: 'seen',
+      message: `The DCS did not answer, not to patctl record either, and the key of ${name} ended.`,
+    };
+  }
+  const alone = last?.what === 'member_silent' ? silentAs(evidence, last) : null;
+  return {
+    fits: [...new Set<CauseCode>(['dcs_unreachable', 'leader_cut_off', ...(alone?.fits ?? [])])],
+    sure: 'seen',
+    message: `The DCS did not answer patctl record, and the key of ${name} ended; whether the DCS answered the members is not recorded.`,
+    missing: 'the logs of Patroni of two members',
+  };
 }
 
 /** After the DCS answers again members need some loops to take the lock. */

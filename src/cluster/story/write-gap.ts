@@ -2,7 +2,14 @@
 import { formatLsn } from '../model/lsn.js';
 import type { StoryEvidence } from './story-evidence.js';
 import { msOf } from './term-changes.js';
-import type { CauseCode, LossKnown, StoryFact, StoryVerdict, WriteGap } from './story-model.js';
+import type {
+  CauseCode,
+  LossKnown,
+  StoryFact,
+  StorySource,
+  StoryVerdict,
+  WriteGap,
+} from './story-model.js';
 
 /** With one of these the old PostgreSQL may have gone on after the new leader began. */
 const WENT_ON: ReadonlySet<CauseCode> = new Set<CauseCode>([
@@ -23,18 +30,20 @@ export function writeGap(evidence: StoryEvidence, verdict: StoryVerdict): WriteG
       (msOf(at) ?? 0) >= (change.atMs ?? Infinity) - 2000,
   );
   // /history has the moment at which PostgreSQL wrote the new timeline; it accepts writes soon after.
-  const firstTo = msOf(promoted?.at);
+  const firstTo = msOf(promoted?.at) ?? seenLeading(evidence);
   const firstFrom = change.atMs;
   const until = firstTo ?? change.atMs ?? Infinity;
-  const stop = old.find(
-    ({ what, at }) =>
-      STOPS.has(what) && (msOf(at) ?? Infinity) <= until && (msOf(at) ?? 0) >= until - LONGEST_MS,
-  );
   const lead = old.findLast(
-    ({ what, at }) => what === 'patroni_leads' && (msOf(at) ?? Infinity) <= until,
+    ({ what, at }) => what === 'patroni_leads' && (msOf(at) ?? Infinity) <= (firstFrom ?? until),
+  );
+  const leadMs = msOf(lead?.until ?? lead?.at);
+  const stop = old.find(
+    (fact) =>
+      (STOPS.has(fact.what) || (isSeenDown(fact) && (msOf(fact.at) ?? 0) > (leadMs ?? 0))) &&
+      (msOf(fact.at) ?? Infinity) <= until &&
+      (msOf(fact.at) ?? 0) >= until - LONGEST_MS,
   );
   const stopMs = msOf(stop?.at);
-  const leadMs = msOf(lead?.until ?? lead?.at);
   const lastFrom = leadMs !== null && (stopMs === null || leadMs <= stopMs) ? leadMs : stopMs;
   const stoppedLater = old.find(
     ({ what, at }) => what === 'postgres_stops' && (msOf(at) ?? 0) > until,
@@ -49,6 +58,24 @@ export function writeGap(evidence: StoryEvidence, verdict: StoryVerdict): WriteG
     firstWrite: { from: iso(firstFrom), to: iso(firstTo) },
     oldLeaderWentOn: wentOn,
   };
+}
+
+/** A recording saw it answer as the running primary that has the lock. */
+function seenLeading({ change, facts }: StoryEvidence): number | null {
+  const found = facts.find(
+    ({ what, member, source, at }) =>
+      source === 'recording' &&
+      what === 'patroni_leads' &&
+      member === change.to &&
+      (msOf(at) ?? 0) >= (change.atMs ?? Infinity),
+  );
+  return msOf(found?.at);
+}
+
+/** A recording saw it answer, and not as a running primary. */
+function isSeenDown({ source, what, data }: StoryFact): boolean {
+  if (source !== 'recording' || what !== 'member_answers') return false;
+  return data?.state !== 'running' || !['primary', 'master', 'promoted'].includes(data.role ?? '');
 }
 
 /** A write outage longer than this belongs to another trouble. */
@@ -94,7 +121,7 @@ export function knownLoss({ change, facts }: StoryEvidence): LossKnown | null {
       start,
       lastKnown,
       lost,
-      farthest?.source === 'etcd',
+      farthest?.source ?? null,
     ),
   };
 }
@@ -113,7 +140,7 @@ function lossText(
   start: bigint | null,
   lastKnown: bigint | null,
   lost: number | null,
-  isHeartbeat: boolean,
+  source: StorySource | null,
 ): string {
   if (start === null) return 'where the new timeline begins is not recorded';
   const begins = `the new timeline begins at ${formatLsn(start)}`;
@@ -122,6 +149,10 @@ function lossText(
   if (lost > 0) {
     return `${begins}, and ${name} had written up to ${formatLsn(lastKnown)}: at least ${lost} bytes of WAL are not in it`;
   }
-  const later = isHeartbeat ? '; what it wrote after its last heartbeat is not recorded' : '';
+  const last = source === 'etcd' ? 'its last heartbeat' : 'it was last seen';
+  const later =
+    source === 'etcd' || source === 'recording'
+      ? `; what it wrote after ${last} is not recorded`
+      : '';
   return `${begins}, not before the last known position of ${name} (${formatLsn(lastKnown)})${later}`;
 }

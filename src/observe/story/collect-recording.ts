@@ -18,7 +18,11 @@ export async function collectRecording(
   for await (const line of readRecord(file)) {
     from ??= line.at;
     to = line.at;
-    if (line.kind !== 'snapshot' && line.kind !== 'event') continue;
+    if (line.kind !== 'snapshot' && line.kind !== 'event') {
+      if (line.kind === 'start' && line.rotated) continue;
+      for (const { folded } of found.values()) folded.interrupted(line.at);
+      continue;
+    }
     if ((scope !== null && line.scope !== scope) || (group !== null && line.group !== group))
       continue;
     const name = JSON.stringify([line.scope, line.group]);

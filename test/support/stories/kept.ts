@@ -22,8 +22,10 @@ export interface Truth {
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/stories');
 
+export const keptFile = (set: string, name: string): string => join(FOLDER, set, name);
+
 const linesOf = (set: string, name: string): string[] =>
-  gunzipSync(readFileSync(join(FOLDER, set, name)))
+  gunzipSync(readFileSync(keptFile(set, name)))
     .toString('utf8')
     .split('\n');
 

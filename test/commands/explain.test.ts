@@ -1,5 +1,5 @@
 /** Why the leader changed: what the command tells from the DCS, a recording, and logs that are named or found. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -288,6 +288,19 @@ describe('explain --recording', () => {
     const { document } = await explained(['--recording', file, '--since', '3650d']);
     expect(verdicts(document)).toEqual([[1, 'pg1', 'pg2', []]]);
     expect(document.stories[0]?.at).toBe('2026-11-28T03:00:00.000Z');
+
+    const other = await runFake({ keys: {} }, ['explain', 'ux', '--recording', file]);
+    expect([other.code, other.err]).toEqual([
+      1,
+      'Error: no cluster ux is in the recording\nit has: demo\n',
+    ]);
+    const group = { ...snapshot, cluster: { ...cluster, group: 1 } } as typeof snapshot;
+    appendFileSync(file, lineText(snapshotLine(group, after)));
+    const several = await runFake({ keys: {} }, ['explain', '--recording', file]);
+    expect([several.code, several.err]).toEqual([
+      2,
+      'Error: several clusters are in the recording\nname one, and its --group: demo, demo (group 1)\n',
+    ]);
   });
 });
 
@@ -329,5 +342,59 @@ describe('explain --log', () => {
   test('a log that is not there is an error', async () => {
     const { code, err } = await explained(['--log', `pg1=${join(folder, 'none.log')}`]);
     expect([code, err]).toEqual([1, expect.stringContaining('none.log cannot be read')]);
+  });
+
+  test("the logs on this host are found by Patroni's own file, around the change and not of all years", async () => {
+    const demo = world();
+    await demo.expire('pg1');
+    demo.take('pg2');
+    const log = join(folder, 'patroni');
+    mkdirSync(log);
+    mkdirSync(join(folder, 'data/pg_log'), { recursive: true });
+    writeFileSync(
+      join(log, 'patroni.log'),
+      [
+        '2026-11-20 23:58:50,000+00 INFO: no action. I am (pg1), the leader with the lock',
+        '2026-11-20 23:59:20,000+00 WARNING: Postgresql is not running.\n',
+      ].join('\n'),
+    );
+    writeFileSync(
+      join(folder, 'data/pg_log/a.csv'),
+      [
+        '2026-11-19 03:00:00.000 UTC,,,1,,x,1,,,,0,PANIC,XX000,"of another day",,,,,,,,,""',
+        '2026-11-20 23:59:10.000 UTC,,,1,,x,1,,,,0,PANIC,XX000,"could not write',
+        'on two lines",,,,,,,,,""\n',
+      ].join('\n'),
+    );
+    const file = join(folder, 'patroni.yml');
+    writeFileSync(
+      file,
+      `scope: demo
+name: pg1
+log: {dir: ${log}}
+etcd3: {host: 127.0.0.1}
+postgresql:
+  data_dir: ${join(folder, 'data')}
+  parameters: {log_directory: pg_log}
+`,
+    );
+    const { out } = await runFake({ keys: {}, dcs: demo.dcs }, [
+      '-c',
+      file,
+      'explain',
+      '-f',
+      'json',
+    ]);
+    const document = JSON.parse(out) as ExplainDocument;
+    expect(verdicts(document)).toEqual([[1, 'pg1', 'pg2', 'postgres_crashed']]);
+    expect(document.stories[0]?.verdict.message).toContain('PANIC: could not write on two lines');
+    expect(
+      document.sources.flatMap(({ source, name, from, problem }) =>
+        source === 'logs' ? [[name, from, problem]] : [],
+      ),
+    ).toEqual([
+      [`${join(log, 'patroni.log')} of pg1`, '2026-11-20T23:58:50.000Z', null],
+      [`${join(folder, 'data/pg_log')} of pg1`, '2026-11-20T23:59:10.000Z', null],
+    ]);
   });
 });

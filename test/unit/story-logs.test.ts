@@ -1,11 +1,14 @@
 /** Logs of Patroni and PostgreSQL in every format, and files as rotation leaves them. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, utimesSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { logFacts } from '../../src/cluster/story/log-facts.js';
+import { logFacts, type LogWindow } from '../../src/cluster/story/log-facts.js';
 import { logReader, type LogMessage } from '../../src/cluster/story/log-lines.js';
+import { collectLogs } from '../../src/observe/story/collect-logs.js';
 import { logFilesOf, readLines } from '../../src/observe/story/log-files.js';
 
 function messages(...lines: string[]): LogMessage[] {
@@ -106,9 +109,51 @@ describe('files', () => {
     write('p.log.old', 'never', 0);
     const lines: string[] = [];
     const files = await logFilesOf(join(folder, 'p.log'), 0);
-    for (const file of files) await readLines(file, (line) => lines.push(line));
+    for (const file of files) await readLines(file, (line) => lines.push(line) > 0);
     expect(lines.map((line) => line.slice(0, 5))).toEqual(['one', 'two', 'three', 'xxxxx', 'four']);
     expect((lines[3] ?? '').length).toBeLessThan(200_000);
     expect(await logFilesOf(folder, 1_800_000_000_000 - 50_000)).toEqual([join(folder, 'p.log')]);
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), 'patctl-log-'));
+  const collected = async (window: LogWindow, limitMs: number | null, lines: string[]) => {
+    const path = join(folder, 'c.log');
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    const { facts, sources } = await collectLogs([{ member: 'pg1', path }], window, limitMs);
+    return { facts: facts.map(({ what }) => what), problem: sources[0]?.problem };
+  };
+  const panic = (at: string): string => `2026-11-28 ${at} UTC [1] PANIC:  no more`;
+  const ALL: LogWindow = { fromMs: -Infinity, toMs: Infinity };
+
+  test('logs that no one named are left out where they take too long, and said so', async () => {
+    expect(await collected(ALL, -1, [panic('03:00:00')])).toEqual({
+      facts: [],
+      problem: expect.stringContaining('name its file: --log') as string,
+    });
+    expect(await collected(ALL, 60_000, [panic('03:00:00')])).toEqual({
+      facts: ['postgres_panic'],
+      problem: null,
+    });
+  });
+
+  test('a log is left where its lines are later than what is asked for, not at one that only quotes a time', async () => {
+    const window = { fromMs: -Infinity, toMs: Date.parse('2026-11-28T04:00:00Z') };
+    const later = Array.from({ length: 100 }, () => '2026-11-28 05:00:00 UTC [1] LOG:  later');
+    const lines = [later[0] ?? '', panic('03:00:00'), ...later, panic('03:00:01')];
+    expect(await collected(window, null, lines)).toEqual({
+      facts: ['postgres_panic'],
+      problem: null,
+    });
+  });
+
+  test('a pipe is read as it is', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const lines: string[] = [];
+    const written = writeFile(pipe, 'one\ntwo\n');
+    for (const file of await logFilesOf(pipe, Date.now()))
+      await readLines(file, (line) => lines.push(line) > 0);
+    await written;
+    expect(lines).toEqual(['one', 'two']);
   });
 });

@@ -2,6 +2,7 @@
 import { logFacts, type LogWindow } from '../../cluster/story/log-facts.js';
 import { logReader } from '../../cluster/story/log-lines.js';
 import type { SourceRead, StoryFact } from '../../cluster/story/story-model.js';
+import { monotonicMs } from '../../clock.js';
 import { withoutSecrets } from '../../cluster/configuration/without-secrets.js';
 import { errorMessage, ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
@@ -14,35 +15,53 @@ export interface GivenLog {
   path: string;
 }
 
-/** All files of a member are read as one log. A file that was named and cannot be read is a ToolError. */
+/**
+ * All files of a member are read as one log. A file that was named and cannot be read is a ToolError. `limitMs`: for
+ * logs that no one named, how long all of them may take; null: they were named.
+ */
 export async function collectLogs(
   logs: readonly GivenLog[],
   window: LogWindow,
-  isFound: boolean,
+  limitMs: number | null,
 ): Promise<Told> {
   const facts: StoryFact[] = [];
   const sources: SourceRead[] = [];
+  const deadlineMs = limitMs === null ? Infinity : monotonicMs() + limitMs;
   for (const { member, path } of logs) {
     const own = logFacts(member, window, safe);
     const reader = logReader(localOffset);
     try {
       const files = await logFilesOf(path, window.fromMs);
       for (const file of files) {
+        let beyond = 0;
         await readLines(file, (line) => {
+          if (monotonicMs() > deadlineMs) throw new Error(tooLong(limitMs));
           const message = reader.add(line);
           if (message) own.add(message);
+          if (message && message.atMs !== null)
+            beyond = message.atMs > window.toMs ? beyond + 1 : 0;
+          return beyond < SURELY_BEYOND;
         });
       }
       const told = own.facts();
       facts.push(...told);
-      sources.push(read(member, path, told, files.length === 0 ? 'not written to since' : null));
+      sources.push(read(member, path, told, files.length === 0 ? TOO_OLD : null));
     } catch (error) {
-      if (!isFound) throw unreadable(path, error);
-      sources.push(read(member, path, [], `cannot be read (${errorMessage(error)})`));
+      if (limitMs === null) throw unreadable(path, error);
+      // Half of a log would look as if its Patroni had ended.
+      sources.push(read(member, path, [], `not read (${errorMessage(error)})`));
     }
   }
   return { facts, sources };
 }
+
+/** A text may begin with the time of something else; so many messages in a row do not. */
+const SURELY_BEYOND = 100;
+
+const tooLong = (limitMs: number | null): string =>
+  `more than ${(limitMs ?? 0) / 1000} s would be needed; name its file: --log`;
+
+const TOO_OLD = 'last written long before the change';
 
 const safe = (text: string): string => oneLine(withoutSecrets(text));
 

@@ -4,6 +4,7 @@ import { recordingFacts, type RecordingFacts } from '../../cluster/story/recordi
 import { readRecord } from '../../dcs/recording/read-record.js';
 import type { Cluster } from '../../cluster/model/model.js';
 import { ToolError } from '../../errors.js';
+import { oneLine } from '../../output/text.js';
 import type { Told } from './collect-dcs.js';
 
 /** Of the one cluster in it, or of the one that is named. */
@@ -13,6 +14,7 @@ export async function collectRecording(
   group: number | null,
 ): Promise<Told> {
   const found = new Map<string, { folded: RecordingFacts; last: Cluster | null }>();
+  const names = new Set<string>();
   let from: string | null = null;
   let to: string | null = null;
   for await (const line of readRecord(file)) {
@@ -23,6 +25,7 @@ export async function collectRecording(
       for (const { folded } of found.values()) folded.interrupted(line.at);
       continue;
     }
+    if (names.size < MOST_NAMED) names.add(nameOf(line));
     if ((scope !== null && line.scope !== scope) || (group !== null && line.group !== group))
       continue;
     const name = JSON.stringify([line.scope, line.group]);
@@ -35,7 +38,7 @@ export async function collectRecording(
     }
   }
   const [only, another] = [...found.values()];
-  if (only === undefined || another !== undefined) throw notOne([...found.keys()], scope);
+  if (only === undefined || another !== undefined) throw notOne([...names], scope, found.size);
   const facts = only.folded.facts();
   const history = historyFacts(only.last?.history ?? []);
   return {
@@ -54,13 +57,22 @@ export async function collectRecording(
   };
 }
 
-function notOne(names: readonly string[], scope: string | null): ToolError {
-  if (names.length === 0) {
-    const of = scope === null ? 'no cluster' : `no cluster ${scope}`;
-    return new ToolError('error', `${of} is in the recording`, { code: 'unknown_cluster' });
+const MOST_NAMED = 20;
+
+const nameOf = ({ scope, group }: { scope: string; group: number | null }): string =>
+  group === null ? scope : `${scope} (group ${group})`;
+
+function notOne(names: readonly string[], scope: string | null, found: number): ToolError {
+  const has = names.map(oneLine).join(', ');
+  if (found === 0) {
+    const of = scope === null ? 'no cluster' : `no cluster ${oneLine(scope)}`;
+    return new ToolError('error', `${of} is in the recording`, {
+      code: 'unknown_cluster',
+      ...(has !== '' && { hint: `it has: ${has}` }),
+    });
   }
-  return new ToolError('usage', `several clusters are in the recording: ${names.join(', ')}`, {
+  return new ToolError('usage', 'several clusters are in the recording', {
     code: 'several_clusters',
-    hint: 'name the cluster, and its --group',
+    hint: `name one, and its --group: ${has}`,
   });
 }

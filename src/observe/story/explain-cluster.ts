@@ -1,7 +1,7 @@
 /** Collects what every source knows of a cluster's past, and explains it. */
 import { storyDocument, type ExplainDocument } from '../../cluster/documents/explain-document.js';
 import type { LogWindow } from '../../cluster/story/log-facts.js';
-import type { SourceRead, StoryRequest } from '../../cluster/story/story-model.js';
+import type { SourceRead, StoryFact, StoryRequest } from '../../cluster/story/story-model.js';
 import { explain } from '../../cluster/story/tell-story.js';
 import type { Context } from '../../context.js';
 import { ToolError } from '../../errors.js';
@@ -28,8 +28,11 @@ export async function explainCluster(
   } else {
     told.push(await fromDcs(context, scope, group, logs.length > 0));
   }
-  const window = windowOf(request);
-  if (logs.length > 0) told.push(await collectLogs(logs, window, false));
+  const window = windowOf(
+    request,
+    told.flatMap(({ facts }) => facts),
+  );
+  if (logs.length > 0) told.push(await collectLogs(logs, window, null));
   else if (recording === null) told.push(await onThisHost(context, scope, group, window));
   const { stories, known } = explain(
     told.flatMap(({ facts }) => facts),
@@ -80,18 +83,26 @@ async function onThisHost(
   if (scope === null) return { facts: [], sources: [] };
   const { foundLogs } = await import('./found-logs.js');
   const cluster = await readCluster(context, scope, group);
-  return collectLogs(await foundLogs(context, cluster), window, true);
+  return collectLogs(await foundLogs(context, cluster), window, FOUND_LIMIT_MS);
 }
+
+/** Logs that no one named may be very long. */
+const FOUND_LIMIT_MS = 30_000;
 
 /** What came before the time that is asked for may be its cause. */
 const LEAD_MS = 15 * 60_000;
 
-function windowOf(request: StoryRequest): LogWindow {
+/** `facts`: what the other sources tell, so that years of logs are not read for one change. */
+function windowOf(request: StoryRequest, facts: readonly StoryFact[]): LogWindow {
   if (request.kind === 'since')
     return { fromMs: Date.parse(request.from) - LEAD_MS, toMs: Infinity };
   if (request.kind === 'at') {
     const at = Date.parse(request.at);
     return { fromMs: at - 2 * LEAD_MS, toMs: at + 2 * LEAD_MS };
   }
-  return { fromMs: -Infinity, toMs: Infinity };
+  const [change] = explain(facts, request).stories;
+  const at = change ? Date.parse(change.at ?? '') : NaN;
+  if (Number.isNaN(at)) return { fromMs: -Infinity, toMs: Infinity };
+  const toMs = request.kind === 'timeline' ? at + 2 * LEAD_MS : Infinity;
+  return { fromMs: at - 2 * LEAD_MS, toMs };
 }

@@ -11,11 +11,13 @@ const MOST_CHARACTERS = 65_536;
 
 /**
  * A file with what was rotated away from it (FILE.1, FILE.2.gz, FILE-20261127.gz), or every log in a folder; those
- * that were last written before `fromMs` are left out. Oldest first. Throws the error of the system where a path
- * cannot be read.
+ * that were last written before `fromMs` are left out. Oldest first. A pipe is itself. Throws the error of the system
+ * where a path cannot be read.
  */
 export async function logFilesOf(path: string, fromMs: number): Promise<string[]> {
-  const isFolder = (await stat(path)).isDirectory();
+  const named = await stat(path);
+  const isFolder = named.isDirectory();
+  if (!isFolder && !named.isFile()) return [path];
   const folder = isFolder ? path : dirname(path);
   const own = basename(path);
   const names = (await readdir(folder)).filter((name) =>
@@ -40,8 +42,8 @@ function isRotatedFrom(own: string, name: string): boolean {
   return name.startsWith(own) && /^[.-]\d[\d-]*(?:\.gz)?$/.test(name.slice(own.length));
 }
 
-/** Each line to `take`, without its end. Rejects with the error of the system. */
-export async function readLines(file: string, take: (line: string) => void): Promise<void> {
+/** Each line to `take`, without its end, until it returns false. Rejects with the error of the system. */
+export async function readLines(file: string, take: (line: string) => boolean): Promise<void> {
   const decoder = new StringDecoder('utf8');
   const read = createReadStream(file);
   const text = file.endsWith('.gz') ? pipeline(read, createGunzip(), () => undefined) : read;
@@ -50,7 +52,7 @@ export async function readLines(file: string, take: (line: string) => void): Pro
     const lines = decoder.write(chunk).split('\n');
     const last = lines.pop() ?? '';
     for (const line of lines) {
-      take(withoutReturn(open === '' ? line : open + line));
+      if (!take(withoutReturn(open === '' ? line : open + line))) return;
       open = '';
     }
     if (open.length < MOST_CHARACTERS) open += last;

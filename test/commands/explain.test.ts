@@ -339,6 +339,21 @@ describe('explain --log', () => {
     ]);
   });
 
+  test('a disk that was full for one session is not why a Patroni stood still', async () => {
+    const pg1 = write('full.log', [
+      '2026-11-28 02:59:45,000+00 INFO: no action. I am (pg1), the leader with the lock',
+      '2026-11-28 02:59:46.000 UTC [7] FATAL:  could not write init file: No space left on device',
+      '2026-11-28 02:59:50,000+00 INFO: no action. I am (pg1), the leader with the lock',
+      '2026-11-28 03:02:00,000+00 INFO: Lock owner: pg2; I am pg1',
+    ]);
+    const pg2 = write('took.log', [
+      '2026-11-28 02:59:50,000+00 INFO: no action. I am (pg2), a secondary, and following a leader (pg1)',
+      '2026-11-28 03:00:20,000+00 INFO: promoted self to leader by acquiring session lock',
+    ]);
+    const { document } = await explained(['--log', `pg1=${pg1}`, '--log', `pg2=${pg2}`]);
+    expect(verdicts(document)).toEqual([[null, 'pg1', 'pg2', 'patroni_frozen']]);
+  });
+
   test('a log that is not there is an error', async () => {
     const { code, err } = await explained(['--log', `pg1=${join(folder, 'none.log')}`]);
     expect([code, err]).toEqual([1, expect.stringContaining('none.log cannot be read')]);

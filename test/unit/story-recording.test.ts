@@ -25,6 +25,8 @@ interface Look {
   unseen?: Partial<Record<Name, number>>;
   request?: { leader: Name; candidate: Name };
   replicas?: Name[];
+  /** By their keys; default: running. */
+  states?: Partial<Record<Name, string>>;
 }
 
 const silent = (reason: string): Reading<never> => ({ ok: false, kind: 'unreachable', reason });
@@ -51,10 +53,10 @@ function reading(name: Name, at: number, look: Look): MemberReadings {
 }
 
 function snapshot(at: number, look: Look): Snapshot {
-  const { leader, keys = NAMES, isStale = false, request } = look;
+  const { leader, keys = NAMES, isStale = false, request, states = {} } = look;
   const members = keys.map((name) => ({
     name,
-    state: 'running',
+    state: states[name] ?? 'running',
     role: name === leader ? 'primary' : 'replica',
   }));
   const failover = request ? { ...request, scheduledAt: null, modRevision: '7' } : null;
@@ -219,4 +221,17 @@ test('writes: from the last look at which the old leader led to the first at whi
     12_000,
     false,
   ]);
+});
+
+test('a leader that was stopped, and one that was only restarted before', () => {
+  const steps = (state: string): Step[] => [
+    WELL,
+    [10, { leader: 'pg1', states: { pg1: 'stopped' } }],
+    [20, { leader: 'pg1', states: { pg1: state } }],
+    [30, { leader: 'pg1', states: { pg1: state }, refused: ['pg1'] }],
+    [60, { leader: null, keys: ['pg2', 'pg3'] }],
+    [61, { leader: 'pg2', keys: ['pg2', 'pg3'] }],
+  ];
+  expect(causes(steps('stopped'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_stopped']]);
+  expect(causes(steps('running'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_killed']]);
 });

@@ -130,7 +130,7 @@ function endOf(looks: Looks, old: string, is: Cluster): [FactCode, string] {
   if (is.leaderName === null && looks.silence === null) {
     return ['leader_key_released', `the leader key of ${old} is gone, its member key is there`];
   }
-  return ['leader_key_lost', `${old} has the leader key no longer`];
+  return ['leader_key_lost', `${old} no longer has the leader key`];
 }
 
 function claims(looks: Looks, at: string, was: Cluster, is: Cluster): void {

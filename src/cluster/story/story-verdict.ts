@@ -204,7 +204,6 @@ function isDemotedOnRequest(evidence: StoryEvidence): boolean {
 function diskFull(evidence: StoryEvidence): Finding | null {
   const full = oldSaid(evidence, 'disk_full');
   if (!full) return null;
-  const isFatal = full.data?.mode === 'PANIC' || full.data?.mode === 'FATAL';
   const died = oldSaid(
     evidence,
     'postgres_not_running',
@@ -213,7 +212,8 @@ function diskFull(evidence: StoryEvidence): Finding | null {
     'postgres_start_failed',
     'failover_after_crash',
   );
-  if (!isFatal && !died) return null;
+  // Less than a PANIC ends a session or a process, and PostgreSQL goes on.
+  if (full.data?.mode !== 'PANIC' && !died) return null;
   return {
     fits: ['disk_full'],
     sure: 'said',
@@ -599,17 +599,15 @@ const STATES: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
 function silentAs(evidence: StoryEvidence, { data }: StoryFact): Finding | null {
   const name = nameOf(evidence);
   const isReleased = hasEnded(evidence, 'leader_key_released');
-  const stopped = evidence.before.some(
-    (fact) =>
-      fact.what === 'member_state' &&
-      fact.member === evidence.change.from &&
-      fact.data?.state === 'stopped',
+  const state = evidence.before.findLast(
+    ({ what, member }) => what === 'member_state' && member === evidence.change.from,
   );
-  if (isReleased || stopped) {
+  if (isReleased || state?.data?.state === 'stopped') {
+    const then = data?.how === 'refused' ? 'its port was closed' : 'it no longer answered';
     return {
       fits: ['patroni_stopped'],
       sure: 'inferred',
-      message: `Patroni on ${name} was stopped (its service or its host was shut down): it gave up the lock itself, and its port was closed.`,
+      message: `Patroni on ${name} was stopped (its service or its host was shut down): it gave up the lock itself, and ${then}.`,
     };
   }
   const [how, postgres] = [data?.how, data?.mode];

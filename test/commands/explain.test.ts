@@ -172,6 +172,11 @@ describe('explain, from the DCS alone', () => {
     expect(document.stories[0]?.verdict.message).toBe(
       'The cause is unknown: no source recorded why the leader lost the lock.',
     );
+    expect(document.sources[0]).toMatchObject({
+      source: 'etcd',
+      name: '',
+      problem: 'etcd has compacted all of it',
+    });
   });
 
   test('no change of leader, or none that fits, is exit 1', async () => {

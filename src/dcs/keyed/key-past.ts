@@ -4,7 +4,7 @@ import type { KeyChange, KeyPast } from '../../cluster/story/key-past-model.js';
 import type { PastLimit } from '../dcs.js';
 import type { KeyStore, KeyValue, RangeRead, WatchEvent } from './key-store.js';
 
-/** So long no event came at all: everything that the store remembers is older than its compaction. */
+/** So long no event came on an open watch: everything that was written is older than the store's compaction. */
 const NOTHING_MS = 1000;
 
 /**
@@ -24,14 +24,14 @@ export async function keyPast(
   const nameOf = (key: string): string => key.slice(prefix.length);
   const reached = reaching(head);
   let from: string | null = null;
+  let isOpen = false;
   try {
     for (;;) {
       const leftMs = deadline - Date.now();
-      const event = await within(
-        watched.next(),
-        from === null ? Math.min(NOTHING_MS, leftMs) : leftMs,
-      );
-      if (event === null) return { from, complete: from === null, head: head.revision };
+      const isQuiet = isOpen && from === null;
+      const event = await within(watched.next(), isQuiet ? Math.min(NOTHING_MS, leftMs) : leftMs);
+      if (event === null) return { from, complete: isQuiet, head: head.revision };
+      isOpen = true;
       if (event.type === 'resync') continue;
       if (from === null) {
         from = event.revision;

@@ -34,8 +34,10 @@ async function etcdPast(context: Context, { scope, group }: Cluster): Promise<To
   try {
     const past = await dcs.keyPast({ scope, group }, PAST_LIMIT, (change) => folded.add(change));
     const facts = folded.facts();
-    const problem = past.complete ? null : `not read to its end within ${PAST_LIMIT.ms / 1000} s`;
-    const reach = past.from === null ? 'nothing is left of it' : `from revision ${past.from}`;
+    const missing = past.from === null ? 'etcd has compacted all of it' : null;
+    const late = `not read to its end within ${PAST_LIMIT.ms / 1000} s`;
+    const problem = past.complete ? missing : late;
+    const reach = past.from === null ? '' : `from revision ${past.from}`;
     return { facts, sources: [source('etcd', reach, facts, problem)] };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;

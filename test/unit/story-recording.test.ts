@@ -25,6 +25,7 @@ interface Look {
   unseen?: Partial<Record<Name, number>>;
   request?: { leader: Name; candidate: Name };
   replicas?: Name[];
+  history?: { timeline: number; lsn: bigint; timestamp: string; newLeader: Name }[];
   /** By their keys; default: running. */
   states?: Partial<Record<Name, string>>;
 }
@@ -66,7 +67,7 @@ function snapshot(at: number, look: Look): Snapshot {
       leaderName: leader,
       members,
       failover,
-      history: [],
+      history: look.history ?? [],
       config: { loopWaitSeconds: 10, retryTimeoutSeconds: 10 },
       ...(isStale && { cannotTell: { leader: 'the DCS does not answer' } }),
     },
@@ -234,4 +235,17 @@ test('a leader that was stopped, and one that was only restarted before', () => 
   ];
   expect(causes(steps('stopped'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_stopped']]);
   expect(causes(steps('running'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_killed']]);
+});
+
+test('a change that was seen late is the one that /history tells, not another one', () => {
+  const line = { timeline: 1, lsn: 100n, timestamp: time(20), newLeader: 'pg2' } as const;
+  const steps: Step[] = [
+    WELL,
+    [10, 'dcs_silent'],
+    [11, { leader: 'pg1', isStale: true }],
+    [90, { leader: 'pg2', history: [line], replicas: ['pg1'] }],
+  ];
+  expect(told(steps, led([20, 'pg2'])).map(({ timeline, at, to }) => [timeline, at, to])).toEqual([
+    [1, time(20), 'pg2'],
+  ]);
 });

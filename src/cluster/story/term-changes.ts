@@ -28,7 +28,11 @@ export function termChanges(facts: readonly StoryFact[]): TermChange[] {
     else changes.push(one);
   }
   const timed = new Set<TermChange>();
-  for (const fact of byTime(facts.filter(isTimedTaking))) addTimed(changes, timed, fact);
+  for (const fact of byTime(facts.filter(isTimedTaking))) {
+    const own = ofSameLook(changes, facts, fact);
+    if (own) timed.add(own);
+    else addTimed(changes, timed, fact);
+  }
   addFollowed(changes, facts);
   const ordered = inOrder(changes);
   ordered.forEach((change, at) => {
@@ -127,6 +131,23 @@ function isTimedTaking({ source, what, at }: StoryFact): boolean {
 
 const byTime = (facts: readonly StoryFact[]): StoryFact[] =>
   [...facts].sort((a, b) => (msOf(a.at) ?? 0) - (msOf(b.at) ?? 0));
+
+/** A recording that saw it late, or whose clock is ahead, shows by the next line of /history which change it was. */
+function ofSameLook(
+  changes: readonly TermChange[],
+  facts: readonly StoryFact[],
+  fact: StoryFact,
+): TermChange | undefined {
+  if (fact.source !== 'recording') return undefined;
+  const next = facts
+    .slice(facts.indexOf(fact) + 1)
+    .find(
+      ({ source, what }) =>
+        source === 'recording' && (what === 'leader_key_taken' || what === 'history_written'),
+    );
+  if (next?.what !== 'history_written' || next.member !== fact.member) return undefined;
+  return changes.find(({ timeline, to }) => timeline === next.data?.timeline && to === fact.member);
+}
 
 function addTimed(changes: TermChange[], timed: Set<TermChange>, fact: StoryFact): void {
   const at = msOf(fact.at) ?? 0;

@@ -1,0 +1,180 @@
+/** The swap itself, on two sites that a test lets fail at each step. */
+import { expect, test } from 'vitest';
+import { formatLsn } from '../../src/cluster/model/lsn.js';
+import type { CallOutcome } from '../../src/patroni/patroni.js';
+import { answer, lost } from '../support/fake-members.js';
+import { END, twoSites, type Swapped, type TwoSites } from '../support/two-sites.js';
+
+const WEST = String.raw`patctl -c '/etc/o'\''b west.yml'`;
+const BACK = 'patctl promote-cluster demo';
+const ON = `${WEST} promote-cluster west`;
+const DEMOTE = 'demo pg1 {"host":"10.0.1.1","port":5431}';
+const BACK_SENT = 'demo pg1 null';
+const PROMOTE = 'west pg1 null';
+const WENT_BACK = 'pg1 of demo is the primary again, and west was not promoted';
+
+const steps = ({ document }: Swapped): string[] =>
+  document.swap?.steps.map(({ step }) => step) ?? [];
+const end = ({ ending, document }: Swapped) => [ending, document.code, document.changed];
+const words = ({ document }: Swapped) => [document.message, ...(document.hint ?? '').split('\n')];
+
+/** The first request to a site is answered so, and `then` happens. */
+function first(
+  sites: TwoSites,
+  side: 'here' | 'there',
+  then: () => void,
+  said?: CallOutcome,
+): void {
+  const site = sites[side];
+  const before = site.onPatch;
+  let isFirst = true;
+  site.onPatch = (member, standby) => {
+    const mine = isFirst;
+    isFirst = false;
+    const outcome = mine && said !== undefined ? said : before(member, standby);
+    if (mine) then();
+    return outcome;
+  };
+}
+
+test('goes through, each step once, with the way on printed before anything is sent', async () => {
+  const sites = twoSites();
+  const done = await sites.run();
+  expect(end(done), done.document.message).toEqual(['ok', 'done', true]);
+  expect(sites.sent).toEqual([DEMOTE, PROMOTE]);
+  expect(steps(done)).toEqual([
+    ...['demoting', 'demoted', 'received', 'promoting', 'promoted', 'follows', 'streaming'],
+  ]);
+  expect(done.document.swap).toMatchObject({
+    ...{ demoted: true, promoted: true, wentBack: false, lastPosition: formatLsn(END) },
+  });
+  expect(sites.errBefore).toContain(
+    `If patctl is killed from here on: go back with: ${BACK}; or, once west has everything, finish with: ${ON}\n`,
+  );
+});
+
+test('--dry-run sends nothing', async () => {
+  const sites = twoSites();
+  const done = await sites.run({ dryRun: true });
+  expect([end(done), sites.sent]).toEqual([['ok', 'would_go', false], []]);
+});
+
+// ---------------------------------------------------------------- before the promotion it goes back
+
+test.each<[what: string, breaks: (sites: TwoSites) => void, why: string, sent: string[]]>([
+  [
+    'the other site is frozen after the demotion',
+    (sites) => first(sites, 'here', () => (sites.there.isFrozen = true)),
+    'west was not seen to have everything within the limit (--deadline)',
+    [DEMOTE, BACK_SENT],
+  ],
+  [
+    'another member leads the other site',
+    (sites) => first(sites, 'here', () => sites.there.leads('pg2')),
+    'pg2 of west leads now, not pg1',
+    [DEMOTE, BACK_SENT],
+  ],
+  [
+    'the other site does not get the last commits',
+    (sites) => (sites.here.follower = null),
+    'west was not seen to have everything within the limit (--deadline)',
+    [DEMOTE, BACK_SENT],
+  ],
+  [
+    'the promotion is refused',
+    (sites) => first(sites, 'there', () => undefined, answer(403, 'no')),
+    'west was not promoted',
+    [DEMOTE, PROMOTE, BACK_SENT],
+  ],
+  [
+    'the promotion cannot be written',
+    (sites) => first(sites, 'there', () => undefined, answer(500, 'no')),
+    'west was not promoted',
+    [DEMOTE, PROMOTE, BACK_SENT],
+  ],
+  [
+    'nothing tells whether the demotion was written',
+    (sites) => first(sites, 'here', () => undefined, lost),
+    'it is unknown whether it was told',
+    [DEMOTE],
+  ],
+])('%s: goes back', async (_, breaks, why, sent) => {
+  const sites = twoSites();
+  breaks(sites);
+  const done = await sites.run();
+  expect([done.ending, done.document.code]).toEqual(['failed', 'went_back']);
+  expect(words(done)).toEqual([
+    `${why}; ${WENT_BACK}`,
+    'check whether west follows again before you try again',
+  ]);
+  expect(sites.sent).toEqual(sent);
+  expect(done.document.swap).toMatchObject({ promoted: false, wentBack: true });
+  expect(steps(done).slice(-2)).toEqual(['going_back', 'went_back']);
+});
+
+// ---------------------------------------------------------------- from the promotion on it does not
+
+test('the answer to the promotion is lost: sent once, and this site is not promoted', async () => {
+  const sites = twoSites();
+  sites.there.onPatch = () => lost;
+  const done = await sites.run();
+  expect(end(done)).toEqual(['unconfirmed', 'promotion_unknown', null]);
+  expect(sites.sent).toEqual([DEMOTE, PROMOTE]);
+  expect(words(done)).toEqual([
+    `it is unknown whether west was told to become a primary cluster; it has everything that demo wrote (${formatLsn(END)}), and demo is a standby cluster`,
+    `look first whether standby_cluster is still there: ${WEST} show-config west`,
+    `if it is gone, west becomes the primary by itself; if it is there, finish with: ${ON}; do not promote demo before`,
+  ]);
+});
+
+test('a lost answer that took effect is followed to the end', async () => {
+  const sites = twoSites();
+  sites.there.onPatch = (_, standby) => {
+    sites.there.obey(standby);
+    return lost;
+  };
+  expect(end(await sites.run())).toEqual(['ok', 'done', true]);
+  expect(sites.sent).toEqual([DEMOTE, PROMOTE]);
+});
+
+// ---------------------------------------------------------------- nothing was sent, or nothing was done
+
+test.each<[CallOutcome, ending: string, code: string]>([
+  [answer(403, 'no'), 'error', 'demotion_refused'],
+  [answer(500, 'no'), 'error', 'demotion_refused'],
+])('the demotion: %j', async (outcome, ending, code) => {
+  const sites = twoSites();
+  sites.here.onPatch = () => outcome;
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([[ending, code, false], [DEMOTE]]);
+  expect(done.document.message).toBe('demo was not demoted; nothing was changed');
+});
+
+// ---------------------------------------------------------------- Ctrl-C
+
+test('Ctrl-C after the demotion goes back', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.here.follower = null;
+    sites.interrupt();
+  });
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['interrupted', 'went_back', false],
+    [DEMOTE, BACK_SENT],
+  ]);
+  expect(done.err).toContain('a second Ctrl-C stops at once');
+});
+
+test('Ctrl-C after the promotion ends the waiting only', async () => {
+  const sites = twoSites();
+  first(sites, 'there', () => {
+    sites.there.roles['pg1'] = 'silent';
+    sites.interrupt();
+  });
+  const done = await sites.run();
+  expect([done.ending, sites.sent]).toEqual(['interrupted', [DEMOTE, PROMOTE]]);
+  expect(done.document.message).toBe(
+    `interrupted: west was told to become a primary cluster; see: ${WEST} list west`,
+  );
+});

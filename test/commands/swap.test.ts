@@ -152,6 +152,17 @@ test.each<[CallOutcome, ending: string, code: string]>([
 
 // ---------------------------------------------------------------- Ctrl-C
 
+test('Ctrl-C while the plan is computed a second time: nothing is sent', async () => {
+  const sites = twoSites();
+  let reads = 0;
+  sites.onRead = () => {
+    reads += 1;
+    if (reads === 2) sites.interrupt();
+  };
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['interrupted', 'not_sent', false], []]);
+});
+
 test('Ctrl-C after the demotion goes back', async () => {
   const sites = twoSites();
   first(sites, 'here', () => {

@@ -5,6 +5,8 @@ import type { LivePair } from './pair.js';
 
 export interface SwapStops {
   isSoft(): boolean;
+  /** The second Ctrl-C has come. */
+  isHard(): boolean;
   /** The sites with a signal that only the second Ctrl-C aborts. */
   hard(pair: LivePair): LivePair;
   /** The sites with a signal that the first one aborts. */
@@ -14,6 +16,8 @@ export interface SwapStops {
 
 export function holdSwap(context: Context, tell: Tell): SwapStops {
   const [first, second] = [new AbortController(), new AbortController()];
+  // One that came since the question was answered.
+  if (context.signal.aborted) first.abort();
   const release = context.holdSignals(() => {
     if (first.signal.aborted) return second.abort();
     first.abort();
@@ -27,6 +31,7 @@ export function holdSwap(context: Context, tell: Tell): SwapStops {
   });
   return {
     isSoft: () => first.signal.aborted,
+    isHard: () => second.signal.aborted,
     hard: (pair) => withSignal(pair, second.signal),
     soft: (pair) => withSignal(pair, first.signal),
     release,

@@ -112,6 +112,21 @@ test.each<[what: string, breaks: (sites: TwoSites) => void, why: string, sent: s
   expect(steps(done).slice(-2)).toEqual(['going_back', 'went_back']);
 });
 
+test('a replica that leads here by now is awaited: what it writes has not reached the other site', async () => {
+  const sites = twoSites();
+  // pg1 was switched over between the plan and the request: it streams, and pg2 takes writes.
+  first(sites, 'here', () => {
+    sites.here.leads('pg2');
+    sites.here.roles['pg2'] = 'primary';
+  });
+  const done = await sites.run();
+  expect(sites.sent).toEqual([DEMOTE, 'demo pg2 null']);
+  expect([end(done), steps(done)]).toEqual([
+    ['failed', 'went_back', false],
+    ['demoting', 'going_back', 'went_back'],
+  ]);
+});
+
 // ---------------------------------------------------------------- from the promotion on it does not
 
 test('the answer to the promotion is lost: sent once, and this site is not promoted', async () => {

@@ -25,13 +25,14 @@ export interface Received {
 }
 
 interface Seen {
-  old: Standing;
+  /** The old primary first. */
+  here: { member: string; standing: Standing }[];
   next: Standing;
 }
 
 /**
- * Until the old primary is a standby that streams: PostgreSQL streams only once it has replayed all WAL of its own.
- * The leader there must have replayed all of that, on the same timeline. ToolError at the limit.
+ * Until the old primary, and who leads here now, is a standby that streams: PostgreSQL streams only once it has replayed
+ * all WAL of its own. The leader there must have replayed all of that, on the same timeline. ToolError at the limit.
  */
 export async function received(underway: SwapUnderway, old: Member): Promise<Received> {
   const { pair, record, atMs } = underway;
@@ -50,19 +51,22 @@ export async function received(underway: SwapUnderway, old: Member): Promise<Rec
   const done = await until(here.context, limit, async () => {
     const last = await lookAtBoth(underway, old);
     seen.last = last;
-    if (last?.old.role !== 'standby') return null;
+    if (last === null || !last.here.every(({ standing }) => standing.role === 'standby'))
+      return null;
     record.once('demoted', mine, `${mine} is a standby: the writes have ended`);
-    const { replayed, timeline, streams } = last.old;
-    if (!streams || replayed === null) return null;
-    if (replayed > seen.end) seen.end = replayed;
+    for (const { standing } of last.here) {
+      if (!standing.streams || standing.replayed === null) return null;
+      if (standing.replayed > seen.end) seen.end = standing.replayed;
+    }
     const { next } = last;
+    const timeline = last.here[0]?.standing.timeline ?? null;
     const isThere = next.role === 'standby' && next.replayed !== null && next.replayed >= seen.end;
     if (!isThere || timeline === null || timeline !== next.timeline) return null;
     return { position: seen.end, timeline };
   });
   if (done === null) {
     const said = `${its} was not seen to have everything within the limit (--deadline)`;
-    throw stepFailed(said, seen.last === null ? [] : lastSaid(underway, old, seen.last));
+    throw stepFailed(said, seen.last === null ? [] : lastSaid(underway, seen.last));
   }
   const where = formatLsn(done.position);
   record.swap({ lastPosition: where });
@@ -78,23 +82,41 @@ async function lookAtBoth(
 ): Promise<Seen | null> {
   const leader = await nextLeader(there);
   if (leader === null) return null;
-  const mine = standingOf(await lookAt(here, old));
+  const mine = await lookHere(here, old);
   const its = standingOf(await lookAt(there, leader));
-  if (its.role !== 'primary') return { old: mine, next: its };
+  if (its.role !== 'primary') return { here: mine, next: its };
   const who = memberOf(there, leader.name);
   throw stepFailed(`${who} is a primary already`, [standingSaid(who, its)]);
 }
 
-function wordsOf(last: Seen | null): string {
-  return last === null ? 'not seen yet' : `${last.old.said}; there ${last.next.said}`;
+/** Who may have written here last: the old primary, and who leads now; each member where no leader is known. */
+async function lookHere(here: LiveSite, old: Member): Promise<Seen['here']> {
+  const now = await clusterNow(here.context, siteCluster(here));
+  const { members } = now ?? siteCluster(here);
+  const leader = members.find(({ name }) => name === now?.leaderName);
+  const asked = leader === undefined ? members : [leader];
+  const all = [old, ...asked.filter(({ name }) => name !== old.name)];
+  const looks = all.map(async (one) => {
+    return { member: one.name, standing: standingOf(await lookAt(here, one)) };
+  });
+  return Promise.all(looks);
 }
 
-function lastSaid({ pair: { here, there } }: SwapUnderway, old: Member, last: Seen): Evidence[] {
-  const at = ({ replayed }: Standing) =>
-    replayed === null ? '' : `, replayed ${formatLsn(replayed)}`;
+function wordsOf(last: Seen | null): string {
+  if (last === null) return 'not seen yet';
+  const mine = last.here.map(({ member, standing }) => `${member}: ${standing.said}`);
+  return `${mine.join(', ')}; there ${last.next.said}`;
+}
+
+function lastSaid({ pair: { here, there } }: SwapUnderway, last: Seen): Evidence[] {
+  const said = (who: string, standing: Standing): Evidence => {
+    const { replayed } = standing;
+    const at = replayed === null ? '' : `, replayed ${formatLsn(replayed)}`;
+    return { ...standingSaid(who, standing), said: standing.said + at };
+  };
   return [
-    { ...standingSaid(memberOf(here, old.name), last.old), said: last.old.said + at(last.old) },
-    { ...standingSaid(memberOf(there, null), last.next), said: last.next.said + at(last.next) },
+    ...last.here.map(({ member, standing }) => said(memberOf(here, member), standing)),
+    said(memberOf(there, null), last.next),
   ];
 }
 

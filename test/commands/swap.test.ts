@@ -157,12 +157,25 @@ test('a lost answer that took effect is followed to the end', async () => {
 test.each<[CallOutcome, ending: string, code: string]>([
   [answer(403, 'no'), 'error', 'demotion_refused'],
   [answer(500, 'no'), 'error', 'demotion_refused'],
+  [{ kind: 'not_sent', reason: 'connect ECONNREFUSED' }, 'unreachable', 'not_sent'],
 ])('the demotion: %j', async (outcome, ending, code) => {
   const sites = twoSites();
   sites.here.onPatch = () => outcome;
   const done = await sites.run();
   expect([end(done), sites.sent]).toEqual([[ending, code, false], [DEMOTE]]);
   expect(done.document.message).toBe('demo was not demoted; nothing was changed');
+});
+
+test('the dynamic configuration, with which Patroni answers, is not printed', async () => {
+  const sites = twoSites();
+  sites.there.onPatch = () => answer(200, '{"postgresql":{"parameters":{"x":"geheim"}}}');
+  const done = await sites.run();
+  expect(end(done)).toEqual(['unconfirmed', 'promotion_unknown', null]);
+  expect(done.document.evidence).toEqual([
+    { witness: 'REST', subject: 'pg1', said: 'status code=200' },
+    { witness: 'DCS', subject: '/config', said: 'standby_cluster is unchanged' },
+  ]);
+  expect(JSON.stringify(done)).not.toContain('geheim');
 });
 
 // ---------------------------------------------------------------- Ctrl-C

@@ -73,8 +73,9 @@ async function demoteHere(underway: SwapUnderway, old: Member): Promise<Received
     record.tell,
   );
   if (sent.done === 'not written') {
-    throw new ToolError('error', `${here.label} was not demoted; nothing was changed`, {
-      code: 'demotion_refused',
+    const isAsked = sent.ending === 'error';
+    throw new ToolError(sent.ending, `${here.label} was not demoted; nothing was changed`, {
+      code: isAsked ? 'demotion_refused' : 'not_sent',
       evidence: sent.evidence,
     });
   }

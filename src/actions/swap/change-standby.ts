@@ -1,9 +1,10 @@
 /** Asks the leader of one site to change standby_cluster: sent once, and what is known of it afterwards. */
 import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
 import type { Context } from '../../context.js';
-import { ToolError, type Evidence } from '../../errors.js';
+import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
+import type { CallOutcome } from '../../patroni/patroni.js';
 import { answerWords, askMember } from '../kit/member-request.js';
 
 const CALL_MS = 10_000;
@@ -11,6 +12,8 @@ const CALL_MS = 10_000;
 /** `unknown`: it was sent, and whether it was written could not be seen. */
 export interface Changed {
   done: 'written' | 'not written' | 'unknown';
+  /** How a run ends that has changed nothing else, where it was not written. */
+  ending: Exclude<Ending, 'ok'>;
   evidence: Evidence[];
 }
 
@@ -32,11 +35,12 @@ export async function changeStandby(
       whenLeft: () => (isSent = true),
       tell,
     });
-    const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
-    if (outcome.kind === 'not_sent') return { done: 'not written', evidence };
+    const evidence = [{ witness: 'REST', subject: leader.name, said: saidOf(outcome) }];
+    if (outcome.kind === 'not_sent')
+      return { done: 'not written', ending: 'unreachable', evidence };
     isSent = true;
     if (outcome.kind === 'answered' && isRefusal(outcome.answer.status))
-      return { done: 'not written', evidence };
+      return { done: 'not written', ending: 'error', evidence };
     const isWritten = ({ config }: Cluster) =>
       ((config?.standbyCluster ?? null) !== null) === (standby !== null);
     const seen = await lookAfter(context, cluster, outcome, {
@@ -44,14 +48,21 @@ export async function changeStandby(
       goesOn: 'the change was sent',
       tell,
     });
-    if (seen === 'written') return { done: 'written', evidence };
+    if (seen === 'written') return { done: 'written', ending: 'error', evidence };
     const said = seen === 'unreadable' ? 'has not answered since' : 'standby_cluster is unchanged';
     evidence.push({ witness: 'DCS', subject: '/config', said });
     const isSure = seen === 'not written' && saysNo(outcome);
-    return { done: isSure ? 'not written' : 'unknown', evidence };
+    return { done: isSure ? 'not written' : 'unknown', ending: 'error', evidence };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const evidence = [{ witness: 'REST', subject: leader.name, said: error.message }];
-    return { done: isSent ? 'unknown' : 'not written', evidence };
+    return { done: isSent ? 'unknown' : 'not written', ending: error.ending, evidence };
   }
+}
+
+/** Patroni answers 200 with the whole dynamic configuration, which may hold a password. */
+function saidOf(outcome: CallOutcome): string {
+  if (outcome.kind === 'answered' && outcome.answer.status < 300)
+    return `status code=${outcome.answer.status}`;
+  return answerWords(outcome);
 }

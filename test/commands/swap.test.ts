@@ -11,6 +11,8 @@ const ON = `${WEST} promote-cluster west`;
 const DEMOTE = 'demo pg1 {"host":"10.0.1.1","port":5431}';
 const BACK_SENT = 'demo pg1 null';
 const PROMOTE = 'west pg1 null';
+const HAS = `west has everything that demo wrote (${formatLsn(END)})`;
+const LACKS = 'it is unknown whether west has everything that demo wrote';
 const WENT_BACK = 'pg1 of demo is the primary again, and west was not promoted';
 
 const steps = ({ document }: Swapped): string[] =>
@@ -127,6 +129,102 @@ test('a replica that leads here by now is awaited: what it writes has not reache
   ]);
 });
 
+test('a member that leads here and lacks the last commits is not made the primary', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.here.leads('pg2');
+    sites.here.replayed['pg2'] = END - 1n;
+    sites.there.isFrozen = true;
+  });
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['failed', 'no_primary', true], [DEMOTE]]);
+  expect(words(done)).toEqual([
+    `west was not seen to have everything within the limit (--deadline); going back failed; demo is a standby cluster, and ${LACKS}`,
+    `go back with: ${BACK}`,
+    `only where demo is lost (its last commits may be missing): ${ON}`,
+  ]);
+  expect(done.document.evidence.at(-1)).toEqual({
+    ...{ witness: 'SQL', subject: 'pg2 of demo' },
+    said: 'leads now, and was not seen to have everything of pg1',
+  });
+});
+
+test.each<[what: string, promoted: (sites: TwoSites) => void]>([
+  ['its configuration says so', ({ there }) => there.obey(null)],
+  [
+    'a member of it is a primary, and its DCS is silent',
+    ({ there }) => {
+      there.roles['pg2'] = 'primary';
+      there.isDcsFrozen = true;
+    },
+  ],
+])('the other site was promoted by hand: this one stays; %s', async (_, promoted) => {
+  const sites = twoSites();
+  first(sites, 'here', () => promoted(sites));
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['failed', 'other_primary', true], [DEMOTE]]);
+  expect(words(done)[0]).toMatch(
+    /; west has become a primary cluster, so demo was not told to become the primary again$/,
+  );
+  expect(words(done)[1]).toBe(
+    `see both sites before anything else: patctl list demo; and: ${WEST} list west`,
+  );
+});
+
+// ---------------------------------------------------------------- going back does not work
+
+test('the answer to going back is lost: neither site is to be promoted by hand before it is known', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.there.leads('pg2');
+    sites.here.onPatch = () => lost;
+  });
+  const done = await sites.run();
+  expect(end(done)).toEqual(['unconfirmed', 'back_unknown', true]);
+  expect(sites.sent).toEqual([DEMOTE, BACK_SENT]);
+  expect(words(done)).toEqual([
+    'pg2 of west leads now, not pg1; it is unknown whether demo was told to become the primary again',
+    'look first whether standby_cluster is still there: patctl show-config demo',
+    `if it is gone, demo becomes the primary by itself; if it is there, go back with: ${BACK}; do not promote west before`,
+  ]);
+});
+
+test('told to become the primary again, and not seen as one: the other site is not to be promoted', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.there.leads('pg2');
+    sites.here.onPatch = () => {
+      sites.here.writes(null);
+      return answer(200);
+    };
+  });
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['unconfirmed', 'not_back_in_time', true],
+    [DEMOTE, BACK_SENT],
+  ]);
+  expect(words(done)).toEqual([
+    'pg2 of west leads now, not pg1; demo is a primary cluster in its configuration, and no member of it was seen as a primary in time',
+    'demo becomes the primary by itself as soon as a member can; see: patctl list demo',
+    'do not promote west meanwhile; see why it takes so long: patctl check demo',
+  ]);
+});
+
+test('this site is frozen after the promotion was refused: either site may be promoted', async () => {
+  const sites = twoSites();
+  first(sites, 'there', () => (sites.here.isFrozen = true), answer(403, 'no'));
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['failed', 'no_primary', true],
+    [DEMOTE, PROMOTE],
+  ]);
+  expect(words(done)).toEqual([
+    `west was not promoted; going back failed; demo is a standby cluster, and ${HAS}`,
+    `go back with: ${BACK}`,
+    `or finish with: ${ON}`,
+  ]);
+});
+
 // ---------------------------------------------------------------- from the promotion on it does not
 
 test('the answer to the promotion is lost: sent once, and this site is not promoted', async () => {
@@ -150,6 +248,38 @@ test('a lost answer that took effect is followed to the end', async () => {
   };
   expect(end(await sites.run())).toEqual(['ok', 'done', true]);
   expect(sites.sent).toEqual([DEMOTE, PROMOTE]);
+});
+
+test('promoted, and not seen as a primary: this site is not to be promoted', async () => {
+  const sites = twoSites();
+  sites.there.onPatch = () => {
+    sites.there.writes(null);
+    return answer(200);
+  };
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['unconfirmed', 'not_promoted_in_time', true],
+    [DEMOTE, PROMOTE],
+  ]);
+  expect(words(done).slice(1)).toEqual([
+    `west becomes the primary by itself as soon as a member can; see: ${WEST} list west`,
+    `do not promote demo meanwhile; see why it takes so long: ${WEST} check west`,
+  ]);
+});
+
+test('another member there becomes the primary: whether it has everything was not seen', async () => {
+  const sites = twoSites();
+  first(sites, 'there', () => {
+    sites.there.leads('pg2');
+    Object.assign(sites.there.roles, { pg1: 'silent', pg2: 'primary' });
+  });
+  const done = await sites.run();
+  expect(end(done)).toEqual(['failed', 'other_member_promoted', true]);
+  expect(words(done)).toEqual([
+    'pg2 of west became the primary, not pg1: it is unknown whether it has the last commits of demo',
+    `it has them if timeline 3 ended there at ${formatLsn(END)} or later: ${WEST} history west`,
+    'see whether demo follows: patctl check demo',
+  ]);
 });
 
 // ---------------------------------------------------------------- nothing was sent, or nothing was done
@@ -203,6 +333,36 @@ test('Ctrl-C after the demotion goes back', async () => {
     [DEMOTE, BACK_SENT],
   ]);
   expect(done.err).toContain('a second Ctrl-C stops at once');
+});
+
+test('Ctrl-C twice stops at once, and says how to go back', async () => {
+  const sites = twoSites();
+  sites.here.follower = null;
+  first(sites, 'here', () => {
+    sites.interrupt();
+    sites.interrupt();
+  });
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['interrupted', 'no_primary', true], [DEMOTE]]);
+  expect(words(done).slice(1)).toEqual([
+    `go back with: ${BACK}`,
+    `only where demo is lost (its last commits may be missing): ${ON}`,
+  ]);
+});
+
+test('Ctrl-C once this site was told to go back: says that it becomes the primary by itself', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.there.leads('pg2');
+    sites.here.onPatch = () => {
+      sites.here.writes(null);
+      sites.interrupt();
+      sites.interrupt();
+      return answer(200);
+    };
+  });
+  const done = await sites.run();
+  expect([done.ending, done.document.code]).toEqual(['interrupted', 'not_back_in_time']);
 });
 
 test('Ctrl-C after the promotion ends the waiting only', async () => {

@@ -14,8 +14,8 @@ import { followsOn, type Followers } from './follows-on.js';
 import { goBack } from './go-back.js';
 import { nextLeader, received, type Received } from './received.js';
 import { siteCluster, leaderOf, lookAt, standingOf, standingSaid, type Standing } from './pair.js';
-import { stepFailed, type SwapUnderway } from './underway.js';
-import { bothStandbys, promotionUnknown, wayOn } from './way-on.js';
+import { failureOf, stepFailed, type SwapUnderway } from './underway.js';
+import { notPromotedInTime, otherPromoted, promotionUnknown, wayOn } from './way-on.js';
 import { watchWrites, type WriteWatch } from './watch-writes.js';
 
 const LOOK_MS = 250;
@@ -85,8 +85,7 @@ async function demoteHere(underway: SwapUnderway, old: Member): Promise<Received
       throw stepFailed('it is unknown whether it was told', sent.evidence);
     return await received(underway, old);
   } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    return await goBack(underway, error);
+    return await goBack(underway, failureOf(error));
   }
 }
 
@@ -115,17 +114,20 @@ async function promoteThere(
   record.swap({ promoted: sent.done === 'written' ? true : null });
   if (sent.done === 'unknown') throw promotionUnknown(pair, position, sent.evidence);
   const done = await primaryThere(underway, next, { position, timeline });
-  record.step('promoted', who, `${who} is the primary on timeline ${done}`);
+  const leader = memberOf(there, done.name);
+  record.step('promoted', leader, `${leader} is the primary on timeline ${done.timeline}`);
+  if (done.name !== next.name)
+    throw otherPromoted(pair, { ...done, position, before: timeline, next: next.name });
   await seenWritable(underway, watch);
-  return done;
+  return done.timeline;
 }
 
-/** The timeline of the leader there once it is a primary on a new one. */
+/** The leader there and its timeline once it is a primary on a new one. */
 async function primaryThere(
   { pair, atMs, record: { tell } }: SwapUnderway,
   next: Member,
   { position, timeline }: Received,
-): Promise<number> {
+): Promise<{ name: string; timeline: number }> {
   const { there } = pair;
   const who = memberOf(there, next.name);
   const seen: { last: Standing | null } = { last: null };
@@ -137,14 +139,12 @@ async function primaryThere(
     const leader = now?.members.find(({ name }) => name === now.leaderName) ?? next;
     const last = standingOf(await lookAt(there, leader));
     seen.last = last;
-    return last.role === 'primary' && (last.timeline ?? 0) > timeline ? last.timeline : null;
+    if (last.role !== 'primary' || last.timeline === null || last.timeline <= timeline) return null;
+    return { name: leader.name, timeline: last.timeline };
   });
   if (done !== null) return done;
-  const why = `${there.label} was told to become a primary cluster, and no member of it was seen as a primary in time`;
-  throw bothStandbys(pair, why, {
-    ...{ position, ending: 'unconfirmed', code: 'not_promoted_in_time', demoted: true },
-    evidence: seen.last === null ? [] : [standingSaid(who, seen.last)],
-  });
+  const evidence = seen.last === null ? [] : [standingSaid(who, seen.last)];
+  throw notPromotedInTime(pair, position, evidence);
 }
 
 /** The measure of the outage ends with it; a few seconds at most are given to that. */
@@ -163,7 +163,10 @@ async function seenWritable(
   await until(context, limit, () => Promise.resolve(watch.isOver() ? true : null));
 }
 
-/** The leader there, and both DCS in a state in which nothing has changed; goes back where one cannot be read. */
+/**
+ * The leader there, where nothing has changed since. Goes back where its DCS cannot be read; where the one here cannot,
+ * Patroni here cannot promote a member either.
+ */
 async function readyToPromote(underway: SwapUnderway): Promise<Member> {
   const { pair } = underway;
   const { here, there } = pair;
@@ -177,7 +180,6 @@ async function readyToPromote(underway: SwapUnderway): Promise<Member> {
       throw stepFailed(`the DCS of ${there.label} cannot be read, or no member leads`);
     return next;
   } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
-    return await goBack(underway, error);
+    return await goBack(underway, failureOf(error));
   }
 }

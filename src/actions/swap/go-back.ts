@@ -1,30 +1,32 @@
 /** A swap that failed before the promotion: this site becomes the primary again, when that is certain to be safe. */
 import type { Cluster, Member } from '../../cluster/model/model.js';
-import { memberOf } from '../../cluster/preflight/swap-model.js';
+import { memberOf, siteCommand } from '../../cluster/preflight/swap-model.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { clusterNow } from '../../observe/read-keys.js';
 import { until } from '../kit/until.js';
-import type { Tell } from '../kit/report.js';
-import { changeStandby } from './change-standby.js';
-import { siteCluster, lookAt, standingOf, standingSaid, type LivePair } from './pair.js';
+import { changeStandby, type Changed } from './change-standby.js';
+import {
+  leaderOf,
+  lookAt,
+  siteCluster,
+  standingOf,
+  standingSaid,
+  type LivePair,
+  type LiveSite,
+} from './pair.js';
 import type { SwapUnderway } from './underway.js';
-import { bothStandbys } from './way-on.js';
+import { bothStandbys, notBack } from './way-on.js';
 
 /** Patroni needs a loop to read it, an election where the lock was released, and the promotion itself. */
 const BACK_MS = 90_000;
 const LOOK_MS = 300;
 
 /** Never returns: `failed` (went_back) where this site is the primary again, else what is so and what to do. */
-export async function goBack(underway: SwapUnderway, why: ToolError): Promise<never> {
-  const { record } = underway;
-  const pair = underway.stops.hard(underway.pair);
+export async function goBack(given: SwapUnderway, why: ToolError): Promise<never> {
+  const { record, stops } = given;
+  const pair = stops.hard(given.pair);
   const { here, there } = pair;
-  const stuck = (because: string, evidence: Evidence[]) =>
-    bothStandbys(pair, `${why.message}; ${because}`, {
-      ...{ position: null, ending: 'failed', code: 'no_primary' },
-      evidence: [...why.evidence, ...evidence],
-      demoted: record.now().demoted,
-    });
+  if (stops.isHard()) throw stuck(given, why, 'patctl was stopped before it went back', []);
   const other = await promotedThere(pair);
   if (other !== null) throw takenOver(pair, why, other);
   record.step(
@@ -32,22 +34,24 @@ export async function goBack(underway: SwapUnderway, why: ToolError): Promise<ne
     memberOf(here, null),
     `${why.message}: ${here.label} becomes the primary again`,
   );
-  const atMs = here.context.clock.nowMs() + BACK_MS;
-  const asked = await askBack(pair, atMs, record.tell);
-  if (!asked.done) throw stuck(`going back failed`, asked.evidence);
-  const leader = await primaryHere(pair, atMs, record.tell);
+  const underway = { ...given, pair, atMs: here.context.clock.nowMs() + BACK_MS };
+  const { done, evidence } = await askBack(underway, why);
+  if (done === 'not written') throw stuck(given, why, 'going back failed', evidence);
+  const isWritten = done === 'written';
+  const leader = isWritten ? await primaryHere(underway) : evidence;
   if (typeof leader !== 'string')
-    throw stuck(`${here.label} was told to become the primary again and has not yet`, leader);
+    throw notBack(pair, why.message, {
+      isWritten,
+      evidence: [...why.evidence, ...leader],
+      ending: stops.isHard() ? 'interrupted' : 'unconfirmed',
+    });
   record.swap({ wentBack: true });
-  record.step(
-    'went_back',
-    memberOf(here, leader),
-    `${memberOf(here, leader)} is the primary again`,
-  );
+  const who = memberOf(here, leader);
+  record.step('went_back', who, `${who} is the primary again`);
   const ending = why.ending === 'interrupted' ? 'interrupted' : 'failed';
   throw new ToolError(
     ending,
-    `${why.message}; ${memberOf(here, leader)} is the primary again, and ${there.label} was not promoted`,
+    `${why.message}; ${who} is the primary again, and ${there.label} was not promoted`,
     {
       code: 'went_back',
       evidence: why.evidence,
@@ -56,34 +60,56 @@ export async function goBack(underway: SwapUnderway, why: ToolError): Promise<ne
   );
 }
 
+/** This site surely was not told to become the primary again. */
+function stuck(
+  { pair, record, stops }: SwapUnderway,
+  why: ToolError,
+  because: string,
+  evidence: Evidence[],
+): ToolError {
+  const { demoted, lastPosition } = record.now();
+  return bothStandbys(pair, `${why.message}; ${because}`, {
+    ...{ position: lastPosition, demoted },
+    evidence: [...why.evidence, ...evidence],
+    ending: stops.isHard() ? 'interrupted' : 'failed',
+  });
+}
+
 /** Whether the other site was promoted meanwhile, which this run did not ask for. */
 async function promotedThere({ there }: LivePair): Promise<Evidence | null> {
   const now = await clusterNow(there.context, siteCluster(there));
-  const cluster = now ?? siteCluster(there);
-  const leader = cluster.members.find(({ name }) => name === cluster.leaderName);
   if (now !== null && !now.config?.standbyCluster)
     return { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' };
-  if (leader === undefined) return null;
-  const standing = standingOf(await lookAt(there, leader));
-  return standing.role === 'primary' ? standingSaid(memberOf(there, leader.name), standing) : null;
+  const { members } = now ?? siteCluster(there);
+  const looks = members.map(async (member): Promise<Evidence | null> => {
+    const standing = standingOf(await lookAt(there, member));
+    return standing.role === 'primary'
+      ? standingSaid(memberOf(there, member.name), standing)
+      : null;
+  });
+  return (await Promise.all(looks)).find((one) => one !== null) ?? null;
 }
 
 function takenOver({ here, there }: LivePair, why: ToolError, seen: Evidence): ToolError {
+  const see = [here, there].map((site) => siteCommand(site, 'list'));
   return new ToolError(
     'failed',
-    `${why.message}; ${there.label} has become a primary cluster, so ${here.label} stays its standby cluster`,
+    `${why.message}; ${there.label} has become a primary cluster, so ${here.label} was not told to become the primary again`,
     {
       code: 'other_primary',
       evidence: [...why.evidence, seen],
-      hint: `see both sites before anything else`,
+      hint: `see both sites before anything else: ${see.join('; and: ')}`,
     },
   );
 }
 
-type AskedBack = { done: true } | { done: false; evidence: Evidence[] };
-
-/** Sent again only where it surely was not sent. */
-async function askBack({ here }: LivePair, atMs: number, tell: Tell): Promise<AskedBack> {
+/** Sent again only where it surely was not written. */
+async function askBack(
+  { pair, atMs, record: { tell } }: SwapUnderway,
+  why: ToolError,
+): Promise<Pick<Changed, 'done' | 'evidence'>> {
+  const { here } = pair;
+  const [startedMs, { clock }] = [here.context.clock.nowMs(), here.context];
   let evidence: Evidence[] = [];
   const limit = {
     tell,
@@ -93,33 +119,64 @@ async function askBack({ here }: LivePair, atMs: number, tell: Tell): Promise<As
     awaits: () =>
       `a leader of ${here.label} that takes the request (${evidence[0]?.said ?? 'none yet'})`,
   };
-  const done = await until<boolean>(here.context, limit, async () => {
+  const done = await untilStopped(here, limit, async () => {
     const now = await clusterNow(here.context, siteCluster(here));
-    if (now === null)
-      evidence = [{ witness: 'DCS', subject: here.label, said: 'could not be read' }];
-    if (now === null) return null;
-    if (!now.config?.standbyCluster) return true;
-    const leader = leaderOf(now);
-    if (leader === null) evidence = [{ witness: 'DCS', subject: '/leader', said: 'is absent' }];
-    if (leader === null) return null;
+    if (now !== null && !now.config?.standbyCluster) return 'written';
+    const leader = await fitLeader(here, now);
+    if ('said' in leader) evidence = [leader];
+    if ('said' in leader || now === null) return null;
+    // While this site had no leader, the other one may have been promoted by hand.
+    const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : null;
+    if (other !== null) throw takenOver(pair, why, other);
     const sent = await changeStandby(here.context, now, leader, null, tell);
     evidence = sent.evidence;
-    if (sent.done === 'written') return true;
-    return sent.done === 'unknown' ? false : null;
+    return sent.done === 'not written' ? null : sent.done;
   });
-  return done === true ? { done } : { done: false, evidence };
+  return { done: done ?? 'not written', evidence };
 }
 
-function leaderOf({ members, leaderName }: Cluster): Member | null {
+/** The leader here that may be the primary again, or why there is none. */
+async function fitLeader(here: LiveSite, now: Cluster | null): Promise<Member | Evidence> {
+  if (now === null) return { witness: 'DCS', subject: here.label, said: 'could not be read' };
+  const leader = leaderIn(now);
+  if (leader === null) return { witness: 'DCS', subject: '/leader', said: 'is absent' };
+  const old = leaderOf(here);
+  if (leader.name === old.name) return leader;
+  const [its, olds] = await Promise.all(
+    [leader, old].map(async (one) => standingOf(await lookAt(here, one))),
+  );
+  if (its?.role === 'primary') return leader;
+  const end = olds?.role === 'standby' ? olds.replayed : null;
+  const has = its?.received ?? null;
+  if (end !== null && has !== null && has >= end) return leader;
+  const said = `leads now, and was not seen to have everything of ${old.name}`;
+  return { witness: its?.witness ?? 'REST', subject: memberOf(here, leader.name), said };
+}
+
+function leaderIn({ members, leaderName }: Cluster): Member | null {
   return members.find(({ name }) => name === leaderName) ?? null;
 }
 
+/** As `until`; a second Ctrl-C is a limit too: what is so then is said. */
+async function untilStopped<T>(
+  { context }: LiveSite,
+  limit: Parameters<typeof until>[1],
+  look: () => Promise<T | null>,
+): Promise<T | null> {
+  try {
+    return await until(context, limit, look);
+  } catch (error) {
+    if (error instanceof ToolError && error.ending === 'interrupted') return null;
+    throw error;
+  }
+}
+
 /** Its name; or what was seen last. */
-async function primaryHere(
-  { here }: LivePair,
-  atMs: number,
-  tell: Tell,
-): Promise<string | Evidence[]> {
+async function primaryHere({
+  pair: { here },
+  atMs,
+  record: { tell },
+}: SwapUnderway): Promise<string | Evidence[]> {
   let seen: Evidence[] = [];
   const limit = {
     tell,
@@ -128,9 +185,9 @@ async function primaryHere(
     goesOn: `${here.label} was told to become the primary again`,
     awaits: () => `a primary in ${here.label} (${seen[0]?.said ?? 'none yet'})`,
   };
-  const done = await until(here.context, limit, async () => {
+  const done = await untilStopped(here, limit, async () => {
     const now = await clusterNow(here.context, siteCluster(here));
-    const leader = now === null ? null : leaderOf(now);
+    const leader = now === null ? null : leaderIn(now);
     if (leader === null) return null;
     const standing = standingOf(await lookAt(here, leader));
     seen = [standingSaid(memberOf(here, leader.name), standing)];

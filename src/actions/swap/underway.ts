@@ -1,6 +1,6 @@
 /** A swap that is being carried out, and why it does not go on. */
 import type { JsonObject } from '../../cluster/model/model.js';
-import { ToolError, type Evidence } from '../../errors.js';
+import { errorMessage, ToolError, type Evidence } from '../../errors.js';
 import type { LivePair } from './pair.js';
 import type { SwapRecord } from './swap-record.js';
 import type { SwapStops } from './swap-stops.js';
@@ -18,4 +18,11 @@ export interface SwapUnderway {
 /** Why a swap does not go on, before anything was asked of the other site. */
 export function stepFailed(message: string, evidence: Evidence[] = []): ToolError {
   return new ToolError('failed', message, { code: 'step_failed', evidence });
+}
+
+/** What goes wrong in patctl itself must not leave both sites without a primary either. */
+export function failureOf(error: unknown): ToolError {
+  return error instanceof ToolError
+    ? error
+    : stepFailed(`an unexpected error: ${errorMessage(error)}`);
 }

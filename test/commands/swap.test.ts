@@ -282,6 +282,27 @@ test('another member there becomes the primary: whether it has everything was no
   ]);
 });
 
+test('a configuration that cannot be read is not one without standby_cluster', async () => {
+  const sites = twoSites();
+  first(sites, 'there', () => sites.there.garble(), answer(500, 'no'));
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['unconfirmed', 'promotion_unknown', null],
+    [DEMOTE, PROMOTE],
+  ]);
+  expect(done.document.evidence.at(-1)).toEqual({
+    ...{ witness: 'DCS', subject: '/config', said: 'could not be read since' },
+  });
+});
+
+test('nor is that of the other site, before it is promoted: goes back', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => sites.there.garble());
+  const done = await sites.run();
+  expect([done.ending, done.document.code]).toEqual(['failed', 'went_back']);
+  expect(sites.sent).toEqual([DEMOTE, BACK_SENT]);
+});
+
 // ---------------------------------------------------------------- nothing was sent, or nothing was done
 
 test.each<[CallOutcome, ending: string, code: string]>([

@@ -13,7 +13,15 @@ import { changeStandby } from './change-standby.js';
 import { followsOn, type Followers } from './follows-on.js';
 import { goBack } from './go-back.js';
 import { nextLeader, received, type Received } from './received.js';
-import { siteCluster, leaderOf, lookAt, standingOf, standingSaid, type Standing } from './pair.js';
+import {
+  isStandby,
+  siteCluster,
+  leaderOf,
+  lookAt,
+  standingOf,
+  standingSaid,
+  type Standing,
+} from './pair.js';
 import { failureOf, stepFailed, type SwapUnderway } from './underway.js';
 import { notPromotedInTime, otherPromoted, promotionUnknown, wayOn } from './way-on.js';
 import { watchWrites, type WriteWatch } from './watch-writes.js';
@@ -173,7 +181,7 @@ async function readyToPromote(underway: SwapUnderway): Promise<Member> {
   try {
     if (underway.stops.isSoft()) throw new ToolError('interrupted', 'interrupted');
     const mine = await clusterNow(here.context, siteCluster(here));
-    if (mine !== null && !mine.config?.standbyCluster)
+    if (isStandby(mine) === false)
       throw stepFailed(`${here.label} is not a standby cluster any more`);
     const next = await nextLeader(there);
     if (next === null)

@@ -6,6 +6,7 @@ import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
 import { answerWords, askMember } from '../kit/member-request.js';
+import { isStandby } from './pair.js';
 
 const CALL_MS = 10_000;
 
@@ -41,17 +42,21 @@ export async function changeStandby(
     isSent = true;
     if (outcome.kind === 'answered' && isRefusal(outcome.answer.status))
       return { done: 'not written', ending: 'error', evidence };
-    const isWritten = ({ config }: Cluster) =>
-      ((config?.standbyCluster ?? null) !== null) === (standby !== null);
+    let last: boolean | null = null;
+    const isWritten = (now: Cluster): boolean => {
+      last = isStandby(now);
+      return last === (standby !== null);
+    };
     const seen = await lookAfter(context, cluster, outcome, {
       isWritten,
       goesOn: 'the change was sent',
       tell,
     });
     if (seen === 'written') return { done: 'written', ending: 'error', evidence };
-    const said = seen === 'unreadable' ? 'has not answered since' : 'standby_cluster is unchanged';
+    const isRead = seen === 'not written' && last !== null;
+    const said = isRead ? 'standby_cluster is unchanged' : 'could not be read since';
     evidence.push({ witness: 'DCS', subject: '/config', said });
-    const isSure = seen === 'not written' && saysNo(outcome);
+    const isSure = isRead && saysNo(outcome);
     return { done: isSure ? 'not written' : 'unknown', ending: 'error', evidence };
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;

@@ -6,6 +6,7 @@ import { clusterNow } from '../../observe/read-keys.js';
 import { until } from '../kit/until.js';
 import { changeStandby, type Changed } from './change-standby.js';
 import {
+  isStandby,
   leaderOf,
   lookAt,
   siteCluster,
@@ -78,7 +79,7 @@ function stuck(
 /** Whether the other site was promoted meanwhile, which this run did not ask for. */
 async function promotedThere({ there }: LivePair): Promise<Evidence | null> {
   const now = await clusterNow(there.context, siteCluster(there));
-  if (now !== null && !now.config?.standbyCluster)
+  if (isStandby(now) === false)
     return { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' };
   const { members } = now ?? siteCluster(there);
   const looks = members.map(async (member): Promise<Evidence | null> => {
@@ -121,7 +122,7 @@ async function askBack(
   };
   const done = await untilStopped(here, limit, async () => {
     const now = await clusterNow(here.context, siteCluster(here));
-    if (now !== null && !now.config?.standbyCluster) return 'written';
+    if (isStandby(now) === false) return 'written';
     const leader = await fitLeader(here, now);
     if ('said' in leader) evidence = [leader];
     if ('said' in leader || now === null) return null;

@@ -69,6 +69,12 @@ export function siteCluster({ view }: Pick<Site, 'view'>): Cluster {
   return view.snapshot.cluster;
 }
 
+/** Whether standby_cluster is set; null: the configuration was not read. */
+export function isStandby(cluster: Pick<Cluster, 'config'> | null): boolean | null {
+  const config = cluster?.config ?? null;
+  return config === null || config.unreadable ? null : config.standbyCluster !== null;
+}
+
 /** The member that leads, as the snapshot has it. ToolError is not expected: the plan refuses a site without one. */
 export function leaderOf(site: Site): Member {
   const { leaderName, members } = siteCluster(site);

@@ -6,6 +6,7 @@ import type { Evidence } from '../../errors.js';
 import { clusterNow } from '../../observe/read-keys.js';
 import { until } from '../kit/until.js';
 import {
+  isStandby,
   leaderOf,
   lookAt,
   siteCluster,
@@ -126,8 +127,9 @@ function lastSaid({ pair: { here, there } }: SwapUnderway, last: Seen): Evidence
  */
 export async function nextLeader(there: LiveSite): Promise<Member | null> {
   const now = await clusterNow(there.context, siteCluster(there));
-  if (now === null) return null;
-  if (!now.config?.standbyCluster)
+  const isStill = isStandby(now);
+  if (now === null || isStill === null) return null;
+  if (!isStill)
     throw stepFailed(`${there.label} is not a standby cluster any more`, [
       { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' },
     ]);

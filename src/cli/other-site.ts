@@ -31,7 +31,7 @@ export function otherSite(
       ...{ quiet: flags.quiet, noInput: flags.noInput, asJson: flags.asJson, debug: flags.debug },
       ...{ color: flags.color, program: flags.program, command: flags.command },
       compat: false,
-      wayIn: wayOf(way),
+      wayIn: wayOf(context, way),
     },
     { clock },
   );
@@ -39,6 +39,7 @@ export function otherSite(
 }
 
 /** The options that lead there, for a command to be typed. */
-export function wayOf(way: OtherWay): string[] {
-  return 'file' in way ? ['-c', way.file] : ['--rest', way.rest];
+export function wayOf({ flags }: Pick<Context, 'flags'>, way: OtherWay): string[] {
+  const to = 'file' in way ? ['-c', way.file] : ['--rest', way.rest];
+  return flags.insecure ? [...to, '-k'] : to;
 }

@@ -111,7 +111,7 @@ async function swap(
       return await swapSites(asking, {
         pair: {
           here: { ...here, way: [] },
-          there: { ...there, context: other.context, way: wayOf(way) },
+          there: { ...there, context: other.context, way: wayOf(context, way) },
         },
         request: {
           host: options.host ?? null,

@@ -1,6 +1,8 @@
 /** The swap itself, on two sites that a test lets fail at each step. */
 import { expect, test } from 'vitest';
+import { wayOf } from '../../src/cli/other-site.js';
 import { formatLsn } from '../../src/cluster/model/lsn.js';
+import type { Context } from '../../src/context.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
 import { answer, lost } from '../support/fake-members.js';
 import { END, twoSites, type Swapped, type TwoSites } from '../support/two-sites.js';
@@ -397,4 +399,12 @@ test('Ctrl-C after the promotion ends the waiting only', async () => {
   expect(done.document.message).toBe(
     `interrupted: west was told to become a primary cluster; see: ${WEST} list west`,
   );
+});
+
+test.each([
+  [false, ['-c', 'west.yml']],
+  [true, ['-c', 'west.yml', '-k']],
+])('the way to the other site in a command to be typed, -k given: %j', (insecure, way) => {
+  const flags = { insecure } as Context['flags'];
+  expect(wayOf({ flags }, { file: 'west.yml' })).toEqual(way);
 });

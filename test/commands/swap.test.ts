@@ -160,7 +160,7 @@ test.each<[what: string, promoted: (sites: TwoSites) => void]>([
       there.isDcsFrozen = true;
     },
   ],
-])('the other site was promoted by hand: this one stays; %s', async (_, promoted) => {
+])('the other site was promoted manually: this one stays; %s', async (_, promoted) => {
   const sites = twoSites();
   first(sites, 'here', () => promoted(sites));
   const done = await sites.run();
@@ -173,9 +173,44 @@ test.each<[what: string, promoted: (sites: TwoSites) => void]>([
   );
 });
 
+test('the other site is promoted manually while this one has no leader: this one stays', async () => {
+  const sites = twoSites();
+  let reads = 0;
+  first(sites, 'here', () => {
+    sites.there.leads('pg2');
+    sites.here.leads('pg9');
+    sites.onRead = ({ scope }) => {
+      reads += scope === 'demo' ? 1 : 0;
+      if (reads < 9) return;
+      sites.onRead = () => undefined;
+      sites.there.obey(null);
+      sites.here.leads('pg1');
+    };
+  });
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['failed', 'other_primary', true], [DEMOTE]]);
+  expect(steps(done)).toEqual(['demoting', 'going_back']);
+});
+
+test('an error of patctl itself after the demotion goes back too', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.onRead = ({ scope }) => {
+      if (scope !== 'west') return;
+      sites.onRead = () => undefined;
+      throw new TypeError('a bug');
+    };
+  });
+  const done = await sites.run();
+  expect([words(done)[0], sites.sent]).toEqual([
+    `an unexpected error: a bug; ${WENT_BACK}`,
+    [DEMOTE, BACK_SENT],
+  ]);
+});
+
 // ---------------------------------------------------------------- going back does not work
 
-test('the answer to going back is lost: neither site is to be promoted by hand before it is known', async () => {
+test('the answer to going back is lost: neither site is to be promoted manually before it is known', async () => {
   const sites = twoSites();
   first(sites, 'here', () => {
     sites.there.leads('pg2');
@@ -297,7 +332,7 @@ test('a configuration that cannot be read is not one without standby_cluster', a
   });
 });
 
-test('nor is that of the other site, before it is promoted: goes back', async () => {
+test('the configuration of the other site cannot be read before the promotion: goes back', async () => {
   const sites = twoSites();
   first(sites, 'here', () => sites.there.garble());
   const done = await sites.run();
@@ -336,8 +371,8 @@ test('the dynamic configuration, with which Patroni answers, is not printed', as
 test('Ctrl-C while the plan is computed a second time: nothing is sent', async () => {
   const sites = twoSites();
   let reads = 0;
-  sites.onRead = () => {
-    reads += 1;
+  sites.onRead = ({ scope }) => {
+    reads += scope === 'west' ? 1 : 0;
     if (reads === 2) sites.interrupt();
   };
   const done = await sites.run();
@@ -367,7 +402,8 @@ test('Ctrl-C twice stops at once, and says how to go back', async () => {
   });
   const done = await sites.run();
   expect([end(done), sites.sent]).toEqual([['interrupted', 'no_primary', true], [DEMOTE]]);
-  expect(words(done).slice(1)).toEqual([
+  expect(words(done)).toEqual([
+    `interrupted: the writes in demo have ended; the swap was stopped before it went back; demo is a standby cluster, and ${LACKS}`,
     `go back with: ${BACK}`,
     `only where demo is lost (its last commits may be missing): ${ON}`,
   ]);

@@ -14,6 +14,7 @@ import type { Postgres } from '../../src/postgres/postgres.js';
 import { AT, healthy, walsender } from '../unit/plan-support.js';
 import { answer } from './fake-members.js';
 import { quickClock, UNREACHABLE } from './fake-world.js';
+import { holdsCommands } from './typed-commands.js';
 
 /** Where the WAL of the old primary ends. */
 export const END = AT + 0x100n;
@@ -43,7 +44,7 @@ export interface FakeSite {
   obey(standby: object | null): void;
   /** The site that streams from it; null: none gets what it writes. */
   follower: FakeSite | null;
-  /** Nobody can read its dynamic configuration any more. */
+  /** Its dynamic configuration cannot be read any more. */
   garble(): void;
 }
 
@@ -56,8 +57,8 @@ export interface TwoSites {
   errBefore: string;
   /** Ctrl-C. */
   interrupt(): void;
-  /** Called before each reading of the DCS of the other site. */
-  onRead: () => void;
+  /** Called before each reading of the DCS of a site. */
+  onRead: (site: FakeSite) => void;
   run(options?: { dryRun?: boolean; deadlineMs?: number; skipChecks?: string[] }): Promise<Swapped>;
 }
 
@@ -220,7 +221,7 @@ export function twoSites(): TwoSites {
         const store = {
           ...site.dcs,
           range: (prefix: string) => {
-            if (site === there) sites.onRead();
+            sites.onRead(site);
             if (site.isFrozen || site.isDcsFrozen)
               return Promise.reject(new ToolError('unreachable', 'frozen'));
             return site.dcs.range(prefix);
@@ -259,7 +260,10 @@ export function twoSites(): TwoSites {
         if (!(error instanceof ToolError)) throw error;
         ({ ending } = error);
       }
-      return { ending, document: JSON.parse(out) as ActionDocument, err: err.text };
+      const document = JSON.parse(out) as ActionDocument;
+      const printed = [err.text, document.message, document.hint ?? ''];
+      await holdsCommands(['swap'], printed.join('\n'));
+      return { ending, document, err: err.text };
     },
   };
   return sites;

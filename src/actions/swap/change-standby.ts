@@ -42,10 +42,10 @@ export async function changeStandby(
     isSent = true;
     if (outcome.kind === 'answered' && isRefusal(outcome.answer.status))
       return { done: 'not written', ending: 'error', evidence };
-    let last: boolean | null = null;
+    const last: { isStandby: boolean | null } = { isStandby: null };
     const isWritten = (now: Cluster): boolean => {
-      last = isStandby(now);
-      return last === (standby !== null);
+      last.isStandby = isStandby(now);
+      return last.isStandby === (standby !== null);
     };
     const seen = await lookAfter(context, cluster, outcome, {
       isWritten,
@@ -53,7 +53,7 @@ export async function changeStandby(
       tell,
     });
     if (seen === 'written') return { done: 'written', ending: 'error', evidence };
-    const isRead = seen === 'not written' && last !== null;
+    const isRead = seen === 'not written' && last.isStandby !== null;
     const said = isRead ? 'standby_cluster is unchanged' : 'could not be read since';
     evidence.push({ witness: 'DCS', subject: '/config', said });
     const isSure = isRead && saysNo(outcome);

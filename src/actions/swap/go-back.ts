@@ -16,7 +16,7 @@ import {
   type LiveSite,
 } from './pair.js';
 import type { SwapUnderway } from './underway.js';
-import { bothStandbys, notBack } from './way-on.js';
+import { bothStandbys, notBackYet } from './way-on.js';
 
 /** Patroni needs a loop to read it, an election where the lock was released, and the promotion itself. */
 const BACK_MS = 90_000;
@@ -27,7 +27,7 @@ export async function goBack(given: SwapUnderway, why: ToolError): Promise<never
   const { record, stops } = given;
   const pair = stops.hard(given.pair);
   const { here, there } = pair;
-  if (stops.isHard()) throw stuck(given, why, 'patctl was stopped before it went back', []);
+  if (stops.isHard()) throw stuck(given, why, 'the swap was stopped before it went back', []);
   const other = await promotedThere(pair);
   if (other !== null) throw takenOver(pair, why, other);
   record.step(
@@ -41,7 +41,7 @@ export async function goBack(given: SwapUnderway, why: ToolError): Promise<never
   const isWritten = done === 'written';
   const leader = isWritten ? await primaryHere(underway) : evidence;
   if (typeof leader !== 'string')
-    throw notBack(pair, why.message, {
+    throw notBackYet(pair, why.message, {
       isWritten,
       evidence: [...why.evidence, ...leader],
       ending: stops.isHard() ? 'interrupted' : 'unconfirmed',
@@ -126,7 +126,7 @@ async function askBack(
     const leader = await fitLeader(here, now);
     if ('said' in leader) evidence = [leader];
     if ('said' in leader || now === null) return null;
-    // While this site had no leader, the other one may have been promoted by hand.
+    // While this site had no leader, the other one may have been promoted manually.
     const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : null;
     if (other !== null) throw takenOver(pair, why, other);
     const sent = await changeStandby(here.context, now, leader, null, tell);

@@ -32,8 +32,9 @@ interface Seen {
 }
 
 /**
- * Until the old primary, and who leads here now, is a standby that streams: PostgreSQL streams only once it has replayed
- * all WAL of its own. The leader there must have replayed all of that, on the same timeline. ToolError at the limit.
+ * Until the old primary, and the leader here by now, is a standby that streams: PostgreSQL streams only once it has
+ * replayed all WAL of its own. The leader there must have replayed all of that, on the same timeline. ToolError at the
+ * limit.
  */
 export async function received(underway: SwapUnderway, old: Member): Promise<Received> {
   const { pair, record, atMs } = underway;
@@ -90,7 +91,7 @@ async function lookAtBoth(
   throw stepFailed(`${who} is a primary already`, [standingSaid(who, its)]);
 }
 
-/** Who may have written here last: the old primary, and who leads now; each member where no leader is known. */
+/** Members that may have written last: the old primary and the leader by now; without a known leader each one. */
 async function lookHere(here: LiveSite, old: Member): Promise<Seen['here']> {
   const now = await clusterNow(here.context, siteCluster(here));
   const { members } = now ?? siteCluster(here);

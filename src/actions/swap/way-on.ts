@@ -116,7 +116,7 @@ interface NotBack {
 }
 
 /** This site was told to become the primary again, or perhaps: the other one must not be promoted meanwhile. */
-export function notBack(
+export function notBackYet(
   { here, there }: LivePair,
   why: string,
   { isWritten, evidence, ending }: NotBack,

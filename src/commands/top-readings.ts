@@ -2,6 +2,7 @@
 import { dcsAnswers, dcsSilent, eventsOf } from '../cluster/events/events-of.js';
 import type { Snapshot } from '../cluster/model/model.js';
 import type { Context } from '../context.js';
+import { ToolError } from '../errors.js';
 import { followCluster, type FollowRequest } from '../observe/follow-cluster.js';
 import { followFleet } from '../observe/follow-fleet.js';
 import { fleetRow, rowName, type FleetRow } from '../output/top/fleet-row.js';
@@ -20,8 +21,13 @@ export interface TopReadings {
 interface Told {
   /** What was read. */
   take: (input: TopInput) => void;
-  /** It cannot go on: the first reading of a cluster failed for another reason than silence. */
+  /** It cannot go on: the first reading of what top began with failed, or there is a fault of ours. */
   fail: (error: unknown) => void;
+}
+
+/** Of what top began with, the first reading has to succeed; what is entered later may fail to be read, as ever. */
+interface Reader extends Told {
+  isFirst: boolean;
 }
 
 const FLEET = '';
@@ -34,6 +40,14 @@ export function openReadings(
   told: Told,
 ): TopReadings {
   const running = new Map<string, AbortController>();
+  let isFirst = true;
+  const take = (input: TopInput): void => {
+    try {
+      told.take(input);
+    } catch (error) {
+      told.fail(error);
+    }
+  };
   const keyOf = ({ scope, group }: PaneName): string => JSON.stringify([scope, group]);
   const begin = (key: string, work: (inside: Context) => Promise<void>): void => {
     const end = new AbortController();
@@ -54,12 +68,14 @@ export function openReadings(
         end.abort();
         running.delete(key);
       }
+      const reader: Reader = { take, fail: told.fail, isFirst };
+      isFirst = false;
       for (const [key, name] of wanted) {
         if (running.has(key)) continue;
         begin(key, (inside) =>
           name === null
-            ? followRows(inside, reading, ignored, told)
-            : followPane(inside, reading, name, told),
+            ? followRows(inside, reading, ignored, reader)
+            : followPane(inside, reading, name, reader),
         );
       }
     },
@@ -70,12 +86,28 @@ export function openReadings(
   };
 }
 
-/** One cluster, look by look, each with what has happened since the one before. */
+/** One cluster; one that is gone when it is entered is said to be. */
 async function followPane(
   context: Context,
   reading: TopRequest,
   pane: PaneName,
-  { take }: Told,
+  reader: Reader,
+): Promise<void> {
+  try {
+    await followLooks(context, reading, pane, reader);
+  } catch (error) {
+    if (reader.isFirst || !(error instanceof ToolError) || context.signal.aborted) throw error;
+    const atMs = context.clock.nowMs();
+    reader.take({ kind: 'trouble', pane, atMs, reason: error.message, events: [] });
+  }
+}
+
+/** Look by look, each with what has happened since the one before. */
+async function followLooks(
+  context: Context,
+  reading: TopRequest,
+  pane: PaneName,
+  { take, isFirst }: Reader,
 ): Promise<void> {
   let before: Snapshot | null = null;
   /** Why the DCS is silent; null: it is not. */
@@ -85,7 +117,7 @@ async function followPane(
     const { at } = look;
     const atMs = Date.parse(at);
     if ('error' in look) {
-      if (before === null) throw look.error;
+      if (before === null && isFirst) throw look.error;
       silence = look.error.message;
       take({ kind: 'trouble', pane, atMs, reason: silence, events: [dcsSilent(silence, at)] });
       continue;
@@ -106,7 +138,7 @@ async function followRows(
   context: Context,
   reading: TopRequest,
   ignored: readonly string[],
-  { take }: Told,
+  { take, isFirst }: Reader,
 ): Promise<void> {
   const { clock, signal } = context;
   let rows: FleetRow[] = [];
@@ -121,7 +153,7 @@ async function followRows(
   try {
     // As it was asked for, or by REST alone: SQL sessions to every member of a fleet are too many.
     const verify = reading.verify === 'auto' ? 'rest' : reading.verify;
-    await followFleet(context, { ...reading, verify }, (change) => {
+    await followFleet(context, { ...reading, verify, isFirst }, (change) => {
       if (signal.aborted) return;
       if (change.kind === 'snapshot') rows.push(fleetRow(change.snapshot, clock.nowMs(), ignored));
       else if (change.kind === 'clusters') names = new Set(change.names.map(rowName));

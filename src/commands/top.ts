@@ -54,7 +54,11 @@ function parseIntervalMs(text: string): number {
   return ms;
 }
 
-async function top(context: Context, names: string[], options: TopOptions): Promise<Ending> {
+async function top(
+  context: Context,
+  names: string[],
+  options: TopOptions,
+): Promise<Ending | number> {
   const { io } = context;
   const isOnScreen =
     options.plain !== true && io.stdoutIsTty && io.stdinIsTty && io.answers === 'person';
@@ -66,7 +70,15 @@ async function top(context: Context, names: string[], options: TopOptions): Prom
     panes: meant.map(newPane),
     at: 0,
     fleet: options.all
-      ? { rows: [], count: null, isWhole: false, trouble: null, chosen: null, filter: '' }
+      ? {
+          rows: [],
+          count: null,
+          isWhole: false,
+          trouble: null,
+          readMs: null,
+          chosen: null,
+          filter: '',
+        }
       : null,
     page: options.all ? 'fleet' : 'cluster',
     before: options.all ? 'fleet' : 'cluster',

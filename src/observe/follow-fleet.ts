@@ -21,6 +21,8 @@ import { noClusterAtAll } from './unknown-cluster.js';
 export interface FleetRequest extends Omit<SnapshotRequest, 'scope' | 'group'> {
   /** Time between two readings of one cluster, ms. */
   intervalMs: number;
+  /** The first read has to succeed, and to find a cluster; otherwise its failure is told as any later one is. */
+  isFirst: boolean;
 }
 
 export type FleetChange =
@@ -38,6 +40,8 @@ interface Followed {
   isAsked: boolean;
   /** It was read at least once. */
   isRead: boolean;
+  /** It is no longer in the DCS: what a reading under way brings is not told. */
+  isGone: boolean;
 }
 
 /** Longer than any limit of one call: before it the first reading of a cluster would tell of members that are silent. */
@@ -48,7 +52,7 @@ const MOST_PARTS = 40;
 
 /**
  * Tells until the signal aborts. ToolError as `Dcs.readAll` throws it where the first read fails, `error`
- * (unknown_cluster) where there is no cluster at all.
+ * (unknown_cluster) where there is no cluster at all; both only with `isFirst`.
  */
 export async function followFleet(
   context: Context,
@@ -67,7 +71,10 @@ export async function followFleet(
     for (let round = 0; !isOver(); round += 1) {
       if (failures.length > 0) throw failures[0];
       const startedMs = monotonicMs();
-      const isRead = await readClaims(context, request, followed, { tell, isFirst: round === 0 });
+      const isRead = await readClaims(context, request, followed, {
+        tell,
+        isFirst: request.isFirst && round === 0,
+      });
       const all = isRead ? [...followed.values()] : [];
       const parts = Math.min(Math.max(all.length, 1), MOST_PARTS);
       for (let part = 0; part < parts && !isOver(); part += 1) {
@@ -104,9 +111,10 @@ async function readClaims(
   }
   if (isFirst && clusters.length === 0) throw noClusterAtAll(dcs.where);
   const present = new Set(clusters.map(keyOf));
-  for (const [key, { members }] of followed) {
+  for (const [key, one] of followed) {
     if (present.has(key)) continue;
-    members.close();
+    one.isGone = true;
+    one.members.close();
     followed.delete(key);
   }
   for (const cluster of clusters) {
@@ -126,6 +134,7 @@ function newFollowed(context: Context, request: FleetRequest, cluster: Cluster):
     departed: followDeparted(context, request, FLEET_LIMIT),
     isAsked: false,
     isRead: false,
+    isGone: false,
   };
 }
 
@@ -150,12 +159,12 @@ async function take(
       await one.members.ask(addresses, one.isRead ? intervalMs / 2 : FIRST_MS);
       one.isRead = true;
     }
+    if (context.signal.aborted || one.isGone) return;
     const members =
       verify === 'off'
         ? addresses.map(({ name }) => ({ name, rest: OFF, sql: OFF }))
         : one.members.readings(addresses);
     const { departed, problems, renamed } = one.departed.now;
-    if (context.signal.aborted) return;
     const snapshot = withWorkedOut({
       cluster:
         problems.length === 0

@@ -333,7 +333,15 @@ describe('--all', () => {
     panes: [],
     page: 'fleet',
     before: 'fleet',
-    fleet: { rows: [], count: null, isWhole: false, trouble: null, chosen: null, filter: '' },
+    fleet: {
+      rows: [],
+      count: null,
+      isWhole: false,
+      trouble: null,
+      readMs: null,
+      chosen: null,
+      filter: '',
+    },
   };
   const rows = [named('sales'), named('demo'), named('web', broken)];
   const names = new Set(['sales', 'demo', 'web']);
@@ -376,6 +384,22 @@ describe('--all', () => {
     expect(lines(read, next)).toEqual([
       '2026-11-28T15:20:30.000Z web: OK pg1 leads, 2 replicas, nothing is wrong; leader pg1, 3 of 3 members answer, 2 of 2 replicas stream',
     ]);
+    const heard = (state: TopState, reason: string | null, afterMs: number): TopState =>
+      after(state, { kind: 'fleet trouble', atMs: T + afterMs, reason });
+    const silent = heard(next, 'no answer', 2000);
+    expect(lines(next, silent)).toEqual([
+      '2026-11-28T15:20:32.000Z the DCS cannot be read: no answer',
+    ]);
+    expect(lines(silent, heard(silent, 'still no answer', 4000))).toEqual([]);
+    expect(lines(silent, heard(silent, null, 6000))).toEqual([
+      '2026-11-28T15:20:36.000Z the DCS answers again',
+    ]);
+  });
+
+  test('the last cluster is gone', () => {
+    const nothing = after(read, { kind: 'fleet', rows: [], names: new Set() });
+    expect(drawn(FLEET)[1]).toBe('reading …');
+    expect(drawn(nothing)[1]).toBe('no cluster is in the DCS');
   });
 });
 

@@ -17,7 +17,10 @@ export function fleetPage({ fleet }: TopState, sheet: Sheet): string[] {
       : fold(`CANNOT BE READ ${oneLine(fleet.trouble.reason)}`, { width, command: NO_COMMAND }).map(
           (line) => paint('critical', line),
         );
-  if (fleet.rows.length === 0) return [...trouble, ...(fleet.trouble ? [] : ['reading …'])];
+  if (fleet.rows.length === 0) {
+    const none = fleet.count === 0 ? 'no cluster is in the DCS' : 'reading …';
+    return [...trouble, ...(fleet.trouble ? [] : [none])];
+  }
   const listed = listedRows(fleet);
   const chosen = chosenRow(fleet);
   const at = listed.findIndex((row) => row === chosen);

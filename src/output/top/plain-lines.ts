@@ -59,10 +59,7 @@ function memberText(one: StatusMember): string {
 
 /** Every cluster once all were read, worst first; then each that has changed, or is gone. */
 export function fleetLines(before: FleetPane, now: FleetPane): string[] {
-  const trouble =
-    now.trouble !== null && before.trouble === null
-      ? [oneLine(`${timeOf(now.trouble.atMs)} the DCS cannot be read: ${now.trouble.reason}`)]
-      : [];
+  const trouble = dcsLines(before, now);
   if (!now.isWhole) return trouble;
   if (!before.isWhole) return [...trouble, ...now.rows.map(rowLine)];
   const old = new Map(before.rows.map((row) => [row.name, row]));
@@ -74,6 +71,15 @@ export function fleetLines(before: FleetPane, now: FleetPane): string[] {
     ...changed.map(rowLine),
     ...gone.map(({ name, atMs }) => oneLine(`${timeOf(atMs)} ${name}: no longer in the DCS`)),
   ];
+}
+
+/** That the DCS fell silent, or answers again. */
+function dcsLines(before: FleetPane, { trouble, readMs }: FleetPane): string[] {
+  if (trouble !== null && before.trouble === null)
+    return [oneLine(`${timeOf(trouble.atMs)} the DCS cannot be read: ${trouble.reason}`)];
+  return trouble === null && before.trouble !== null && readMs !== null
+    ? [`${timeOf(readMs)} the DCS answers again`]
+    : [];
 }
 
 function rowLine(row: FleetRow): string {

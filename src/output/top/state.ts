@@ -39,6 +39,8 @@ export interface FleetPane {
   readonly isWhole: boolean;
   /** Why the DCS could not be read the last time. */
   readonly trouble: { readonly atMs: number; readonly reason: string } | null;
+  /** When the DCS last answered; null: it never did. */
+  readonly readMs: number | null;
   /** Of the row that the pointer is at. */
   readonly chosen: string | null;
   readonly filter: string;
@@ -197,9 +199,12 @@ export function update(state: TopState, input: TopInput): TopState {
       return { ...state, fleet: { ...fleet, rows: ordered(present), count, isWhole } };
     }
     case 'fleet trouble': {
+      const { fleet } = state;
+      if (fleet === null) return state;
       const { atMs, reason } = input;
-      const trouble = reason === null ? null : { atMs, reason };
-      return state.fleet === null ? state : { ...state, fleet: { ...state.fleet, trouble } };
+      const heard =
+        reason === null ? { trouble: null, readMs: atMs } : { trouble: { atMs, reason } };
+      return { ...state, fleet: { ...fleet, ...heard } };
     }
     case 'granted':
       return { ...state, wish: null };

@@ -19,6 +19,8 @@ const READS = {
   usage: 'the command line is wrong',
   unreachable: 'the DCS did not answer',
 } as const satisfies Ends;
+const OPENED =
+  'a signal ended top and the command that a key had opened: the code is that of the command';
 const ACTS = {
   ...READS,
   error: 'nothing was changed: there is no such cluster or member, it was refused, or declined',
@@ -74,6 +76,10 @@ const HELP: Record<string, CommandHelp> = {
     ends: {
       ok: 'ended by q, Ctrl-C or a signal',
       ...READS,
+      failed: OPENED,
+      unconfirmed: OPENED,
+      diverted: OPENED,
+      interrupted: OPENED,
     },
   },
   check: {

@@ -75,16 +75,20 @@ function endText(ending: Ending | number): string {
 
 function enterPressed({ io, signal }: Context): Promise<void> {
   const { stdin } = io;
+  // Ctrl-D at a question of the command was the end of it: no key comes any more.
+  if (!stdin.readable) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
       stdin.off('data', done);
       stdin.off('end', done);
+      stdin.off('error', done);
       signal.removeEventListener('abort', done);
       stdin.pause();
       resolve();
     };
     stdin.on('data', done);
     stdin.on('end', done);
+    stdin.on('error', done);
     signal.addEventListener('abort', done);
     stdin.resume();
   });

@@ -13,25 +13,43 @@ const TICK_MS = 1000;
 /** TopReadings that come close together are drawn together. */
 const DRAW_MS = 100;
 
-/** Shows it until q, Ctrl-C or a signal. Throws what the first reading of a cluster fails with. */
+/**
+ * Shows it until q, Ctrl-C or a signal; one that comes while an opened command runs ends both, as that command ends.
+ * Throws what the first reading of a cluster fails with.
+ */
 export async function topOnScreen(
   context: Context,
   first: TopState,
   reading: TopRequest,
-): Promise<Ending> {
+): Promise<Ending | number> {
   const { io, clock, signal } = context;
   const paint = io.outColor ? await colourPaint() : noPaint;
   const gone = new AbortController();
   const over = AbortSignal.any([signal, gone.signal, ...(io.outGone ? [io.outGone] : [])]);
+  const isOver = (): boolean => over.aborted;
   let failure: { error: unknown } | null = null;
   let state = first;
+  let ending: Ending | number = 'ok';
   let wake: () => void = () => undefined;
-  const render = (): void => {
-    clearTimeout(drawing);
-    drawing = undefined;
-    const size = { columns: io.columns || 80, rows: io.rows || 24 };
-    screen.show(draw(state, size, paint, clock.nowMs()));
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    gone.abort();
   };
+  // Timers and keys have no caller that an exception would reach.
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const render = (): void =>
+    guarded(() => {
+      clearTimeout(drawing);
+      drawing = undefined;
+      const size = { columns: io.columns || 80, rows: io.rows || 24 };
+      screen.show(draw(state, size, paint, clock.nowMs()));
+    });
   let drawing: NodeJS.Timeout | undefined;
   const drawSoon = (ms: number): void => {
     if (ms === 0) render();
@@ -45,27 +63,25 @@ export async function topOnScreen(
   };
   const readings = openReadings(context, reading, state.ignored, {
     take,
-    fail: (error) => {
-      failure = { error };
-      gone.abort();
-    },
+    fail,
   });
   const screen = openFullScreen(io, {
     key: (key) => {
       if (key === 'ctrl-z') screen.suspend();
       else if (key === 'ctrl-l') screen.again();
-      else take({ kind: 'key', key });
+      else guarded(() => take({ kind: 'key', key }));
     },
     redraw: render,
     gone: () => gone.abort(),
   });
   try {
     readings.follow(followedPanes(state));
-    while (!over.aborted && state.wish?.kind !== 'quit') {
+    while (!isOver() && state.wish?.kind !== 'quit') {
       render();
       const { wish } = state;
       if (wish?.kind === 'run') {
-        await screen.apart(() => runOpened(context, wish.action));
+        const ended = await screen.apart(() => runOpened(context, wish.action));
+        if (isOver()) ending = ended;
         take({ kind: 'granted' });
         continue;
       }
@@ -81,5 +97,5 @@ export async function topOnScreen(
   }
   const failed = failure as { error: unknown } | null;
   if (failed) throw failed.error;
-  return 'ok';
+  return ending;
 }

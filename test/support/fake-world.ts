@@ -46,6 +46,8 @@ export interface FakeCluster {
   onOut?: (text: string) => void;
   /** Typed at the questions, a line each: there is a terminal. */
   answers?: readonly string[];
+  /** Instead of `answers`: what is typed on the terminal, as it comes. */
+  stdin?: PassThrough;
   /** stdout is a terminal of so many columns. */
   columns?: number;
   /** Ends what goes on, as Ctrl-C does. */
@@ -104,9 +106,9 @@ export async function runFake(
   let out = '';
   let err = '';
   const dcs = cluster.dcs ?? memoryStore(cluster.keys);
-  const tty = cluster.answers !== undefined;
-  const stdin = new PassThrough();
-  stdin.end(cluster.answers?.map((line) => `${line}\n`).join('') ?? '');
+  const tty = cluster.answers !== undefined || cluster.stdin !== undefined;
+  const stdin = cluster.stdin ?? new PassThrough();
+  if (!cluster.stdin) stdin.end(cluster.answers?.map((line) => `${line}\n`).join('') ?? '');
   const patroni: Patroni = {
     status: cluster.status ?? (({ name }) => Promise.resolve(cluster.rest?.[name] ?? UNREACHABLE)),
     call:

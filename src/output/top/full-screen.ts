@@ -42,9 +42,11 @@ export function openFullScreen(io: Io, listener: Listener): FullScreen {
   const input = io.stdin as RawInput;
   let shown: readonly string[] = [];
   let isOwned = false;
+  /** What runs apart has the terminal: it is not taken from it, whatever stops and continues the process. */
+  let isLent = false;
   const keys = keyReader(listener);
   const take = (): void => {
-    if (isOwned) return;
+    if (isOwned || isLent) return;
     isOwned = true;
     shown = [];
     input.setRawMode?.(true);
@@ -92,9 +94,11 @@ export function openFullScreen(io: Io, listener: Listener): FullScreen {
     },
     apart: async (work) => {
       give();
+      isLent = true;
       try {
         return await work();
       } finally {
+        isLent = false;
         take();
       }
     },

@@ -4,7 +4,13 @@ import type { Ending } from '../errors.js';
 import { draw } from '../output/top/draw.js';
 import { openFullScreen } from '../output/top/full-screen.js';
 import { colourPaint, noPaint } from '../output/top/paint.js';
-import { followedPanes, update, type TopInput, type TopState } from '../output/top/state.js';
+import {
+  followedPanes,
+  settled,
+  update,
+  type TopInput,
+  type TopState,
+} from '../output/top/state.js';
 import { runOpened } from './top-acting.js';
 import { openReadings, type TopRequest } from './top-readings.js';
 
@@ -48,7 +54,8 @@ export async function topOnScreen(
       clearTimeout(drawing);
       drawing = undefined;
       const size = { columns: io.columns || 80, rows: io.rows || 24 };
-      screen.show(draw(state, size, paint, clock.nowMs()));
+      const most = (scroll: number): void => void (state = settled(state, scroll));
+      screen.show(draw(state, size, paint, clock.nowMs(), most));
     });
   let drawing: NodeJS.Timeout | undefined;
   const drawSoon = (ms: number): void => {

@@ -12,6 +12,7 @@ import { sparkline } from '../../src/output/top/sparkline.js';
 import {
   followedPanes,
   newPane,
+  settled,
   update,
   type TopInput,
   type TopState,
@@ -243,6 +244,17 @@ describe('keys', () => {
     expect(text).toContain('Its REST API\n  connect ECONNREFUSED');
     expect(pressed(state, 'esc').page).toBe('cluster');
     expect(pressed(state, 'down', 'down').scroll).toBe(2);
+  });
+
+  test('End goes to the end of a page, and the next key moves from there', () => {
+    let most = 0;
+    const end = pressed(TROUBLED, 'enter', 'end');
+    const lines = draw(end, LOW, noPaint, T, (scroll) => (most = scroll));
+    const last = /lines (\d+) to (\d+) of \2$/.exec(lines.at(-2)?.trimEnd() ?? '');
+    expect(last?.[1]).toBe(String(most + 1));
+    const above = drawn(pressed(settled(end, most), 'k'));
+    expect(above.at(-2)).toMatch(new RegExp(`^lines ${most} to `));
+    expect(settled(end, end.scroll)).toBe(end);
   });
 
   test('a filter narrows members, findings and events; Esc takes it away', () => {

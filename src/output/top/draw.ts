@@ -18,10 +18,17 @@ export interface ScreenSize {
 
 const LEAST = { columns: 20, rows: 3 };
 
-export function draw(state: TopState, size: ScreenSize, paint: Paint, nowMs: number): string[] {
+/** `most` is told how far a page that scrolls can be moved up. */
+export function draw(
+  state: TopState,
+  size: ScreenSize,
+  paint: Paint,
+  nowMs: number,
+  most?: Sheet['most'],
+): string[] {
   const columns = Math.max(size.columns, LEAST.columns);
   const rows = Math.max(size.rows, LEAST.rows);
-  const sheet: Sheet = { width: columns, height: rows - 2, paint, nowMs };
+  const sheet: Sheet = { width: columns, height: rows - 2, paint, nowMs, ...(most && { most }) };
   const body = PAGES[state.page](state, sheet).slice(0, sheet.height);
   const blank = Array.from({ length: sheet.height - body.length }, () => '');
   return [titleLine(state, sheet), ...body, ...blank, footer(state, sheet)]

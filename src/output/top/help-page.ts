@@ -37,7 +37,7 @@ export function helpPage({ scroll, acts, fleet }: TopState, sheet: Sheet): strin
     '  Sync                what pg_stat_replication says of it',
     '  Verdict             ok: claim and observation agree; otherwise the codes of the findings',
     '',
-    'Times are UTC. Events are seen between two readings: they happened before the time that they bear.',
+    'Times are UTC. An event has the time of the reading that showed it: it happened after the reading before.',
   ];
   const folded = lines.flatMap((line) => fold(line, { width: sheet.width, command: NO_COMMAND }));
   const painted = folded.map((line) =>

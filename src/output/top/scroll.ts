@@ -5,10 +5,11 @@ import type { Sheet } from './sheet.js';
 export function scrolledLines(
   lines: readonly string[],
   scroll: number,
-  { height, paint }: Sheet,
+  { height, paint, most }: Sheet,
 ): string[] {
-  if (lines.length <= height) return [...lines];
   const room = Math.max(height - 1, 1);
+  most?.(lines.length <= height ? 0 : lines.length - room);
+  if (lines.length <= height) return [...lines];
   const from = Math.min(scroll, lines.length - room);
   const shown = lines.slice(from, from + room);
   return [...shown, paint('dim', `lines ${from + 1} to ${from + shown.length} of ${lines.length}`)];

@@ -8,6 +8,8 @@ export interface Sheet {
   readonly height: number;
   readonly paint: Paint;
   readonly nowMs: number;
+  /** Told how far the page can be moved up, when it is drawn. */
+  readonly most?: (scroll: number) => void;
 }
 
 /** 15:20:31Z: UTC, as the events have it. */

@@ -306,12 +306,17 @@ function answered(state: TopState, key: Key): TopState {
 }
 
 function scrolled(state: TopState, move: number): TopState {
-  // `draw` shows no more than there is; what lies beyond the end is taken back there.
+  // How long the page is `draw` alone knows: what lies beyond its end is taken back with `settled`.
   const scroll = Math.min(Math.max(state.scroll + move, 0), MOST_SCROLL);
   return { ...state, scroll };
 }
 
 const MOST_SCROLL = 10_000;
+
+/** The state once it was drawn: a page is moved up no farther than to its end, or the next key would do nothing. */
+export function settled(state: TopState, mostScroll: number): TopState {
+  return state.scroll <= mostScroll ? state : { ...state, scroll: mostScroll };
+}
 
 function moved(state: TopState, move: number): TopState {
   if (state.page === 'fleet' && state.fleet !== null) {

@@ -42,7 +42,8 @@ export async function storiesOfRecording(
   }
   const absent = meant.scopes.find((scope) => !found.has(scope));
   const told = toldOf([...stories.values()]);
-  if (absent !== undefined || told.length === 0) throw notRecorded(file, absent, [...others]);
+  if (absent !== undefined) throw notRecorded(file, `no cluster "${absent}"`, [...others]);
+  if (told.length === 0) throw notRecorded(file, nothingOf([...found], meant), [...others]);
   return told;
 }
 
@@ -60,8 +61,14 @@ function isMeant(scope: string, group: number | null, meant: ClustersMeant): boo
   return meant.group === null || meant.group === group;
 }
 
-function notRecorded(file: string, scope: string | undefined, others: string[]): ToolError {
-  const what = scope === undefined ? 'no cluster that is meant' : `no cluster "${scope}"`;
+/** Events of silence alone are not a reading. */
+function nothingOf(found: string[], { group }: ClustersMeant): string {
+  if (found.length > 0)
+    return `no reading of ${found.join(', ')}: the DCS did not answer while it was recorded`;
+  return group === null ? 'no cluster' : `no cluster with Citus group ${group}`;
+}
+
+function notRecorded(file: string, what: string, others: string[]): ToolError {
   return new ToolError('error', `${file} has ${what}`, {
     code: 'unknown_cluster',
     ...(others.length > 0 && { hint: `it has: ${others.join(', ')}` }),

@@ -103,9 +103,13 @@ export function* linesOf(day: Day): Generator<RecordLine> {
 }
 
 /** Writes them to a file, line by line. */
-export async function writeDay(file: string, day: Day): Promise<void> {
+export function writeDay(file: string, day: Day): Promise<void> {
+  return writeLines(file, linesOf(day));
+}
+
+export async function writeLines(file: string, lines: Iterable<RecordLine>): Promise<void> {
   const stream = createWriteStream(file);
-  for (const line of linesOf(day)) {
+  for (const line of lines) {
     if (!stream.write(lineText(line))) await once(stream, 'drain');
   }
   stream.end();

@@ -91,7 +91,7 @@ function spanLines(story: ClusterStory): Content[] {
   return [
     `From ${timeText(fromMs)} to ${timeText(toMs)} (${shortTime(toMs - fromMs)}), ${countText(looks)} readings.`,
     holes > 0
-      ? `Not recorded in between: ${plural(holes, 'gap')}, grey in the pictures. Nothing is known of what happened there.`
+      ? `Not recorded in between: ${plural(holes, 'gap')}, grey in the pictures: the recorder did not run, or the DCS did not answer. Nothing is known of what happened there.`
       : null,
     story.leftOut.length > 0
       ? `Not shown, because there are too many: ${story.leftOut.join('; ')}. The recording has all of them.`
@@ -307,7 +307,7 @@ function bandTimes({ spans, isOpen }: FindingBand): (Content | PageCell)[] {
   const last = spans.at(-1);
   if (!first || !last) return ['', '', ''];
   const totalMs = spans.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
-  const times = spans.length === 1 ? '' : ` in ${countText(spans.length)} times`;
+  const times = spans.length === 1 ? '' : ` in all, found ${countText(spans.length)} times`;
   return [
     timeCell(first.fromMs),
     isOpen ? 'still found at the end' : timeCell(last.toMs),

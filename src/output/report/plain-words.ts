@@ -44,18 +44,21 @@ export function shortTime(ms: number): string {
   return `${Math.floor(seconds / size)} ${large}${rest === 0 ? '' : ` ${rest} ${small}`}`;
 }
 
-/** The text in at most so many columns, with its end cut off. */
+/** The text in at most so many columns, with its end cut off: also where it is marks without a width. */
 export function shortened(text: string, columns: number): string {
   if (text.length <= columns && displayWidth(text) <= columns) return text;
   let kept = '';
   let width = 1;
   for (const char of text) {
     width += displayWidth(char);
-    if (width > columns) break;
+    if (width > columns || kept.length > MOST_IN_COLUMN * columns) break;
     kept += char;
   }
   return `${kept}…`;
 }
+
+/** Letters with their marks and surrogates have fewer. */
+const MOST_IN_COLUMN = 8;
 
 /** Where a whole text has room, its length is limited anyway. */
 export function limited(text: string): string {

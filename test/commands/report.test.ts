@@ -91,7 +91,11 @@ describe('of a recording', () => {
       true,
     ]);
     const headings = ['Who led when', 'Write outages', 'Lag', 'Findings', 'Events', 'Topology'];
-    const facts = ['The leader changed 2 times.', 'Not recorded in between: 1 gap'];
+    const facts = [
+      'Why the leader changed, as far as',
+      'The leader changed 2 times.',
+      'Not recorded in between: 1 gap',
+    ];
     const changed = '<code>ttl</code></td><td data-label="Before"><code>30</code>';
     const parts = headings.map((heading) => `<h3>${heading}</h3>`);
     expect(missing(page, ...parts, ...facts, changed)).toEqual([]);

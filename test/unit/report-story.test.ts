@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterEvent } from '../../src/cluster/events/event-model.js';
 import type { Snapshot } from '../../src/cluster/model/model.js';
+import { dcsAnswers, dcsSilent } from '../../src/cluster/events/events-of.js';
 import { openStory } from '../../src/cluster/report/cluster-story.js';
 import { changedPairs } from '../../src/cluster/report/config-changes.js';
 import { keepEvents } from '../../src/cluster/report/kept-events.js';
@@ -11,7 +12,7 @@ import type { ClusterStory } from '../../src/cluster/report/report-model.js';
 import { openOutages, writesSeen } from '../../src/cluster/report/seen-outages.js';
 import { openSpans } from '../../src/cluster/report/spans.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
-import { BEGAN_MS, looksOf } from '../support/made-recording.js';
+import { BEGAN_MS, looksOf, type Look } from '../support/made-recording.js';
 import { DEAD, healthy, unverified } from './plan-support.js';
 
 function told(
@@ -30,6 +31,13 @@ const DAY = { looks: 1000, intervalMs: 2000 };
 /** Ms since the day began, of the look at a share of it. */
 const at = (look: number): number => BEGAN_MS + look * 2000;
 
+/** pg1 leads, then pg2. */
+function twoLeaders(): [Look, Look] {
+  const [one, , , , other] = looksOf({ looks: 10, intervalMs: 1000 });
+  if (!one || !other) throw new Error('no look');
+  return [one, other];
+}
+
 describe('a made-up day', () => {
   const story = told(looksOf(DAY));
 
@@ -41,6 +49,42 @@ describe('a made-up day', () => {
     ]);
     expect(timesLeaderChanged(leaderTerms(story.lanes))).toBe(2);
     expect(story.lanes.map(({ member }) => member)).toEqual(['pg1', 'pg2', 'pg3']);
+  });
+
+  test('why the leader changed, as explain says it of a recording', () => {
+    const verdict = (name: string): string =>
+      `Patroni on ${name} still answered when another member took the lock: it ran, and did not keep its key.`;
+    const missing = 'the logs of Patroni and PostgreSQL of the old leader';
+    expect(story.changes).toEqual([
+      { ms: at(310), from: 'pg1', to: 'pg2', verdict: verdict('pg1'), missing },
+      { ms: at(600), from: 'pg2', to: 'pg1', verdict: verdict('pg2'), missing },
+    ]);
+  });
+
+  test('of a leader that changes all the time the last changes are told', () => {
+    const [one, other] = twoLeaders();
+    const flapping = openStory();
+    for (let look = 0; look < 150; look += 1) {
+      flapping.look((look % 2 === 0 ? one : other).snapshot, at(look * 30));
+    }
+    const all = flapping.told();
+    expect(all?.changes.map(({ ms }) => ms)).toEqual(
+      Array.from({ length: 100 }, (_, last) => at((50 + last) * 30)),
+    );
+    expect(all?.leftOut).toContain('why the leader changed earlier');
+  });
+
+  test('what happened to the leader key while the DCS was silent is not known', () => {
+    const [one, other] = twoLeaders();
+    const silent = openStory();
+    silent.look(one.snapshot, at(0));
+    silent.event(dcsSilent('no answer', new Date(at(1)).toISOString()));
+    silent.event(dcsAnswers(one.snapshot, new Date(at(3)).toISOString()));
+    silent.again(at(3));
+    silent.look(other.snapshot, at(4));
+    expect(silent.told()?.changes.map(({ verdict }) => verdict)).toEqual([
+      'The DCS did not answer, not to patctl record either, and the key of pg1 ended.',
+    ]);
   });
 
   test('a write outage has two bounds, and names the member that may have accepted writes', () => {

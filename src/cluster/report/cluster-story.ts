@@ -3,15 +3,19 @@ import type { ClusterEvent } from '../events/event-model.js';
 import { cleaned } from '../configuration/without-secrets.js';
 import { look } from '../findings/find.js';
 import { DEFAULT_LIMITS } from '../findings/limits.js';
-import type { JsonObject, Snapshot } from '../model/model.js';
+import type { HistoryLine, JsonObject, Snapshot } from '../model/model.js';
 import { plural } from '../model/words.js';
 import { viewOf } from '../roles/view.js';
+import { historyFacts } from '../story/history-facts.js';
+import { recordingFacts } from '../story/recording-facts.js';
+import type { StoryFact } from '../story/story-model.js';
+import { explain } from '../story/tell-story.js';
 import { changedPairs, configPairs } from './config-changes.js';
 import { openBands } from './finding-bands.js';
 import { keepEvents } from './kept-events.js';
 import { laneState } from './lane-state.js';
 import { openLags } from './member-lag.js';
-import type { ClusterStory, ConfigChange, LaneState } from './report-model.js';
+import type { ClusterStory, ConfigChange, LaneState, SeenLeaderChange } from './report-model.js';
 import { openOutages, writesSeen } from './seen-outages.js';
 import { openSpans } from './spans.js';
 
@@ -20,6 +24,7 @@ const MOST = {
   members: 60,
   spans: 400,
   outages: 200,
+  changes: 100,
   bands: 80,
   /** Of each severity. */
   events: 500,
@@ -53,6 +58,7 @@ export function openStory(): Story {
   const bands = openBands(MOST.bands, MOST.spans);
   const events = keepEvents(MOST.events);
   const config = followConfig();
+  const facts = recordingFacts();
   let last: { snapshot: Snapshot; atMs: number } | null = null;
   let isClosed = false;
   let holdMs: number | null = null;
@@ -88,19 +94,27 @@ export function openStory(): Story {
     isClosed = false;
   };
   return {
-    look: take,
+    look: (snapshot, atMs) => {
+      // Not `again`: what changed while the DCS was silent is seen at the next look, and not how it came about.
+      facts.snapshot(timeOf(atMs), snapshot);
+      take(snapshot, atMs);
+    },
     again: (atMs) => {
       if (last !== null) take(last.snapshot, atMs);
     },
     every: (intervalMs) => {
       holdMs = intervalMs + LONGEST_LOOK_MS;
     },
-    event: (event) => events.add(event),
+    event: (event) => {
+      facts.event(event);
+      events.add(event);
+    },
     close,
     told: () => {
       close(null);
       if (last === null) return null;
-      const { scope, group } = last.snapshot.cluster;
+      const { scope, group, history } = last.snapshot.cluster;
+      const { changes, areAll } = leaderChanges(facts.facts(), history ?? [], timeOf(fromMs));
       const story: ClusterStory = {
         scope,
         group,
@@ -109,6 +123,7 @@ export function openStory(): Story {
         looks,
         runs: runs.spansOf(''),
         lanes: lanes.keys().map((member) => ({ member, spans: lanes.spansOf(member) })),
+        changes,
         lags: lags.lags(),
         outages: outages.outages(),
         bands: bands.bands(),
@@ -118,6 +133,7 @@ export function openStory(): Story {
         configChanges: config.changes(),
         leftOut: [
           ...without(lanes.leftOut(), 'change', 'of the role of a member'),
+          ...(areAll ? [] : ['why the leader changed earlier']),
           ...without(lags.leftOut(), 'member', 'in the pictures of lag'),
           ...without(outages.leftOut(), 'write outage', ''),
           ...without(bands.leftOut(), 'time', 'in which something was found'),
@@ -129,6 +145,36 @@ export function openStory(): Story {
       return cleaned(story) as ClusterStory;
     },
   };
+}
+
+function timeOf(ms: number): string {
+  return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
+}
+
+/** The time in which changes are explained grows faster than what is recorded of them. */
+const MOST_FACTS = 800;
+/** Facts before a change that explain it: the first changes of a part are not told from it. */
+const FACTS_BEFORE = 100;
+
+/** Troubles that changed no leader are in the findings and events. */
+function leaderChanges(
+  recorded: readonly StoryFact[],
+  history: readonly HistoryLine[],
+  from: string,
+): { changes: SeenLeaderChange[]; areAll: boolean } {
+  const part = recorded.slice(-MOST_FACTS);
+  const isPart = part.length < recorded.length;
+  const since = isPart ? (part[FACTS_BEFORE]?.at ?? from) : from;
+  const { stories } = explain([...part, ...historyFacts(history)], { kind: 'since', from: since });
+  const all = stories.filter((story) => story.to !== null && story.to !== story.from);
+  const changes = all.slice(-MOST.changes).map((story) => ({
+    ms: story.at === null ? null : Date.parse(story.at),
+    from: story.from,
+    to: story.to,
+    verdict: story.verdict.message,
+    missing: story.verdict.missing,
+  }));
+  return { changes, areAll: !isPart && changes.length === all.length };
 }
 
 function without(count: number, what: string, of: string): string[] {

@@ -90,6 +90,17 @@ export interface ConfigChange {
   after: string | null;
 }
 
+/** A change of leader, and why, as far as what was recorded shows it. */
+export interface SeenLeaderChange {
+  /** null: not known. */
+  ms: number | null;
+  from: string | null;
+  to: string | null;
+  verdict: string;
+  /** What would settle it; null: it is settled, or nothing would. */
+  missing: string | null;
+}
+
 /** Events that had no room. */
 export interface LeftOutEvents {
   severity: Severity;
@@ -108,6 +119,8 @@ export interface ClusterStory {
   runs: Span<'recorded'>[];
   /** In the order in which the members were first seen. */
   lanes: Lane[];
+  /** The last ones, in the order of time. */
+  changes: SeenLeaderChange[];
   lags: MemberLag[];
   outages: SeenOutage[];
   bands: FindingBand[];

@@ -166,7 +166,29 @@ function leadersPart(story: ClusterStory, { id }: SectionOptions): Content {
             ],
           })),
         }),
+    changesTable(story),
   );
+}
+
+function changesTable({ changes }: ClusterStory): Content {
+  if (changes.length === 0) return null;
+  const nameOf = (name: string | null) => (name === null ? 'not known' : nameElement(name));
+  return table({
+    caption:
+      'Why the leader changed, as far as this recording shows it. The command explain, with --recording and --log, tells the whole story.',
+    headers: ['When', 'From', 'To', 'Why'],
+    rows: changes.map(({ ms, from, to, verdict, missing }) => ({
+      cells: [
+        timeCell(ms ?? NaN),
+        nameOf(from),
+        nameOf(to),
+        [
+          textElement(verdict),
+          missing === null ? null : [' To settle it: ', textElement(missing), '.'],
+        ],
+      ],
+    })),
+  });
 }
 
 function termsInWords(terms: readonly LeaderTerm[]): string {

@@ -46,6 +46,14 @@ async function replicaPg3(): Promise<void> {
   if ((await demo.leader()) === 'pg3') await endsWell('patctl switchover demo --yes');
 }
 
+/** The standby cluster follows the address of pg1. */
+async function pg1Leads(): Promise<void> {
+  if ((await demo.leader()) !== 'pg1')
+    await endsWell('patctl switchover demo --candidate pg1 --yes');
+}
+
+const STANDBY = 'A standby cluster';
+
 /** What an operator does beside patctl. */
 const BEFORE: Record<string, (command: string) => Promise<void>> = {
   // Which replica a rolling restart promotes is Patroni's choice, and only a replica can be rebuilt.
@@ -56,10 +64,12 @@ const BEFORE: Record<string, (command: string) => Promise<void>> = {
   'Bring a member in': async () => {
     await demo.launch('pg3');
   },
+  [STANDBY]: async (command) => {
+    if (command.endsWith('--dry-run')) await pg1Leads();
+  },
 };
 
 const FINDINGS = 'What to do with each critical finding';
-const STANDBY = 'A standby cluster';
 
 const job = async ({ title, lines }: (typeof jobs)[number]) => {
   for (const { command, shows } of lines) {

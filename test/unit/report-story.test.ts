@@ -79,9 +79,9 @@ describe('a made-up day', () => {
     const silent = openStory();
     silent.look(one.snapshot, at(0));
     silent.event(dcsSilent('no answer', new Date(at(1)).toISOString()));
-    silent.event(dcsAnswers(one.snapshot, new Date(at(3)).toISOString()));
-    silent.again(at(3));
-    silent.look(other.snapshot, at(4));
+    silent.event(dcsAnswers(one.snapshot, new Date(at(61)).toISOString()));
+    silent.again(at(61));
+    silent.look(other.snapshot, at(62));
     expect(silent.told()?.changes.map(({ verdict }) => verdict)).toEqual([
       'The DCS did not answer, not to patctl record either, and the key of pg1 ended.',
     ]);

@@ -209,6 +209,8 @@ describe('demote-cluster', () => {
     const done = await run(...DEMOTE);
     expect([done.code, fake.sent.length]).toEqual([code, 1]);
     expect(done.err).toContain(said);
+    // The answer of a success is the whole configuration.
+    expect(done.err.includes('(so)')).toBe(status >= 300);
     expect(clock.nowMs() - startedMs).toBeLessThan(25_000);
   });
 

@@ -162,7 +162,7 @@ describe('pause', () => {
   });
 
   test.each<[string, CallOutcome, number]>([
-    ['HTTP 200', answer(200), 5],
+    ['HTTP 200', answer(200, '{"postgresql": {"parameters": {"x.y": "zq7"}}}'), 5],
     ['HTTP 500', answer(500), 1],
     ['HTTP 502 of a proxy', answer(502), 5],
     ['a lost answer', { kind: 'lost', reason: 'socket hang up' }, 5],
@@ -179,6 +179,7 @@ describe('pause', () => {
     expect([run.code, sent.length]).toEqual([code, 1]);
     expect(run.out).not.toContain('Success');
     expect(run.out).not.toContain('waiting');
+    expect(run.out + run.err).not.toContain('zq7');
     if (code === 5)
       expect(run.err).toContain('the pause was sent to pg2, but it is not in the DCS');
     else expect(run.err).toContain('DCS /config: pause is false, unchanged');

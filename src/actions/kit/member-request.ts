@@ -106,3 +106,10 @@ export function answerWords(outcome: CallOutcome): string {
   if (outcome.kind === 'lost') return `the answer was lost: ${bodyText(outcome)}`;
   return `status code=${outcome.answer.status}, (${bodyText(outcome)})`;
 }
+
+/** Of PATCH /config: Patroni answers with the whole dynamic configuration, which may hold a secret. */
+export function configAnswerWords(outcome: CallOutcome): string {
+  if (outcome.kind === 'answered' && outcome.answer.status < 300)
+    return `status code=${outcome.answer.status}`;
+  return answerWords(outcome);
+}

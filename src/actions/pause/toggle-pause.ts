@@ -6,7 +6,7 @@ import { argumentOf } from '../../cluster/model/command-line.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { readCluster, clusterNow } from '../../observe/read-keys.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
-import { answerWords, askMember, bodyText } from '../kit/member-request.js';
+import { answerWords, configAnswerWords, askMember, bodyText } from '../kit/member-request.js';
 import type { Tell } from '../kit/report.js';
 import { until } from '../kit/until.js';
 import type { CallOutcome } from '../../patroni/patroni.js';
@@ -133,7 +133,7 @@ async function answered(
   const seen = refused
     ? 'not written'
     : await lookAfter(context, cluster, outcome, { isWritten, goesOn, tell });
-  const words = answerWords(outcome);
+  const words = configAnswerWords(outcome);
   if (seen === 'written') {
     tell({ kind: 'changed', changed: true });
     tell({

@@ -11,7 +11,7 @@ import type { CallOutcome } from '../../patroni/patroni.js';
 import type { Context } from '../../context.js';
 import { readCluster, readClusters, clusterNow } from '../../observe/read-keys.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
-import { answerWords, askMember } from '../kit/member-request.js';
+import { configAnswerWords, askMember } from '../kit/member-request.js';
 import {
   checkSource,
   lookAtStreams,
@@ -123,7 +123,7 @@ async function send(
     tell,
   });
   const words = `Failed to ${verb} ${change.scope} cluster: ${patchWords(outcome)}`;
-  const evidence = [{ witness: 'REST', subject: leader.name, said: answerWords(outcome) }];
+  const evidence = [{ witness: 'REST', subject: leader.name, said: configAnswerWords(outcome) }];
   if (outcome.kind === 'not_sent') throw new ToolError('unreachable', words, { evidence });
   if (outcome.kind === 'answered' && isRefusal(outcome.answer.status)) {
     throw new ToolError('error', words, { evidence });
@@ -142,8 +142,8 @@ async function send(
 
 function patchWords(outcome: CallOutcome): string {
   return outcome.kind === 'answered'
-    ? `/config PATCH ${answerWords(outcome)}`
-    : answerWords(outcome);
+    ? `/config PATCH ${configAnswerWords(outcome)}`
+    : configAnswerWords(outcome);
 }
 
 // ---------------------------------------------------------------- what patronictl waits for

@@ -4,8 +4,7 @@ import type { Context } from '../../context.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
 import type { Tell } from '../kit/report.js';
-import type { CallOutcome } from '../../patroni/patroni.js';
-import { answerWords, askMember } from '../kit/member-request.js';
+import { askMember, configAnswerWords } from '../kit/member-request.js';
 import { isStandby } from './pair.js';
 
 const CALL_MS = 10_000;
@@ -36,7 +35,7 @@ export async function changeStandby(
       whenLeft: () => (isSent = true),
       tell,
     });
-    const evidence = [{ witness: 'REST', subject: leader.name, said: saidOf(outcome) }];
+    const evidence = [{ witness: 'REST', subject: leader.name, said: configAnswerWords(outcome) }];
     if (outcome.kind === 'not_sent')
       return { done: 'not written', ending: 'unreachable', evidence };
     isSent = true;
@@ -63,11 +62,4 @@ export async function changeStandby(
     const evidence = [{ witness: 'REST', subject: leader.name, said: error.message }];
     return { done: isSent ? 'unknown' : 'not written', ending: error.ending, evidence };
   }
-}
-
-/** Patroni answers 200 with the whole dynamic configuration, which may hold a password. */
-function saidOf(outcome: CallOutcome): string {
-  if (outcome.kind === 'answered' && outcome.answer.status < 300)
-    return `status code=${outcome.answer.status}`;
-  return answerWords(outcome);
 }

@@ -5,8 +5,10 @@ import type {
   LastWord,
   MemberReadings,
   ParseProblem,
+  Snapshot,
   VerifyMode,
 } from '../cluster/model/model.js';
+import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { deletedMembers } from './deleted-members.js';
@@ -61,8 +63,30 @@ export async function readDeparted(
   return { departed, problems, renamed };
 }
 
+/** What was read of a cluster and its members, without what is found beside them. */
+export type MembersRead = Omit<Snapshot, 'departed' | 'renamed'>;
+
+/** One snapshot of both, with what follows from all its readings together. */
+export function withDeparted(read: MembersRead, found: DepartedRead): Snapshot {
+  const { departed, problems, renamed } = found;
+  const { cluster, verify, takenAt, members, serializable, previous } = read;
+  return withWorkedOut({
+    cluster:
+      problems.length === 0
+        ? cluster
+        : { ...cluster, problems: [...cluster.problems, ...problems] },
+    verify,
+    takenAt,
+    members,
+    departed: otherServers(departed, members),
+    ...(renamed.length > 0 && { renamed }),
+    serializable,
+    previous,
+  });
+}
+
 /** Without the servers that were read already, under another address: one database, one start of it. */
-export function otherServers(
+function otherServers(
   departed: readonly Departed[],
   members: readonly MemberReadings[],
 ): Departed[] {

@@ -5,18 +5,17 @@
  */
 import { setMaxListeners } from 'node:events';
 import { lookedAt } from '../cluster/events/event-kit.js';
-import type { Cluster, Snapshot } from '../cluster/model/model.js';
-import { withWorkedOut } from '../cluster/roles/worked-out.js';
+import type { Snapshot } from '../cluster/model/model.js';
 import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
 import type { ToolError } from '../errors.js';
-import { otherServers } from './departed.js';
+import { withDeparted } from './departed.js';
 import { followClaims, NeverThere, staleClaims, type ClaimsFollower } from './follow-claims.js';
 import { followDeparted, type DepartedFollower } from './follow-departed.js';
 import { openMemberReader, within, type MemberReader } from './member-readings.js';
 import type { SnapshotRequest } from './read-snapshot.js';
 import { unknownCluster } from './unknown-cluster.js';
-import { OFF, type MemberAddress } from './read-witnesses.js';
+import { whereToAsk, OFF } from './read-witnesses.js';
 
 export interface FollowRequest extends SnapshotRequest {
   /** Time between two readings, ms; a change in the DCS makes one at once. */
@@ -152,7 +151,7 @@ async function take(
   if (claimed === null) return null;
   const { verify, serializable } = request;
   const takenAt = time(context);
-  const addresses = addressesOf(claimed);
+  const addresses = whereToAsk(claimed);
   if (verify !== 'off') {
     const limitMs = before === null ? FIRST_MS : graceMs(request);
     await Promise.all([
@@ -164,24 +163,15 @@ async function take(
     verify === 'off'
       ? addresses.map(({ name }) => ({ name, rest: OFF, sql: OFF }))
       : members.readings(addresses);
-  const { departed: gone, problems, renamed } = departed.now;
-  const cluster = problems.length === 0 ? claimed : withProblems(claimed, problems);
-  return withWorkedOut({
-    cluster: error === null ? cluster : staleClaims(cluster, error),
-    verify,
-    takenAt,
-    members: readings,
-    departed: otherServers(gone, readings),
-    ...(renamed.length > 0 && { renamed }),
-    serializable,
-    previous: before === null ? null : { ...before, previous: null },
-  });
-}
-
-function withProblems(cluster: Cluster, problems: Cluster['problems']): Cluster {
-  return { ...cluster, problems: [...cluster.problems, ...problems] };
-}
-
-function addressesOf({ scope, members }: Cluster): MemberAddress[] {
-  return members.map(({ name, apiUrl, host, port }) => ({ name, scope, apiUrl, host, port }));
+  return withDeparted(
+    {
+      cluster: error === null ? claimed : staleClaims(claimed, error),
+      verify,
+      takenAt,
+      members: readings,
+      serializable,
+      previous: before === null ? null : { ...before, previous: null },
+    },
+    departed.now,
+  );
 }

@@ -5,17 +5,16 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Cluster, Snapshot } from '../cluster/model/model.js';
-import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
 import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError } from '../errors.js';
 import { FLEET_LIMIT } from './deleted-members.js';
-import { otherServers } from './departed.js';
+import { withDeparted } from './departed.js';
 import { followDeparted, type DepartedFollower } from './follow-departed.js';
 import { openMemberReader, type MemberReader } from './member-readings.js';
 import type { SnapshotRequest } from './read-snapshot.js';
-import { OFF, type MemberAddress } from './read-witnesses.js';
+import { whereToAsk, OFF } from './read-witnesses.js';
 import { noClusterAtAll } from './unknown-cluster.js';
 
 export interface FleetRequest extends Omit<SnapshotRequest, 'scope' | 'group'> {
@@ -148,9 +147,7 @@ async function take(
   if (one.isAsked) return;
   one.isAsked = true;
   const { cluster } = one;
-  const addresses = cluster.members.map(({ name, apiUrl, host, port }): MemberAddress => {
-    return { name, scope: cluster.scope, apiUrl, host, port };
-  });
+  const addresses = whereToAsk(cluster);
   try {
     const takenAt = new Date(context.clock.nowMs()).toISOString();
     if (verify !== 'off') {
@@ -164,20 +161,8 @@ async function take(
       verify === 'off'
         ? addresses.map(({ name }) => ({ name, rest: OFF, sql: OFF }))
         : one.members.readings(addresses);
-    const { departed, problems, renamed } = one.departed.now;
-    const snapshot = withWorkedOut({
-      cluster:
-        problems.length === 0
-          ? cluster
-          : { ...cluster, problems: [...cluster.problems, ...problems] },
-      verify,
-      takenAt,
-      members,
-      departed: otherServers(departed, members),
-      ...(renamed.length > 0 && { renamed }),
-      serializable,
-      previous: null,
-    });
+    const read = { cluster, verify, takenAt, members, serializable, previous: null };
+    const snapshot = withDeparted(read, one.departed.now);
     tell({ kind: 'snapshot', snapshot });
   } finally {
     one.isAsked = false;

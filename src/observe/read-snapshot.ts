@@ -7,14 +7,13 @@ import type {
   VerifyMode,
 } from '../cluster/model/model.js';
 import { viewOf } from '../cluster/roles/view.js';
-import { withWorkedOut } from '../cluster/roles/worked-out.js';
 import { ToolError } from '../errors.js';
 import { openCounter } from '../output/counter.js';
 import { oneLine } from '../output/text.js';
 import type { Context } from '../context.js';
 import type { PastLimit } from '../dcs/dcs.js';
 import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
-import { otherServers, readDeparted } from './departed.js';
+import { readDeparted, withDeparted } from './departed.js';
 import { clusterNow, groupsHint, readClusters } from './read-keys.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
 import { noClusterAtAll } from './unknown-cluster.js';
@@ -252,21 +251,13 @@ async function askWitnesses(
     return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
   }
   const dcs = await context.dcs();
-  const [members, { departed, problems, renamed }, compared] = await Promise.all([
+  const [members, found, compared] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(context, cluster, member, verify))),
     readDeparted(context, cluster, { verify, also, limit }),
     dcs.compareViews?.(cluster) ?? cluster,
   ]);
-  return withWorkedOut({
-    cluster: { ...compared, problems: [...cluster.problems, ...problems] },
-    verify,
-    takenAt,
-    members,
-    departed: otherServers(departed, members),
-    ...(renamed.length > 0 && { renamed }),
-    serializable,
-    previous: null,
-  });
+  const read = { cluster: compared, verify, takenAt, members, serializable, previous: null };
+  return withDeparted(read, found);
 }
 
 async function readMember(

@@ -1,5 +1,6 @@
 /** One member asked over REST and SQL at once; a witness that does not answer is a Reading with the reason. */
 import type {
+  Cluster,
   MemberReadings,
   Reading,
   RestStatus,
@@ -22,6 +23,11 @@ export interface MemberAddress {
   apiUrl: string | null;
   host: string | null;
   port: number | null;
+}
+
+/** Where the members of a cluster are asked. */
+export function whereToAsk({ scope, members }: Cluster): MemberAddress[] {
+  return members.map(({ name, apiUrl, host, port }) => ({ name, scope, apiUrl, host, port }));
 }
 
 /** Both witnesses of one node at once; neither throws. */

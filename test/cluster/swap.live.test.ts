@@ -12,7 +12,7 @@ let west: Lab;
 
 beforeAll(async () => {
   east = await privateCluster({ members: 2, loopWait: 1 });
-  west = await privateCluster({ members: 2, loopWait: 1, standbyOf: east.scope });
+  west = await privateCluster({ members: 2, loopWait: 1, standbyOf: east.scope, ownEtcd: true });
 }, 240_000);
 afterAll(async () => {
   await west.down();

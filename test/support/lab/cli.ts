@@ -7,6 +7,7 @@ import { down, downOrphans } from './down.js';
 import { labProcesses, type LabProcess } from './process.js';
 import { provoke, STORIES, storyNames, whatToDo } from './provoke.js';
 import {
+  etcdHome,
   listScopes,
   optionsApart,
   readState,
@@ -26,6 +27,7 @@ const USAGE = `usage: npm run -s lab -- VERB [OPTION…]
             --pg VERSION        of PostgreSQL, 13 to 18: downloaded when first used (default: this machine's)
             --etcd-version VERSION   3.4, 3.5 or 3.6: downloaded or built when first used (default: this machine's)
             --standby-of SCOPE  a standby cluster of that one, in the same etcd
+            --own-etcd          with --standby-of: in an etcd of its own, as on another site
             --tags pg2=nofailover:true,replicatefrom:pg3   (may be repeated)
             --dcs etcd          etcd or kubernetes (a kube-apiserver, built from Go's modules when first used)
             --config-maps       with kubernetes: ConfigMaps instead of Endpoints
@@ -54,6 +56,7 @@ const OPTIONS = {
   pg: { type: 'string' },
   'etcd-version': { type: 'string' },
   'standby-of': { type: 'string' },
+  'own-etcd': { type: 'boolean' },
   tags: { type: 'string', multiple: true },
   dcs: { type: 'string' },
   'config-maps': { type: 'boolean' },
@@ -156,8 +159,8 @@ async function tell(name: string | undefined, values: Values): Promise<void> {
 }
 
 function status(lab: Lab): void {
-  const shared = lab.state.options.standbyOf;
-  const running = [...lab.processes(), ...(shared === null ? [] : etcdOf(shared))];
+  const home = etcdHome(lab.state.options);
+  const running = [...lab.processes(), ...(home === lab.scope ? [] : etcdOf(home))];
   for (const { name } of [...lab.etcd, ...lab.members]) {
     const words = running
       .filter((found) => found.name === name)
@@ -167,7 +170,7 @@ function status(lab: Lab): void {
   print(lab);
 }
 
-/** A standby cluster's etcd is its source's. */
+/** Of another cluster of the lab. */
 function etcdOf(scope: string): LabProcess[] {
   return labProcesses(rootOf(scope)).filter(({ kind }) => kind === 'etcd');
 }
@@ -206,6 +209,7 @@ function clusterOptions(values: Values): Partial<ClusterOptions> {
   if (values['sync-nodes'] !== undefined) options.syncNodes = Number(values['sync-nodes']);
   Object.assign(options, versionsOf(values));
   if (values['standby-of'] !== undefined) options.standbyOf = values['standby-of'];
+  if (values['own-etcd'] === true) options.ownEtcd = true;
   if (values.tags !== undefined) options.tags = parseTags(values.tags);
   if (values.dcs !== undefined) options.store = oneOf('dcs', values.dcs, ['etcd', 'kubernetes']);
   if (values['config-maps'] === true) options.configMaps = true;

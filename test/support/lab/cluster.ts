@@ -46,6 +46,7 @@ const DEFAULTS: ClusterOptions = {
   pg: null,
   etcdVersion: null,
   standbyOf: null,
+  ownEtcd: false,
   citus: null,
   tags: {},
   etcd: 1,
@@ -112,11 +113,12 @@ function checked(options: ClusterOptions): ClusterOptions {
     const number = /^pg([1-9])$/.exec(name)?.[1];
     if (Number(number ?? 99) > members) throw new LabError(`tags for an unknown member: ${name}`);
   }
-  const home = etcdHome(options);
-  if (home === scope) return options;
-  const source = readState(home);
-  if (source === null && standbyOf === null) throw new LabError(`no cluster ${home} with group 0`);
-  if (source === null) throw new LabError(`no cluster ${home} to be a standby cluster of`);
+  if (options.ownEtcd && standbyOf === null) throw new LabError('ownEtcd: without standbyOf');
+  const of = standbyOf ?? etcdHome(options);
+  if (of === scope) return options;
+  const source = readState(of);
+  if (source === null && standbyOf === null) throw new LabError(`no cluster ${of} with group 0`);
+  if (source === null) throw new LabError(`no cluster ${of} to be a standby cluster of`);
   return { ...options, tls: source.options.tls };
 }
 
@@ -128,9 +130,10 @@ async function prepare(
 ): Promise<ClusterState> {
   const root = rootOf(options.scope);
   const home = etcdHome(options);
-  const source = home === options.scope ? null : readState(home);
-  const followed = source === null || options.citus ? null : await leadingMember(source);
-  const etcdCount = source === null ? options.etcd : 0;
+  const shared = home === options.scope ? null : readState(home);
+  const source = options.standbyOf === null ? null : readState(options.standbyOf);
+  const followed = source === null ? null : await leadingMember(source);
+  const etcdCount = shared === null ? options.etcd : 0;
   const hosts = await hostsOf(options);
   const state = await withFreePorts(1 + 2 * (etcdCount + options.members), (ports) => {
     const next = (): number => ports.shift() ?? 0;
@@ -138,20 +141,21 @@ async function prepare(
     const chosen: ClusterState = {
       options,
       owner,
-      etcd: source?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
-      kube: source?.kube ?? (options.store === 'etcd' ? null : kubeNode(options.scope, kubePort)),
+      etcd: shared?.etcd ?? names('etcd', etcdCount).map((name) => etcdNode(options, name, next)),
+      kube: shared?.kube ?? (options.store === 'etcd' ? null : kubeNode(options.scope, kubePort)),
       members: names(memberPrefix(options), options.members).map((name, index) =>
         member(options, name, hosts[index] ?? '127.0.0.1', next),
       ),
       source: followed,
-      certs: options.tls ? (source?.certs ?? join(root, 'certs')) : null,
+      certs: options.tls ? ((shared ?? source)?.certs ?? join(root, 'certs')) : null,
       patronictl: join(programs.patroniBin, 'patronictl'),
     };
     writeState(chosen);
     return chosen;
   });
-  if (options.tls && source === null) await makeCertificates(join(root, 'certs'));
-  if (state.kube && source === null) await writeKubeFiles(state.kube);
+  if (options.tls && shared === null && source === null)
+    await makeCertificates(join(root, 'certs'));
+  if (state.kube && shared === null) await writeKubeFiles(state.kube);
   writeFiles(state, programs);
   await mountSmallDisks(state);
   return state;

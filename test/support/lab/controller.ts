@@ -126,7 +126,7 @@ export function controller(state: ClusterState, programs: LabPrograms): Lab {
   };
   const etcdNode = (name: string): EtcdNode | undefined =>
     state.etcd.find((node) => node.name === name);
-  // A standby cluster's etcd is in its source's folder, a Citus group's in that of group 0.
+  // The etcd of a standby cluster may be in its source's folder, a Citus group's is in that of group 0.
   const folderOf = (name: string): string =>
     etcdNode(name) === undefined ? root : rootOf(etcdHome(state.options));
   const all = (name: string): LabProcess[] =>

@@ -59,8 +59,10 @@ export interface ClusterOptions {
   pg: string | null;
   /** Version of etcd, e.g. `3.6`; null: the machine's own. */
   etcdVersion: string | null;
-  /** Scope of the lab's cluster that this one is a standby cluster of; its etcd is used. */
+  /** Scope of the lab's cluster that this one is a standby cluster of; its etcd is used, unless `ownEtcd`. */
   standbyOf: string | null;
+  /** A standby cluster with an etcd of its own, as on another site; it outlives the `down` of its source. */
+  ownEtcd: boolean;
   /**
    * One group of a Citus cluster: its keys are below /service/OF/GROUP/. `of` is the scope of the lab's
    * cluster that has the etcd, group 0, and is what Patroni calls all of them.
@@ -120,8 +122,8 @@ export function keysOf({ scope, citus }: ClusterOptions): string {
 }
 
 /** The scope of the lab's cluster whose folder contains the etcd. */
-export function etcdHome({ scope, standbyOf, citus }: ClusterOptions): string {
-  return standbyOf ?? citus?.of ?? scope;
+export function etcdHome({ scope, standbyOf, ownEtcd, citus }: ClusterOptions): string {
+  return (ownEtcd ? null : standbyOf) ?? citus?.of ?? scope;
 }
 
 /** A file that patctl and the real patronictl take with -c. */

@@ -1,5 +1,5 @@
 // `npm test`: everything, with its own set-up. `npm test -- fast` stops before anything is installed
-// on the machine or started; `npm test -- judge` lets Patroni's own code judge the votes, and does nothing else;
+// on the machine or started; `npm test -- judge` only has very many clusters judged by others;
 // `npm test -- kubernetes` runs that tier alone, `npm test -- chaos` the five minutes of chaos;
 // `npm test -- matrix [NAME…]`: see matrix.mjs.
 import { spawnSync } from 'node:child_process';

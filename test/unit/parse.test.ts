@@ -491,7 +491,7 @@ describe('whatever is in the DCS', () => {
   }
 
   it('never throws', () => {
-    for (let seed = 1; seed <= 1000; seed++) {
+    for (let seed = 1; seed <= 300; seed++) {
       const next = random(seed);
       const values: Record<string, string> = {};
       for (const key of KEYS) {

@@ -4,7 +4,7 @@ import { race } from '../../src/cluster/votes/race.js';
 import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
 import { allOf, limitation } from '../../src/cluster/votes/vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
-import { node as replica } from './vote-node.js';
+import { node as replica } from '../unit/vote-node.js';
 
 const node = (name: string, facts: Partial<VoteNode> = {}): VoteNode =>
   replica(name, { timeline: 1, ...facts });

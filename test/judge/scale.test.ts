@@ -14,7 +14,7 @@ import { lossForecast } from '../../src/cluster/documents/loss-forecast-document
 import { planOf } from '../../src/cluster/preflight/plan.js';
 import { countedCalls } from '../support/counted-calls.js';
 import { sized } from '../support/scale.js';
-import { REQUEST } from './plan-support.js';
+import { REQUEST } from '../unit/plan-support.js';
 
 const SCREEN = { width: null, color: false, command: 'patctl' };
 

@@ -51,14 +51,7 @@ export interface Story {
 }
 
 export function openStory(): Story {
-  const lanes = openSpans<LaneState>(MOST.members, MOST.spans);
-  const runs = openSpans<'recorded'>(1, MOST.runs);
-  const lags = openLags(MOST.members, MOST.bins);
-  const outages = openOutages(MOST.outages);
-  const bands = openBands(MOST.bands, MOST.spans);
-  const events = keepEvents(MOST.events);
-  const config = followConfig();
-  const facts = recordingFacts();
+  const parts = openParts();
   let last: { snapshot: Snapshot; atMs: number } | null = null;
   let isClosed = false;
   let holdMs: number | null = null;
@@ -67,36 +60,21 @@ export function openStory(): Story {
   const close = (atMs: number | null): void => {
     if (last === null || isClosed) return;
     const endMs = Math.max(last.atMs, atMs ?? 0);
-    for (const each of [lanes, runs, bands, lags]) each.close(endMs);
-    outages.close();
+    for (const each of [parts.lanes, parts.runs, parts.bands, parts.lags]) each.close(endMs);
+    parts.outages.close();
     isClosed = true;
   };
   const take = (snapshot: Snapshot, atMs: number): void => {
-    const view = viewOf(snapshot);
     if (last === null) fromMs = atMs;
     looks += 1;
-    runs.see('', 'recorded', atMs);
-    const states = new Map(view.members.map((one) => [one.name, laneState(one, view)]));
-    for (const name of new Set([...lanes.keys(), ...states.keys()])) {
-      lanes.see(name, states.get(name) ?? null, atMs);
-    }
-    lags.see(view, atMs);
-    bands.see(
-      snapshot.verify === 'off' ? [] : look(view, DEFAULT_LIMITS, () => true).findings,
-      atMs,
-    );
-    const askedMs = Date.parse(snapshot.takenAt);
-    const seen = writesSeen(view, Number.isNaN(askedMs) ? atMs : askedMs, atMs);
-    if (seen === null) outages.close();
-    else outages.see(seen, isClosed ? null : holdMs);
-    config.see(snapshot, atMs);
+    takeLook(parts, snapshot, atMs, isClosed ? null : holdMs);
     last = { snapshot, atMs };
     isClosed = false;
   };
   return {
     look: (snapshot, atMs) => {
       // Not `again`: what changed while the DCS was silent is seen at the next look, and not how it came about.
-      facts.snapshot(timeOf(atMs), snapshot);
+      parts.facts.snapshot(timeOf(atMs), snapshot);
       take(snapshot, atMs);
     },
     again: (atMs) => {
@@ -106,44 +84,84 @@ export function openStory(): Story {
       holdMs = intervalMs + LONGEST_LOOK_MS;
     },
     event: (event) => {
-      facts.event(event);
-      events.add(event);
+      parts.facts.event(event);
+      parts.events.add(event);
     },
     close,
     told: () => {
       close(null);
       if (last === null) return null;
-      const { scope, group, history } = last.snapshot.cluster;
-      const { changes, areAll } = leaderChanges(facts.facts(), history ?? [], timeOf(fromMs));
-      const story: ClusterStory = {
-        scope,
-        group,
-        fromMs,
-        toMs: runs.spansOf('').at(-1)?.toMs ?? last.atMs,
-        looks,
-        runs: runs.spansOf(''),
-        lanes: lanes.keys().map((member) => ({ member, spans: lanes.spansOf(member) })),
-        changes,
-        lags: lags.lags(),
-        outages: outages.outages(),
-        bands: bands.bands(),
-        events: events.events(),
-        leftOutEvents: events.leftOut(),
-        config: config.pairs(),
-        configChanges: config.changes(),
-        leftOut: [
-          ...without(lanes.leftOut(), 'change', 'of the role of a member'),
-          ...(areAll ? [] : ['why the leader changed earlier']),
-          ...without(lags.leftOut(), 'member', 'in the pictures of lag'),
-          ...without(outages.leftOut(), 'write outage', ''),
-          ...without(bands.leftOut(), 'time', 'in which something was found'),
-          ...without(config.leftOut(), 'change', 'of the configuration'),
-        ],
-        last: last.snapshot,
-      };
+      const toMs = parts.runs.spansOf('').at(-1)?.toMs ?? last.atMs;
+      const story = toldOf(parts, { fromMs, toMs, looks, last: last.snapshot });
       // What members and clients of the DCS wrote may hold a secret anywhere.
       return cleaned(story) as ClusterStory;
     },
+  };
+}
+
+type Parts = ReturnType<typeof openParts>;
+
+/** What is followed from look to look; each knows what there was no room for. */
+function openParts() {
+  return {
+    lanes: openSpans<LaneState>(MOST.members, MOST.spans),
+    runs: openSpans<'recorded'>(1, MOST.runs),
+    lags: openLags(MOST.members, MOST.bins),
+    outages: openOutages(MOST.outages),
+    bands: openBands(MOST.bands, MOST.spans),
+    events: keepEvents(MOST.events),
+    config: followConfig(),
+    facts: recordingFacts(),
+  };
+}
+
+/** `holdMs`: see `Outages.see`. */
+function takeLook(parts: Parts, snapshot: Snapshot, atMs: number, holdMs: number | null): void {
+  const view = viewOf(snapshot);
+  parts.runs.see('', 'recorded', atMs);
+  const states = new Map(view.members.map((one) => [one.name, laneState(one, view)]));
+  for (const name of new Set([...parts.lanes.keys(), ...states.keys()])) {
+    parts.lanes.see(name, states.get(name) ?? null, atMs);
+  }
+  parts.lags.see(view, atMs);
+  const isVerified = snapshot.verify !== 'off';
+  parts.bands.see(isVerified ? look(view, DEFAULT_LIMITS, () => true).findings : [], atMs);
+  const askedMs = Date.parse(snapshot.takenAt);
+  const seen = writesSeen(view, Number.isNaN(askedMs) ? atMs : askedMs, atMs);
+  if (seen === null) parts.outages.close();
+  else parts.outages.see(seen, holdMs);
+  parts.config.see(snapshot, atMs);
+}
+
+/** The parts as they are at the end. */
+function toldOf(
+  { lanes, runs, lags, outages, bands, events, config, facts }: Parts,
+  seen: Pick<ClusterStory, 'fromMs' | 'toMs' | 'looks' | 'last'>,
+): ClusterStory {
+  const { scope, group, history } = seen.last.cluster;
+  const { changes, areAll } = leaderChanges(facts.facts(), history ?? [], timeOf(seen.fromMs));
+  return {
+    scope,
+    group,
+    ...seen,
+    runs: runs.spansOf(''),
+    lanes: lanes.keys().map((member) => ({ member, spans: lanes.spansOf(member) })),
+    changes,
+    lags: lags.lags(),
+    outages: outages.outages(),
+    bands: bands.bands(),
+    events: events.events(),
+    leftOutEvents: events.leftOut(),
+    config: config.pairs(),
+    configChanges: config.changes(),
+    leftOut: [
+      ...without(lanes.leftOut(), 'change', 'of the role of a member'),
+      ...(areAll ? [] : ['why the leader changed earlier']),
+      ...without(lags.leftOut(), 'member', 'in the pictures of lag'),
+      ...without(outages.leftOut(), 'write outage', ''),
+      ...without(bands.leftOut(), 'time', 'in which something was found'),
+      ...without(config.leftOut(), 'change', 'of the configuration'),
+    ],
   };
 }
 

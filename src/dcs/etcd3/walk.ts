@@ -60,46 +60,18 @@ function race<T>(
   return new Promise((resolve, reject) => {
     const said = new Map<Endpoint, string>(order.map((endpoint) => [endpoint, 'no answer']));
     const stop = new AbortController();
-    const shareMs = Math.min(HEDGE_MS, timeoutMs / (order.length + 1));
-    const waiting = [...order];
-    const resting = new Map<Endpoint, NodeJS.Timeout>();
-    /** Attempts that run, and those that come again in a moment. */
-    let open = 0;
-    let timer: NodeJS.Timeout | undefined;
+    const turns = openTurns(order, Math.min(HEDGE_MS, timeoutMs / (order.length + 1)), ask);
+    const cancel = (): void => finish(() => reject(new EndpointFailure('cancelled')));
     const deadline = setTimeout(() => {
       finish(() => reject(unreachable(said, timeoutMs, true)));
     }, timeoutMs);
 
-    const cancel = (): void => finish(() => reject(new EndpointFailure('cancelled')));
-
     function finish(settle: () => void): void {
-      clearTimeout(timer);
+      turns.end();
       clearTimeout(deadline);
-      for (const rest of resting.values()) clearTimeout(rest);
       signal?.removeEventListener('abort', cancel);
       settle();
       stop.abort();
-    }
-
-    function lost(endpoint: Endpoint, error: unknown): void {
-      if (stop.signal.aborted) return;
-      open -= 1;
-      if (!(error instanceof EndpointFailure)) {
-        finish(() => reject(error instanceof Error ? error : new Error(String(error))));
-        return;
-      }
-      said.set(endpoint, error.message);
-      // Whatever the others do: while one is frozen, these have to elect.
-      if (error.passing) again(endpoint);
-      next();
-    }
-
-    function again(endpoint: Endpoint): void {
-      open += 1;
-      resting.set(
-        endpoint,
-        setTimeout(() => ask(endpoint), AGAIN_MS),
-      );
     }
 
     function ask(endpoint: Endpoint): void {
@@ -109,22 +81,65 @@ function race<T>(
       );
     }
 
-    function next(): void {
-      clearTimeout(timer);
-      const endpoint = waiting.shift();
-      if (endpoint !== undefined) {
-        open += 1;
-        ask(endpoint);
-        if (waiting.length > 0) timer = setTimeout(next, shareMs);
-      } else if (open === 0) {
-        finish(() => reject(unreachable(said, timeoutMs, false)));
+    function lost(endpoint: Endpoint, error: unknown): void {
+      if (stop.signal.aborted) return;
+      if (!(error instanceof EndpointFailure)) {
+        finish(() => reject(error instanceof Error ? error : new Error(String(error))));
+        return;
       }
+      said.set(endpoint, error.message);
+      if (!turns.failed(endpoint, error)) finish(() => reject(unreachable(said, timeoutMs, false)));
     }
 
     if (signal?.aborted === true) cancel();
-    else next();
+    else if (!turns.next()) finish(() => reject(unreachable(said, timeoutMs, false)));
     signal?.addEventListener('abort', cancel, { once: true });
   });
+}
+
+interface Turns {
+  /** Asks the endpoint whose turn it is. False: each has been asked, and none of them may answer any more. */
+  next(): boolean;
+  /** An endpoint that was asked failed; as `next`. */
+  failed(endpoint: Endpoint, failure: EndpointFailure): boolean;
+  end(): void;
+}
+
+/** Whose turn it is to be asked: the next one when one fails or is silent for `shareMs`. */
+function openTurns(
+  order: readonly Endpoint[],
+  shareMs: number,
+  ask: (endpoint: Endpoint) => void,
+): Turns {
+  const waiting = [...order];
+  const resting = new Map<Endpoint, NodeJS.Timeout>();
+  /** Endpoints that were asked or will be asked again, and have not failed for good. */
+  let open = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function next(): boolean {
+    clearTimeout(timer);
+    const endpoint = waiting.shift();
+    if (endpoint === undefined) return open > 0;
+    open += 1;
+    ask(endpoint);
+    if (waiting.length > 0) timer = setTimeout(next, shareMs);
+    return true;
+  }
+
+  return {
+    next,
+    failed(endpoint, { passing }) {
+      // Whatever the others do: while one is frozen, these have to elect.
+      if (passing) resting.set(endpoint, setTimeout(ask, AGAIN_MS, endpoint));
+      else open -= 1;
+      return next();
+    },
+    end() {
+      clearTimeout(timer);
+      for (const rest of resting.values()) clearTimeout(rest);
+    },
+  };
 }
 
 /** The error if no endpoint answered, with the reason of each. */

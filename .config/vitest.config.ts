@@ -47,8 +47,8 @@ export default defineConfig({
           testTimeout: 120_000,
           // A hook may have to wait for its turn with a shared cluster.
           hookTimeout: 400_000,
-          // Most of a live test is waiting: two files fit on two cores.
-          maxWorkers: 2,
+          // Most of a live test is waiting: a file takes 0.4 of a core, so three fit on two cores.
+          maxWorkers: 3,
           globalSetup: ['test/support/global-setup.ts'],
           sequence: { groupOrder: 1 },
         },

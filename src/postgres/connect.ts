@@ -83,6 +83,24 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
       askOnce(target, terminateSql(walsenders), endedPids, timeoutMs),
     baseBackups: (target, timeoutMs) => askOnce(target, BASEBACKUP_SQL, baseBackupsOf, timeoutMs),
     pausedForMs: (target, timeoutMs) => askOnce(target, PAUSE_SQL, pausedMsOf, timeoutMs),
+    accessRules: async (target, timeoutMs) => {
+      const { ACCESS_RULES_SQL, accessRulesOf } = await import('./access-rules.js');
+      return askOnce(target, ACCESS_RULES_SQL, accessRulesOf, timeoutMs);
+    },
+    clients: async (target, timeoutMs) => {
+      const { CLIENTS_SQL, clientsOf } = await import('./reach.js');
+      return askOnce(target, CLIENTS_SQL, clientsOf, timeoutMs);
+    },
+    reaches: async (target, other, timeoutMs) => {
+      const { DBLINK_SQL, dblinkOf, reachSql, reachOf, CONNECTED } = await import('./reach.js');
+      const found = await askOnce(target, DBLINK_SQL, dblinkOf, timeoutMs);
+      if (!found.ok) return found;
+      if ('why' in found.value) return { ok: false, kind: 'denied', reason: found.value.why };
+      const sql = reachSql(found.value.schema, other);
+      const asked = await askOnce(target, sql, () => CONNECTED, timeoutMs);
+      if (asked.ok) return asked;
+      return { ok: true, value: reachOf(asked.reason), tookMs: timeoutMs };
+    },
   };
 }
 
@@ -286,10 +304,18 @@ function refusalOf(error: unknown, login: Login, transport: Transport): Refusal 
   return refusal.next === 'stop' && isOwnWord ? { ...refusal, cannotServe: true } : refusal;
 }
 
+/** The server could not connect to another one: what libpq said there is the detail. */
+const NOT_CONNECTED = '08001';
+
+function detailOf(error: unknown): string {
+  const { detail } = error as { detail?: unknown };
+  return typeof detail === 'string' ? detail : errorMessage(error);
+}
+
 /** What an error means for the attempts that are left. */
 function meaningOf(error: unknown, login: Login, transport: Transport): Refusal {
   const code = errorCode(error);
-  const reason = errorMessage(error);
+  const reason = code === NOT_CONNECTED ? detailOf(error) : errorMessage(error);
   // pg_hba.conf may have a line for the other transport.
   if (code === '28000') {
     const isOurs = /client certificate/i.test(reason);

@@ -1,12 +1,37 @@
 /** PostgreSQL in our words. connect.ts implements it with pg. */
 import type { Reading, Setting, SqlStatus } from '../cluster/model/model.js';
 import type { RouteAnswer } from '../cluster/model/route-model.js';
+import type { HbaRule } from '../cluster/preflight/hba-rules.js';
 
 export interface PgTarget {
   host: string;
   port: number;
   /** Where `host` leads, when it has been looked up; its certificate still has to be that of `host`. */
   address?: string;
+}
+
+/** Where one server is to connect to; `user`: for replication, null: of no meaning. */
+export interface ReachTarget {
+  host: string;
+  port: number;
+  user: string | null;
+}
+
+/** What a server saw when it connected to another one. */
+export interface ReachAnswer {
+  /** PostgreSQL answered it; null: unknown. */
+  reached: boolean | null;
+  /** pg_hba.conf has a rule that lets it in; null: unknown. */
+  admitted: boolean | null;
+  said: string;
+}
+
+/** Of one server. */
+export interface Clients {
+  /** As SqlStatus.startedAt: tells servers apart. */
+  startedAt: string | null;
+  /** Where its connections come from, that of the question among them. */
+  addresses: string[];
 }
 
 /** What a route says of its login; null where the logins that are configured decide. */
@@ -94,4 +119,10 @@ export interface Postgres {
   whoAnswers(target: PgTarget, words: LoginWords, timeoutMs: number): Promise<Reading<RouteAnswer>>;
   /** How long this member's copy of the dynamic configuration has said pause; null: it does not. Never throws. */
   pausedForMs(target: PgTarget, timeoutMs: number): Promise<Reading<number | null>>;
+  /** Rules of its pg_hba.conf, which a superuser may read. Never throws. */
+  accessRules(target: PgTarget, timeoutMs: number): Promise<Reading<HbaRule[]>>;
+  /** Where its connections come from. Never throws. */
+  clients(target: PgTarget, timeoutMs: number): Promise<Reading<Clients>>;
+  /** Whether this server reaches another one, asked of itself, where it can be asked. Never throws. */
+  reaches(target: PgTarget, other: ReachTarget, timeoutMs: number): Promise<Reading<ReachAnswer>>;
 }

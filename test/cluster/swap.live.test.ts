@@ -58,6 +58,36 @@ test('the plan: the wrong site is refused, and nothing is sent', async () => {
   expect(await east.psql((await east.leader()) ?? '', 'SELECT pg_is_in_recovery()')).toBe('f');
 });
 
+test('the plan: members that reach the other leader, asked with and without dblink, and those that do not', async () => {
+  const checked = async (name: string, ...args: string[]) => {
+    const { document } = await swap(east, west, '--dry-run', ...args);
+    const check = document.swap?.plan?.checks.find((one) => one.name === name);
+    return [check?.result, ...(check?.evidence.map(({ said }) => said) ?? [])];
+  };
+  const { port } = west.member((await west.leader()) ?? '');
+  const seen = `127.0.0.1:${port} has a connection from 127.0.0.1`;
+  expect(await checked('way_back')).toEqual(['ok', seen, seen]);
+  expect(await checked('pg_hba')).toEqual([
+    ...['ok', 'line 5 (scram-sha-256) decides for pg1 (127.0.0.1)'],
+    'line 5 (scram-sha-256) decides for pg2 (127.0.0.1)',
+  ]);
+  const primary = (await east.leader()) ?? '';
+  await east.psql(primary, 'CREATE EXTENSION dblink');
+  const own = `connection to server at "127.0.0.1", port ${port} failed: fe_sendauth: no password supplied`;
+  // A replica is asked too.
+  await eventually('both are asked', 10_000, async () => {
+    expect(await checked('way_back')).toEqual(['ok', own, own]);
+    return true;
+  });
+  expect(await checked('pg_hba')).toEqual(['ok', 'let pg1 in', 'let pg2 in']);
+  const closed = await checked('way_back', '--host', '127.0.0.1', '--port', '1');
+  expect([closed[0], closed[1]]).toEqual([
+    'refused',
+    expect.stringContaining('Connection refused'),
+  ]);
+  await east.psql(primary, 'DROP EXTENSION dblink');
+});
+
 test.each([
   ['there', () => [east, west] as const],
   ['and back', () => [west, east] as const],

@@ -145,6 +145,9 @@ export async function runIn(
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(UNREACHABLE),
     pausedForMs: () => Promise.resolve(UNREACHABLE),
+    accessRules: () => Promise.resolve(UNREACHABLE),
+    clients: () => Promise.resolve(UNREACHABLE),
+    reaches: () => Promise.resolve(UNREACHABLE),
   };
   const code = await main(
     args,

@@ -116,6 +116,22 @@ test.each<[what: string, breaks: (sites: TwoSites) => void, why: string, sent: s
   expect(steps(done).slice(-2)).toEqual(['going_back', 'went_back']);
 });
 
+test('another member became the primary here: the other site streams from a replica, and the way on is said', async () => {
+  const sites = twoSites();
+  first(sites, 'here', () => {
+    sites.there.leads('pg2');
+    sites.here.leads('pg3');
+    sites.here.roles['pg3'] = 'primary';
+  });
+  const done = await sites.run();
+  expect([done.document.code, sites.sent]).toEqual(['went_back', [DEMOTE, 'demo pg3 null']]);
+  expect(words(done)).toEqual([
+    'pg2 of west leads now, not pg1; pg3 of demo is the primary now, not pg1, and west was not promoted',
+    'west may stream from pg1, which is a replica now; make it the primary again: patctl switchover demo --candidate pg1',
+    'check whether west follows again before you try again',
+  ]);
+});
+
 test('a replica that leads here by now is awaited: what it writes has not reached the other site', async () => {
   const sites = twoSites();
   // pg1 was switched over between the plan and the request: it streams, and pg2 takes writes.

@@ -132,6 +132,9 @@ export async function runFake(
     terminateLogical: () => Promise.resolve(UNREACHABLE),
     baseBackups: () => Promise.resolve(cluster.baseBackups ?? UNREACHABLE),
     pausedForMs: ({ port }) => Promise.resolve(cluster.pausedForMs?.[port] ?? UNREACHABLE),
+    accessRules: () => Promise.resolve(UNREACHABLE),
+    clients: () => Promise.resolve(UNREACHABLE),
+    reaches: () => Promise.resolve(UNREACHABLE),
   };
   const code = await main(
     args,

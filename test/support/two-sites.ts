@@ -177,6 +177,9 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
       Promise.resolve(reading(nameOf(port), () => sql(nameOf(port)))),
     takesWrites: ({ port }: { port: number }) =>
       Promise.resolve(reading(nameOf(port), () => isPrimary(nameOf(port)))),
+    accessRules: () => Promise.resolve(UNREACHABLE),
+    clients: () => Promise.resolve(UNREACHABLE),
+    reaches: () => Promise.resolve(UNREACHABLE),
   } as unknown as Postgres;
   return { patroni, postgres };
 }

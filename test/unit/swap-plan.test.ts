@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import type { WalReceiver } from '../../src/cluster/model/model.js';
 import type { Reach, Site, SwapPlan, SwapRequest } from '../../src/cluster/preflight/swap-model.js';
-import { siteLabels } from '../../src/cluster/preflight/swap-model.js';
+import type { HbaRule } from '../../src/cluster/preflight/hba-rules.js';
+import { siteLabels, type SiteAccess } from '../../src/cluster/preflight/swap-model.js';
 import {
   swapDifferences,
   swapPlan,
@@ -68,18 +69,26 @@ const REQUEST: SwapRequest = {
   ...{ host: null, port: null, primarySlotName: null },
   ...{ maxLagBytes: 16 * 1024 ** 2, skipChecks: [] },
 };
-const REACHED: Reach[] = [{ member: 'pg1', reached: true, said: 'accepting connections' }];
+const REACHED: Reach[] = [{ member: 'pg1', reached: true, admitted: null, said: 'it connects' }];
+const rule = (line: number, more: Partial<HbaRule> = {}): HbaRule => ({
+  ...{ line, type: 'host', databases: ['replication'], users: ['replicator'], error: null },
+  ...{ address: '10.0.0.0', netmask: '255.255.255.0', method: 'scram-sha-256' },
+  ...more,
+});
+const ACCESS: SiteAccess = { user: 'replicator', rules: [rule(7)], why: '', leadsElsewhere: false };
+const ADDRESSES = new Map([['10.0.0.1', ['10.0.0.1']]]);
 
 function plan(
   { here, there }: Sites,
   request: Partial<SwapRequest> = {},
   reach = REACHED,
+  access: Partial<SiteAccess> = {},
 ): SwapPlan {
   const labels = siteLabels(here.snapshot.cluster, there.snapshot.cluster);
   const site = (side: 'here' | 'there', world: World, way: string[]): Site => {
     return { side, label: labels[side], view: viewOf(world.snapshot), way };
   };
-  const evidence = { addresses: new Map<string, string[]>(), reach };
+  const evidence = { addresses: ADDRESSES, reach, access: { ...ACCESS, ...access } };
   const to = site('there', there, ['-c', 'west.yml']);
   return swapPlan(site('here', here, []), to, { ...REQUEST, ...request }, evidence);
 }
@@ -231,7 +240,7 @@ test('a check is skipped by name; without a login the stream has to be', () => {
 });
 
 test('the way back: not reached is refused, not asked is unknown, and an address may be given', () => {
-  const cut: Reach[] = [{ member: 'pg2', reached: false, said: 'no response' }];
+  const cut: Reach[] = [{ member: 'pg2', reached: false, admitted: null, said: 'timeout expired' }];
   expect(said(plan(sites(), {}, cut), 'way_back')).toBe('pg2 of demo cannot reach 10.0.1.1:5431');
   expect(plan(sites(), {}, cut).refusedBy).toEqual(['way_back']);
   expect(plan(sites(), {}, []).refusedBy).toEqual([]);
@@ -239,6 +248,52 @@ test('the way back: not reached is refused, not asked is unknown, and an address
   expect(plan(sites(), { host: 'vip.west', port: 6432 }).standbyCluster).toEqual({
     ...{ host: 'vip.west', port: 6432 },
   });
+});
+
+test('the way back: an address that leads to another server from here is a warning', () => {
+  const made = plan(sites(), { host: 'vip' }, REACHED, { leadsElsewhere: true });
+  expect(bad(made)).toEqual(['way_back warning']);
+  expect(said(made, 'way_back')).toBe(
+    'asked from this machine, vip:5431 leads to another server than the leader of west',
+  );
+});
+
+test('pg_hba.conf there: let in, not let in, unknown, and what a member was told itself', () => {
+  const hba = (
+    access: Partial<SiteAccess>,
+    reach = REACHED,
+    request: Partial<SwapRequest> = {},
+  ) => {
+    const made = plan(sites(), request, reach, access);
+    const check = made.checks.find(({ name }) => name === 'pg_hba');
+    return [check?.result, check?.said];
+  };
+  const all = 'pg_hba.conf of west lets replicator in from every member of demo';
+  const none =
+    'pg_hba.conf of west does not let replicator in from pg1 (10.0.0.1), pg2 (10.0.0.1), pg3 (10.0.0.1)';
+  const open = 'it is unknown whether pg_hba.conf of west lets in pg1, pg2, pg3 of demo';
+  expect(hba({})).toEqual(['ok', all]);
+  expect(hba({ rules: [] })).toEqual(['refused', none]);
+  expect(hba({ rules: [rule(1, { method: 'reject' }), rule(2)] })).toEqual(['refused', none]);
+  expect(hba({ rules: [rule(1, { users: ['+group'] })] })).toEqual(['unknown', open]);
+  expect(hba({ rules: null, why: 'permission denied' })).toEqual([
+    'unknown',
+    `${open}: permission denied`,
+  ]);
+  expect(hba({ user: null })).toEqual(['unknown', open]);
+  expect(hba({ rules: [rule(1), rule(2, { error: 'invalid method' })] })).toEqual([
+    'warning',
+    'pg_hba.conf of west has 1 line that PostgreSQL cannot read: 2',
+  ]);
+  // Behind a proxy the connection has the address of the proxy.
+  expect(hba({ rules: [] }, REACHED, { host: 'proxy' })).toEqual(['unknown', open]);
+  const told = ['pg1', 'pg2', 'pg3'].map((member): Reach => {
+    return { member, reached: true, admitted: member !== 'pg2', said: '' };
+  });
+  expect(hba({ rules: null }, told)).toEqual([
+    'refused',
+    'pg_hba.conf of west does not let replicator in from pg2 (10.0.0.1)',
+  ]);
 });
 
 test('slots: as the other site uses, refused where it is not there, a warning without one', () => {

@@ -26,7 +26,7 @@ const LOOK_MS = 300;
 export async function goBack(given: SwapUnderway, why: ToolError): Promise<never> {
   const { record, stops } = given;
   const pair = stops.hard(given.pair);
-  const { here, there } = pair;
+  const { here } = pair;
   if (stops.isHard()) throw stuck(given, why, 'the swap was stopped before it went back', []);
   const other = await promotedThere(pair);
   if (other !== null) throw takenOver(pair, why, other);
@@ -47,16 +47,29 @@ export async function goBack(given: SwapUnderway, why: ToolError): Promise<never
       ending: stops.isHard() ? 'interrupted' : 'unconfirmed',
     });
   record.swap({ wentBack: true });
+  throw wentBack(underway, why, leader);
+}
+
+/** Any member here may have won the election: then the other site streams from a replica. */
+function wentBack({ pair, record }: SwapUnderway, why: ToolError, leader: string): ToolError {
+  const { here, there } = pair;
+  const old = leaderOf(here).name;
   const who = memberOf(here, leader);
-  record.step('went_back', who, `${who} is the primary again`);
-  const ending = why.ending === 'interrupted' ? 'interrupted' : 'failed';
-  throw new ToolError(
-    ending,
-    `${why.message}; ${who} is the primary again, and ${there.label} was not promoted`,
+  const is =
+    leader === old ? `${who} is the primary again` : `${who} is the primary now, not ${old}`;
+  record.step('went_back', who, is);
+  const toOld = siteCommand(here, 'switchover', '--candidate', old);
+  return new ToolError(
+    why.ending === 'interrupted' ? 'interrupted' : 'failed',
+    `${why.message}; ${is}, and ${there.label} was not promoted`,
     {
       code: 'went_back',
       evidence: why.evidence,
-      hint: `check whether ${there.label} follows again before you try again`,
+      hint:
+        (leader === old
+          ? ''
+          : `${there.label} may stream from ${old}, which is a replica now; make it the primary again: ${toOld}\n`) +
+        `check whether ${there.label} follows again before you try again`,
     },
   );
 }

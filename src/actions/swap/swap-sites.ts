@@ -2,7 +2,6 @@
 import { swapDifferences, swapPlan } from '../../cluster/preflight/swap-plan.js';
 import type { SwapPlan, SwapRequest } from '../../cluster/preflight/swap-model.js';
 import { ToolError, type Ending } from '../../errors.js';
-import { addressesOf } from '../../observe/addresses.js';
 import { needConsent } from '../../output/ask.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
@@ -10,7 +9,8 @@ import { awaitRoutes, checkRoutes } from '../kit/await-routes.js';
 import { sayCritical } from '../kit/critical-findings.js';
 import type { AskAndTell } from '../kit/report.js';
 import { carryOut } from './carry-out-swap.js';
-import { siteCluster, readSites, type LivePair, type Pair } from './pair.js';
+import { readSites, type LivePair, type Pair } from './pair.js';
+import { swapEvidence } from './ask-reach.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
 import { holdSwap } from './swap-stops.js';
 
@@ -68,22 +68,10 @@ interface Planned {
 
 async function planned({ pair, request }: SwapWork, record: SwapRecord): Promise<Planned> {
   const live = await readSites(pair);
-  const plan = swapPlan(live.here, live.there, request, {
-    addresses: await addressesOf(pair.here.context, hostsOf(live)),
-    reach: [],
-  });
+  const evidence = await swapEvidence(live, request);
+  const plan = swapPlan(live.here, live.there, request, evidence);
   record.swap({ plan });
   return { pair: live, plan };
-}
-
-/** The members here, and where the leader there streams from. */
-function hostsOf({ here, there }: LivePair): string[] {
-  const sql = there.view.leader?.sql;
-  const sender = sql?.ok ? sql.value.walReceiver?.senderHost : null;
-  return [
-    ...siteCluster(here).members.flatMap(({ host }) => host ?? []),
-    ...(sender ? [sender] : []),
-  ];
 }
 
 async function consent({ asker }: AskAndTell, { pair, plan }: Planned): Promise<void> {

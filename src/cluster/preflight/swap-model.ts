@@ -2,6 +2,7 @@
 import { argumentOf, shellWord } from '../model/command-line.js';
 import type { Cluster } from '../model/model.js';
 import type { View } from '../roles/view.js';
+import type { HbaRule } from './hba-rules.js';
 import type { PlanCheck } from './plan-model.js';
 
 /** standby_cluster as it is written. */
@@ -23,11 +24,25 @@ export interface Site {
   way: readonly string[];
 }
 
-/** Whether a server of this site reaches the other site's leader; null: no login of ours may ask that. */
+/** Whether a server of this site reaches the other site's leader. */
 export interface Reach {
   member: string;
+  /** null: unknown; `said` has the reason. */
   reached: boolean | null;
+  /** Whether pg_hba.conf there let it in, where the member tried; null: unknown. */
+  admitted: boolean | null;
   said: string;
+}
+
+/** How the other site lets in what connects to it. */
+export interface SiteAccess {
+  /** The role that this site replicates with; null: not seen. */
+  user: string | null;
+  /** pg_hba.conf of the leader there; null: not read, and `why`. */
+  rules: readonly HbaRule[] | null;
+  why: string;
+  /** Asked from here, the address that will be used leads to another server than the leader there. */
+  leadsElsewhere: boolean;
 }
 
 export interface SwapRequest {
@@ -47,6 +62,7 @@ export interface SwapEvidence {
   addresses: ReadonlyMap<string, readonly string[]>;
   /** Of the members here, to the address that will be used. */
   reach: readonly Reach[];
+  access: SiteAccess;
 }
 
 export interface PlannedSite {

@@ -18,7 +18,8 @@ import {
   versions,
 } from './swap-site-checks.js';
 import { lag, replay, sameDatabase, streams, timelines } from './swap-stream.js';
-import { address, clientSlots, slots, wayBack } from './swap-way-back.js';
+import { address, letIn } from './swap-reach.js';
+import { clientSlots, slots, wayBack } from './swap-way-back.js';
 
 /** As --skip-check takes them. */
 export const SWAP_CHECKS = [
@@ -32,6 +33,7 @@ export const SWAP_CHECKS = [
   'versions',
   'demotion',
   'way_back',
+  'pg_hba',
   'slots',
   'logical_slots',
   'synchronous_mode',
@@ -74,6 +76,7 @@ export function swapPlan(
     versions(here, there),
     demotion(here),
     address(here, there, back, evidence),
+    letIn(here, there, back, evidence),
     slots(here, there, back),
     clientSlots(here, there),
     synchronous(here, there),

@@ -9,7 +9,6 @@ import {
   siteCommand,
   type Site,
   type StandbySource,
-  type SwapEvidence,
   type SwapRequest,
 } from './swap-model.js';
 
@@ -36,46 +35,6 @@ function usedSlot(there: Site): string | null {
 function isPermanent({ config }: Cluster, slot: string): boolean {
   const { slots } = config?.raw ?? {};
   return isObject(slots) && Object.hasOwn(slots, slot);
-}
-
-/** The address that standby_cluster will have, and whether the members here reach it. */
-export function address(
-  here: Site,
-  there: Site,
-  back: StandbySource | null,
-  { reach }: SwapEvidence,
-): PlanCheck {
-  const name = 'way_back';
-  if (back === null)
-    return bad(
-      name,
-      'refused',
-      `the address of the leader of ${there.label} is unknown`,
-      [dcs('/members', 'no conn_url that can be read')],
-      'give --host and --port',
-    );
-  const where = `${back.host}:${back.port}`;
-  const evidence = reach.map(({ member, said }): Witnessed => {
-    return { witness: 'SQL', subject: memberOf(here, member), said };
-  });
-  const cut = reach.filter(({ reached }) => reached === false);
-  if (cut.length > 0)
-    return bad(
-      name,
-      'refused',
-      `${cut.map(({ member }) => member).join(', ')} of ${here.label} cannot reach ${where}`,
-      evidence,
-      'give an address that this site reaches with --host and --port, or open the way',
-    );
-  if (reach.length === 0 || reach.some(({ reached }) => reached === null))
-    return bad(
-      name,
-      'unknown',
-      `it is unknown whether ${here.label} reaches ${where}`,
-      evidence,
-      `try it on the hosts of ${here.label}: pg_isready -h ${back.host} -p ${back.port}`,
-    );
-  return ok(name, `${here.label} reaches ${where} and will stream from there`, evidence);
 }
 
 /** The slots of both directions. */

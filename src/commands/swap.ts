@@ -1,38 +1,15 @@
 /** `patctl swap`: a primary cluster and its standby cluster on another site change roles. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reportedAsking } from '../actions/kit/action-document.js';
-import { swapSkipProblem } from '../cluster/preflight/swap-plan.js';
-import {
-  addRouteOption,
-  clusterMeant,
-  parseCount,
-  prettyOrJson,
-  scopeOrDefault,
-} from '../cli/options.js';
+import { addRouteOption, clusterMeant, parseCount, prettyOrJson } from '../cli/options.js';
 import type { OtherWay } from '../cli/other-site.js';
 import type { Run } from '../cli/run-command.js';
+import { withOtherSite, workOf, type SwapOptions } from './swap-meant.js';
+import { checkSkips, collectText } from './swap-skips.js';
 import { parseDurationMs, parseSize } from '../cli/units.js';
 import type { Context } from '../context.js';
 import { ToolError, type Ending } from '../errors.js';
-import { PROGRESS_STYLES, type ProgressStyle } from '../output/progress.js';
-
-interface SwapOptions {
-  group?: number;
-  to?: string;
-  toRest?: string;
-  toCluster?: string;
-  host?: string;
-  port?: number;
-  primarySlotName?: string;
-  maxLag: number;
-  skipCheck?: string[];
-  dryRun?: boolean;
-  force?: boolean;
-  yes?: boolean;
-  deadline: number;
-  progress?: ProgressStyle;
-  route?: string[];
-}
+import { PROGRESS_STYLES } from '../output/progress.js';
 
 const DEADLINE_MS = 180_000;
 const MAX_LAG_BYTES = 16 * 1024 ** 2;
@@ -44,6 +21,10 @@ site is promoted; this site streams from it on the new timeline; every member th
 
 If a step fails before the promotion, the swap goes back: this site becomes the primary again. If that cannot be done,
 the message says where it stands and which two commands continue. Ctrl-C before the promotion goes back too.
+
+--from-lost is run at the standby site when the primary site is gone: it shows what was received and how old that is,
+promotes this site, and prints what must be true of the old site before it may come back. Name the old site with --to or
+--to-rest as well: it is asked whether it still has a primary.
 `;
 
 export function swapCommand(run: Run): Command {
@@ -54,6 +35,9 @@ export function swapCommand(run: Run): Command {
     .addOption(
       new Option('--to <file>', 'Configuration file of the other site').conflicts('toRest'),
     )
+    .addOption(new Option('--from-lost', 'The primary site is gone: promote this standby site'))
+    .option('--accept-data-loss', 'With --from-lost: continue although commits are lost')
+    .option('--confirm-name <cluster>', 'With --from-lost: answer to the question for the name')
     .option('--to-rest <urls>', 'REST API of members of the other site (http://host:8008[,…])')
     .option('--to-cluster <name>', 'Name of the cluster there (default: the scope of its file)')
     .option(
@@ -68,7 +52,7 @@ export function swapCommand(run: Run): Command {
       parseSize,
       MAX_LAG_BYTES,
     )
-    .option('--skip-check <name>', 'Skip this check (repeatable)', collectCheck)
+    .option('--skip-check <name>', 'Skip this check (repeatable)', collectText)
     .option('--dry-run', 'Show the plan and stop; exit 0 if it would be done, 1 if refused')
     .option('--force', 'Do not ask questions; all checks still apply')
     .option('--yes', 'The same as --force')
@@ -95,24 +79,22 @@ async function swap(
   cluster: string | undefined,
   options: SwapOptions,
 ): Promise<Ending> {
-  const way = otherWay(options);
-  const dryRun = options.dryRun === true;
+  checkSkips(options);
   const { progress } = options;
-  const head = { command: 'swap', cluster, dryRun, progress } as const;
+  const head = { command: 'swap', cluster, dryRun: options.dryRun === true, progress } as const;
   return reportedAsking(given, head, async (context, asking) => {
-    const [{ swapSites }, { otherSite, wayOf }] = await Promise.all([
-      import('../actions/swap/swap-sites.js'),
-      import('../cli/other-site.js'),
-    ]);
-    const here = { ...(await clusterMeant(context, cluster, options.group)), context };
-    const other = otherSite(context, way);
-    try {
-      const there = await otherMeant(other.context, options.toCluster, here.group);
-      return await swapSites(asking, {
-        pair: {
-          here: { ...here, way: [] },
-          there: { ...there, context: other.context, way: wayOf(context, way) },
-        },
+    const meant = await clusterMeant(context, cluster, options.group);
+    const here = { ...meant, context, way: [] };
+    const way = otherWay(options);
+    if (options.fromLost === true) {
+      const { fromLost } = await import('./swap-from-lost.js');
+      return fromLost(asking, { here, way, options });
+    }
+    if (way === null) throw noOtherSite();
+    const { swapSites } = await import('../actions/swap/swap-sites.js');
+    return withOtherSite({ here, way, options }, (there) =>
+      swapSites(asking, {
+        pair: { here, there },
         request: {
           host: options.host ?? null,
           port: options.port ?? null,
@@ -120,42 +102,26 @@ async function swap(
           maxLagBytes: options.maxLag,
           skipChecks: options.skipCheck ?? [],
         },
-        dryRun,
-        force: options.force === true || options.yes === true,
-        deadlineMs: options.deadline,
-        routes: options.route ?? [],
-      });
-    } finally {
-      await other.close();
-    }
+        ...workOf(options),
+      }),
+    );
   });
 }
 
-function otherWay({ to, toRest }: SwapOptions): OtherWay {
+function otherWay({ to, toRest }: SwapOptions): OtherWay | null {
   if (to !== undefined) return { file: to };
-  if (toRest !== undefined) return { rest: toRest };
-  throw new ToolError('usage', 'the other site is not named', {
-    code: 'no_other_site',
-    hint: 'give its configuration file with --to FILE, or a member of it with --to-rest URL',
-  });
+  return toRest === undefined ? null : { rest: toRest };
 }
 
-async function otherMeant(
-  context: Context,
-  name: string | undefined,
-  group: number | null,
-): Promise<{ scope: string; group: number | null }> {
-  return { scope: await scopeOrDefault(context, name), group };
+function noOtherSite(): ToolError {
+  return new ToolError('usage', 'the other site is not named', {
+    code: 'no_other_site',
+    hint: 'give its configuration file with --to FILE, or a member of it with --to-rest URL; if this is the standby site and the primary site is gone: --from-lost',
+  });
 }
 
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^[0-9]+$/.test(text) && port > 0 && port <= 65_535) return port;
   throw new InvalidArgumentError('expected a port, 1 to 65535.');
-}
-
-function collectCheck(name: string, before: string[] = []): string[] {
-  const problem = swapSkipProblem([name]);
-  if (problem !== null) throw new InvalidArgumentError(problem);
-  return [...before, name];
 }

@@ -113,6 +113,10 @@ async function planTextOf(
     const { rollText } = await import('../roll/roll-text.js');
     return rollText(shown, screen);
   }
+  if (shown.kind === 'checks') {
+    const { checksText } = await import('../../output/plan-table.js');
+    return checksText(shown.checks, shown.verdict, { screen, all: shown.dryRun });
+  }
   if (shown.kind === 'swap') {
     const { swapText } = await import('../swap/swap-text.js');
     return swapText(shown, screen);

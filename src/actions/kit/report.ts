@@ -79,6 +79,8 @@ export type Display =
   | { kind: 'members'; scope: string; clusters: readonly Cluster[]; group: number | null }
   | { kind: 'retirement'; plan: Retirement; dryRun: boolean }
   | { kind: 'swap'; plan: SwapPlan; dryRun: boolean }
+  /** The checks of a plan, and what would be done in one sentence. */
+  | { kind: 'checks'; checks: readonly PlanCheck[]; verdict: string; dryRun: boolean }
   | { kind: 'rolling'; plan: RollingPlan; dryRun: boolean }
   | ({ kind: 'roll'; cluster: Cluster; dryRun: boolean } & Pick<RollReport, 'plan' | 'gates'>)
   /** Of two texts of the dynamic configuration, without the values of secrets. */

@@ -1,4 +1,5 @@
 /** What is known of a swap: a part of the document. */
+import type { LostPlan } from '../../cluster/preflight/lost-plan.js';
 import type { SwapPlan } from '../../cluster/preflight/swap-model.js';
 
 export type SwapStepName =
@@ -24,11 +25,15 @@ export interface SwapStep {
 /** Of the document: `swap`. What is null is unknown, or did not happen. */
 export interface SwapReport {
   plan: SwapPlan | null;
+  /** The plan of --from-lost: this site is the standby cluster. */
+  lost: LostPlan | null;
+  /** With --from-lost: what must be true of the lost site before it may come back, a sentence each. */
+  beforeReturn: string[];
   /** Whether this site was told to become a standby cluster. */
   demoted: boolean | null;
   /** Where the WAL of the old primary ends; the other site was seen to have replayed it. */
   lastPosition: string | null;
-  /** Whether the other site was told to become a primary cluster. */
+  /** Whether the standby site was told to become a primary cluster. */
   promoted: boolean | null;
   /** It failed before the promotion, and this site is the primary again. */
   wentBack: boolean;
@@ -39,6 +44,8 @@ export interface SwapReport {
 
 export const NOTHING_SWAPPED: SwapReport = {
   plan: null,
+  lost: null,
+  beforeReturn: [],
   demoted: false,
   lastPosition: null,
   promoted: false,

@@ -61,7 +61,7 @@ export async function followsOn(
 }
 
 /** Those that do not stream on this timeline; the primary need not. */
-async function lacking(
+export async function lacking(
   site: LiveSite,
   names: readonly string[],
   timeline: number,

@@ -1,6 +1,6 @@
 /** The two sites of a swap while it runs: how each is reached, read and told of. */
 import { siteLabels, type Site, type SiteSide } from '../../cluster/preflight/swap-model.js';
-import { viewOf } from '../../cluster/roles/view.js';
+import { viewOf, type View } from '../../cluster/roles/view.js';
 import type {
   Cluster,
   Member,
@@ -52,7 +52,11 @@ export async function readSites({ here, there }: Pair): Promise<LivePair> {
   };
 }
 
-async function readView({ context, scope, group }: MeantSite, side: SiteSide) {
+/** One of them; errors of the other site say so. */
+export async function readView(
+  { context, scope, group }: MeantSite,
+  side: SiteSide,
+): Promise<View> {
   try {
     return viewOf(await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING }));
   } catch (error) {

@@ -12,6 +12,7 @@ import { carryOut } from './carry-out-swap.js';
 import { readSites, type LivePair, type Pair } from './pair.js';
 import { swapEvidence } from './ask-reach.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
+import { planRefused } from './plan-refused.js';
 import { holdSwap } from './swap-stops.js';
 
 export interface SwapWork {
@@ -89,16 +90,8 @@ async function consent({ asker }: AskAndTell, { pair, plan }: Planned): Promise<
   throw new ToolError('error', 'Aborted swap', { code: 'declined' });
 }
 
-function refused({ checks, refusedBy }: SwapPlan): ToolError {
-  const bad = checks.filter(({ name }) => refusedBy.includes(name));
-  const next = bad.flatMap((check) =>
-    check.next === null ? [] : [`${check.name}: ${check.next}`],
-  );
-  return new ToolError('error', `not swapped: ${bad.map(({ said }) => said).join('; ')}`, {
-    code: 'swap_refused',
-    evidence: bad.flatMap(({ evidence }) => evidence),
-    ...(next.length > 0 && { hint: next.join('\n') }),
-  });
+function refused(plan: SwapPlan): ToolError {
+  return planRefused('not swapped', 'swap_refused', plan);
 }
 
 function differs(differences: readonly string[]): ToolError {

@@ -35,8 +35,7 @@ export function hereLeads(here: Site): PlanCheck {
   return leads(here, name, 'primary');
 }
 
-export function thereLeads(there: Site): PlanCheck {
-  const name = 'leader_there';
+export function thereLeads(there: Site, name = 'leader_there'): PlanCheck {
   const { view, label } = there;
   if (!view.snapshot.cluster.config?.standbyCluster)
     return bad(
@@ -98,9 +97,13 @@ export function nothingPending(site: Site, name: string): PlanCheck {
 }
 
 /** What `check` calls critical, of the site as it is now. */
+export function foundCritical({ view }: Pick<Site, 'view'>): Finding[] {
+  const found = look(view, DEFAULT_LIMITS, () => true).findings;
+  return found.filter(({ severity }) => severity === 'critical');
+}
+
 export function notCritical(site: Site, name: string): PlanCheck {
-  const found = look(site.view, DEFAULT_LIMITS, () => true).findings;
-  const critical = found.filter(({ severity }) => severity === 'critical');
+  const critical = foundCritical(site);
   if (critical.length === 0) return ok(name, `nothing is critical in ${site.label}`);
   return bad(
     name,

@@ -1,0 +1,116 @@
+/** `patctl swap --from-lost`: whether the site that is said to be lost still has a primary, as far as it can be asked. */
+import { roleSeen } from '../findings/evidence.js';
+import type { Witnessed } from '../model/model.js';
+import { plural } from '../model/words.js';
+import type { MemberView, View } from '../roles/view.js';
+import type { OtherSite } from './lost-plan.js';
+import type { PlanCheck } from './plan-model.js';
+import { bad, dcs, ok } from './plan-facts.js';
+import { siteCommand, type Site } from './swap-model.js';
+
+const NAME = 'other_site';
+
+/**
+ * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, and none is
+ * a primary. Silence is no proof of anything.
+ */
+export function lostSite(here: Site, other: OtherSite): PlanCheck {
+  const evidence = [...sourcesSeen(other), ...viewSeen(other)];
+  const lives = livingPrimary(here, other);
+  if (lives !== null) return twoPrimaries(here, other, lives, evidence);
+  const { view, label } = other;
+  const holder = view?.snapshot.cluster.leaderName ?? null;
+  if (view !== null && holder !== null && view.snapshot.cluster.config?.standbyCluster == null)
+    return bad(
+      NAME,
+      'refused',
+      `${holder} of ${label} holds the leader lock: its Patroni was alive a moment ago`,
+      [...evidence, dcs('/leader', holder)],
+      `wait until the lock has expired (ttl ${view.snapshot.cluster.config?.ttlSeconds ?? 30} s): ${otherCommand(other, view, 'list')}`,
+    );
+  const mute = view?.members.filter(({ observed }) => !isHeard(observed)) ?? [];
+  if (view !== null && view.members.length > 0 && mute.length === 0)
+    return ok(NAME, `every member of ${label} answers, and none is a primary`, evidence);
+  return bad(NAME, 'unknown', silentWords(other, mute), evidence, keepAway(other));
+}
+
+function isHeard(observed: MemberView['observed']): boolean {
+  return observed === 'replica' || observed === 'standby leader' || observed === 'not running';
+}
+
+function silentWords({ label, way, view, silent, sources }: OtherSite, mute: MemberView[]): string {
+  const asked = sources.map(({ host, port }) => `${host}:${port}`).join(', ');
+  const means = 'from here it cannot be told whether it still accepts writes';
+  if (way === null) {
+    const said = asked === '' ? 'it was not named' : `${asked} does not answer as a primary`;
+    return `${label}: ${said}; ${means}`;
+  }
+  if (view === null) return `${label} does not answer (${silent ?? 'not asked'}); ${means}`;
+  if (view.members.length === 0) return `the DCS of ${label} has no member; ${means}`;
+  const names = mute.map(({ name }) => name).join(', ');
+  return `${names} of ${label} ${mute.length === 1 ? 'does' : 'do'} not answer; ${means}`;
+}
+
+function keepAway({ label, way }: OtherSite): string {
+  const stopped = `make sure of it there: stop Patroni and PostgreSQL of ${label}, or keep every client from it`;
+  return way === null
+    ? `${stopped}; name it to have it asked: --to FILE or --to-rest URL`
+    : stopped;
+}
+
+interface Living {
+  who: string;
+}
+
+/** A server of the lost site that is out of recovery. */
+function livingPrimary(here: Site, { label, view, sources }: OtherSite): Living | null {
+  const primary = view?.primaries[0];
+  if (primary !== undefined) return { who: `${primary.name} of ${label}` };
+  const systemId = here.view.snapshot.cluster.systemId;
+  for (const { host, port, reading } of sources) {
+    if (!reading.ok || reading.value.inRecovery) continue;
+    const isSame = systemId === null || [null, systemId].includes(reading.value.systemId);
+    if (isSame) return { who: `PostgreSQL at ${host}:${port}` };
+  }
+  return null;
+}
+
+function twoPrimaries(
+  here: Site,
+  { label, way }: OtherSite,
+  { who }: Living,
+  evidence: Witnessed[],
+): PlanCheck {
+  const to = way === null ? '--to FILE' : 'the same --to';
+  return bad(
+    NAME,
+    'refused',
+    `${who} is a primary: ${label} is not lost, and there would be two primaries`,
+    evidence,
+    `change the roles without loss with ${to} and without --from-lost, or stop ${who} first; see: ${siteCommand(here, 'check')}`,
+  );
+}
+
+function otherCommand({ way }: OtherSite, view: View, verb: string): string {
+  return siteCommand({ way: way ?? [], view }, verb);
+}
+
+function sourcesSeen({ sources }: OtherSite): Witnessed[] {
+  return sources.map(({ host, port, reading }) => ({
+    witness: 'SQL',
+    subject: `${host}:${port}`,
+    said: reading.ok ? (reading.value.inRecovery ? 'a standby' : 'a primary') : reading.reason,
+  }));
+}
+
+function viewSeen({ view, label, silent }: OtherSite): Witnessed[] {
+  if (silent !== null) return [dcs(label, silent)];
+  if (view === null) return [];
+  const { cluster } = view.snapshot;
+  const said = `leader ${cluster.leaderName ?? 'none'}, ${plural(cluster.members.length, 'member')}`;
+  const seen = view.members.map((one) => ({
+    ...roleSeen(one),
+    subject: `${one.name} of ${label}`,
+  }));
+  return [dcs(label, said), ...seen];
+}

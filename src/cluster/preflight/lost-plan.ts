@@ -1,0 +1,352 @@
+/** `patctl swap --from-lost`: what the standby site is, what is known of the lost one, and what a promotion loses. */
+import { bytesText, durationText, roleSeen, silence } from '../findings/evidence.js';
+import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
+import type { Reading, SqlStatus, Witnessed } from '../model/model.js';
+import { readTags } from '../model/tags.js';
+import type { MemberView, View } from '../roles/view.js';
+import type { PlanCheck } from './plan-model.js';
+import { bad, dcs, ok } from './plan-facts.js';
+import { lostSite } from './lost-other-site.js';
+import { memberOf, plannedSite, siteCommand, type PlannedSite, type Site } from './swap-model.js';
+import { foundCritical, notPaused, nothingPending, thereLeads } from './swap-site-checks.js';
+import { replay, sameDatabase } from './swap-stream.js';
+
+/** As --skip-check takes them with --from-lost; standby_leader, other_site and data_loss are not among them. */
+export const LOST_CHECKS = [
+  'receiving',
+  'most_advanced',
+  'replay',
+  'synchronous_mode',
+  'paused',
+  'pending',
+] as const;
+
+/** Whatever was received is replayed by the promotion, however much it is: only a pause of the replay counts. */
+const ANY_BYTES = Number.MAX_SAFE_INTEGER;
+/** PostgreSQL's default of wal_receiver_timeout: a receiver that hears nothing for so long ends. */
+const RECEIVER_TIMEOUT_MS = 60_000;
+
+/** PostgreSQL at an address from which this site streams. */
+export interface AskedSource {
+  host: string;
+  port: number;
+  reading: Reading<SqlStatus>;
+}
+
+/** What could be learnt of the site that is said to be lost. */
+export interface OtherSite {
+  label: string;
+  /** The options that lead to it; null: it was not named. */
+  way: readonly string[] | null;
+  /** null: not named, or neither its DCS nor a member answered. */
+  view: View | null;
+  /** Why it could not be read, as a clause; null: it was read, or not named. */
+  silent: string | null;
+  sources: readonly AskedSource[];
+}
+
+export interface LostRequest {
+  acceptDataLoss: boolean;
+  skipChecks: readonly string[];
+}
+
+/** What is known of the loss; what is null is unknown. */
+export interface KnownLoss {
+  /** The member that has most. */
+  member: string | null;
+  timeline: number | null;
+  received: string | null;
+  replayed: string | null;
+  /** Since the standby leader's WAL receiver heard from the primary, ms. */
+  lastMessageAgeMs: number | null;
+  /** Since the last commit that was replayed, by the clocks of both sites, ms. */
+  lastCommitAgeMs: number | null;
+  /** Up to where the primary surely wrote, by the DCS of its site. */
+  primaryWrote: string | null;
+  /** What of that was not received, bytes. */
+  lostAtLeastBytes: number | null;
+}
+
+export interface LostPlan {
+  /** The standby site. */
+  here: PlannedSite;
+  /** The lost site, as every text names it. */
+  other: string;
+  known: KnownLoss;
+  checks: PlanCheck[];
+  refusedBy: string[];
+}
+
+export function lostPlan(here: Site, other: OtherSite, request: LostRequest): LostPlan {
+  const known = knownLoss(here, other);
+  const all = [
+    thereLeads(here, 'standby_leader'),
+    lostSite(here, other),
+    sameOrigin(here, other),
+    receiving(here),
+    mostAdvanced(here),
+    replay(here, ANY_BYTES),
+    dataLoss(here, other, known, request),
+    synchronousAlone(here),
+    notPaused(here, 'paused'),
+    nothingPending(here, 'pending'),
+    critical(here),
+  ];
+  const checks = all.filter((one) => one !== null).map((one) => skipped(one, request.skipChecks));
+  return {
+    here: plannedSite(here),
+    other: other.label,
+    known,
+    checks,
+    refusedBy: checks.filter(isAgainst).map(({ name }) => name),
+  };
+}
+
+function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
+  const isWanted = skipChecks.includes(check.name) && LOST_CHECKS.some((one) => one === check.name);
+  const isBad = check.result === 'refused' || check.result === 'unknown';
+  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
+}
+
+/** A lost site is unknown by its nature; who leads here must not be. */
+function isAgainst({ name, result }: PlanCheck): boolean {
+  return result === 'refused' || (result === 'unknown' && name === 'standby_leader');
+}
+
+// ---------------------------------------------------------------- what is known of the loss
+
+/** Members here by what they have, the one with most first; those that did not say are left out. */
+export function byPosition({ view }: Pick<Site, 'view'>): MemberView[] {
+  const heard = view.members.filter(({ member, position }) => member !== null && position !== null);
+  return heard.sort((one, other) => {
+    const [a, b] = [one.timeline ?? 0, other.timeline ?? 0];
+    if (a !== b) return b - a;
+    const [p, q] = [one.position ?? 0n, other.position ?? 0n];
+    return p === q ? 0 : p > q ? -1 : 1;
+  });
+}
+
+function knownLoss(here: Site, other: OtherSite): KnownLoss {
+  const best = byPosition(here)[0] ?? null;
+  const { leader } = here.view;
+  const sql = leader?.sql.ok ? leader.sql.value : null;
+  const wrote = primaryWrote(other);
+  const received = best?.position ?? null;
+  return {
+    member: best?.name ?? null,
+    timeline: best?.timeline ?? null,
+    received: lsnText(received),
+    replayed: lsnText(best?.replayed ?? null),
+    lastMessageAgeMs: sql?.walReceiver?.lastMessageAgeMs ?? null,
+    lastCommitAgeMs: sql?.lastXactReplayAgeMs ?? replayAgeMs(here),
+    primaryWrote: lsnText(wrote),
+    lostAtLeastBytes: wrote === null || received === null ? null : lagBytes(wrote, received),
+  };
+}
+
+const lsnText = (lsn: Lsn | null): string | null => (lsn === null ? null : formatLsn(lsn));
+
+/** GET /patroni tells the time of the last commit that was replayed, on the primary's clock. */
+function replayAgeMs({ view: { leader, snapshot } }: Site): number | null {
+  const at = leader?.rest.ok ? leader.rest.value.replayedTimestamp : null;
+  const ageMs = at === null ? NaN : Date.parse(snapshot.takenAt) - Date.parse(at);
+  return Number.isFinite(ageMs) ? Math.max(0, ageMs) : null;
+}
+
+/** The farther of what the DCS of the lost site and its members say. */
+function primaryWrote({ view }: OtherSite): Lsn | null {
+  if (view === null) return null;
+  const optime = view.snapshot.cluster.status?.optime ?? null;
+  const positions = view.members.map(({ position }) => position);
+  const all = [optime, ...positions].filter((one) => one !== null);
+  return all.reduce<Lsn | null>((most, one) => (most === null || one > most ? one : most), null);
+}
+
+function dataLoss(
+  here: Site,
+  other: OtherSite,
+  known: KnownLoss,
+  { acceptDataLoss }: LostRequest,
+): PlanCheck {
+  const evidence = byPosition(here).map((one) => positionSeen(here, one));
+  const said = `what ${other.label} committed after that is lost: ${lossWords(here, known)}`;
+  return bad(
+    'data_loss',
+    acceptDataLoss ? 'warning' : 'refused',
+    said,
+    evidence,
+    acceptDataLoss
+      ? 'accepted by --accept-data-loss'
+      : `if ${other.label} can still come back, bring it back instead; else accept the loss: --accept-data-loss`,
+  );
+}
+
+/** `pg1 of west received up to 0/5000128 on timeline 3, last heard from the primary 42 s ago, …` */
+export function lossWords(here: Site, known: KnownLoss): string {
+  const { member, received, timeline, lastMessageAgeMs, lastCommitAgeMs, lostAtLeastBytes } = known;
+  if (member === null || received === null)
+    return 'no member here said what it received: the loss is unknown';
+  const heard =
+    lastMessageAgeMs === null
+      ? 'when it last heard from the primary is unknown'
+      : `it last heard from the primary ${durationText(lastMessageAgeMs)} ago`;
+  const commit =
+    lastCommitAgeMs === null
+      ? 'the age of its last commit is unknown'
+      : `its last replayed commit is ${durationText(lastCommitAgeMs)} old`;
+  const least =
+    lostAtLeastBytes === null
+      ? []
+      : [
+          `at least ${bytesText(lostAtLeastBytes)} of WAL were not received (${known.primaryWrote})`,
+        ];
+  const at = `${memberOf(here, member)} has received up to ${received} on timeline ${timeline ?? '?'}`;
+  return [at, heard, commit, ...least].join(', ');
+}
+
+function positionSeen(here: Site, one: MemberView): Witnessed {
+  const { name, position, replayed, timeline, witness } = one;
+  const received = lsnText(position) ?? 'unknown';
+  const said = `received ${received}, replayed ${lsnText(replayed) ?? 'unknown'}, on timeline ${timeline ?? '?'}`;
+  return { witness: witness ?? 'REST', subject: memberOf(here, name), said };
+}
+
+// ---------------------------------------------------------------- this site
+
+/** The site that was named must be the one from which this one streamed; null: it was not read. */
+function sameOrigin(here: Site, { view, label, way }: OtherSite): PlanCheck | null {
+  return view === null ? null : sameDatabase(here, { side: 'there', label, view, way: way ?? [] });
+}
+
+/** A receiver that hears from a primary has one that lives. */
+function receiving(here: Site): PlanCheck {
+  const name = 'receiving';
+  const { leader } = here.view;
+  if (leader === null)
+    return bad(name, 'unknown', `${here.label} has no leader`, [], 'wait for one');
+  const who = memberOf(here, leader.name);
+  if (!leader.sql.ok) {
+    const byRest = leader.rest.ok ? leader.rest.value.replicationState : null;
+    const evidence: Witnessed[] = [
+      { witness: 'SQL', subject: who, said: silence(leader) },
+      { witness: 'REST', subject: who, said: byRest ?? 'does not stream' },
+    ];
+    if (byRest === 'streaming')
+      return bad(name, 'refused', `${who} still streams from the primary`, evidence, stillHeard());
+    return bad(
+      name,
+      'unknown',
+      `it is unknown whether ${who} still hears from the primary: PostgreSQL was not read`,
+      evidence,
+      'give a login that may read pg_stat_wal_receiver (pg_monitor)',
+    );
+  }
+  const wal = leader.sql.value.walReceiver;
+  const from = `${wal?.senderHost ?? '?'}:${wal?.senderPort ?? '?'}`;
+  const ageMs = wal?.lastMessageAgeMs ?? null;
+  const age = ageMs === null ? 'no message yet' : `last message ${durationText(ageMs)} ago`;
+  const said = wal === null ? 'it has no WAL receiver' : `its WAL receiver is ${wal.status ?? '?'}`;
+  const evidence: Witnessed[] = [{ witness: 'SQL', subject: who, said }];
+  if (wal?.status !== 'streaming') return ok(name, `${who} does not stream: ${said}`, evidence);
+  if (ageMs !== null && ageMs >= RECEIVER_TIMEOUT_MS)
+    return ok(name, `${who} hears nothing from ${from} (${age})`, evidence);
+  return bad(
+    name,
+    'refused',
+    `${who} still streams from ${from} (${age}): a server lives there`,
+    evidence,
+    stillHeard(),
+  );
+}
+
+const stillHeard = (): string =>
+  `if the primary lives, use swap --to; a connection that was cut ends after wal_receiver_timeout (default ${durationText(RECEIVER_TIMEOUT_MS)}): try again then`;
+
+/** Patroni promotes the standby leader: nobody is to have more than it. */
+function mostAdvanced(here: Site): PlanCheck {
+  const name = 'most_advanced';
+  const { leader } = here.view;
+  const known = byPosition(here);
+  const evidence = known.map((one) => positionSeen(here, one));
+  const position = leader?.position ?? null;
+  if (leader === null || position === null)
+    return bad(
+      name,
+      'unknown',
+      'what the standby leader received is unknown',
+      evidence,
+      'ask with a login',
+    );
+  const isAhead = (one: MemberView): boolean =>
+    (one.timeline ?? 0) >= (leader.timeline ?? 0) && (one.position ?? 0n) > position;
+  const ahead = known.filter((one) => one.name !== leader.name && isAhead(one));
+  const fit = ahead.find(({ member }) => readTags(member?.tags).nofailover !== true);
+  const [best] = ahead;
+  if (best !== undefined) {
+    const more = bytesText(lagBytes(best.position ?? 0n, position));
+    const what = `${memberOf(here, best.name)} has ${more} more than ${leader.name}, which would be promoted`;
+    const next =
+      fit === undefined
+        ? 'it is tagged nofailover: remove the tag, or accept that what it has more is lost'
+        : `let it lead first: ${siteCommand(here, 'switchover', '--candidate', fit.name)}`;
+    return bad(name, 'refused', what, evidence, next);
+  }
+  const mute = here.view.members.filter((one) => one.member !== null && one.position === null);
+  if (mute.length > 0)
+    return bad(
+      name,
+      'unknown',
+      `what ${mute.map((one) => one.name).join(', ')} received is unknown: no member that answers has more than ${leader.name}`,
+      [...evidence, ...mute.map(roleSeen)],
+      `see why: ${siteCommand(here, 'check')}`,
+    );
+  return ok(name, `no member has more than ${memberOf(here, leader.name)}`, evidence);
+}
+
+/** Once it is a primary cluster, its own synchronous mode holds. */
+function synchronousAlone(here: Site): PlanCheck {
+  const name = 'synchronous_mode';
+  const config = here.view.snapshot.cluster.config;
+  const mode = config?.syncMode ?? 'off';
+  const evidence = [dcs('/config', `synchronous_mode: ${mode}`)];
+  const replicas = here.view.members.filter(
+    (one) => one.member !== null && one.observed === 'replica',
+  );
+  if (mode !== 'off' && config?.syncModeStrict === true && replicas.length === 0)
+    return bad(
+      name,
+      'refused',
+      `${here.label} is in strict synchronous mode and has no replica: writes would wait`,
+      evidence,
+      `let them go on without one: ${siteCommand(here, 'edit-config', '--set', 'synchronous_mode_strict=false')}`,
+    );
+  return ok(name, `${mode} in ${here.label}`, evidence);
+}
+
+/** A site that lost its primary has findings: they are shown, and do not keep it from being promoted. */
+function critical(here: Site): PlanCheck {
+  const found = foundCritical(here);
+  const name = 'critical';
+  if (found.length === 0) return ok(name, `nothing is critical in ${here.label}`);
+  return bad(
+    name,
+    'warning',
+    found.map(({ code, message }) => `${message} [${code}]`).join('; '),
+    found.flatMap(({ evidence }) => evidence),
+    `see whether it is more than the loss of the primary: ${siteCommand(here, 'check')}`,
+  );
+}
+
+/** What has changed for the worse since the plan was shown, a line each. */
+export function lostDifferences(shown: LostPlan, now: LostPlan): string[] {
+  const [before, after] = [shown.here.leader, now.here.leader];
+  const worse = now.checks.flatMap(({ name, said }) => {
+    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
+    return isNew ? [`${name}: ${said}`] : [];
+  });
+  if (before === after) return worse;
+  return [
+    `leader of ${now.here.label}: was ${before ?? 'no member'}, is ${after ?? 'no member'}`,
+    ...worse,
+  ];
+}

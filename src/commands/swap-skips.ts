@@ -1,0 +1,37 @@
+/** --skip-check of swap: each way of it has checks of its own; and options that belong to one way only. */
+import { LOST_CHECKS } from '../cluster/preflight/lost-plan.js';
+import { swapSkipProblem } from '../cluster/preflight/swap-plan.js';
+import { ToolError } from '../errors.js';
+import type { SwapOptions } from './swap-meant.js';
+
+export function collectText(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
+
+/** ToolError `usage` names what does not fit. */
+export function checkSkips(options: SwapOptions): void {
+  const problem = stray(options) ?? skipProblem(options);
+  if (problem !== null) throw new ToolError('usage', problem, { code: 'wrong_options' });
+}
+
+function skipProblem({ fromLost, skipCheck = [] }: SwapOptions): string | null {
+  if (fromLost !== true) return swapSkipProblem(skipCheck);
+  return unknownSkips(skipCheck, LOST_CHECKS);
+}
+
+function unknownSkips(names: readonly string[], known: readonly string[]): string | null {
+  const wrong = names.filter((name) => !known.includes(name));
+  if (wrong.length === 0) return null;
+  return `${wrong.join(', ')} cannot be skipped; known: ${known.join(', ')}`;
+}
+
+/** An option that would be ignored is probably a mistake. */
+function stray({ fromLost, confirmName, acceptDataLoss, ...rest }: SwapOptions): string | null {
+  const { host, port, primarySlotName } = rest;
+  if (fromLost !== true) {
+    if (confirmName !== undefined) return '--confirm-name belongs to --from-lost';
+    return acceptDataLoss === true ? '--accept-data-loss belongs to --from-lost' : null;
+  }
+  if (host === undefined && port === undefined && primarySlotName === undefined) return null;
+  return '--host, --port and --primary-slot-name do not belong to --from-lost: no site becomes a standby cluster';
+}

@@ -308,9 +308,13 @@ const HELP: Record<string, CommandHelp> = {
         'asks, then moves the primary to the other site',
       ],
       ['patctl swap demo --to-rest http://west1:8008 --force', 'by a member of the other site'],
+      [
+        'patctl swap west --from-lost --to /etc/patroni/demo.yml --accept-data-loss',
+        'at the standby site, when the primary site is gone: asks for the name of the cluster',
+      ],
     ],
     ends: {
-      ok: 'the other site is the primary and this one follows it, or --dry-run refuses nothing',
+      ok: 'the roles are changed and everybody follows, or --dry-run refuses nothing',
       ...ACTS,
       error: 'nothing was changed: refused by a check or by Patroni, declined, or a wrong name',
       failed: 'it went back or could not, or it is done and a member does not follow',

@@ -117,3 +117,86 @@ test.each([
   expect(outage?.atLeastMs).toBeGreaterThan(0);
   expect(outage?.atLeastMs).toBeLessThanOrEqual(load.longestGapMs());
 });
+
+// ---------------------------------------------------------------- the primary site is lost
+
+async function fromLost(...args: string[]): Promise<Done> {
+  const words = ['-c', west.config, 'swap', '--from-lost', '-f', 'json', ...args];
+  const { code, out, err } = await runPatctl(words, { timeoutMs: 200_000 });
+  return { code, err, document: JSON.parse(out) as ActionDocument };
+}
+
+/** Nothing of it is left: its Patroni, its PostgreSQL and its etcd. */
+async function loseSite(site: Lab): Promise<void> {
+  for (const { name } of site.members) await site.kill(name);
+  for (const { name } of site.members) await site.kill(name, { postgres: true });
+  for (const { name } of site.etcd) await site.kill(name);
+}
+
+test('a primary site that lives is not lost: nothing is sent', async () => {
+  await ready(east, west);
+  const accepted = ['--accept-data-loss', '--confirm-name', west.scope];
+  for (const to of [[], ['--to', east.config]]) {
+    const { code, document } = await fromLost(...accepted, ...to);
+    expect([code, document.code, document.changed]).toEqual([1, 'lost_refused', false]);
+    expect(document.swap?.lost?.refusedBy).toEqual(['other_site', 'receiving']);
+  }
+});
+
+test('the primary site is gone under load: what was shown as received is what is left', async () => {
+  const load = await pairLoad(east, west);
+  await eventually('commits', 20_000, () => Promise.resolve(load.acknowledged.length > 100));
+  // The standby site receives nothing more, and clients commit on.
+  const primary = (await east.leader()) ?? '';
+  const others = east.members.filter(({ name }) => name !== primary).map(({ name }) => name);
+  const rows = await east.psql(primary, 'SELECT pid, application_name FROM pg_stat_replication');
+  const pids = rows.split('\n').map((row) => row.split('\t'));
+  const sender = pids.find(([, name]) => !others.includes(name ?? '')) ?? pids[0];
+  east.freezePid(Number(sender?.[0]));
+  const frozenAt = load.acknowledged.length;
+  await eventually('commits that are lost', 20_000, () =>
+    Promise.resolve(load.acknowledged.length > frozenAt + 100),
+  );
+  await loseSite(east);
+  // Else it keeps the connection, until wal_receiver_timeout.
+  process.kill(Number(sender?.[0]), 'SIGKILL');
+  const acknowledged = load.acknowledged.length;
+  const unaccepted = await fromLost('--to', east.config, '--confirm-name', west.scope);
+  expect([unaccepted.code, unaccepted.document.swap?.lost?.refusedBy]).toEqual([
+    ...[1, expect.arrayContaining(['data_loss'])],
+  ]);
+  const { code, err, document } = await eventually('it is promoted', 90_000, async () => {
+    const done = await fromLost(
+      ...['--to', east.config, '--accept-data-loss', '--confirm-name', west.scope],
+    );
+    // The receiver may take wal_receiver_timeout to notice.
+    if (done.document.code === 'lost_refused') throw new Error(done.document.message);
+    return done;
+  });
+  expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
+  await eventually('commits again', 30_000, () =>
+    Promise.resolve(load.acknowledged.length > acknowledged + 50),
+  );
+  await load.stop();
+  const leader = (await west.leader()) ?? '';
+  expect(await west.psql(leader, 'SELECT pg_is_in_recovery()')).toBe('f');
+  const lost = await lostOn(west, leader, load);
+  expect(lost.length).toBeGreaterThan(90);
+  // All that was lost came after all that was kept.
+  const before = load.acknowledged.slice(0, acknowledged).map(({ id }) => id);
+  expect(lost).toEqual(before.slice(-lost.length));
+  const { swap: done } = document;
+  expect(done).toMatchObject({ promoted: true, lost: { other: east.scope } });
+  expect(done?.steps.map(({ step }) => step)).toEqual([
+    ...['promoting', 'promoted', 'received', 'streaming'],
+  ]);
+  const known = done?.lost?.known;
+  const kept = load.acknowledged[acknowledged - lost.length - 1];
+  const promotingMs = Date.parse(done?.steps[0]?.at ?? '');
+  // The age that was shown is that of the last commit that is left.
+  const ageMs = known?.lastCommitAgeMs ?? 0;
+  expect(Math.abs(promotingMs - ageMs - (kept?.atMs ?? 0))).toBeLessThan(3000);
+  expect(done?.beforeReturn.join('\n')).toContain(
+    `patctl -c ${east.config} swap --rejoin --to ${west.config}`,
+  );
+});

@@ -1,10 +1,12 @@
 /** Two sites without a network: `demo` and its standby cluster `west`, whose Patroni does what a test lets it do. */
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import { reportedAsking } from '../../src/actions/kit/action-document.js';
+import { swapFromLost } from '../../src/actions/swap/from-lost.js';
 import { swapSites } from '../../src/actions/swap/swap-sites.js';
 import { defaultFlags, makeContext } from '../../src/cli/make-context.js';
 import type { Reading } from '../../src/cluster/model/model.js';
 import type { Config } from '../../src/config/effective.js';
+import type { AskAndTell } from '../../src/actions/kit/report.js';
 import type { Context } from '../../src/context.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
@@ -34,6 +36,10 @@ export interface FakeSite {
   isFrozen: boolean;
   /** Its DCS does not answer. */
   isDcsFrozen: boolean;
+  /** Its leader receives nothing from the other site. */
+  isCut: boolean;
+  /** What the line of /history says of the timeline that a promotion ends; null: no line is written. */
+  endsAt: bigint | null;
   /** What its Patroni does with the request, and answers; by default all that was asked for, at once. */
   onPatch: (member: string, standby: object | null) => CallOutcome;
   config(): Record<string, unknown>;
@@ -59,7 +65,15 @@ export interface TwoSites {
   interrupt(): void;
   /** Called before each reading of the DCS of a site. */
   onRead: (site: FakeSite) => void;
-  run(options?: { dryRun?: boolean; deadlineMs?: number; skipChecks?: string[] }): Promise<Swapped>;
+  run(options?: RunOptions): Promise<Swapped>;
+}
+
+export interface RunOptions {
+  dryRun?: boolean;
+  deadlineMs?: number;
+  skipChecks?: string[];
+  /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to. */
+  lost?: { acceptDataLoss: boolean; confirmName: string | null; force: boolean; isNamed: boolean };
 }
 
 export interface Swapped {
@@ -91,6 +105,7 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
   let written: Record<string, unknown> = config;
   const site: FakeSite = {
     ...{ scope, dcs, timeline: 3, isFrozen: false, isDcsFrozen: false, follower: null },
+    ...{ isCut: false, endsAt: AT },
     roles: { pg1: role, pg2: 'standby', pg3: 'standby' },
     replayed: { pg1: AT, pg2: AT, pg3: AT },
     config: () => written,
@@ -102,7 +117,11 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
     leads: (name) => dcs.put(`${prefix}leader`, name),
     obey: (changed) => {
       site.writes(changed);
-      if (changed === null && site.roles['pg1'] === 'standby') site.timeline += 1;
+      if (changed === null && site.roles['pg1'] === 'standby') {
+        if (site.endsAt !== null)
+          dcs.put(`${prefix}history`, historyTo(site.timeline, site.endsAt));
+        site.timeline += 1;
+      }
       site.roles['pg1'] = changed === null ? 'primary' : 'standby';
       for (const one of [site, ...(site.follower ? [site.follower] : [])]) {
         one.timeline = site.timeline;
@@ -117,6 +136,15 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
   return site;
 }
 
+/** As Patroni writes it: every timeline up to this one, which ends at `lsn`. */
+function historyTo(timeline: number, lsn: bigint): string {
+  const lines = Array.from({ length: timeline }, (_, at) => {
+    const end = at + 1 === timeline ? Number(lsn) : at + 1;
+    return [at + 1, end, 'no recovery target specified', '2026-01-03T00:00:00Z', 'pg1'];
+  });
+  return JSON.stringify(lines);
+}
+
 /** Host and role decide what a member says; the numbers are those of a healthy cluster. */
 function witnesses(site: FakeSite, host: string, other: { host: string }, isOrigin: boolean) {
   const nameOf = (port: number): string => MEMBERS[(port % 10) - 1] ?? '?';
@@ -125,6 +153,7 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
     return { ok: true, value: value(), tookMs: 1 };
   };
   const isPrimary = (name: string): boolean => site.roles[name] === 'primary';
+  const isCut = (name: string): boolean => site.isCut && name === 'pg1';
   const model = healthy('off');
   const sql = (name: string) => {
     const value = model.sql(name);
@@ -133,17 +162,19 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
       ? { inRecovery: false, currentLsn: at, receiveLsn: null, replayLsn: null, walReceiver: null }
       : {
           ...{ inRecovery: true, currentLsn: null, receiveLsn: at, replayLsn: at },
-          walReceiver: {
-            ...{
-              pid: 9,
-              status: 'streaming',
-              slotName: null,
-              flushedLsn: at,
-              lastMessageAgeMs: 10,
-            },
-            senderHost: name === 'pg1' ? other.host : host,
-            ...{ senderPort: 5431, receivedTimeline: site.timeline },
-          },
+          walReceiver: isCut(name)
+            ? null
+            : {
+                ...{
+                  pid: 9,
+                  status: 'streaming',
+                  slotName: null,
+                  flushedLsn: at,
+                  lastMessageAgeMs: 10,
+                },
+                senderHost: name === 'pg1' ? other.host : host,
+                ...{ senderPort: 5431, receivedTimeline: site.timeline },
+              },
         };
     const own = isOrigin && name === 'pg1' ? [walsender('pg1', { pid: 500, slotName: null })] : [];
     const { timeline } = site;
@@ -160,7 +191,11 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
       ? { ...value, raw, timeline, scope, role: 'primary', location: at, replicationState: null }
       : {
           ...{ ...value, raw, timeline, scope, role, location: null },
-          ...{ replicationState: 'streaming', receivedLocation: at, replayedLocation: at },
+          ...{
+            replicationState: isCut(name) ? null : 'streaming',
+            receivedLocation: at,
+            replayedLocation: at,
+          },
         };
   };
   const patroni = (sent: (member: string, standby: object | null) => CallOutcome): Patroni => ({
@@ -203,7 +238,7 @@ export function twoSites(): TwoSites {
       signal.abort();
       held('SIGINT');
     },
-    run: async ({ dryRun = false, deadlineMs = 10_000, skipChecks = [] } = {}) => {
+    run: async ({ dryRun = false, deadlineMs = 10_000, skipChecks = [], lost } = {}) => {
       let out = '';
       const contextOf = (site: FakeSite, host: string, other: string): Context => {
         const world = {
@@ -243,21 +278,32 @@ export function twoSites(): TwoSites {
         return context;
       };
       const far = contextOf(there, '10.0.1.1', '10.0.0.1');
-      const head = { command: 'swap', cluster: 'demo', dryRun } as const;
+      const near = contextOf(here, '10.0.0.1', '10.0.1.1');
+      const cluster = lost === undefined ? 'demo' : 'west';
+      const head = { command: 'swap', cluster, dryRun } as const;
+      const siteHere = (context: Context) => ({ context, scope: 'demo', group: null, way: [] });
+      const siteThere = { scope: 'west', group: null, way: ['-c', "/etc/o'b west.yml"] };
+      const how = { dryRun, deadlineMs, routes: [] };
+      const swap = (context: Context, asking: AskAndTell) =>
+        swapSites(asking, {
+          pair: { here: siteHere(context), there: { context: far, ...siteThere } },
+          request: {
+            ...{ host: null, port: null, primarySlotName: null, skipChecks },
+            maxLagBytes: 16 * 1024 ** 2,
+          },
+          ...{ ...how, force: true },
+        });
+      const promote = (context: Context, asking: AskAndTell, given: NonNullable<typeof lost>) =>
+        swapFromLost(asking, {
+          here: { context, scope: 'west', group: null, way: [] },
+          other: given.isNamed ? { ...siteHere(near), way: ['-c', 'demo.yml'] } : null,
+          request: { acceptDataLoss: given.acceptDataLoss, skipChecks },
+          ...{ ...how, force: given.force, confirmName: given.confirmName },
+        });
       let ending = 'ok';
       try {
-        await reportedAsking(contextOf(here, '10.0.0.1', '10.0.1.1'), head, (context, asking) =>
-          swapSites(asking, {
-            pair: {
-              here: { context, scope: 'demo', group: null, way: [] },
-              there: { context: far, scope: 'west', group: null, way: ['-c', "/etc/o'b west.yml"] },
-            },
-            request: {
-              ...{ host: null, port: null, primarySlotName: null, skipChecks },
-              maxLagBytes: 16 * 1024 ** 2,
-            },
-            ...{ dryRun, force: true, deadlineMs, routes: [] },
-          }),
+        await reportedAsking(lost ? far : near, head, (context, asking) =>
+          lost ? promote(context, asking, lost) : swap(context, asking),
         );
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;

@@ -8,7 +8,7 @@ import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import { lostSite } from './lost-other-site.js';
 import { memberOf, plannedSite, siteCommand, type PlannedSite, type Site } from './swap-model.js';
-import { foundCritical, notPaused, nothingPending, thereLeads } from './swap-site-checks.js';
+import { foundCritical, leads, notPaused, nothingPending } from './swap-site-checks.js';
 import { replay, sameDatabase } from './swap-stream.js';
 
 /** As --skip-check takes them with --from-lost; standby_leader, other_site and data_loss are not among them. */
@@ -80,7 +80,7 @@ export interface LostPlan {
 export function lostPlan(here: Site, other: OtherSite, request: LostRequest): LostPlan {
   const known = knownLoss(here, other);
   const all = [
-    thereLeads(here, 'standby_leader'),
+    standbyLeads(here),
     lostSite(here, other),
     sameOrigin(here, other),
     receiving(here),
@@ -212,6 +212,38 @@ function positionSeen(here: Site, one: MemberView): Witnessed {
 }
 
 // ---------------------------------------------------------------- this site
+
+function standbyLeads(here: Site): PlanCheck {
+  const name = 'standby_leader';
+  const { view, label } = here;
+  const { config } = view.snapshot.cluster;
+  if (config === null || config.unreadable)
+    return bad(
+      name,
+      'unknown',
+      `the configuration of ${label} could not be read`,
+      [dcs('/config', config === null ? 'is absent' : 'cannot be read')],
+      `see why: ${siteCommand(here, 'check')}`,
+    );
+  if (config.standbyCluster === null)
+    return bad(
+      name,
+      'refused',
+      `${label} is not a standby cluster`,
+      [dcs('/config', 'standby_cluster is absent')],
+      'give the configuration of the standby site: the one to be promoted',
+    );
+  const [primary] = view.primaries;
+  if (primary !== undefined)
+    return bad(
+      name,
+      'refused',
+      `${memberOf(here, primary.name)} is a primary already, in a standby cluster`,
+      view.primaries.map(roleSeen),
+      `see why: ${siteCommand(here, 'check')}`,
+    );
+  return leads(here, name, 'standby leader');
+}
 
 /** The site that was named must be the one from which this one streamed; null: it was not read. */
 function sameOrigin(here: Site, { view, label, way }: OtherSite): PlanCheck | null {

@@ -35,7 +35,8 @@ export function hereLeads(here: Site): PlanCheck {
   return leads(here, name, 'primary');
 }
 
-export function thereLeads(there: Site, name = 'leader_there'): PlanCheck {
+export function thereLeads(there: Site): PlanCheck {
+  const name = 'leader_there';
   const { view, label } = there;
   if (!view.snapshot.cluster.config?.standbyCluster)
     return bad(
@@ -48,7 +49,7 @@ export function thereLeads(there: Site, name = 'leader_there'): PlanCheck {
   return leads(there, name, 'standby leader');
 }
 
-function leads(site: Site, name: string, role: 'primary' | 'standby leader'): PlanCheck {
+export function leads(site: Site, name: string, role: 'primary' | 'standby leader'): PlanCheck {
   const { leader, snapshot } = site.view;
   const see = `see why: ${siteCommand(site, 'check')}`;
   if (leader === null) {

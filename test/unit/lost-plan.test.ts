@@ -1,13 +1,8 @@
 /** The plan of `swap --from-lost`: a standby site whose primary site is silent, and each thing that speaks against it. */
 import { expect, test } from 'vitest';
 import type { SqlStatus, WalReceiver } from '../../src/cluster/model/model.js';
-import {
-  lostDifferences,
-  lostPlan,
-  type LostPlan,
-  type LostRequest,
-  type OtherSite,
-} from '../../src/cluster/preflight/lost-plan.js';
+import type { LostPlan, LostRequest, OtherSite } from '../../src/cluster/preflight/lost-model.js';
+import { lostDifferences, lostPlan } from '../../src/cluster/preflight/lost-plan.js';
 import type { Site } from '../../src/cluster/preflight/swap-model.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
 import { AT, DEAD, healthy, OFF, restOnly, type HealthyOptions } from './plan-support.js';
@@ -143,18 +138,18 @@ test('a site without a lock: what its DCS shows that it wrote was not received',
 });
 
 test('every member there is a standby or stopped, or the address is another database: not a primary', () => {
-  const stopped = demo(({ snapshot, sql, rest, readings }) => {
-    snapshot.cluster.leaderName = null;
-    readings('pg1').sql = DEAD;
-    Object.assign(rest('pg1'), { state: 'stopped', location: null, serverVersion: null });
-    sql('pg2').systemId = '7';
+  const stopped = demo((world) => {
+    world.snapshot.cluster.leaderName = null;
+    world.readings('pg1').sql = DEAD;
+    Object.assign(world.rest('pg1'), { state: 'stopped', location: null, serverVersion: null });
+    world.sql('pg2').systemId = '7';
   });
   expect(said(plan(west(), stopped), 'other_site')).toBe(
     'every member of demo answers, and none is a primary',
   );
   expect(plan(west(), source({ systemId: '8' })).refusedBy).toEqual([]);
-  const foreign = demo(({ snapshot, sql }) => {
-    snapshot.cluster.systemId = sql('pg1').systemId = '8';
+  const foreign = demo((world) => {
+    world.snapshot.cluster.systemId = world.sql('pg1').systemId = '8';
   });
   expect(plan(west(), foreign).refusedBy).toContain('same_database');
 });
@@ -200,6 +195,17 @@ test.each<[what: string, breaks: (world: World) => void, refused: string[], word
   expect(made.refusedBy).toEqual(refused);
   expect(said(made, refused[0] ?? '')).toBe(words);
   expect(check(made, refused[0] ?? '')?.next).not.toBe('');
+});
+
+test('a replica that has more is to lead first, if it may', () => {
+  const next = (options: HealthyOptions): string | null => {
+    const world = west(options);
+    const at = AT + 64n;
+    Object.assign(world.sql('pg2'), { receiveLsn: at, replayLsn: at });
+    return check(plan(world), 'most_advanced')?.next ?? null;
+  };
+  expect(next({})).toBe('let it lead first: patctl switchover west --candidate pg2');
+  expect(next({ tags: { pg2: { nofailover: true } } })).toMatch(/^it is tagged nofailover: /);
 });
 
 test('started at a primary cluster, paused, with a switchover pending, or in strict mode alone', () => {

@@ -1,5 +1,5 @@
 /** What is known of a swap: a part of the document. */
-import type { LostPlan } from '../../cluster/preflight/lost-plan.js';
+import type { LostPlan } from '../../cluster/preflight/lost-model.js';
 import type { SwapPlan } from '../../cluster/preflight/swap-model.js';
 
 export type SwapStepName =

@@ -1,6 +1,6 @@
 /** After `--from-lost`: what must be true of the lost site before it may come back, and the command that does it. */
 import { argumentOf, shellWord } from '../../cluster/model/command-line.js';
-import type { OtherSite } from '../../cluster/preflight/lost-plan.js';
+import type { OtherSite } from '../../cluster/preflight/lost-model.js';
 import type { LiveSite } from './pair.js';
 
 /** Nothing of what happened here is known there: its own DCS lets it lead again as soon as a member starts. */

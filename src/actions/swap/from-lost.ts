@@ -1,11 +1,6 @@
 /** `patctl swap --from-lost`: the standby site becomes the primary: read, plan, ask, look again, promote, prove. */
-import {
-  lostDifferences,
-  lostPlan,
-  lossWords,
-  type LostPlan,
-  type LostRequest,
-} from '../../cluster/preflight/lost-plan.js';
+import type { LostPlan, LostRequest } from '../../cluster/preflight/lost-model.js';
+import { lostDifferences, lostPlan, lossWords } from '../../cluster/preflight/lost-plan.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';

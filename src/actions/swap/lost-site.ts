@@ -1,5 +1,5 @@
 /** What can be learnt of a site that is said to be lost: silence is data here. */
-import type { AskedSource, OtherSite } from '../../cluster/preflight/lost-plan.js';
+import type { AskedSource, OtherSite } from '../../cluster/preflight/lost-model.js';
 import { siteLabels } from '../../cluster/preflight/swap-model.js';
 import type { View } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';

@@ -1,7 +1,7 @@
 /** A standby site is told to become a primary cluster, once, and followed until a member of it is the primary. */
 import { formatLsn, parseLsn, type Lsn } from '../../cluster/model/lsn.js';
 import type { Cluster, Member } from '../../cluster/model/model.js';
-import type { LostPlan } from '../../cluster/preflight/lost-plan.js';
+import type { LostPlan } from '../../cluster/preflight/lost-model.js';
 import { memberOf, siteCommand } from '../../cluster/preflight/swap-model.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { clusterNow } from '../../observe/read-keys.js';

@@ -3,7 +3,7 @@ import { roleSeen } from '../findings/evidence.js';
 import type { Witnessed } from '../model/model.js';
 import { plural } from '../model/words.js';
 import type { MemberView, View } from '../roles/view.js';
-import type { OtherSite } from './lost-plan.js';
+import type { OtherSite } from './lost-model.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import { siteCommand, type Site } from './swap-model.js';
@@ -20,7 +20,7 @@ export function lostSite(here: Site, other: OtherSite): PlanCheck {
   if (lives !== null) return twoPrimaries(here, other, lives, evidence);
   const { view, label } = other;
   const holder = view?.snapshot.cluster.leaderName ?? null;
-  if (view !== null && holder !== null && view.snapshot.cluster.config?.standbyCluster == null)
+  if (view !== null && holder !== null && !view.snapshot.cluster.config?.standbyCluster)
     return bad(
       NAME,
       'refused',

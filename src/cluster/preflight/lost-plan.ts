@@ -1,13 +1,14 @@
 /** `patctl swap --from-lost`: what the standby site is, what is known of the lost one, and what a promotion loses. */
 import { bytesText, durationText, roleSeen, silence } from '../findings/evidence.js';
 import { formatLsn, lagBytes, type Lsn } from '../model/lsn.js';
-import type { Reading, SqlStatus, Witnessed } from '../model/model.js';
+import type { Witnessed } from '../model/model.js';
 import { readTags } from '../model/tags.js';
-import type { MemberView, View } from '../roles/view.js';
+import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
+import type { KnownLoss, LostPlan, LostRequest, OtherSite } from './lost-model.js';
 import { lostSite } from './lost-other-site.js';
-import { memberOf, plannedSite, siteCommand, type PlannedSite, type Site } from './swap-model.js';
+import { memberOf, plannedSite, siteCommand, type Site } from './swap-model.js';
 import { foundCritical, leads, notPaused, nothingPending } from './swap-site-checks.js';
 import { replay, sameDatabase } from './swap-stream.js';
 
@@ -25,57 +26,6 @@ export const LOST_CHECKS = [
 const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 /** PostgreSQL's default of wal_receiver_timeout: a receiver that hears nothing for so long ends. */
 const RECEIVER_TIMEOUT_MS = 60_000;
-
-/** PostgreSQL at an address from which this site streams. */
-export interface AskedSource {
-  host: string;
-  port: number;
-  reading: Reading<SqlStatus>;
-}
-
-/** What could be learnt of the site that is said to be lost. */
-export interface OtherSite {
-  label: string;
-  /** The options that lead to it; null: it was not named. */
-  way: readonly string[] | null;
-  /** null: not named, or neither its DCS nor a member answered. */
-  view: View | null;
-  /** Why it could not be read, as a clause; null: it was read, or not named. */
-  silent: string | null;
-  sources: readonly AskedSource[];
-}
-
-export interface LostRequest {
-  acceptDataLoss: boolean;
-  skipChecks: readonly string[];
-}
-
-/** What is known of the loss; what is null is unknown. */
-export interface KnownLoss {
-  /** The member that has most. */
-  member: string | null;
-  timeline: number | null;
-  received: string | null;
-  replayed: string | null;
-  /** Since the standby leader's WAL receiver heard from the primary, ms. */
-  lastMessageAgeMs: number | null;
-  /** Since the last commit that was replayed, by the clocks of both sites, ms. */
-  lastCommitAgeMs: number | null;
-  /** Up to where the primary surely wrote, by the DCS of its site. */
-  primaryWrote: string | null;
-  /** What of that was not received, bytes. */
-  lostAtLeastBytes: number | null;
-}
-
-export interface LostPlan {
-  /** The standby site. */
-  here: PlannedSite;
-  /** The lost site, as every text names it. */
-  other: string;
-  known: KnownLoss;
-  checks: PlanCheck[];
-  refusedBy: string[];
-}
 
 export function lostPlan(here: Site, other: OtherSite, request: LostRequest): LostPlan {
   const known = knownLoss(here, other);
@@ -312,7 +262,7 @@ function mostAdvanced(here: Site): PlanCheck {
   const isAhead = (one: MemberView): boolean =>
     (one.timeline ?? 0) >= (leader.timeline ?? 0) && (one.position ?? 0n) > position;
   const ahead = known.filter((one) => one.name !== leader.name && isAhead(one));
-  const fit = ahead.find(({ member }) => readTags(member?.tags).nofailover !== true);
+  const fit = ahead.find(({ member }) => !readTags(member?.tags).nofailover);
   const [best] = ahead;
   if (best !== undefined) {
     const more = bytesText(lagBytes(best.position ?? 0n, position));

@@ -314,7 +314,7 @@ const HELP: Record<string, CommandHelp> = {
       ],
     ],
     ends: {
-      ok: 'the roles are changed and everybody follows, or --dry-run refuses nothing',
+      ok: 'the roles are changed and every member follows, or --dry-run refuses nothing',
       ...ACTS,
       error: 'nothing was changed: refused by a check or by Patroni, declined, or a wrong name',
       failed: 'it went back or could not, or it is done and a member does not follow',

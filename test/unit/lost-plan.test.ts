@@ -220,7 +220,7 @@ test('started at a primary cluster, paused, with a switchover pending, or in str
   expect(plan(strict).refusedBy).toEqual(['synchronous_mode']);
 });
 
-test('a receiver that has heard nothing for a minute, and a lag that is left to replay, are no reason', () => {
+test('a receiver that has heard nothing for a minute, and a lag that is left to replay, do not refuse', () => {
   const world = west();
   const walReceiver = { ...RECEIVER, lastMessageAgeMs: 61_000 };
   Object.assign(world.sql('pg1'), { walReceiver, replayLsn: AT - 40n * 1024n ** 2n });

@@ -12,7 +12,7 @@ const NAME = 'other_site';
 
 /**
  * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, and none is
- * a primary. Silence is no proof of anything.
+ * a primary. Silence proves nothing.
  */
 export function lostSite(here: Site, other: OtherSite): PlanCheck {
   const evidence = [...sourcesSeen(other), ...viewSeen(other)];

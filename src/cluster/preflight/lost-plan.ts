@@ -58,7 +58,7 @@ function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
   return isWanted && isBad ? { ...check, result: 'skipped' } : check;
 }
 
-/** A lost site is unknown by its nature; who leads here must not be. */
+/** A lost site is unknown by its nature; the leader here must not be. */
 function isAgainst({ name, result }: PlanCheck): boolean {
   return result === 'refused' || (result === 'unknown' && name === 'standby_leader');
 }
@@ -244,7 +244,7 @@ function receiving(here: Site): PlanCheck {
 const stillHeard = (): string =>
   `if the primary lives, use swap --to; a connection that was cut ends after wal_receiver_timeout (default ${durationText(RECEIVER_TIMEOUT_MS)}): try again then`;
 
-/** Patroni promotes the standby leader: nobody is to have more than it. */
+/** Patroni promotes the standby leader: no other member is to have more. */
 function mostAdvanced(here: Site): PlanCheck {
   const name = 'most_advanced';
   const { leader } = here.view;

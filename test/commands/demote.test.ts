@@ -309,6 +309,22 @@ describe('promote-cluster', () => {
     expect([done.code, done.err]).toEqual([1, 'Error: Cluster is already in the required state\n']);
   });
 
+  test('a member key that still says primary right after a demotion does not stop it', async () => {
+    fake.set('config', (value) => (value['standby_cluster'] = { host: 'far', port: 5433 }));
+    obey('primary', false);
+    const done = await run('promote-cluster', '--force');
+    expect([done.code, fake.sent.map(({ request }) => request)], done.err).toEqual([
+      0,
+      ['PATCH /config'],
+    ]);
+    fake.set('config', (value) => (value['standby_cluster'] = { host: 'far', port: 5433 }));
+    const compat = await run('--compat', 'promote-cluster', '--force');
+    expect([compat.code, compat.err]).toEqual([
+      1,
+      'Error: Cluster is already in the required state\n',
+    ]);
+  });
+
   test('takes standby_cluster away and ends when the leader accepts writes', async () => {
     fake.set('members/pg2', (value) => (value['role'] = 'standby_leader'));
     obey('primary', false);

@@ -57,6 +57,15 @@ test('goes through, each step once, with the way on printed before anything is s
   );
 });
 
+test('before the promotion is sent it says that going back is over', async () => {
+  const sites = twoSites();
+  const done = await sites.run();
+  expect(done.err).toContain(
+    `If patctl is killed from here on: look first whether standby_cluster is still there: ${WEST} show-config west; ` +
+      `if it is gone, west becomes the primary by itself; if it is there, finish with: ${ON}; do not promote demo before\n`,
+  );
+});
+
 test('--dry-run sends nothing', async () => {
   const sites = twoSites();
   const done = await sites.run({ dryRun: true });

@@ -322,9 +322,15 @@ test('synchronous mode of both sites, and an older Patroni', () => {
   const sync = { config: { synchronous_mode: true, synchronous_mode_strict: true } };
   expect(bad(plan(sites({}, 'on')))).toEqual(['synchronous_mode warning']);
   expect(said(plan(sites({}, 'on')), 'synchronous_mode')).toMatch(/and will not in west$/);
-  expect(said(plan(sites({ there: sync }, 'on')), 'synchronous_mode')).toMatch(
-    /^Patroni leaves \/sync/,
-  );
+  const both = sites({ there: sync }, 'on');
+  expect([plan(both).refusedBy, said(plan(both), 'synchronous_mode')]).toEqual([
+    ['synchronous_mode'],
+    'commits would not wait in west: a replica there and a member of demo have the same name (pg2, pg3), ' +
+      'and Patroni does not maintain /sync where two walsenders have one name',
+  ]);
+  for (const member of both.there.snapshot.cluster.members)
+    if (member.name !== 'pg1') member.name = `west-${member.name}`;
+  expect(said(plan(both), 'synchronous_mode')).toMatch(/^Patroni leaves \/sync/);
   const old = plan(sites({ here: { version: '3.3.11' } }));
   expect(bad(old)).toEqual(['demotion warning']);
   const async = sites({ here: { version: '3.3.11' } });

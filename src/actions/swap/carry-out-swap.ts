@@ -23,7 +23,13 @@ import {
   type Standing,
 } from './pair.js';
 import { failureOf, stepFailed, type SwapUnderway } from './underway.js';
-import { notPromotedInTime, otherPromoted, promotionUnknown, wayOn } from './way-on.js';
+import {
+  notPromotedInTime,
+  otherPromoted,
+  promotionUnknown,
+  wayOn,
+  wayOnPromoting,
+} from './way-on.js';
 import { watchWrites, type WriteWatch } from './watch-writes.js';
 
 const LOOK_MS = 250;
@@ -109,6 +115,7 @@ async function promoteThere(
   const { there } = pair;
   const next = await readyToPromote(underway);
   const who = memberOf(there, next.name);
+  record.tell({ kind: 'note', text: `If patctl is killed from here on: ${wayOnPromoting(pair)}` });
   record.step('promoting', who, `${there.label} is told to become a primary cluster`);
   const sent = await changeStandby(
     underway.stops.hard(pair).there.context,

@@ -10,6 +10,11 @@ export function wayOn(pair: LivePair): string {
   return `go back with: ${back}; or, once ${pair.there.label} has everything, finish with: ${on}`;
 }
 
+/** The same once the other site may have been told to become the primary: going back would make two. */
+export function wayOnPromoting({ here, there }: LivePair): string {
+  return unknownHint(there, here, 'finish').replaceAll('\n', '; ');
+}
+
 function commandsOf({ here, there }: LivePair): { back: string; on: string } {
   return {
     back: siteCommand(here, 'promote-cluster'),

@@ -3,6 +3,7 @@ import { look } from '../findings/find.js';
 import { roleSeen } from '../findings/evidence.js';
 import { DEFAULT_LIMITS } from '../findings/limits.js';
 import type { Finding } from '../model/model.js';
+import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
@@ -139,6 +140,16 @@ export function synchronous(here: Site, there: Site): PlanCheck {
       evidence,
       `add a replica there first, or: ${siteCommand(there, 'edit-config', '--set', 'synchronous_mode_strict=false')}`,
     );
+  const shared = sharedNames(here, there);
+  if (after !== 'off' && shared.length > 0)
+    return bad(
+      name,
+      'refused',
+      `commits would not wait in ${there.label}: a replica there and a member of ${here.label} have the same name (${shared.join(', ')}), ` +
+        'and Patroni does not maintain /sync where two walsenders have one name',
+      evidence,
+      `give the members of one site other names (name in the Patroni configuration), or: ${siteCommand(there, 'edit-config', '--set', 'synchronous_mode=off')}`,
+    );
   if (before !== 'off' && after === 'off')
     return bad(
       name,
@@ -156,6 +167,17 @@ export function synchronous(here: Site, there: Site): PlanCheck {
       `keep these members running until the way back, and see afterwards: ${siteCommand(here, 'check')}`,
     );
   return ok(name, `${before} in ${here.label}, ${after} in ${there.label}`, evidence);
+}
+
+/** Replicas there with the name of a member that may lead here: its walsender would have that name too. */
+function sharedNames(here: Site, there: Site): string[] {
+  const { members } = here.view.snapshot.cluster;
+  const may = members.filter(({ tags }) => !readTags(tags).nofailover);
+  const names = new Set(may.map(({ name }) => name.toLowerCase()));
+  const { leaderName, members: others } = there.view.snapshot.cluster;
+  return others
+    .map(({ name }) => name)
+    .filter((name) => name !== leaderName && names.has(name.toLowerCase()));
 }
 
 export function versions(here: Site, there: Site): PlanCheck {

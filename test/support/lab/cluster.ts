@@ -40,6 +40,7 @@ export class LabError extends Error {}
 const DEFAULTS: ClusterOptions = {
   scope: 'demo',
   members: 3,
+  prefix: 'pg',
   sync: 'off',
   syncNodes: 1,
   patroni: DEFAULT_PATRONI,
@@ -110,7 +111,7 @@ function checked(options: ClusterOptions): ClusterOptions {
     throw new LabError(`Patroni ${patroni} has no quorum mode`);
   }
   for (const name of Object.keys(options.tags)) {
-    const number = /^pg([1-9])$/.exec(name)?.[1];
+    const number = new RegExp(`^${memberPrefix(options)}([1-9])$`).exec(name)?.[1];
     if (Number(number ?? 99) > members) throw new LabError(`tags for an unknown member: ${name}`);
   }
   if (options.ownEtcd && standbyOf === null) throw new LabError('ownEtcd: without standbyOf');
@@ -169,8 +170,8 @@ async function leadingMember(source: ClusterState): Promise<LabMember> {
 }
 
 /** Patroni takes a worker with a name of the coordinator's for the coordinator's own. */
-const memberPrefix = ({ citus }: ClusterOptions): string =>
-  citus !== null && citus.group > 0 ? 'wk' : 'pg';
+const memberPrefix = ({ citus, prefix }: ClusterOptions): string =>
+  citus !== null && citus.group > 0 ? 'wk' : prefix;
 
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);

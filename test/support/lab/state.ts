@@ -52,6 +52,8 @@ export type SyncMode = 'off' | 'on' | 'quorum';
 export interface ClusterOptions {
   scope: string;
   members: number;
+  /** Of their names: `pg` for pg1, pg2, … */
+  prefix: string;
   sync: SyncMode;
   syncNodes: number;
   patroni: string;

@@ -40,7 +40,7 @@ export function explainCommand(run: Run): Command {
     .option('--recording <file>', 'Read what patctl record wrote instead of the cluster')
     .option(
       '--log <member=file>',
-      "A log of a member's Patroni or PostgreSQL, with what was rotated away from it, or a folder of logs (repeatable)",
+      "A log of a member's Patroni, PostgreSQL or kernel, with what was rotated away from it, or a folder of logs (repeatable)",
       collectLog,
     )
     .addOption(prettyOrJson())

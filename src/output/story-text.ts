@@ -20,6 +20,8 @@ export const CAUSE_WORDS: Readonly<Record<CauseCode, string>> = {
   leader_cut_off: 'the leader could not reach the DCS',
   dcs_unreachable: 'the DCS did not answer any member',
   lock_not_renewed: 'the lock could not be renewed within ttl',
+  shutdown_too_slow: "the leader's PostgreSQL took longer than ttl to shut down",
+  postgres_hung: "the leader's PostgreSQL did not answer its Patroni",
   postgres_crashed: "the leader's PostgreSQL crashed or was killed",
   postgres_stopped: "the leader's PostgreSQL was stopped, and not by Patroni",
   disk_full: "the leader's disk was full",
@@ -28,6 +30,7 @@ export const CAUSE_WORDS: Readonly<Record<CauseCode, string>> = {
   postgres_start_timeout: "the leader's PostgreSQL took too long to start",
   postgres_stopped_in_pause: "the leader's PostgreSQL was stopped while the cluster was paused",
   data_directory_gone: "the leader's data directory was gone",
+  watchdog_fired: "the watchdog restarted the leader's host",
   watchdog: "the leader's watchdog could not be activated",
   key_deleted: 'the leader key was deleted manually',
   cluster_removed: 'the keys of the cluster were deleted',
@@ -116,7 +119,14 @@ const SOURCES: Readonly<Record<StorySource, string>> = {
   history: '/history',
   'patroni log': 'Patroni',
   'postgresql log': 'PostgreSQL',
+  'kernel log': 'kernel',
 };
+
+const LOGS: ReadonlySet<StorySource> = new Set<StorySource>([
+  'patroni log',
+  'postgresql log',
+  'kernel log',
+]);
 
 function timeLines(lines: readonly LineDocument[], screen: Screen): string[] {
   let day = '';
@@ -125,7 +135,7 @@ function timeLines(lines: readonly LineDocument[], screen: Screen): string[] {
     const heading = date === day ? [] : [`  ${date} (UTC)`];
     day = date;
     const time = line.at === null ? `rev ${line.revision ?? '-'}` : line.at.slice(11, 23);
-    const log = line.source === 'patroni log' || line.source === 'postgresql log';
+    const log = LOGS.has(line.source);
     const who = log
       ? `${oneLine(line.member ?? '')} ${SOURCES[line.source]}`
       : SOURCES[line.source];
@@ -157,6 +167,7 @@ const SOURCE_NAMES: Readonly<Record<StorySource | 'logs', string>> = {
   ...SOURCES,
   'patroni log': "Patroni's log",
   'postgresql log': "PostgreSQL's log",
+  'kernel log': "the kernel's log",
   etcd: "etcd's history",
   logs: 'log',
 };

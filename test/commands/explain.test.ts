@@ -102,7 +102,7 @@ describe('explain, from the DCS alone', () => {
     ]);
   });
 
-  test('a lease that ended: four causes fit, and none is chosen', async () => {
+  test('a lease that ended: several causes fit, and none is chosen', async () => {
     const demo = world();
     demo.member('pg1', 'primary', 'running', 130);
     await demo.expire('pg1');
@@ -110,7 +110,14 @@ describe('explain, from the DCS alone', () => {
     const [story] = (await demo.explain()).document.stories;
     expect([story?.verdict.cause, story?.verdict.fits]).toEqual([
       null,
-      ['patroni_killed', 'node_lost', 'patroni_frozen', 'leader_cut_off'],
+      [
+        'patroni_killed',
+        'node_lost',
+        'patroni_frozen',
+        'leader_cut_off',
+        'postgres_hung',
+        'shutdown_too_slow',
+      ],
     ]);
     expect(story?.verdict.missing).toContain('the logs of Patroni');
     expect(story?.loss).toEqual({
@@ -246,7 +253,7 @@ describe('explain --recording', () => {
       [3, 'pg3', 'pg1', 'patroni_killed'],
       [4, 'pg1', 'pg3', 'node_lost'],
       [5, 'pg3', 'pg1', 'patroni_frozen'],
-      [6, 'pg1', 'pg3', ['node_frozen', 'node_lost', 'leader_cut_off']],
+      [6, 'pg1', 'pg3', ['node_frozen', 'node_lost', 'leader_cut_off', 'postgres_hung']],
       [7, 'pg3', 'pg3', 'dcs_unreachable'],
       [8, 'pg3', 'pg1', 'leader_cut_off'],
     ]);
@@ -259,6 +266,30 @@ describe('explain --recording', () => {
       [null, 28_564],
       [40_403, 42_907],
       [14_129, 24_822],
+    ]);
+  });
+
+  test('a shutdown that was stuck, a PostgreSQL that hung, memory that ran out, a watchdog', async () => {
+    const file = keptFile('hard', 'recording.jsonl.gz');
+    const { document } = await explained(['--recording', file, '--since', '3650d']);
+    const lost = ['postgres_crashed', 'disk_full', 'out_of_memory'];
+    const itself = ['watchdog', 'postgres_start_timeout', ...lost];
+    expect(truthsOf('hard').map(({ story }) => story)).toEqual([
+      'postgres-killed-failover',
+      'shutdown-stuck',
+      'switchover-stuck',
+      'postgres-hung',
+      'oom-backend',
+      'oom-postmaster',
+      'watchdog-required',
+    ]);
+    expect(verdicts(document)).toEqual([
+      [1, 'pg1', 'pg3', itself],
+      [2, 'pg3', 'pg2', 'shutdown_too_slow'],
+      [3, 'pg2', 'pg1', 'switchover'],
+      [4, 'pg1', 'pg2', ['node_frozen', 'node_lost', 'leader_cut_off', 'postgres_hung']],
+      [5, 'pg2', 'pg3', [...lost, 'postgres_start_failed']],
+      [6, 'pg3', 'pg1', itself],
     ]);
   });
 
@@ -335,7 +366,10 @@ describe('explain --log', () => {
     const pg2 = write('pg2.log', TOOK);
     const args = ['--log', `pg1=${pg1}`, '--log', `pg2=${pg2}`];
     const { code, document } = await explained(args);
-    expect([code, verdicts(document)]).toEqual([0, [[null, 'pg1', 'pg2', 'postgres_crashed']]]);
+    expect([code, verdicts(document)]).toEqual([
+      0,
+      [[null, 'pg1', 'pg2', ['postgres_crashed', 'disk_full', 'out_of_memory']]],
+    ]);
     expect(JSON.stringify(document)).not.toContain('hunter2');
     expect(document.sources.map(({ source, name }) => `${source} ${name}`)).toEqual([
       'etcd ',

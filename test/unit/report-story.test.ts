@@ -52,12 +52,23 @@ describe('a made-up day', () => {
   });
 
   test('why the leader changed, as explain says it of a recording', () => {
-    const verdict = (name: string): string =>
-      `Patroni on ${name} still answered when another member took the lock: it ran, and did not keep its key.`;
-    const missing = 'the logs of Patroni and PostgreSQL of the old leader';
     expect(story.changes).toEqual([
-      { ms: at(310), from: 'pg1', to: 'pg2', verdict: verdict('pg1'), missing },
-      { ms: at(600), from: 'pg2', to: 'pg1', verdict: verdict('pg2'), missing },
+      {
+        ms: at(310),
+        from: 'pg1',
+        to: 'pg2',
+        verdict:
+          'Patroni on pg1 was stopped (its service or its host was shut down): it gave up the lock itself, and its port was closed.',
+        missing: null,
+      },
+      {
+        ms: at(600),
+        from: 'pg2',
+        to: 'pg1',
+        verdict:
+          'Patroni on pg2 still answered when another member took the lock; why it gave up the lock is not recorded.',
+        missing: 'the logs of Patroni and PostgreSQL of the old leader',
+      },
     ]);
   });
 

@@ -12,7 +12,7 @@ import { collectLogs } from '../../src/observe/story/collect-logs.js';
 import { logFilesOf, readLines } from '../../src/observe/story/log-files.js';
 
 function messages(...lines: string[]): LogMessage[] {
-  const reader = logReader(() => 60);
+  const reader = logReader(() => 60, Date.parse('2026-12-01T00:00:00Z'));
   return lines.flatMap((line) => reader.add(line) ?? []);
 }
 
@@ -54,8 +54,37 @@ describe('a line', () => {
       '{"timestamp":"2026-11-28 15:21:56.078 UTC","pid":1,"error_severity":"LOG","message":"shutting down"}',
       ['postgresql', AT, 'LOG', 'shutting down'],
     ],
+    [
+      '2026-11-28T15:21:56,078123+00:00 Memory cgroup out of memory: Killed process 7 (postgres) total-vm:1kB',
+      ['kernel', AT, '', 'Memory cgroup out of memory: Killed process 7 (postgres) total-vm:1kB'],
+    ],
+    [
+      'Nov 28 16:21:56 db-1 kernel: [ 123.456789] Out of memory: Killed process 7 (postgres) x',
+      ['kernel', '2026-11-28T15:21:56.000Z', '', 'Out of memory: Killed process 7 (postgres) x'],
+    ],
+    [
+      'Dec 24 16:21:56 db-1 kernel: softdog: Initiating system reboot',
+      ['kernel', '2025-12-24T15:21:56.000Z', '', 'softdog: Initiating system reboot'],
+    ],
+    [
+      '2026-11-28T16:21:56+0100 db-1 kernel: Linux version 6.1.0-13-amd64 (x) #1 SMP',
+      ['kernel', '2026-11-28T15:21:56.000Z', '', 'Linux version 6.1.0-13-amd64 (x) #1 SMP'],
+    ],
   ])('%s', (line, expected) => {
     expect(one(line)).toEqual(expected);
+  });
+
+  test('what quotes the kernel is not of the kernel', () => {
+    const quotes = [
+      '2026-11-28 16:21:56,078 INFO: Out of memory: Killed process 7 (postgres)',
+      "2026-11-28 15:21:56.078 UTC [12] LOG:  statement: select 'Out of memory: Killed process 7 (postgres)'",
+      "2026-11-28 16:21:56 db-1 app[7]: 'Out of memory: Killed process 7 (postgres)'",
+    ];
+    expect(messages(...quotes).map(({ program }) => program)).toEqual([
+      'patroni',
+      'postgresql',
+      'patroni',
+    ]);
   });
 
   test('what a client sent is never taken for a message', () => {
@@ -92,6 +121,26 @@ describe('facts of a log', () => {
       ['patroni_silent', 1, 'Patroni wrote nothing for 27.0 s'],
       ['patroni_leads', 2, 'no action. I am (pg1), the leader with the lock'],
       ['patroni_log_ends', 1, "the last line of Patroni's log"],
+    ]);
+  });
+});
+
+describe('a log that leaves out repeated heartbeats', () => {
+  test('its silence says nothing', () => {
+    const facts = logFacts('pg1', { fromMs: -Infinity, toMs: Infinity }, (text) => text);
+    for (const message of messages(
+      '2026-11-28 16:00:00,000 INFO: no action. I am (pg1), the leader with the lock',
+      '2026-11-28 16:20:00,000 INFO: Lock owner: pg1; I am pg1',
+      '2026-11-28 16:20:00,100 INFO: Demoting self (immediate-nolock)',
+      '2026-11-28 16:20:02,000 INFO: no action. I am (pg1), a secondary, and following a leader (pg2)',
+      '2026-11-28 16:40:00,000 INFO: Lock owner: pg2; I am pg1',
+    )) {
+      facts.add(message);
+    }
+    expect(facts.facts().map(({ what }) => what)).toEqual([
+      'patroni_leads',
+      'patroni_demotes',
+      'patroni_follows',
     ]);
   });
 });

@@ -7,7 +7,7 @@ import { explain } from '../../src/cluster/story/tell-story.js';
 import type { LeaderStory, StoryFact } from '../../src/cluster/story/story-model.js';
 import { keptEtcd, keptLogs, truthsOf, verdictIn, type Truth } from '../support/stories/kept.js';
 
-const SETS = ['patroni-4.1', 'disk-full'];
+const SETS = ['patroni-4.1', 'disk-full', 'hard', 'patroni-3.0'];
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
 
 /** What is told of each story: the cause, or those that fit. */
@@ -38,7 +38,10 @@ const othersLogs = (set: string, { from }: Truth) =>
     MEMBERS.filter((name) => name !== from).flatMap((name) => log(set, name)),
   );
 
-const LEASE = 'fits patroni_killed node_lost patroni_frozen leader_cut_off';
+const LEASE =
+  'fits patroni_killed node_lost patroni_frozen leader_cut_off postgres_hung shutdown_too_slow';
+const DEMOTED =
+  'fits postgres_crashed disk_full out_of_memory postgres_start_failed postgres_start_timeout watchdog';
 
 describe('real stories', () => {
   test('from all logs', () => {
@@ -56,9 +59,44 @@ describe('real stories', () => {
       'postgres-killed-failover': 'postgres_crashed',
       'cut-off': 'leader_cut_off',
       'cut-off-silent': 'leader_cut_off',
-      'key-deleted': 'fits key_deleted leader_cut_off patroni_frozen',
+      'key-deleted': 'fits key_deleted leader_cut_off patroni_frozen postgres_hung',
     });
     expect(told('disk-full', () => logs('disk-full'))).toEqual({ 'disk-full': 'disk_full' });
+    expect(told('hard', () => logs('hard'))).toEqual({
+      'postgres-killed-failover': 'postgres_crashed',
+      'shutdown-stuck': 'shutdown_too_slow',
+      'switchover-stuck': 'switchover',
+      'postgres-hung': 'fits postgres_hung patroni_frozen',
+      'oom-backend': 'postgres_crashed',
+      'oom-postmaster': 'postgres_crashed',
+      'watchdog-required': 'watchdog',
+    });
+  });
+
+  test('from all logs of Patroni 3.0', () => {
+    expect(told('patroni-3.0', () => logs('patroni-3.0'))).toEqual({
+      switchover: 'switchover',
+      'failover-by-hand': 'manual_failover',
+      'patroni-stopped': 'patroni_stopped',
+      'patroni-killed': 'patroni_killed',
+      'postgres-killed-failover': 'postgres_crashed',
+      'cut-off': 'leader_cut_off',
+      'watchdog-required': 'watchdog',
+    });
+  });
+
+  test("with the kernel's log: memory that ran out", () => {
+    const all = once('hard kernel', () => [
+      ...log('hard', 'pg1'),
+      ...keptLogs('hard', 'pg2', ['pg2', 'kernel']),
+      ...log('hard', 'pg3'),
+    ]);
+    expect(told('hard', () => all)).toMatchObject({
+      'postgres-killed-failover': 'postgres_crashed',
+      'oom-backend': 'out_of_memory',
+      'oom-postmaster': 'out_of_memory',
+      'watchdog-required': 'watchdog',
+    });
   });
 
   test("from etcd's history alone", () => {
@@ -74,10 +112,21 @@ describe('real stories', () => {
       'etcd-frozen-failsafe': 'dcs_unreachable',
       // The leader stayed, and etcd has no time of it.
       'postgres-killed': 'no such change',
-      'postgres-killed-failover': 'fits postgres_crashed disk_full postgres_start_failed',
+      'postgres-killed-failover':
+        'fits postgres_crashed disk_full out_of_memory postgres_start_failed',
       'cut-off': LEASE,
       'cut-off-silent': LEASE,
-      'key-deleted': 'fits postgres_crashed disk_full patroni_stopped key_deleted',
+      'key-deleted':
+        'fits key_deleted postgres_crashed disk_full out_of_memory patroni_stopped watchdog',
+    });
+    expect(told('hard', () => etcd('hard'))).toEqual({
+      'postgres-killed-failover': DEMOTED,
+      'shutdown-stuck': LEASE,
+      'switchover-stuck': 'switchover',
+      'postgres-hung': LEASE,
+      'oom-backend': 'no such change',
+      'oom-postmaster': DEMOTED,
+      'watchdog-required': DEMOTED,
     });
   });
 

@@ -169,21 +169,13 @@ function timeOf(ms: number): string {
   return Number.isNaN(ms) ? '' : new Date(ms).toISOString();
 }
 
-/** The time in which changes are explained grows faster than what is recorded of them. */
-const MOST_FACTS = 800;
-/** Facts before a change that explain it: the first changes of a part are not told from it. */
-const FACTS_BEFORE = 100;
-
 /** Troubles that changed no leader are in the findings and events. */
 function leaderChanges(
   recorded: readonly StoryFact[],
   history: readonly HistoryLine[],
   from: string,
 ): { changes: SeenLeaderChange[]; areAll: boolean } {
-  const part = recorded.slice(-MOST_FACTS);
-  const isPart = part.length < recorded.length;
-  const since = isPart ? (part[FACTS_BEFORE]?.at ?? from) : from;
-  const { stories } = explain([...part, ...historyFacts(history)], { kind: 'since', from: since });
+  const { stories } = explain([...recorded, ...historyFacts(history)], { kind: 'since', from });
   const all = stories.filter((story) => story.to !== null && story.to !== story.from);
   const changes = all.slice(-MOST.changes).map((story) => ({
     ms: story.at === null ? null : Date.parse(story.at),
@@ -192,7 +184,7 @@ function leaderChanges(
     verdict: story.verdict.message,
     missing: story.verdict.missing,
   }));
-  return { changes, areAll: !isPart && changes.length === all.length };
+  return { changes, areAll: changes.length === all.length };
 }
 
 function without(count: number, what: string, of: string): string[] {

@@ -1,4 +1,4 @@
-/** Facts from the messages of one member's logs, by what Patroni 3.0 to 4.1 and PostgreSQL 13 to 18 write. */
+/** Facts from the messages of one member's logs, by what Patroni 3.0 to 4.1, PostgreSQL 13 to 18 and Linux write. */
 import { parseLsn } from '../model/lsn.js';
 import type { LogMessage } from './log-lines.js';
 import type { FactCode, FactData, StoryFact } from './story-model.js';
@@ -134,6 +134,11 @@ const PATRONI: readonly Rule[] = [
     text: /(?:Demoting|Not promoting) self because watchdog could not be activated/,
     what: 'watchdog_failed',
   },
+  { text: /Configuration requires (?:a )?watchdog, but /, what: 'watchdog_failed' },
+  {
+    text: /Timeout during postmaster stop, aborting Postgres|Sending SIGKILL to Postmaster and its children/,
+    what: 'postgres_stop_forced',
+  },
   { text: /because the pre-promote script failed/, what: 'pre_promote_failed' },
   { text: /running pg_rewind from/, what: 'rewound' },
   {
@@ -142,7 +147,8 @@ const PATRONI: readonly Rule[] = [
     data: ([, timeline, lsn]) => ({ ...positionData(lsn), timeline: Number(timeline) }),
   },
   {
-    text: /Using default value thread_stack_size|Patroni global thread_pool_size/,
+    // The last is also written after a reload, which does no harm: Patroni before 3.3 writes nothing else of its start.
+    text: /Using default value thread_stack_size|Patroni global thread_pool_size|^No PostgreSQL configuration items changed, nothing to reload/,
     what: 'patroni_started',
   },
   {
@@ -165,6 +171,21 @@ function positionData(text: string | undefined): FactData {
   return lsn === null ? {} : { lsn };
 }
 
+const KERNEL: readonly Rule[] = [
+  {
+    text: /out of memory: Kill(?:ed)? process \d+ \(([^)]*)\)/i,
+    what: 'oom_killed',
+    message: ([, program]) => `the kernel ended ${program ?? ''}: out of memory`,
+    data: ([, program]) => ({ mode: program ?? '' }),
+  },
+  { text: /^softdog: Initiating (?:system reboot|panic)/, what: 'watchdog_reset' },
+  {
+    text: /^Linux version \d/,
+    what: 'host_started',
+    message: () => 'the kernel of the host started',
+  },
+];
+
 const NO_SPACE = /No space left on device/;
 
 const POSTGRES: readonly Rule[] = [
@@ -173,6 +194,7 @@ const POSTGRES: readonly Rule[] = [
     what: 'postgres_stops',
     data: ([, mode]) => ({ mode: mode ?? '' }),
   },
+  { text: /^shutting down$/, what: 'postgres_shutting_down' },
   { text: /^database system is shut down/, what: 'postgres_stopped' },
   { text: /^starting PostgreSQL /, what: 'postgres_starts', message: () => 'starting PostgreSQL' },
   {
@@ -183,7 +205,7 @@ const POSTGRES: readonly Rule[] = [
     text: /^(?:server|[a-z ]+) process \(PID \d+\) was terminated by signal (\d+)|^[a-z ]+ \(PID \d+\) was terminated by signal (\d+)/,
     what: 'postgres_child_killed',
   },
-  { text: /^out of memory|^could not fork /, what: 'out_of_memory' },
+  { text: /^could not fork /, what: 'out_of_memory' },
   { text: /^database system is ready to accept connections/, what: 'postgres_accepts_writes' },
   {
     text: /^selected new timeline ID: (\d+)/,
@@ -220,9 +242,16 @@ interface Progress {
   member: string;
   window: LogWindow;
   facts: StoryFact[];
-  /** Of Patroni's lines: when the last was, and how long it usually takes to the next. */
+  /** Of Patroni's lines: when the last was and what it said, and how long it usually takes to the next. */
   lastMs: number | null;
+  lastText: string;
   usualMs: number;
+  /**
+   * It writes the same line loop after loop. With log.deduplicate_heartbeat_logs it does not, and its silence says
+   * nothing.
+   */
+  isBeating: boolean;
+  lastBeat: string | null;
   /** A message without a time is taken for one of the time before. */
   timeMs: number | null;
   /** Its name by its own lines: a file that was given for another member is not told apart otherwise. */
@@ -240,7 +269,10 @@ export function logFacts(
     window,
     facts: [],
     lastMs: null,
+    lastText: '',
     usualMs: SILENCE_MS,
+    isBeating: false,
+    lastBeat: null,
     timeMs: null,
     selves: new Set(),
   };
@@ -248,7 +280,7 @@ export function logFacts(
     add: (message) => {
       const atMs = message.atMs ?? progress.timeMs;
       progress.timeMs = atMs;
-      if (message.program === 'patroni' && atMs !== null) silence(progress, atMs);
+      if (message.program === 'patroni' && atMs !== null) silence(progress, atMs, message.text);
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
       const fact = factOf(member, message, atMs, clean);
       if (fact) keep(progress, fact);
@@ -258,10 +290,15 @@ export function logFacts(
 }
 
 /** Nothing was written for much longer than usual: the process stood still, or there was none. */
-function silence(progress: Progress, atMs: number): void {
-  const { lastMs, member, window } = progress;
+function silence(progress: Progress, atMs: number, text: string): void {
+  const { lastMs, lastText, member, window } = progress;
   progress.lastMs = atMs;
-  if (lastMs === null) return;
+  progress.lastText = text;
+  if (HEARTBEAT.test(text)) {
+    progress.isBeating ||= text === progress.lastBeat;
+    progress.lastBeat = text;
+  } else if (!LOOP_BEGINS.test(text)) progress.lastBeat = null;
+  if (lastMs === null || !progress.isBeating) return;
   const gapMs = atMs - lastMs;
   if (gapMs <= 0) return;
   const isLong = gapMs >= Math.min(SILENCE_MS, Math.max(3000, progress.usualMs * USUAL_TIMES));
@@ -283,13 +320,19 @@ function silence(progress: Progress, atMs: number): void {
     what: 'patroni_silent',
     message: `Patroni wrote nothing for ${(gapMs / 1000).toFixed(1)} s`,
     sure: 'seen',
-    data: { ms: gapMs },
+    data: { ms: gapMs, mode: BETWEEN_LOOPS.test(lastText) ? 'between loops' : 'in loop' },
   });
 }
+
+const HEARTBEAT = /^(?:PAUSE: )?no action\. /;
+const LOOP_BEGINS = /^Lock owner: /;
+/** After such a line Patroni waits for its next loop; after another it waits for an answer. */
+const BETWEEN_LOOPS = /^(?:PAUSE: )?no action\. |^Loop time exceeded/;
 
 function ended(progress: Progress): StoryFact[] {
   const { lastMs, member, window, facts } = progress;
   if (lastMs === null || lastMs < window.fromMs || lastMs > window.toMs) return facts;
+  if (!progress.isBeating) return facts;
   const end: StoryFact = {
     at: new Date(lastMs).toISOString(),
     revision: null,
@@ -298,6 +341,7 @@ function ended(progress: Progress): StoryFact[] {
     what: 'patroni_log_ends',
     message: "the last line of Patroni's log",
     sure: 'seen',
+    data: { mode: BETWEEN_LOOPS.test(progress.lastText) ? 'between loops' : 'in loop' },
   };
   return [...facts, end];
 }
@@ -329,6 +373,7 @@ const REPEATED: ReadonlySet<FactCode> = new Set<FactCode>([
   'patroni_started',
   'postgres_start_failed',
   'watchdog_failed',
+  'oom_killed',
 ]);
 
 /** Facts that others may stand between: how far back the same one is looked for. */
@@ -359,7 +404,7 @@ function factOf(
   const make = (what: FactCode, message: string, data?: FactData): StoryFact => ({
     at: atMs === null ? null : new Date(atMs).toISOString(),
     revision: null,
-    source: program === 'patroni' ? 'patroni log' : 'postgresql log',
+    source: `${program} log`,
     member,
     what,
     message: clean(message).slice(0, MOST_TEXT),
@@ -371,9 +416,11 @@ function factOf(
     const isFull = sqlstate === '53100' || NO_SPACE.test(text);
     if (isFull && SERIOUS.has(level))
       return make('disk_full', `${level}: ${text}`, { mode: level });
+    if (sqlstate === '53200' || /^out of memory/.test(text))
+      return make('out_of_memory', `${level}: ${text}`, { mode: level });
     if (level === 'PANIC') return make('postgres_panic', `PANIC: ${text}`);
   }
-  const rules = program === 'patroni' ? PATRONI : POSTGRES;
+  const rules = { patroni: PATRONI, postgresql: POSTGRES, kernel: KERNEL }[program];
   for (const rule of rules) {
     const match = rule.text.exec(text);
     if (match === null) continue;

@@ -4,7 +4,7 @@
  */
 
 export interface LogMessage {
-  program: 'patroni' | 'postgresql';
+  program: 'patroni' | 'postgresql' | 'kernel';
   /** Ms since 1970 UTC; null: the line has no time. */
   atMs: number | null;
   /** As written: INFO, LOG, FATAL …; '' when there is none. */
@@ -25,7 +25,7 @@ export interface LogReader {
   add(line: string): LogMessage | null;
 }
 
-export function logReader(offset: ZoneOffset): LogReader {
+export function logReader(offset: ZoneOffset, nowMs = Infinity): LogReader {
   /** Of a message in CSV that is not at its end: its beginning, and whether a quote is open. */
   let begun: string | null = null;
   let isOpen = false;
@@ -36,7 +36,7 @@ export function logReader(offset: ZoneOffset): LogReader {
         // The second line of a message of PostgreSQL: whatever it says, it is text of that message.
         if (line === '' || line.startsWith('\t')) return null;
         if (line.startsWith('{')) return fromJson(line, offset);
-        if (!CSV.test(line)) return fromText(line, offset);
+        if (!CSV.test(line)) return fromText(line, offset, nowMs);
       }
       if (quotes(raw) % 2 === 1) isOpen = !isOpen;
       begun = begun === null ? line : `${begun}\n${line}`.slice(0, MOST_CHARACTERS);
@@ -76,6 +76,23 @@ const ZONES: Readonly<Record<string, number>> = {
   PST: -8,
   PDT: -7,
 };
+
+/** What the system log writes: the newest such day that is not in the future. */
+const SYSLOG = /^(?:<\d+>)?([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d) /;
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+const DAY_MS = 86_400_000;
+
+function syslogTime(line: string, offset: ZoneOffset, nowMs: number): number | null {
+  const [, month = '', day, hour, minute, second] = SYSLOG.exec(line) ?? [];
+  const at = MONTHS.indexOf(month);
+  if (month === '' || at < 0 || !Number.isFinite(nowMs)) return null;
+  const inYear = (year: number): number => {
+    const ms = Date.UTC(year, at / 3, Number(day), Number(hour), Number(minute), Number(second));
+    return ms - offset(ms) * 60_000;
+  };
+  const year = new Date(nowMs).getUTCFullYear();
+  return inYear(year) <= nowMs + DAY_MS ? inYear(year) : inYear(year - 1);
+}
 
 /** Only the beginning of a line is looked at: later a message may speak of other times. */
 const PREFIX_CHARACTERS = 160;
@@ -120,7 +137,11 @@ const POSTGRES =
   /(?:^|[^\w])(LOG|FATAL|PANIC|ERROR|WARNING|NOTICE|INFO|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION|DEBUG[1-5]): {2}/;
 const PATRONI = /\b(DEBUG|INFO|WARNING|ERROR|CRITICAL|FATAL)\b:?/;
 
-function fromText(line: string, offset: ZoneOffset): LogMessage | null {
+/** Of the kernel, in the system log or as dmesg and journalctl print them, without what stands before. */
+const KERNEL =
+  /\b(?:(?:Memory cgroup out|Out) of memory: Kill(?:ed)? process |oom-kill:|softdog: |watchdog: watchdog\d+: |Linux version \d).*/;
+
+function fromText(line: string, offset: ZoneOffset, nowMs: number): LogMessage | null {
   const postgres = POSTGRES.exec(line);
   if (postgres && postgres.index < PREFIX_CHARACTERS) {
     return {
@@ -131,6 +152,8 @@ function fromText(line: string, offset: ZoneOffset): LogMessage | null {
       sqlstate: null,
     };
   }
+  const kernel = fromKernel(line, offset, nowMs);
+  if (kernel) return kernel;
   const atMs = timeOf(line, offset);
   const level = PATRONI.exec(line.slice(0, PREFIX_CHARACTERS));
   // A line with neither belongs to the message before it, or to another program.
@@ -139,6 +162,18 @@ function fromText(line: string, offset: ZoneOffset): LogMessage | null {
     level === null ? line : line.slice(level.index + level[0].length).replace(/^[\s:\]|-]+/, '');
   return { program: 'patroni', atMs, level: level?.[1] ?? '', text, sqlstate: null };
 }
+
+/** A message of others may quote the kernel: then it has a level, or the quote stands in brackets or behind quotes. */
+function fromKernel(line: string, offset: ZoneOffset, nowMs: number): LogMessage | null {
+  const found = KERNEL.exec(line);
+  const prefix = line.slice(0, found?.index ?? 0);
+  if (!found || !KERNEL_PREFIX.test(prefix) || PATRONI.test(prefix)) return null;
+  const atMs = timeOf(prefix, offset) ?? syslogTime(prefix, offset, nowMs);
+  return { program: 'kernel', atMs, level: '', text: found[0], sqlstate: null };
+}
+
+/** A time, a host, `kernel:`, the seconds since the start; each may be missing. */
+const KERNEL_PREFIX = /^[\w:.,+<>\- ]{0,100}(?:\[ *\d+\.\d+\] ?)?$/;
 
 // ---------------------------------------------------------------- JSON
 

@@ -205,7 +205,7 @@ function observed(looks: Looks, at: string, now: Snapshot, readings: MemberReadi
       ? 'answers'
       : sql.kind === 'off' || sql.kind === 'denied'
         ? ''
-        : howSilent(sql);
+        : postgresSilent(sql);
     const mode = sql.ok ? 'postgres_answers' : postgres === '' ? '' : `postgres_${postgres}`;
     const also = postgres === '' ? '' : `; its PostgreSQL: ${sql.ok ? 'answers' : sql.reason}`;
     going(looks, at, name, {
@@ -289,7 +289,12 @@ function going(looks: Looks, at: string, name: string, said: Said): void {
   looks.going.set(name, say(looks, at, null, said));
 }
 
-function howSilent({ reason }: Extract<Reading<unknown>, { ok: false }>): How {
+type Failed = Extract<Reading<unknown>, { ok: false }>;
+
+const postgresSilent = (failed: Failed): How | 'stopping' =>
+  /is shutting down/.test(failed.reason) ? 'stopping' : howSilent(failed);
+
+function howSilent({ reason }: Failed): How {
   if (/ECONNREFUSED|refused/i.test(reason)) return 'refused';
   return /timed? ?out|no answer|within|ETIMEDOUT/i.test(reason) ? 'timeout' : 'other';
 }

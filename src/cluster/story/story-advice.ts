@@ -28,11 +28,22 @@ const ADVICE: Readonly<Partial<Record<CauseCode, (name: string) => string[]>>> =
   postgres_crashed: (name) => [
     `read PostgreSQL's log of ${name} around that time: a signal 9 is mostly the OOM killer`,
   ],
+  postgres_hung: (name) => [
+    `look in the system log of ${name} for a disk that did not answer (I/O errors, a full or slow volume)`,
+    TWO_PRIMARIES,
+  ],
+  shutdown_too_slow: (name) => [
+    `run CHECKPOINT on ${name} before Patroni there is stopped, or move the leader first: patctl switchover`,
+    'with synchronous_mode, primary_stop_timeout ends a shutdown that takes longer',
+  ],
   disk_full: (name) => [
     `watch the free space of ${name}: pg_wal grows when archiving fails or a slot holds WAL (patctl check)`,
   ],
   out_of_memory: (name) => [`check work_mem, max_connections and the memory of ${name}`],
   postgres_start_timeout: () => ['primary_start_timeout must be longer than crash recovery takes'],
+  watchdog_fired: (name) => [
+    `look in the log of Patroni on ${name} for why it did not write to the watchdog in time`,
+  ],
   watchdog: (name) => [`check the watchdog device of ${name}, and that Patroni may open it`],
 };
 

@@ -1,4 +1,5 @@
 /** The facts around one change of leader, sorted by what they are evidence of. */
+import type { FactIndex } from './fact-index.js';
 import { msOf, type TermChange } from './term-changes.js';
 import type { FactCode, StoryFact } from './story-model.js';
 
@@ -23,17 +24,13 @@ export interface StoryEvidence {
 
 export function evidenceOf(
   change: TermChange,
-  all: readonly StoryFact[],
+  index: FactIndex,
   neighbours: { before: TermChange | undefined; after: TermChange | undefined },
 ): StoryEvidence {
   const { atMs, from } = change;
   const earliest = Math.max((atMs ?? 0) - BEFORE_MS, (neighbours.before?.atMs ?? -Infinity) + 1);
   const latest = Math.min((atMs ?? 0) + AFTER_MS, (neighbours.after?.atMs ?? Infinity) - 1);
-  const timed = all.filter((fact) => {
-    if (fact.source === 'etcd' || fact.source === 'history' || atMs === null) return false;
-    const [begin, end] = [msOf(fact.at), msOf(fact.until) ?? msOf(fact.at)];
-    return begin !== null && end !== null && end >= earliest && begin <= latest;
-  });
+  const timed = atMs === null ? [] : index.during(earliest, latest);
   const facts = [...change.etcd, ...timed];
   const before = [
     ...untilTaken(change),
@@ -65,6 +62,19 @@ export function oldSaid(evidence: StoryEvidence, ...codes: FactCode[]): StoryFac
     ) ?? null
   );
 }
+
+/** Patroni writes what it did when it has done it: of its own log the next seconds count too. */
+export function oldSaidSoon(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
+  const untilMs = (evidence.change.atMs ?? 0) + RESULT_MS;
+  const soon = evidence.old.find(
+    ({ what, at, source }) =>
+      codes.includes(what) && source === 'patroni log' && (msOf(at) ?? Infinity) <= untilMs,
+  );
+  return oldSaid(evidence, ...codes) ?? soon ?? null;
+}
+
+/** After it has released the lock Patroni waits for 2 s. */
+const RESULT_MS = 5_000;
 
 /** The same, if it was not well again afterwards: its log does not say later that it leads. */
 export function oldSaidLast(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {

@@ -1,7 +1,8 @@
 /** Why a cluster changed its leader: what the sources say of it (facts), and what follows (a story). */
 import type { Lsn } from '../model/lsn.js';
 
-export type StorySource = 'recording' | 'etcd' | 'history' | 'patroni log' | 'postgresql log';
+export type StorySource =
+  'recording' | 'etcd' | 'history' | 'patroni log' | 'postgresql log' | 'kernel log';
 
 /** said: the source says it in words. seen: two looks of the source differ so. inferred: it follows from that. */
 export type Sure = 'said' | 'seen' | 'inferred';
@@ -53,9 +54,11 @@ export type FactCode =
   | 'watchdog_failed'
   | 'pre_promote_failed'
   | 'rewound'
+  | 'postgres_stop_forced' // it did not stop in time, and Patroni ended it
   | 'wal_end' // where its own WAL ended, before it followed the new leader
   // PostgreSQL.
   | 'postgres_stops'
+  | 'postgres_shutting_down' // its shutdown checkpoint begins
   | 'postgres_stopped'
   | 'postgres_starts'
   | 'postgres_interrupted'
@@ -67,6 +70,10 @@ export type FactCode =
   | 'postgres_promoted'
   | 'replica_lost_primary'
   | 'replica_saw_end'
+  // The kernel of a member's host.
+  | 'oom_killed'
+  | 'watchdog_reset'
+  | 'host_started'
   // The DCS, by who looked at it.
   | 'dcs_silent'
   | 'dcs_answers'
@@ -103,6 +110,7 @@ export interface FactData {
   timestamp?: string | null;
   /** For `patroni_silent`: how long, ms. For `dcs_unseen`: since when. */
   ms?: number;
+  /** For `patroni_silent`: `in loop`, or `between loops`. For `oom_killed`: the program. */
   mode?: string;
   /** Members whose keys ended with their leases at about the same time. */
   others?: string[];
@@ -122,7 +130,9 @@ export type CauseCode =
   | 'leader_cut_off'
   | 'dcs_unreachable'
   | 'lock_not_renewed'
+  | 'shutdown_too_slow'
   | 'postgres_crashed'
+  | 'postgres_hung'
   | 'postgres_stopped'
   | 'disk_full'
   | 'out_of_memory'
@@ -131,6 +141,7 @@ export type CauseCode =
   | 'postgres_stopped_in_pause'
   | 'data_directory_gone'
   | 'watchdog'
+  | 'watchdog_fired'
   | 'key_deleted'
   | 'cluster_removed'
   | 'demoted_to_standby_cluster'

@@ -9,6 +9,7 @@ import {
   isAfterLeading,
   oldSaid,
   oldSaidLast,
+  oldSaidSoon,
   type StoryEvidence,
 } from './story-evidence.js';
 import { endsTerm, msOf } from './term-changes.js';
@@ -62,6 +63,7 @@ const MISSING_ALL = 'the logs of Patroni and PostgreSQL of the old leader';
 const RULES: readonly Rule[] = [
   removed,
   requested,
+  watchdogFired,
   diskFull,
   refusedItself,
   stoppedCleanly,
@@ -221,9 +223,15 @@ function diskFull(evidence: StoryEvidence): Finding | null {
   };
 }
 
+function watchdogFired(evidence: StoryEvidence): Finding | null {
+  if (!oldSaid(evidence, 'watchdog_reset')) return null;
+  const name = nameOf(evidence);
+  return said('watchdog_fired', `The watchdog of ${name} restarted the host.`);
+}
+
 function refusedItself(evidence: StoryEvidence): Finding | null {
   const name = nameOf(evidence);
-  if (oldSaid(evidence, 'watchdog_failed')) {
+  if (oldSaidSoon(evidence, 'watchdog_failed')) {
     return said(
       'watchdog',
       `Patroni on ${name} could not activate its watchdog and gave up the lock.`,
@@ -280,12 +288,60 @@ function stoppedCleanly(evidence: StoryEvidence): Finding | null {
   if (foundDead(evidence, 'postgres_not_running', 'failover_after_crash')) {
     return said('postgres_stopped', `PostgreSQL of ${name} was stopped, and not by Patroni.`);
   }
+  return (
+    tooSlow(evidence, at) ?? {
+      fits: ['patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly, and Patroni had not demoted itself.`,
+    }
+  );
+}
+
+/** Patroni does not renew the lock while it waits, on its own way out, for PostgreSQL to stop. */
+function tooSlow(evidence: StoryEvidence, stopMs: number): Finding | null {
+  const { change, old } = evidence;
+  const endMs = change.atMs;
+  if (endMs === null || change.end?.what === 'leader_key_released') return null;
+  const isAt = (what: StoryFact['what'], fromMs: number, toMs: number): boolean =>
+    old.some((fact) => {
+      const ms = msOf(fact.at) ?? 0;
+      return fact.what === what && ms >= fromMs && ms <= toMs;
+    });
+  const name = nameOf(evidence);
+  const stopped = old.find(
+    ({ what, at }) => what === 'postgres_stopped' && (msOf(at) ?? 0) >= stopMs,
+  );
+  const tookMs = (msOf(stopped?.at) ?? endMs) - stopMs;
+  const isDated = (change.sinceMs ?? endMs) === endMs;
+  if (!isDated && tookMs >= LONG_STOP_MS) {
+    return {
+      fits: ['shutdown_too_slow', 'patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} was stopped, and PostgreSQL there took ${seconds(tookMs)} to shut down; when another member took the lock is not recorded.`,
+      missing: "etcd's history, or the log of the new leader",
+    };
+  }
+  if (!isDated || isAt('postgres_stopped', stopMs, endMs)) return null;
+  const waited = `PostgreSQL of ${name} was told to shut down ${seconds(endMs - stopMs)} before, and still ran`;
+  const isLate = isAt('postgres_shutting_down', endMs, Infinity);
+  if (change.end?.what === 'leader_key_expired' || (isLate && endMs - stopMs >= LONG_STOP_MS)) {
+    return {
+      fits: ['shutdown_too_slow'],
+      sure: 'inferred',
+      message: `Patroni on ${name} was stopped, and its lock ended while it waited for PostgreSQL: ${waited}.`,
+    };
+  }
+  if (endMs - stopMs < LONG_STOP_MS) return null;
   return {
-    fits: ['patroni_stopped'],
+    fits: ['shutdown_too_slow', 'patroni_stopped'],
     sure: 'inferred',
-    message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly, and Patroni had not demoted itself.`,
+    message: `Patroni on ${name} was stopped: ${waited}.`,
+    missing: "etcd's history: did the leader key end with its lease",
   };
 }
+
+/** The least ttl is 20 s, and the lock may have been renewed up to a loop before. */
+const LONG_STOP_MS = 8_000;
 
 /** A checkpoint comes before the shutdown that Patroni asks for. */
 const DEMOTE_MS = 60_000;
@@ -306,10 +362,17 @@ function crashed(evidence: StoryEvidence): Finding | null {
   const down = foundDead(evidence, 'postgres_not_running', 'failover_after_crash');
   const failed = foundDead(evidence, 'postgres_start_failed');
   if (!down && !failed) return null;
-  if (oldSaid(evidence, 'out_of_memory') && down) {
-    return said('out_of_memory', `PostgreSQL of ${name} ran out of memory and ended.`);
-  }
+  const memory = outOfMemory(evidence);
+  if (memory) return memory;
   if (!down) return said('postgres_start_failed', `PostgreSQL of ${name} could not be started.`);
+  if (!evidence.hasPostgresLog) {
+    return {
+      fits: [...POSTGRES_LOST],
+      sure: 'said',
+      message: `Patroni on ${name} found that PostgreSQL did not run, and gave the lock to another member.`,
+      missing: "PostgreSQL's log of the old leader",
+    };
+  }
   const child = oldSaid(evidence, 'postgres_child_killed', 'postgres_panic');
   const why = child ? ` (${child.message})` : '';
   const then = failed
@@ -317,6 +380,25 @@ function crashed(evidence: StoryEvidence): Finding | null {
     : '; Patroni there gave the lock to another member';
   return said('postgres_crashed', `PostgreSQL of ${name} crashed or was killed${why}${then}.`);
 }
+
+/** The kernel says so, or PostgreSQL itself as its last word. */
+function outOfMemory(evidence: StoryEvidence): Finding | null {
+  const name = nameOf(evidence);
+  const killed = oldSaid(evidence, 'oom_killed');
+  if (killed && isPostgres(killed)) {
+    return said(
+      'out_of_memory',
+      `The kernel of ${name} ended PostgreSQL there, because memory ran out.`,
+    );
+  }
+  const own = oldSaid(evidence, 'out_of_memory');
+  if (own?.data?.mode === 'PANIC') {
+    return said('out_of_memory', `PostgreSQL of ${name} ran out of memory and ended.`);
+  }
+  return null;
+}
+
+const isPostgres = ({ data }: StoryFact): boolean => /^post(?:gres|master)/.test(data?.mode ?? '');
 
 // ---------------------------------------------------------------- the DCS
 
@@ -405,6 +487,14 @@ function stoodStill(evidence: StoryEvidence): Finding | null {
     ({ what, at }) =>
       what === 'patroni_started' && Math.abs((msOf(at) ?? 0) - untilMs) <= CLOCKS_MS,
   );
+  if (!restarted && gap.data?.mode === 'in loop') {
+    return {
+      fits: ['postgres_hung', 'patroni_frozen'],
+      sure: 'seen',
+      message: `Patroni on ${name} began a loop and wrote nothing for ${seconds(gap.data.ms)}: PostgreSQL there did not answer it, or Patroni itself was frozen.`,
+      missing: 'the system log of the old leader (disks, memory), or a recording',
+    };
+  }
   if (!restarted) {
     return {
       fits: ['patroni_frozen'],
@@ -425,6 +515,16 @@ function ended(
   const postgres = evidence.old.filter(({ source }) => source === 'postgresql log');
   const untilPromoted = (fact: StoryFact): boolean =>
     within(fact) && (msOf(fact.at) ?? 0) <= (evidence.change.atMs ?? 0) + CLOCKS_MS;
+  const killed = evidence.old.find((fact) => fact.what === 'oom_killed' && untilPromoted(fact));
+  if (killed && !isPostgres(killed)) {
+    return said(
+      'patroni_killed',
+      `The kernel of ${name} ended Patroni there (${killed.data?.mode ?? ''}), because memory ran out.`,
+    );
+  }
+  if (evidence.old.some((fact) => fact.what === 'host_started' && within(fact))) {
+    return said('node_lost', `The host of ${name} went down and was started again.`);
+  }
   const stops = postgres.find((fact) => fact.what === 'postgres_stops' && untilPromoted(fact));
   if (stops && stops.data?.mode !== 'immediate') {
     return {
@@ -481,7 +581,11 @@ function endedInLog(evidence: StoryEvidence): Finding | null {
   if (found.fits.length === 1) return found;
   return {
     ...found,
-    fits: [...found.fits, 'patroni_frozen'],
+    fits: [
+      ...found.fits,
+      'patroni_frozen',
+      ...(last?.data?.mode === 'in loop' ? (['postgres_hung'] as const) : []),
+    ],
     message: `The log of Patroni on ${nameOf(evidence)} ends before the change.`,
   };
 }
@@ -492,7 +596,7 @@ function lostLock(evidence: StoryEvidence): Finding | null {
   const later = evidence.old.find(({ what }) => what === 'demoted_without_lock');
   if (!lost && !later) return null;
   return {
-    fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen'],
+    fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen', 'postgres_hung'],
     sure: 'inferred',
     message: `Patroni on ${nameOf(evidence)} found that it no longer had the lock; its log does not say why.`,
     missing: "etcd's history, or a recording",
@@ -509,9 +613,8 @@ function recorded(evidence: StoryEvidence): Finding | null {
   const name = nameOf(evidence);
   const isSeen = (fact: StoryFact): boolean => fact.source === 'recording';
   if (!before.some(isSeen)) return null;
-  const last = before.findLast(
-    (fact) => isSeen(fact) && fact.member === change.from && STATES.has(fact.what),
-  );
+  const own = before.filter((fact) => isSeen(fact) && fact.member === change.from);
+  const last = atTheEnd(own) ?? own.findLast(({ what }) => STATES.has(what));
   const silence = silenceOf(evidence);
   if (silence !== null) return whileSilent(evidence, silence, last);
   if (last?.what === 'failsafe_holds') {
@@ -520,9 +623,55 @@ function recorded(evidence: StoryEvidence): Finding | null {
       `The DCS could not be reached; ${name} went on by failsafe mode.`,
     );
   }
-  if (last?.what !== 'member_silent') return null;
+  if (last?.what !== 'member_silent') return seenRunning(evidence);
   return silentAs(evidence, last);
 }
+
+/** Silent already when the key went: what it did afterwards is another matter. */
+function atTheEnd(own: readonly StoryFact[]): StoryFact | null {
+  const last = own
+    .slice(0, own.findLastIndex(endsTerm) + 1)
+    .findLast(({ what }) => STATES.has(what));
+  return last?.what === 'member_silent' ? last : null;
+}
+
+/** Its Patroni answered until the key was gone: what it said of itself since it last led. */
+function seenRunning(evidence: StoryEvidence): Finding | null {
+  const { change, before } = evidence;
+  const name = nameOf(evidence);
+  const own = before.filter(
+    ({ source, member }) => source === 'recording' && member === change.from,
+  );
+  const since = own.slice(own.findLastIndex(({ what }) => what === 'patroni_leads') + 1);
+  const isSaid = (pattern: RegExp): boolean =>
+    since.some(({ data }) => pattern.test(data?.state ?? ''));
+  if (isSaid(/crash|start failed/)) {
+    return {
+      fits: [...POSTGRES_LOST, 'postgres_start_failed'],
+      sure: 'seen',
+      message: `PostgreSQL of ${name} ended without being stopped, and Patroni there gave up the lock.`,
+      missing: "PostgreSQL's log of the old leader",
+    };
+  }
+  if (!hasEnded(evidence, 'leader_key_released')) return null;
+  if (isSaid(/stopping|stopped/) || since.some(({ data }) => data?.role === 'demoted')) {
+    return {
+      fits: ['watchdog', 'postgres_start_timeout', ...POSTGRES_LOST],
+      sure: 'seen',
+      message: `Patroni on ${name} demoted itself and gave up the lock; no request for it was recorded.`,
+      missing: MISSING_ALL,
+    };
+  }
+  return deletedKey(name);
+}
+
+/** A running leader's key is gone, and its lease has not ended. */
+const deletedKey = (name: string): Finding => ({
+  fits: ['key_deleted', ...POSTGRES_LOST, 'patroni_stopped', 'watchdog'],
+  sure: 'inferred',
+  message: `The leader key of ${name} was deleted, and not by its lease: by Patroni there, or manually.`,
+  missing: MISSING_ALL,
+});
 
 interface Silence {
   fromMs: number;
@@ -623,6 +772,12 @@ function silentAs(evidence: StoryEvidence, { data }: StoryFact): Finding | null 
       `Patroni and PostgreSQL on ${name} both ended without giving up the lock: both were killed, or the host was restarted.`,
     );
   }
+  if (postgres === 'postgres_stopping') {
+    return seen(
+      'shutdown_too_slow',
+      `Patroni on ${name} was stopped, and its lock ended while PostgreSQL there still shut down.`,
+    );
+  }
   if (how === 'timeout' && postgres === 'postgres_answers') {
     return seen(
       'patroni_frozen',
@@ -631,9 +786,9 @@ function silentAs(evidence: StoryEvidence, { data }: StoryFact): Finding | null 
   }
   if (how === 'timeout' && postgres === 'postgres_timeout') {
     return {
-      fits: ['node_frozen', 'node_lost', 'leader_cut_off'],
+      fits: ['node_frozen', 'node_lost', 'leader_cut_off', 'postgres_hung'],
       sure: 'seen',
-      message: `Neither Patroni nor PostgreSQL on ${name} answered: the host was frozen, down, or cut off from the network.`,
+      message: `Neither Patroni nor PostgreSQL on ${name} answered: the host was frozen, down, or cut off from the network, or PostgreSQL hung (a disk that does not answer) and Patroni waited for it.`,
       missing: 'the system log of the old leader',
     };
   }
@@ -663,18 +818,7 @@ function silentToOthers(evidence: StoryEvidence): Finding | null {
       source !== 'etcd',
   );
   if (!told || change.end?.what === 'leader_key_released') return null;
-  if (told.what === 'member_answers') {
-    return {
-      fits: leasesOfOthers(change.etcd, change.end)
-        ? ['dcs_unreachable']
-        : change.end
-          ? ['leader_cut_off', 'dcs_unreachable']
-          : ['leader_cut_off', 'dcs_unreachable', 'switchover', ...POSTGRES_LOST, 'key_deleted'],
-      sure: 'inferred',
-      message: `Patroni on ${name} still answered when another member took the lock: it ran, and did not keep its key.`,
-      missing: MISSING_ALL,
-    };
-  }
+  if (told.what === 'member_answers') return ranUntilTheEnd(evidence, told);
   if (told.data?.how === 'refused') {
     return {
       fits: change.end
@@ -690,10 +834,49 @@ function silentToOthers(evidence: StoryEvidence): Finding | null {
       'patroni_frozen',
       'node_lost',
       'leader_cut_off',
+      'postgres_hung',
+      'shutdown_too_slow',
       ...(change.end ? [] : (['key_deleted'] as const)),
     ],
     sure: 'inferred',
     message: `Patroni on ${name} did not answer when another member took the lock.`,
+    missing: MISSING_ALL,
+  };
+}
+
+/** Without the end of its key nearly everything fits a Patroni that runs: then no cause is named. */
+function ranUntilTheEnd(evidence: StoryEvidence, { data }: StoryFact): Finding {
+  const { change } = evidence;
+  const name = nameOf(evidence);
+  const ran = `Patroni on ${name} still answered when another member took the lock`;
+  if (leasesOfOthers(change.etcd, change.end)) {
+    return {
+      fits: ['dcs_unreachable'],
+      sure: 'inferred',
+      message: `${ran}: it ran, and the DCS did not keep the keys.`,
+    };
+  }
+  if (change.end?.what === 'leader_key_expired') {
+    return {
+      fits: ['leader_cut_off', 'dcs_unreachable'],
+      sure: 'inferred',
+      message: `${ran}: it ran, and did not renew its lease.`,
+      missing: MISSING_ALL,
+    };
+  }
+  if (/crash|start failed/.test(data?.state ?? '')) {
+    return {
+      fits: [...POSTGRES_LOST, 'postgres_start_failed'],
+      sure: 'inferred',
+      message: `PostgreSQL of ${name} had crashed or could not be started, by what Patroni there answered.`,
+      missing: "PostgreSQL's log of the old leader",
+    };
+  }
+  const isDemoted = data?.role === 'demoted';
+  return {
+    fits: [],
+    sure: 'said',
+    message: `${ran}${isDemoted ? ', and had demoted itself' : ''}; why it gave up the lock is not recorded.`,
     missing: MISSING_ALL,
   };
 }
@@ -724,7 +907,7 @@ function released(evidence: StoryEvidence): Finding | null {
   const near = [...change.etcd.slice(Math.max(0, at - 4), at).filter(own), before, after];
   if (near.some((fact) => /crash|fail/.test(fact?.data?.state ?? ''))) {
     return {
-      fits: ['postgres_crashed', 'disk_full', 'postgres_start_failed'],
+      fits: [...POSTGRES_LOST, 'postgres_start_failed'],
       sure: 'inferred',
       message: `PostgreSQL of ${name} crashed or could not be started, and Patroni there gave up the lock.`,
       missing: "PostgreSQL's log of the old leader",
@@ -743,23 +926,18 @@ function released(evidence: StoryEvidence): Finding | null {
     }
     if (role === 'demoted') {
       return {
-        fits: ['postgres_crashed', 'postgres_start_timeout', 'watchdog', 'disk_full'],
+        fits: [...POSTGRES_LOST, 'postgres_start_failed', 'postgres_start_timeout', 'watchdog'],
         sure: 'inferred',
         message: `Patroni on ${name} demoted itself and deleted the leader key; no request for it was recorded.`,
         missing: MISSING_ALL,
       };
     }
   }
-  return {
-    fits: [...POSTGRES_LOST, 'patroni_stopped', 'key_deleted'],
-    sure: 'inferred',
-    message: `The leader key of ${name} was deleted, and not by its lease: by Patroni there, or manually.`,
-    missing: MISSING_ALL,
-  };
+  return deletedKey(name);
 }
 
 /** PostgreSQL of the leader ended, and Patroni gave up the lock. */
-const POSTGRES_LOST = ['postgres_crashed', 'disk_full'] as const;
+const POSTGRES_LOST = ['postgres_crashed', 'disk_full', 'out_of_memory'] as const;
 
 const isPrimary = (role: string): boolean =>
   role === 'primary' || role === 'master' || role === 'promoted';
@@ -777,7 +955,14 @@ function expired(evidence: StoryEvidence): Finding | null {
     };
   }
   return {
-    fits: ['patroni_killed', 'node_lost', 'patroni_frozen', 'leader_cut_off'],
+    fits: [
+      'patroni_killed',
+      'node_lost',
+      'patroni_frozen',
+      'leader_cut_off',
+      'postgres_hung',
+      'shutdown_too_slow',
+    ],
     sure: 'inferred',
     message: `${name} did not renew its lease within ttl; the DCS does not show why.`,
     missing: MISSING_ALL,

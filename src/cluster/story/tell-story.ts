@@ -1,4 +1,5 @@
 /** The stories that are asked for, from the facts of every source: pure, so that a recording is explained anywhere. */
+import { factIndex, type FactIndex } from './fact-index.js';
 import { etcdOrder } from './story-order.js';
 import { CLOCKS_MS, evidenceOf, type StoryEvidence } from './story-evidence.js';
 import { termChanges, msOf, type TermChange } from './term-changes.js';
@@ -15,9 +16,14 @@ export interface Explained {
 
 export function explain(facts: readonly StoryFact[], request: StoryRequest): Explained {
   const changes = termChanges(facts);
-  const stories = wanted(changes, request).map((change) => storyOf(change, changes, facts));
+  const told: Told = {
+    index: factIndex(facts.filter(({ source }) => source !== 'etcd' && source !== 'history')),
+    lines: historyLines(facts),
+    neighbours: neighboursOf(changes),
+  };
+  const stories = wanted(changes, request).map((change) => storyOf(change, told));
   const since = fromOf(request, stories);
-  const beside = since === null ? [] : troubles(facts, changes, since);
+  const beside = since === null ? [] : troubles(facts, told.index, changes, since);
   return { stories: [...stories, ...beside].sort(byTime), known: changes.length };
 }
 
@@ -56,21 +62,55 @@ function wanted(changes: readonly TermChange[], request: StoryRequest): TermChan
   return near.slice(0, 1);
 }
 
-function storyOf(
-  change: TermChange,
-  changes: readonly TermChange[],
-  facts: readonly StoryFact[],
-): LeaderStory {
-  const place = changes.indexOf(change);
-  const evidence = evidenceOf(change, facts, {
-    before: changes.slice(0, place).findLast(({ atMs }) => atMs !== null),
-    after: changes.slice(place + 1).find(({ atMs }) => atMs !== null),
-  });
-  const verdict = storyVerdict(evidence);
-  const line = facts.find(
-    ({ source, data }) =>
-      source === 'history' && change.timeline !== null && data?.timeline === change.timeline,
+/** What every story looks things up in. */
+interface Told {
+  index: FactIndex;
+  /** The line of /history of each timeline that ended. */
+  lines: Map<number, StoryFact>;
+  neighbours: Map<TermChange, Neighbours>;
+}
+
+interface Neighbours {
+  before: TermChange | undefined;
+  after: TermChange | undefined;
+}
+
+function historyLines(facts: readonly StoryFact[]): Map<number, StoryFact> {
+  const lines = new Map<number, StoryFact>();
+  for (const fact of facts) {
+    const timeline = fact.data?.timeline;
+    if (fact.source !== 'history' || timeline === undefined || lines.has(timeline)) continue;
+    lines.set(timeline, fact);
+  }
+  return lines;
+}
+
+/** The nearest changes on both sides that have a time. */
+function neighboursOf(changes: readonly TermChange[]): Map<TermChange, Neighbours> {
+  const found = new Map<TermChange, Neighbours>();
+  let before: TermChange | undefined;
+  let open: Neighbours[] = [];
+  for (const change of changes) {
+    const own: Neighbours = { before, after: undefined };
+    found.set(change, own);
+    if (change.atMs !== null) {
+      for (const one of open) one.after = change;
+      open = [];
+      before = change;
+    }
+    open.push(own);
+  }
+  return found;
+}
+
+function storyOf(change: TermChange, { index, lines, neighbours }: Told): LeaderStory {
+  const evidence = evidenceOf(
+    change,
+    index,
+    neighbours.get(change) ?? { before: undefined, after: undefined },
   );
+  const verdict = storyVerdict(evidence);
+  const line = change.timeline === null ? undefined : lines.get(change.timeline);
   const withHistory = line ? { ...evidence, facts: [...evidence.facts, line] } : evidence;
   return {
     timeline: change.timeline,

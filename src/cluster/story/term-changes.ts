@@ -1,20 +1,8 @@
 /** The changes of leader that the facts of all sources show, each once, in the order in which they happened. */
 import type { StoryFact } from './story-model.js';
+import { placeOf, termsOf, type TermChange, type Terms } from './terms.js';
 
-export interface TermChange {
-  timeline: number | null;
-  from: string | null;
-  to: string | null;
-  /** When the new leader was promoted, ms; null: no source has a time. */
-  atMs: number | null;
-  /** Not before this: later than `atMs` says only where only a member that follows another leader shows it. */
-  sinceMs: number | null;
-  /** In etcd's past: how the term before ended, and who took the key. */
-  end: StoryFact | null;
-  taken: StoryFact | null;
-  /** The facts of etcd from the change before on; empty without etcd's past. */
-  etcd: StoryFact[];
-}
+export type { TermChange } from './terms.js';
 
 /** The lock is taken before the promotion, of which /history has the time: a slow one takes so long. */
 const PROMOTION_MS = 120_000;
@@ -22,22 +10,28 @@ const CLOCK_MS = 5_000;
 
 export function termChanges(facts: readonly StoryFact[]): TermChange[] {
   const changes = etcdChanges(facts.filter(({ source }) => source === 'etcd'));
+  const known = byTimeline(changes);
   for (const one of historyChanges(facts)) {
-    const same = changes.find(({ timeline }) => timeline !== null && timeline === one.timeline);
+    const same = one.timeline === null ? undefined : known.get(one.timeline);
     if (same) same.atMs ??= one.atMs;
     else changes.push(one);
   }
+  const terms = termsOf(changes);
+  const timelines = byTimeline(changes);
+  const written = writtenAfter(facts);
   const timed = new Set<TermChange>();
   for (const fact of byTime(facts.filter(isTimedTaking))) {
-    const own = ofSameLook(changes, facts, fact);
+    const own = ofSameLook(timelines, written, fact);
     if (own) timed.add(own);
-    else addTimed(changes, timed, fact);
+    else addTimed(terms, timed, fact);
   }
-  addFollowed(changes, facts);
-  const ordered = inOrder(changes);
+  const roles = byTime(facts.filter(({ what }) => ROLES.has(what)));
+  addFollowed(terms, roles);
+  const ordered = inOrder(terms.all());
+  const leaderBefore = leadersBefore(roles);
   ordered.forEach((change, at) => {
     change.sinceMs ??= change.atMs;
-    change.from ??= before(ordered, at, facts);
+    change.from ??= leaderBefore(change, ordered[at - 1]);
   });
   return ordered;
 }
@@ -130,44 +124,68 @@ function isTimedTaking({ source, what, at }: StoryFact): boolean {
 }
 
 const byTime = (facts: readonly StoryFact[]): StoryFact[] =>
-  [...facts].sort((a, b) => (msOf(a.at) ?? 0) - (msOf(b.at) ?? 0));
+  facts
+    .map((fact) => ({ fact, ms: msOf(fact.at) ?? 0 }))
+    .sort((a, b) => a.ms - b.ms)
+    .map(({ fact }) => fact);
+
+/** The first change of each timeline. */
+function byTimeline(changes: readonly TermChange[]): Map<number, TermChange> {
+  const found = new Map<number, TermChange>();
+  for (const change of changes) {
+    if (change.timeline !== null && !found.has(change.timeline)) found.set(change.timeline, change);
+  }
+  return found;
+}
+
+/** For each key that a recording saw taken: the line of /history that it saw next, if no other taking came before. */
+function writtenAfter(facts: readonly StoryFact[]): Map<StoryFact, StoryFact> {
+  const found = new Map<StoryFact, StoryFact>();
+  let taken: StoryFact | null = null;
+  for (const fact of facts) {
+    if (fact.source !== 'recording') continue;
+    if (fact.what === 'leader_key_taken') taken = fact;
+    if (fact.what !== 'history_written') continue;
+    if (taken) found.set(taken, fact);
+    taken = null;
+  }
+  return found;
+}
 
 /** A recording that saw it late, or whose clock is ahead, shows by the next line of /history which change it was. */
 function ofSameLook(
-  changes: readonly TermChange[],
-  facts: readonly StoryFact[],
+  timelines: Map<number, TermChange>,
+  written: Map<StoryFact, StoryFact>,
   fact: StoryFact,
 ): TermChange | undefined {
-  if (fact.source !== 'recording') return undefined;
-  const next = facts
-    .slice(facts.indexOf(fact) + 1)
-    .find(
-      ({ source, what }) =>
-        source === 'recording' && (what === 'leader_key_taken' || what === 'history_written'),
-    );
-  if (next?.what !== 'history_written' || next.member !== fact.member) return undefined;
-  return changes.find(({ timeline, to }) => timeline === next.data?.timeline && to === fact.member);
+  const next = written.get(fact);
+  if (next?.member !== fact.member || next.data?.timeline === undefined) return undefined;
+  const same = timelines.get(next.data.timeline);
+  return same?.to === fact.member ? same : undefined;
 }
 
-function addTimed(changes: TermChange[], timed: Set<TermChange>, fact: StoryFact): void {
+function addTimed(terms: Terms, timed: Set<TermChange>, fact: StoryFact): void {
   const at = msOf(fact.at) ?? 0;
-  const mine = changes.filter(({ to }) => to === fact.member);
-  const near = mine.filter(
-    (one) => one.atMs !== null && one.atMs - at <= PROMOTION_MS && at - one.atMs <= CLOCK_MS,
-  );
+  const own = terms.of(fact.member);
   const distance = ({ atMs }: TermChange): number => Math.abs((atMs ?? 0) - at);
-  const [nearest] = near.sort((a, b) => distance(a) - distance(b));
+  const [nearest] = own
+    .near(at - CLOCK_MS, at + PROMOTION_MS)
+    .sort((a, b) => distance(a) - distance(b));
   // The same promotion is told by several sources; two of one source are two.
   if (nearest && (!timed.has(nearest) || distance(nearest) <= CLOCK_MS)) {
     timed.add(nearest);
     return;
   }
   // The key was taken again without a new timeline: nothing but the order tells which it was.
-  const untimed = mine.filter(({ atMs, timeline }) => atMs === null && timeline === null);
-  const [only] = untimed;
-  if (untimed.length === 1 && only) only.atMs = at;
-  const made = only ?? { ...NEW, to: fact.member, atMs: at };
-  if (made !== only) changes.push(made);
+  const open = own.untimed().filter(({ timeline }) => timeline === null);
+  const [only] = open;
+  if (open.length === 1 && only) {
+    terms.date(only, at);
+    timed.add(only);
+    return;
+  }
+  const made = { ...NEW, to: fact.member, atMs: at };
+  terms.add(made);
   timed.add(made);
 }
 
@@ -185,9 +203,9 @@ const NEW: TermChange = {
 const ROLES = new Set(['patroni_leads', 'patroni_follows', 'patroni_promotes']);
 
 /** A member says that it follows another leader than before: some change happened in between. */
-function addFollowed(changes: TermChange[], facts: readonly StoryFact[]): void {
+function addFollowed(terms: Terms, roles: readonly StoryFact[]): void {
   const last = new Map<string, { leader: string; untilMs: number }>();
-  for (const fact of byTime(facts.filter(({ what }) => ROLES.has(what)))) {
+  for (const fact of roles) {
     const { member, what, data } = fact;
     const at = msOf(fact.at);
     const leader = what === 'patroni_follows' ? data?.leader : member;
@@ -195,16 +213,16 @@ function addFollowed(changes: TermChange[], facts: readonly StoryFact[]): void {
     const before = last.get(member);
     last.set(member, { leader, untilMs: msOf(fact.until) ?? at });
     if (what !== 'patroni_follows' || !before || before.leader === leader) continue;
-    const isKnown = changes.some(
-      ({ to, atMs }) =>
-        to === leader &&
-        atMs !== null &&
-        atMs >= before.untilMs - CLOCK_MS &&
-        atMs <= at + CLOCK_MS,
-    );
-    const untimed = changes.some(({ to, atMs }) => to === leader && atMs === null);
-    if (isKnown || untimed) continue;
-    changes.push({ ...NEW, from: before.leader, to: leader, atMs: at, sinceMs: before.untilMs });
+    const own = terms.of(leader);
+    if (own.near(before.untilMs - CLOCK_MS, at + CLOCK_MS).length > 0 || own.untimed().length > 0)
+      continue;
+    terms.add({
+      ...NEW,
+      from: before.leader,
+      to: leader,
+      atMs: at,
+      sinceMs: before.untilMs,
+    });
   }
 }
 
@@ -224,19 +242,26 @@ function inOrder(changes: readonly TermChange[]): TermChange[] {
 }
 
 /** The leader before: the one that the new leader followed, by its own log; else the new leader of the change before. */
-function before(
-  changes: readonly TermChange[],
-  at: number,
-  facts: readonly StoryFact[],
-): string | null {
-  const change = changes[at];
-  const earlier = changes[at - 1];
-  const roles = byTime(facts.filter(({ what }) => ROLES.has(what))).filter(
-    (fact) => (msOf(fact.at) ?? Infinity) < (change?.atMs ?? 0) && fact.what !== 'patroni_promotes',
-  );
-  const own = roles.findLast(({ member }) => member === change?.to);
-  const said = own ?? roles.at(-1);
-  const leader = said?.what === 'patroni_follows' ? said.data?.leader : said?.member;
-  const isLater = (msOf(said?.until ?? said?.at) ?? 0) > (earlier?.atMs ?? 0);
-  return (isLater ? leader : null) ?? earlier?.to ?? leader ?? null;
+function leadersBefore(
+  roles: readonly StoryFact[],
+): (change: TermChange, earlier: TermChange | undefined) => string | null {
+  const said = roles.filter(({ what }) => what !== 'patroni_promotes');
+  const own = new Map<string, StoryFact[]>();
+  for (const fact of said) {
+    if (fact.member === null) continue;
+    const mine = own.get(fact.member) ?? [];
+    mine.push(fact);
+    own.set(fact.member, mine);
+  }
+  return ({ to, atMs }, earlier) => {
+    const fact = lastBefore(own.get(to ?? '') ?? [], atMs ?? 0) ?? lastBefore(said, atMs ?? 0);
+    const leader = fact?.what === 'patroni_follows' ? fact.data?.leader : fact?.member;
+    const isLater = (msOf(fact?.until ?? fact?.at) ?? 0) > (earlier?.atMs ?? 0);
+    return (isLater ? leader : null) ?? earlier?.to ?? leader ?? null;
+  };
+}
+
+/** Of facts in the order of time. */
+function lastBefore(sorted: readonly StoryFact[], ms: number): StoryFact | undefined {
+  return sorted[placeOf(sorted, (fact) => (msOf(fact.at) ?? Infinity) < ms) - 1];
 }

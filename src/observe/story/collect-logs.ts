@@ -29,7 +29,7 @@ export async function collectLogs(
   const deadlineMs = limitMs === null ? Infinity : monotonicMs() + limitMs;
   for (const { member, path } of logs) {
     const own = logFacts(member, window, safe);
-    const reader = logReader(localOffset);
+    const reader = logReader(localOffset, Date.now());
     try {
       const files = await logFilesOf(path, window.fromMs);
       for (const file of files) {

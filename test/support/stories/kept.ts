@@ -48,11 +48,11 @@ export function keptEtcd(set: string): StoryFact[] {
   return [...folded.facts(), ...historyFacts(lines ?? [])];
 }
 
-/** One member's log, in which Patroni and PostgreSQL both write; times are in UTC. */
-export function keptLogs(set: string, member: string): StoryFact[] {
+/** One member's logs: of that name Patroni's and PostgreSQL's, and the kernel's; times are in UTC. */
+export function keptLogs(set: string, member: string, names = [member]): StoryFact[] {
   const facts = logFacts(member, { fromMs: -Infinity, toMs: Infinity }, (text) => text);
   const reader = logReader(() => 0);
-  for (const line of linesOf(set, `${member}.log.gz`)) {
+  for (const line of names.flatMap((name) => linesOf(set, `${name}.log.gz`))) {
     const message = reader.add(line);
     if (message) facts.add(message);
   }

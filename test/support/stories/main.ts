@@ -7,7 +7,7 @@ import { settingsFor } from '../../contract/etcd-process.js';
 import { openGate, type Gate } from '../chaos/gate.js';
 import { startCluster, type Lab } from '../lab/cluster.js';
 import { readState } from '../lab/state.js';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import setup from '../global-setup.js';
 import { BUNDLE } from '../run.js';
 import { testOwner } from '../shared.js';
@@ -17,6 +17,7 @@ const { values } = parseArgs({
   options: {
     out: { type: 'string', default: '/tmp/stories' },
     only: { type: 'string', default: '.' },
+    patroni: { type: 'string' },
   },
 });
 
@@ -36,6 +37,7 @@ async function site(): Promise<Site & { close(): Promise<void> }> {
   const lab = await startCluster(
     {
       scope: SCOPE,
+      ...(values.patroni === undefined ? {} : { patroni: values.patroni }),
       etcdProxies: Object.fromEntries([...gates].map(([name, { address }]) => [name, address])),
       smallDisks: { pg1: SMALL_DISK_MB },
       parameters: { max_wal_size: '64MB' },
@@ -47,6 +49,15 @@ async function site(): Promise<Site & { close(): Promise<void> }> {
     for (const gate of gates.values()) await gate.close();
   };
   return { lab, gates, close };
+}
+
+/** What the kernel wrote since then; empty where it may not be read. */
+function kernelLog(since: string): string {
+  // What dmesg takes for a time is some seconds off: its clock does not know of suspends.
+  const early = new Date(Date.parse(since) - 60_000).toISOString();
+  const from = early.slice(0, 19).replace('T', ' ');
+  const said = spawnSync('dmesg', ['--time-format', 'iso', '--since', from], { encoding: 'utf8' });
+  return said.status === 0 ? said.stdout : '';
 }
 
 /** What each log has grown by since it was this long. */
@@ -104,6 +115,7 @@ async function tell(at: Site, story: (typeof STORIES)[number]): Promise<void> {
   await lab.waitHealthy(120_000);
   if (story.config) await lab.dcsPut('config', config);
   logsSince(lab, from, folder);
+  writeFileSync(join(folder, 'kernel.log'), kernelLog(begun));
   await keys(lab, folder);
   const now = await lab.leader();
   writeFileSync(

@@ -1,5 +1,14 @@
 /** Ends of a leader's term, made on purpose on a live cluster: each with what is true of it. */
-import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Gate } from '../chaos/gate.js';
@@ -77,6 +86,50 @@ function thawNode({ lab }: Site, leader: string): Promise<void> {
   lab.thaw(leader);
   return Promise.resolve();
 }
+
+/** PostgreSQL is frozen, and Patroni is not. */
+function freezePostgres({ lab }: Site, leader: string): void {
+  const postmaster = lab.postmasterPid(leader);
+  const backends = postmaster === null ? [] : childrenOf(postmaster);
+  lab.freeze(leader, { postgres: true });
+  for (const pid of backends) lab.freezePid(pid);
+}
+
+function checkpointerOf({ lab }: Site, leader: string): number {
+  const children = childrenOf(lab.postmasterPid(leader) ?? 0);
+  const found = children.find((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('checkpointer'),
+  );
+  if (found === undefined) throw new Error(`no checkpointer of ${leader}`);
+  return found;
+}
+
+const SMALL_MEMORY = '/sys/fs/cgroup/memory/patctl-stories';
+
+/** Moves PostgreSQL into a memory cgroup that is nearly full, so that the kernel ends a process of it. */
+function boxed({ lab }: Site, leader: string, moreBytes: number): number {
+  const postmaster = lab.postmasterPid(leader) ?? 0;
+  mkdirSync(SMALL_MEMORY, { recursive: true });
+  writeFileSync(`${SMALL_MEMORY}/memory.limit_in_bytes`, String(moreBytes));
+  for (const pid of [postmaster, ...childrenOf(postmaster)]) {
+    writeFileSync(`${SMALL_MEMORY}/cgroup.procs`, String(pid));
+  }
+  return postmaster;
+}
+
+async function unbox(): Promise<void> {
+  await eventually('nothing is left in the small memory', 10_000, () => {
+    for (const pid of readFileSync(`${SMALL_MEMORY}/cgroup.procs`, 'utf8').split('\n')) {
+      if (pid !== '') writeFileSync('/sys/fs/cgroup/memory/cgroup.procs', pid);
+    }
+    rmdirSync(SMALL_MEMORY);
+    return true;
+  });
+}
+
+/** A query that needs more memory than there is. */
+const GREEDY = `SET work_mem = '2GB'; SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 900)`;
+const SMALL_MEMORY_BYTES = 200 * 1024 * 1024;
 
 const fillerOf = ({ lab }: Site, name: string): string =>
   join(dirname(lab.member(name).dataDir), 'filler');
@@ -228,6 +281,91 @@ export const STORIES: readonly Story[] = [
     repair: (site, leader) => {
       rmSync(fillerOf(site, leader), { force: true });
       return Promise.resolve();
+    },
+  },
+  {
+    // The shutdown checkpoint takes longer than ttl.
+    name: 'shutdown-stuck',
+    truth: ['shutdown_too_slow'],
+    run: async (site, leader) => {
+      const checkpointer = checkpointerOf(site, leader);
+      site.lab.freezePid(checkpointer);
+      process.kill(site.lab.patroniPid(leader) ?? 0, 'SIGTERM');
+      await anotherLeads(site, leader);
+      site.lab.thawPid(checkpointer);
+      await site.lab.stop(leader);
+    },
+    repair: relaunch,
+  },
+  {
+    name: 'switchover-stuck',
+    truth: ['switchover'],
+    run: async (site, leader) => {
+      const checkpointer = checkpointerOf(site, leader);
+      site.lab.freezePid(checkpointer);
+      const asked = site.lab.rest(leader, '/switchover', {
+        method: 'POST',
+        body: { leader },
+        timeoutMs: 60_000,
+      });
+      await sleep(15_000);
+      site.lab.thawPid(checkpointer);
+      await asked.catch(() => undefined);
+      await anotherLeads(site, leader);
+    },
+  },
+  {
+    name: 'postgres-hung',
+    truth: ['postgres_hung'],
+    run: async (site, leader) => {
+      freezePostgres(site, leader);
+      await anotherLeads(site, leader);
+    },
+    repair: thawNode,
+  },
+  {
+    // The kernel ends a backend; PostgreSQL starts itself again.
+    name: 'oom-backend',
+    truth: ['out_of_memory', 'postgres_crashed'],
+    run: async (site, leader) => {
+      boxed(site, leader, SMALL_MEMORY_BYTES);
+      await site.lab.psql(leader, GREEDY).catch(() => undefined);
+      await unbox();
+      await sleep(2_000);
+      await site.lab.waitHealthy(LIMIT_MS);
+    },
+  },
+  {
+    // The kernel ends the postmaster.
+    name: 'oom-postmaster',
+    truth: ['out_of_memory', 'postgres_crashed'],
+    config: { primary_start_timeout: 0 },
+    run: async (site, leader) => {
+      const postmaster = boxed(site, leader, SMALL_MEMORY_BYTES);
+      writeFileSync(`/proc/${postmaster}/oom_score_adj`, '1000');
+      const greedy = site.lab.psql(leader, `SELECT pg_sleep(5); ${GREEDY}`).catch(() => undefined);
+      const isSleeping = (pid: number): boolean =>
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('[local] SELECT');
+      await eventually('the query runs', 10_000, () => childrenOf(postmaster).some(isSleeping));
+      for (const pid of childrenOf(postmaster)) {
+        writeFileSync(`/proc/${pid}/oom_score_adj`, '0');
+      }
+      await greedy;
+      await unbox();
+      await anotherLeads(site, leader);
+    },
+  },
+  {
+    name: 'watchdog-required',
+    truth: ['watchdog'],
+    run: async (site, leader) => {
+      const file = site.lab.memberConfig(leader);
+      const before = readFileSync(file, 'utf8');
+      appendFileSync(file, '\nwatchdog: {mode: required, device: /dev/none}\n');
+      process.kill(site.lab.patroniPid(leader) ?? 0, 'SIGHUP');
+      await anotherLeads(site, leader);
+      writeFileSync(file, before);
+      process.kill(site.lab.patroniPid(leader) ?? 0, 'SIGHUP');
     },
   },
 ];

@@ -33,7 +33,8 @@ export function otherSite(
       compat: false,
       wayIn: wayOf(context, way),
     },
-    { clock },
+    // A physical copy has the roles of this site: its logins are good there, where no file has others.
+    { clock, ...('rest' in way && { postgres: () => context.postgres() }) },
   );
   return { context: Object.freeze({ ...made.context, io }), close: made.close };
 }

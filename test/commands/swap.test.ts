@@ -1,6 +1,6 @@
 /** The swap itself, on two sites that a test lets fail at each step. */
 import { expect, test } from 'vitest';
-import { wayOf } from '../../src/cli/other-site.js';
+import { otherSite, wayOf } from '../../src/cli/other-site.js';
 import { formatLsn } from '../../src/cluster/model/lsn.js';
 import type { Context } from '../../src/context.js';
 import type { CallOutcome } from '../../src/patroni/patroni.js';
@@ -459,6 +459,26 @@ test('Ctrl-C after the promotion ends the waiting only', async () => {
   expect([done.ending, sites.sent]).toEqual(['interrupted', [DEMOTE, PROMOTE]]);
   expect(done.document.message).toBe(
     `interrupted: west was told to become a primary cluster; see: ${WEST} list west`,
+  );
+});
+
+test('by --to-rest the logins of this site are used there; a file has its own', async () => {
+  const postgres = { hasLogin: true };
+  const context = {
+    ...{
+      flags: { program: 'patctl' },
+      io: {},
+      clock: {},
+      env: {},
+      signal: new AbortController().signal,
+    },
+    postgres: () => Promise.resolve(postgres),
+  } as unknown as Context;
+  const of = (way: Parameters<typeof otherSite>[1]) => otherSite(context, way).context;
+  expect(await of({ rest: 'http://west1:8008' }).postgres()).toBe(postgres);
+  // Its own file is read for them.
+  await expect(of({ file: '/dev/null' }).postgres()).rejects.toThrow(
+    '/dev/null: the file is empty',
   );
 });
 

@@ -3,7 +3,9 @@
  * `tsx test/support/swap-trials.ts [TITLE…]` brings two sites up, runs each trial and prints a line of it.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { parse, stringify } from 'yaml';
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import { eventually } from './eventually.js';
 import type { Lab } from './lab/cluster.js';
@@ -56,6 +58,15 @@ const freezeStartup = async (lab: Lab, name: string): Promise<void> => {
   });
   lab.freezePid(Number(pid.trim().split('\n')[0]));
   frozen.add(Number(pid.trim().split('\n')[0]));
+};
+/** Its configuration without the login to its REST API, which it demands of whatever changes something. */
+const withoutLogin = (lab: Lab): string => {
+  const rest = parse(readFileSync(lab.config, 'utf8')) as Record<string, unknown>;
+  delete rest['ctl'];
+  delete rest['restapi'];
+  const file = `${lab.root}/no-login.yml`;
+  writeFileSync(file, stringify(rest), { mode: 0o600 });
+  return file;
 };
 /** Processes that are not members of the lab. */
 const frozen = new Set<number>();
@@ -159,13 +170,35 @@ export const TRIALS: readonly Trial[] = [
     way: 'on',
     isRepairedFirst: true,
   },
+  {
+    title: 'the promotion is refused',
+    at: PROMOTING,
+    breaks: () => undefined,
+    to: ({ to }) => withoutLogin(to),
+    ends: [4, 'went_back'],
+    way: 'none',
+  },
+  {
+    title: 'killed while the writes end',
+    at: DEMOTING,
+    breaks: (_, swap) => void setTimeout(() => swap.kill('SIGKILL'), 700),
+    ends: null,
+    way: 'back',
+  },
+  {
+    title: 'killed right after the promotion was sent',
+    at: PROMOTING,
+    breaks: (_, swap) => void setTimeout(() => swap.kill('SIGKILL'), 150),
+    ends: null,
+    way: 'on',
+  },
   ...[DEMOTING, DEMOTED, RECEIVED, PROMOTING, PROMOTED].map((at): Trial => {
     return {
       title: `killed at ${at.source}`,
       at,
       breaks: (_, swap) => swap.kill('SIGKILL'),
       ends: null,
-      way: at === PROMOTING || at === PROMOTED ? 'none' : 'back',
+      way: at === PROMOTED ? 'none' : at === PROMOTING ? 'on' : 'back',
     };
   }),
   {
@@ -375,7 +408,12 @@ export async function tryOut(a: Lab, b: Lab, trial: Trial): Promise<Tried> {
 
 async function main(titles: readonly string[]): Promise<void> {
   const version = process.env['PATRONI'];
-  const options = { members: 2, loopWait: 1, ...(version !== undefined && { patroni: version }) };
+  const options = {
+    members: 2,
+    loopWait: 1,
+    restAuth: true,
+    ...(version !== undefined && { patroni: version }),
+  };
   const east = await privateCluster(options);
   const west = await privateCluster({ ...options, standbyOf: east.scope, ownEtcd: true });
   try {

@@ -19,13 +19,28 @@ export const RECORDED_PASSWORD = 'recorded';
 
 export interface RecordedCluster {
   etcdPort: number;
+  /** The witness that answers after the other one has, on a machine that is not too busy. */
+  slow: 'rest' | 'sql' | null;
   close(): void;
 }
+
+const SLOW_MS = 150;
+
+/** Sends an answer when its time has come. */
+type Answering = (answer: () => void) => void;
+
+const atOnce: Answering = (answer) => answer();
 
 export async function openRecordedCluster(): Promise<RecordedCluster> {
   const text = readFileSync(join(import.meta.dirname, 'recorded.json'), 'utf8');
   const { keys, members } = JSON.parse(text) as Recording;
   const servers: Server[] = [];
+  let slow: RecordedCluster['slow'] = null;
+  /** Answers at once, or late when this witness is the slow one. */
+  const answered = (witness: 'rest' | 'sql', answer: () => void): void => {
+    if (slow === witness) setTimeout(answer, SLOW_MS);
+    else answer();
+  };
   const listen = async (server: Server): Promise<string> => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -33,8 +48,11 @@ export async function openRecordedCluster(): Promise<RecordedCluster> {
   };
   const ports = new Map<string, string>();
   for (const { name, rest, sql } of members) {
-    ports.set(`REST-${name}`, await listen(restServer(rest)));
-    ports.set(`SQL-${name}`, await listen(sqlServer(JSON.stringify(sql))));
+    ports.set(`REST-${name}`, await listen(restServer(rest, (answer) => answered('rest', answer))));
+    ports.set(
+      `SQL-${name}`,
+      await listen(sqlServer(JSON.stringify(sql), (answer) => answered('sql', answer))),
+    );
   }
   const kvs = Object.entries(keys).map(([key, value], at) => ({
     key,
@@ -44,24 +62,30 @@ export async function openRecordedCluster(): Promise<RecordedCluster> {
   const etcdPort = Number(await listen(gatewayServer(kvs)));
   return {
     etcdPort,
+    get slow() {
+      return slow;
+    },
+    set slow(witness) {
+      slow = witness;
+    },
     close: () => {
       for (const server of servers) server.close();
     },
   };
 }
 
-function jsonServer(answer: (body: string) => object): http.Server {
+function jsonServer(answer: (body: string) => object, when: Answering = atOnce): http.Server {
   return http.createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(answer(body)));
+      when(() => response.end(JSON.stringify(answer(body))));
     });
   });
 }
 
-const restServer = (status: object): http.Server => jsonServer(() => status);
+const restServer = (status: object, when: Answering): http.Server => jsonServer(() => status, when);
 
 interface Range {
   key?: string;
@@ -94,7 +118,7 @@ function gatewayServer(all: { key: string; value: string; revision: string }[]):
 }
 
 /** PostgreSQL's protocol as far as one simple query needs it, behind SCRAM-SHA-256. */
-function sqlServer(document: string): Server {
+function sqlServer(document: string, when: Answering): Server {
   return net.createServer((socket) => {
     socket.on('error', () => undefined);
     let rest = Buffer.alloc(0);
@@ -122,7 +146,7 @@ function sqlServer(document: string): Server {
         } else if (message[0] === 'p'.charCodeAt(0) && login) {
           const proof = login.verdict(message.toString('latin1', 5));
           socket.write(Buffer.concat([messageOf('R', int32(12), Buffer.from(proof)), READY]));
-        } else if (message[0] === 'Q'.charCodeAt(0)) socket.write(answerOf(document));
+        } else if (message[0] === 'Q'.charCodeAt(0)) when(() => socket.write(answerOf(document)));
         else socket.end();
       }
     });

@@ -143,12 +143,17 @@ function whileOwned(given: TerminalOwner): () => void {
   };
 }
 
-/** Stops a process, or the job of this one with 0, with the terminal in order. */
+let isStopping = false;
+
+/** Stops a process, or the job of this one with 0, with the terminal in order. A second Ctrl-Z meanwhile is the same. */
 function stop(pid: number): void {
+  if (isStopping) return;
+  isStopping = true;
   giveBack();
   process.off('SIGTSTP', onStop);
   process.kill(pid, 'SIGTSTP');
   setTimeout(() => {
+    isStopping = false;
     if (owner === null) return;
     process.on('SIGTSTP', onStop);
     takeAgain();

@@ -1,6 +1,7 @@
 /** A command that a key of `top` opens: the same command, in the same code, on the same terminal. */
 import { Command, CommanderError } from 'commander';
 import type { MakeCommand, Run } from '../cli/run-command.js';
+import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
 import { ENDINGS, exitCode, ToolError, type Ending } from '../errors.js';
 import { asCalled } from '../output/as-called.js';
@@ -18,7 +19,7 @@ const MAKERS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   'edit-config': async () => (await import('./edit-config.js')).editConfigCommand,
 };
 
-/** Runs it to its end, says how it ended, and waits for Enter. */
+/** Runs it to its end, says how it ended, and waits for Enter unless Ctrl-C or a signal has ended it. */
 export async function runOpened(
   context: Context,
   { args, line }: OpenedCommand,
@@ -27,11 +28,17 @@ export async function runOpened(
   if (args === null) return 'error';
   io.out(`\n$ ${oneLine(line)}\n`);
   const ending = await endingOf(context, args);
-  if (!signal.aborted) {
-    io.out(`\n${endText(ending)}\nEnter comes back to top.\n`);
-    await enterPressed(context);
-  }
+  if (signal.aborted || ending === 'interrupted') return ending;
+  io.out(`\n${endText(ending)}\nEnter comes back to top.\n`);
+  await enterPressed(context);
+  // The terminal shows ^C on the last line.
+  if (isAborted(signal)) io.out('\n');
   return ending;
+}
+
+/** Asked for again after a wait: the compiler takes the earlier answer for the present one. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 async function endingOf(context: Context, args: readonly string[]): Promise<Ending | number> {
@@ -73,20 +80,27 @@ function endText(ending: Ending | number): string {
   return `exit ${exitCode(ending)}: ${ENDINGS[ending].meaning}`;
 }
 
+/** What was typed while the command ran is there at once: it is not the answer. */
+const TYPED_AHEAD_MS = 100;
+
 function enterPressed({ io, signal }: Context): Promise<void> {
   const { stdin } = io;
+  const askedMs = monotonicMs();
   // Ctrl-D at a question of the command was the end of it: no key comes any more.
   if (!stdin.readable) return Promise.resolve();
   return new Promise((resolve) => {
+    const pressed = (): void => {
+      if (monotonicMs() - askedMs > TYPED_AHEAD_MS) done();
+    };
     const done = (): void => {
-      stdin.off('data', done);
+      stdin.off('data', pressed);
       stdin.off('end', done);
       stdin.off('error', done);
       signal.removeEventListener('abort', done);
       stdin.pause();
       resolve();
     };
-    stdin.on('data', done);
+    stdin.on('data', pressed);
     stdin.on('end', done);
     stdin.on('error', done);
     signal.addEventListener('abort', done);

@@ -3,7 +3,7 @@ import type { Context } from '../context.js';
 import type { Ending } from '../errors.js';
 import { draw } from '../output/top/draw.js';
 import { openFullScreen } from '../output/top/full-screen.js';
-import { colourPaint, noPaint } from '../output/top/paint.js';
+import { colourPaint, noPaint, type Paint } from '../output/top/paint.js';
 import {
   followedPanes,
   settled,
@@ -28,81 +28,137 @@ export async function topOnScreen(
   first: TopState,
   reading: TopRequest,
 ): Promise<Ending | number> {
-  const { io, clock, signal } = context;
-  const paint = io.outColor ? await colourPaint() : noPaint;
-  const gone = new AbortController();
-  const over = AbortSignal.any([signal, gone.signal, ...(io.outGone ? [io.outGone] : [])]);
+  const paint = context.io.outColor ? await colourPaint() : noPaint;
+  const end = endOf(context);
+  const view = openView(context, { first, reading, paint }, end);
+  let ending: Ending | number;
+  try {
+    ending = await untilQuit(context, view, end.over);
+  } finally {
+    view.close();
+  }
+  end.throwFailure();
+  return ending;
+}
+
+/** Does what the reader wishes until that is to quit. */
+async function untilQuit(
+  context: Context,
+  view: View,
+  over: AbortSignal,
+): Promise<Ending | number> {
   const isOver = (): boolean => over.aborted;
+  while (!isOver()) {
+    view.render();
+    const { wish } = view.state();
+    if (wish?.kind === 'quit') break;
+    if (wish?.kind === 'run') {
+      const ended = await view.apart(() => runOpened(context, wish.action));
+      // Ctrl-C is a signal, or a key where a menu reads keys.
+      if (isOver() || ended === 'interrupted') return ended;
+      view.take({ kind: 'granted' });
+    } else await Promise.race([context.clock.wait(TICK_MS, over), view.wished()]);
+  }
+  return 'ok';
+}
+
+// ---------------------------------------------------------------- when it ends
+
+interface EndOfTop {
+  /** Aborts with the command, with the terminal, and at a failure. */
+  over: AbortSignal;
+  gone(): void;
+  /** Ends it because of an error; the first one counts. */
+  fail(error: unknown): void;
+  /** Timers and keys have no caller that an exception would reach. */
+  guarded(work: () => void): void;
+  throwFailure(): void;
+}
+
+function endOf({ io, signal }: Context): EndOfTop {
+  const gone = new AbortController();
   let failure: { error: unknown } | null = null;
+  const end: EndOfTop = {
+    over: AbortSignal.any([signal, gone.signal, ...(io.outGone ? [io.outGone] : [])]),
+    gone: () => gone.abort(),
+    fail: (error) => {
+      failure ??= { error };
+      gone.abort();
+    },
+    guarded: (work) => {
+      try {
+        work();
+      } catch (error) {
+        end.fail(error);
+      }
+    },
+    throwFailure: () => {
+      if (failure !== null) throw failure.error;
+    },
+  };
+  return end;
+}
+
+// ---------------------------------------------------------------- what is shown
+
+interface View {
+  state(): TopState;
+  take(input: TopInput): void;
+  render(): void;
+  /** Resolves when the reader wishes something. */
+  wished(): Promise<void>;
+  /** Gives the terminal back while `work` runs. */
+  apart<T>(work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+interface ViewRequest {
+  first: TopState;
+  reading: TopRequest;
+  paint: Paint;
+}
+
+function openView(context: Context, { first, reading, paint }: ViewRequest, end: EndOfTop): View {
+  const { io, clock } = context;
   let state = first;
-  let ending: Ending | number = 'ok';
   let wake: () => void = () => undefined;
-  const fail = (error: unknown): void => {
-    failure ??= { error };
-    gone.abort();
-  };
-  // Timers and keys have no caller that an exception would reach.
-  const guarded = (work: () => void): void => {
-    try {
-      work();
-    } catch (error) {
-      fail(error);
-    }
-  };
+  let drawing: NodeJS.Timeout | undefined;
   const render = (): void =>
-    guarded(() => {
+    end.guarded(() => {
       clearTimeout(drawing);
       drawing = undefined;
       const size = { columns: io.columns || 80, rows: io.rows || 24 };
       const most = (scroll: number): void => void (state = settled(state, scroll));
       screen.show(draw(state, size, paint, clock.nowMs(), most));
     });
-  let drawing: NodeJS.Timeout | undefined;
-  const drawSoon = (ms: number): void => {
-    if (ms === 0) render();
-    else drawing ??= setTimeout(render, ms);
-  };
   const take = (input: TopInput): void => {
     state = update(state, input);
     readings.follow(followedPanes(state));
-    drawSoon(input.kind === 'key' ? 0 : DRAW_MS);
+    if (input.kind === 'key') render();
+    else drawing ??= setTimeout(render, DRAW_MS);
     if (state.wish !== null) wake();
   };
-  const readings = openReadings(context, reading, state.ignored, {
-    take,
-    fail,
-  });
+  const readings = openReadings(context, reading, first.ignored, { take, fail: end.fail });
   const screen = openFullScreen(io, {
     key: (key) => {
       if (key === 'ctrl-z') screen.suspend();
       else if (key === 'ctrl-l') screen.again();
-      else guarded(() => take({ kind: 'key', key }));
+      else end.guarded(() => take({ kind: 'key', key }));
     },
     redraw: render,
-    gone: () => gone.abort(),
+    gone: end.gone,
   });
-  try {
-    readings.follow(followedPanes(state));
-    while (!isOver() && state.wish?.kind !== 'quit') {
-      render();
-      const { wish } = state;
-      if (wish?.kind === 'run') {
-        const ended = await screen.apart(() => runOpened(context, wish.action));
-        if (isOver()) ending = ended;
-        take({ kind: 'granted' });
-        continue;
-      }
-      await Promise.race([
-        clock.wait(TICK_MS, over),
-        new Promise<void>((resolve) => (wake = resolve)),
-      ]);
-    }
-  } finally {
-    readings.stop();
-    clearTimeout(drawing);
-    screen.close();
-  }
-  const failed = failure as { error: unknown } | null;
-  if (failed) throw failed.error;
-  return ending;
+  readings.follow(followedPanes(state));
+  return {
+    state: () => state,
+    take,
+    render,
+    wished: () => new Promise((resolve) => (wake = resolve)),
+    apart: (work) => screen.apart(work),
+    close: () => {
+      readings.stop();
+      clearTimeout(drawing);
+      screen.close();
+    },
+  };
 }

@@ -40,64 +40,115 @@ export function followClaims(
   request: ClaimsRequest,
   signal: AbortSignal,
 ): ClaimsFollower {
-  const now: FollowedClaims = { cluster: null, error: null };
-  const watch = { isOn: false, heard: 0, seen: 0 };
-  let wake: () => void = () => undefined;
+  const alarm = openAlarm(signal);
+  const held = holdClaims(alarm.ring);
+  const watch = watchClaims(context, request, held, signal);
   let reading: Promise<void> | null = null;
-  /** A mistake of ours in the watch. */
-  let fault: unknown = null;
-  signal.addEventListener('abort', () => wake());
-
-  const take = (read: Cluster): void => {
-    const cluster = sharedParts(now.cluster, read);
-    const isNews = now.cluster === null || claimsIn(now.cluster) !== claimsIn(cluster);
-    now.cluster = cluster;
-    now.error = null;
-    if (isNews) wake();
-  };
+  /** What the watch had told when it was last asked for. */
+  let seen = 0;
   const read = async (): Promise<void> => {
-    const { heard } = watch;
+    const { heard } = held;
     try {
-      const cluster = await readClaims(context, request, now.cluster);
+      const cluster = await readClaims(context, request, held.now.cluster);
       // What the watch told in the meantime is newer.
-      if (watch.heard === heard) take(cluster);
+      if (held.heard === heard) held.take(cluster);
     } catch (error) {
       if (!(error instanceof ToolError)) throw error;
-      if (!signal.aborted) now.error = error;
+      if (!signal.aborted) held.now.error = error;
     }
   };
   const readAgain = (): Promise<void> =>
     (reading ??= read().finally(() => {
       reading = null;
     }));
-  const openWatch = (): void => {
-    if (watch.isOn || now.error !== null || now.cluster === null) return;
-    watch.isOn = true;
-    const told = (cluster: Cluster): void => {
-      watch.heard += 1;
-      take(cluster);
-    };
-    listen(context, request, told, signal)
-      .catch((error: unknown) => (fault = error))
-      .finally(() => (watch.isOn = false));
+  return {
+    now: held.now,
+    readAgain,
+    change: alarm.wait,
+    async refresh() {
+      watch.throwFault();
+      const isFresh = held.heard > seen && held.now.error === null;
+      seen = held.heard;
+      if (!isFresh) await readAgain();
+      watch.open();
+    },
   };
+}
+
+interface HeldClaims {
+  readonly now: FollowedClaims;
+  /** How often the watch told something. */
+  heard: number;
+  take(read: Cluster): void;
+}
+
+/** `news`: a change that matters. */
+function holdClaims(news: () => void): HeldClaims {
+  const now: FollowedClaims = { cluster: null, error: null };
   return {
     now,
-    readAgain,
-    async refresh() {
-      if (fault !== null) throw fault as Error;
-      const isFresh = watch.heard > watch.seen && now.error === null;
-      watch.seen = watch.heard;
-      if (!isFresh) await readAgain();
-      openWatch();
+    heard: 0,
+    take(read) {
+      const cluster = sharedParts(now.cluster, read);
+      const isNews = now.cluster === null || claimsIn(now.cluster) !== claimsIn(cluster);
+      now.cluster = cluster;
+      now.error = null;
+      if (isNews) news();
     },
-    async change(ms) {
+  };
+}
+
+interface ClaimsWatch {
+  /** Opens it where it is not, and the DCS answers. */
+  open(): void;
+  /** A mistake of ours in it. */
+  throwFault(): void;
+}
+
+function watchClaims(
+  context: Context,
+  request: ClusterName,
+  held: HeldClaims,
+  signal: AbortSignal,
+): ClaimsWatch {
+  let isOn = false;
+  let fault: { error: unknown } | null = null;
+  const told = (cluster: Cluster): void => {
+    held.heard += 1;
+    held.take(cluster);
+  };
+  return {
+    open() {
+      if (isOn || held.now.error !== null || held.now.cluster === null) return;
+      isOn = true;
+      listen(context, request, told, signal)
+        .catch((error: unknown) => (fault = { error }))
+        .finally(() => (isOn = false));
+    },
+    throwFault() {
+      if (fault !== null) throw fault.error;
+    },
+  };
+}
+
+interface Alarm {
+  ring(): void;
+  /** Resolves after `ms`, or soon after it rang. */
+  wait(ms: number): Promise<void>;
+}
+
+function openAlarm(signal: AbortSignal): Alarm {
+  let wake: () => void = () => undefined;
+  signal.addEventListener('abort', () => wake());
+  return {
+    ring: () => wake(),
+    async wait(ms) {
       if (signal.aborted) return;
       const quiet = new AbortController();
       wake = () => quiet.abort();
-      const isChanged = (): boolean => quiet.signal.aborted;
+      const isRung = (): boolean => quiet.signal.aborted;
       await pause(ms, quiet.signal);
-      if (isChanged()) await pause(GATHER_MS, signal);
+      if (isRung()) await pause(GATHER_MS, signal);
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   isEnterKey,
   isTabKey,
   isUpKey,
+  useEffect,
   useKeypress,
   useState,
 } from '@inquirer/core';
@@ -41,6 +42,7 @@ export const chooseByKeys = createPrompt<string, Choice>((config, done) => {
   const [typed, setTyped] = useState('');
   const [at, setAt] = useState(pointerAt(rows, first));
   const [chosen, setChosen] = useState<MenuRow | null>(null);
+  useContinue();
   const found = matching(rows, typed);
   useKeypress((key, line) => {
     // readline has already handled the key: the line is put back as it was.
@@ -89,6 +91,7 @@ export const checkedText = createPrompt<string, CheckedText>((config, done) => {
   const [typed, setTyped] = useState('');
   const [entered, setEntered] = useState(false);
   const [isDone, setDone] = useState(false);
+  useContinue();
   useKeypress((key, line) => {
     if (isEnterKey(key)) {
       const answer = typed.trim() || fallback;
@@ -116,6 +119,19 @@ export const checkedText = createPrompt<string, CheckedText>((config, done) => {
     painted(checkedLines(state, size()), paint),
   ];
 });
+
+/** After Ctrl-Z and fg: readline reads nothing until it is told to, and the shell has written below the question. */
+function useContinue(): void {
+  const [, drawAgain] = useState(0);
+  useEffect((line) => {
+    let times = 0;
+    line.on('SIGCONT', () => {
+      line.resume();
+      times += 1;
+      drawAgain(times);
+    });
+  }, []);
+}
 
 /** Rows that a key moves the pointer by. */
 function moveOf(key: { name: string; ctrl: boolean; shift: boolean }): number {

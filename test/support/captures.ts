@@ -2,22 +2,13 @@
  * What a person sees: patctl in a terminal of tmux, of three sizes.
  * `npm run captures -- FOLDER SCOPE` writes the screens of a cluster of the lab, and ends with 1 where a line wraps.
  */
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { eventually } from './eventually.js';
 import { openCluster } from './lab/cluster.js';
-import { cleanEnv } from './lab/process.js';
 import { PATCTL } from './run.js';
-import { ensureTmux } from './setup.js';
-
-interface Size {
-  columns: number;
-  rows: number;
-}
+import { openTmux, type Size } from './tmux.js';
 
 export const SIZES: readonly Size[] = [
   { columns: 80, rows: 24 },
@@ -81,7 +72,6 @@ interface Picture {
 }
 
 const LIMIT_MS = 60_000;
-const run = promisify(execFile);
 
 /** A terminal of that size, one command after the other. */
 export async function pictures(
@@ -89,23 +79,10 @@ export async function pictures(
   size: Size,
   shots: readonly Shot[] = SHOTS,
 ): Promise<Picture[]> {
-  await ensureTmux();
-  const folder = mkdtempSync(join(tmpdir(), 'patctl-tmux-'));
-  const env = cleanEnv('/nonexistent', { TERM: 'xterm-256color', LANG: 'C.UTF-8' });
-  const tmux = async (...args: string[]) =>
-    (
-      await run('tmux', ['-S', join(folder, 'socket'), '-f', join(folder, 'conf'), ...args], {
-        env,
-      })
-    ).stdout;
-  writeFileSync(
-    join(folder, 'conf'),
-    'set -g status off\nset -g history-limit 5000\nset -g default-shell /bin/sh\n',
-  );
+  const server = await openTmux();
+  const { folder, tmux } = server;
   const taken: Picture[] = [];
   try {
-    // The server ends with its last session otherwise.
-    await tmux('new-session', '-d', '-s', 'keep', 'exec sleep 900');
     for (const { args, until, keys = [], name = args.slice(0, 2).join('') } of shots) {
       const ended = join(folder, 'ended');
       const program = [...PATCTL, '-c', config, ...args].map((word) => `'${word}'`).join(' ');
@@ -143,8 +120,7 @@ export async function pictures(
       rmSync(ended, { force: true });
     }
   } finally {
-    await tmux('kill-server').catch(() => '');
-    rmSync(folder, { recursive: true, force: true });
+    await server.end();
   }
   return taken;
 }

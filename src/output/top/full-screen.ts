@@ -39,16 +39,65 @@ type RawInput = NodeJS.ReadableStream & { setRawMode?: (raw: boolean) => unknown
 
 /** Takes the terminal of stdin and stdout. */
 export function openFullScreen(io: Io, listener: Listener): FullScreen {
+  const { stdin } = io;
+  const frames = frameWriter(io);
+  const terminal = heldTerminal(io, keyReader(listener), frames.forget);
+  const again = (): void => {
+    frames.forget();
+    if (terminal.isOwned()) io.out(own(CLEAR_SCREEN));
+    listener.redraw();
+  };
+  const takenAgain = (): void => {
+    terminal.take();
+    listener.redraw();
+  };
+  stdin.on('end', listener.gone);
+  stdin.on('error', listener.gone);
+  const forgets = [
+    io.onResize?.(again),
+    io.whileOwned?.({ give: terminal.give, take: takenAgain }),
+  ];
+  terminal.take();
+  return {
+    show: (lines) => {
+      if (terminal.isOwned()) frames.show(lines);
+    },
+    apart: terminal.lend,
+    suspend: () => io.suspend?.(),
+    again,
+    close: () => {
+      for (const forget of forgets) forget?.();
+      terminal.give();
+      stdin.off('end', listener.gone);
+      stdin.off('error', listener.gone);
+    },
+  };
+}
+
+interface HeldTerminal {
+  isOwned(): boolean;
+  /** Keys one by one, a screen apart from the lines of the shell. Idempotent. */
+  take(): void;
+  /** As it was before. Idempotent. */
+  give(): void;
+  /** Gives it to `work`, and takes it again. */
+  lend<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** `taken`: what was on the screen is no longer there. */
+function heldTerminal(
+  io: Io,
+  keys: (data: Buffer | string) => void,
+  taken: () => void,
+): HeldTerminal {
   const input = io.stdin as RawInput;
-  let shown: readonly string[] = [];
   let isOwned = false;
   /** What runs apart has the terminal: it is not taken from it, whatever stops and continues the process. */
   let isLent = false;
-  const keys = keyReader(listener);
   const take = (): void => {
     if (isOwned || isLent) return;
     isOwned = true;
-    shown = [];
+    taken();
     input.setRawMode?.(true);
     input.on('data', keys);
     input.resume();
@@ -62,37 +111,11 @@ export function openFullScreen(io: Io, listener: Listener): FullScreen {
     input.pause();
     input.setRawMode?.(false);
   };
-  const again = (): void => {
-    shown = [];
-    if (isOwned) io.out(own(CLEAR_SCREEN));
-  };
-  const redraw = (): void => {
-    again();
-    listener.redraw();
-  };
-  input.on('end', listener.gone);
-  input.on('error', listener.gone);
-  const forgets = [
-    io.onResize?.(redraw),
-    io.whileOwned?.({
-      give,
-      take: () => {
-        take();
-        listener.redraw();
-      },
-    }),
-  ];
-  take();
   return {
-    show: (lines) => {
-      if (!isOwned) return;
-      const changed = lines.flatMap((line, y) =>
-        line === shown[y] ? [] : [`${own(`\x1b[${y + 1};1H${CLEAR_LINE_END}`)}${line}`],
-      );
-      shown = [...lines];
-      if (changed.length > 0) io.out(changed.join(''));
-    },
-    apart: async (work) => {
+    isOwned: () => isOwned,
+    take,
+    give,
+    lend: async (work) => {
       give();
       isLent = true;
       try {
@@ -102,13 +125,22 @@ export function openFullScreen(io: Io, listener: Listener): FullScreen {
         take();
       }
     },
-    suspend: () => io.suspend?.(),
-    again: redraw,
-    close: () => {
-      for (const forget of forgets) forget?.();
-      give();
-      input.off('end', listener.gone);
-      input.off('error', listener.gone);
+  };
+}
+
+/** Writes the lines that differ from those of the frame before. */
+function frameWriter(io: Io): { show(lines: readonly string[]): void; forget: () => void } {
+  let shown: readonly string[] = [];
+  return {
+    show: (lines) => {
+      const changed = lines.flatMap((line, y) =>
+        line === shown[y] ? [] : [`${own(`\x1b[${y + 1};1H${CLEAR_LINE_END}`)}${line}`],
+      );
+      shown = [...lines];
+      if (changed.length > 0) io.out(changed.join(''));
+    },
+    forget: () => {
+      shown = [];
     },
   };
 }

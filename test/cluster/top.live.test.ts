@@ -1,0 +1,243 @@
+/** `top` on a real terminal and a real cluster: its events, its keys, and the terminal as it leaves it. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import type { Lab } from '../support/lab/cluster.js';
+import { PATCTL } from '../support/run.js';
+import { sharedCluster } from '../support/shared.js';
+import { openShell, openTmux, type TmuxServer, type TmuxShell } from '../support/tmux.js';
+
+const SMALL = { columns: 80, rows: 24 };
+const LARGE = { columns: 200, rows: 50 };
+
+let lab: Lab;
+let server: TmuxServer;
+let shell: TmuxShell;
+/** The terminal before top was ever there. */
+let untouched = '';
+
+beforeAll(async () => {
+  lab = await sharedCluster({ sync: 'on' });
+  server = await openTmux();
+  shell = await openShell(server, SMALL);
+  untouched = await shell.modes();
+  const editor = join(server.folder, 'editor');
+  writeFileSync(
+    editor,
+    '#!/bin/sh\nsed -i "s/^maximum_lag_on_failover: .*/maximum_lag_on_failover: 2000000/" "$1"\n',
+  );
+  chmodSync(editor, 0o755);
+  const program = PATCTL.map((word) => `'${word}'`).join(' ');
+  await shell.enter(`export EDITOR=${editor}; patctl() { ${program} -c '${lab.config}' "$@"; }`);
+});
+afterAll(async () => {
+  await server.end();
+});
+
+/** Opens it, and waits until it has read the cluster. */
+async function openTop(...words: string[]): Promise<string> {
+  await shell.enter(`clear; ${['patctl', 'top', lab.scope, ...words].join(' ')}`);
+  return await shell.seen(/leads, 2 replicas[^]* q quit$/);
+}
+
+/** The shell has the terminal, as it was before; `code`: the exit code. */
+async function expectLeft(code: number): Promise<void> {
+  await shell.seen(new RegExp(`ready ${code}>$`));
+  expect(await shell.isTaken()).toBe(false);
+  expect(await shell.modes()).toBe(untouched);
+}
+
+/** Moves the pointer to the member. */
+async function point(name: string): Promise<void> {
+  await shell.press('Home', ...Array.from({ length: Number(name.slice(2)) - 1 }, () => 'j'));
+  await shell.seen(new RegExp(`^> ${name} `, 'm'));
+}
+
+/** The leader, its synchronous standby and the other replica, once there is one. */
+async function roles(): Promise<{ leader: string; sync: string; other: string }> {
+  const leader = await lab.waitHealthy();
+  const sync = await eventually('a synchronous standby', 30_000, async () => {
+    const { leader: of, sync_standby: names } = JSON.parse((await lab.dcsGet('sync')) ?? '{}') as {
+      leader?: string;
+      sync_standby?: string;
+    };
+    return of === leader && names;
+  });
+  const other = ['pg1', 'pg2', 'pg3'].find((name) => name !== leader && name !== sync) ?? '';
+  return { leader, sync, other };
+}
+
+describe('the screen', () => {
+  test('at 80x24 a member stops and comes back; at 200x50 it is drawn whole', async () => {
+    const { other } = await roles();
+    const small = await openTop();
+    expect(await shell.isTaken()).toBe(true);
+    const lines = small.replace(/\n$/, '').split('\n');
+    expect(lines).toHaveLength(SMALL.rows);
+    expect(lines[0]).toMatch(new RegExp(`^${lab.scope} +\\d\\d:\\d\\d:\\d\\dZ every 2 s$`));
+    expect(lines.filter((line) => /^[> ] pg\d/.test(line))).toHaveLength(3);
+    expect(small).toMatch(/^Findings {2}none\n\nEvents\n {2}none since top began$/m);
+
+    await lab.stop(other);
+    await shell.seen(new RegExp(`^ {2}\\d\\d:\\d\\d:\\d\\dZ .*${other} (?:has left|left)`, 'm'));
+    await lab.start(other);
+    await shell.seen(new RegExp(`^ {2}\\d\\d:\\d\\d:\\d\\dZ ${other} streams from `, 'm'));
+
+    await shell.resize(LARGE);
+    const large = await shell.seen(/ Host [^]*\? help {2}q quit$/);
+    expect(large.replace(/\n$/, '').split('\n')).toHaveLength(LARGE.rows);
+    expect(large).toContain(`${lab.member(other).host}:${lab.member(other).port}`);
+    await shell.resize(SMALL);
+    await shell.seen(/Enter details[^]*q quit$/);
+    expect(await shell.screen()).not.toContain(' Host ');
+    await shell.press('q');
+    await expectLeft(0);
+  });
+});
+
+/** At the end of a command that a key opened; top may hold what is typed before it has asked. */
+const BACK = /exit 0: [^\n]*\nEnter comes back to top\.$/;
+
+/** Presses the key, is shown the command line, and runs it. */
+async function opens(key: string, line: string): Promise<void> {
+  await shell.press(key);
+  await shell.seen(new RegExp(`^patctl .*${line}\n\n[^]*Enter run it {2}Esc back$`, 'm'));
+  await shell.press('Enter');
+}
+
+/** Back on the screen of top, with that among its events. */
+async function comesBack(event: RegExp): Promise<void> {
+  await shell.seen(BACK);
+  // A moment after it has asked: what comes at once was typed before.
+  await eventually(
+    'top takes Enter',
+    10_000,
+    async () => {
+      await shell.press('Enter');
+      return await shell.isTaken();
+    },
+    300,
+  );
+  await shell.seen(event);
+}
+
+describe('the keys that act', () => {
+  test('show the command line, the plan and the question, and are followed to the end', async () => {
+    const { sync, leader } = await roles();
+    await openTop();
+
+    await point(sync);
+    await opens('s', `switchover ${lab.scope} --candidate ${sync}`);
+    await shell.seen(/\? Primary\n> /);
+    await shell.press('Enter');
+    await shell.seen(/When should the switchover take place \[now\]/);
+    await shell.press('Enter');
+    await shell.seen(/Would switch over [^]*demoting current leader[^]*\[y\/N\]:$/);
+    await shell.enter('y');
+    await comesBack(new RegExp(`${sync} has taken the leader key`));
+    expect(await lab.leader()).toBe(sync);
+
+    const { sync: next, other } = await roles();
+    await point(next);
+    await opens('f', `failover ${lab.scope} --candidate ${next}`);
+    await shell.seen(/Would fail over [^]*\[y\/N\]:$/);
+    await shell.enter('y');
+    await comesBack(new RegExp(`${next} has taken the leader key`));
+
+    await roles();
+    await point(other);
+    await opens('r', `restart ${lab.scope} ${other} --wait`);
+    await shell.seen(/When should the restart take place/);
+    await shell.press('Enter');
+    await shell.seen(/\[y\/N\]:$/);
+    await shell.enter('y');
+    await shell.seen(/less than|Postgres version/i);
+    await shell.press('Enter');
+    await comesBack(new RegExp(`${other}`));
+
+    await opens('R', `reinit ${lab.scope} ${other} --wait`);
+    await shell.seen(/\[y\/N\]:$/);
+    await shell.enter('y');
+    await comesBack(new RegExp(`${other} streams from`));
+
+    await opens('p', `pause ${lab.scope} --wait`);
+    await comesBack(/auto failover is paused|paused/);
+    await opens('p', `resume ${lab.scope} --wait`);
+    await comesBack(/resumed/);
+
+    await opens('e', `edit-config ${lab.scope} --wait`);
+    await shell.seen(/^\+maximum_lag_on_failover: 2000000$[^]*\[y\/N\]:$/m);
+    await shell.enter('y');
+    await comesBack(/maximum_lag_on_failover changed from 1048576 to 2000000/);
+
+    await shell.press('q');
+    await expectLeft(0);
+    expect(leader).not.toBe('');
+  }, 240_000);
+});
+
+describe('the terminal', () => {
+  /** Ctrl-Z stops it and gives the terminal back; fg comes back to what was there. */
+  async function stopsAndContinues(seen: RegExp, times = 1): Promise<void> {
+    await shell.press(...Array.from({ length: times }, () => 'C-z'));
+    await shell.seen(/Stopped[^]*ready 148>$/);
+    expect(await shell.isTaken()).toBe(false);
+    expect(await shell.modes()).toBe(untouched);
+    await shell.enter('fg');
+    await shell.seen(seen);
+  }
+  const SCREEN = /leads, 2 replicas[^]* q quit$/;
+
+  test('Ctrl-Z and fg: of the screen, also twice at once, and of a command at each kind of question', async () => {
+    const { sync } = await roles();
+    await openTop();
+    await stopsAndContinues(SCREEN);
+    await stopsAndContinues(SCREEN, 2);
+    await stopsAndContinues(SCREEN);
+    expect(await shell.isTaken()).toBe(true);
+    await point(sync);
+    await opens('s', `switchover ${lab.scope} --candidate ${sync}`);
+    await shell.seen(/\? Primary\n> /);
+    await stopsAndContinues(/\? Primary\n> pg\d .*\n.*Esc ends$/);
+    await shell.press('Enter');
+    await shell.seen(/\[now\][^]*e\.g\. /);
+    await stopsAndContinues(/\[now\][^]*e\.g\. /);
+    await shell.press('Enter');
+    await shell.seen(/\[y\/N\]:$/);
+    await stopsAndContinues(/fg[^]*$/);
+    await shell.enter('n');
+    await shell.seen(/exit 1: [^\n]*\nEnter comes back to top\.$/);
+    await shell.press('C-c');
+    await expectLeft(1);
+  });
+
+  test('Ctrl-C at a question, SIGHUP and SIGKILL', async () => {
+    const { sync } = await roles();
+    for (const [step, said] of [
+      [/\? Primary\n> /, /interrupted at a question; nothing was sent/],
+      [/\[now\][^]*e\.g\. /, /interrupted at a question; nothing was sent/],
+      [/\[y\/N\]:$/, /interrupted at a question; nothing was sent/],
+    ] as const) {
+      await openTop();
+      await point(sync);
+      await opens('s', `switchover ${lab.scope} --candidate ${sync}`);
+      const steps = [/\? Primary\n> /, /\[now\][^]*e\.g\. /, /\[y\/N\]:$/];
+      for (const before of steps.slice(
+        0,
+        steps.findIndex(({ source }) => source === step.source),
+      )) {
+        await shell.seen(before);
+        await shell.press('Enter');
+      }
+      await shell.seen(step);
+      await shell.press('C-c');
+      await shell.seen(said);
+      await expectLeft(130);
+    }
+    await openTop();
+    process.kill(await shell.child(), 'SIGHUP');
+    await expectLeft(0);
+    expect(await lab.leader()).not.toBe(sync);
+  });
+});

@@ -10,10 +10,12 @@ import {
 import type { Run } from '../cli/run-command.js';
 import { parseDurationMs, parseSize, parseTimeoutMs } from '../cli/units.js';
 import type { Context } from '../context.js';
+import type { ClusterName } from '../dcs/dcs.js';
 import { ToolError, type Ending } from '../errors.js';
 
 interface RecordOptions extends WitnessOptions {
   group?: number;
+  all?: boolean;
   output?: string;
   for?: number;
   interval: number;
@@ -30,6 +32,7 @@ export function recordCommand(run: Run): Command {
     .description('Record what happens in clusters, line by line, until it is ended')
     .argument('[clusters...]')
     .option('--group <number>', 'Citus group', parseCount)
+    .option('--all', 'All clusters of the namespace, also those that come later')
     .option('-o, --output <file>', 'Append to this file (default: write to stdout)')
     .option(
       '--for <time>',
@@ -71,11 +74,10 @@ async function record(context: Context, names: string[], options: RecordOptions)
       'a gzipped file cannot be appended to: give -o a name without .gz',
     );
   }
-  const scopes = names.length > 0 ? names : [await scopeOrDefault(context, undefined)];
-  const group = options.group ?? (await context.config()).group;
+  const clusters = await clustersMeant(context, names, options);
   const { recordClusters } = await import('../observe/record-clusters.js');
   await recordClusters(context, {
-    clusters: scopes.map((scope) => ({ scope, group })),
+    clusters,
     asked: askingOf(options),
     intervalMs: options.interval,
     forMs: options.for ?? null,
@@ -83,4 +85,20 @@ async function record(context: Context, names: string[], options: RecordOptions)
     limits: { maxBytes: options.maxSize, keep: options.keep },
   });
   return 'ok';
+}
+
+/** null: all of them. */
+async function clustersMeant(
+  context: Context,
+  names: string[],
+  options: RecordOptions,
+): Promise<ClusterName[] | null> {
+  if (options.all) {
+    if (names.length > 0 || options.group !== undefined)
+      throw new ToolError('usage', '--all cannot be combined with names of clusters or --group');
+    return null;
+  }
+  const scopes = names.length > 0 ? names : [await scopeOrDefault(context, undefined)];
+  const group = options.group ?? (await context.config()).group;
+  return scopes.map((scope) => ({ scope, group }));
 }

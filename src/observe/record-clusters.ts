@@ -12,9 +12,11 @@ import { errorMessage, ToolError } from '../errors.js';
 import { oneLine } from '../output/text.js';
 import { followCluster, type ClusterReading } from './follow-cluster.js';
 import type { SnapshotRequest } from './read-snapshot.js';
+import { noClusterAtAll } from './unknown-cluster.js';
 
 export interface RecordRequest {
-  clusters: ClusterName[];
+  /** null: every cluster of the namespace, also those that come later. */
+  clusters: ClusterName[] | null;
   asked: Omit<SnapshotRequest, 'scope' | 'group'>;
   intervalMs: number;
   /** null: until a signal. */
@@ -34,8 +36,13 @@ export async function recordClusters(context: Context, request: RecordRequest): 
   try {
     const sink = await openSink(context, request);
     try {
-      const groups = await groupsOf(context, request, sink, ending.signal);
-      const all = groups.map((name) => recordOne(context, request, name, sink, ending));
+      const { clusters } = request;
+      const all =
+        clusters === null
+          ? [recordAll(context, request, sink, ending)]
+          : (await groupsOf(context, { ...request, clusters }, sink, ending.signal)).map((name) =>
+              recordOne(context, request, name, sink, ending),
+            );
       const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected');
       await sink.end(ending.reason());
       if (failed?.status === 'rejected') throw failed.reason;
@@ -93,10 +100,61 @@ function waitForEnd(context: Context, forMs: number | null): EndOfRecord {
 
 // ---------------------------------------------------------------- reading
 
+/** How often clusters that are new are looked for. */
+const NEW_CLUSTERS_MS = 30_000;
+
+/** Begins with each cluster as it comes. One that goes stays in it: as one without a key. */
+async function recordAll(
+  context: Context,
+  request: RecordRequest,
+  sink: Sink,
+  ending: EndOfRecord,
+): Promise<void> {
+  const { signal } = ending;
+  const begun = new Map<string, Promise<void>>();
+  const isOver = (): boolean => signal.aborted;
+  let told = false;
+  while (!isOver()) {
+    const found = await clustersNow(context, request, begun.size === 0);
+    if (found === null && !told && begun.size === 0)
+      context.io.must('Warning: the DCS does not answer; it is tried again\n');
+    told ||= found === null;
+    for (const { scope, group } of found ?? []) {
+      const key = JSON.stringify([scope, group]);
+      if (begun.has(key)) continue;
+      const work = recordOne(context, request, { scope, group }, sink, ending);
+      // It ends the loop, and is thrown below.
+      work.catch(() => undefined);
+      begun.set(key, work);
+    }
+    const isWaiting = found === null && begun.size === 0;
+    await context.clock.wait(isWaiting ? request.intervalMs : NEW_CLUSTERS_MS, signal);
+  }
+  await Promise.all(begun.values());
+}
+
+/** null: they cannot be read. ToolError when `isFirst`, and not because the DCS is silent: there is none at all. */
+async function clustersNow(
+  context: Context,
+  { asked }: RecordRequest,
+  isFirst: boolean,
+): Promise<ClusterName[] | null> {
+  const dcs = await context.dcs();
+  try {
+    const clusters = await dcs.readAll(asked);
+    if (isFirst && clusters.length === 0) throw noClusterAtAll(dcs.where);
+    return clusters;
+  } catch (error) {
+    const isTriedAgain = error instanceof ToolError && (!isFirst || error.ending === 'unreachable');
+    if (isTriedAgain) return null;
+    throw error;
+  }
+}
+
 /** One cluster, or each of its Citus groups. While the DCS is silent, it is waited for. */
 async function groupsOf(
   context: Context,
-  { clusters, asked, intervalMs }: RecordRequest,
+  { clusters, asked, intervalMs }: RecordRequest & { clusters: ClusterName[] },
   sink: Sink,
   signal: AbortSignal,
 ): Promise<ClusterName[]> {
@@ -163,22 +221,31 @@ async function openSink(context: Context, request: RecordRequest): Promise<Sink>
   return fileSink({ context, keeper, now, writer });
 }
 
+/** One batch at a time: the beginning is written once, and has all clusters that were read by then. */
 function streamSink(context: Context, keeper: RecordKeeper, now: () => string): Sink {
+  let turn: Promise<void> = Promise.resolve();
   let isFirst = true;
   const write = async (text: string): Promise<void> => {
     if (text === '') return;
     context.io.out(text);
     await context.io.drained?.();
   };
+  const put = async (of: ClusterName, reading: ClusterReading): Promise<void> => {
+    const lines = keeper.seen(of, reading);
+    await write(isFirst ? keeper.begin(reading.at, false) : lines);
+    keeper.wrote();
+    isFirst = false;
+  };
   return {
     now,
-    async take(of, reading) {
-      const lines = keeper.seen(of, reading);
-      await write(isFirst ? keeper.begin(reading.at, false) : lines);
-      keeper.wrote();
-      isFirst = false;
+    take(of, reading) {
+      turn = turn.then(() => put(of, reading));
+      return turn;
     },
-    end: (reason) => write(keeper.end(now(), reason)),
+    async end(reason) {
+      await turn;
+      await write(keeper.end(now(), reason));
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -1,19 +1,6 @@
 /** `--all`: no cluster waits for another, and what is known is on the screen. */
 import { expect, test } from 'vitest';
-import { goldenKeys, loadGolden } from '../fixtures/golden.js';
-import { recorded, runFake, type FakeCluster } from '../support/fake-world.js';
-
-/** The recorded cluster under so many names: c00, c01, … */
-function fleetOf(count: number): FakeCluster {
-  const kvs = goldenKeys(loadGolden('on')).kvs;
-  const names = Array.from({ length: count }, (_, at) => `c${String(at).padStart(2, '0')}`);
-  const keys = names.flatMap((name) =>
-    kvs.map(
-      ({ key, value }) => [key.replace('/service/demo/', `/service/${name}/`), value] as const,
-    ),
-  );
-  return { ...recorded('on'), keys: Object.fromEntries(keys) };
-}
+import { fleetOf, recorded, runFake, type FakeCluster } from '../support/fake-world.js';
 
 /** Resolves when `count` calls wait in it; until then none returns. */
 function barrier(count: number): () => Promise<void> {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { recorded, runFake } from '../support/fake-world.js';
+import { fleetOf, recorded, runFake } from '../support/fake-world.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'patctl-record-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -104,4 +104,18 @@ test('one cluster that does not exist ends it with exit 1', async () => {
   const { code, err } = await runFake(recorded('on'), ['record', 'demo', 'nope', ...BRIEFLY]);
   expect(code).toBe(1);
   expect(err).toContain('no cluster "nope"');
+});
+
+test('--all records every cluster of the namespace', async () => {
+  const { code, out, err } = await runFake(fleetOf(3), ['record', '--all', ...BRIEFLY]);
+  expect([code, err]).toEqual([0, '']);
+  const of = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; scope?: string });
+  expect(of.filter(({ kind }) => kind === 'start')).toHaveLength(1);
+  const first = of.filter(({ kind }) => kind === 'snapshot').map(({ scope }) => scope);
+  expect(first.sort()).toEqual(['c00', 'c01', 'c02']);
+  for (const words of [['demo'], ['--group', '1']])
+    expect((await runFake(fleetOf(3), ['record', '--all', ...words])).code).toBe(2);
 });

@@ -186,3 +186,15 @@ export function recorded(name: string): FakeCluster {
   }
   return { keys, rest };
 }
+
+/** The recorded cluster under so many names: c00, c01, … */
+export function fleetOf(count: number): FakeCluster {
+  const kvs = goldenKeys(loadGolden('on')).kvs;
+  const names = Array.from({ length: count }, (_, at) => `c${String(at).padStart(2, '0')}`);
+  const keys = names.flatMap((name) =>
+    kvs.map(
+      ({ key, value }) => [key.replace('/service/demo/', `/service/${name}/`), value] as const,
+    ),
+  );
+  return { ...recorded('on'), keys: Object.fromEntries(keys) };
+}

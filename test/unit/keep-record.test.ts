@@ -6,10 +6,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { sharedParts } from '../../src/cluster/model/shared-parts.js';
 import { parsePast } from '../../src/cli/past-time.js';
@@ -143,6 +144,24 @@ describe('the file', () => {
     expect(await failure(openRecordWriter(join(folder, 'no/such'), UNLIMITED))).toBe('not_written');
     expect(readFileSync(file, 'utf8')).toBe('{"kind": "patctl-snapshot"}\n');
   });
+
+  test.runIf(process.platform === 'linux')(
+    'a second recorder is refused, by whatever path, until the first one has ended',
+    async () => {
+      const file = fresh();
+      const writer = await openRecordWriter(file, UNLIMITED);
+      await writer.write('', begin);
+      symlinkSync(file, `${file}.link`);
+      for (const path of [file, `${file}.link`, relative('.', file)])
+        expect(await failure(openRecordWriter(path, UNLIMITED))).toBe('recording_in_use');
+      expect(readFileSync(file, 'utf8')).toBe(START);
+      // Beside it is another recording.
+      const beside = await openRecordWriter(`${file}.other`, UNLIMITED);
+      await Promise.all([writer.close(), beside.close()]);
+      const later = await openRecordWriter(`${file}.link`, UNLIMITED);
+      await later.close();
+    },
+  );
 
   test('at its size it becomes FILE.1, and only so many are kept', async () => {
     const file = fresh();

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { errorCode, errorMessage, ToolError } from '../../errors.js';
 import { filesOf } from './record-files.js';
 import { RECORD_BEGINS } from './record-lines.js';
+import { lockRecording } from './record-lock.js';
 
 export interface WriterLimits {
   /** A batch that makes the file larger begins a new one; null: it grows without a limit. */
@@ -23,11 +24,22 @@ export interface RecordWriter {
 }
 
 /**
- * Opens FILE to append to it; a torn last line is taken away. ToolError `error` (not_written, not_a_recording) when
- * that cannot be.
+ * Opens FILE to append to it; a torn last line is taken away. ToolError `error` (not_written, not_a_recording,
+ * recording_in_use) when that cannot be.
  */
 export async function openRecordWriter(file: string, limits: WriterLimits): Promise<RecordWriter> {
-  let current = await openFile(file);
+  const release = await lockRecording(file);
+  try {
+    const writer = appendTo(file, limits, await openFile(file));
+    return { ...writer, close: () => writer.close().finally(release) };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function appendTo(file: string, limits: WriterLimits, opened: OpenRecord): RecordWriter {
+  let current = opened;
   /** Bytes that the beginning takes: a file that holds only this is not rotated. */
   let beginning = 0;
 

@@ -16,7 +16,7 @@ const onlyKubernetes = what === 'kubernetes';
 const onlyChaos = what === 'chaos';
 const config = ['-c', '.config/vitest.config.ts'];
 /** Live tests that run on the executable alone: many runs of the program, of which bundling may break each. */
-const ON_EXECUTABLE = ['differential', 'prompts'];
+const ON_EXECUTABLE = ['differential', 'prompts', 'top'];
 let passed = 0;
 let failed = 0;
 

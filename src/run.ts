@@ -145,7 +145,10 @@ function whileOwned(given: TerminalOwner): () => void {
 
 let isStopping = false;
 
-/** Stops a process, or the job of this one with 0, with the terminal in order. A second Ctrl-Z meanwhile is the same. */
+/**
+ * Stops a process, or the job of this one with 0, with the terminal in order. Another Ctrl-Z until soon after it was
+ * continued is the same one: it was typed before.
+ */
 function stop(pid: number): void {
   if (isStopping) return;
   isStopping = true;

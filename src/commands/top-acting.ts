@@ -29,7 +29,7 @@ export async function runOpened(
   io.out(`\n$ ${oneLine(line)}\n`);
   const ending = await endingOf(context, args);
   if (signal.aborted || ending === 'interrupted') return ending;
-  io.out(`\n${endText(ending)}\nEnter comes back to top.\n`);
+  io.out(`\n${endText(ending)}\nPress Enter to return to top.\n`);
   await enterPressed(context);
   // The terminal shows ^C on the last line.
   if (isAborted(signal)) io.out('\n');

@@ -42,7 +42,7 @@ export function topCommand(run: Run): Command {
       EVERY_MS,
     )
     .option('--plain', 'Print lines instead of a screen')
-    .option('--read-only', 'Without the keys that change something');
+    .option('--read-only', 'Leave out the keys that change something');
   return addLiveOptions(command).action((names: string[], options: TopOptions) =>
     run((context) => top(context, names, options)),
   );

@@ -24,7 +24,10 @@ export function reportCommand(run: Run): Command {
     .description('Write one page of HTML on what a recording holds, or on what is there now')
     .argument('[clusters...]')
     .addOption(
-      new Option('--recording <file>', 'What patctl record wrote').conflicts(['snapshot', 'all']),
+      new Option('--recording <file>', 'Read this recording of patctl record').conflicts([
+        'snapshot',
+        'all',
+      ]),
     )
     .option('--group <number>', 'Citus group', parseCount)
     .option('--all', 'All clusters of the namespace')

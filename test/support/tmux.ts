@@ -63,6 +63,7 @@ export interface TmuxShell {
   /** The process that the shell has started last. */
   child(): Promise<number>;
   resize(size: Size): Promise<void>;
+  end(): Promise<void>;
 }
 
 const SEEN_LIMIT_MS = 60_000;
@@ -120,6 +121,7 @@ export async function openShell(
         '-y',
         String(size.rows),
       )),
+    end: async () => void (await tmux('kill-session', '-t', name)),
   };
   await shell.enter(`PS1='ready $?> '; clear`);
   await shell.seen(/^ready 0>/);

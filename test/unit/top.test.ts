@@ -411,7 +411,7 @@ describe('--all', () => {
   test('the last cluster is gone', () => {
     const nothing = after(read, { kind: 'fleet', rows: [], names: new Set() });
     expect(drawn(FLEET)[1]).toBe('reading …');
-    expect(drawn(nothing)[1]).toBe('no cluster is in the DCS');
+    expect(drawn(nothing)[1]).toBe('the DCS has no cluster');
   });
 });
 

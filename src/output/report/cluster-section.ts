@@ -134,7 +134,7 @@ function findingLine({ bands, last }: ClusterStory): Content {
     .filter((severity) => count(severity) > 0)
     .map((severity) => `${severity}: ${count(severity)}`);
   return words.length === 0
-    ? 'Nothing is found at the end.'
+    ? 'No findings at the end.'
     : `Found at the end, by severity: ${words.join(', ')}.`;
 }
 
@@ -301,7 +301,7 @@ function findingsPart(story: ClusterStory, { id, isMoment }: SectionOptions): Co
     ? null
     : bandsPicture(story, {
         id: `${id}-findings`,
-        title: 'How long each finding was found',
+        title: 'How long each finding lasted',
         described: `${plural(bands.length, 'finding')}; the table below has their times.`,
       });
   const times = isMoment ? [] : ['First', 'Last', 'For'];
@@ -309,7 +309,7 @@ function findingsPart(story: ClusterStory, { id, isMoment }: SectionOptions): Co
     'Findings',
     picture,
     table({
-      caption: 'The worst first. The command check with --explain CODE tells more of each.',
+      caption: 'Worst first. The command check with --explain CODE describes each one.',
       headers: ['Finding', 'Severity', 'Members', 'What was found', ...times],
       rows: bands.map((band) => ({
         cells: [
@@ -342,7 +342,7 @@ function bandTimes({ spans, isOpen }: FindingBand): (Content | PageCell)[] {
 function topologyPart({ last, scope }: ClusterStory, { id }: SectionOptions): Content {
   const view = viewOf(last);
   if (view.members.length === 0)
-    return part('Topology', tag('p', {}, 'The cluster has no member.'));
+    return part('Topology', tag('p', {}, 'The cluster has no members.'));
   const picture = asFigure(topologyPicture(view), {
     id: `${id}-topology`,
     title: `Topology of ${shortened(scope, 60)}`,
@@ -384,7 +384,7 @@ function configPart(
     text === null ? tag('span', { class: 'soft' }, 'not set') : tag('code', {}, limited(text));
   const changes =
     configChanges.length === 0
-      ? tag('p', {}, isMoment ? '' : 'Nothing was changed in it.')
+      ? tag('p', {}, isMoment ? '' : 'It did not change.')
       : table({
           caption: 'What was changed',
           headers: ['When', 'Key', 'Before', 'After'],

@@ -16,7 +16,7 @@ export function actionPage({ action, command }: TopState, { width, paint }: Shee
     ...folded,
     '',
     ...fold(
-      'Enter runs this command line on this terminal. The command shows its plan and asks where it needs an answer; afterwards top comes back. Ctrl-C ends the command and top. Esc goes back, and nothing is sent.',
+      'Enter runs this command line on this terminal. The command shows its plan and asks where it needs an answer; then Enter returns to top. Ctrl-C ends the command and top. Esc goes back, and nothing is sent.',
       { width, command },
     ),
   ];

@@ -54,12 +54,11 @@ export function actionOf(
     case 'f':
       return open(`Fail over ${cluster}${to}`, 'failover', candidate);
     case 'r':
-      if (name === null)
-        return closed('Restart a member', 'no member is chosen that is in the DCS');
+      if (name === null) return closed('Restart a member', 'choose a member that is in the DCS');
       return open(`Restart PostgreSQL on ${name}`, 'restart', ['--wait'], [name]);
     case 'R':
       if (name === null)
-        return closed('Reinitialize a member', 'no member is chosen that is in the DCS');
+        return closed('Reinitialize a member', 'choose a member that is in the DCS');
       if (isLeader)
         return closed(
           `Reinitialize ${name}`,

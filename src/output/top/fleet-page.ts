@@ -18,7 +18,7 @@ export function fleetPage({ fleet }: TopState, sheet: Sheet): string[] {
           (line) => paint('critical', line),
         );
   if (fleet.rows.length === 0) {
-    const none = fleet.count === 0 ? 'no cluster is in the DCS' : 'reading …';
+    const none = fleet.count === 0 ? 'the DCS has no cluster' : 'reading …';
     return [...trouble, ...(fleet.trouble ? [] : [none])];
   }
   const listed = listedRows(fleet);

@@ -14,7 +14,7 @@ interface Hint {
 export function footer(state: TopState, { width, paint }: Sheet): string {
   if (state.typing) {
     const filter = state.page === 'fleet' ? (state.fleet?.filter ?? '') : state.filter;
-    return `/${oneLine(filter)}_  ${paint('dim', 'Enter keeps the filter, Esc takes it away')}`;
+    return `/${oneLine(filter)}_  ${paint('dim', 'Enter keeps the filter, Esc removes it')}`;
   }
   let hints = hintsOf(state);
   const length = (): number =>

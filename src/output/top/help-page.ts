@@ -10,10 +10,10 @@ export function helpPage({ scroll, acts, fleet }: TopState, sheet: Sheet): strin
     '  j k Up Down         choose a member or a cluster, or scroll; also Page Up, Page Down, Home, End',
     ...(fleet === null
       ? []
-      : ['  Enter               go into the cluster; Esc comes back to all of them']),
-    '  Enter               everything that is known of the member; Esc comes back',
-    '  Tab                 the next cluster that was named; Shift-Tab the one before',
-    '  /                   show only what contains a text; Esc takes the filter away',
+      : ['  Enter               show the cluster; Esc goes back to all of them']),
+    '  Enter               show everything that is known of the member; Esc goes back',
+    '  Tab                 show the next cluster; Shift-Tab shows the previous one',
+    '  /                   show only what contains a text; Esc removes the filter',
     '  Ctrl-L              draw the whole screen again',
     '  Ctrl-Z              stop patctl; fg continues it',
     '  q Ctrl-C            quit',
@@ -31,7 +31,7 @@ export function helpPage({ scroll, acts, fleet }: TopState, sheet: Sheet): strin
     '  Seen as             the role that SQL or REST shows; DCS says: the role that the DCS claims',
     '  Lag                 WAL that the leader has and the member has not received, in bytes',
     '  Delay               replay_lag of its walsender: how long the last WAL took until it was replayed',
-    '  5 min               Lag over time, newest right, each bar the worst of its time:',
+    '  5 min               Lag over time, newest right, each bar the largest of its time:',
     '                      ▁ below 64 KiB, ▂ below 1 MiB, ▃ below 8 MiB, ▄ below 64 MiB, ▅ below 512 MiB,',
     '                      ▆ below 4 GiB, ▇ below 32 GiB, █ above; ? unknown, blank not read',
     '  Sync                what pg_stat_replication says of it',

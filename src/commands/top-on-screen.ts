@@ -67,9 +67,9 @@ async function untilQuit(
 interface EndOfTop {
   /** Aborts with the command, with the terminal, and at a failure. */
   over: AbortSignal;
-  gone(): void;
+  gone: () => void;
   /** Ends it because of an error; the first one counts. */
-  fail(error: unknown): void;
+  fail: (error: unknown) => void;
   /** Timers and keys have no caller that an exception would reach. */
   guarded(work: () => void): void;
   throwFailure(): void;

@@ -132,9 +132,9 @@ function watchClaims(
 }
 
 interface Alarm {
-  ring(): void;
+  ring: () => void;
   /** Resolves after `ms`, or soon after it rang. */
-  wait(ms: number): Promise<void>;
+  wait: (ms: number) => Promise<void>;
 }
 
 function openAlarm(signal: AbortSignal): Alarm {

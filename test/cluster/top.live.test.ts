@@ -128,6 +128,8 @@ async function comesBack(shown: RegExp): Promise<void> {
     },
     300,
   );
+  // Where Enter was pressed once more than was needed, it has opened the page of the member.
+  await shell.press('Escape');
   await shell.seen(shown);
 }
 

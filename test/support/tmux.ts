@@ -17,7 +17,7 @@ export interface TmuxServer {
   /** For files of its sessions; it goes with the server. */
   folder: string;
   /** Runs a command of tmux and returns its output. */
-  tmux(...args: string[]): Promise<string>;
+  tmux: (...args: string[]) => Promise<string>;
   end(): Promise<void>;
 }
 
@@ -78,7 +78,9 @@ export async function openShell(
   await tmux('new-session', '-d', '-s', name, ...box, 'exec bash --norc --noprofile');
   const read = (format: string) => tmux('display-message', '-p', '-t', name, format);
   const shell: TmuxShell = {
-    press: async (...keys) => void (await tmux('send-keys', '-t', name, ...keys)),
+    press: async (...keys) => {
+      await tmux('send-keys', '-t', name, ...keys);
+    },
     enter: async (line) => {
       await tmux('send-keys', '-t', name, '-l', line);
       await tmux('send-keys', '-t', name, 'Enter');
@@ -111,17 +113,13 @@ export async function openShell(
       const children = readFileSync(`/proc/${bash}/task/${bash}/children`, 'utf8');
       return Number(children.trim().split(' ').at(-1));
     },
-    resize: async (size) =>
-      void (await tmux(
-        'resize-window',
-        '-t',
-        name,
-        '-x',
-        String(size.columns),
-        '-y',
-        String(size.rows),
-      )),
-    end: async () => void (await tmux('kill-session', '-t', name)),
+    resize: async ({ columns: width, rows: height }) => {
+      const size = ['-x', String(width), '-y', String(height)];
+      await tmux('resize-window', '-t', name, ...size);
+    },
+    end: async () => {
+      await tmux('kill-session', '-t', name);
+    },
   };
   await shell.enter(`PS1='ready $?> '; clear`);
   await shell.seen(/^ready 0>/);

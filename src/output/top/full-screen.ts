@@ -79,9 +79,9 @@ interface HeldTerminal {
   /** Keys one by one, a screen apart from the lines of the shell. Idempotent. */
   take(): void;
   /** As it was before. Idempotent. */
-  give(): void;
+  give: () => void;
   /** Gives it to `work`, and takes it again. */
-  lend<T>(work: () => Promise<T>): Promise<T>;
+  lend: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** `taken`: what was on the screen is no longer there. */

@@ -29,7 +29,7 @@ export async function lockRecording(file: string): Promise<() => void> {
   });
 }
 
-/** The same for every path to the file, also after it was moved away and made anew; null: its folder cannot be read. */
+/** The same for every path to the file, also after it was moved away and made again; null: its folder cannot be read. */
 async function lockName(file: string): Promise<string | null> {
   const path = await realpath(file).catch(() => file);
   try {

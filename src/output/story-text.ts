@@ -128,6 +128,8 @@ const LOGS: ReadonlySet<StorySource> = new Set<StorySource>([
   'kernel log',
 ]);
 
+const ASIDE: ReadonlySet<string> = new Set(['member_answers', 'member_silent']);
+
 function timeLines(lines: readonly LineDocument[], screen: Screen): string[] {
   let day = '';
   return lines.flatMap((line) => {
@@ -135,7 +137,8 @@ function timeLines(lines: readonly LineDocument[], screen: Screen): string[] {
     const heading = date === day ? [] : [`  ${date} (UTC)`];
     day = date;
     const time = line.at === null ? `rev ${line.revision ?? '-'}` : line.at.slice(11, 23);
-    const log = LOGS.has(line.source);
+    // What a member says of another names whose log it is.
+    const log = LOGS.has(line.source) && !ASIDE.has(line.code);
     const who = log
       ? `${oneLine(line.member ?? '')} ${SOURCES[line.source]}`
       : SOURCES[line.source];

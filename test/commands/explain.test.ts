@@ -378,6 +378,22 @@ describe('explain --log', () => {
     ]);
   });
 
+  test('a Patroni that was killed: how PostgreSQL was started long before says nothing', async () => {
+    const beat = 'INFO: no action. I am (pg1), the leader with the lock';
+    const pg1 = write('killed.log', [
+      '2026-11-28 02:56:00.000 UTC [7] LOG:  starting PostgreSQL 15.18 on x86_64',
+      `2026-11-28 02:59:30,000+00 ${beat}`,
+      `2026-11-28 02:59:40,000+00 ${beat}`,
+      '2026-11-28 03:01:00,000+00 INFO: Using default value thread_stack_size = 524288',
+      '2026-11-28 03:01:01.000 UTC [7] LOG:  received immediate shutdown request',
+    ]);
+    const pg2 = write('after-killed.log', TOOK);
+    const { document } = await explained(['--log', `pg1=${pg1}`, '--log', `pg2=${pg2}`], {
+      TZ: 'UTC',
+    });
+    expect(verdicts(document)).toEqual([[null, 'pg1', 'pg2', 'patroni_killed']]);
+  });
+
   test('a disk that was full for one session is not why a Patroni stood still', async () => {
     const pg1 = write('full.log', [
       '2026-11-28 02:59:45,000+00 INFO: no action. I am (pg1), the leader with the lock',

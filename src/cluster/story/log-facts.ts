@@ -150,6 +150,7 @@ const PATRONI: readonly Rule[] = [
     // The last is also written after a reload, which does no harm: Patroni before 3.3 writes nothing else of its start.
     text: /Using default value thread_stack_size|Patroni global thread_pool_size|^No PostgreSQL configuration items changed, nothing to reload/,
     what: 'patroni_started',
+    message: ([text]) => (text.startsWith('No ') ? text : 'Patroni was started'),
   },
   {
     text: /Leader key is not deleted and Postgresql is not stopped due paused state/,
@@ -424,9 +425,10 @@ function factOf(
   for (const rule of rules) {
     const match = rule.text.exec(text);
     if (match === null) continue;
-    const fact = make(rule.what, rule.message?.(match) ?? text, rule.data?.(match));
+    const said = rule.message?.(match) ?? text;
     const about = rule.about?.(match) ?? member;
-    return about === member ? fact : { ...fact, member: about };
+    const by = about === member ? '' : ` (log of ${member})`;
+    return { ...make(rule.what, `${said}${by}`, rule.data?.(match)), member: about };
   }
   return null;
 }

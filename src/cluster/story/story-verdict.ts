@@ -536,7 +536,7 @@ function ended(
   const next = postgres.find(
     (fact) =>
       ['postgres_stops', 'postgres_interrupted', 'postgres_starts'].includes(fact.what) &&
-      !untilPromoted(fact),
+      (msOf(fact.at) ?? 0) > (evidence.change.atMs ?? 0) + CLOCKS_MS,
   );
   if (next?.what === 'postgres_stops') {
     return {

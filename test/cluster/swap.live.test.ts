@@ -5,16 +5,19 @@ import { eventually } from '../support/eventually.js';
 import type { Lab } from '../support/lab/cluster.js';
 import { lostOn, pairLoad } from '../support/pair-load.js';
 import { runPatctl } from '../support/run.js';
-import { privateCluster } from '../support/shared.js';
+import { pairRoutes, swapPair, type PairRoutes } from '../support/swap-pair.js';
+import { DEMOTED, ready, TRIALS, tryOut, type Tried } from '../support/swap-trials.js';
 
 let east: Lab;
 let west: Lab;
+let routes: PairRoutes;
 
 beforeAll(async () => {
-  east = await privateCluster({ members: 2, loopWait: 1 });
-  west = await privateCluster({ members: 2, loopWait: 1, standbyOf: east.scope, ownEtcd: true });
+  ({ east, west } = await swapPair({ members: 2 }));
+  routes = await pairRoutes(east, west);
 }, 240_000);
 afterAll(async () => {
+  await routes.haproxy.end();
   await west.down();
   await east.down();
 });
@@ -26,26 +29,22 @@ interface Done {
 }
 
 async function swap(from: Lab, to: Lab, ...args: string[]): Promise<Done> {
-  const words = ['-c', from.config, 'swap', '--to', to.config, '-f', 'json', ...args];
+  const way = args.includes('--to-rest') ? [] : ['--to', to.config];
+  const words = ['-c', from.config, 'swap', ...way, '-f', 'json', ...args];
   const { code, out, err } = await runPatctl(words, { timeoutMs: 200_000 });
   return { code, err, document: JSON.parse(out) as ActionDocument };
-}
-
-/** Both sites as each other's, until every witness agrees: the last swap has just ended. */
-async function ready(from: Lab, to: Lab): Promise<void> {
-  await eventually(`${to.scope} follows ${from.scope}`, 60_000, async () => {
-    const { document } = await swap(from, to, '--dry-run');
-    if (document.ending !== 'ok') throw new Error(document.message);
-    return true;
-  });
 }
 
 /** Asked without patctl: this member streams from a primary of the other site. */
 async function expectFollows(site: Lab, of: Lab): Promise<void> {
   const leader = (await site.leader()) ?? '';
   const primary = of.member((await of.leader()) ?? '');
-  const sql = 'SELECT pg_is_in_recovery(), status, sender_port FROM pg_stat_wal_receiver';
-  expect(await site.psql(leader, sql)).toBe(`t\tstreaming\t${primary.port}`);
+  const sql =
+    'SELECT pg_is_in_recovery(), status, sender_port, slot_name FROM pg_stat_wal_receiver';
+  expect(await site.psql(leader, sql)).toBe(`t\tstreaming\t${primary.port}\tswap`);
+  const senders = 'SELECT application_name FROM pg_stat_replication';
+  const cascade = site.members.find(({ name }) => name !== leader)?.name;
+  expect(await site.psql(leader, senders)).toBe(cascade);
 }
 
 test('the plan: the wrong site is refused, and nothing is sent', async () => {
@@ -89,33 +88,57 @@ test('the plan: members that reach the other leader, asked with and without dbli
 });
 
 test.each([
-  ['there', () => [east, west] as const],
-  ['and back', () => [west, east] as const],
-])('%s, under load: every acknowledged commit is on the new primary', async (_, pair) => {
-  const [from, to] = pair();
-  await ready(from, to);
-  const load = await pairLoad(from, to);
-  await eventually('commits', 20_000, () => Promise.resolve(load.acknowledged.length > 100));
-  const { code, err, document } = await swap(from, to, '--force');
-  expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
-  const before = load.acknowledged.length;
-  await eventually('commits again', 30_000, () =>
-    Promise.resolve(load.acknowledged.length > before + 50),
-  );
-  await load.stop();
-  const primary = (await to.leader()) ?? '';
-  expect(await lostOn(to, primary, load)).toEqual([]);
-  await expectFollows(from, to);
-  expect(document.changed).toBe(true);
-  const { swap: done } = document;
-  expect(done).toMatchObject({ demoted: true, promoted: true, wentBack: false });
-  expect(done?.steps.map(({ step }) => step)).toEqual([
-    ...['demoting', 'demoted', 'received', 'promoting', 'promoted', 'follows', 'streaming'],
-  ]);
-  // The client tries again every 50 ms and connects again: it cannot see the writes back before patctl did.
-  const outage = done?.outage;
-  expect(outage?.atLeastMs).toBeGreaterThan(0);
-  expect(outage?.atLeastMs).toBeLessThanOrEqual(load.longestGapMs());
+  ['there', '--to', 'sync'],
+  ['and back', '--to-rest', 'quorum'],
+])(
+  '%s, with clients behind HAProxy: every acknowledged commit is on the new primary',
+  async (_, way, sync) => {
+    const { from, to } = await ready(east, west);
+    const load = await pairLoad(routes.through);
+    await eventually('commits', 20_000, () => Promise.resolve(load.acknowledged.length > 100));
+    const by =
+      way === '--to' ? [] : ['--to-rest', to.members.map(({ restUrl }) => restUrl).join(',')];
+    const proven = ['--route', `rw=127.0.0.1:${routes.rw}`, '--route', `ro=127.0.0.1:${routes.ro}`];
+    const { code, err, document } = await swap(from, to, '--force', ...by, ...proven);
+    expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
+    const before = load.acknowledged.length;
+    await eventually('commits again', 30_000, () =>
+      Promise.resolve(load.acknowledged.length > before + 50),
+    );
+    await load.stop();
+    const primary = (await to.leader()) ?? '';
+    expect(await lostOn(to, primary, load)).toEqual([]);
+    await expectFollows(from, to);
+    // Its replica is synchronous as its own configuration has it, and the other site is not.
+    const states = 'SELECT sync_state FROM pg_stat_replication ORDER BY sync_state = $$async$$';
+    await eventually('synchronous again', 20_000, async () => {
+      expect(await to.psql(primary, states)).toBe(`${sync}\nasync`);
+      return true;
+    });
+    expect(document.evidence.map(({ witness }) => witness)).toContain('route');
+    expect(document.changed).toBe(true);
+    const { swap: done } = document;
+    expect(done).toMatchObject({ demoted: true, promoted: true, wentBack: false });
+    expect(done?.steps.map(({ step }) => step)).toEqual([
+      ...['demoting', 'demoted', 'received', 'promoting', 'promoted', 'follows', 'streaming'],
+    ]);
+    // The client tries again every 50 ms and connects again: it cannot see the writes back before patctl did.
+    const outage = done?.outage;
+    expect(outage?.atLeastMs).toBeGreaterThan(0);
+    expect(outage?.atLeastMs).toBeLessThanOrEqual(load.longestGapMs());
+  },
+);
+
+// ---------------------------------------------------------------- broken at a step, and the printed command typed
+
+test.each<[title: string, expected: Partial<Tried>]>([
+  ['leader there frozen after the demotion', { isExpected: true, primary: 'here', lost: [] }],
+  [`killed at ${DEMOTED.source}`, { isExpected: true, typedCode: 0, primary: 'here', lost: [] }],
+])('%s: the ending is true, and what it prints works', async (title, expected) => {
+  const trial = TRIALS.find((one) => one.title === title);
+  if (trial === undefined) throw new Error(`no trial ${title}`);
+  const tried = await tryOut(east, west, { ...trial, deadline: '15s' });
+  expect(tried, JSON.stringify(tried)).toMatchObject(expected);
 });
 
 // ---------------------------------------------------------------- the primary site is lost

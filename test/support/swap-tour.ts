@@ -5,38 +5,13 @@
  */
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import { eventually } from './eventually.js';
-import { startTcpHaproxy } from './haproxy.js';
 import type { Lab } from './lab/cluster.js';
 import { lostOn, pairLoad } from './pair-load.js';
 import { runPatctl } from './run.js';
-import { privateCluster } from './shared.js';
+import { pairRoutes, swapPair } from './swap-pair.js';
 import { ready } from './swap-trials.js';
 
 const version = process.env['PATRONI'];
-const hasQuorum = version === undefined || Number(version.split('.')[0]) >= 4;
-const SLOTS = { slots: { swap: { type: 'physical' } } };
-
-async function sites(): Promise<{ east: Lab; west: Lab }> {
-  const options = { members: 3, loopWait: 1, ...(version !== undefined && { patroni: version }) };
-  const east = await privateCluster({ ...options, sync: hasQuorum ? 'quorum' : 'on', dcs: SLOTS });
-  const { host, port } = east.member((await east.leader()) ?? '');
-  const standby_cluster = { host, port, primary_slot_name: 'swap' };
-  const west = await privateCluster({
-    ...options,
-    // Two walsenders of one name would keep Patroni from maintaining /sync.
-    ...{ sync: 'on', standbyOf: east.scope, ownEtcd: true, prefix: 'west' },
-    tags: { west3: { replicatefrom: 'west2' } },
-    dcs: { ...SLOTS, standby_cluster },
-  });
-  return { east, west };
-}
-
-/** HAProxy asks the members of both sites which one is the primary. */
-function bothSites(east: Lab, west: Lab): Lab {
-  const named = (site: string, { members }: Lab) =>
-    members.map((one) => ({ ...one, name: `${site}-${one.name}` }));
-  return { ...east, members: [...named('east', east), ...named('west', west)] };
-}
 
 /** What PostgreSQL itself says after a swap. */
 async function standing(from: Lab, to: Lab): Promise<Record<string, string>> {
@@ -59,10 +34,10 @@ async function standing(from: Lab, to: Lab): Promise<Record<string, string>> {
 }
 
 async function main(rounds: number): Promise<void> {
-  const { east, west } = await sites();
-  const proxy = await startTcpHaproxy(bothSites(east, west), ['/primary', '/replica']);
-  const [rw, ro] = [proxy.ports['/primary'] ?? 0, proxy.ports['/replica'] ?? 0];
-  const through: Lab = { ...east, members: [{ ...east.member('pg1'), name: 'route', port: rw }] };
+  const options = { members: 3, ...(version !== undefined && { patroni: version }) };
+  const tags = { west3: { replicatefrom: 'west2' } };
+  const { east, west } = await swapPair(options, { tags });
+  const { rw, ro, through, haproxy } = await pairRoutes(east, west);
   try {
     for (let round = 1; round <= 2 * rounds; round += 1) {
       const { from, to } = await ready(east, west);
@@ -98,7 +73,7 @@ async function main(rounds: number): Promise<void> {
       process.stdout.write(`${JSON.stringify(line)}\n`);
     }
   } finally {
-    await proxy.end();
+    await haproxy.end();
     await west.down();
     await east.down();
   }

@@ -23,6 +23,8 @@ import type { SwapRecord } from './swap-record.js';
 const LOOK_MS = 250;
 /** Patroni writes /history in the loop after the promotion. */
 const HISTORY_LOOPS = 3;
+/** In synchronous mode it waits some seconds for its standbys before it writes /history. */
+const HISTORY_LEAST_MS = 10_000;
 
 export interface Promotion {
   site: LiveSite;
@@ -132,7 +134,7 @@ async function provenEnd(
   if (before === null || received === null) return;
   const loops = (siteCluster(site).config?.loopWaitSeconds ?? 10) * 1000 * HISTORY_LOOPS;
   const limit = {
-    atMs: Math.min(atMs, context.clock.nowMs() + loops),
+    atMs: Math.min(atMs, context.clock.nowMs() + Math.max(loops, HISTORY_LEAST_MS)),
     everyMs: LOOK_MS,
     goesOn: `${site.label} is the primary`,
     awaits: () => `timeline ${before} in /history`,

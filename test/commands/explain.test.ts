@@ -394,6 +394,24 @@ describe('explain --log', () => {
     expect(verdicts(document)).toEqual([[null, 'pg1', 'pg2', 'patroni_killed']]);
   });
 
+  test.each([
+    ['softdog: Initiating system reboot', 'watchdog_fired'],
+    ['Out of memory: Killed process 7 (patroni) total-vm:1kB', 'patroni_killed'],
+    ['Linux version 6.1.0-13-amd64 (x) #1 SMP', 'node_lost'],
+  ])('the log of the kernel: %s', async (line, cause) => {
+    const beat = 'INFO: no action. I am (pg1), the leader with the lock';
+    const pg1 = write('beside-kernel.log', [
+      `2026-11-28 02:59:30,000+00 ${beat}`,
+      `2026-11-28 02:59:40,000+00 ${beat}`,
+      '2026-11-28 03:01:00,000+00 INFO: Using default value thread_stack_size = 524288',
+    ]);
+    const kernel = write('kernel.log', [`2026-11-28T02:59:50,000000+00:00 ${line}`]);
+    const pg2 = write('beside-kernel-2.log', TOOK);
+    const logs = [`pg1=${pg1}`, `pg1=${kernel}`, `pg2=${pg2}`].flatMap((log) => ['--log', log]);
+    const { document } = await explained(logs, { TZ: 'UTC' });
+    expect(verdicts(document)).toEqual([[null, 'pg1', 'pg2', cause]]);
+  });
+
   test('a disk that was full for one session is not why a Patroni stood still', async () => {
     const pg1 = write('full.log', [
       '2026-11-28 02:59:45,000+00 INFO: no action. I am (pg1), the leader with the lock',

@@ -775,7 +775,7 @@ function silentAs(evidence: StoryEvidence, { data }: StoryFact): Finding | null 
   if (postgres === 'postgres_stopping') {
     return seen(
       'shutdown_too_slow',
-      `Patroni on ${name} was stopped, and its lock ended while PostgreSQL there still shut down.`,
+      `Patroni on ${name} was stopped, and its lock ended while PostgreSQL there was still shutting down.`,
     );
   }
   if (how === 'timeout' && postgres === 'postgres_answers') {

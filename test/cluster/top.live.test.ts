@@ -179,9 +179,9 @@ describe('the keys that act', () => {
     expect([restarted, null]).not.toContain(lab.postmasterPid(other));
 
     await opens('p', 'pause CLUSTER --wait');
-    await comesBack(/auto failover is paused|paused/);
+    await comesBack(/the cluster is paused: /);
     await opens('p', 'resume CLUSTER --wait');
-    await comesBack(/resumed/);
+    await comesBack(/the cluster is no longer paused/);
 
     await opens('e', 'edit-config CLUSTER --wait');
     await shell.seen(/^\+maximum_lag_on_failover: 2000000$[^]*\[y\/N\]:$/m);

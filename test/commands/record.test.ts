@@ -119,3 +119,18 @@ test('--all records every cluster of the namespace', async () => {
   for (const words of [['demo'], ['--group', '1']])
     expect((await runFake(fleetOf(3), ['record', '--all', ...words])).code).toBe(2);
 });
+
+test('of a Citus cluster each group is recorded, and read back with --group', async () => {
+  const { keys, ...world } = recorded('off');
+  const of = (group: number) =>
+    Object.entries(keys).map(([key, value]) => [key.replace('/demo/', `/demo/${group}/`), value]);
+  const citus = { ...world, keys: Object.fromEntries([...of(0), ...of(1)]) as typeof keys };
+  const file = join(folder, 'citus.jsonl');
+  const done = await runFake(citus, ['record', 'demo', '-o', file, ...BRIEFLY]);
+  expect([done.code, done.err]).toEqual([0, '']);
+  for (const words of [[], ['--group', '1']]) {
+    const live = await runFake(citus, ['list', 'demo', ...words]);
+    const last = await runFake({ keys: {} }, ['list', 'demo', ...words, '--snapshot', file]);
+    expect([last.code, last.out]).toEqual([live.code, live.out]);
+  }
+});

@@ -6,6 +6,7 @@ import type { ProgressStyle } from '../output/progress.js';
 
 export interface SwapOptions {
   fromLost?: boolean;
+  rejoin?: boolean;
   acceptDataLoss?: boolean;
   confirmName?: string;
   group?: number;

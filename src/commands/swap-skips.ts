@@ -1,5 +1,6 @@
 /** --skip-check of swap: each way of it has checks of its own; and options that belong to one way only. */
 import { LOST_CHECKS } from '../cluster/preflight/lost-plan.js';
+import { REJOIN_CHECKS } from '../cluster/preflight/rejoin-plan.js';
 import { swapSkipProblem } from '../cluster/preflight/swap-plan.js';
 import { ToolError } from '../errors.js';
 import type { SwapOptions } from './swap-meant.js';
@@ -14,9 +15,9 @@ export function checkSkips(options: SwapOptions): void {
   if (problem !== null) throw new ToolError('usage', problem, { code: 'wrong_options' });
 }
 
-function skipProblem({ fromLost, skipCheck = [] }: SwapOptions): string | null {
-  if (fromLost !== true) return swapSkipProblem(skipCheck);
-  return unknownSkips(skipCheck, LOST_CHECKS);
+function skipProblem({ fromLost, rejoin, skipCheck = [] }: SwapOptions): string | null {
+  if (fromLost === true) return unknownSkips(skipCheck, LOST_CHECKS);
+  return rejoin === true ? unknownSkips(skipCheck, REJOIN_CHECKS) : swapSkipProblem(skipCheck);
 }
 
 function unknownSkips(names: readonly string[], known: readonly string[]): string | null {
@@ -27,10 +28,14 @@ function unknownSkips(names: readonly string[], known: readonly string[]): strin
 
 /** An option that would be ignored is probably a mistake. */
 function stray({ fromLost, confirmName, acceptDataLoss, ...rest }: SwapOptions): string | null {
-  const { host, port, primarySlotName } = rest;
+  const { host, port, primarySlotName, rejoin, route } = rest;
   if (fromLost !== true) {
     if (confirmName !== undefined) return '--confirm-name belongs to --from-lost';
-    return acceptDataLoss === true ? '--accept-data-loss belongs to --from-lost' : null;
+    if (acceptDataLoss === true && rejoin !== true)
+      return '--accept-data-loss belongs to --from-lost and --rejoin';
+    return rejoin === true && route !== undefined
+      ? '--route does not belong to --rejoin: clients go to the other site'
+      : null;
   }
   if (host === undefined && port === undefined && primarySlotName === undefined) return null;
   return '--host, --port and --primary-slot-name do not belong to --from-lost: no site becomes a standby cluster';

@@ -27,6 +27,10 @@ the message says where it stands and which two commands continue. Ctrl-C before 
 --from-lost is run at the standby site when the primary site is gone: it shows what was received and how old that is,
 promotes this site, and prints what must be true of the old site before it may come back. Name the old site with --to or
 --to-rest as well: it is asked whether it still has a primary.
+
+--rejoin is run at the old site once its DCS is back, and names the new one with --to or --to-rest: it writes
+standby_cluster before Patroni starts there, or demotes what is a primary again, says which members need pg_rewind or a
+reinit, and follows them until they stream.
 `;
 
 export function swapCommand(run: Run): Command {
@@ -38,7 +42,16 @@ export function swapCommand(run: Run): Command {
       new Option('--to <file>', 'Configuration file of the other site').conflicts('toRest'),
     )
     .addOption(new Option('--from-lost', 'The primary site is gone: promote this standby site'))
-    .option('--accept-data-loss', 'With --from-lost: continue although commits are lost')
+    .addOption(
+      new Option(
+        '--rejoin',
+        'This is the old site: make it a standby of the new one (--to)',
+      ).conflicts('fromLost'),
+    )
+    .option(
+      '--accept-data-loss',
+      'With --from-lost and --rejoin: continue although commits are lost',
+    )
     .option('--confirm-name <cluster>', 'With --from-lost: answer to the question for the name')
     .option('--to-rest <urls>', 'REST API of members of the other site (http://host:8008[,…])')
     .option('--to-cluster <name>', 'Name of the cluster there (default: the scope of its file)')
@@ -93,6 +106,10 @@ async function swap(
       return fromLost(asking, { here, way, options });
     }
     if (way === null) throw noOtherSite();
+    if (options.rejoin === true) {
+      const { rejoin } = await import('./swap-rejoin.js');
+      return rejoin(asking, { here, way, options });
+    }
     const { swapSites } = await import('../actions/swap/swap-sites.js');
     return withOtherSite({ here, way, options }, (there) =>
       swapSites(asking, {

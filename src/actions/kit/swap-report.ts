@@ -1,5 +1,6 @@
 /** What is known of a swap: a part of the document. */
 import type { LostPlan } from '../../cluster/preflight/lost-model.js';
+import type { RejoinPlan } from '../../cluster/preflight/rejoin-model.js';
 import type { SwapPlan } from '../../cluster/preflight/swap-model.js';
 
 export type SwapStepName =
@@ -27,6 +28,8 @@ export interface SwapReport {
   plan: SwapPlan | null;
   /** The plan of --from-lost: this site is the standby cluster. */
   lost: LostPlan | null;
+  /** The plan of --rejoin: this site is the old one. */
+  rejoin: RejoinPlan | null;
   /** With --from-lost: what must be true of the lost site before it may come back, a sentence each. */
   beforeReturn: string[];
   /** Whether this site was told to become a standby cluster. */
@@ -45,6 +48,7 @@ export interface SwapReport {
 export const NOTHING_SWAPPED: SwapReport = {
   plan: null,
   lost: null,
+  rejoin: null,
   beforeReturn: [],
   demoted: false,
   lastPosition: null,

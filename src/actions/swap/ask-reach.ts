@@ -16,7 +16,10 @@ import { siteCluster, type LivePair, type LiveSite } from './pair.js';
 const REACH_MS = 6000;
 
 /** Nothing is changed on any server. What cannot be asked is unknown, with the reason. */
-export async function swapEvidence(pair: LivePair, request: SwapRequest): Promise<SwapEvidence> {
+export async function swapEvidence(
+  pair: LivePair,
+  request: Pick<SwapRequest, 'host' | 'port' | 'primarySlotName'>,
+): Promise<SwapEvidence> {
   const { here, there } = pair;
   const back = wayBack(there, request);
   const user = replicationUser(pair);

@@ -1,0 +1,73 @@
+/** Where the WAL of a member leaves that of another site, by the histories of both. Pure. */
+import type { Lsn } from '../model/lsn.js';
+import type { HistoryLine } from '../model/model.js';
+
+/** What one server, or one site, has written. */
+export interface Branch {
+  /** Where its earlier timelines ended; null: not known. */
+  history: readonly HistoryLine[] | null;
+  timeline: number | null;
+  position: Lsn | null;
+}
+
+/**
+ * follows: everything it has is a part of what the other has. diverged: it has WAL of its own from `lsn` on, and
+ * `aheadBytes` of it, where that is known.
+ */
+export type Fork =
+  | { kind: 'follows'; timeline: number }
+  | { kind: 'diverged'; timeline: number; lsn: Lsn; aheadBytes: number | null }
+  | { kind: 'unknown'; because: string };
+
+/**
+ * `mine` is held against `main`, which goes on. The first timeline that ended elsewhere in `main` is where both part:
+ * a timeline has one end only, and two sites may give the same number to their next one.
+ */
+export function forkOf(mine: Branch, main: Branch): Fork {
+  const { timeline, position } = mine;
+  if (timeline === null || position === null) return unknown('its timeline or position is unknown');
+  if (main.timeline === null) return unknown('the timeline of the new primary is unknown');
+  if (main.history === null) return unknown('/history of the new site is not known');
+  const first = firstKnown(main.history, main.timeline);
+  for (let number = Math.min(first, timeline); number <= timeline; number += 1) {
+    const end = endOf(main.history, number);
+    if (number === timeline) return onTimeline(number, position, end, main);
+    const own = endOf(mine.history ?? [], number);
+    if (end === null && number < main.timeline)
+      return unknown(`/history of the new site does not show where timeline ${number} ended`);
+    if (own === null) {
+      // Without its own history the older timelines are taken for shared, as PostgreSQL's are where the last is.
+      if (mine.history === null) continue;
+      return unknown(`its history does not show where timeline ${number} ended`);
+    }
+    if (end === null) return diverged(number, own, position);
+    if (own !== end) return diverged(number, own < end ? own : end, position);
+  }
+  return unknown('its history is not known');
+}
+
+function onTimeline(number: number, position: Lsn, end: Lsn | null, main: Branch): Fork {
+  if (end === null && number !== main.timeline)
+    return number > (main.timeline ?? 0)
+      ? unknown(`it is on timeline ${number}, which the new site has not`)
+      : unknown(`/history of the new site does not show where timeline ${number} ended`);
+  // Its own position was read earlier than that of a primary which writes on.
+  if (end === null || position <= end) return { kind: 'follows', timeline: number };
+  return diverged(number, end, position);
+}
+
+function diverged(timeline: number, lsn: Lsn, position: Lsn): Fork {
+  const aheadBytes = position > lsn ? Number(position - lsn) : null;
+  return { kind: 'diverged', timeline, lsn, aheadBytes };
+}
+
+const unknown = (because: string): Fork => ({ kind: 'unknown', because });
+
+function endOf(history: readonly HistoryLine[], timeline: number): Lsn | null {
+  return history.find((line) => line.timeline === timeline)?.lsn ?? null;
+}
+
+/** Patroni cuts old lines off (max_timelines_history). */
+function firstKnown(history: readonly HistoryLine[], current: number): number {
+  return Math.min(current, ...history.map(({ timeline }) => timeline));
+}

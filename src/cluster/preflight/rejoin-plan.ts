@@ -1,0 +1,276 @@
+/** `patctl swap --rejoin`: whether an old site may become the standby of the new one, and what each member needs. */
+import { bytesText, roleSeen, silence } from '../findings/evidence.js';
+import { formatLsn } from '../model/lsn.js';
+import type { Witnessed } from '../model/model.js';
+import type { MemberView } from '../roles/view.js';
+import { forkOf, type Branch, type Fork } from './fork-point.js';
+import type { PlanCheck } from './plan-model.js';
+import { bad, dcs, ok } from './plan-facts.js';
+import type { MemberReturn, RejoinPlan, RejoinRequest } from './rejoin-model.js';
+import { rewindCheck, rewindOf, type Rewind } from './rejoin-rewind.js';
+import {
+  memberOf,
+  plannedSite,
+  siteCommand,
+  type Site,
+  type StandbySource,
+  type SwapEvidence,
+} from './swap-model.js';
+import { leads, nothingPending, notPaused } from './swap-site-checks.js';
+import { sameDatabase } from './swap-stream.js';
+import { address } from './swap-reach.js';
+import { slots, wayBack } from './swap-way-back.js';
+
+/** As --skip-check takes them with --rejoin. */
+export const REJOIN_CHECKS = ['way_back', 'slots', 'rewind', 'pending'] as const;
+
+/** Not knowing refuses: nothing could be promised of what comes back. */
+const GUARDS: readonly string[] = ['new_primary', 'old_site', 'same_database'];
+
+export function rejoinPlan(
+  here: Site,
+  there: Site,
+  request: RejoinRequest,
+  evidence: SwapEvidence,
+): RejoinPlan {
+  const source = sourceFor(here, there, request);
+  const members = returns(here, there);
+  const all = [
+    newPrimary(there),
+    oldSite(here),
+    sameDatabase(there, here),
+    dataLoss(here, there, members, request),
+    rewindCheck(here, there, members),
+    address(here, there, source, evidence),
+    slots(here, there, source),
+    notPaused(here, 'paused'),
+    nothingPending(here, 'pending'),
+  ];
+  const checks = all.map((one) => skipped(one, request.skipChecks));
+  return {
+    here: plannedSite(here),
+    there: plannedSite(there),
+    checks,
+    refusedBy: checks
+      .filter(
+        ({ name, result }) =>
+          result === 'refused' || (result === 'unknown' && GUARDS.includes(name)),
+      )
+      .map(({ name }) => name),
+    standbyCluster: source === null ? null : { ...source },
+    isWritten: source !== null && isSame(here, source),
+    members,
+  };
+}
+
+function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
+  const isWanted =
+    skipChecks.includes(check.name) && REJOIN_CHECKS.some((one) => one === check.name);
+  const isBad = check.result === 'refused' || check.result === 'unknown';
+  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
+}
+
+/** A slot that is configured here already, for this site, is kept. */
+function sourceFor(here: Site, there: Site, request: RejoinRequest): StandbySource | null {
+  const before = here.view.snapshot.cluster.config?.standbyCluster?.['primary_slot_name'];
+  const slot = request.primarySlotName ?? (typeof before === 'string' ? before : null);
+  return wayBack(there, { ...request, primarySlotName: slot });
+}
+
+function isSame({ view }: Site, { host, port, primary_slot_name: slot }: StandbySource): boolean {
+  const now = view.snapshot.cluster.config?.standbyCluster ?? null;
+  if (now === null) return false;
+  const isSlot = (now['primary_slot_name'] ?? undefined) === slot;
+  return now['host'] === host && Number(now['port']) === port && isSlot;
+}
+
+// ---------------------------------------------------------------- both sites
+
+function newPrimary(there: Site): PlanCheck {
+  const name = 'new_primary';
+  const { view, label } = there;
+  const { config, leaderName } = view.snapshot.cluster;
+  if (config?.standbyCluster)
+    return bad(
+      name,
+      'refused',
+      `${label} is a standby cluster, not a primary`,
+      [dcs('/config', 'standby_cluster is set')],
+      `give the site that is the primary with --to; if the primary site is gone, first: ${siteCommand(there, 'swap', '--from-lost')}`,
+    );
+  const beside = view.primaries.find((one) => one.name !== leaderName);
+  if (beside)
+    return bad(
+      name,
+      'refused',
+      `${memberOf(there, beside.name)} is a primary beside the leader`,
+      view.primaries.map(roleSeen),
+      `end that first: ${siteCommand(there, 'check')}`,
+    );
+  return leads(there, name, 'primary');
+}
+
+/** Everything that may write there must be known, and under a Patroni that takes the configuration. */
+function oldSite(here: Site): PlanCheck {
+  const name = 'old_site';
+  const { view, label } = here;
+  const { config, leaderName, members } = view.snapshot.cluster;
+  const see = `see why: ${siteCommand(here, 'check')}`;
+  if (config === null || config.unreadable)
+    return bad(
+      name,
+      'unknown',
+      `the configuration of ${label} could not be read: whether it leads by itself is unknown`,
+      [dcs('/config', config === null ? 'is absent' : 'cannot be read')],
+      see,
+    );
+  const [wild] = view.primaries.filter((one) => !one.rest.ok && one.rest.kind !== 'off');
+  if (wild !== undefined)
+    return bad(
+      name,
+      'refused',
+      `${memberOf(here, wild.name)} is a primary, and its Patroni does not answer: it goes on accepting writes`,
+      [roleSeen(wild), { witness: 'REST', subject: wild.name, said: silence(wild) }],
+      `stop PostgreSQL of ${wild.name}, or start its Patroni`,
+    );
+  const holder = view.leader;
+  if (leaderName !== null && (holder === null || isSilent(holder)))
+    return bad(
+      name,
+      'unknown',
+      `${memberOf(here, leaderName)} holds the leader lock and does not answer`,
+      [dcs('/leader', leaderName), ...(holder === null ? [] : [roleSeen(holder)])],
+      `wait until it answers, or until the lock has expired (ttl ${config.ttlSeconds} s)`,
+    );
+  const evidence = view.members.map((one) => ({ ...roleSeen(one), subject: one.name }));
+  const [primary] = view.primaries;
+  if (primary !== undefined)
+    return bad(
+      name,
+      'warning',
+      `${memberOf(here, primary.name)} is a primary that accepts writes: it is demoted`,
+      evidence,
+      'keep clients from it until it is a standby',
+    );
+  const running = view.members.filter(({ member, rest }) => member !== null && rest.ok);
+  if (running.length === 0)
+    return ok(
+      name,
+      `no Patroni of ${label} answers (${members.length === 0 ? 'no member key' : members.map((one) => one.name).join(', ')}): standby_cluster is written before it starts`,
+      evidence,
+    );
+  return ok(name, `no member of ${label} is a primary`, evidence);
+}
+
+function isSilent({ observed }: MemberView): boolean {
+  return observed === 'unknown' || observed === 'unreachable';
+}
+
+// ---------------------------------------------------------------- what each member needs
+
+/** What is known of the WAL of both: the members that answer, else the DCS of the old site. */
+function returns(here: Site, there: Site): MemberReturn[] {
+  const main = branchOf(there.view.leader, there);
+  return here.view.members.map((one): MemberReturn => {
+    const fork = forkOf(branchOf(one, here), main);
+    return returnOf(one.name, fork, rewindOf(here, there, one));
+  });
+}
+
+function branchOf(one: MemberView | null, { view }: Pick<Site, 'view'>): Branch {
+  return {
+    history: view.snapshot.cluster.history,
+    timeline: one?.timeline ?? null,
+    position: one?.position ?? null,
+  };
+}
+
+function returnOf(member: string, fork: Fork, rewind: Rewind): MemberReturn {
+  if (fork.kind === 'unknown')
+    return { member, needs: 'unknown', aheadBytes: null, said: fork.because };
+  if (fork.kind === 'follows')
+    return {
+      ...{ member, needs: 'nothing', aheadBytes: null },
+      said: `all that it has is on the new primary (timeline ${fork.timeline})`,
+    };
+  const { timeline, lsn, aheadBytes } = fork;
+  const ahead = aheadBytes === null ? 'WAL of its own' : `${bytesText(aheadBytes)} of its own`;
+  const said = `has ${ahead} after ${formatLsn(lsn)} of timeline ${timeline}`;
+  const needs = rewind.can === false ? 'reinit' : 'pg_rewind';
+  return { member, needs, aheadBytes, said };
+}
+
+/** The farthest position that the DCS of the old site shows, on the timeline on which it was. */
+function lastKnown(here: Site): Branch {
+  const { history, status } = here.view.snapshot.cluster;
+  const last = history?.at(-1)?.timeline;
+  const timeline = history === null ? null : last === undefined ? 1 : last + 1;
+  return { history, timeline, position: status?.optime ?? null };
+}
+
+function dataLoss(
+  here: Site,
+  there: Site,
+  members: readonly MemberReturn[],
+  { acceptDataLoss }: RejoinRequest,
+): PlanCheck {
+  const name = 'data_loss';
+  const ahead = members.filter(({ needs }) => needs === 'pg_rewind' || needs === 'reinit');
+  const mute = members.filter(({ needs }) => needs === 'unknown');
+  const evidence = members.map(({ member, said }): Witnessed => {
+    return { witness: 'SQL', subject: memberOf(here, member), said };
+  });
+  const byDcs = forkOf(lastKnown(here), branchOf(there.view.leader, there));
+  if (members.length > 0 && ahead.length === 0 && mute.length === 0)
+    return ok(name, `no member of ${here.label} has WAL that ${there.label} lacks`, evidence);
+  const result = acceptDataLoss ? 'warning' : 'refused';
+  const next = acceptDataLoss
+    ? 'accepted by --accept-data-loss'
+    : 'save what you need of it first; then accept that it is thrown away: --accept-data-loss';
+  if (ahead.length > 0) {
+    const words = ahead.map(({ member, said }) => `${member} ${said}`).join('; ');
+    return bad(
+      name,
+      result,
+      `what ${here.label} committed after ${there.label} was promoted is thrown away: ${words}`,
+      evidence,
+      next,
+    );
+  }
+  const dcsSeen: Witnessed[] = [dcs(`/status of ${here.label}`, forkWords(byDcs))];
+  const known = byDcs.kind === 'diverged' ? `; its DCS shows ${forkWords(byDcs)}` : '';
+  const who = mute.map(({ member }) => member).join(', ') || 'no member';
+  return bad(
+    name,
+    result,
+    members.length === 0
+      ? `no member of ${here.label} can be asked: what it wrote after ${there.label} was promoted is unknown${known}`
+      : `what ${who} of ${here.label} wrote after ${there.label} was promoted is unknown${known}`,
+    [...evidence, ...dcsSeen],
+    next,
+  );
+}
+
+function forkWords(fork: Fork): string {
+  if (fork.kind === 'unknown') return `nothing certain (${fork.because})`;
+  if (fork.kind === 'follows') return 'nothing that the new primary lacks, up to its last word';
+  const { lsn, aheadBytes, timeline } = fork;
+  const more = aheadBytes === null ? 'WAL' : `at least ${bytesText(aheadBytes)}`;
+  return `${more} after ${formatLsn(lsn)} of timeline ${timeline}`;
+}
+
+/** What has changed for the worse since the plan was shown, a line each. */
+export function rejoinDifferences(shown: RejoinPlan, now: RejoinPlan): string[] {
+  const there = [shown.there.leader, now.there.leader];
+  const moved =
+    there[0] === there[1]
+      ? []
+      : [
+          `leader of ${now.there.label}: was ${there[0] ?? 'no member'}, is ${there[1] ?? 'no member'}`,
+        ];
+  const worse = now.checks.flatMap(({ name, said }) => {
+    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
+    return isNew ? [`${name}: ${said}`] : [];
+  });
+  return [...moved, ...worse];
+}

@@ -312,13 +312,17 @@ const HELP: Record<string, CommandHelp> = {
         'patctl swap west --from-lost --to /etc/patroni/demo.yml --accept-data-loss',
         'at the standby site, when the primary site is gone: asks for the name of the cluster',
       ],
+      [
+        'patctl swap demo --rejoin --to /etc/patroni/west.yml --accept-data-loss',
+        'at the old site, before its Patroni starts: makes it a standby of the new one',
+      ],
     ],
     ends: {
       ok: 'the roles are changed and every member follows, or --dry-run refuses nothing',
       ...ACTS,
       error: 'nothing was changed: refused by a check or by Patroni, declined, or a wrong name',
       failed: 'it went back or could not, or it is done and a member does not follow',
-      unconfirmed: 'a promotion was sent, and its outcome was not seen in time',
+      unconfirmed: 'a change was sent, and its outcome was not seen in time',
       interrupted: 'interrupted; the message says which site is the primary',
     },
   },

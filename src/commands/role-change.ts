@@ -5,10 +5,11 @@ import { actionPrinter } from '../actions/kit/print-action.js';
 import { withAsker } from '../output/ask.js';
 import type { Ending } from '../errors.js';
 import type { Context } from '../context.js';
-import { scopeOrDefault } from '../cli/options.js';
+import { parseCount, scopeOrDefault } from '../cli/options.js';
 import { parseDurationMs } from '../cli/units.js';
 
 export interface RoleOptions {
+  group?: number;
   force?: boolean;
   yes?: boolean;
   deadline: number;
@@ -18,6 +19,7 @@ const DEADLINE_MS = 120_000;
 
 export function addRoleOptions(command: Command): Command {
   return command
+    .option('--group <number>', 'Citus group', parseCount)
     .option('--force', 'Do not ask questions')
     .option('--yes', 'The same as --force')
     .option(
@@ -33,12 +35,12 @@ export async function changeRole(
   context: Context,
   cluster: string | undefined,
   standby: JsonObject | null,
-  { force, yes, deadline: limitMs }: RoleOptions,
+  { group, force, yes, deadline: limitMs }: RoleOptions,
 ): Promise<Ending> {
   const { changeClusterRole } = await import('../actions/standby-cluster/change-role.js');
   const scope = await scopeOrDefault(context, cluster);
   const quiet = force === true || yes === true;
-  const change = { scope, standby, force: quiet, limitMs };
+  const change = { scope, group: group ?? null, standby, force: quiet, limitMs };
   const printer = actionPrinter(context);
   return withAsker(context, (asker) => changeClusterRole(context, { asker, ...printer }, change));
 }

@@ -143,11 +143,13 @@ test.each<[title: string, expected: Partial<Tried>]>([
 
 // ---------------------------------------------------------------- the primary site is lost
 
-async function fromLost(...args: string[]): Promise<Done> {
-  const words = ['-c', west.config, 'swap', '--from-lost', '-f', 'json', ...args];
+async function swapAt(site: Lab, ...args: string[]): Promise<Done> {
+  const words = ['-c', site.config, 'swap', '-f', 'json', ...args];
   const { code, out, err } = await runPatctl(words, { timeoutMs: 200_000 });
   return { code, err, document: JSON.parse(out) as ActionDocument };
 }
+
+const fromLost = (...args: string[]): Promise<Done> => swapAt(west, '--from-lost', ...args);
 
 /** Nothing of it is left: its Patroni, its PostgreSQL and its etcd. */
 async function loseSite(site: Lab): Promise<void> {
@@ -221,4 +223,53 @@ test('the primary site is gone under load: what was shown as received is what is
   expect(done?.beforeReturn.join('\n')).toContain(
     `patctl -c ${east.config} swap --rejoin --to ${west.config}`,
   );
+});
+
+/** Written into its DCS while nothing runs there; then its Patroni starts, and is followed. */
+async function comesBack(old: Lab, main: Lab): Promise<void> {
+  const words = ['--rejoin', '--to', main.config, '--accept-data-loss', '--force'];
+  const early = await eventually('the lock of the old leader is gone', 60_000, async () => {
+    const done = await swapAt(old, ...words, '--deadline', '2s');
+    if (done.document.code === 'rejoin_refused') throw new Error(done.document.message);
+    return done;
+  });
+  expect([early.code, early.document.code, early.document.changed]).toEqual([
+    ...[5, 'not_started', true],
+  ]);
+  for (const { name } of old.members) await old.launch(name);
+  await eventually('every member has a key', 60_000, async () => {
+    const keys = await Promise.all(old.members.map(({ name }) => old.dcsGet(`members/${name}`)));
+    return keys.every((key) => key !== null);
+  });
+  const { code, err, document } = await swapAt(old, ...words, '--deadline', '80s');
+  expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
+  expect(document.swap?.rejoin?.isWritten).toBe(true);
+  await expectFollows(old, main);
+}
+
+test('the DCS of the old site is back: written before its Patroni starts, which rewinds', async () => {
+  for (const { name } of east.etcd) await east.launch(name);
+  await comesBack(east, west);
+});
+
+test('the old site still is a primary: what it wrote since is named, thrown away, and it follows', async () => {
+  await ready(west, east);
+  const promoted = await runPatctl(['-c', east.config, 'promote-cluster', '--force'], {
+    timeoutMs: 120_000,
+  });
+  expect(promoted.code, promoted.err).toBe(0);
+  const old = (await west.leader()) ?? '';
+  await west.psql(old, 'CREATE TABLE own AS SELECT generate_series(1, 1000) AS id');
+  const to = ['--rejoin', '--to', east.config, '--force'];
+  const refused = await swapAt(west, ...to);
+  expect([refused.code, refused.document.swap?.rejoin?.refusedBy]).toEqual([1, ['data_loss']]);
+  expect(refused.document.message).toMatch(/ (KiB|MiB|bytes) of its own after 0\//);
+  const { code, err, document } = await swapAt(west, ...to, '--accept-data-loss');
+  expect([code, document.ending], err + document.message).toEqual([0, 'ok']);
+  expect(document.swap?.steps.map(({ step }) => step)).toEqual([
+    ...['demoting', 'follows', 'streaming'],
+  ]);
+  await expectFollows(west, east);
+  for (const { name } of west.members)
+    expect(await west.psql(name, "SELECT to_regclass('own') IS NULL")).toBe('t');
 });

@@ -1,8 +1,10 @@
 /** `swap --from-lost` itself, on a standby site whose primary site is silent, and which a test lets fail at each step. */
 import { expect, test } from 'vitest';
 import { formatLsn } from '../../src/cluster/model/lsn.js';
+import { siteCommand, type Site } from '../../src/cluster/preflight/swap-model.js';
 import { answer, lost } from '../support/fake-members.js';
 import { twoSites, type RunOptions, type Swapped, type TwoSites } from '../support/two-sites.js';
+import { commandsIn, refusalOf } from '../support/typed-commands.js';
 import { AT } from '../unit/plan-support.js';
 
 const PROMOTE = 'west pg1 null';
@@ -159,4 +161,22 @@ test('a replica does not follow the new primary', async () => {
       'see why: patctl check west',
     ],
   ]);
+});
+
+test('every command that a swap prints is accepted for a Citus group too', async () => {
+  const view = { snapshot: { cluster: { scope: 'demo', group: 1 } } } as Site['view'];
+  const site = { way: ['-c', 'west.yml'], view };
+  const printed = [
+    ...['promote-cluster', 'show-config', 'list', 'check', 'history', 'resume', 'swap'].map(
+      (verb) => siteCommand(site, verb),
+    ),
+    siteCommand(site, 'edit-config', '--set', 'synchronous_mode=on'),
+    siteCommand(site, 'flush', 'switchover'),
+    siteCommand(site, 'switchover', '--candidate', 'pg2'),
+    siteCommand(site, 'reinit', 'pg1'),
+    siteCommand(site, 'swap', '--from-lost'),
+  ];
+  for (const { line, words } of commandsIn(printed.join('\n')))
+    expect([line, await refusalOf(words)]).toEqual([line, null]);
+  expect(commandsIn(printed.join('\n'))).toHaveLength(printed.length);
 });

@@ -1,6 +1,7 @@
 /** Two sites without a network: `demo` and its standby cluster `west`, whose Patroni does what a test lets it do. */
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import { reportedAsking } from '../../src/actions/kit/action-document.js';
+import { rejoinSite } from '../../src/actions/swap/rejoin.js';
 import { swapFromLost } from '../../src/actions/swap/from-lost.js';
 import { swapSites } from '../../src/actions/swap/swap-sites.js';
 import { defaultFlags, makeContext } from '../../src/cli/make-context.js';
@@ -72,6 +73,8 @@ export interface RunOptions {
   dryRun?: boolean;
   deadlineMs?: number;
   skipChecks?: string[];
+  /** --rejoin of `demo`, whether the loss is accepted. */
+  rejoin?: { acceptDataLoss: boolean };
   /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to. */
   lost?: { acceptDataLoss: boolean; confirmName: string | null; force: boolean; isNamed: boolean };
 }
@@ -238,7 +241,7 @@ export function twoSites(): TwoSites {
       signal.abort();
       held('SIGINT');
     },
-    run: async ({ dryRun = false, deadlineMs = 10_000, skipChecks = [], lost } = {}) => {
+    run: async ({ dryRun = false, deadlineMs = 10_000, skipChecks = [], lost, rejoin } = {}) => {
       let out = '';
       const contextOf = (site: FakeSite, host: string, other: string): Context => {
         const world = {
@@ -300,11 +303,18 @@ export function twoSites(): TwoSites {
           request: { acceptDataLoss: given.acceptDataLoss, skipChecks },
           ...{ ...how, force: given.force, confirmName: given.confirmName },
         });
+      const comeBack = (context: Context, asking: AskAndTell, acceptDataLoss: boolean) =>
+        rejoinSite(asking, {
+          pair: { here: siteHere(context), there: { context: far, ...siteThere } },
+          request: { host: null, port: null, primarySlotName: null, acceptDataLoss, skipChecks },
+          ...{ dryRun, deadlineMs, force: true },
+        });
       let ending = 'ok';
       try {
-        await reportedAsking(lost ? far : near, head, (context, asking) =>
-          lost ? promote(context, asking, lost) : swap(context, asking),
-        );
+        await reportedAsking(lost ? far : near, head, (context, asking) => {
+          if (rejoin) return comeBack(context, asking, rejoin.acceptDataLoss);
+          return lost ? promote(context, asking, lost) : swap(context, asking);
+        });
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;
         ({ ending } = error);

@@ -25,6 +25,8 @@ import { until } from '../kit/until.js';
 
 export interface RoleChange {
   scope: string;
+  /** Citus group; null: that of the configuration. */
+  group: number | null;
   /** What standby_cluster becomes; null: a primary cluster. */
   standby: JsonObject | null;
   force: boolean;
@@ -44,7 +46,8 @@ export async function changeClusterRole(
   const verb = standby === null ? 'promot' : 'demot';
   const { group: configured } = await context.config();
   // patronictl changes the coordinator of a Citus cluster, wherever it runs, and shows all groups.
-  const group = configured !== null && context.flags.compat ? 0 : configured;
+  const ofFile = configured !== null && context.flags.compat ? 0 : configured;
+  const group = change.group ?? ofFile;
   const cluster = await readCluster(context, scope, group);
   const leader = leaderOf(cluster, verb);
   if (isAlready(context, cluster, leader, change)) {
@@ -62,7 +65,7 @@ export async function changeClusterRole(
   const source = standby === null ? null : sourceOf(standby);
   if (source) await checkSource(context, cluster, source, tell);
   const showTopology = async (now: Cluster, headline: string): Promise<void> => {
-    const clusters = configured === null ? [now] : await readClusters(context, scope, null);
+    const clusters = group === null || change.group !== null ? [now] : await readClusters(context, scope, null);
     tell({ kind: 'line', text: headline });
     await show({ kind: 'members', scope, clusters, group: null });
   };

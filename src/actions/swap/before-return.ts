@@ -8,7 +8,7 @@ export function beforeReturn(here: LiveSite, { label, view, way }: OtherSite): s
   const { scope } = here.view.snapshot.cluster;
   return [
     `no client writes to ${label}: Patroni and PostgreSQL of each of its members are stopped, or clients are kept from them (VIP, proxy, DNS, firewall); its own DCS would let it be a primary again`,
-    `standby_cluster is in its configuration before Patroni starts there; this writes it, and says which members need pg_rewind or a reinit: ${rejoinCommand(here, { view, way })}`,
+    `standby_cluster is in its configuration before Patroni starts there: a site that leads again begins a timeline of its own, and has to be made again; this writes it, and says which members need pg_rewind or a reinit: ${rejoinCommand(here, { view, way })}`,
     `where its DCS was lost too, Patroni writes the configuration again from patroni.dynamic.json or bootstrap.dcs: put standby_cluster (the leader of ${scope}) into bootstrap.dcs and remove patroni.dynamic.json there before Patroni starts`,
   ];
 }

@@ -53,7 +53,7 @@ export async function followRejoined(rejoining: Rejoining): Promise<string[]> {
     record.once('follows', leader, from);
     return missing.length === 0 ? names : null;
   });
-  if (done === null) throw notThere(rejoining, seen.last);
+  if (done === null) throw notThere(rejoining, seen.last, await isHeard(rejoining, seen.last));
   record.step('streaming', memberOf(here, null), `${done.join(', ')} of ${plan.here.label} stream`);
   return done;
 }
@@ -73,13 +73,19 @@ function awaited(label: string, last: Seen | null): string {
   return words.join(', ') || `a leader of ${label}`;
 }
 
-function notThere({ pair, plan }: Rejoining, last: Seen | null): ToolError {
+/** The keys of members that were stopped outlive them, up to ttl. */
+async function isHeard({ pair: { here } }: Rejoining, last: Seen | null): Promise<boolean> {
+  const looks = (last?.cluster.members ?? []).map((one) => lookAt(here, one));
+  return (await Promise.all(looks)).some(({ rest, sql }) => rest.ok || sql.ok);
+}
+
+function notThere({ pair, plan }: Rejoining, last: Seen | null, heard: boolean): ToolError {
   const { here, there } = pair;
   const told = `${here.label} is a standby cluster of ${there.label} in its configuration`;
-  if (last === null || last.cluster.members.length === 0)
+  if (last === null || !heard)
     return new ToolError('unconfirmed', `${told}, and no member of it runs yet (--deadline)`, {
       code: 'not_started',
-      evidence: [{ witness: 'DCS', subject: '/members', said: 'no member key' }],
+      evidence: last?.missing ?? [],
       hint: `start Patroni on its members; then run the command again, which follows them, or see: ${siteCommand(here, 'list')}`,
     });
   const names = last.missing.map(({ subject }) => subject).join(', ');

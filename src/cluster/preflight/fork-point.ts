@@ -3,7 +3,7 @@ import type { Lsn } from '../model/lsn.js';
 import type { HistoryLine } from '../model/model.js';
 
 /** What one server, or one site, has written. */
-export interface Branch {
+export interface WalBranch {
   /** Where its earlier timelines ended; null: not known. */
   history: readonly HistoryLine[] | null;
   timeline: number | null;
@@ -12,22 +12,24 @@ export interface Branch {
 
 /**
  * follows: everything it has is a part of what the other has. diverged: it has WAL of its own from `lsn` on, and
- * `aheadBytes` of it, where that is known.
+ * `aheadBytes` of it, where that is known. `own`: it began a timeline of its own since, by leading again. Patroni and
+ * pg_rewind take two timelines of one number for one, and a standby would stream WAL of the other; where its own number
+ * is higher, Patroni 4.1.5 was seen not to rewind it, neither running nor at its next start.
  */
 export type Fork =
   | { kind: 'follows'; timeline: number }
-  | { kind: 'diverged'; timeline: number; lsn: Lsn; aheadBytes: number | null }
+  | { kind: 'diverged'; timeline: number; lsn: Lsn; aheadBytes: number | null; own: boolean }
   | { kind: 'unknown'; because: string };
 
 /**
  * `mine` is held against `main`, which goes on. The first timeline that ended elsewhere in `main` is where both part:
  * a timeline has one end only, and two sites may give the same number to their next one.
  */
-export function forkOf(mine: Branch, main: Branch): Fork {
+export function forkOf(mine: WalBranch, main: WalBranch): Fork {
   const { timeline, position } = mine;
   if (timeline === null || position === null) return unknown('its timeline or position is unknown');
   if (main.timeline === null) return unknown('the timeline of the new primary is unknown');
-  if (main.history === null) return unknown('/history of the new site is not known');
+  if (main.history === null) return unknown('/history of the new site is unknown');
   const first = firstKnown(main.history, main.timeline);
   for (let number = Math.min(first, timeline); number <= timeline; number += 1) {
     const end = endOf(main.history, number);
@@ -35,30 +37,27 @@ export function forkOf(mine: Branch, main: Branch): Fork {
     const own = endOf(mine.history ?? [], number);
     if (end === null && number < main.timeline)
       return unknown(`/history of the new site does not show where timeline ${number} ended`);
-    if (own === null) {
-      // Without its own history the older timelines are taken for shared, as PostgreSQL's are where the last is.
-      if (mine.history === null) continue;
-      return unknown(`its history does not show where timeline ${number} ended`);
-    }
-    if (end === null) return diverged(number, own, position);
-    if (own !== end) return diverged(number, own < end ? own : end, position);
+    if (own === null) return unknown(`its history does not show where timeline ${number} ended`);
+    if (end === null) return diverged(number, own, position, true);
+    // The next timelines of both have one number, and are two.
+    if (own !== end) return diverged(number, own < end ? own : end, position, true);
   }
-  return unknown('its history is not known');
+  return unknown('its history is unknown');
 }
 
-function onTimeline(number: number, position: Lsn, end: Lsn | null, main: Branch): Fork {
+function onTimeline(number: number, position: Lsn, end: Lsn | null, main: WalBranch): Fork {
   if (end === null && number !== main.timeline)
     return number > (main.timeline ?? 0)
       ? unknown(`it is on timeline ${number}, which the new site has not`)
       : unknown(`/history of the new site does not show where timeline ${number} ended`);
   // Its own position was read earlier than that of a primary which writes on.
   if (end === null || position <= end) return { kind: 'follows', timeline: number };
-  return diverged(number, end, position);
+  return diverged(number, end, position, false);
 }
 
-function diverged(timeline: number, lsn: Lsn, position: Lsn): Fork {
+function diverged(timeline: number, lsn: Lsn, position: Lsn, own: boolean): Fork {
   const aheadBytes = position > lsn ? Number(position - lsn) : null;
-  return { kind: 'diverged', timeline, lsn, aheadBytes };
+  return { kind: 'diverged', timeline, lsn, aheadBytes, own };
 }
 
 const unknown = (because: string): Fork => ({ kind: 'unknown', because });

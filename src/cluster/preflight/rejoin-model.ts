@@ -1,7 +1,6 @@
 /** What `swap --rejoin` is planned from, and what the plan consists of. */
-import type { JsonObject } from '../model/model.js';
 import type { PlanCheck } from './plan-model.js';
-import type { PlannedSite, SwapRequest } from './swap-model.js';
+import type { PlannedSite, StandbySource, SwapRequest } from './swap-model.js';
 
 export interface RejoinRequest extends Pick<SwapRequest, 'host' | 'port' | 'primarySlotName'> {
   acceptDataLoss: boolean;
@@ -10,8 +9,11 @@ export interface RejoinRequest extends Pick<SwapRequest, 'host' | 'port' | 'prim
 
 export interface MemberReturn {
   member: string;
-  /** nothing: it streams on as it is; unknown: it could not be asked. */
-  needs: 'nothing' | 'pg_rewind' | 'reinit' | 'unknown';
+  /**
+   * nothing: it streams on as it is; new_site: it began a timeline of its own, so the whole site is to be made again;
+   * unknown: it could not be asked.
+   */
+  needs: 'nothing' | 'pg_rewind' | 'reinit' | 'new_site' | 'unknown';
   /** WAL of its own that goes, bytes; null: unknown, or none. */
   aheadBytes: number | null;
   said: string;
@@ -25,7 +27,7 @@ export interface RejoinPlan {
   checks: PlanCheck[];
   refusedBy: string[];
   /** What standby_cluster of the old site becomes; null: unknown. */
-  standbyCluster: JsonObject | null;
+  standbyCluster: StandbySource | null;
   /** It says so already. */
   isWritten: boolean;
   members: MemberReturn[];

@@ -3,7 +3,7 @@ import { bytesText, roleSeen, silence } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
-import { forkOf, type Branch, type Fork } from './fork-point.js';
+import { forkOf, type WalBranch, type Fork } from './fork-point.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { MemberReturn, RejoinPlan, RejoinRequest } from './rejoin-model.js';
@@ -39,6 +39,7 @@ export function rejoinPlan(
     newPrimary(there),
     oldSite(here),
     sameDatabase(there, here),
+    timelines(here, there, members),
     dataLoss(here, there, members, request),
     rewindCheck(here, there, members),
     address(here, there, source, evidence),
@@ -57,7 +58,7 @@ export function rejoinPlan(
           result === 'refused' || (result === 'unknown' && GUARDS.includes(name)),
       )
       .map(({ name }) => name),
-    standbyCluster: source === null ? null : { ...source },
+    standbyCluster: source,
     isWritten: source !== null && isSame(here, source),
     members,
   };
@@ -129,7 +130,7 @@ function oldSite(here: Site): PlanCheck {
     return bad(
       name,
       'refused',
-      `${memberOf(here, wild.name)} is a primary, and its Patroni does not answer: it goes on accepting writes`,
+      `${memberOf(here, wild.name)} is a primary, and its Patroni does not answer: it still accepts writes`,
       [roleSeen(wild), { witness: 'REST', subject: wild.name, said: silence(wild) }],
       `stop PostgreSQL of ${wild.name}, or start its Patroni`,
     );
@@ -177,7 +178,7 @@ function returns(here: Site, there: Site): MemberReturn[] {
   });
 }
 
-function branchOf(one: MemberView | null, { view }: Pick<Site, 'view'>): Branch {
+function branchOf(one: MemberView | null, { view }: Pick<Site, 'view'>): WalBranch {
   return {
     history: view.snapshot.cluster.history,
     timeline: one?.timeline ?? null,
@@ -193,19 +194,44 @@ function returnOf(member: string, fork: Fork, rewind: Rewind): MemberReturn {
       ...{ member, needs: 'nothing', aheadBytes: null },
       said: `all that it has is on the new primary (timeline ${fork.timeline})`,
     };
-  const { timeline, lsn, aheadBytes } = fork;
+  const { timeline, lsn, aheadBytes, own } = fork;
   const ahead = aheadBytes === null ? 'WAL of its own' : `${bytesText(aheadBytes)} of its own`;
   const said = `has ${ahead} after ${formatLsn(lsn)} of timeline ${timeline}`;
-  const needs = rewind.can === false ? 'reinit' : 'pg_rewind';
-  return { member, needs, aheadBytes, said };
+  if (own) return { member, needs: 'new_site', aheadBytes, said };
+  return { member, needs: rewind.can === false ? 'reinit' : 'pg_rewind', aheadBytes, said };
 }
 
 /** The farthest position that the DCS of the old site shows, on the timeline on which it was. */
-function lastKnown(here: Site): Branch {
+function lastKnown(here: Site): WalBranch {
   const { history, status } = here.view.snapshot.cluster;
   const last = history?.at(-1)?.timeline;
   const timeline = history === null ? null : last === undefined ? 1 : last + 1;
   return { history, timeline, position: status?.optime ?? null };
+}
+
+/** A site that led again since has a timeline of its own: Patroni does not lead it back to that of the other one. */
+function timelines(here: Site, there: Site, members: readonly MemberReturn[]): PlanCheck {
+  const name = 'timelines';
+  const main = branchOf(there.view.leader, there);
+  const own = members.filter(({ needs }) => needs === 'new_site').map(({ member }) => member);
+  const byDcs = forkOf(lastKnown(here), main);
+  const isMute = members.every(({ needs }) => needs === 'unknown');
+  const evidence = [here, there].map((site): Witnessed => {
+    const ends = (site.view.snapshot.cluster.history ?? []).map(
+      ({ timeline, lsn }) => `${timeline} ended at ${formatLsn(lsn)}`,
+    );
+    return dcs(`/history of ${site.label}`, ends.join(', ') || 'empty');
+  });
+  if (own.length === 0 && !(isMute && byDcs.kind === 'diverged' && byDcs.own))
+    return ok(name, `${here.label} began no timeline of its own after ${there.label} was promoted`);
+  const who = own.length > 0 ? `${own.join(', ')} of ${here.label}` : here.label;
+  return bad(
+    name,
+    'refused',
+    `${who} led again and began a timeline of its own after ${there.label} was promoted: Patroni does not rewind that, and two timelines of one number would be mixed`,
+    evidence,
+    `make the site again: stop Patroni on every member of ${here.label}, remove their data directories, put standby_cluster into bootstrap.dcs of their configuration; then: ${siteCommand(here, 'remove')}; then start Patroni`,
+  );
 }
 
 function dataLoss(
@@ -215,7 +241,7 @@ function dataLoss(
   { acceptDataLoss }: RejoinRequest,
 ): PlanCheck {
   const name = 'data_loss';
-  const ahead = members.filter(({ needs }) => needs === 'pg_rewind' || needs === 'reinit');
+  const ahead = members.filter(({ needs }) => needs !== 'nothing' && needs !== 'unknown');
   const mute = members.filter(({ needs }) => needs === 'unknown');
   const evidence = members.map(({ member, said }): Witnessed => {
     return { witness: 'SQL', subject: memberOf(here, member), said };

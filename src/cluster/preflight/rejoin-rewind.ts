@@ -14,7 +14,7 @@ export interface Rewind {
 
 /**
  * pg_rewind needs data checksums or wal_log_hints, and Patroni runs it with use_pg_rewind only. Data checksums are a
- * property of the database, which both sites share, unless somebody changed them in one copy.
+ * property of the database, which both sites share, unless one copy was changed by pg_checksums.
  */
 export function rewindOf(here: Site, there: Site, one: MemberView): Rewind {
   const { config } = here.view.snapshot.cluster;
@@ -39,7 +39,8 @@ export function rewindCheck(here: Site, there: Site, members: readonly MemberRet
   const name = 'rewind';
   const of = (needs: MemberReturn['needs']): string[] =>
     members.filter((one) => one.needs === needs).map(({ member }) => member);
-  const [rewound, copied, mute] = [of('pg_rewind'), of('reinit'), of('unknown')];
+  const [copied, mute] = [of('reinit'), of('unknown')];
+  const rewound = of('pg_rewind');
   const how = howWords(here, there);
   const evidence: Witnessed[] = [dcs(`/config of ${here.label}`, how.config), ...how.seen];
   if (copied.length > 0)

@@ -65,7 +65,8 @@ export async function changeClusterRole(
   const source = standby === null ? null : sourceOf(standby);
   if (source) await checkSource(context, cluster, source, tell);
   const showTopology = async (now: Cluster, headline: string): Promise<void> => {
-    const clusters = group === null || change.group !== null ? [now] : await readClusters(context, scope, null);
+    const clusters =
+      group === null || change.group !== null ? [now] : await readClusters(context, scope, null);
     tell({ kind: 'line', text: headline });
     await show({ kind: 'members', scope, clusters, group: null });
   };

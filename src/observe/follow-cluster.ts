@@ -96,8 +96,12 @@ async function* rounds(follower: Follower): AsyncGenerator<ClusterReading> {
     silence = error;
     const snapshot = await takeSettled(follower, before);
     if (isOver()) return;
+    // It may have fallen silent, or answered, while the members were asked.
+    const later = claims.now.error;
+    if (later !== null && silence === null) yield { at: time(context), error: later };
+    silence = later;
     if (snapshot !== null) {
-      yield { at: time(context), snapshot, isStale: claims.now.error !== null };
+      yield { at: time(context), snapshot, isStale: later !== null };
       before = snapshot;
     }
     const leftMs = request.intervalMs - (monotonicMs() - startedMs);

@@ -172,6 +172,15 @@ test('in its configuration already, and a slot that is configured is kept', () =
   ]);
 });
 
+test('a physical slot of one name in both sites is used, where there is one', () => {
+  const config = { slots: { swap: { type: 'physical' }, cdc: { type: 'logical' } } };
+  const slotOf = (made: RejoinPlan) => made.standbyCluster?.primary_slot_name ?? null;
+  expect(slotOf(plan(sites({ config }, { config })))).toBe('swap');
+  expect(slotOf(plan(sites({ config })))).toBeNull();
+  const two = { slots: { a: { type: 'physical' }, b: { type: 'physical' } } };
+  expect(slotOf(plan(sites({ config: two }, { config: two })))).toBeNull();
+});
+
 test.each<[what: string, breaks: (both: Sites) => void, refused: string, words: string]>([
   [
     'the new site is a standby cluster',

@@ -2,6 +2,7 @@
 import { bytesText, roleSeen, silence } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
 import type { Witnessed } from '../model/model.js';
+import { isObject } from '../model/patroni-values.js';
 import type { MemberView } from '../roles/view.js';
 import { forkOf, type WalBranch, type Fork } from './fork-point.js';
 import type { PlanCheck } from './plan-model.js';
@@ -74,8 +75,26 @@ function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
 /** A slot that is configured here already, for this site, is kept. */
 function sourceFor(here: Site, there: Site, request: RejoinRequest): StandbySource | null {
   const before = here.view.snapshot.cluster.config?.standbyCluster?.['primary_slot_name'];
-  const slot = request.primarySlotName ?? (typeof before === 'string' ? before : null);
+  const kept = typeof before === 'string' ? before : sharedSlot(here, there);
+  const slot = request.primarySlotName ?? kept;
   return wayBack(there, { ...request, primarySlotName: slot });
+}
+
+/** The one permanent physical slot that both sites have under one name: it serves whichever is the standby. */
+function sharedSlot(here: Site, there: Site): string | null {
+  const [mine, theirs] = [here, there].map(physicalSlots);
+  const shared = mine?.filter((name) => theirs?.includes(name) === true) ?? [];
+  return shared.length === 1 ? (shared[0] ?? null) : null;
+}
+
+function physicalSlots({ view }: Site): string[] {
+  const { slots } = view.snapshot.cluster.config?.raw ?? {};
+  if (!isObject(slots)) return [];
+  const isPhysical = ([, slot]: [string, unknown]): boolean =>
+    isObject(slot) && slot['type'] === 'physical';
+  return Object.entries(slots)
+    .filter(isPhysical)
+    .map(([name]) => name);
 }
 
 function isSame({ view }: Site, { host, port, primary_slot_name: slot }: StandbySource): boolean {

@@ -111,7 +111,7 @@ async function opens(key: string, words: string): Promise<void> {
   // A line that is too long for the screen goes on after a backslash.
   const line = words.replace('CLUSTER', lab.scope).replaceAll(' ', '[\\s\\\\]+');
   await shell.press(key);
-  await shell.seen(new RegExp(`^patctl [^]*${line}\\n\\n[^]*Enter run it {2}Esc back$`, 'm'));
+  await shell.seen(new RegExp(`^patctl\\S* [^]*${line}\\n\\n[^]*Enter run it {2}Esc back$`, 'm'));
   await shell.press('Enter');
 }
 

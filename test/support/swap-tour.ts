@@ -1,6 +1,6 @@
 /**
  * Two sites on real Patroni change roles again and again under a client that commits through HAProxy: synchronous
- * modes on both, a slot for either direction, a cascading replica. `tsx test/support/swap-tour.ts [ROUNDS]`
+ * modes on both, a slot for either direction, a cascading replica. `npm run swap-tour -- [ROUNDS]`
  * prints a line for each swap. PATRONI chooses the version of Patroni.
  */
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';

@@ -1,0 +1,82 @@
+/** The old leader could not reach the DCS: it alone, or others too. */
+import { CLOCKS_MS, oldSaid, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
+import type { StoryFact } from '../story-model.js';
+import { msOf } from '../term-changes.js';
+import { oldLeader, saidCause, type CauseFound } from './cause-found.js';
+
+export function heldByFailsafe(evidence: StoryEvidence): CauseFound | null {
+  const { change } = evidence;
+  if (change.from === null || change.from !== change.to) return null;
+  if (!oldSaidLast(evidence, 'failsafe_holds')) return null;
+  return saidCause(
+    'dcs_unreachable',
+    `The DCS could not be reached; ${change.from} stayed the leader by failsafe mode and took the lock again.`,
+  );
+}
+
+export function lostDcs(evidence: StoryEvidence): CauseFound | null {
+  const { change } = evidence;
+  const name = oldLeader(evidence);
+  const trouble = oldSaidLast(evidence, 'demoted_without_dcs', 'dcs_unreachable', 'dcs_unseen');
+  if (!trouble) return null;
+  const began = Math.min(msOf(trouble.at) ?? Infinity, change.atMs ?? Infinity);
+  const scope = whoElse(evidence, began);
+  const demoted = oldSaid(evidence, 'demoted_without_dcs') ? ' and demoted itself' : '';
+  if (scope === 'all') {
+    return saidCause(
+      'dcs_unreachable',
+      `The DCS could not be reached by ${name} and other members${demoted === '' ? '' : `; ${name} demoted itself`}.`,
+    );
+  }
+  if (scope === 'old only') {
+    return saidCause(
+      'leader_cut_off',
+      `${name} could not reach the DCS${demoted}, while others could.`,
+    );
+  }
+  return {
+    fits: ['leader_cut_off', 'dcs_unreachable'],
+    sure: 'said',
+    message: `${name} could not reach the DCS${demoted}; whether others could is not recorded.`,
+    missing: "the log of another member's Patroni, or a recording",
+  };
+}
+
+/** Whether others could not reach the DCS either while the old leader could not. */
+function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'old only' | null {
+  const endMs = change.atMs ?? Infinity;
+  const during = ({ at, until }: StoryFact): boolean =>
+    (msOf(until) ?? msOf(at) ?? 0) >= beganMs - CLOCKS_MS &&
+    (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
+  const others = facts.filter(({ member }) => member !== change.from);
+  if (leasesOfOthers(change.etcd, change.end)) return 'all';
+  if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
+  const isFollowing = others.some(
+    (fact) => fact.what === 'patroni_follows' && (fact.times ?? 1) > 1 && during(fact),
+  );
+  const isWatched = others.some(({ source }) => source === 'recording');
+  return isFollowing || isWatched ? 'old only' : null;
+}
+
+const NO_DCS: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'dcs_unreachable',
+  'dcs_unseen',
+  'dcs_silent',
+  'failsafe_holds',
+]);
+
+/** Keys of other members that ended with their leases just before or after the leader's: etcd served none of them. */
+export function leasesOfOthers(etcd: readonly StoryFact[], end: StoryFact | null): boolean {
+  if (end?.what !== 'leader_key_expired') return false;
+  const at = etcd.indexOf(end);
+  const near = etcd.slice(Math.max(0, at - NEAR_FACTS), at + NEAR_FACTS);
+  return near.some(
+    ({ what, revision, data }) =>
+      what === 'member_key_expired' &&
+      data?.state !== 'stopped' &&
+      Math.abs(Number(BigInt(revision ?? 0) - BigInt(end.revision ?? 0))) <= NEAR_REVISIONS,
+  );
+}
+
+const NEAR_FACTS = 8;
+const NEAR_REVISIONS = 8;

@@ -1,0 +1,151 @@
+/** The log of the old leader's Patroni stands still, ends, or only says that the lock was lost. */
+import { CLOCKS_MS, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
+import type { StoryFact } from '../story-model.js';
+import { msOf } from '../term-changes.js';
+import { isPostgres, oldLeader, saidCause, wholeSeconds, type CauseFound } from './cause-found.js';
+import { released } from './etcd-alone.js';
+
+export function stoodStill(evidence: StoryEvidence): CauseFound | null {
+  const { change, old } = evidence;
+  const name = oldLeader(evidence);
+  const endMs = change.atMs;
+  const gap = old.find(
+    ({ what, at, until }) =>
+      what === 'patroni_silent' &&
+      endMs !== null &&
+      (msOf(at) ?? Infinity) <= endMs &&
+      (msOf(until) ?? 0) >= (change.sinceMs ?? endMs) - CLOCKS_MS,
+  );
+  if (!gap) return null;
+  const [fromMs, untilMs] = [msOf(gap.at) ?? 0, msOf(gap.until) ?? 0];
+  const within = (fact: StoryFact): boolean =>
+    (msOf(fact.at) ?? 0) >= fromMs && (msOf(fact.at) ?? 0) <= untilMs;
+  const restarted = old.some(
+    ({ what, at }) =>
+      what === 'patroni_started' && Math.abs((msOf(at) ?? 0) - untilMs) <= CLOCKS_MS,
+  );
+  if (!restarted && gap.data?.mode === 'in loop') {
+    return {
+      fits: ['postgres_hung', 'patroni_frozen'],
+      sure: 'seen',
+      message: `Patroni on ${name} began a loop and wrote nothing for ${wholeSeconds(gap.data.ms)}: PostgreSQL there did not answer it, or Patroni itself was frozen.`,
+      missing: 'the system log of the old leader (disks, memory), or a recording',
+    };
+  }
+  if (!restarted) {
+    return {
+      fits: ['patroni_frozen'],
+      sure: 'seen',
+      message: `Patroni on ${name} stood still for ${wholeSeconds(gap.data?.ms)} and could not renew the lock within ttl: the process or its host was frozen or overloaded.`,
+    };
+  }
+  return ended(evidence, within, `for ${wholeSeconds(gap.data?.ms)}, then it was started again`);
+}
+
+/** Patroni of the old leader ended: what PostgreSQL's log says of the same time. */
+function ended(
+  evidence: StoryEvidence,
+  within: (fact: StoryFact) => boolean,
+  silence: string,
+): CauseFound {
+  const name = oldLeader(evidence);
+  const postgres = evidence.old.filter(({ source }) => source === 'postgresql log');
+  const untilPromoted = (fact: StoryFact): boolean =>
+    within(fact) && (msOf(fact.at) ?? 0) <= (evidence.change.atMs ?? 0) + CLOCKS_MS;
+  const killed = evidence.old.find((fact) => fact.what === 'oom_killed' && untilPromoted(fact));
+  if (killed && !isPostgres(killed)) {
+    return saidCause(
+      'patroni_killed',
+      `The kernel of ${name} ended Patroni there (${killed.data?.mode ?? ''}), because memory ran out.`,
+    );
+  }
+  if (evidence.old.some((fact) => fact.what === 'host_started' && within(fact))) {
+    return saidCause('node_lost', `The host of ${name} went down and was started again.`);
+  }
+  const stops = postgres.find((fact) => fact.what === 'postgres_stops' && untilPromoted(fact));
+  if (stops && stops.data?.mode !== 'immediate') {
+    return {
+      fits: ['patroni_stopped'],
+      sure: 'seen',
+      message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly before the change, and Patroni wrote nothing ${silence}.`,
+    };
+  }
+  return (
+    afterwards(evidence, postgres, silence) ?? {
+      fits: evidence.change.end
+        ? ['patroni_killed', 'node_lost']
+        : ['patroni_killed', 'node_lost', 'patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} ended: it wrote nothing ${silence}.`,
+      missing: "PostgreSQL's log of the old leader, and its system log (OOM killer, reboot)",
+    }
+  );
+}
+
+/** How it ended, by what its PostgreSQL did after the change; else by how the leader key went. */
+function afterwards(
+  evidence: StoryEvidence,
+  postgres: readonly StoryFact[],
+  silence: string,
+): CauseFound | null {
+  const name = oldLeader(evidence);
+  const next = postgres.find(
+    (fact) =>
+      ['postgres_stops', 'postgres_interrupted', 'postgres_starts'].includes(fact.what) &&
+      (msOf(fact.at) ?? 0) > (evidence.change.atMs ?? 0) + CLOCKS_MS,
+  );
+  if (next?.what === 'postgres_stops') {
+    return {
+      fits: ['patroni_killed'],
+      sure: 'inferred',
+      message: `Patroni on ${name} ended without shutting down (killed or crashed), while its PostgreSQL went on: it wrote nothing ${silence}.`,
+    };
+  }
+  if (next) {
+    return {
+      fits: ['node_lost'],
+      sure: 'inferred',
+      message: `The host of ${name} went down, or Patroni and PostgreSQL there were both killed: neither shut down cleanly, and Patroni wrote nothing ${silence}.`,
+    };
+  }
+  if (evidence.change.end?.what !== 'leader_key_released') return null;
+  return (
+    released(evidence) ?? {
+      fits: ['patroni_stopped'],
+      sure: 'inferred',
+      message: `Patroni on ${name} was stopped.`,
+    }
+  );
+}
+
+export function endedInLog(evidence: StoryEvidence): CauseFound | null {
+  const { old, change } = evidence;
+  const last = old.find(({ what }) => what === 'patroni_log_ends');
+  const lastMs = msOf(last?.at);
+  const sinceMs = change.sinceMs ?? change.atMs;
+  if (lastMs === null || sinceMs === null || lastMs > sinceMs + CLOCKS_MS) return null;
+  const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
+  if (found.fits.length === 1) return found;
+  return {
+    ...found,
+    fits: [
+      ...found.fits,
+      'patroni_frozen',
+      ...(last?.data?.mode === 'in loop' ? (['postgres_hung'] as const) : []),
+    ],
+    message: `The log of Patroni on ${oldLeader(evidence)} ends before the change.`,
+  };
+}
+
+/** It worked on, and found that it no longer had the lock. */
+export function lostLock(evidence: StoryEvidence): CauseFound | null {
+  const lost = oldSaidLast(evidence, 'demoted_without_lock', 'lock_not_updated');
+  const later = evidence.old.find(({ what }) => what === 'demoted_without_lock');
+  if (!lost && !later) return null;
+  return {
+    fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen', 'postgres_hung'],
+    sure: 'inferred',
+    message: `Patroni on ${oldLeader(evidence)} found that it no longer had the lock; its log does not say why.`,
+    missing: "etcd's history, or a recording",
+  };
+}

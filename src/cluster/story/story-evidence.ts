@@ -42,10 +42,14 @@ export function evidenceOf(
     facts,
     before,
     old,
-    hasPatroniLog: old.some(({ source }) => source === 'patroni log'),
+    hasPatroniLog: old.some(isOwnLog),
     hasPostgresLog: old.some(({ source }) => source === 'postgresql log'),
   };
 }
+
+/** Of its own Patroni's log: others write there too what they heard of it, or that they heard nothing. */
+export const isOwnLog = ({ source, what }: StoryFact): boolean =>
+  source === 'patroni log' && what !== 'member_silent' && what !== 'member_answers';
 
 function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
   const at = taken === null ? -1 : etcd.indexOf(taken);

@@ -1,0 +1,113 @@
+/** Evidence that seems to fit a change of leader and does not belong to it: each was taken for its cause once. */
+import { expect, test } from 'vitest';
+import { etcdFacts } from '../../src/cluster/story/etcd-facts.js';
+import { historyFacts } from '../../src/cluster/story/history-facts.js';
+import { logFacts } from '../../src/cluster/story/log-facts.js';
+import { logReader } from '../../src/cluster/story/log-lines.js';
+import type { LeaderStory, StoryFact, StorySource } from '../../src/cluster/story/story-model.js';
+import { explain } from '../../src/cluster/story/tell-story.js';
+
+const T0 = Date.UTC(2026, 10, 28, 15, 0, 0);
+const time = (seconds: number): string => new Date(T0 + seconds * 1000).toISOString();
+const stamp = (seconds: number): string => time(seconds).replace('T', ' ').replace('Z', '');
+
+type Line = [seconds: number, text: string];
+
+const patroni = (...lines: Line[]): string[] =>
+  lines.map(([at, text]) => `${stamp(at).replace('.', ',')} INFO: ${text}`);
+const postgres = (...lines: Line[]): string[] =>
+  lines.map(([at, text]) => `${stamp(at)} UTC [7] ${text}`);
+
+/** One line every 10 s. */
+const beats = (text: string, from: number, to: number): Line[] =>
+  Array.from({ length: Math.floor((to - from) / 10) + 1 }, (_, at) => [from + at * 10, text]);
+const leads = (name: string, from: number, to: number): Line[] =>
+  beats(`no action. I am (${name}), the leader with the lock`, from, to);
+const follows = (name: string, leader: string, from: number, to: number): Line[] =>
+  beats(`no action. I am (${name}), a secondary, and following a leader (${leader})`, from, to);
+
+function log(member: string, ...lines: string[]): StoryFact[] {
+  const facts = logFacts(member, { fromMs: -Infinity, toMs: Infinity }, (text) => text);
+  const reader = logReader(() => 0);
+  for (const line of lines.sort()) {
+    const message = reader.add(line);
+    if (message) facts.add(message);
+  }
+  return facts.facts();
+}
+
+const led = (...lines: [number, string, number?, bigint?][]): StoryFact[] =>
+  historyFacts(
+    lines.map(([seconds, newLeader, timeline, lsn = 100n], at) => ({
+      timeline: timeline ?? at + 1,
+      lsn,
+      timestamp: time(seconds),
+      newLeader,
+      reason: '',
+    })),
+  );
+
+/** pg1 leads since timeline 2, and pg2 takes over at this second. */
+const took = (seconds: number): StoryFact[] => led([-3600, 'pg1'], [seconds, 'pg2']);
+
+function storyOf(facts: StoryFact[], timeline = 2): LeaderStory | undefined {
+  return explain(facts, { kind: 'timeline', timeline }).stories[0];
+}
+
+function causesIn(...facts: StoryFact[][]): string[] {
+  const verdict = storyOf(facts.flat())?.verdict;
+  return verdict === undefined ? ['no story'] : verdict.cause ? [verdict.cause] : verdict.fits;
+}
+
+function recorded(at: number, until: number, fact: Partial<StoryFact>): StoryFact {
+  return {
+    at: time(at),
+    until: time(until),
+    times: 2,
+    revision: null,
+    source: 'recording' as StorySource,
+    member: 'pg1',
+    what: 'member_answers',
+    message: '',
+    sure: 'seen',
+    ...fact,
+  };
+}
+
+/** Keys of etcd, one revision each; several names at once are one revision. */
+function etcd(...steps: [names: string, value: string | null, lease?: string][]): StoryFact[] {
+  const folded = etcdFacts();
+  steps.forEach(([names, value, lease = null], at) => {
+    for (const name of names.split(' ')) {
+      folded.add({ revision: String(100 + at), name, value, lease });
+    }
+  });
+  return folded.facts();
+}
+const member = (role: string, state = 'running'): string =>
+  JSON.stringify({
+    role,
+    state,
+    api_url: 'http://h:1/patroni',
+    conn_url: 'postgres://h:1/postgres',
+  });
+const history = (...lines: [number, number, string, number][]): string =>
+  JSON.stringify(lines.map(([tl, lsn, who, at]) => [tl, lsn, 'no recovery target', time(at), who]));
+
+test('what another Patroni says of the old leader is not the log of its Patroni', () => {
+  const own = log(
+    'pg1',
+    ...postgres(
+      [100, 'LOG:  received fast shutdown request'],
+      [101, 'LOG:  database system is shut down'],
+    ),
+  );
+  const other = log(
+    'pg2',
+    ...patroni(...follows('pg2', 'pg1', 0, 90), [
+      109,
+      'Got response from pg1 http://h:1/patroni: {"state": "stopped", "role": "replica"}',
+    ]),
+  );
+  expect(causesIn(took(110), own, other)).not.toContain('patroni_stopped');
+});

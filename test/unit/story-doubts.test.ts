@@ -111,3 +111,28 @@ test('what another Patroni says of the old leader is not the log of its Patroni'
   );
   expect(causesIn(took(110), own, other)).not.toContain('patroni_stopped');
 });
+
+test('a disk that was full and a process that ran out of memory long before are not the cause', () => {
+  const ends = patroni(...leads('pg1', 0, 400));
+  const panic = postgres([
+    20,
+    'PANIC:  could not write to file "pg_wal/x": No space left on device',
+  ]);
+  expect(causesIn(took(430), log('pg1', ...ends, ...panic))).not.toContain('disk_full');
+  const died = patroni(
+    ...leads('pg1', 0, 400),
+    [405, 'Postgresql is not running.'],
+    [406, 'Primary crashed. Failing over'],
+  );
+  const killed = [
+    `${time(20).replace('Z', '+00:00')} h kernel: Out of memory: Killed process 7 (postgres) x`,
+  ];
+  expect(causesIn(took(410), log('pg1', ...died, ...killed))).not.toEqual(['out_of_memory']);
+  const reset = [`${time(20).replace('Z', '+00:00')} h kernel: softdog: Initiating system reboot`];
+  expect(causesIn(took(430), log('pg1', ...ends, ...reset))).not.toContain('watchdog_fired');
+  const gone = patroni([
+    20,
+    'released leader key voluntarily as data dir empty and currently leader',
+  ]);
+  expect(causesIn(took(430), log('pg1', ...ends, ...gone))).not.toContain('data_directory_gone');
+});

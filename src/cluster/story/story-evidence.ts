@@ -56,16 +56,31 @@ function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
   return at < 0 ? etcd : etcd.slice(0, at + 1);
 }
 
-/** The last fact of these codes that the old leader's own sources tell, up to the promotion. */
+/**
+ * The last fact of these codes that the old leader's own sources tell, up to the promotion, if it was not well again
+ * long before that.
+ */
 export function oldSaid(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
   const { before, change } = evidence;
-  return (
-    before.findLast(
-      ({ what, member, source }) =>
-        codes.includes(what) && member === change.from && source !== 'etcd',
-    ) ?? null
+  const found = before.findLast(
+    ({ what, member, source }) =>
+      codes.includes(what) && member === change.from && source !== 'etcd',
   );
+  return found === undefined || isWellAgain(evidence, found) ? null : found;
 }
+
+/** It led again, and for longer than what ended before could still have been without effect. */
+function isWellAgain({ before, change }: StoryEvidence, fact: StoryFact): boolean {
+  const endMs = change.atMs ?? Infinity;
+  const sinceMs = msOf(fact.until ?? fact.at) ?? 0;
+  return before.some(({ what, member, source, at, until }) => {
+    if (what !== 'patroni_leads' || member !== change.from || source === 'etcd') return false;
+    return Math.min(msOf(until ?? at) ?? 0, endMs) > sinceMs + WELL_AGAIN_MS;
+  });
+}
+
+/** A loop is 10 s by default, and Patroni looks at PostgreSQL in each. */
+const WELL_AGAIN_MS = 15_000;
 
 /** Patroni writes what it did when it has done it: of its own log the next seconds count too. */
 export function oldSaidSoon(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {

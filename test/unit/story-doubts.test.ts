@@ -136,3 +136,33 @@ test('a disk that was full and a process that ran out of memory long before are 
   ]);
   expect(causesIn(took(430), log('pg1', ...ends, ...gone))).not.toContain('data_directory_gone');
 });
+
+test('a session that had no space for a temporary file did not end PostgreSQL', () => {
+  const died = patroni(
+    ...leads('pg1', 0, 400),
+    [405, 'Postgresql is not running.'],
+    [406, 'Primary crashed. Failing over'],
+  );
+  const full = postgres(
+    [20, 'ERROR:  could not write to file "base/pgsql_tmp/x": No space left on device'],
+    [404, 'LOG:  checkpoint starting: time'],
+  );
+  expect(causesIn(took(410), log('pg1', ...died, ...full))).toEqual(['postgres_crashed']);
+  const alone = explain(log('pg1', ...patroni(...leads('pg1', 0, 400)), ...full), {
+    kind: 'since',
+    from: time(0),
+  });
+  expect(alone.stories).toEqual([]);
+});
+test('a client that speaks of a full disk is not a full disk', () => {
+  const died = patroni(
+    ...leads('pg1', 0, 400),
+    [405, 'Postgresql is not running.'],
+    [406, 'Primary crashed. Failing over'],
+  );
+  const said = postgres(
+    [403, "LOG:  statement: insert into log values ('No space left on device')"],
+    [404, "LOG:  duration: 1 ms  execute s: select 'No space left on device'"],
+  );
+  expect(causesIn(took(410), log('pg1', ...died, ...said))).not.toEqual(['disk_full']);
+});

@@ -415,7 +415,7 @@ function factOf(
   if (program === 'postgresql') {
     if (QUOTED.has(level)) return null;
     const isFull = sqlstate === '53100' || NO_SPACE.test(text);
-    if (isFull && SERIOUS.has(level))
+    if (isFull && SERIOUS.has(level) && !FROM_CLIENT.test(text))
       return make('disk_full', `${level}: ${text}`, { mode: level });
     if (sqlstate === '53200' || /^out of memory/.test(text))
       return make('out_of_memory', `${level}: ${text}`, { mode: level });
@@ -435,5 +435,7 @@ function factOf(
 
 /** What PostgreSQL quotes from clients. */
 const QUOTED: ReadonlySet<string> = new Set(['STATEMENT', 'QUERY', 'CONTEXT', 'HINT', 'LOCATION']);
+/** With log_statement, log_min_duration_statement or pgaudit the rest is what a client sent. */
+const FROM_CLIENT = /^(?:statement|execute |parse |bind |fastpath |duration|AUDIT)/;
 const SERIOUS: ReadonlySet<string> = new Set(['LOG', 'ERROR', 'FATAL', 'PANIC']);
 const MOST_TEXT = 200;

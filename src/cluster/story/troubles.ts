@@ -64,8 +64,12 @@ export function troubles(
       open.set(key, group);
     }
   }
-  return found.map((group) => storyOf(group, index));
+  return found.filter((group) => group.some(isSerious)).map((group) => storyOf(group, index));
 }
+
+/** Less than a PANIC for a full disk ends a session: alone it does not end PostgreSQL. */
+const isSerious = ({ what, data }: StoryFact): boolean =>
+  what !== 'disk_full' || data?.mode === 'PANIC';
 
 /** Another source told the same trouble before. */
 function sameTrouble(

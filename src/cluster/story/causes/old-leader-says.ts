@@ -29,13 +29,19 @@ export function diskFull(evidence: StoryEvidence): CauseFound | null {
     'failover_after_crash',
   );
   // Less than a PANIC ends a session or a process, and PostgreSQL goes on.
-  if (full.data?.mode !== 'PANIC' && !died) return null;
+  if (full.data?.mode !== 'PANIC' && !(died && isNear(full, died))) return null;
   return {
     fits: ['disk_full'],
     sure: 'said',
     message: `The disk of ${oldLeader(evidence)} was full, and PostgreSQL there could not go on.`,
   };
 }
+
+const isNear = (one: StoryFact, later: StoryFact): boolean =>
+  Math.abs((msOf(later.at) ?? 0) - (msOf(one.until ?? one.at) ?? 0)) <= TOGETHER_MS;
+
+/** What ends PostgreSQL is followed by its end at once; Patroni sees that in its next loop. */
+const TOGETHER_MS = 60_000;
 
 export function watchdogFired(evidence: StoryEvidence): CauseFound | null {
   if (!oldSaid(evidence, 'watchdog_reset')) return null;

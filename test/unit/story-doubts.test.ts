@@ -166,3 +166,28 @@ test('a client that speaks of a full disk is not a full disk', () => {
   );
   expect(causesIn(took(410), log('pg1', ...died, ...said))).not.toEqual(['disk_full']);
 });
+
+test('others reached the DCS only where a source shows it of that time', () => {
+  const own = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 100),
+      [115, 'Error communicating with DCS'],
+      [125, 'demoted self because DCS is not accessible and I was a leader'],
+    ),
+  );
+  const unknown = ['leader_cut_off', 'dcs_unreachable'];
+  const before = [recorded(0, 60, { member: 'pg2' })];
+  const after = [recorded(190, 300, { member: 'pg3' })];
+  expect(causesIn(took(180), own, before)).toEqual(unknown);
+  expect(causesIn(took(180), own, before, after)).toEqual(unknown);
+  expect(
+    causesIn(took(180), own, log('pg2', ...patroni(...follows('pg2', 'pg1', 4, 114)))),
+  ).toEqual(unknown);
+  expect(causesIn(took(180), own, [recorded(0, 170, { member: 'pg2' })])).toEqual([
+    'leader_cut_off',
+  ]);
+  expect(
+    causesIn(took(180), own, log('pg2', ...patroni(...follows('pg2', 'pg1', 4, 164)))),
+  ).toEqual(['leader_cut_off']);
+});

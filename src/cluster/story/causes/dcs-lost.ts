@@ -51,11 +51,16 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
   const others = facts.filter(({ member }) => member !== change.from);
   if (leasesOfOthers(change.etcd, change.end)) return 'all';
   if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
-  const isFollowing = others.some(
-    (fact) => fact.what === 'patroni_follows' && (fact.times ?? 1) > 1 && during(fact),
-  );
-  const isWatched = others.some(({ source }) => source === 'recording');
-  return isFollowing || isWatched ? 'old only' : null;
+  return others.some((fact) => isReaching(fact, change.from, beganMs)) ? 'old only' : null;
+}
+
+/** It began before the old leader could not reach the DCS, and went on longer. */
+function isReaching(fact: StoryFact, leader: string | null, beganMs: number): boolean {
+  const { what, source, member, data, times = 1, at, until } = fact;
+  const isFollowing = what === 'patroni_follows' && times > 1 && data?.leader === leader;
+  const isWatched = source === 'recording' && member !== null && times > 1;
+  const lasts = (msOf(at) ?? Infinity) <= beganMs && (msOf(until ?? at) ?? 0) > beganMs + CLOCKS_MS;
+  return lasts && (isFollowing || isWatched);
 }
 
 const NO_DCS: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([

@@ -191,3 +191,37 @@ test('others reached the DCS only where a source shows it of that time', () => {
     causesIn(took(180), own, log('pg2', ...patroni(...follows('pg2', 'pg1', 4, 164)))),
   ).toEqual(['leader_cut_off']);
 });
+
+test('a log that was cut off long before the change does not show that its Patroni ended', () => {
+  const cut = log(
+    'pg1',
+    ...patroni(...leads('pg1', 0, 100)),
+    ...postgres([440, 'LOG:  received immediate shutdown request']),
+  );
+  expect(causesIn(took(400), cut)).toEqual([]);
+  expect(causesIn(took(130), log('pg1', ...patroni(...leads('pg1', 0, 100))))).toContain(
+    'patroni_killed',
+  );
+});
+test('of two logs of one member the later one counts', () => {
+  const one = log('pg1', ...patroni(...leads('pg1', 0, 100)));
+  const two = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 105, 125),
+      [128, 'demoting self because I do not have the lock and I was a leader'],
+      ...follows('pg1', 'pg2', 135, 200),
+    ),
+  );
+  expect(causesIn(took(130), one, two)).not.toContain('patroni_killed');
+});
+test('a PostgreSQL that is stopped after the change does not tell a killed Patroni from a frozen one', () => {
+  const own = log(
+    'pg1',
+    ...patroni(...leads('pg1', 0, 100)),
+    ...postgres([160, 'LOG:  received immediate shutdown request']),
+  );
+  expect(causesIn(took(130), own)).toEqual(
+    expect.arrayContaining(['patroni_killed', 'patroni_frozen']),
+  );
+});

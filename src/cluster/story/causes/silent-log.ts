@@ -1,5 +1,5 @@
 /** The log of the old leader's Patroni stands still, ends, or only says that the lock was lost. */
-import { CLOCKS_MS, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
+import { CLOCKS_MS, isOwnLog, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
 import { msOf } from '../term-changes.js';
 import { isPostgres, oldLeader, saidCause, wholeSeconds, type CauseFound } from './cause-found.js';
@@ -120,22 +120,32 @@ function afterwards(
 
 export function endedInLog(evidence: StoryEvidence): CauseFound | null {
   const { old, change } = evidence;
-  const last = old.find(({ what }) => what === 'patroni_log_ends');
-  const lastMs = msOf(last?.at);
+  const last = old
+    .filter(isOwnLog)
+    .reduce<StoryFact | null>((most, one) => (lastOf(one) >= lastOf(most) ? one : most), null);
+  const lastMs = lastOf(last);
   const sinceMs = change.sinceMs ?? change.atMs;
-  if (lastMs === null || sinceMs === null || lastMs > sinceMs + CLOCKS_MS) return null;
+  if (last?.what !== 'patroni_log_ends' || sinceMs === null) return null;
+  if (lastMs > sinceMs + CLOCKS_MS || lastMs < sinceMs - LONGEST_LEASE_MS) return null;
   const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
-  if (found.fits.length === 1) return found;
+  const isKilled = found.fits[0] === 'patroni_killed' && found.sure === 'inferred';
+  // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.
+  if (found.fits.length === 1 && !isKilled) return found;
   return {
     ...found,
     fits: [
       ...found.fits,
       'patroni_frozen',
-      ...(last?.data?.mode === 'in loop' ? (['postgres_hung'] as const) : []),
+      ...(last.data?.mode === 'in loop' ? (['postgres_hung'] as const) : []),
     ],
     message: `The log of Patroni on ${oldLeader(evidence)} ends before the change.`,
   };
 }
+
+const lastOf = (fact: StoryFact | null): number => msOf(fact?.until ?? fact?.at) ?? -Infinity;
+
+/** Its lock ended within ttl (default 30 s) after its last line: an older end is that of the file. */
+const LONGEST_LEASE_MS = 180_000;
 
 /** It worked on, and found that it no longer had the lock. */
 export function lostLock(evidence: StoryEvidence): CauseFound | null {

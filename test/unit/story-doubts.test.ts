@@ -225,3 +225,33 @@ test('a PostgreSQL that is stopped after the change does not tell a killed Patro
     expect.arrayContaining(['patroni_killed', 'patroni_frozen']),
   );
 });
+
+const LED: [string, string | null, string?][] = [
+  ['config', '{"ttl": 30, "standby_cluster": {"host": "a"}}'],
+  ['members/pg1', member('replica'), 'a'],
+  ['members/pg2', member('replica'), 'b'],
+  ['members/pg3', member('replica'), 'c'],
+  ['leader', 'pg1', 'a'],
+  ['members/pg1', member('primary'), 'a'],
+];
+test('a standby cluster that follows another host was not demoted by that', () => {
+  const keys = etcd(
+    ...LED,
+    ['config', '{"ttl": 30, "standby_cluster": {"host": "b"}}'],
+    ['leader', null],
+    ['members/pg1', member('primary', 'stopped'), 'a'],
+    ['leader', 'pg2', 'b'],
+  );
+  expect(explain(keys, { kind: 'last' }).stories[0]?.verdict.cause).toBe('patroni_stopped');
+});
+test('PostgreSQL that crashed and ran again is not why its Patroni was stopped later', () => {
+  const keys = etcd(
+    ...LED,
+    ['members/pg1', member('primary', 'crashed'), 'a'],
+    ['members/pg1', member('primary'), 'a'],
+    ['leader', null],
+    ['members/pg1', member('primary', 'stopped'), 'a'],
+    ['leader', 'pg2', 'b'],
+  );
+  expect(explain(keys, { kind: 'last' }).stories[0]?.verdict.cause).toBe('patroni_stopped');
+});

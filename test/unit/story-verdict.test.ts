@@ -112,8 +112,7 @@ describe('real stories', () => {
       'etcd-frozen-failsafe': 'dcs_unreachable',
       // The leader stayed, and etcd has no time of it.
       'postgres-killed': 'no such change',
-      'postgres-killed-failover':
-        'fits postgres_crashed disk_full out_of_memory postgres_start_failed',
+      'postgres-killed-failover': DEMOTED,
       'cut-off': LEASE,
       'cut-off-silent': LEASE,
       'key-deleted':

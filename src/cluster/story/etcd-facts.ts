@@ -262,7 +262,7 @@ function configPut(state: State, change: KeyChange, before: string | null): void
     (name) => name !== 'pause' && JSON.stringify(was.raw[name]) !== JSON.stringify(now.raw[name]),
   );
   if (other.length === 0) return;
-  const standby = other.includes('standby_cluster') && now.standbyCluster !== null;
+  const standby = was.standbyCluster === null && now.standbyCluster !== null;
   say(
     state,
     change,

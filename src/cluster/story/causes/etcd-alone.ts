@@ -17,21 +17,21 @@ export function released(evidence: StoryEvidence): CauseFound | null {
   const at = change.etcd.indexOf(change.end);
   const own = ({ what, member }: StoryFact): boolean =>
     what === 'member_state' && member === change.from;
-  const before = change.etcd.slice(0, at).findLast(own);
+  const states = change.etcd.slice(0, at).filter(own);
   const after = change.etcd
     .slice(at + 1)
     .find(
       (fact) => own(fact) || (fact.what === 'member_key_expired' && fact.member === change.from),
     );
-  const standby = change.etcd.slice(0, at).findLast(({ what }) => what === 'config_changed');
-  if (standby?.data?.mode === 'standby_cluster') {
+  if (isDemotedSince(change.etcd.slice(0, at), change.from)) {
     return {
       fits: ['demoted_to_standby_cluster'],
       sure: 'inferred',
       message: 'The cluster was demoted to a standby cluster.',
     };
   }
-  const near = [...change.etcd.slice(Math.max(0, at - 4), at).filter(own), before, after];
+  const wellAt = states.findLastIndex(({ data }) => data?.state === 'running');
+  const near = [...states.slice(wellAt + 1), after];
   if (near.some((fact) => /crash|fail/.test(fact?.data?.state ?? ''))) {
     return {
       fits: [...POSTGRES_LOST, 'postgres_start_failed'],
@@ -41,6 +41,15 @@ export function released(evidence: StoryEvidence): CauseFound | null {
     };
   }
   return afterRelease(evidence, after) ?? deletedKey(name);
+}
+
+/** The configuration made it a standby cluster, and its leader was not yet one of that. */
+function isDemotedSince(etcd: readonly StoryFact[], leader: string | null): boolean {
+  const configAt = etcd.findLastIndex(({ what }) => what === 'config_changed');
+  if (etcd[configAt]?.data?.mode !== 'standby_cluster') return false;
+  return !etcd
+    .slice(configAt)
+    .some(({ member, data }) => member === leader && data?.role === 'standby_leader');
 }
 
 /** Patroni writes its member key as soon as it has given up the lock. */

@@ -255,3 +255,24 @@ test('PostgreSQL that crashed and ran again is not why its Patroni was stopped l
   );
   expect(explain(keys, { kind: 'last' }).stories[0]?.verdict.cause).toBe('patroni_stopped');
 });
+test('two nodes that are lost at once are not a DCS that does not answer', () => {
+  const lost: [string, string | null, string?][] = [
+    ['leader members/pg1', null],
+    ['members/pg3', null],
+  ];
+  const verdict = (...keys: [string, string | null, string?][]) =>
+    explain(etcd(...LED, ...keys), { kind: 'last' }).stories[0]?.verdict;
+  const two = verdict(...lost, ['leader', 'pg2', 'b']);
+  expect([two?.cause, two?.fits]).toEqual([
+    null,
+    expect.arrayContaining(['node_lost', 'dcs_unreachable']),
+  ]);
+  expect(
+    verdict(
+      ...lost,
+      ['members/pg2', null],
+      ['members/pg2', member('replica'), 'd'],
+      ['leader', 'pg2', 'd'],
+    )?.cause,
+  ).toBe('dcs_unreachable');
+});

@@ -1,7 +1,7 @@
 /** The old leader could not reach the DCS: it alone, or others too. */
 import { CLOCKS_MS, oldSaid, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
-import { msOf } from '../term-changes.js';
+import { msOf, type TermChange } from '../term-changes.js';
 import { oldLeader, saidCause, type CauseFound } from './cause-found.js';
 
 export function heldByFailsafe(evidence: StoryEvidence): CauseFound | null {
@@ -49,7 +49,7 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
     (msOf(until) ?? msOf(at) ?? 0) >= beganMs - CLOCKS_MS &&
     (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
   const others = facts.filter(({ member }) => member !== change.from);
-  if (leasesOfOthers(change.etcd, change.end)) return 'all';
+  if (isLeaseOfNextLost(change)) return 'all';
   if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
   return others.some((fact) => isReaching(fact, change.from, beganMs)) ? 'old only' : null;
 }
@@ -70,12 +70,21 @@ const NO_DCS: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
   'failsafe_holds',
 ]);
 
-/** Keys of other members that ended with their leases just before or after the leader's: etcd served none of them. */
-export function leasesOfOthers(etcd: readonly StoryFact[], end: StoryFact | null): boolean {
-  if (end?.what !== 'leader_key_expired') return false;
+/**
+ * The key of the next leader ended with its lease too, just before or after the old leader's: etcd served neither. Where
+ * only keys of others ended, nodes may have been lost together.
+ */
+export function isLeaseOfNextLost({ etcd, end, from, to }: TermChange): boolean {
+  const others = leasesOfOthers(etcd, end);
+  return others.some(({ member }) => to === null || to === from || member === to);
+}
+
+/** Keys of other members that ended with their leases just before or after the leader's. */
+export function leasesOfOthers(etcd: readonly StoryFact[], end: StoryFact | null): StoryFact[] {
+  if (end?.what !== 'leader_key_expired') return [];
   const at = etcd.indexOf(end);
   const near = etcd.slice(Math.max(0, at - NEAR_FACTS), at + NEAR_FACTS);
-  return near.some(
+  return near.filter(
     ({ what, revision, data }) =>
       what === 'member_key_expired' &&
       data?.state !== 'stopped' &&

@@ -8,7 +8,7 @@ import {
   POSTGRES_LOST,
   type CauseFound,
 } from './cause-found.js';
-import { leasesOfOthers } from './dcs-lost.js';
+import { isLeaseOfNextLost, leasesOfOthers } from './dcs-lost.js';
 
 export function released(evidence: StoryEvidence): CauseFound | null {
   const { change } = evidence;
@@ -85,13 +85,16 @@ export function expired(evidence: StoryEvidence): CauseFound | null {
   if (change.end?.what !== 'leader_key_expired' && change.end?.what !== 'leader_key_lost')
     return null;
   const name = oldLeader(evidence);
-  if (leasesOfOthers(change.etcd, change.end)) {
+  if (isLeaseOfNextLost(change)) {
     return {
       fits: ['dcs_unreachable'],
       sure: 'inferred',
       message: `The keys of ${name} and of other members ended at the same time: the DCS did not serve them within ttl.`,
     };
   }
+  const others = leasesOfOthers(change.etcd, change.end);
+  const names = [...new Set(others.map(({ member }) => member ?? ''))].sort();
+  const also = names.length > 0 ? `, as ${names.join(' and ')} at the same time,` : '';
   return {
     fits: [
       'patroni_killed',
@@ -100,9 +103,10 @@ export function expired(evidence: StoryEvidence): CauseFound | null {
       'leader_cut_off',
       'postgres_hung',
       'shutdown_too_slow',
+      ...(others.length > 0 ? (['dcs_unreachable'] as const) : []),
     ],
     sure: 'inferred',
-    message: `${name} did not renew its lease within ttl; the DCS does not show why.`,
+    message: `${name}${also} did not renew its lease within ttl; the DCS does not show why.`,
     missing: MISSING_ALL,
   };
 }

@@ -2,7 +2,7 @@
 import type { StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
 import { MISSING_ALL, oldLeader, POSTGRES_LOST, type CauseFound } from './cause-found.js';
-import { leasesOfOthers } from './dcs-lost.js';
+import { isLeaseOfNextLost } from './dcs-lost.js';
 
 export function silentToOthers(evidence: StoryEvidence): CauseFound | null {
   const { change, before } = evidence;
@@ -45,7 +45,7 @@ function ranUntilTheEnd(evidence: StoryEvidence, { data }: StoryFact): CauseFoun
   const { change } = evidence;
   const name = oldLeader(evidence);
   const ran = `Patroni on ${name} still answered when another member took the lock`;
-  if (leasesOfOthers(change.etcd, change.end)) {
+  if (isLeaseOfNextLost(change)) {
     return {
       fits: ['dcs_unreachable'],
       sure: 'inferred',

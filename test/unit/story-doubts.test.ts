@@ -276,3 +276,30 @@ test('two nodes that are lost at once are not a DCS that does not answer', () =>
     )?.cause,
   ).toBe('dcs_unreachable');
 });
+
+test('what a recording saw of the old leader before it stopped recording is not how it was at the change', () => {
+  const key = etcd(
+    ...LED,
+    ['leader members/pg1', null],
+    ['leader', 'pg2', 'b'],
+    ['history', history([1, 1, 'pg1', -3600], [2, 2, 'pg2', 300])],
+  );
+  const answered = [
+    recorded(0, 4, { data: { role: 'replica', state: 'running' } }),
+    recorded(6, 60, { what: 'patroni_leads' }),
+  ];
+  expect(storyOf([...key, ...answered])?.verdict.message).not.toContain('still answered');
+  const refused = recorded(50, 54, {
+    what: 'member_silent',
+    data: { how: 'refused', mode: 'postgres_answers' },
+  });
+  expect(causesIn(took(300), [recorded(0, 48, { what: 'patroni_leads' }), refused])).toEqual([]);
+  const said = log(
+    'pg2',
+    ...patroni(
+      [10, 'Request failed to pg1: GET http://h:1/patroni (Connection refused)'],
+      ...follows('pg2', 'pg1', 20, 290),
+    ),
+  );
+  expect(causesIn(took(300), said)).toEqual([]);
+});

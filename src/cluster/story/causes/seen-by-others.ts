@@ -1,6 +1,7 @@
 /** What the logs of other members say of the old leader. */
 import type { StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
+import { msOf } from '../term-changes.js';
 import { MISSING_ALL, oldLeader, POSTGRES_LOST, type CauseFound } from './cause-found.js';
 import { isLeaseOfNextLost } from './dcs-lost.js';
 
@@ -14,6 +15,8 @@ export function silentToOthers(evidence: StoryEvidence): CauseFound | null {
       source !== 'etcd',
   );
   if (!told || change.end?.what === 'leader_key_released') return null;
+  const toldMs = msOf(told.until ?? told.at) ?? 0;
+  if (toldMs < (change.sinceMs ?? change.atMs ?? 0) - RACE_MS) return null;
   if (told.what === 'member_answers') return ranUntilTheEnd(evidence, told);
   if (told.data?.how === 'refused') {
     return {
@@ -39,6 +42,9 @@ export function silentToOthers(evidence: StoryEvidence): CauseFound | null {
     missing: MISSING_ALL,
   };
 }
+
+/** A replica asks the old leader just before it takes the lock; what it heard earlier was on another occasion. */
+const RACE_MS = 30_000;
 
 /** Without the end of its key nearly everything fits a Patroni that runs: then no cause is named. */
 function ranUntilTheEnd(evidence: StoryEvidence, { data }: StoryFact): CauseFound {

@@ -21,6 +21,7 @@ export function recorded(evidence: StoryEvidence): CauseFound | null {
   const own = before.filter((fact) => isSeen(fact) && fact.member === change.from);
   const last = atTheEnd(own) ?? own.findLast(({ what }) => STATES.has(what));
   const silence = silenceOf(evidence);
+  if (last && silence === null && !isOfTheEnd(last, own, change.atMs)) return null;
   if (silence !== null) return whileSilent(evidence, silence, last);
   if (last?.what === 'failsafe_holds') {
     return saidCause(
@@ -30,6 +31,12 @@ export function recorded(evidence: StoryEvidence): CauseFound | null {
   }
   if (last?.what !== 'member_silent') return seenRunning(evidence);
   return silentAs(evidence, last);
+}
+
+/** It was recorded until the key went, or nearly until the change: what came later is not known otherwise. */
+function isOfTheEnd(last: StoryFact, own: readonly StoryFact[], atMs: number | null): boolean {
+  const endMs = msOf(own.findLast(endsTerm)?.at) ?? atMs;
+  return endMs === null || (msOf(last.until ?? last.at) ?? 0) >= endMs - RECENT_MS;
 }
 
 /** Silent already when the key went: what it did afterwards is another matter. */

@@ -303,3 +303,32 @@ test('what a recording saw of the old leader before it stopped recording is not 
   );
   expect(causesIn(took(300), said)).toEqual([]);
 });
+
+test('a frozen Patroni whose leader key is deleted by hand was not stopped', () => {
+  const silent = recorded(50, 120, {
+    what: 'member_silent',
+    data: { how: 'timeout', mode: 'postgres_answers' },
+  });
+  const gone = recorded(60, 60, { what: 'leader_key_released' });
+  expect(
+    causesIn(took(62), [recorded(0, 48, { what: 'patroni_leads' }), silent, gone]),
+  ).not.toContain('patroni_stopped');
+  const down = recorded(60, 120, {
+    what: 'member_silent',
+    data: { how: 'refused', mode: 'postgres_refused' },
+  });
+  expect(causesIn(took(62), [recorded(0, 48, { what: 'patroni_leads' }), gone, down])).toContain(
+    'patroni_stopped',
+  );
+});
+test('a key of which the end was not seen may have been given up', () => {
+  const down = recorded(50, 120, {
+    what: 'member_silent',
+    data: { how: 'refused', mode: 'postgres_refused' },
+  });
+  const gone = recorded(60, 60, { what: 'leader_key_lost' });
+  expect(causesIn(took(62), [recorded(0, 48, { what: 'patroni_leads' }), down, gone])).toEqual([
+    'node_lost',
+    'patroni_stopped',
+  ]);
+});

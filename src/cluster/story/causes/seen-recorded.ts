@@ -149,12 +149,20 @@ const STATES: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
   'dcs_unseen',
 ]);
 
-function silentAs(evidence: StoryEvidence, { data }: StoryFact): CauseFound | null {
+function silentAs(evidence: StoryEvidence, silent: StoryFact): CauseFound | null {
+  const { data } = silent;
   const name = oldLeader(evidence);
   const isReleased = hasEnded(evidence, 'leader_key_released');
   const state = evidence.before.findLast(
     ({ what, member }) => what === 'member_state' && member === evidence.change.from,
   );
+  if (isReleased && isAnsweringStill(evidence, silent)) {
+    return {
+      fits: ['key_deleted'],
+      sure: 'inferred',
+      message: `Patroni on ${name} did not answer, and its PostgreSQL still did when the leader key was deleted: not by Patroni there, which stops PostgreSQL first.`,
+    };
+  }
   if (isReleased || state?.data?.state === 'stopped') {
     const then = data?.how === 'refused' ? 'its port was closed' : 'it no longer answered';
     return {
@@ -171,6 +179,14 @@ function silentAs(evidence: StoryEvidence, { data }: StoryFact): CauseFound | nu
     );
   }
   if (how === 'refused' && postgres === 'postgres_refused') {
+    if (!hasEnded(evidence, 'leader_key_expired')) {
+      return {
+        fits: ['node_lost', 'patroni_stopped'],
+        sure: 'seen',
+        message: `Patroni and PostgreSQL on ${name} both ended; whether Patroni there gave up the lock is not recorded.`,
+        missing: MISSING_ALL,
+      };
+    }
     return seenCause(
       'node_lost',
       `Patroni and PostgreSQL on ${name} both ended without giving up the lock: both were killed, or the host was restarted.`,
@@ -197,6 +213,18 @@ function silentAs(evidence: StoryEvidence, { data }: StoryFact): CauseFound | nu
     };
   }
   return null;
+}
+
+/** Its PostgreSQL answered at a look at which the key was gone. */
+function isAnsweringStill(
+  { before, change }: StoryEvidence,
+  { data, at, until }: StoryFact,
+): boolean {
+  const end = before.findLast(
+    (fact) => endsTerm(fact) && fact.source === 'recording' && fact.member === change.from,
+  );
+  const endMs = msOf(end?.at);
+  return data?.mode === 'postgres_answers' && endMs !== null && (msOf(until ?? at) ?? 0) >= endMs;
 }
 
 function hasEnded({ change, before }: StoryEvidence, what: StoryFact['what']): boolean {

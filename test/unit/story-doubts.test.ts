@@ -332,3 +332,15 @@ test('a key of which the end was not seen may have been given up', () => {
     'patroni_stopped',
   ]);
 });
+
+test('a Patroni that is stopped in a paused cluster keeps the key and was not killed', () => {
+  const own = log(
+    'pg1',
+    ...patroni(...beats('PAUSE: no action. I am (pg1), the leader with the lock', 0, 100), [
+      104,
+      'Leader key is not deleted and Postgresql is not stopped due paused state',
+    ]),
+    ...postgres([300, 'LOG:  received fast shutdown request']),
+  );
+  expect(causesIn(took(135), own)).toEqual(['patroni_stopped']);
+});

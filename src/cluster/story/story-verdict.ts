@@ -11,6 +11,7 @@ import {
   diskFull,
   refusedItself,
   stoppedCleanly,
+  stoppedInPause,
   watchdogFired,
 } from './causes/old-leader-says.js';
 import { silentToOthers } from './causes/seen-by-others.js';
@@ -60,6 +61,7 @@ const RULES: readonly CauseRule[] = [
   watchdogFired,
   diskFull,
   refusedItself,
+  stoppedInPause,
   stoppedCleanly,
   crashed,
   heldByFailsafe,

@@ -85,6 +85,16 @@ export function refusedItself(evidence: StoryEvidence): CauseFound | null {
   return null;
 }
 
+/** Then it neither stops PostgreSQL nor deletes the leader key, which ends with its lease. */
+export function stoppedInPause(evidence: StoryEvidence): CauseFound | null {
+  if (!oldSaidLast(evidence, 'patroni_shutdown')) return null;
+  const name = oldLeader(evidence);
+  return saidCause(
+    'patroni_stopped',
+    `Patroni on ${name} was stopped while the cluster was paused: it left PostgreSQL running, and its lock ended with its lease.`,
+  );
+}
+
 /** PostgreSQL was stopped cleanly, and the log of Patroni does not show that Patroni demoted itself before. */
 export function stoppedCleanly(evidence: StoryEvidence): CauseFound | null {
   const { before, change } = evidence;

@@ -344,3 +344,21 @@ test('a Patroni that is stopped in a paused cluster keeps the key and was not ki
   );
   expect(causesIn(took(135), own)).toEqual(['patroni_stopped']);
 });
+
+test('of two branches of one timeline each has its own beginning', () => {
+  const keys = etcd(
+    ...LED,
+    ['leader', null],
+    ['leader', 'pg2', 'b'],
+    ['history', history([1, 1, 'pg1', -3600], [2, 200, 'pg2', 10])],
+    ['leader members/pg2', null],
+    ['leader', 'pg3', 'c'],
+    ['history', history([1, 1, 'pg1', -3600], [2, 150, 'pg3', 60])],
+  );
+  const now = led([-3600, 'pg1', 1, 1n], [60, 'pg3', 2, 150n]);
+  const { stories } = explain([...keys, ...now], { kind: 'timeline', timeline: 2 });
+  expect(stories.map(({ to, loss }) => [to, loss?.newTimelineStart])).toEqual([
+    ['pg2', 200n],
+    ['pg3', 150n],
+  ]);
+});

@@ -6,7 +6,7 @@ import { termChanges, msOf, type TermChange } from './term-changes.js';
 import type { FactCode, LeaderStory, StoryFact, StoryRequest } from './story-model.js';
 import { troubles } from './troubles.js';
 import { storyVerdict } from './story-verdict.js';
-import { knownLoss, writeGap } from './write-gap.js';
+import { isSameBranch, knownLoss, writeGap } from './write-gap.js';
 
 export interface Explained {
   stories: LeaderStory[];
@@ -110,7 +110,8 @@ function storyOf(change: TermChange, { index, lines, neighbours }: Told): Leader
     neighbours.get(change) ?? { before: undefined, after: undefined },
   );
   const verdict = storyVerdict(evidence);
-  const line = change.timeline === null ? undefined : lines.get(change.timeline);
+  const found = change.timeline === null ? undefined : lines.get(change.timeline);
+  const line = found && isSameBranch(found.member, change.to) ? found : undefined;
   const withHistory = line ? { ...evidence, facts: [...evidence.facts, line] } : evidence;
   return {
     timeline: change.timeline,

@@ -93,7 +93,10 @@ const STOPS: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
 export function knownLoss({ change, facts }: StoryEvidence): LossKnown | null {
   if (change.timeline === null) return null;
   const written = facts.find(
-    ({ what, data }) => what === 'history_written' && data?.timeline === change.timeline,
+    ({ what, data, member }) =>
+      what === 'history_written' &&
+      data?.timeline === change.timeline &&
+      isSameBranch(member, change.to),
   );
   const start = written?.data?.lsn ?? null;
   const positions = facts.filter(
@@ -125,6 +128,10 @@ export function knownLoss({ change, facts }: StoryEvidence): LossKnown | null {
     ),
   };
 }
+
+/** Of two members that were both promoted from one timeline, each has a line of its own. */
+export const isSameBranch = (member: string | null, to: string | null): boolean =>
+  member === null || to === null || member === to;
 
 /** Only a position on the timeline that ended: the same member is on the new one soon. */
 function isEndOf(

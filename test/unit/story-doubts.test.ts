@@ -362,3 +362,16 @@ test('of two branches of one timeline each has its own beginning', () => {
     ['pg3', 150n],
   ]);
 });
+
+test('a PostgreSQL that crashed and ran again does not lengthen the time without writes', () => {
+  const own = log(
+    'pg1',
+    ...patroni(...leads('pg1', 0, 400), [404, 'Demoting self (graceful)']),
+    ...postgres(
+      [20, 'LOG:  server process (PID 9) was terminated by signal 9: Killed'],
+      [24, 'LOG:  database system is ready to accept connections'],
+      [405, 'LOG:  received fast shutdown request'],
+    ),
+  );
+  expect(storyOf([...took(410), ...own])?.writes.atLeastMs).toBe(5000);
+});

@@ -1,6 +1,6 @@
 /** How long no member accepted writes, and what may have been lost, as far as the sources bound it. */
 import { formatLsn } from '../model/lsn.js';
-import type { StoryEvidence } from './story-evidence.js';
+import { CLOCKS_MS, type StoryEvidence } from './story-evidence.js';
 import { msOf } from './term-changes.js';
 import type {
   CauseCode,
@@ -37,8 +37,10 @@ export function writeGap(evidence: StoryEvidence, verdict: StoryVerdict): WriteG
     ({ what, at }) => what === 'patroni_leads' && (msOf(at) ?? Infinity) <= (firstFrom ?? until),
   );
   const leadMs = msOf(lead?.until ?? lead?.at);
+  const wellMs = lastWell(old, leadMs, until);
   const stop = old.find(
     (fact) =>
+      (msOf(fact.at) ?? 0) > wellMs &&
       (STOPS.has(fact.what) || (isSeenDown(fact) && (msOf(fact.at) ?? 0) > (leadMs ?? 0))) &&
       (msOf(fact.at) ?? Infinity) <= until &&
       (msOf(fact.at) ?? 0) >= until - LONGEST_MS,
@@ -58,6 +60,14 @@ export function writeGap(evidence: StoryEvidence, verdict: StoryVerdict): WriteG
     firstWrite: { from: iso(firstFrom), to: iso(firstTo) },
     oldLeaderWentOn: wentOn,
   };
+}
+
+/** When the old leader last accepted writes or led: what stopped it earlier did not end its term. */
+function lastWell(old: readonly StoryFact[], leadMs: number | null, untilMs: number): number {
+  const again = old.findLast(
+    ({ what, at }) => what === 'postgres_accepts_writes' && (msOf(at) ?? Infinity) <= untilMs,
+  );
+  return Math.max(msOf(again?.at) ?? -Infinity, (leadMs ?? -Infinity) - CLOCKS_MS);
 }
 
 /** A recording saw it answer as the running primary that has the lock. */

@@ -375,3 +375,31 @@ test('a PostgreSQL that crashed and ran again does not lengthen the time without
   );
   expect(storyOf([...took(410), ...own])?.writes.atLeastMs).toBe(5000);
 });
+
+test('a pause shorter than the lease, and one in which the key was deleted, is not why it was lost', () => {
+  const short = log(
+    'pg1',
+    ...patroni(
+      ...Array.from({ length: 50 }, (_, at): Line => [
+        at,
+        'no action. I am (pg1), the leader with the lock',
+      ]),
+      [55, 'demoting self because I do not have the lock and I was a leader'],
+    ),
+  );
+  expect(causesIn(took(52), short)).toContain('key_deleted');
+  const long = log(
+    'pg1',
+    ...patroni(...leads('pg1', 0, 100), [
+      160,
+      'demoting self because I do not have the lock and I was a leader',
+    ]),
+  );
+  const key = etcd(
+    ...LED,
+    ['leader', null],
+    ['leader', 'pg2', 'b'],
+    ['history', history([1, 1, 'pg1', -3600], [2, 2, 'pg2', 140])],
+  );
+  expect(causesIn(key, long)).toContain('key_deleted');
+});

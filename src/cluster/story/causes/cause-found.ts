@@ -33,6 +33,9 @@ export const isPostgres = ({ data }: StoryFact): boolean =>
 export const wholeSeconds = (ms: number | undefined): string =>
   `${((ms ?? 0) / 1000).toFixed(0)} s`;
 
+/** The least ttl is 20 s, and the lock may have been renewed up to a loop before: no lock ends in less with its lease. */
+export const SHORTEST_LOSS_MS = 8_000;
+
 /** PostgreSQL of the leader ended, and Patroni gave up the lock. */
 export const POSTGRES_LOST = ['postgres_crashed', 'disk_full', 'out_of_memory'] as const;
 

@@ -13,6 +13,7 @@ import {
   oldLeader,
   POSTGRES_LOST,
   saidCause,
+  SHORTEST_LOSS_MS,
   wholeSeconds,
   type CauseFound,
 } from './cause-found.js';
@@ -137,7 +138,7 @@ function tooSlow(evidence: StoryEvidence, stopMs: number): CauseFound | null {
   );
   const tookMs = (msOf(stopped?.at) ?? endMs) - stopMs;
   const isDated = (change.sinceMs ?? endMs) === endMs;
-  if (!isDated && tookMs >= LONG_STOP_MS) {
+  if (!isDated && tookMs >= SHORTEST_LOSS_MS) {
     return {
       fits: ['shutdown_too_slow', 'patroni_stopped'],
       sure: 'inferred',
@@ -148,14 +149,14 @@ function tooSlow(evidence: StoryEvidence, stopMs: number): CauseFound | null {
   if (!isDated || isAt('postgres_stopped', stopMs, endMs)) return null;
   const waited = `PostgreSQL of ${name} was told to shut down ${wholeSeconds(endMs - stopMs)} before, and still ran`;
   const isLate = isAt('postgres_shutting_down', endMs, Infinity);
-  if (change.end?.what === 'leader_key_expired' || (isLate && endMs - stopMs >= LONG_STOP_MS)) {
+  if (change.end?.what === 'leader_key_expired' || (isLate && endMs - stopMs >= SHORTEST_LOSS_MS)) {
     return {
       fits: ['shutdown_too_slow'],
       sure: 'inferred',
       message: `Patroni on ${name} was stopped, and its lock ended while it waited for PostgreSQL: ${waited}.`,
     };
   }
-  if (endMs - stopMs < LONG_STOP_MS) return null;
+  if (endMs - stopMs < SHORTEST_LOSS_MS) return null;
   return {
     fits: ['shutdown_too_slow', 'patroni_stopped'],
     sure: 'inferred',
@@ -163,9 +164,6 @@ function tooSlow(evidence: StoryEvidence, stopMs: number): CauseFound | null {
     missing: "etcd's history: did the leader key end with its lease",
   };
 }
-
-/** The least ttl is 20 s, and the lock may have been renewed up to a loop before. */
-const LONG_STOP_MS = 8_000;
 
 /** A checkpoint comes before the shutdown that Patroni asks for. */
 const DEMOTE_MS = 60_000;

@@ -2,7 +2,14 @@
 import { CLOCKS_MS, isOwnLog, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
 import { msOf } from '../term-changes.js';
-import { isPostgres, oldLeader, saidCause, wholeSeconds, type CauseFound } from './cause-found.js';
+import {
+  isPostgres,
+  oldLeader,
+  saidCause,
+  SHORTEST_LOSS_MS,
+  wholeSeconds,
+  type CauseFound,
+} from './cause-found.js';
 import { released } from './etcd-alone.js';
 
 export function stoodStill(evidence: StoryEvidence): CauseFound | null {
@@ -24,6 +31,7 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
     ({ what, at }) =>
       what === 'patroni_started' && Math.abs((msOf(at) ?? 0) - untilMs) <= CLOCKS_MS,
   );
+  if (!restarted && !isLongEnough(evidence, fromMs)) return null;
   if (!restarted && gap.data?.mode === 'in loop') {
     return {
       fits: ['postgres_hung', 'patroni_frozen'],
@@ -40,6 +48,13 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
     };
   }
   return ended(evidence, within, `for ${wholeSeconds(gap.data?.ms)}, then it was started again`);
+}
+
+/** A Patroni that stands still loses its lock with its lease: not sooner, and nobody else deletes the key. */
+function isLongEnough({ change }: StoryEvidence, fromMs: number): boolean {
+  const isDeleted =
+    change.end?.what === 'leader_key_released' || change.end?.what === 'leader_key_removed';
+  return !isDeleted && (change.atMs ?? Infinity) - fromMs >= SHORTEST_LOSS_MS;
 }
 
 /** Patroni of the old leader ended: what PostgreSQL's log says of the same time. */

@@ -403,3 +403,19 @@ test('a pause shorter than the lease, and one in which the key was deleted, is n
   );
   expect(causesIn(key, long)).toContain('key_deleted');
 });
+
+test('a PostgreSQL that was restarted by hand before is not a Patroni that was stopped', () => {
+  const own = log(
+    'pg1',
+    ...patroni(
+      [0, 'no action. I am (pg1), the leader with the lock'],
+      [50, 'Lock owner: pg1; I am pg1'],
+    ),
+    ...postgres(
+      [100, 'LOG:  received fast shutdown request'],
+      [101, 'LOG:  database system is shut down'],
+      [103, 'LOG:  database system is ready to accept connections'],
+    ),
+  );
+  expect(causesIn(took(300), own)).not.toContain('patroni_stopped');
+});

@@ -108,7 +108,13 @@ export function stoppedCleanly(evidence: StoryEvidence): CauseFound | null {
       fact.member === change.from &&
       Math.abs((msOf(fact.at) ?? 0) - at) <= DEMOTE_MS,
   );
-  if (isDemoted) return null;
+  const isRunningAgain = before.some(
+    (fact) =>
+      fact.what === 'postgres_accepts_writes' &&
+      fact.member === change.from &&
+      (msOf(fact.at) ?? 0) > at,
+  );
+  if (isDemoted || isRunningAgain) return null;
   const name = oldLeader(evidence);
   if (foundDead(evidence, 'postgres_not_running', 'failover_after_crash')) {
     return saidCause('postgres_stopped', `PostgreSQL of ${name} was stopped, and not by Patroni.`);

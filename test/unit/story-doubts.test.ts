@@ -419,3 +419,22 @@ test('a PostgreSQL that was restarted by hand before is not a Patroni that was s
   );
   expect(causesIn(took(300), own)).not.toContain('patroni_stopped');
 });
+
+test('a log of PostgreSQL that begins after the crash does not tell how PostgreSQL ended', () => {
+  const died = patroni(
+    ...leads('pg1', 0, 100),
+    [105, 'Postgresql is not running.'],
+    [106, 'Primary crashed. Failing over'],
+  );
+  const begins = postgres(
+    [108, 'LOG:  starting PostgreSQL 15.4'],
+    [108.2, 'LOG:  database system was interrupted; last known up at 2026-11-28 15:00:00 UTC'],
+  );
+  expect(causesIn(took(112), log('pg1', ...died, ...begins))).toContain('disk_full');
+  expect(
+    causesIn(
+      took(112),
+      log('pg1', ...died, ...begins, ...postgres([-100, 'LOG:  checkpoint complete'])),
+    ),
+  ).toEqual(['postgres_crashed']);
+});

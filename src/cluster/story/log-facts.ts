@@ -255,8 +255,8 @@ interface Progress {
   lastBeat: string | null;
   /** A message without a time is taken for one of the time before. */
   timeMs: number | null;
-  /** Its name by its own lines: a file that was given for another member is not told apart otherwise. */
-  selves: Set<string>;
+  /** A message of PostgreSQL was read. */
+  hasPostgres: boolean;
 }
 
 /** `clean` takes out secrets and what a terminal must not see. */
@@ -275,20 +275,28 @@ export function logFacts(
     isBeating: false,
     lastBeat: null,
     timeMs: null,
-    selves: new Set(),
+    hasPostgres: false,
   };
   return {
     add: (message) => {
       const atMs = message.atMs ?? progress.timeMs;
       progress.timeMs = atMs;
       if (message.program === 'patroni' && atMs !== null) silence(progress, atMs, message.text);
+      const isFirst = message.program === 'postgresql' && !progress.hasPostgres;
+      progress.hasPostgres ||= isFirst;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
       const fact = factOf(member, message, atMs, clean);
+      if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
       if (fact) keep(progress, fact);
     },
     facts: () => ended(progress),
   };
 }
+
+const STARTS: ReadonlySet<FactCode> = new Set<FactCode>([
+  'postgres_starts',
+  'postgres_interrupted',
+]);
 
 /** Nothing was written for much longer than usual: the process stood still, or there was none. */
 function silence(progress: Progress, atMs: number, text: string): void {

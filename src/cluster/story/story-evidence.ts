@@ -51,6 +51,12 @@ export function evidenceOf(
 export const isOwnLog = ({ source, what }: StoryFact): boolean =>
   source === 'patroni log' && what !== 'member_silent' && what !== 'member_answers';
 
+/** The log of PostgreSQL begins after PostgreSQL had ended: why it ended would stand in an earlier file. */
+export function beginsLater(facts: readonly StoryFact[], seenDownAt: string | null): boolean {
+  const endedMs = (msOf(seenDownAt) ?? 0) - WELL_AGAIN_MS;
+  return facts.some(({ data, at }) => data?.isFirst === true && (msOf(at) ?? 0) > endedMs);
+}
+
 function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
   const at = taken === null ? -1 : etcd.indexOf(taken);
   return at < 0 ? etcd : etcd.slice(0, at + 1);

@@ -114,6 +114,8 @@ export interface FactData {
   mode?: string;
   /** Members whose keys ended with their leases at about the same time. */
   others?: string[];
+  /** A start of PostgreSQL with which its log begins: what came before stands in another file, if in any. */
+  isFirst?: true;
   /** It answered nothing (timeout), or its port was closed (refused). */
   how?: 'timeout' | 'refused' | 'other';
 }

@@ -1,6 +1,7 @@
 /** Troubles of a leader that did not change it: PostgreSQL crashed and was started again, failsafe mode held. */
 import type { FactIndex } from './fact-index.js';
 import { adviceFor } from './story-advice.js';
+import { beginsLater } from './story-evidence.js';
 import { placeOf } from './terms.js';
 import { lossNone, gapOf } from './trouble-gap.js';
 import { msOf, type TermChange } from './term-changes.js';
@@ -152,7 +153,8 @@ function storyOf(group: StoryFact[], index: FactIndex): LeaderStory {
     .during(at - TOGETHER_MS, at + TOGETHER_MS)
     .filter((fact) => (msOf(fact.at) ?? 0) >= at - TOGETHER_MS);
   // A full disk would be in its log; that the kernel killed it is not, and is a kind of being killed.
-  const hasLog = lines.some(({ source, member }) => source === 'postgresql log' && member === name);
+  const mine = lines.filter(({ source, member }) => source === 'postgresql log' && member === name);
+  const hasLog = mine.length > 0 && !beginsLater(mine, first?.at ?? null);
   const left = causeOf(group);
   const causes: readonly CauseCode[] = hasLog && left.length > 1 ? ['postgres_crashed'] : left;
   const [cause] = causes;

@@ -1,5 +1,6 @@
 /** What the logs of the old leader say in words: its disk, its watchdog, its PostgreSQL, its own refusal. */
 import {
+  beginsLater,
   foundDead,
   oldSaid,
   oldSaidLast,
@@ -184,7 +185,7 @@ export function crashed(evidence: StoryEvidence): CauseFound | null {
   if (memory) return memory;
   if (!down)
     return saidCause('postgres_start_failed', `PostgreSQL of ${name} could not be started.`);
-  if (!evidence.hasPostgresLog) {
+  if (!evidence.hasPostgresLog || beginsLater(evidence.old, down.at)) {
     return {
       fits: [...POSTGRES_LOST],
       sure: 'said',

@@ -1,11 +1,18 @@
 /** Evidence that seems to fit a change of leader and does not belong to it: each was taken for its cause once. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Cluster } from '../../src/cluster/model/model.js';
 import { etcdFacts } from '../../src/cluster/story/etcd-facts.js';
 import { historyFacts } from '../../src/cluster/story/history-facts.js';
 import { logFacts } from '../../src/cluster/story/log-facts.js';
 import { logReader } from '../../src/cluster/story/log-lines.js';
 import type { LeaderStory, StoryFact, StorySource } from '../../src/cluster/story/story-model.js';
 import { explain } from '../../src/cluster/story/tell-story.js';
+import type { Context } from '../../src/context.js';
+import { collectLogs } from '../../src/observe/story/collect-logs.js';
+import { foundLogs } from '../../src/observe/story/found-logs.js';
 
 const T0 = Date.UTC(2026, 10, 28, 15, 0, 0);
 const time = (seconds: number): string => new Date(T0 + seconds * 1000).toISOString();
@@ -437,4 +444,22 @@ test('a log of PostgreSQL that begins after the crash does not tell how PostgreS
       log('pg1', ...died, ...begins, ...postgres([-100, 'LOG:  checkpoint complete'])),
     ),
   ).toEqual(['postgres_crashed']);
+});
+
+test('of the logs on this host only those of the same Citus group are read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'story-group-'));
+  const path = join(folder, 'patroni.yml');
+  writeFileSync(
+    path,
+    `scope: c\nname: w1\ncitus:\n  group: 1\n  database: c\nlog:\n  dir: ${folder}\n`,
+  );
+  writeFileSync(join(folder, 'patroni.log'), '');
+  const context = { config: () => Promise.resolve({ search: { path, found: null, others: [] } }) };
+  const found = (group: number): Promise<unknown[]> =>
+    foundLogs(
+      context as unknown as Context,
+      { scope: 'c', group, config: null } as unknown as Cluster,
+    );
+  expect(await found(0)).toEqual([]);
+  expect(await found(1)).toEqual([{ member: 'w1', path: join(folder, 'patroni.log') }]);
 });

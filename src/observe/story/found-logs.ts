@@ -10,12 +10,18 @@ import { ToolError } from '../../errors.js';
 import type { GivenLog } from './collect-logs.js';
 
 /** Those that can be read: Patroni's log.dir, and PostgreSQL's log_directory. */
-export async function foundLogs(context: Context, { scope, config }: Cluster): Promise<GivenLog[]> {
+export async function foundLogs(
+  context: Context,
+  { scope, group, config }: Cluster,
+): Promise<GivenLog[]> {
   const { search } = await context.config();
   const paths = [...new Set([search.path, search.found ?? '', ...search.others])];
   const all = await Promise.all(paths.filter((path) => path !== '').map(logsIn));
   const dynamic = config?.raw['postgresql'];
-  const wanted = all.flat().filter((one) => one.scope === scope);
+  // Members of another Citus group change their leader by themselves.
+  const isOwn = (one: InFile): boolean =>
+    one.scope === scope && (group === null || one.group === null || one.group === String(group));
+  const wanted = all.flat().filter(isOwn);
   const logs = wanted.flatMap(({ member, patroni, dataDir, directory }) => {
     const folder = directory ?? fromDynamic(dynamic) ?? 'log';
     const postgres = folder.startsWith('/')
@@ -31,6 +37,8 @@ export async function foundLogs(context: Context, { scope, config }: Cluster): P
 
 interface InFile {
   scope: string | null;
+  /** citus.group. */
+  group: string | null;
   member: string;
   patroni: string | null;
   dataDir: string | null;
@@ -47,6 +55,7 @@ async function logsIn(path: string): Promise<InFile[]> {
     return [
       {
         scope: textAt(tree, 'scope'),
+        group: textAt(tree, 'citus.group'),
         member,
         patroni: folder === null ? null : join(folder, 'patroni.log'),
         dataDir: textAt(tree, 'postgresql.data_dir'),

@@ -463,3 +463,18 @@ test('of the logs on this host only those of the same Citus group are read', asy
   expect(await found(0)).toEqual([]);
   expect(await found(1)).toEqual([{ member: 'w1', path: join(folder, 'patroni.log') }]);
 });
+
+test("a log that was given for another member is not that member's", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'story-name-')), 'patroni.log');
+  writeFileSync(path, patroni(...leads('pg2', 0, 100)).join('\n'));
+  const read = async (name: string): Promise<unknown> => {
+    const { facts, sources } = await collectLogs(
+      [{ member: name, path }],
+      { fromMs: 0, toMs: Infinity },
+      null,
+    );
+    return [facts.length, sources[0]?.problem];
+  };
+  expect(await read('pg1')).toEqual([0, 'not used: it is the log of pg2']);
+  expect(await read('pg2')).toEqual([2, null]);
+});

@@ -232,6 +232,8 @@ const POSTGRES: readonly Rule[] = [
 export interface LogFacts {
   add(message: LogMessage): void;
   facts(): StoryFact[];
+  /** The members whose Patroni wrote in it, by their own lines; none where they do not name themselves. */
+  names(): string[];
 }
 
 export interface LogWindow {
@@ -257,6 +259,8 @@ interface Progress {
   timeMs: number | null;
   /** A message of PostgreSQL was read. */
   hasPostgres: boolean;
+  /** How its Patroni names itself. */
+  names: Set<string>;
 }
 
 /** `clean` takes out secrets and what a terminal must not see. */
@@ -276,12 +280,14 @@ export function logFacts(
     lastBeat: null,
     timeMs: null,
     hasPostgres: false,
+    names: new Set(),
   };
   return {
     add: (message) => {
       const atMs = message.atMs ?? progress.timeMs;
       progress.timeMs = atMs;
       if (message.program === 'patroni' && atMs !== null) silence(progress, atMs, message.text);
+      if (message.program === 'patroni') nameIn(progress, message.text);
       const isFirst = message.program === 'postgresql' && !progress.hasPostgres;
       progress.hasPostgres ||= isFirst;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
@@ -290,8 +296,17 @@ export function logFacts(
       if (fact) keep(progress, fact);
     },
     facts: () => ended(progress),
+    names: () => [...progress.names],
   };
 }
+
+function nameIn({ names }: Progress, text: string): void {
+  const found = /^Lock owner: .*; I am (\S+)$|no action\. I am \((.+?)\)/.exec(text);
+  const name = found?.[1] ?? found?.[2];
+  if (name !== undefined && names.size < MOST_NAMES) names.add(name);
+}
+
+const MOST_NAMES = 100;
 
 const STARTS: ReadonlySet<FactCode> = new Set<FactCode>([
   'postgres_starts',

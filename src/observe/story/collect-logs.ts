@@ -43,6 +43,13 @@ export async function collectLogs(
           return beyond < SURELY_BEYOND;
         });
       }
+      const names = own.names();
+      if (names.length > 0 && !names.includes(member)) {
+        sources.push(
+          read(member, path, [], `not used: it is the log of ${names.map(oneLine).join(', ')}`),
+        );
+        continue;
+      }
       const told = own.facts();
       facts.push(...told);
       sources.push(read(member, path, told, files.length === 0 ? TOO_OLD : null));

@@ -148,6 +148,17 @@ test('how a key ended while the DCS was silent is not seen', () => {
   );
 });
 
+test('looks that are farther apart than ttl do not show how the key ended', () => {
+  const ended = (seconds: number): string[] => {
+    const folded = recordingFacts();
+    folded.snapshot(time(0), snapshot(0, { leader: 'pg1' }));
+    folded.snapshot(time(seconds), snapshot(seconds, { leader: 'pg2', keys: ['pg2', 'pg3'] }));
+    return folded.facts().flatMap(({ what }) => (what.startsWith('leader_') ? what : []));
+  };
+  expect(ended(10)).toEqual(['leader_key_expired', 'leader_key_taken']);
+  expect(ended(60)).toEqual(['leader_key_lost', 'leader_key_taken']);
+});
+
 test('what lies between two runs is not made up from their difference', () => {
   const steps: Step[] = [
     WELL,

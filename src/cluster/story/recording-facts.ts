@@ -18,6 +18,8 @@ export interface RecordingFacts {
 
 interface Looks {
   before: Snapshot | null;
+  /** When that was, ms. */
+  beforeMs: number;
   /** The DCS does not answer, since then and until then; null: it answered at the look before. */
   silence: StoryFact | null;
   facts: StoryFact[];
@@ -32,6 +34,7 @@ interface Looks {
 export function recordingFacts(): RecordingFacts {
   const looks: Looks = {
     before: null,
+    beforeMs: -Infinity,
     silence: null,
     facts: [],
     positions: new Map(),
@@ -42,6 +45,7 @@ export function recordingFacts(): RecordingFacts {
     snapshot: (at, snapshot) => {
       compare(looks, at, snapshot);
       looks.before = snapshot;
+      looks.beforeMs = Date.parse(at);
       if (looks.silence) looks.silence.until = at;
       if (snapshot.cluster.cannotTell?.leader === undefined) answers(looks, at);
     },
@@ -106,7 +110,8 @@ function leaderKey(looks: Looks, at: string, was: Cluster, is: Cluster): void {
   if (old === leaderName) return;
   if (old !== null) {
     const lsn = looks.positions.get(old);
-    const [what, message] = endOf(looks, old, is);
+    const isClose = Date.parse(at) - looks.beforeMs <= SHORTEST_TTL_MS;
+    const [what, message] = endOf(looks, old, is, isClose);
     say(looks, at, revision, {
       what,
       member: old,
@@ -121,13 +126,16 @@ function leaderKey(looks: Looks, at: string, was: Cluster, is: Cluster): void {
   }
 }
 
+/** A member that gives up the lock leaves its own key, which ends with its lease: between closer looks it does not. */
+const SHORTEST_TTL_MS = 20_000;
+
 /** How it went is told only by a look while no member has it: later the member may have written its key again. */
-function endOf(looks: Looks, old: string, is: Cluster): [FactCode, string] {
+function endOf(looks: Looks, old: string, is: Cluster, isClose: boolean): [FactCode, string] {
   const isThere = is.members.some(({ name }) => name === old);
-  if (!isThere && looks.silence === null) {
+  if (!isThere && looks.silence === null && isClose) {
     return ['leader_key_expired', `the leader key and the member key of ${old} are gone`];
   }
-  if (is.leaderName === null && looks.silence === null) {
+  if (isThere && is.leaderName === null && looks.silence === null) {
     return ['leader_key_released', `the leader key of ${old} is gone, its member key is there`];
   }
   return ['leader_key_lost', `${old} no longer has the leader key`];

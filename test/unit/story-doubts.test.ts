@@ -478,3 +478,28 @@ test("a log that was given for another member is not that member's", async () =>
   expect(await read('pg1')).toEqual([0, 'not used: it is the log of pg2']);
   expect(await read('pg2')).toEqual([2, null]);
 });
+
+test('a DCS that one other member still reached is not one that did not answer any', () => {
+  const lost: Line[] = [
+    [115, 'Error communicating with DCS'],
+    [125, 'demoted self because DCS is not accessible and I was a leader'],
+  ];
+  const pg1 = log('pg1', ...patroni(...leads('pg1', 0, 100), ...lost));
+  const pg2 = log(
+    'pg2',
+    ...patroni(
+      ...follows('pg2', 'pg1', 4, 104),
+      [116, 'Error communicating with DCS'],
+      [126, 'Error communicating with DCS'],
+    ),
+  );
+  const pg3 = log(
+    'pg3',
+    ...patroni(...follows('pg3', 'pg1', 6, 166), [
+      180,
+      'promoted self to leader by acquiring session lock',
+    ]),
+  );
+  expect(causesIn(took(180), pg1, pg2, pg3)).toEqual(['leader_cut_off']);
+  expect(causesIn(took(180), pg1, pg2)).toEqual(['dcs_unreachable']);
+});

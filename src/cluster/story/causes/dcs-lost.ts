@@ -50,8 +50,11 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
     (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
   const others = facts.filter(({ member }) => member !== change.from);
   if (isLeaseOfNextLost(change)) return 'all';
+  const reaching = others.filter((fact) => isReaching(fact, change.from, beganMs));
+  // A replica that follows in a loop has read the DCS in it; that it answers a recorder says less.
+  if (reaching.some(({ what }) => what === 'patroni_follows')) return 'old only';
   if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
-  return others.some((fact) => isReaching(fact, change.from, beganMs)) ? 'old only' : null;
+  return reaching.length > 0 ? 'old only' : null;
 }
 
 /** It began before the old leader could not reach the DCS, and went on longer. */

@@ -503,3 +503,60 @@ test('a DCS that one other member still reached is not one that did not answer a
   expect(causesIn(took(180), pg1, pg2, pg3)).toEqual(['leader_cut_off']);
   expect(causesIn(took(180), pg1, pg2)).toEqual(['dcs_unreachable']);
 });
+
+test('two changes within one ttl have their own causes', () => {
+  const pg1 = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 100),
+      [104, 'received switchover request with leader=pg1 candidate=pg2 scheduled_at=None'],
+      [105, 'switchover: demoting myself'],
+      [105.1, 'Demoting self (graceful)'],
+      [106, 'Leader key released'],
+      ...follows('pg1', 'pg2', 110, 130),
+    ),
+  );
+  const pg2 = log(
+    'pg2',
+    ...patroni(
+      ...follows('pg2', 'pg1', 2, 102),
+      [107, 'promoted self to leader by acquiring session lock'],
+      ...leads('pg2', 109, 112),
+    ),
+  );
+  const pg3 = log(
+    'pg3',
+    ...patroni(
+      ...follows('pg3', 'pg1', 3, 103),
+      [138, 'Request failed to pg2: GET http://h:1/patroni (Connection refused)'],
+      [139, 'promoted self to leader by acquiring session lock'],
+    ),
+  );
+  const all = [...led([-3600, 'pg1'], [107.5, 'pg2'], [139.5, 'pg3']), ...pg1, ...pg2, ...pg3];
+  const { stories } = explain(all, { kind: 'since', from: time(0) });
+  expect(stories.map(({ from, to, verdict }) => [from, to, verdict.cause, verdict.fits])).toEqual([
+    ['pg1', 'pg2', 'switchover', []],
+    ['pg2', 'pg3', null, expect.arrayContaining(['patroni_killed', 'node_lost'])],
+  ]);
+  const at = (s: number) => explain(all, { kind: 'at', at: time(s) }).stories.map(({ to }) => to);
+  expect([at(110), at(130)]).toEqual([['pg2'], ['pg3']]);
+});
+test('a request that is only due later, or for another candidate, is not the cause', () => {
+  const keys = (value: string, key = 'leader members/pg1') =>
+    etcd(
+      ...LED,
+      ['failover', value],
+      [key, null],
+      ['members/pg1', member('demoted', 'stopped'), 'a'],
+      ['leader', 'pg2', 'b'],
+      ['history', history([1, 1, 'pg1', -3600], [2, 2, 'pg2', 100])],
+    );
+  expect(
+    causesIn(keys(`{"leader": "pg1", "member": "pg2", "scheduled_at": "${time(900)}"}`, 'leader')),
+  ).not.toContain('switchover');
+  expect(causesIn(keys('{"leader": "pg1", "member": "pg3"}', 'leader'))).not.toContain(
+    'switchover',
+  );
+  expect(causesIn(keys('{"leader": "pg1", "member": "pg2"}'))).not.toContain('switchover');
+  expect(causesIn(keys('{"leader": "pg1", "member": "pg2"}', 'leader'))).toEqual(['switchover']);
+});

@@ -8,7 +8,7 @@ import { etcdFacts } from '../../src/cluster/story/etcd-facts.js';
 import { historyFacts } from '../../src/cluster/story/history-facts.js';
 import { logFacts } from '../../src/cluster/story/log-facts.js';
 import { logReader } from '../../src/cluster/story/log-lines.js';
-import type { LeaderStory, StoryFact, StorySource } from '../../src/cluster/story/story-model.js';
+import type { LeaderStory, StoryFact } from '../../src/cluster/story/story-model.js';
 import { explain } from '../../src/cluster/story/tell-story.js';
 import type { Context } from '../../src/context.js';
 import { collectLogs } from '../../src/observe/story/collect-logs.js';
@@ -72,7 +72,7 @@ function recorded(at: number, until: number, fact: Partial<StoryFact>): StoryFac
     until: time(until),
     times: 2,
     revision: null,
-    source: 'recording' as StorySource,
+    source: 'recording',
     member: 'pg1',
     what: 'member_answers',
     message: '',
@@ -311,7 +311,7 @@ test('what a recording saw of the old leader before it stopped recording is not 
   expect(causesIn(took(300), said)).toEqual([]);
 });
 
-test('a frozen Patroni whose leader key is deleted by hand was not stopped', () => {
+test('a frozen Patroni whose leader key is deleted manually was not stopped', () => {
   const silent = recorded(50, 120, {
     what: 'member_silent',
     data: { how: 'timeout', mode: 'postgres_answers' },
@@ -411,7 +411,7 @@ test('a pause shorter than the lease, and one in which the key was deleted, is n
   expect(causesIn(key, long)).toContain('key_deleted');
 });
 
-test('a PostgreSQL that was restarted by hand before is not a Patroni that was stopped', () => {
+test('a PostgreSQL that was restarted manually before is not a Patroni that was stopped', () => {
   const own = log(
     'pg1',
     ...patroni(
@@ -559,4 +559,35 @@ test('a request that is only due later, or for another candidate, is not the cau
   );
   expect(causesIn(keys('{"leader": "pg1", "member": "pg2"}'))).not.toContain('switchover');
   expect(causesIn(keys('{"leader": "pg1", "member": "pg2"}', 'leader'))).toEqual(['switchover']);
+});
+
+test('a clock of the old leader that is a minute late changes no cause', () => {
+  const late = -60;
+  const after = follows('pg1', 'pg2', 160 + late, 200 + late);
+  const stop = postgres(
+    [146 + late, 'LOG:  received fast shutdown request'],
+    [147 + late, 'LOG:  database system is shut down'],
+  );
+  const switched = patroni(
+    ...leads('pg1', late, 140 + late),
+    [144 + late, 'received switchover request with leader=pg1 candidate=pg2 scheduled_at=None'],
+    [145 + late, 'switchover: demoting myself'],
+    ...after,
+  );
+  expect(causesIn(took(148), log('pg1', ...switched, ...stop))).toEqual(['switchover']);
+  const cut = patroni(
+    ...leads('pg1', late, 100 + late),
+    [115 + late, 'Error communicating with DCS'],
+    [145 + late, 'demoted self because DCS is not accessible and I was a leader'],
+    ...after,
+  );
+  expect(causesIn(took(150), log('pg1', ...cut, ...stop))).toEqual([
+    'leader_cut_off',
+    'dcs_unreachable',
+  ]);
+  const known = explain([...took(150), ...log('pg1', ...cut)], {
+    kind: 'since',
+    from: time(-7200),
+  }).known;
+  expect(known).toBe(2);
 });

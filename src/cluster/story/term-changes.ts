@@ -214,8 +214,9 @@ function addFollowed(terms: Terms, roles: readonly StoryFact[]): void {
     last.set(member, { leader, untilMs: msOf(fact.until) ?? at });
     if (what !== 'patroni_follows' || !before || before.leader === leader) continue;
     const own = terms.of(leader);
-    if (own.near(before.untilMs - CLOCK_MS, at + CLOCK_MS).length > 0 || own.untimed().length > 0)
-      continue;
+    // It follows as soon as the lock is taken, and its clock may be behind.
+    const isKnown = own.near(before.untilMs - CLOCK_MS, at + PROMOTION_MS).length > 0;
+    if (isKnown || own.untimed().length > 0) continue;
     terms.add({
       ...NEW,
       from: before.leader,

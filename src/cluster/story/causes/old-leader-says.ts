@@ -105,7 +105,7 @@ export function stoppedCleanly(evidence: StoryEvidence): CauseFound | null {
   const at = msOf(stop.at) ?? 0;
   const isDemoted = before.some(
     (fact) =>
-      fact.what === 'patroni_demotes' &&
+      DEMOTES.has(fact.what) &&
       fact.member === change.from &&
       Math.abs((msOf(fact.at) ?? 0) - at) <= DEMOTE_MS,
   );
@@ -171,6 +171,12 @@ function tooSlow(evidence: StoryEvidence, stopMs: number): CauseFound | null {
     missing: "etcd's history: did the leader key end with its lease",
   };
 }
+
+const DEMOTES: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'patroni_demotes',
+  'demoted_without_dcs',
+  'demoted_without_lock',
+]);
 
 /** A checkpoint comes before the shutdown that Patroni asks for. */
 const DEMOTE_MS = 60_000;

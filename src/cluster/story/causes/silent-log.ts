@@ -1,4 +1,4 @@
-/** The log of the old leader's Patroni stands still, ends, or only says that the lock was lost. */
+/** The log of the old leader's Patroni stops for a time, ends, or only says that the lock was lost. */
 import { CLOCKS_MS, isOwnLog, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
 import { msOf } from '../term-changes.js';
@@ -50,7 +50,7 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
   return ended(evidence, within, `for ${wholeSeconds(gap.data?.ms)}, then it was started again`);
 }
 
-/** A Patroni that stands still loses its lock with its lease: not sooner, and nobody else deletes the key. */
+/** A frozen Patroni loses its lock with its lease: not sooner, and it does not delete the key itself. */
 function isLongEnough({ change }: StoryEvidence, fromMs: number): boolean {
   const isDeleted =
     change.end?.what === 'leader_key_released' || change.end?.what === 'leader_key_removed';
@@ -142,6 +142,9 @@ export function endedInLog(evidence: StoryEvidence): CauseFound | null {
   const sinceMs = change.sinceMs ?? change.atMs;
   if (last?.what !== 'patroni_log_ends' || sinceMs === null) return null;
   if (lastMs > sinceMs + CLOCKS_MS || lastMs < sinceMs - LONGEST_LEASE_MS) return null;
+  // It wrote on after the change, by a clock that is behind.
+  if (old.some(({ what, data }) => what === 'patroni_follows' && data?.leader === change.to))
+    return null;
   const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
   const isKilled = found.fits[0] === 'patroni_killed' && found.sure === 'inferred';
   // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.

@@ -139,11 +139,11 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
   return site;
 }
 
-/** As Patroni writes it: every timeline up to this one, which ends at `lsn`. */
+/** As Patroni writes it: every timeline up to this one, which ends at `lsn`; earlier lines keep their times. */
 function historyTo(timeline: number, lsn: bigint): string {
   const lines = Array.from({ length: timeline }, (_, at) => {
     const end = at + 1 === timeline ? Number(lsn) : at + 1;
-    return [at + 1, end, 'no recovery target specified', '2026-01-03T00:00:00Z', 'pg1'];
+    return [at + 1, end, 'no recovery target specified', `2026-01-0${at + 1}T00:00:00Z`, 'pg1'];
   });
   return JSON.stringify(lines);
 }

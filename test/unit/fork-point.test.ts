@@ -6,6 +6,11 @@ import { forkOf, type WalBranch } from '../../src/cluster/preflight/fork-point.j
 const line = (timeline: number, lsn: bigint): HistoryLine => {
   return { timeline, lsn, reason: '', timestamp: null, newLeader: null };
 };
+/** The promotion that ended timeline 1 took place at this site, at that time. */
+const promoted = (branch: WalBranch, timestamp: string): WalBranch => {
+  const [first, ...rest] = branch.history ?? [];
+  return { ...branch, history: first ? [{ ...first, timestamp }, ...rest] : [] };
+};
 const branch = (timeline: number | null, position: bigint | null, ...ends: bigint[]): WalBranch => {
   return { timeline, position, history: ends.map((lsn, at) => line(at + 1, lsn)) };
 };
@@ -26,6 +31,30 @@ test.each<[what: string, mine: WalBranch, main: WalBranch, fork: object]>([
     branch(2, 300n, 120n),
     branch(2, 500n, 100n),
     ['diverged', 1, 100n, 200, 'own'],
+  ],
+  [
+    'both sites have promoted at the same position',
+    promoted(branch(2, 300n, 100n), '2026-01-01T00:05:00Z'),
+    promoted(branch(2, 500n, 100n), '2026-01-01T00:00:00Z'),
+    ['diverged', 1, 100n, 200, 'own'],
+  ],
+  [
+    'both sites have promoted at the same position, and the new one failed over since',
+    promoted(branch(2, 300n, 100n), '2026-01-01T00:05:00Z'),
+    promoted(branch(3, 500n, 100n, 400n), '2026-01-01T00:00:00Z'),
+    ['diverged', 1, 100n, 200, 'own'],
+  ],
+  [
+    'the new site followed a failover of the old one',
+    promoted(branch(2, 300n, 100n), '2026-01-01T00:05:00Z'),
+    branch(3, 500n, 100n, 400n),
+    ['follows', 2],
+  ],
+  [
+    'the old site followed the failover of the new one',
+    branch(2, 300n, 100n),
+    promoted(branch(2, 500n, 100n), '2026-01-01T00:00:00Z'),
+    ['follows', 2],
   ],
   [
     'the old site failed over twice since',

@@ -35,6 +35,8 @@ export function forkOf(mine: WalBranch, main: WalBranch): Fork {
     const end = endOf(main.history, number);
     if (number === timeline) return onTimeline(number, position, end, main);
     const own = endOf(mine.history ?? [], number);
+    if (own !== null && own === end && isPromotedTwice(mine.history, main.history, number))
+      return diverged(number, own, position, true);
     if (end === null && number < main.timeline)
       return unknown(`/history of the new site does not show where timeline ${number} ended`);
     if (own === null) return unknown(`its history does not show where timeline ${number} ended`);
@@ -64,6 +66,21 @@ const unknown = (because: string): Fork => ({ kind: 'unknown', because });
 
 function endOf(history: readonly HistoryLine[], timeline: number): Lsn | null {
   return history.find((line) => line.timeline === timeline)?.lsn ?? null;
+}
+
+/**
+ * Two promotions at one position, as after a clean stop or where everything was received. Patroni puts a time only into
+ * the line of a promotion of its own site: a site that followed has none there, and a copy has the same.
+ */
+function isPromotedTwice(
+  mine: readonly HistoryLine[] | null,
+  main: readonly HistoryLine[],
+  timeline: number,
+): boolean {
+  const timeIn = (lines: readonly HistoryLine[]): string | null =>
+    lines.find((line) => line.timeline === timeline)?.timestamp ?? null;
+  const [one, other] = [timeIn(mine ?? []), timeIn(main)];
+  return one !== null && other !== null && one !== other;
 }
 
 /** Patroni cuts old lines off (max_timelines_history). */

@@ -329,6 +329,28 @@ test('promoted, and not seen as a primary: this site is not to be promoted', asy
   ]);
 });
 
+test.each<[what: string, breaks: (sites: TwoSites) => void, said: string]>([
+  [
+    'its DCS does not answer any more',
+    ({ here }) => void (here.isDcsFrozen = true),
+    'the DCS could not be read',
+  ],
+  [
+    'it was made a primary cluster by another command',
+    ({ here }) => here.obey(null),
+    'a primary, on timeline 5',
+  ],
+])('promoted, and this site is not seen to follow: %s', async (_, breaks, said) => {
+  const sites = twoSites();
+  first(sites, 'there', () => breaks(sites));
+  const done = await sites.run();
+  expect(end(done), done.document.message).toEqual(['failed', 'not_following', true]);
+  expect(steps(done).at(-1)).toBe('promoted');
+  expect(done.document.evidence).toContainEqual(
+    expect.objectContaining({ subject: 'pg1 of demo', said }),
+  );
+});
+
 test('another member there becomes the primary: whether it has everything was not seen', async () => {
   const sites = twoSites();
   first(sites, 'there', () => {

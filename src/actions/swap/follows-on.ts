@@ -34,8 +34,8 @@ export async function followsOn(
   };
   const done = await until(here.context, limit, async () => {
     const [mine, its] = await Promise.all([
-      lacking(here, [...new Set([old, ...followers.here])], timeline),
-      lacking(there, followers.there, timeline),
+      lacking(here, [...new Set([old, ...followers.here])], { timeline, leader: 'streams' }),
+      lacking(there, followers.there, { timeline, leader: 'primary' }),
     ]);
     if (mine.length === 0)
       record.once(
@@ -60,19 +60,30 @@ export async function followsOn(
   );
 }
 
-/** Those that do not stream on this timeline; the primary need not. */
+interface Following {
+  timeline: number;
+  /** What the leader of the site has to be; a primary does not stream. */
+  leader: 'streams' | 'primary';
+}
+
+/** Those that were not seen to stream on this timeline. A DCS that does not answer shows none of them. */
 export async function lacking(
   site: LiveSite,
   names: readonly string[],
-  timeline: number,
+  { timeline, leader }: Following,
 ): Promise<Evidence[]> {
-  const now = (await clusterNow(site.context, siteCluster(site))) ?? siteCluster(site);
-  const wanted = names.filter((name) => now.config?.standbyCluster || name !== now.leaderName);
+  const now = await clusterNow(site.context, siteCluster(site));
+  if (now === null) return names.map((name) => unread(site, name));
+  const wanted = names.filter((name) => leader === 'streams' || name !== now.leaderName);
   const looks = wanted.map(async (name): Promise<Evidence | null> => {
     const member = now.members.find((one) => one.name === name);
     return member === undefined ? gone(site, name) : await lacks(site, member, timeline);
   });
   return (await Promise.all(looks)).filter((one) => one !== null);
+}
+
+function unread(site: LiveSite, name: string): Evidence {
+  return { witness: 'DCS', subject: memberOf(site, name), said: 'the DCS could not be read' };
 }
 
 function gone(site: LiveSite, name: string): Evidence {

@@ -182,7 +182,7 @@ async function followed(
     tell: record.tell,
   };
   const done = await until(context, limit, async () => {
-    missing = await lacking(site, names, timeline);
+    missing = await lacking(site, names, { timeline, leader: 'primary' });
     return missing.length === 0 ? true : null;
   });
   if (done)

@@ -44,7 +44,7 @@ export async function followRejoined(rejoining: Rejoining): Promise<string[]> {
     const timeline = await timelineThere(rejoining);
     if (cluster === null || timeline === null) return null;
     const names = [...new Set([...known, ...cluster.members.map(({ name }) => name)])];
-    const missing = await lacking(here, names, timeline);
+    const missing = await lacking(here, names, { timeline, leader: 'streams' });
     seen.last = { cluster, missing };
     const { leaderName } = cluster;
     const leader = memberOf(here, leaderName);

@@ -138,12 +138,30 @@ test('a member that was behind the fork streams on as it is', () => {
       both.demo.sql(name),
       name === 'pg1' ? { currentLsn: FORK } : { receiveLsn: FORK - 1n, replayLsn: FORK - 1n },
     );
-  const made = plan(both);
-  expect([made.refusedBy, needs(made)]).toEqual([
-    [],
+  const writing = plan(both);
+  expect([writing.refusedBy, needs(writing)]).toEqual([
+    ['data_loss'],
     ['pg1 nothing -', 'pg2 nothing -', 'pg3 nothing -'],
   ]);
+  expect(said(writing, 'data_loss')).toBe(
+    'what demo committed after west was promoted is thrown away: what pg1 writes until it is demoted',
+  );
+  const at = { receiveLsn: FORK, replayLsn: FORK };
+  Object.assign(both.demo.sql('pg1'), { ...at, inRecovery: true, currentLsn: null });
+  const made = plan(both);
+  expect([made.refusedBy, needs(made)]).toEqual([[], needs(writing)]);
   expect(said(made, 'data_loss')).toBe('no member of demo has WAL that west lacks');
+});
+
+test('a member that does not answer is not taken for one that is not a primary', () => {
+  const both = sites();
+  Object.assign(both.demo.sql('pg1'), { inRecovery: true, currentLsn: null, receiveLsn: FORK });
+  Object.assign(both.demo.readings('pg3'), { rest: DEAD, sql: DEAD });
+  const made = plan(both, { acceptDataLoss: true });
+  expect([made.refusedBy, check(made, 'old_site')?.result]).toEqual([[], 'warning']);
+  expect(said(made, 'old_site')).toBe(
+    'no member of demo that answers is a primary; pg3 does not answer',
+  );
 });
 
 test('nothing runs there: what it wrote is unknown, but for the last word of its DCS', () => {
@@ -236,6 +254,14 @@ test.each<[what: string, breaks: (both: Sites) => void, refused: string, words: 
 test('paused, and a pending switchover', () => {
   const paused = sites({ config: { pause: true } });
   expect(plan(paused, { acceptDataLoss: true }).refusedBy).toEqual(['paused']);
+  expect(check(plan(paused), 'paused')?.next).toBe(
+    'a resume alone lets demo elect a primary of its own; once what it wrote may be thrown away (data_loss): ' +
+      'patctl edit-config demo --set standby_cluster.host=10.0.1.1 --set standby_cluster.port=5431; then: patctl resume demo',
+  );
+  const written = sites({
+    config: { pause: true, standby_cluster: { host: '10.0.1.1', port: 5431 } },
+  });
+  expect(check(plan(written), 'paused')?.next).toBe('end the pause first: patctl resume demo');
   const pending = sites({ keys: { failover: '{"leader":"pg1","member":"pg2"}' } });
   expect(plan(pending, { acceptDataLoss: true }).refusedBy).toEqual(['pending']);
 });

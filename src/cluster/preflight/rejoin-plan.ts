@@ -45,7 +45,7 @@ export function rejoinPlan(
     rewindCheck(here, there, members),
     address(here, there, source, evidence),
     slots(here, there, source),
-    notPaused(here, 'paused'),
+    paused(here, source),
     nothingPending(here, 'pending'),
   ];
   const checks = all.map((one) => skipped(one, request.skipChecks));
@@ -179,7 +179,35 @@ function oldSite(here: Site): PlanCheck {
       `no Patroni of ${label} answers (${members.length === 0 ? 'no member key' : members.map((one) => one.name).join(', ')}): standby_cluster is written before it starts`,
       evidence,
     );
+  const mute = view.members.filter(isSilent).map((one) => one.name);
+  if (mute.length > 0)
+    return bad(
+      name,
+      'warning',
+      `no member of ${label} that answers is a primary; ${mute.join(', ')} ${mute.length === 1 ? 'does' : 'do'} not answer`,
+      evidence,
+      `make sure that no PostgreSQL runs there without its Patroni: ${mute.join(', ')}`,
+    );
   return ok(name, `no member of ${label} is a primary`, evidence);
+}
+
+/** Without standby_cluster the end of a pause lets this site elect a primary of its own. */
+function paused(here: Site, source: StandbySource | null): PlanCheck {
+  const made = notPaused(here, 'paused');
+  if (made.result === 'ok' || here.view.snapshot.cluster.config?.standbyCluster) return made;
+  const settings = Object.entries(source ?? {}).flatMap(([key, value]) => [
+    '--set',
+    `standby_cluster.${key}=${value}`,
+  ]);
+  const resume = siteCommand(here, 'resume');
+  const write =
+    settings.length === 0
+      ? 'standby_cluster has to be in its configuration first'
+      : siteCommand(here, 'edit-config', ...settings);
+  return {
+    ...made,
+    next: `a resume alone lets ${here.label} elect a primary of its own; once what it wrote may be thrown away (data_loss): ${write}; then: ${resume}`,
+  };
 }
 
 function isSilent({ observed }: MemberView): boolean {
@@ -266,14 +294,18 @@ function dataLoss(
     return { witness: 'SQL', subject: memberOf(here, member), said };
   });
   const byDcs = forkOf(lastKnown(here), branchOf(there.view.leader, there));
-  if (members.length > 0 && ahead.length === 0 && mute.length === 0)
+  const writing = here.view.primaries.map((one) => one.name).join(', ');
+  if (members.length > 0 && ahead.length === 0 && mute.length === 0 && writing === '')
     return ok(name, `no member of ${here.label} has WAL that ${there.label} lacks`, evidence);
   const result = acceptDataLoss ? 'warning' : 'refused';
   const next = acceptDataLoss
     ? 'accepted by --accept-data-loss'
     : 'save what you need of it first; then accept that it is thrown away: --accept-data-loss';
-  if (ahead.length > 0) {
-    const words = ahead.map(({ member, said }) => `${member} ${said}`).join('; ');
+  if (ahead.length > 0 || writing !== '') {
+    const words = [
+      ...ahead.map(({ member, said }) => `${member} ${said}`),
+      ...(writing === '' ? [] : [`what ${writing} writes until it is demoted`]),
+    ].join('; ');
     return bad(
       name,
       result,

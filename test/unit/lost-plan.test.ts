@@ -251,4 +251,18 @@ test('what got worse since it was shown', () => {
   expect(lostDifferences(shown, plan(west(), demo()))).toEqual([
     'other_site: pg1 of demo is a primary: demo is not lost, and there would be two primaries',
   ]);
+  const less = west();
+  for (const name of ['pg1', 'pg2', 'pg3'])
+    Object.assign(less.sql(name), { receiveLsn: AT - 64n, replayLsn: AT - 64n });
+  expect(lostDifferences(shown, plan(less))).toEqual([
+    'received in west: was 0/5000000, is 0/4FFFFC0',
+  ]);
+  const heard = demo(({ snapshot }) => {
+    snapshot.cluster.leaderName = null;
+    if (snapshot.cluster.status) snapshot.cluster.status.optime = AT + 5000n;
+    for (const one of snapshot.members) Object.assign(one, { rest: DEAD, sql: DEAD });
+  });
+  expect(lostDifferences(shown, plan(west(), heard))).toEqual([
+    'WAL that was not received: was unknown, is at least 5000 bytes',
+  ]);
 });

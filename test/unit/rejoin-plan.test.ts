@@ -275,4 +275,13 @@ test('what got worse since it was shown', () => {
   expect(rejoinDifferences(shown, plan(moved, { acceptDataLoss: true }))[0]).toBe(
     'leader of west: was pg1, is pg2',
   );
+  const replicas = sites();
+  for (const name of ['pg2', 'pg3'])
+    Object.assign(replicas.demo.sql(name), { receiveLsn: FORK, replayLsn: FORK });
+  const fewer = plan(replicas, { acceptDataLoss: true });
+  expect(rejoinDifferences(shown, fewer)).toEqual([]);
+  expect(rejoinDifferences(fewer, shown)).toEqual([
+    'pg2: has 64 bytes of its own after 0/4FFFFC0 of timeline 3',
+    'pg3: has 64 bytes of its own after 0/4FFFFC0 of timeline 3',
+  ]);
 });

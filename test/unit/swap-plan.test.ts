@@ -355,6 +355,9 @@ test('what got worse since it was shown', () => {
   const lines = swapDifferences(shown, plan(both));
   expect(lines[0]).toBe('leader of demo: was pg1, is pg2');
   expect(lines.some((line) => line.startsWith('paused_there: west is paused'))).toBe(true);
+  expect(swapDifferences(shown, plan(sites(), { host: '10.0.9.9' }))).toEqual([
+    'where demo will stream from: was 10.0.1.1:5431 without a slot, is 10.0.9.9:5431 without a slot',
+  ]);
 });
 
 test('nothing asked at all: unknown, and refused', () => {

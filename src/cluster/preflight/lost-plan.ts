@@ -8,6 +8,7 @@ import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { KnownLoss, LostPlan, LostRequest, OtherSite } from './lost-model.js';
 import { lostSite } from './lost-other-site.js';
+import { leaderChanged, lossGrown, newlyRefused } from './swap-differences.js';
 import { memberOf, plannedSite, siteCommand, type Site } from './swap-model.js';
 import { foundCritical, leads, notPaused, nothingPending } from './swap-site-checks.js';
 import { replay, sameDatabase } from './swap-stream.js';
@@ -321,14 +322,9 @@ function critical(here: Site): PlanCheck {
 
 /** What has changed for the worse since the plan was shown, a line each. */
 export function lostDifferences(shown: LostPlan, now: LostPlan): string[] {
-  const [before, after] = [shown.here.leader, now.here.leader];
-  const worse = now.checks.flatMap(({ name, said }) => {
-    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
-    return isNew ? [`${name}: ${said}`] : [];
-  });
-  if (before === after) return worse;
   return [
-    `leader of ${now.here.label}: was ${before ?? 'no member'}, is ${after ?? 'no member'}`,
-    ...worse,
+    ...leaderChanged(shown.here, now.here),
+    ...newlyRefused(shown, now),
+    ...lossGrown(now.here.label, shown.known, now.known),
   ];
 }

@@ -9,6 +9,7 @@ import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { MemberReturn, RejoinPlan, RejoinRequest } from './rejoin-model.js';
 import { rewindCheck, rewindOf, type Rewind } from './rejoin-rewind.js';
+import { leaderChanged, newlyRefused, returnsChanged, sourceChanged } from './swap-differences.js';
 import {
   memberOf,
   plannedSite,
@@ -338,16 +339,10 @@ function forkWords(fork: Fork): string {
 
 /** What has changed for the worse since the plan was shown, a line each. */
 export function rejoinDifferences(shown: RejoinPlan, now: RejoinPlan): string[] {
-  const there = [shown.there.leader, now.there.leader];
-  const moved =
-    there[0] === there[1]
-      ? []
-      : [
-          `leader of ${now.there.label}: was ${there[0] ?? 'no member'}, is ${there[1] ?? 'no member'}`,
-        ];
-  const worse = now.checks.flatMap(({ name, said }) => {
-    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
-    return isNew ? [`${name}: ${said}`] : [];
-  });
-  return [...moved, ...worse];
+  return [
+    ...leaderChanged(shown.there, now.there),
+    ...sourceChanged(now.here.label, shown.standbyCluster, now.standbyCluster),
+    ...newlyRefused(shown, now),
+    ...returnsChanged(shown.members, now.members),
+  ];
 }

@@ -1,5 +1,6 @@
 /** `patctl swap`: what two sites are, read at one time, and everything that speaks for or against changing their roles. */
 import type { PlanCheck } from './plan-model.js';
+import { leaderChanged, newlyRefused, sourceChanged } from './swap-differences.js';
 import {
   plannedSite,
   type Site,
@@ -117,16 +118,10 @@ export function swapSkipProblem(names: readonly string[]): string | null {
 
 /** What has changed for the worse since the plan was shown, a line each. */
 export function swapDifferences(shown: SwapPlan, now: SwapPlan): string[] {
-  const leaders = (['here', 'there'] as const).flatMap((side) => {
-    const [before, after] = [shown[side].leader, now[side].leader];
-    if (before === after) return [];
-    return [
-      `leader of ${now[side].label}: was ${before ?? 'no member'}, is ${after ?? 'no member'}`,
-    ];
-  });
-  const worse = now.checks.flatMap(({ name, said }) => {
-    const isNew = now.refusedBy.includes(name) && !shown.refusedBy.includes(name);
-    return isNew ? [`${name}: ${said}`] : [];
-  });
-  return [...leaders, ...worse];
+  return [
+    ...leaderChanged(shown.here, now.here),
+    ...leaderChanged(shown.there, now.there),
+    ...sourceChanged(now.here.label, shown.standbyCluster, now.standbyCluster),
+    ...newlyRefused(shown, now),
+  ];
 }

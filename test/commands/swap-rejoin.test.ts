@@ -114,6 +114,15 @@ test('refused by Patroni, or its answer is lost', async () => {
   expect(words(other)[1]).toBe('look whether standby_cluster is there: patctl show-config demo');
 });
 
+test('a standby cluster of another server is not yet one of the new site', async () => {
+  const sites = back();
+  sites.here.writes({ host: '10.9.9.9', port: 5431 });
+  sites.here.roles['pg1'] = 'standby';
+  sites.here.onPatch = () => lost;
+  const done = await run(sites);
+  expect([end(done), sites.sent]).toEqual([['unconfirmed', 'demotion_unknown', null], [TOLD]]);
+});
+
 test('a member that does not come back: named, with the command that copies it again', async () => {
   const sites = back();
   const { onPatch } = sites.here;

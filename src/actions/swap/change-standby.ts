@@ -1,5 +1,5 @@
 /** Asks the leader of one site to change standby_cluster: sent once, and what is known of it afterwards. */
-import type { Cluster, JsonObject, Member } from '../../cluster/model/model.js';
+import type { Cluster, JsonObject, JsonValue, Member } from '../../cluster/model/model.js';
 import type { Context } from '../../context.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { isRefusal, lookAfter, saysNo } from '../kit/after-answer.js';
@@ -44,7 +44,7 @@ export async function changeStandby(
     const last: { isStandby: boolean | null } = { isStandby: null };
     const isWritten = (now: Cluster): boolean => {
       last.isStandby = isStandby(now);
-      return last.isStandby === (standby !== null);
+      return last.isStandby !== null && saysSo(now, standby);
     };
     const seen = await lookAfter(context, cluster, outcome, {
       isWritten,
@@ -62,4 +62,16 @@ export async function changeStandby(
     const evidence = [{ witness: 'REST', subject: leader.name, said: error.message }];
     return { done: isSent ? 'unknown' : 'not written', ending: error.ending, evidence };
   }
+}
+
+/** It may have been a standby cluster of another server before. */
+function saysSo({ config }: Cluster, wanted: JsonObject | null): boolean {
+  const now = config?.standbyCluster ?? null;
+  if (wanted === null || now === null) return wanted === now;
+  return Object.entries(wanted).every(([key, value]) => textOf(now[key]) === textOf(value));
+}
+
+/** Patroni leaves a port that was written as text. */
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -7,6 +7,7 @@ import type { GlobalFlags } from '../context.js';
 import { ToolError } from '../errors.js';
 import type { LocalOptions } from './run-command.js';
 import { parseTimeoutMs } from './units.js';
+import { withoutPassword } from './without-password.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -87,11 +88,6 @@ function wayIn(program: Command): string[] {
     const flag = option.short ?? option.long ?? '';
     return typeof value === 'string' ? [flag, withoutPassword(value)] : [flag];
   });
-}
-
-/** A password in a URL never reaches an output. */
-function withoutPassword(value: string): string {
-  return value.replace(/(\/\/[^/@:]*):[^/]*@/g, '$1@');
 }
 
 /** PATCTL_NO_INPUT for --no-input. */

@@ -1,6 +1,7 @@
 /** A second Context in one run: the other site of a swap, with the streams, the clock and the signals of this one. */
 import type { Context } from '../context.js';
 import { defaultFlags, makeContext } from './make-context.js';
+import { withoutPassword } from './without-password.js';
 
 /** How the other site is reached: its configuration file, or the REST API of its members. */
 export type OtherWay = { file: string } | { rest: string };
@@ -41,6 +42,6 @@ export function otherSite(
 
 /** The options that lead there, for a command to be typed. */
 export function wayOf({ flags }: Pick<Context, 'flags'>, way: OtherWay): string[] {
-  const to = 'file' in way ? ['-c', way.file] : ['--rest', way.rest];
+  const to = 'file' in way ? ['-c', way.file] : ['--rest', withoutPassword(way.rest)];
   return flags.insecure ? [...to, '-k'] : to;
 }

@@ -19,8 +19,13 @@ export function accessRulesOf(document: unknown): HbaRule[] {
     address: textOf(row['address']),
     netmask: textOf(row['netmask']),
     method: textOf(row['auth_method']),
-    error: textOf(row['error']),
+    error: kindOf(textOf(row['error'])),
   }));
+}
+
+/** Without what stands behind the colon: it may be a word of the line, and so a password of LDAP or RADIUS. */
+function kindOf(error: string | null): string | null {
+  return error?.replace(/:.*$/s, '') ?? null;
 }
 
 function textsOf(value: unknown): string[] {

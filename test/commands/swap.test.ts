@@ -511,3 +511,11 @@ test.each([
   const flags = { insecure } as Context['flags'];
   expect(wayOf({ flags }, { file: 'west.yml' })).toEqual(way);
 });
+
+test('a password in --to-rest is in no command that is printed', () => {
+  const flags = { insecure: false } as Context['flags'];
+  const rest = 'https://admin:secret@west1:8008,https://admin:s%40cret@west2:8008';
+  expect(wayOf({ flags }, { rest })).toEqual([
+    ...['--rest', 'https://admin@west1:8008,https://admin@west2:8008'],
+  ]);
+});

@@ -1,6 +1,7 @@
 /** pg_hba.conf, rule by rule, as PostgreSQL decides over a replication connection. */
 import { expect, test } from 'vitest';
 import { admission, type HbaRule } from '../../src/cluster/preflight/hba-rules.js';
+import { accessRulesOf } from '../../src/postgres/access-rules.js';
 
 const rule = (line: number, more: Partial<HbaRule> = {}): HbaRule => ({
   ...{ line, type: 'host', databases: ['replication'], users: ['all'], error: null },
@@ -53,4 +54,10 @@ test.each([
 ])('%s with %s and %s: %s', (address, netmask, from, admitted) => {
   const one = decided([rule(1, { address, netmask })], from);
   expect(one).toEqual(admitted ? { admitted, line: 1 } : NO_RULE);
+});
+
+test('a line that PostgreSQL cannot read: no word of it, which may be a password', () => {
+  const error = 'authentication option not in name=value format: secret123';
+  const [read] = accessRulesOf({ rules: [{ line_number: 7, error }] });
+  expect([read?.line, read?.error]).toEqual([7, 'authentication option not in name=value format']);
 });

@@ -1,5 +1,7 @@
 /** `swap --from-lost` itself, on a standby site whose primary site is silent, and which a test lets fail at each step. */
 import { expect, test } from 'vitest';
+import { beforeReturn } from '../../src/actions/swap/before-return.js';
+import type { LiveSite } from '../../src/actions/swap/pair.js';
 import { formatLsn } from '../../src/cluster/model/lsn.js';
 import { siteCommand, type Site } from '../../src/cluster/preflight/swap-model.js';
 import { answer, lost } from '../support/fake-members.js';
@@ -38,6 +40,20 @@ test('goes through: promoted once, proven, and what the old site must be', async
   });
   expect(swap?.beforeReturn).toHaveLength(3);
   expect(swap?.beforeReturn[0]).toMatch(/^no client writes to demo: /);
+});
+
+test.each([
+  [['-c', 'demo.yml'], 'patctl -c demo.yml swap --rejoin --to west.yml'],
+  // Before its Patroni starts no REST API answers there.
+  [['--rest', 'http://demo1:8008'], 'patctl -c OLD_SITE.yml swap --rejoin --to west.yml'],
+  [null, 'patctl -c OLD_SITE.yml swap --rejoin --to west.yml'],
+])('the command that leads the lost site back, by %j', (way, command) => {
+  const here = {
+    view: { snapshot: { cluster: { scope: 'west', group: null } } },
+    context: { flags: { wayIn: ['-c', 'west.yml'] } },
+  } as unknown as LiveSite;
+  const other = { label: 'demo', way, view: null, silent: 'down', sources: [] };
+  expect(beforeReturn(here, other)[1]).toMatch(new RegExp(`: ${command}$`));
 });
 
 test('without the other site named, and with --dry-run: nothing is sent', async () => {

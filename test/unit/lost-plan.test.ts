@@ -144,7 +144,19 @@ test('every member there is a standby or stopped, or the address is another data
     Object.assign(world.rest('pg1'), { state: 'stopped', location: null, serverVersion: null });
     world.sql('pg2').systemId = '7';
   });
-  expect(said(plan(west(), stopped), 'other_site')).toBe(
+  const electing = plan(west(), stopped);
+  expect([electing.refusedBy, check(electing, 'other_site')?.result]).toEqual([[], 'warning']);
+  expect(said(electing, 'other_site')).toBe(
+    'no member of demo that answers is a primary, but Patroni of pg1, pg2, pg3 runs and may elect one at any moment',
+  );
+  const told = demo((world) => {
+    world.snapshot.cluster.leaderName = null;
+    const { config } = world.snapshot.cluster;
+    if (config) config.standbyCluster = { host: '10.0.1.1', port: 5431 };
+    const at = { inRecovery: true, currentLsn: null, receiveLsn: AT, replayLsn: AT };
+    Object.assign(world.sql('pg1'), at);
+  });
+  expect(said(plan(west(), told), 'other_site')).toBe(
     'every member of demo answers, and none is a primary',
   );
   expect(plan(west(), source({ systemId: '8' })).refusedBy).toEqual([]);

@@ -15,7 +15,9 @@ export function beforeReturn(here: LiveSite, { label, view, way }: OtherSite): s
 
 function rejoinCommand(here: LiveSite, { view, way }: Pick<OtherSite, 'view' | 'way'>): string {
   const there = view === null ? [] : [argumentOf(view.snapshot.cluster)];
-  const from = (way ?? ['-c', 'OLD_SITE.yml']).map(shellWord);
+  // Nothing answers at a REST API of a site whose Patroni does not run: its DCS is what is written.
+  const file = way?.[0] === '-c' ? way : ['-c', 'OLD_SITE.yml'];
+  const from = file.map(shellWord);
   const words = ['patctl', ...from, 'swap', ...there, '--rejoin', ...wayTo(here).map(shellWord)];
   return words.join(' ');
 }

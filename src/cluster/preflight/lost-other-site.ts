@@ -11,8 +11,8 @@ import { siteCommand, type Site } from './swap-model.js';
 const NAME = 'other_site';
 
 /**
- * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, and none is
- * a primary. Silence proves nothing.
+ * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, none is a
+ * primary, and none can become one: it is a standby cluster, or no Patroni runs. Silence proves nothing.
  */
 export function lostSite(here: Site, other: OtherSite): PlanCheck {
   const evidence = [...sourcesSeen(other), ...viewSeen(other)];
@@ -29,9 +29,24 @@ export function lostSite(here: Site, other: OtherSite): PlanCheck {
       `wait until the lock has expired (ttl ${view.snapshot.cluster.config?.ttlSeconds ?? 30} s): ${otherCommand(other, view, 'list')}`,
     );
   const mute = view?.members.filter(({ observed }) => !isHeard(observed)) ?? [];
+  const electing = view === null ? [] : mayElect(view);
+  if (electing.length > 0)
+    return bad(
+      NAME,
+      'warning',
+      `no member of ${label} that answers is a primary, but Patroni of ${electing.join(', ')} runs and may elect one at any moment`,
+      evidence,
+      `stop Patroni on every member of ${label} first`,
+    );
   if (view !== null && view.members.length > 0 && mute.length === 0)
     return ok(NAME, `every member of ${label} answers, and none is a primary`, evidence);
   return bad(NAME, 'unknown', silentWords(other, mute), evidence, keepAway(other));
+}
+
+/** Members whose Patroni answers, where nothing keeps it from making one of them a primary. */
+function mayElect({ snapshot, members }: View): string[] {
+  if (snapshot.cluster.config?.standbyCluster) return [];
+  return members.filter(({ rest }) => rest.ok).map(({ name }) => name);
 }
 
 function isHeard(observed: MemberView['observed']): boolean {

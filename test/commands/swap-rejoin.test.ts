@@ -87,6 +87,24 @@ test('the keys of members that were stopped do not stand for members that run', 
   expect(end(await run(sites))).toEqual(['unconfirmed', 'not_started', true]);
 });
 
+test('its DCS falls silent once it was written: nothing is said of its members', async () => {
+  const sites = back();
+  let since = 0;
+  sites.onRead = (site) => {
+    if (site !== sites.here || site.config()['standby_cluster'] === undefined) return;
+    since += 1;
+    site.isDcsFrozen = since > 1;
+  };
+  const done = await run(sites);
+  expect([end(done), words(done)]).toEqual([
+    ['unconfirmed', 'not_started', true],
+    [
+      'demo is a standby cluster of west in its configuration; its members could not be read in time (--deadline)',
+      'run the command again, which follows them, or see: patctl list demo',
+    ],
+  ]);
+});
+
 test('the write into its DCS is refused, or its outcome is unknown', async () => {
   const refused = stopped();
   refused.here.dcs.failNext('refused', 'txn');

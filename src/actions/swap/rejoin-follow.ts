@@ -82,10 +82,19 @@ async function isHeard({ pair: { here } }: Rejoining, last: Seen | null): Promis
 function notThere({ pair, plan }: Rejoining, last: Seen | null, heard: boolean): ToolError {
   const { here, there } = pair;
   const told = `${here.label} is a standby cluster of ${there.label} in its configuration`;
-  if (last === null || !heard)
+  if (last === null)
+    return new ToolError(
+      'unconfirmed',
+      `${told}; its members could not be read in time (--deadline)`,
+      {
+        code: 'not_started',
+        hint: `run the command again, which follows them, or see: ${siteCommand(here, 'list')}`,
+      },
+    );
+  if (!heard)
     return new ToolError('unconfirmed', `${told}, and no member of it runs yet (--deadline)`, {
       code: 'not_started',
-      evidence: last?.missing ?? [],
+      evidence: last.missing,
       hint: `start Patroni on its members; then run the command again, which follows them, or see: ${siteCommand(here, 'list')}`,
     });
   const names = last.missing.map(({ subject }) => subject).join(', ');

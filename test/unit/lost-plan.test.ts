@@ -257,6 +257,18 @@ test('without a login the stream of the standby leader is known by REST, or noth
   );
 });
 
+test('a primary that lives is swapped at its own site: the one that is asked here is a standby', () => {
+  const lives = check(plan(west(), demo()), 'other_site');
+  expect(lives?.next).toBe(
+    'change the roles without loss: swap there, with this site as --to; or stop pg1 of demo first; see: patctl check west',
+  );
+  const heard = west();
+  heard.sql('pg1').walReceiver = { ...RECEIVER };
+  expect(check(plan(heard), 'receiving')?.next).toMatch(
+    /^if the primary lives, swap there, with this site as --to; /,
+  );
+});
+
 test('what got worse since it was shown', () => {
   const shown = plan(west());
   expect(lostDifferences(shown, shown)).toEqual([]);

@@ -250,6 +250,14 @@ test('the way back: not reached is refused, not asked is unknown, and an address
   });
 });
 
+test('the way back: the address in a command to be typed is one word for the shell', () => {
+  const [unknown, elsewhere] = [[], REACHED].map((reach, at) =>
+    next(plan(sites(), { host: 'x;reboot' }, reach, { leadsElsewhere: at === 1 }), 'way_back'),
+  );
+  expect(unknown).toMatch(/: pg_isready -h 'x;reboot' -p 5431$/);
+  expect(elsewhere).toContain("psql -h 'x;reboot' -p 5431 -c ");
+});
+
 test('the way back: an address that leads to another server from here is a warning', () => {
   const made = plan(sites(), { host: 'vip' }, REACHED, { leadsElsewhere: true });
   expect(bad(made)).toEqual(['way_back warning']);

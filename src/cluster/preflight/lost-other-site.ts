@@ -92,17 +92,16 @@ function livingPrimary(here: Site, { label, view, sources }: OtherSite): Living 
 
 function twoPrimaries(
   here: Site,
-  { label, way }: OtherSite,
+  { label }: OtherSite,
   { who }: Living,
   evidence: Witnessed[],
 ): PlanCheck {
-  const to = way === null ? '--to FILE' : 'the same --to';
   return bad(
     NAME,
     'refused',
     `${who} is a primary: ${label} is not lost, and there would be two primaries`,
     evidence,
-    `change the roles without loss with ${to} and without --from-lost, or stop ${who} first; see: ${siteCommand(here, 'check')}`,
+    `change the roles without loss: swap there, with this site as --to; or stop ${who} first; see: ${siteCommand(here, 'check')}`,
   );
 }
 

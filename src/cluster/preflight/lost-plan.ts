@@ -243,7 +243,7 @@ function receiving(here: Site): PlanCheck {
 }
 
 const stillHeard = (): string =>
-  `if the primary lives, use swap --to; a connection that was cut ends after wal_receiver_timeout (default ${durationText(RECEIVER_TIMEOUT_MS)}): try again then`;
+  `if the primary lives, swap there, with this site as --to; a connection that was cut ends after wal_receiver_timeout (default ${durationText(RECEIVER_TIMEOUT_MS)}): try again then`;
 
 /** Patroni promotes the standby leader: no other member is to have more. */
 function mostAdvanced(here: Site): PlanCheck {

@@ -1,4 +1,5 @@
 /** Swap: whether this site reaches the other one's leader under the address that will be used, and is let in. */
+import { shellWord } from '../model/command-line.js';
 import type { Member, Witnessed } from '../model/model.js';
 import { plural } from '../model/words.js';
 import { admission, type Admission, type HbaRule } from './hba-rules.js';
@@ -47,7 +48,7 @@ export function address(
       'warning',
       `asked from this machine, ${where} leads to another server than the leader of ${there.label}`,
       evidence,
-      `compare on the hosts of ${here.label}: psql -h ${back.host} -p ${back.port} -c 'SELECT inet_server_addr(), pg_is_in_recovery()'`,
+      `compare on the hosts of ${here.label}: psql -h ${shellWord(back.host)} -p ${back.port} -c 'SELECT inet_server_addr(), pg_is_in_recovery()'`,
     );
   const unknown = reach.filter(({ reached }) => reached === null);
   if (reach.length === 0 || unknown.length > 0)
@@ -56,7 +57,7 @@ export function address(
       'unknown',
       `it is unknown whether ${unknown.map(({ member }) => member).join(', ') || 'a member'} of ${here.label} can reach ${where}`,
       evidence,
-      `try it on the hosts of ${here.label}: pg_isready -h ${back.host} -p ${back.port}`,
+      `try it on the hosts of ${here.label}: pg_isready -h ${shellWord(back.host)} -p ${back.port}`,
     );
   return ok(name, `${here.label} reaches ${where} and will stream from there`, evidence);
 }

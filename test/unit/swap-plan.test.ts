@@ -324,6 +324,14 @@ test('slots: as the other site uses, refused where it is not there, a warning wi
     refusedBy: [],
   });
   expect(bad(plan(sites(), { primarySlotName: 'other' }))).toEqual(['slots refused']);
+  const logical = sites();
+  if (slot) logical.there.sql('pg1').slots.push({ ...slot, slotName: 'cdc', slotType: 'logical' });
+  expect(said(plan(logical, { primarySlotName: 'cdc' }), 'slots')).toBe(
+    'west has no physical slot cdc for the way back',
+  );
+  const ofLogical = { west: { database: 'app', plugin: 'pgoutput' } };
+  const other = sites({ there: { config: { standby_cluster, slots: ofLogical } } });
+  expect(plan(other).standbyCluster).toEqual({ host: '10.0.1.1', port: 5431 });
 });
 
 test('synchronous mode of both sites, and an older Patroni', () => {

@@ -11,7 +11,7 @@ import { beforeReturn } from './before-return.js';
 import { readOtherSite, type LostPair } from './lost-site.js';
 import { readView, type LiveSite, type MeantSite } from './pair.js';
 import { promoteSite } from './promote-site.js';
-import { planRefused } from './plan-refused.js';
+import { changedMeanwhile, planRefused } from './plan-refused.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
 
 export interface LostWork {
@@ -54,7 +54,7 @@ export async function swapFromLost(asking: AskAndTell, work: LostWork): Promise<
   await consent(asking, work, first.here);
   const second = await planned(work, record);
   const differences = lostDifferences(plan, second.plan);
-  if (differences.length > 0) throw differs(differences);
+  if (differences.length > 0) throw changedMeanwhile('not promoted', differences);
   await promoted(asking, work, second, record);
   return 'ok';
 }
@@ -102,13 +102,6 @@ async function consent(
   throw new ToolError('error', 'Cluster names specified do not match', {
     code: 'declined',
     hint: 'nothing was sent',
-  });
-}
-
-function differs(differences: readonly string[]): ToolError {
-  return new ToolError('error', `not promoted: ${differences.join('; ')}; nothing was sent`, {
-    code: 'changed_meanwhile',
-    hint: 'run the command again to see the current plan',
   });
 }
 

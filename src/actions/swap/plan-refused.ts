@@ -23,3 +23,11 @@ export function planRefused(
     ...(next.length > 0 && { hint: next.join('\n') }),
   });
 }
+
+/** The plan that was shown no longer holds; a line for each difference. */
+export function changedMeanwhile(what: string, differences: readonly string[]): ToolError {
+  return new ToolError('error', `${what}: ${differences.join('; ')}; nothing was sent`, {
+    code: 'changed_meanwhile',
+    hint: 'run the command again to see the current plan',
+  });
+}

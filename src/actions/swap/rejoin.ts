@@ -8,7 +8,7 @@ import { sayCritical } from '../kit/critical-findings.js';
 import type { AskAndTell } from '../kit/report.js';
 import { swapEvidence } from './ask-reach.js';
 import { readSites, type LivePair, type Pair } from './pair.js';
-import { planRefused } from './plan-refused.js';
+import { changedMeanwhile, planRefused } from './plan-refused.js';
 import { followRejoined } from './rejoin-follow.js';
 import { tellStandby } from './rejoin-write.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
@@ -48,7 +48,7 @@ export async function rejoinSite(asking: AskAndTell, work: RejoinWork): Promise<
   if (!work.force) await consent(asking, first);
   const second = await planned(work, record);
   const differences = rejoinDifferences(plan, second.plan);
-  if (differences.length > 0) throw differs(differences);
+  if (differences.length > 0) throw changedMeanwhile('not rejoined', differences);
   await act(asking, work, second, record);
   return 'ok';
 }
@@ -80,13 +80,6 @@ async function consent({ asker }: AskAndTell, { pair, plan }: Planned): Promise<
   const question = `Are you sure you want to make ${here.label} the standby cluster of ${there.label}?`;
   if (await asker.confirm(question)) return;
   throw new ToolError('error', 'Aborted swap --rejoin', { code: 'declined' });
-}
-
-function differs(differences: readonly string[]): ToolError {
-  return new ToolError('error', `not rejoined: ${differences.join('; ')}; nothing was written`, {
-    code: 'changed_meanwhile',
-    hint: 'run the command again to see the current plan',
-  });
 }
 
 /** Whatever becomes of it: from here on something may have changed. */

@@ -12,7 +12,7 @@ import { carryOut } from './carry-out-swap.js';
 import { readSites, type LivePair, type Pair } from './pair.js';
 import { swapEvidence } from './ask-reach.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
-import { planRefused } from './plan-refused.js';
+import { changedMeanwhile, planRefused } from './plan-refused.js';
 import { holdSwap } from './swap-stops.js';
 
 export interface SwapWork {
@@ -46,7 +46,7 @@ export async function swapSites(asking: AskAndTell, work: SwapWork): Promise<End
   if (!work.force) await consent(asking, first);
   const second = await planned(work, record);
   const differences = swapDifferences(first.plan, second.plan);
-  if (differences.length > 0) throw differs(differences);
+  if (differences.length > 0) throw changedMeanwhile('not swapped', differences);
   if (second.plan.refusedBy.length > 0) throw refused(second.plan);
   await act(asking, work, second, record);
   const to = { ...pair.there, routes: work.routes };
@@ -92,13 +92,6 @@ async function consent({ asker }: AskAndTell, { pair, plan }: Planned): Promise<
 
 function refused(plan: SwapPlan): ToolError {
   return planRefused('not swapped', 'swap_refused', plan);
-}
-
-function differs(differences: readonly string[]): ToolError {
-  return new ToolError('error', `not swapped: ${differences.join('; ')}; nothing was sent`, {
-    code: 'changed_meanwhile',
-    hint: 'run the command again to see the current plan',
-  });
 }
 
 /** Whatever becomes of it: from here on something may have changed. */

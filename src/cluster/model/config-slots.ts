@@ -23,6 +23,20 @@ export function slotProblems(config: JsonObject): ConfigProblem[] {
   ];
 }
 
+/** Names of the permanent physical slots: those that are not logical, by their type or by database and plugin. */
+export function permanentPhysicalSlots(config: JsonObject): string[] {
+  const used = NAMES.find((name) => truthy(config[name]));
+  const slots = used === undefined ? null : config[used];
+  if (!isObject(slots)) return [];
+  return Object.entries(slots)
+    .filter(([, slot]) => !truthy(slot) || (isObject(slot) && isPhysical(slot)))
+    .map(([name]) => name);
+}
+
+function isPhysical({ type, database, plugin }: JsonObject): boolean {
+  return type === undefined ? !truthy(database) || !truthy(plugin) : type === 'physical';
+}
+
 function problem(
   key: string,
   message: string,

@@ -1,8 +1,8 @@
 /** `patctl swap --rejoin`: whether an old site may become the standby of the new one, and what each member needs. */
 import { bytesText, roleSeen, silence } from '../findings/evidence.js';
 import { formatLsn } from '../model/lsn.js';
+import { permanentPhysicalSlots } from '../model/config-slots.js';
 import type { Witnessed } from '../model/model.js';
-import { isObject } from '../model/patroni-values.js';
 import type { MemberView } from '../roles/view.js';
 import { forkOf, type WalBranch, type Fork } from './fork-point.js';
 import type { PlanCheck } from './plan-model.js';
@@ -18,7 +18,7 @@ import {
   type StandbySource,
   type SwapEvidence,
 } from './swap-model.js';
-import { leads, nothingPending, notPaused } from './swap-site-checks.js';
+import { besidePrimary, leads, nothingPending, notPaused } from './swap-site-checks.js';
 import { sameDatabase } from './swap-stream.js';
 import { address } from './swap-reach.js';
 import { slots, wayBack } from './swap-way-back.js';
@@ -83,19 +83,11 @@ function sourceFor(here: Site, there: Site, request: RejoinRequest): StandbySour
 
 /** The one permanent physical slot that both sites have under one name: it serves whichever is the standby. */
 function sharedSlot(here: Site, there: Site): string | null {
-  const [mine, theirs] = [here, there].map(physicalSlots);
+  const [mine, theirs] = [here, there].map(({ view }) =>
+    permanentPhysicalSlots(view.snapshot.cluster.config?.raw ?? {}),
+  );
   const shared = mine?.filter((name) => theirs?.includes(name) === true) ?? [];
   return shared.length === 1 ? (shared[0] ?? null) : null;
-}
-
-function physicalSlots({ view }: Site): string[] {
-  const { slots } = view.snapshot.cluster.config?.raw ?? {};
-  if (!isObject(slots)) return [];
-  const isPhysical = ([, slot]: [string, unknown]): boolean =>
-    isObject(slot) && slot['type'] === 'physical';
-  return Object.entries(slots)
-    .filter(isPhysical)
-    .map(([name]) => name);
 }
 
 function isSame({ view }: Site, { host, port, primary_slot_name: slot }: StandbySource): boolean {
@@ -110,7 +102,7 @@ function isSame({ view }: Site, { host, port, primary_slot_name: slot }: Standby
 function newPrimary(there: Site): PlanCheck {
   const name = 'new_primary';
   const { view, label } = there;
-  const { config, leaderName } = view.snapshot.cluster;
+  const { config } = view.snapshot.cluster;
   if (config?.standbyCluster)
     return bad(
       name,
@@ -119,16 +111,7 @@ function newPrimary(there: Site): PlanCheck {
       [dcs('/config', 'standby_cluster is set')],
       `give the site that is the primary with --to; if the primary site is gone, first: ${siteCommand(there, 'swap', '--from-lost')}`,
     );
-  const beside = view.primaries.find((one) => one.name !== leaderName);
-  if (beside)
-    return bad(
-      name,
-      'refused',
-      `${memberOf(there, beside.name)} is a primary beside the leader`,
-      view.primaries.map(roleSeen),
-      `end that first: ${siteCommand(there, 'check')}`,
-    );
-  return leads(there, name, 'primary');
+  return besidePrimary(there, name) ?? leads(there, name, 'primary');
 }
 
 /** Everything that may write there must be known, and under a Patroni that takes the configuration. */

@@ -24,16 +24,21 @@ export function hereLeads(here: Site): PlanCheck {
       [dcs('/config', 'standby_cluster is set')],
       'start the swap at the site that is the primary now, and give this one with --to',
     );
-  const beside = view.primaries.find((one) => one.name !== cluster.leaderName);
-  if (beside)
-    return bad(
-      name,
-      'refused',
-      `${memberOf(here, beside.name)} is a primary beside the leader`,
-      view.primaries.map(roleSeen),
-      `end that first: ${siteCommand(here, 'check')}`,
-    );
-  return leads(here, name, 'primary');
+  return besidePrimary(here, name) ?? leads(here, name, 'primary');
+}
+
+/** null: no member is a primary but the one that holds the lock. */
+export function besidePrimary(site: Site, name: string): PlanCheck | null {
+  const { primaries, snapshot } = site.view;
+  const beside = primaries.find((one) => one.name !== snapshot.cluster.leaderName);
+  if (beside === undefined) return null;
+  return bad(
+    name,
+    'refused',
+    `${memberOf(site, beside.name)} is a primary beside the leader`,
+    primaries.map(roleSeen),
+    `end that first: ${siteCommand(site, 'check')}`,
+  );
 }
 
 export function thereLeads(there: Site): PlanCheck {

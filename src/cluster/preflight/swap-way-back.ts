@@ -1,5 +1,5 @@
 /** Swap: how this site streams from the other one afterwards. */
-import { isObject } from '../model/patroni-values.js';
+import { permanentPhysicalSlots } from '../model/config-slots.js';
 import type { Cluster, Witnessed } from '../model/model.js';
 import { plural } from '../model/words.js';
 import type { PlanCheck } from './plan-model.js';
@@ -32,9 +32,9 @@ function usedSlot(there: Site): string | null {
   return typeof name === 'string' && isPermanent(cluster, name) ? name : null;
 }
 
+/** A logical one of that name is of no use to a WAL receiver. */
 function isPermanent({ config }: Cluster, slot: string): boolean {
-  const { slots } = config?.raw ?? {};
-  return isObject(slots) && Object.hasOwn(slots, slot);
+  return permanentPhysicalSlots(config?.raw ?? {}).includes(slot);
 }
 
 /** The slots of both directions. */
@@ -54,7 +54,7 @@ export function slots(here: Site, there: Site, back: StandbySource | null): Plan
       return bad(
         name,
         'refused',
-        `${there.label} has no slot ${wanted} for the way back`,
+        `${there.label} has no physical slot ${wanted} for the way back`,
         evidence,
         `let Patroni make it first: ${siteCommand(there, 'edit-config', '--set', `slots.${wanted}.type=physical`)}`,
       );
@@ -81,7 +81,10 @@ export function slots(here: Site, there: Site, back: StandbySource | null): Plan
 
 function hasSlot({ view }: Site, slot: string): boolean | null {
   const { leader, snapshot } = view;
-  if (leader?.sql.ok) return leader.sql.value.slots.some(({ slotName }) => slotName === slot);
+  if (leader?.sql.ok)
+    return leader.sql.value.slots.some(
+      ({ slotName, slotType }) => slotName === slot && slotType === 'physical',
+    );
   return isPermanent(snapshot.cluster, slot) ? true : null;
 }
 

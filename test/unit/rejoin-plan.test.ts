@@ -179,6 +179,16 @@ test('nothing runs there: what it wrote is unknown, but for the last word of its
   expect(plan(both, { acceptDataLoss: true }).refusedBy).toEqual([]);
 });
 
+test('nothing runs there, and its DCS has no history: whether it led again is unknown', () => {
+  const both = stopped();
+  both.demo.snapshot.cluster.history = null;
+  const made = plan(both, { acceptDataLoss: true });
+  expect([made.refusedBy, check(made, 'timelines')?.result]).toEqual([[], 'unknown']);
+  expect(said(made, 'timelines')).toBe(
+    'it is unknown whether demo led again after west was promoted: no member tells, nor its DCS',
+  );
+});
+
 test('in its configuration already, and a slot that is configured is kept', () => {
   const standby_cluster = { host: '10.0.1.1', port: 5431, primary_slot_name: 'demo' };
   const made = plan(stopped({ config: { standby_cluster } }), { acceptDataLoss: true });

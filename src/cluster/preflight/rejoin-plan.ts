@@ -253,6 +253,14 @@ function timelines(here: Site, there: Site, members: readonly MemberReturn[]): P
     );
     return dcs(`/history of ${site.label}`, ends.join(', ') || 'empty');
   });
+  if (isMute && byDcs.kind === 'unknown')
+    return bad(
+      name,
+      'unknown',
+      `it is unknown whether ${here.label} led again after ${there.label} was promoted: no member tells, nor its DCS`,
+      evidence,
+      `see once a member runs: ${siteCommand(here, 'history')}`,
+    );
   if (own.length === 0 && !(isMute && byDcs.kind === 'diverged' && byDcs.own))
     return ok(name, `${here.label} began no timeline of its own after ${there.label} was promoted`);
   const who = own.length > 0 ? `${own.join(', ')} of ${here.label}` : here.label;

@@ -111,6 +111,10 @@ const io: Io = {
     return () => process.stdout.off('resize', listener);
   },
   whileOwned: (given) => whileOwned(given),
+  onContinue: (listener) => {
+    process.on('SIGCONT', listener);
+    return () => process.off('SIGCONT', listener);
+  },
   suspend: () => stop(0),
 };
 
@@ -190,6 +194,8 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 async function run(): Promise<void> {
+  // Node.js ends where nothing is left to wait for: unless main has returned, that is not a success.
+  process.exitCode = exitCode('error');
   const code = await main(process.argv.slice(2), {
     io,
     env: process.env,

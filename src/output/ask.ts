@@ -8,7 +8,7 @@ import { ToolError } from '../errors.js';
 import type { Door } from './door.js';
 import type { Io } from './io.js';
 import { fold, NO_COMMAND } from './screen.js';
-import { interrupted, openMenu, type Menu } from './menu.js';
+import { answeredByKey, interrupted, openMenu, type Menu, type Streams } from './menu.js';
 
 /** Where questions are asked, and what ends them. */
 export interface Terminal {
@@ -209,18 +209,43 @@ export async function askPassword(
   io.asked = true;
   const streams = io.stdinIsTty && io.stderrIsTty ? io : (io.openTerminal?.() ?? null);
   if (streams === null) return passwordLine(terminal, message);
-  const { default: inquirer } = await import('inquirer');
-  const prompt = inquirer.createPromptModule({ input: streams.stdin, output: streams.stderr });
-  try {
-    const { answer } = await prompt<{ answer: string }>([
-      { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
-    ]);
-    return answer;
-  } catch (error) {
-    if (error instanceof Error && error.name === 'ExitPromptError') throw interrupted();
-    throw error;
-  }
+  return answeredByKey(streams, terminal.signal, async (kit) => {
+    const { default: inquirer } = await import('inquirer');
+    const end = keepAlive(io, kit, ` ${message}: `);
+    const prompt = inquirer.createPromptModule(kit);
+    try {
+      const { answer } = await prompt<{ answer: string }>([
+        { type: 'password', name: 'answer', message, toggleMask: false, theme: PLAIN },
+      ]);
+      return answer;
+    } finally {
+      end();
+    }
+  });
 }
+
+/** At Ctrl-Z the shell gets its cursor back; after fg readline has paused its input, and the question has moved up. */
+function keepAlive(io: Io, { input, output }: Streams, question: string): () => void {
+  let isOver = false;
+  const goOn = (): void => {
+    input.pause().resume();
+    output.write(question);
+  };
+  // readline's own listener is added at Ctrl-Z and runs after this one.
+  const continued = (): void => void setImmediate(() => (isOver ? undefined : goOn()));
+  const pressed = (_: unknown, { name, ctrl }: { name?: string; ctrl?: boolean }): void => {
+    if (name === 'z' && ctrl === true) output.write(SHOW_CURSOR);
+  };
+  input.on('keypress', pressed);
+  const release = io.onContinue?.(continued);
+  return () => {
+    isOver = true;
+    input.off('keypress', pressed);
+    release?.();
+  };
+}
+
+const SHOW_CURSOR = '\x1b[?25h';
 
 /** Scripts written for patronictl's prompt wait for the colon, which the toolkit does not print. */
 const PLAIN = {

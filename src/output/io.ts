@@ -34,6 +34,8 @@ export interface Io {
    * whatever way, and taken again when it continues; SIGHUP ends the command as SIGTERM does.
    */
   whileOwned?(owner: TerminalOwner): () => void;
+  /** Calls back when the process continues after it was stopped, until the function that it returns is called. */
+  onContinue?(listener: () => void): () => void;
   /** Stops the process and its job, as Ctrl-Z does where keys come one by one. */
   suspend?(): void;
 }

@@ -72,6 +72,10 @@ function rowNamed(rows: readonly MenuRow[], typed: string): MenuRow | undefined 
 
 function byKeys(terminal: MenuTerminal): Menu {
   const { io } = terminal;
+  const byKey = (prompt: (streams: Streams) => Promise<string>): Promise<string> => {
+    io.asked = true;
+    return answeredByKey(io, terminal.signal, prompt);
+  };
   const size = () => {
     const { columns, rows } = io.stderr as { columns?: number; rows?: number };
     return { columns: columns || 80, rows: rows || 24 };
@@ -80,13 +84,13 @@ function byKeys(terminal: MenuTerminal): Menu {
   const short = (question: string) => upTo(shownName(question), 200);
   return {
     choose: (question, rows, first) =>
-      answered(terminal, async (streams) => {
+      byKey(async (streams) => {
         const { chooseByKeys } = await import('./menu-keys.js');
         const asked = { question: short(question), rows, first, size, color: io.errColor };
         return chooseByKeys(asked, streams);
       }),
     checked: (asked) =>
-      answered(terminal, async (streams) => {
+      byKey(async (streams) => {
         const { checkedText } = await import('./menu-keys.js');
         const { question } = asked;
         const shown = { ...asked, question: short(question), size, color: io.errColor };
@@ -95,7 +99,7 @@ function byKeys(terminal: MenuTerminal): Menu {
   };
 }
 
-interface Streams {
+export interface Streams {
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
   signal: AbortSignal;
@@ -104,12 +108,11 @@ interface Streams {
 type KeyPress = (text: string | undefined, key: { name?: string; ctrl?: boolean }) => void;
 
 /** Escape, Ctrl-D and a lost terminal end a question as the end of the input does; Ctrl-C interrupts. */
-async function answered(
-  { io, signal }: MenuTerminal,
+export async function answeredByKey(
+  { stdin, stderr }: Pick<Door, 'stdin' | 'stderr'>,
+  signal: AbortSignal,
   prompt: (streams: Streams) => Promise<string>,
 ): Promise<string> {
-  io.asked = true;
-  const { stdin } = io;
   const left = new AbortController();
   const leave = () => left.abort();
   const pressed: KeyPress = (_, { name, ctrl }) => {
@@ -119,7 +122,7 @@ async function answered(
   try {
     return await prompt({
       input: stdin,
-      output: io.stderr,
+      output: stderr,
       signal: AbortSignal.any([left.signal, signal]),
     });
   } catch (error) {

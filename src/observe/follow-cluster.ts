@@ -94,15 +94,15 @@ async function* rounds(follower: Follower): AsyncGenerator<ClusterReading> {
     const { error } = claims.now;
     if (error !== null && silence === null) yield { at: time(context), error };
     silence = error;
-    const snapshot = await takeSettled(follower, before);
+    const taken = await takeSettled(follower, before);
     if (isOver()) return;
-    // It may have fallen silent, or answered, while the members were asked.
-    const later = claims.now.error;
-    if (later !== null && silence === null) yield { at: time(context), error: later };
-    silence = later;
-    if (snapshot !== null) {
-      yield { at: time(context), snapshot, isStale: later !== null };
-      before = snapshot;
+    if (taken !== null) {
+      // It may have fallen silent while the members were asked.
+      if (taken.silence !== null && silence === null)
+        yield { at: time(context), error: taken.silence };
+      silence = taken.silence;
+      yield { at: time(context), snapshot: taken.snapshot, isStale: silence !== null };
+      before = taken.snapshot;
     }
     const leftMs = request.intervalMs - (monotonicMs() - startedMs);
     await claims.change(Math.max(0, leftMs));
@@ -125,17 +125,23 @@ function time({ clock }: Context): string {
  * One snapshot; null as long as the DCS was never read. The keys are read first and the members after them: where
  * the two together show a trouble that was not there, both are read once more.
  */
-async function takeSettled(follower: Follower, before: Snapshot | null): Promise<Snapshot | null> {
+async function takeSettled(follower: Follower, before: Snapshot | null): Promise<Taken | null> {
   const { claims } = follower;
-  let snapshot = await take(follower, before);
+  let taken = await take(follower, before);
   for (let round = 0; round < REREADS; round += 1) {
-    if (snapshot === null || claims.now.error !== null || !isNewTrouble(before, snapshot)) break;
+    if (taken === null || taken.silence !== null || !isNewTrouble(before, taken.snapshot)) break;
     const { cluster } = claims.now;
     await within(claims.readAgain(), graceMs(follower.request), follower.signal);
-    if (claims.now.cluster?.revision === cluster?.revision) break;
-    snapshot = await take(follower, before);
+    if (claims.now.error === null && claims.now.cluster?.revision === cluster?.revision) break;
+    taken = await take(follower, before);
   }
-  return snapshot;
+  return taken;
+}
+
+interface Taken {
+  snapshot: Snapshot;
+  /** Why the DCS did not answer before or while the members were asked: the snapshot's claims are stale. */
+  silence: ToolError | null;
 }
 
 function isNewTrouble(before: Snapshot | null, now: Snapshot): boolean {
@@ -150,7 +156,7 @@ function isNewTrouble(before: Snapshot | null, now: Snapshot): boolean {
 async function take(
   { context, request, signal, claims, members, departed }: Follower,
   before: Snapshot | null,
-): Promise<Snapshot | null> {
+): Promise<Taken | null> {
   const { cluster: claimed, error } = claims.now;
   if (claimed === null) return null;
   const { verify, serializable } = request;
@@ -167,9 +173,10 @@ async function take(
     verify === 'off'
       ? addresses.map(({ name }) => ({ name, rest: OFF, sql: OFF }))
       : members.readings(addresses);
-  return withDeparted(
+  const silence = error ?? claims.now.error;
+  const snapshot = withDeparted(
     {
-      cluster: error === null ? claimed : staleClaims(claimed, error),
+      cluster: silence === null ? claimed : staleClaims(claimed, silence),
       verify,
       takenAt,
       members: readings,
@@ -178,4 +185,5 @@ async function take(
     },
     departed.now,
   );
+  return { snapshot, silence };
 }

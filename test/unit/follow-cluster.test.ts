@@ -182,6 +182,40 @@ test('the absence of the DCS is told once, members are read on, and it comes bac
   stop.abort();
 });
 
+test('a DCS that falls silent while the members are asked is told before what is stale, each time', async () => {
+  const gone = new ToolError('unreachable', 'etcd did not answer');
+  let isSlow = false;
+  let giveUp: () => void = () => undefined;
+  const { stop, follow } = world({
+    // The read of the DCS is still under way when its round asks the members.
+    rest: async (name) => {
+      giveUp();
+      await setImmediate();
+      return healthy().readings(name).rest;
+    },
+    dcs: (dcs) => ({
+      ...dcs,
+      read: (name, options) =>
+        isSlow
+          ? new Promise((_, reject) => (giveUp = () => reject(gone)))
+          : dcs.read(name, options),
+    }),
+  });
+  const followed = follow(20);
+  const told: string[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const item = await next(followed);
+    told.push('error' in item ? item.error.message : item.isStale ? 'stale' : 'fresh');
+    if ('snapshot' in item) {
+      expect(item.snapshot.cluster.cannotTell !== undefined).toBe(item.isStale);
+      isSlow = !item.isStale;
+    }
+  }
+  const silent = ['etcd did not answer', 'stale'];
+  expect(told).toEqual(['fresh', ...silent, 'fresh', ...silent]);
+  stop.abort();
+});
+
 test('a DCS that is absent from the beginning is waited for', async () => {
   let isGone = true;
   const gone = new ToolError('unreachable', 'etcd did not answer');

@@ -156,11 +156,11 @@ function openAlarm(signal: AbortSignal): Alarm {
 /** The one cluster; empty when it is gone. ToolError when the DCS does not answer, NeverThere when it never was. */
 async function readClaims(
   context: Context,
-  { scope, group, serializable }: ClaimsRequest,
+  { scope, group, place, serializable }: ClaimsRequest,
   last: Cluster | null,
 ): Promise<Cluster> {
   const dcs = await context.dcs();
-  const all = await dcs.read({ scope, group }, { serializable });
+  const all = await dcs.read({ scope, group, place }, { serializable });
   const found = all.find((one) => one.group === group);
   if (found === undefined) {
     if (last === null) throw new NeverThere();
@@ -172,7 +172,7 @@ async function readClaims(
 /** A watch that cannot be opened, or that ends, is opened again after the next reading. */
 async function listen(
   context: Context,
-  { scope, group }: ClusterName,
+  { scope, group, place }: ClusterName,
   told: (cluster: Cluster) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -180,7 +180,7 @@ async function listen(
     const dcs = await context.dcs();
     // The members' answers cannot be watched, and are compared with each other at every reading.
     if (dcs.compareViews) return;
-    const { changes } = await dcs.follow({ scope, group });
+    const { changes } = await dcs.follow({ scope, group, place });
     for await (const cluster of changes(signal)) told(cluster);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;

@@ -18,6 +18,8 @@ import { unknownCluster } from './unknown-cluster.js';
 import { whereToAsk, OFF } from './read-witnesses.js';
 
 export interface FollowRequest extends SnapshotRequest {
+  /** Where it is, of several places (Kubernetes' namespaces). */
+  place?: string | undefined;
   /** Time between two readings, ms; a change in the DCS makes one at once. */
   intervalMs: number;
   /** Ends it, as the context's own signal does. */

@@ -1,5 +1,6 @@
 /** Follows clusters and writes what they show, to a file or to stdout, until it is ended. Changes nothing in them. */
 import { setMaxListeners } from 'node:events';
+import type { Cluster } from '../cluster/model/model.js';
 import type { Context } from '../context.js';
 import type { ClusterName } from '../dcs/dcs.js';
 import { keepRecord, type RecordKeeper } from '../dcs/recording/keep-record.js';
@@ -111,7 +112,7 @@ async function recordAll(
   ending: EndOfRecord,
 ): Promise<void> {
   const { signal } = ending;
-  const begun = new Map<string, Promise<void>>();
+  const begun = new Map<string, Begun>();
   const isOver = (): boolean => signal.aborted;
   let told = false;
   while (!isOver()) {
@@ -119,18 +120,50 @@ async function recordAll(
     if (found === null && !told && begun.size === 0)
       context.io.must('Warning: the DCS does not answer; it is tried again\n');
     told ||= found === null;
-    for (const { scope, group } of found ?? []) {
+    for (const { scope, group, kubernetes } of found ?? []) {
       const key = JSON.stringify([scope, group]);
-      if (begun.has(key)) continue;
-      const work = recordOne(context, request, { scope, group }, sink, ending);
-      // It ends the loop, and is thrown below.
-      work.catch(() => undefined);
-      begun.set(key, work);
+      const place = kubernetes?.namespace;
+      const other = begun.get(key);
+      if (other !== undefined) {
+        if (other.place !== place) warnOfNamesake(context, other, scope, place);
+        continue;
+      }
+      const work = recordOne(context, request, { scope, group, place }, sink, ending);
+      begun.set(key, { place, work, warned: new Set() });
+      // A failure ends the loop, and is thrown below.
+      work.then(
+        () => begun.delete(key),
+        () => undefined,
+      );
     }
     const isWaiting = found === null && begun.size === 0;
     await context.clock.wait(isWaiting ? request.intervalMs : NEW_CLUSTERS_MS, signal);
   }
-  await Promise.all(begun.values());
+  await Promise.all([...begun.values()].map(({ work }) => work));
+}
+
+/** A cluster that is recorded. */
+interface Begun {
+  place: string | undefined;
+  work: Promise<void>;
+  /** Places with another cluster of its name. */
+  warned: Set<string>;
+}
+
+/** A recording tells clusters apart by name and group: of one name only the first is in it. */
+function warnOfNamesake(
+  { io }: Context,
+  { place, warned }: Begun,
+  scope: string,
+  other = 'unknown',
+): void {
+  if (warned.has(other)) return;
+  warned.add(other);
+  io.must(
+    oneLine(
+      `Warning: ${scope} in namespace ${other} is not recorded: ${scope} in namespace ${place} is in this recording`,
+    ) + '\n',
+  );
 }
 
 /** null: they cannot be read. ToolError when `isFirst`, and not because the DCS is silent: there is none at all. */
@@ -138,7 +171,7 @@ async function clustersNow(
   context: Context,
   { asked }: RecordRequest,
   isFirst: boolean,
-): Promise<ClusterName[] | null> {
+): Promise<Cluster[] | null> {
   const dcs = await context.dcs();
   try {
     const clusters = await dcs.readAll(asked);
@@ -181,17 +214,20 @@ async function groupsOf(
 
 async function recordOne(
   context: Context,
-  { asked, intervalMs }: RecordRequest,
-  { scope, group }: ClusterName,
+  { clusters, asked, intervalMs }: RecordRequest,
+  { scope, group, place }: ClusterName,
   sink: Sink,
   ending: EndOfRecord,
 ): Promise<void> {
-  const request = { scope, group, ...asked, intervalMs, signal: ending.signal };
+  const request = { scope, group, place, ...asked, intervalMs, signal: ending.signal };
   try {
     for await (const reading of followCluster(context, request)) {
       await sink.take({ scope, group }, reading);
     }
   } catch (error) {
+    const isUnknown = error instanceof ToolError && error.code === 'unknown_cluster';
+    // With --all it was found, and went before it was read.
+    if (clusters === null && isUnknown) return;
     // The others need not go on.
     ending.fail(errorMessage(error));
     throw error;

@@ -2,13 +2,33 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { fleetOf, recorded, runFake } from '../support/fake-world.js';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { memoryStore } from '../../src/dcs/keyed/memory-store.js';
+import {
+  fleetOf,
+  recorded,
+  runFake,
+  type FakeCluster,
+  type FakeRun,
+} from '../support/fake-world.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'patctl-record-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const BRIEFLY = ['--for', '250ms', '--interval', '100ms'];
+
+/** Records into the file until it has so many snapshots in all: one a cluster and run. */
+async function recordUntil(world: FakeCluster, file: string, snapshots: number): Promise<FakeRun> {
+  const stop = new AbortController();
+  const words = ['record', 'demo', '-o', file, '--interval', '100ms'];
+  const done = runFake({ ...world, signal: stop.signal }, words);
+  const written = () => kinds(readFileSync(file, 'utf8')).filter((kind) => kind === 'snapshot');
+  await vi.waitFor(() => expect(written()).toHaveLength(snapshots), SOON);
+  stop.abort();
+  return done;
+}
+
+const SOON = { interval: 10, timeout: 20_000 };
 
 function kinds(text: string): string[] {
   return text
@@ -31,8 +51,8 @@ describe('a file', () => {
     runFake({ keys: {} }, ['status', 'demo', '--snapshot', file, ...words]);
 
   test('is appended to by a later run', async () => {
-    for (let run = 0; run < 2; run += 1) {
-      const done = await runFake(recorded('on'), ['record', 'demo', '-o', file, ...BRIEFLY]);
+    for (const run of [1, 2]) {
+      const done = await recordUntil(recorded('on'), file, run);
       expect([done.code, done.out, done.err]).toEqual([0, '', '']);
     }
     const lines = kinds(readFileSync(file, 'utf8'));
@@ -120,17 +140,30 @@ test('--all records every cluster of the namespace', async () => {
     expect((await runFake(fleetOf(3), ['record', '--all', ...words])).code).toBe(2);
 });
 
-test('of a Citus cluster each group is recorded, and read back with --group', async () => {
+test('of a Citus cluster each group is recorded, and read back with --group and --at', async () => {
   const { keys, ...world } = recorded('off');
   const of = (group: number) =>
     Object.entries(keys).map(([key, value]) => [key.replace('/demo/', `/demo/${group}/`), value]);
   const citus = { ...world, keys: Object.fromEntries([...of(0), ...of(1)]) as typeof keys };
   const file = join(folder, 'citus.jsonl');
-  const done = await runFake(citus, ['record', 'demo', '-o', file, ...BRIEFLY]);
+  const done = await recordUntil(citus, file, 2);
   expect([done.code, done.err]).toEqual([0, '']);
+  // Another run, after the other group has changed its leader.
+  const dcs = memoryStore(citus.keys);
+  dcs.put('/service/demo/1/leader', 'pg2');
+  const after = { ...citus, keys: {}, dcs };
+  const later = await recordUntil(after, file, 4);
+  expect([later.code, later.err]).toEqual([0, '']);
+  const first = readFileSync(file, 'utf8')
+    .split('\n')
+    .find((line) => line.includes('"kind":"end"'));
+  const { at } = JSON.parse(first ?? '') as { at: string };
+  const list = (of: FakeCluster, ...words: string[]) => runFake(of, ['list', 'demo', ...words]);
   for (const words of [[], ['--group', '1']]) {
-    const live = await runFake(citus, ['list', 'demo', ...words]);
-    const last = await runFake({ keys: {} }, ['list', 'demo', ...words, '--snapshot', file]);
-    expect([last.code, last.out]).toEqual([live.code, live.out]);
+    const [live, changed] = [await list(citus, ...words), await list(after, ...words)];
+    expect(changed.out).not.toBe(live.out);
+    const then = await list({ keys: {} }, ...words, '--snapshot', file, '--at', at);
+    const last = await list({ keys: {} }, ...words, '--snapshot', file);
+    expect([then.code, then.out, last.out]).toEqual([live.code, live.out, changed.out]);
   }
 });

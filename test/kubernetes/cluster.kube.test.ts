@@ -1,6 +1,6 @@
 /** patctl on a real Patroni cluster whose DCS is a real kube-apiserver. */
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { chmod, copyFile, mkdtemp } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -101,6 +101,30 @@ describe('reading', () => {
     expect((await patctl(['list', '--strict'])).code).toBe(0);
     expect((await patctl(['quorum'])).code).toBe(0);
     expect((await patctl(['status', '-f', 'json'])).code).toBe(0);
+  });
+
+  it('is recorded, and shown by --snapshot as it was at a moment and at the end', async () => {
+    const leader = await lab.waitHealthy();
+    const file = `${kube.folder}/record-${process.pid}.jsonl`;
+    const done = await patctl(['record', lab.scope, '-o', file, '--for', '10s']);
+    expect([done.code, done.err]).toEqual([0, expect.anything()]);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    const first = lines.find((line) => line.startsWith('{"kind":"snapshot"')) ?? '';
+    const { at, snapshot } = JSON.parse(first) as {
+      at: string;
+      snapshot: { cluster: { kubernetes?: { namespace: string } } };
+    };
+    expect(snapshot.cluster.kubernetes?.namespace).toBe('default');
+    // Neither a configuration nor Kubernetes is asked.
+    for (const words of [['--at', at], []]) {
+      const list = ['list', lab.scope, '--snapshot', file, ...words, '-f', 'json'];
+      const { code, out } = await runPatctl(list);
+      expect(code).toBe(0);
+      const rows = JSON.parse(out) as { Member: string; Role: string }[];
+      expect(rows.map(({ Member }) => Member)).toEqual(['pg1', 'pg2', 'pg3']);
+      expect(rows.find(({ Role }) => Role === 'Leader')?.Member).toBe(leader);
+    }
+    rmSync(file);
   });
 
   it('finds the labels by itself, and lists namespaces with a column', async () => {

@@ -1,6 +1,8 @@
 /** Patroni's REST API over node:http. Connecting and asking are two steps, so that "was it sent?" has a sure answer. */
 import type * as Http from 'node:http';
+import type * as Net from 'node:net';
 import type { Socket } from 'node:net';
+import type * as Tls from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { RestSettings } from '../config/effective.js';
 import type { Reading, RestStatus, SilenceKind } from '../cluster/model/model.js';
@@ -41,7 +43,7 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
     const deadline = startDeadline(timeoutMs);
     try {
       const [http, connected] = await Promise.all([
-        import('node:http'),
+        loadHttp(),
         connect(request.origin, tlsOptions, deadline),
       ]);
       if (!connected.ok) return connected;
@@ -181,14 +183,10 @@ async function connect(
   const port = Number(origin.port || (origin.protocol === 'https:' ? 443 : 80));
   try {
     if (origin.protocol === 'http:') {
-      const net = await import('node:net');
+      const net = await loadNet();
       return await settled(net.connect({ host, port }), 'connect', deadline);
     }
-    const [net, tls, options] = await Promise.all([
-      import('node:net'),
-      import('node:tls'),
-      tlsOptions(),
-    ]);
+    const [net, tls, options] = await Promise.all([loadNet(), loadTls(), tlsOptions()]);
     const servername = net.isIP(host) === 0 ? { servername: host } : {};
     const socket = tls.connect({ ...options, ...servername, host, port });
     return await settled(socket, 'secureConnect', deadline);
@@ -307,6 +305,16 @@ function readBody(response: Http.IncomingMessage, done: (body: string | null) =>
 }
 
 // ---------------------------------------------------------------- small things
+
+// In the bundle each import() copies all that the module exports, and a fleet makes hundreds of requests a second.
+const loaded: {
+  http?: Promise<typeof Http>;
+  net?: Promise<typeof Net>;
+  tls?: Promise<typeof Tls>;
+} = {};
+const loadHttp = (): Promise<typeof Http> => (loaded.http ??= import('node:http'));
+const loadNet = (): Promise<typeof Net> => (loaded.net ??= import('node:net'));
+const loadTls = (): Promise<typeof Tls> => (loaded.tls ??= import('node:tls'));
 
 async function readTlsFiles(rest: RestSettings, readFile: ReadFile): Promise<ConnectionOptions> {
   const options: ConnectionOptions = { rejectUnauthorized: !rest.insecure };

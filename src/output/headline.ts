@@ -1,5 +1,5 @@
 /** The first line of `status`. */
-import type { StatusDocument } from '../cluster/documents/status-document.js';
+import type { StatusDocument, StatusSummary } from '../cluster/documents/status-document.js';
 import { worstFirst } from '../cluster/findings/find.js';
 import { commandLine } from '../cluster/model/command-line.js';
 import type { Severity } from '../cluster/model/model.js';
@@ -22,7 +22,7 @@ export async function headline(document: StatusDocument, screen: Screen): Promis
 }
 
 /** The worst that is found, in words; `next` null: there is nothing to do. */
-export function worstOf(document: StatusDocument): {
+export function worstOf(document: StatusSummary): {
   severity: Severity | 'ok';
   said: string;
   next: string | null;

@@ -1,6 +1,6 @@
 /** The document of `patctl status`: the whole truth about one cluster, as data. */
 import { roleTitle } from '../roles/dcs-roles.js';
-import { findings, look } from '../findings/find.js';
+import { findings, foundIn } from '../findings/find.js';
 import { DEFAULT_LIMITS } from '../findings/limits.js';
 import { leftViews } from '../findings/left-members.js';
 import { doubts, silences, type Doubt } from '../roles/unverified.js';
@@ -149,15 +149,54 @@ export interface StatusDocument {
   workedOut: Record<string, string>;
 }
 
+/** The document without what one line about the cluster does not show, and what costs most. */
+export type StatusSummary = Omit<StatusDocument, 'votes' | 'replication'>;
+
 /** `ignored`: codes that the configuration file has `check` ignore. */
 export function statusDocument(
   snapshot: Snapshot,
   ignored: readonly string[] = [],
 ): StatusDocument {
-  const { cluster } = snapshot;
   const view = viewOf(snapshot);
   const found = findings(view);
-  const { leader, members } = view;
+  return {
+    ...claimedPart(view),
+    votes: votesPart(snapshot),
+    members: membersPart(view, found),
+    replication: streams(view),
+    ...judgedPart(view, found, ignored),
+  };
+}
+
+/** `ignored` as for statusDocument. */
+export function statusSummary(snapshot: Snapshot, ignored: readonly string[]): StatusSummary {
+  const view = viewOf(snapshot);
+  const found = findings(view);
+  return {
+    ...claimedPart(view),
+    members: membersPart(view, found),
+    ...judgedPart(view, found, ignored),
+  };
+}
+
+/** What the document begins with. */
+type ClaimedPart = Pick<
+  StatusDocument,
+  | 'schemaVersion'
+  | 'takenAt'
+  | 'cluster'
+  | 'group'
+  | 'systemId'
+  | 'dcsRevision'
+  | 'serializable'
+  | 'leader'
+  | 'mode'
+  | 'sync'
+>;
+
+function claimedPart(view: View): ClaimedPart {
+  const { snapshot, leader, members } = view;
+  const { cluster } = snapshot;
   return {
     schemaVersion: 1,
     takenAt: snapshot.takenAt,
@@ -179,9 +218,20 @@ export function statusDocument(
       standbyCluster: known(cluster, (cluster.config?.standbyCluster ?? null) !== null),
     },
     sync: syncPart(view),
-    votes: votesPart(snapshot),
-    members: [...members, ...leftViews(view)].map((one) => memberPart(one, view, found)),
-    replication: streams(view),
+  };
+}
+
+function membersPart(view: View, found: Finding[]): StatusMember[] {
+  return [...view.members, ...leftViews(view)].map((one) => memberPart(one, view, found));
+}
+
+/** What the document ends with. */
+type JudgedPart = Omit<StatusSummary, keyof ClaimedPart | 'members'>;
+
+function judgedPart(view: View, found: Finding[], ignored: readonly string[]): JudgedPart {
+  const { snapshot, members } = view;
+  const { cluster } = snapshot;
+  return {
     pending: {
       failover: cluster.failover && {
         leader: cluster.failover.leader,
@@ -218,7 +268,7 @@ function furtherFindings(view: View, found: Finding[], ignored: readonly string[
   if (view.snapshot.verify === 'off') return [];
   const told = new Set(found.map(({ code }) => code));
   const wanted = (code: string): boolean => !ignored.includes(code);
-  return look(view, DEFAULT_LIMITS, wanted).findings.filter(({ code }) => !told.has(code));
+  return foundIn(view, DEFAULT_LIMITS, wanted).filter(({ code }) => !told.has(code));
 }
 
 /** A switch of /config; null when that cannot be read. */

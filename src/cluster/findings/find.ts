@@ -1,6 +1,7 @@
 /** Runs the catalogue over a snapshot: what is found, what follows from it, and what is unknown. */
 import type { Finding, Severity, SilenceKind } from '../model/model.js';
 import type { MemberView, View } from '../roles/view.js';
+import { remembered } from '../model/remembered.js';
 import { CATALOGUE, type Check, type Need } from './catalogue.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { silence } from './evidence.js';
@@ -18,7 +19,16 @@ export function findings(view: View): Finding[] {
   const claims = CATALOGUE.filter(
     ({ claim, applies }) => claim === true && (applies?.(view) ?? true),
   );
-  return worstFirst(claims.flatMap((check) => check.find(view, DEFAULT_LIMITS)));
+  return worstFirst(claims.flatMap((check) => foundBy(check, view, DEFAULT_LIMITS)));
+}
+
+const foundBefore = new WeakMap<View, Map<Check, readonly Finding[]>>();
+
+/** What one check finds. With the default limits it looks once at a view, which never changes. */
+function foundBy(check: Check, view: View, limits: Limits): readonly Finding[] {
+  if (limits !== DEFAULT_LIMITS) return check.find(view, limits);
+  const found = remembered(foundBefore, view, () => new Map<Check, readonly Finding[]>());
+  return remembered(found, check, () => check.find(view, limits));
 }
 
 /** A finding that could not be looked for, and why. */
@@ -38,18 +48,39 @@ export interface Looked {
   unlooked: Unlooked[];
 }
 
+type Wanted = (code: string) => boolean;
+
 /** Everything in the catalogue, of which `wanted` says yes. */
-export function look(view: View, limits: Limits, wanted: (code: string) => boolean): Looked {
+export function look(view: View, limits: Limits, wanted: Wanted): Looked {
+  const { checks, all } = searched(view, limits, wanted);
+  return {
+    ...told(all),
+    unlooked: checks
+      .filter((check) => !isFoundAnyway(check, all))
+      .flatMap((check) => unlooked(check, view, limits)),
+  };
+}
+
+/** The findings of `look`, without what could not be looked for, which costs as much again. */
+export function foundIn(view: View, limits: Limits, wanted: Wanted): Finding[] {
+  return told(searched(view, limits, wanted).all).findings;
+}
+
+function searched(
+  view: View,
+  limits: Limits,
+  wanted: Wanted,
+): { checks: Check[]; all: readonly Finding[] } {
   const checks = CATALOGUE.filter(({ code, applies }) => wanted(code) && (applies?.(view) ?? true));
-  const all = checks.flatMap((check) => check.find(view, limits));
+  return { checks, all: checks.flatMap((check) => foundBy(check, view, limits)) };
+}
+
+function told(all: readonly Finding[]): Pick<Looked, 'findings' | 'consequences'> {
   // A cause counts even where only the consequence was asked for, but then it must not hide it.
   const judged = all.map((finding) => ({ finding, of: causeOf(finding, all) }));
   return {
     findings: worstFirst(judged.filter(({ of }) => of === null).map(({ finding }) => finding)),
     consequences: judged.flatMap(({ finding, of }) => (of === null ? [] : [{ finding, of }])),
-    unlooked: checks
-      .filter((check) => !isFoundAnyway(check, all))
-      .flatMap((check) => unlooked(check, view, limits)),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
 import { followCluster, type FollowRequest } from '../observe/follow-cluster.js';
 import { followFleet } from '../observe/follow-fleet.js';
-import { fleetRow, rowName, type FleetRow } from '../output/top/fleet-row.js';
+import { rowMaker, rowName, type FleetRow } from '../output/top/fleet-row.js';
 import type { PaneName, TopInput } from '../output/top/state.js';
 
 /** How clusters are read: which witnesses, and how often. */
@@ -143,6 +143,7 @@ async function followRows(
   const { clock, signal } = context;
   let rows: FleetRow[] = [];
   let names: ReadonlySet<string> | null = null;
+  const made = rowMaker(ignored);
   const flush = (): void => {
     if (rows.length > 0 || names !== null) take({ kind: 'fleet', rows, names });
     rows = [];
@@ -155,8 +156,8 @@ async function followRows(
     const verify = reading.verify === 'auto' ? 'rest' : reading.verify;
     await followFleet(context, { ...reading, verify, isFirst }, (change) => {
       if (signal.aborted) return;
-      if (change.kind === 'snapshot') rows.push(fleetRow(change.snapshot, clock.nowMs(), ignored));
-      else if (change.kind === 'clusters') names = new Set(change.names.map(rowName));
+      if (change.kind === 'snapshot') rows.push(made.row(change.snapshot, clock.nowMs()));
+      else if (change.kind === 'clusters') made.keep((names = new Set(change.names.map(rowName))));
       else take({ kind: 'fleet trouble', atMs: clock.nowMs(), reason: change.reason });
     });
   } finally {

@@ -5,6 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { Cluster, Snapshot } from '../cluster/model/model.js';
+import { sharedParts } from '../cluster/model/shared-parts.js';
 import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
 import type { ClusterName } from '../dcs/dcs.js';
@@ -32,6 +33,7 @@ export type FleetChange =
   | { kind: 'silent'; reason: string | null };
 
 interface Followed {
+  /** What has not changed since the last round is the same object. */
   cluster: Cluster;
   members: MemberReader;
   departed: DepartedFollower;
@@ -118,7 +120,7 @@ async function readClaims(
   }
   for (const cluster of clusters) {
     const one = followed.get(keyOf(cluster));
-    if (one) one.cluster = cluster;
+    if (one) one.cluster = sharedParts(one.cluster, cluster);
     else followed.set(keyOf(cluster), newFollowed(context, request, cluster));
   }
   tell({ kind: 'silent', reason: null });

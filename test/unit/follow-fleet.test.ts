@@ -1,7 +1,7 @@
 /** followFleet: what is told of all clusters, and what is not: of a DCS that fails first, or a cluster that is gone. */
 import { expect, test } from 'vitest';
 import { pause } from '../../src/clock.js';
-import type { Reading, RestStatus } from '../../src/cluster/model/model.js';
+import type { Cluster, Reading, RestStatus } from '../../src/cluster/model/model.js';
 import type { Context } from '../../src/context.js';
 import type { Dcs } from '../../src/dcs/dcs.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
@@ -29,11 +29,12 @@ interface Given {
   readAll?: (read: Dcs['readAll']) => Dcs['readAll'];
   rest?: (scope: string) => Promise<Reading<RestStatus>>;
   isFirst?: boolean;
+  onChange?: (change: FleetChange) => void;
 }
 
 /** Follows until `until` says that enough was told; then everything that was told, in a word each. */
 async function followed(
-  { scopes = ['demo', 'sales'], readAll = (read) => read, rest, isFirst = true }: Given,
+  { scopes = ['demo', 'sales'], readAll = (read) => read, rest, isFirst = true, onChange }: Given,
   until: (told: readonly string[], store: ReturnType<typeof memoryStore>) => boolean,
 ): Promise<string[]> {
   const store = memoryStore(Object.assign({}, ...scopes.map(keysOf)) as Record<string, string>);
@@ -52,6 +53,7 @@ async function followed(
   const told: string[] = [];
   const asked = { verify: 'rest', intervalMs: 20, isFirst } as const;
   await followFleet(context, { ...asked, serializable: false, also: [] }, (change) => {
+    onChange?.(change);
     const word = wordOf(change);
     if (told.at(-1) !== word) told.push(word);
     if (until(told, store)) stop.abort();
@@ -119,4 +121,24 @@ test('a member that hangs delays its own cluster only, which is not told once it
   );
   expect(told).toContain('there: demo');
   expect(told.filter((word) => word.startsWith('sales'))).toEqual([]);
+});
+
+test('what does not change from round to round is the same object', async () => {
+  const read: Cluster[] = [];
+  await followed(
+    {
+      scopes: ['demo'],
+      onChange: (change) => {
+        if (change.kind === 'snapshot') read.push(change.snapshot.cluster);
+      },
+    },
+    (_, store) => {
+      if (read.length === 1) store.put('/service/demo/members/pg2', member(5433));
+      return (read.at(-1)?.members.length ?? 0) === 2;
+    },
+  );
+  const [first, last] = [read[0], read.at(-1)];
+  expect(last?.members.map(({ name }) => name)).toEqual(['pg1', 'pg2']);
+  expect(last?.members[0]).toBe(first?.members[0]);
+  expect(last?.revision).not.toBe(first?.revision);
 });

@@ -1,7 +1,8 @@
 /** One cluster as one row of `top --all`. Pure. */
-import { statusDocument } from '../../cluster/documents/status-document.js';
+import { statusSummary } from '../../cluster/documents/status-document.js';
 import { SEVERITIES } from '../../cluster/findings/find.js';
 import type { Severity, Snapshot } from '../../cluster/model/model.js';
+import { saysTheSame } from '../../cluster/model/same-snapshot.js';
 import { worstOf } from '../headline.js';
 
 export interface FleetRow {
@@ -36,7 +37,7 @@ const STREAMS: readonly string[] = ['sync', 'quorum', 'potential', 'async'];
 
 /** The little that is kept of a reading. */
 export function fleetRow(snapshot: Snapshot, atMs: number, ignored: readonly string[]): FleetRow {
-  const document = statusDocument(snapshot, ignored);
+  const document = statusSummary(snapshot, ignored);
   const { severity, said } = worstOf(document);
   const members = document.members.filter(({ departed }) => !departed);
   const replicas = members.filter(({ name }) => name !== document.leader.name);
@@ -57,6 +58,35 @@ export function fleetRow(snapshot: Snapshot, atMs: number, ignored: readonly str
     lagBytes: lags.length === 0 ? null : Math.max(...lags),
     paused: document.mode.paused,
     atMs,
+  };
+}
+
+export interface RowMaker {
+  /** The row of this reading; `atMs`: when it was read, ms since 1970. */
+  row(snapshot: Snapshot, atMs: number): FleetRow;
+  /** Forgets the clusters that are not among these. */
+  keep(names: ReadonlySet<string>): void;
+}
+
+/** The time decides some findings: a reading that says nothing new is judged again after this. */
+const JUDGE_AGAIN_MS = 10_000;
+
+/** Makes the rows of clusters that are read again and again; what says nothing new is not judged again at once. */
+export function rowMaker(ignored: readonly string[]): RowMaker {
+  const judged = new Map<string, { snapshot: Snapshot; row: FleetRow }>();
+  return {
+    row: (snapshot, atMs) => {
+      const name = rowName(snapshot.cluster);
+      const before = judged.get(name);
+      const isRecent = before !== undefined && Math.abs(atMs - before.row.atMs) < JUDGE_AGAIN_MS;
+      if (isRecent && saysTheSame(before.snapshot, snapshot)) return { ...before.row, atMs };
+      const row = fleetRow(snapshot, atMs, ignored);
+      judged.set(name, { snapshot, row });
+      return row;
+    },
+    keep: (names) => {
+      for (const name of judged.keys()) if (!names.has(name)) judged.delete(name);
+    },
   };
 }
 

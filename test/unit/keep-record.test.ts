@@ -229,3 +229,15 @@ test('equal parts of two values become the same objects', () => {
   expect(sharedParts(before, structuredClone(before))).toBe(before);
   expect(sharedParts({ a: undefined }, { b: undefined })).toEqual({ b: undefined });
 });
+
+test('a value is copied only where a part comes from the other one, and neither is changed', () => {
+  const before = { list: [{ x: 1 }, { y: 1 }], flat: { z: 1 } };
+  const now = { list: [{ x: 1 }, { y: 2 }, { y: 3 }], flat: { z: 2 } };
+  const whole = structuredClone(now);
+  const shared = sharedParts(before, now);
+  expect([shared, now]).toEqual([whole, whole]);
+  expect(shared.list[0]).toBe(before.list[0]);
+  expect(now.list[0]).not.toBe(before.list[0]);
+  expect(shared.list[1]).toBe(now.list[1]);
+  expect(shared.flat).toBe(now.flat);
+});

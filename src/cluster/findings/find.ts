@@ -24,9 +24,9 @@ export function findings(view: View): Finding[] {
 
 const foundBefore = new WeakMap<View, Map<Check, readonly Finding[]>>();
 
-/** What one check finds. With the default limits it looks once at a view, which never changes. */
+/** What one check finds. A check of claims is asked for by `findings` and by `look`: one look at a view has to do. */
 function foundBy(check: Check, view: View, limits: Limits): readonly Finding[] {
-  if (limits !== DEFAULT_LIMITS) return check.find(view, limits);
+  if (limits !== DEFAULT_LIMITS || check.claim !== true) return check.find(view, limits);
   const found = remembered(foundBefore, view, () => new Map<Check, readonly Finding[]>());
   return remembered(found, check, () => check.find(view, limits));
 }

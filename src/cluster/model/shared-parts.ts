@@ -16,9 +16,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function sharedLists(before: readonly unknown[], now: readonly unknown[]): readonly unknown[] {
-  const items = now.map((item, at) => sharedParts(before[at], item));
-  const isSame = before.length === now.length && items.every((item, at) => item === before[at]);
-  return isSame ? before : items;
+  let isSame = before.length === now.length;
+  let items: unknown[] | null = null;
+  for (const [at, item] of now.entries()) {
+    const part = sharedParts(before[at], item);
+    if (part !== before[at]) isSame = false;
+    if (part !== item) (items ??= [...now])[at] = part;
+  }
+  return isSame ? before : (items ?? now);
 }
 
 function sharedRecords(
@@ -27,11 +32,12 @@ function sharedRecords(
 ): Record<string, unknown> {
   const names = Object.keys(now);
   let isSame = names.length === Object.keys(before).length;
-  const parts: Record<string, unknown> = {};
+  // Copied only where a part is replaced: this runs over every answer of every member.
+  let parts: Record<string, unknown> | null = null;
   for (const name of names) {
     const part = sharedParts(before[name], now[name]);
-    parts[name] = part;
+    if (part !== now[name]) (parts ??= { ...now })[name] = part;
     if (part !== before[name] || !Object.hasOwn(before, name)) isSame = false;
   }
-  return isSame ? before : parts;
+  return isSame ? before : (parts ?? now);
 }

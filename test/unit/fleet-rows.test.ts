@@ -114,7 +114,7 @@ describe('a cluster that was read again', () => {
 });
 
 describe('one look at a cluster', () => {
-  test('looks once with the default limits, whoever asks, and again with others', () => {
+  test('looks once with the default limits, and again with other limits', () => {
     const view = viewOf(first());
     const all = (): boolean => true;
     const found = findings(view);

@@ -229,7 +229,7 @@ describe('the terminal', () => {
     await shell.press('Enter');
     await shell.seen(/\[y\/N\]:$/);
     // bash names the job once the terminal is no longer its own: it would take what is typed before.
-    await stopsAndContinues(/ready 148> fg\n(?![^]*ready 148>)\s*\S/);
+    await stopsAndContinues(/ready \d+> fg\n(?![^]*ready \d+>)\s*\S/);
     await shell.enter('n');
     await shell.seen(/exit 1: [^]*\nPress Enter to return to top\.$/);
     await shell.press('C-c');

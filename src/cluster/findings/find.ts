@@ -77,7 +77,10 @@ function searched(
 
 function told(all: readonly Finding[]): Pick<Looked, 'findings' | 'consequences'> {
   // A cause counts even where only the consequence was asked for, but then it must not hide it.
-  const judged = all.map((finding) => ({ finding, of: causeOf(finding, all) }));
+  const possible = new Map<string, readonly Finding[]>();
+  const causes = (code: string): readonly Finding[] =>
+    remembered(possible, code, () => possibleCauses(code, all));
+  const judged = all.map((finding) => ({ finding, of: causeOf(finding, causes(finding.code)) }));
   return {
     findings: worstFirst(judged.filter(({ of }) => of === null).map(({ finding }) => finding)),
     consequences: judged.flatMap(({ finding, of }) => (of === null ? [] : [{ finding, of }])),
@@ -89,13 +92,16 @@ function isFoundAnyway({ code, needs }: Check, all: readonly Finding[]): boolean
   return needs.startsWith('SQL') && all.some((finding) => finding.code === code);
 }
 
+/** Findings that explain the findings of this code where they concern the same. */
+function possibleCauses(code: string, all: readonly Finding[]): Finding[] {
+  const follows = CATALOGUE.find((check) => check.code === code)?.follows ?? [];
+  return follows.length === 0 ? [] : all.filter((other) => follows.includes(other.code));
+}
+
 /** The code of a finding that explains this one: no less severe, and about the same members or the cluster. */
-function causeOf(finding: Finding, all: readonly Finding[]): string | null {
-  const follows = CATALOGUE.find(({ code }) => code === finding.code)?.follows ?? [];
-  if (follows.length === 0) return null;
-  const cause = all.find(
+function causeOf(finding: Finding, causes: readonly Finding[]): string | null {
+  const cause = causes.find(
     (other) =>
-      follows.includes(other.code) &&
       SEVERITIES.indexOf(other.severity) <= SEVERITIES.indexOf(finding.severity) &&
       concernsSame(other, finding),
   );

@@ -1,7 +1,8 @@
 /** --skip-check of swap: each way of it has checks of its own; and options that belong to one way only. */
 import { LOST_CHECKS } from '../cluster/preflight/lost-plan.js';
 import { REJOIN_CHECKS } from '../cluster/preflight/rejoin-plan.js';
-import { swapSkipProblem } from '../cluster/preflight/swap-plan.js';
+import { swapSkipProblem } from '../cluster/preflight/swap-skipped.js';
+import { SWAP_CHECKS } from '../cluster/preflight/swap-plan.js';
 import { ToolError } from '../errors.js';
 import type { SwapOptions } from './swap-meant.js';
 
@@ -11,19 +12,14 @@ export function collectText(text: string, before: string[] = []): string[] {
 
 /** ToolError `usage` names what does not fit. */
 export function checkSkips(options: SwapOptions): void {
-  const problem = stray(options) ?? skipProblem(options);
+  const problem = stray(options) ?? swapSkipProblem(options.skipCheck ?? [], skippable(options));
   if (problem !== null) throw new ToolError('usage', problem, { code: 'wrong_options' });
 }
 
-function skipProblem({ fromLost, rejoin, skipCheck = [] }: SwapOptions): string | null {
-  if (fromLost === true) return unknownSkips(skipCheck, LOST_CHECKS);
-  return rejoin === true ? unknownSkips(skipCheck, REJOIN_CHECKS) : swapSkipProblem(skipCheck);
-}
-
-function unknownSkips(names: readonly string[], known: readonly string[]): string | null {
-  const wrong = names.filter((name) => !known.includes(name));
-  if (wrong.length === 0) return null;
-  return `${wrong.join(', ')} cannot be skipped; known: ${known.join(', ')}`;
+/** Of the way that is meant. */
+function skippable({ fromLost, rejoin }: SwapOptions): readonly string[] {
+  if (fromLost === true) return LOST_CHECKS;
+  return rejoin === true ? REJOIN_CHECKS : SWAP_CHECKS;
 }
 
 /** An option that would be ignored is probably a mistake. */

@@ -4,11 +4,8 @@ import type { WalReceiver } from '../../src/cluster/model/model.js';
 import type { Reach, Site, SwapPlan, SwapRequest } from '../../src/cluster/preflight/swap-model.js';
 import type { HbaRule } from '../../src/cluster/preflight/hba-rules.js';
 import { siteLabels, type SiteAccess } from '../../src/cluster/preflight/swap-model.js';
-import {
-  swapDifferences,
-  swapPlan,
-  swapSkipProblem,
-} from '../../src/cluster/preflight/swap-plan.js';
+import { swapSkipProblem } from '../../src/cluster/preflight/swap-skipped.js';
+import { swapDifferences, swapPlan, SWAP_CHECKS } from '../../src/cluster/preflight/swap-plan.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
 import {
   AT,
@@ -233,8 +230,8 @@ test('a check is skipped by name; without a login the stream has to be', () => {
   const made = plan(both, { skipChecks: ['streams'] });
   expect(bad(made)).toContain('streams skipped');
   expect(made.refusedBy).toEqual([]);
-  expect(swapSkipProblem(['streams', 'lag'])).toBeNull();
-  expect(swapSkipProblem(['leader_here'])).toMatch(
+  expect(swapSkipProblem(['streams', 'lag'], SWAP_CHECKS)).toBeNull();
+  expect(swapSkipProblem(['leader_here'], SWAP_CHECKS)).toMatch(
     /^leader_here cannot be skipped; known: streams, /,
   );
 });

@@ -8,6 +8,7 @@ import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { KnownLoss, LostPlan, LostRequest, OtherSite } from './lost-model.js';
 import { lostSite } from './lost-other-site.js';
+import { countedChecks } from './swap-skipped.js';
 import { leaderChanged, lossGrown, newlyRefused } from './swap-differences.js';
 import { memberOf, plannedSite, siteCommand, type Site } from './swap-model.js';
 import { foundCritical, leads, notPaused, nothingPending } from './swap-site-checks.js';
@@ -22,6 +23,9 @@ export const LOST_CHECKS = [
   'paused',
   'pending',
 ] as const;
+
+/** A lost site is unknown by its nature; the leader here must not be. */
+const GUARDS: readonly string[] = ['standby_leader'];
 
 /** Whatever was received is replayed by the promotion, however much it is: only a pause of the replay counts. */
 const ANY_BYTES = Number.MAX_SAFE_INTEGER;
@@ -43,25 +47,12 @@ export function lostPlan(here: Site, other: OtherSite, request: LostRequest): Lo
     nothingPending(here, 'pending'),
     critical(here),
   ];
-  const checks = all.filter((one) => one !== null).map((one) => skipped(one, request.skipChecks));
   return {
     here: plannedSite(here),
     other: other.label,
     known,
-    checks,
-    refusedBy: checks.filter(isAgainst).map(({ name }) => name),
+    ...countedChecks(all, { skippable: LOST_CHECKS, guards: GUARDS }, request.skipChecks),
   };
-}
-
-function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
-  const isWanted = skipChecks.includes(check.name) && LOST_CHECKS.some((one) => one === check.name);
-  const isBad = check.result === 'refused' || check.result === 'unknown';
-  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
-}
-
-/** A lost site is unknown by its nature; the leader here must not be. */
-function isAgainst({ name, result }: PlanCheck): boolean {
-  return result === 'refused' || (result === 'unknown' && name === 'standby_leader');
 }
 
 // ---------------------------------------------------------------- what is known of the loss

@@ -9,6 +9,7 @@ import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { MemberReturn, RejoinPlan, RejoinRequest } from './rejoin-model.js';
 import { rewindCheck, rewindOf, type Rewind } from './rejoin-rewind.js';
+import { countedChecks } from './swap-skipped.js';
 import { leaderChanged, newlyRefused, returnsChanged, sourceChanged } from './swap-differences.js';
 import {
   memberOf,
@@ -49,28 +50,15 @@ export function rejoinPlan(
     paused(here, source),
     nothingPending(here, 'pending'),
   ];
-  const checks = all.map((one) => skipped(one, request.skipChecks));
+  const rules = { skippable: REJOIN_CHECKS, guards: GUARDS };
   return {
     here: plannedSite(here),
     there: plannedSite(there),
-    checks,
-    refusedBy: checks
-      .filter(
-        ({ name, result }) =>
-          result === 'refused' || (result === 'unknown' && GUARDS.includes(name)),
-      )
-      .map(({ name }) => name),
+    ...countedChecks(all, rules, request.skipChecks),
     standbyCluster: source,
     isWritten: source !== null && isSame(here, source),
     members,
   };
-}
-
-function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
-  const isWanted =
-    skipChecks.includes(check.name) && REJOIN_CHECKS.some((one) => one === check.name);
-  const isBad = check.result === 'refused' || check.result === 'unknown';
-  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
 }
 
 /** A slot that is configured here already, for this site, is kept. */

@@ -1,5 +1,4 @@
 /** `patctl swap`: what two sites are, read at one time, and everything that speaks for or against changing their roles. */
-import type { PlanCheck } from './plan-model.js';
 import { leaderChanged, newlyRefused, sourceChanged } from './swap-differences.js';
 import {
   plannedSite,
@@ -18,15 +17,16 @@ import {
   thereLeads,
   versions,
 } from './swap-site-checks.js';
+import { countedChecks } from './swap-skipped.js';
 import { lag, replay, sameDatabase, streams, timelines } from './swap-stream.js';
 import { address, letIn } from './swap-reach.js';
 import { clientSlots, slots, wayBack } from './swap-way-back.js';
 
-/** As --skip-check takes them. */
+/**
+ * As --skip-check takes them. leader_here, leader_there and same_database are not among them: without these nothing
+ * could be proven.
+ */
 export const SWAP_CHECKS = [
-  'leader_here',
-  'leader_there',
-  'same_database',
   'streams',
   'timelines',
   'lag',
@@ -46,8 +46,6 @@ export const SWAP_CHECKS = [
   'critical_there',
 ] as const;
 
-/** Without these nothing could be proven: they cannot be skipped. */
-const NEVER_SKIPPED: readonly string[] = ['leader_here', 'leader_there', 'same_database'];
 /** Not knowing refuses too: these guard what was acknowledged. */
 const GUARDS: readonly string[] = [
   'leader_here',
@@ -88,32 +86,13 @@ export function swapPlan(
     notCritical(here, 'critical_here'),
     notCritical(there, 'critical_there'),
   ];
-  const checks = all.filter((one) => one !== null).map((one) => skipped(one, request.skipChecks));
+  const rules = { skippable: SWAP_CHECKS, guards: GUARDS };
   return {
     here: plannedSite(here),
     there: plannedSite(there),
-    checks,
-    refusedBy: checks.filter(isAgainst).map(({ name }) => name),
+    ...countedChecks(all, rules, request.skipChecks),
     standbyCluster: back,
   };
-}
-
-function skipped(check: PlanCheck, skipChecks: readonly string[]): PlanCheck {
-  const isWanted = skipChecks.includes(check.name) && !NEVER_SKIPPED.includes(check.name);
-  const isBad = check.result === 'refused' || check.result === 'unknown';
-  return isWanted && isBad ? { ...check, result: 'skipped' } : check;
-}
-
-function isAgainst({ name, result }: PlanCheck): boolean {
-  return result === 'refused' || (result === 'unknown' && GUARDS.includes(name));
-}
-
-/** What is wrong with the names given to --skip-check, as one sentence; null when nothing is. */
-export function swapSkipProblem(names: readonly string[]): string | null {
-  const known = SWAP_CHECKS.filter((name) => !NEVER_SKIPPED.includes(name));
-  const wrong = names.filter((name) => !known.some((one) => one === name));
-  if (wrong.length === 0) return null;
-  return `${wrong.join(', ')} cannot be skipped; known: ${known.join(', ')}`;
 }
 
 /** What has changed for the worse since the plan was shown, a line each. */

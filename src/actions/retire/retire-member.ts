@@ -4,6 +4,7 @@ import type { Cluster, Member } from '../../cluster/model/model.js';
 import { planRetirement, refusedBy, type Retirement } from '../../cluster/preflight/retirement.js';
 import { viewOf } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
+import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
 import { PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
@@ -48,8 +49,7 @@ export async function retireMember(
   if (dryRun || !plan.refused) await show({ kind: 'retirement', plan, dryRun });
   if (plan.refused) throw refused(plan);
   if (dryRun) return 'ok';
-  if (isRecorded)
-    throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+  if (isRecorded) throw noWrite();
   if (!force) await consent(context, asker, plan);
   const member = cluster.members.find((one) => one.name === name) ?? null;
   if (member !== null) {

@@ -15,6 +15,7 @@ import { namedInSync, syncModeActive } from '../../cluster/roles/dcs-roles.js';
 import { viewOf, type View } from '../../cluster/roles/view.js';
 import type { Selected } from '../../cluster/select-members.js';
 import type { Context } from '../../context.js';
+import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { isRecorded, PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
@@ -123,8 +124,7 @@ async function planAndRoll(
   if (plan.refused !== null) throw refused(plan.refused);
   checkCommands(view.snapshot.cluster, state, plan);
   if (dryRun) return 'ok';
-  if (await isRecorded(context))
-    throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+  if (await isRecorded(context)) throw noWrite();
   if (plan.steps.length === 0) return nothingToDo(tell, state, file);
   if (!request.force) await consent(context, asking, state, plan);
   await prepareFolder(path);

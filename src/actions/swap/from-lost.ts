@@ -1,6 +1,7 @@
 /** `patctl swap --from-lost`: the standby site becomes the primary: read, plan, ask, look again, promote, prove. */
 import type { LostPlan, LostRequest } from '../../cluster/preflight/lost-model.js';
 import { lostDifferences, lostPlan, lossWords } from '../../cluster/preflight/lost-plan.js';
+import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
@@ -39,8 +40,7 @@ export async function swapFromLost(asking: AskAndTell, work: LostWork): Promise<
   const { here: meant, dryRun } = work;
   const { context } = meant;
   const { tell } = asking;
-  if (!dryRun && (await context.dcs()).recorded !== undefined)
-    throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+  if (!dryRun && (await context.dcs()).recorded !== undefined) throw noWrite();
   await checkRoutes(context, { ...meant, routes: work.routes });
   const record = swapRecord(context, tell);
   const first = await planned(work, record);

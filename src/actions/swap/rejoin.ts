@@ -1,6 +1,7 @@
 /** `patctl swap --rejoin`: the old site becomes the standby of the new one: read, plan, ask, look again, write, follow. */
 import type { RejoinPlan, RejoinRequest } from '../../cluster/preflight/rejoin-model.js';
 import { rejoinDifferences, rejoinPlan } from '../../cluster/preflight/rejoin-plan.js';
+import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
@@ -34,8 +35,7 @@ export async function rejoinSite(asking: AskAndTell, work: RejoinWork): Promise<
   const { pair, dryRun } = work;
   const { context, scope } = pair.here;
   const { tell } = asking;
-  if (!dryRun && (await context.dcs()).recorded !== undefined)
-    throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+  if (!dryRun && (await context.dcs()).recorded !== undefined) throw noWrite();
   const record = swapRecord(context, tell);
   const first = await planned(work, record);
   tell({ kind: 'cluster', scope });

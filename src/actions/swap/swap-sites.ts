@@ -1,6 +1,7 @@
 /** `patctl swap`: a primary cluster and its standby cluster change roles: read, plan, ask, look again, act, prove. */
 import { swapDifferences, swapPlan } from '../../cluster/preflight/swap-plan.js';
 import type { SwapPlan, SwapRequest } from '../../cluster/preflight/swap-model.js';
+import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
 import { seconds } from '../../output/progress.js';
@@ -57,8 +58,7 @@ export async function swapSites(asking: AskAndTell, work: SwapWork): Promise<End
 
 async function checkWritable({ here, there }: Pair): Promise<void> {
   for (const { context } of [here, there]) {
-    if ((await context.dcs()).recorded !== undefined)
-      throw new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
+    if ((await context.dcs()).recorded !== undefined) throw noWrite();
   }
 }
 

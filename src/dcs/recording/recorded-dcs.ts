@@ -3,6 +3,7 @@ import type { Cluster, Snapshot } from '../../cluster/model/model.js';
 import { byCodePoint } from '../../cluster/model/patroni-values.js';
 import { ToolError } from '../../errors.js';
 import type { ClusterName, Dcs } from '../dcs.js';
+import { noWrite } from './no-write.js';
 
 const NO_PAST = 'a recording holds one moment, and the members that had left by then';
 
@@ -66,8 +67,4 @@ async function* nothing(signal: AbortSignal): AsyncGenerator<Cluster> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-export function noWrite(): ToolError {
-  return new ToolError('usage', 'a recording cannot be changed', { code: 'recording' });
 }

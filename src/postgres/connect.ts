@@ -93,13 +93,14 @@ export function openPostgres(configured: PgLogin[], env: Env, flags = NO_FLAGS):
     },
     reaches: async (target, other, timeoutMs) => {
       const { DBLINK_SQL, dblinkOf, reachSql, reachOf, CONNECTED } = await import('./reach.js');
+      const startedMs = monotonicMs();
       const found = await askOnce(target, DBLINK_SQL, dblinkOf, timeoutMs);
       if (!found.ok) return found;
       if ('why' in found.value) return { ok: false, kind: 'denied', reason: found.value.why };
       const sql = reachSql(found.value.schema, other);
       const asked = await askOnce(target, sql, () => CONNECTED, timeoutMs);
       if (asked.ok) return asked;
-      return { ok: true, value: reachOf(asked.reason), tookMs: timeoutMs };
+      return { ok: true, value: reachOf(asked.reason), tookMs: monotonicMs() - startedMs };
     },
   };
 }

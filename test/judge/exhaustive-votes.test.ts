@@ -4,6 +4,7 @@ import { race } from '../../src/cluster/votes/race.js';
 import { leaderGate } from '../../src/cluster/votes/step-down.js';
 import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
 import type { VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
+import { cluster } from '../unit/vote-node.js';
 import { everyCluster, leaderStepsDown, someWorldLoses, winsRace } from './quorum-model.js';
 import type { ModelCluster, ModelNode } from './quorum-model.js';
 
@@ -42,28 +43,18 @@ function node(model: ModelNode): VoteNode {
 
 function toInput(c: ModelCluster): VoteInput {
   const lead = { name: c.leader, position: 4, nofailover: false, priority: 1 };
-  return {
+  return cluster({
     nodes: [node(c.leaderCameBack ?? lead), ...c.others.map(node)],
     leader: c.leaderCameBack ? null : c.leader,
     formerLeader: c.leaderCameBack ? c.leader : null,
-    leaderVersion: '4.1.4',
     mode: c.mode,
     syncLeader: c.mode === 'off' ? null : c.leader,
     voters: c.voters,
     quorum: c.quorum,
-    syncNames: null,
-    synchronousCommit: null,
     optime: c.optime === 0 ? null : BigInt(c.optime),
     maximumLagOnFailoverBytes: c.maximumLag,
-    checkTimeline: false,
     clusterTimeline: 1,
-    standbyCluster: false,
-    paused: false,
-    failsafeMembers: null,
-    failsafeNodes: [],
-    departedPrimaries: [],
-    departedUnread: [],
-  };
+  });
 }
 
 function shown(c: ModelCluster, name: string): string {

@@ -4,34 +4,17 @@ import { race } from '../../src/cluster/votes/race.js';
 import { survivable } from '../../src/cluster/votes/fault-tolerance.js';
 import { allOf, limitation } from '../../src/cluster/votes/vote-rules.js';
 import type { Outcome, VoteInput, VoteNode } from '../../src/cluster/votes/vote-rules.js';
-import { node as replica } from '../unit/vote-node.js';
+import { cluster as threeMembers, node as replica } from '../unit/vote-node.js';
 
 const node = (name: string, facts: Partial<VoteNode> = {}): VoteNode =>
   replica(name, { timeline: 1, ...facts });
 
 function cluster(facts: Partial<VoteInput> & Pick<VoteInput, 'nodes'>): VoteInput {
-  return {
-    leader: 'pg0',
-    formerLeader: null,
-    leaderVersion: '4.1.4',
-    mode: 'quorum',
-    syncLeader: 'pg0',
+  return threeMembers({
+    ...{ leader: 'pg0', syncLeader: 'pg0', quorum: 0, clusterTimeline: 1 },
     voters: facts.nodes.map(({ name }) => name).filter((name) => name !== 'pg0'),
-    quorum: 0,
-    syncNames: null,
-    synchronousCommit: null,
-    optime: 100n,
-    maximumLagOnFailoverBytes: 1_048_576,
-    checkTimeline: false,
-    clusterTimeline: 1,
-    standbyCluster: false,
-    paused: false,
-    failsafeMembers: null,
-    failsafeNodes: [],
-    departedPrimaries: [],
-    departedUnread: [],
     ...facts,
-  };
+  });
 }
 
 // ---------------------------------------------------------------- by trying every loss

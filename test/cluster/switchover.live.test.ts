@@ -329,7 +329,7 @@ describe('a logical client that confirms nothing', () => {
       const of = `FROM pg_stat_replication WHERE pid = ${pid} AND flush_lsn IS NOT NULL`;
       return lab.psql(leader, `SELECT 1 ${of}`);
     });
-    process.kill(client.pid ?? 0, 'SIGSTOP');
+    lab.freezePid(client.pid ?? 0);
     await lab.psql(leader, emit);
     await eventually(
       'it has been silent for long enough to be called stuck',

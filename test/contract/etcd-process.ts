@@ -9,13 +9,14 @@ import { promisify } from 'node:util';
 import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
 import type { Endpoint } from '../../src/config/endpoints.js';
 import { freePort } from '../support/free-port.js';
+import { freezeProcess } from '../support/lab/process.js';
 
 export interface EtcdNode {
   endpoint: Endpoint;
   start(): Promise<void>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
-  /** SIGSTOP */
+  /** SIGSTOP, and every thread has stopped. */
   freeze(): void;
   /** SIGCONT */
   thaw(): void;
@@ -110,7 +111,7 @@ function etcdNode(endpoint: Endpoint, options: EtcdOptions, flags: string[]): Et
       dying.kill('SIGKILL');
       await gone;
     },
-    freeze: () => void child?.kill('SIGSTOP'),
+    freeze: () => freezeProcess(child?.pid ?? 0),
     thaw: () => void child?.kill('SIGCONT'),
   };
 }

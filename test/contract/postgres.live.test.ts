@@ -8,6 +8,7 @@ import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
 import type { KeptSession } from '../../src/postgres/postgres.js';
 import { openPostgres } from '../../src/postgres/connect.js';
 import { freePort } from '../support/free-port.js';
+import { freezeProcess } from '../support/lab/process.js';
 
 const TLS = new URL('../fixtures/tls/', import.meta.url).pathname;
 const BIN = newestBin('/usr/lib/postgresql');
@@ -455,7 +456,7 @@ describe('a session that is kept', () => {
     const kept: KeptSession = { open: null };
     await status(kept);
     const [pid = ''] = backends();
-    process.kill(Number(pid), 'SIGSTOP');
+    freezeProcess(Number(pid));
     try {
       const silent = await status(kept, 300);
       expect(silent).toMatchObject({ ok: false, kind: 'unreachable' });
@@ -511,7 +512,7 @@ describe('sslmode', () => {
 
 describe('a PostgreSQL that does not answer', () => {
   test('is unreachable when its postmaster is frozen, within the deadline', async () => {
-    primary.kill('SIGSTOP');
+    freezeProcess(primary.pid ?? 0);
     try {
       const startedMs = performance.now();
       const reading = await ask(primaryPort, [SUPERUSER, login('rewind', 'nobody', 'n')], 500);

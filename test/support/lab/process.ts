@@ -143,7 +143,7 @@ export function labProcesses(root: string): LabProcess[] {
     const pid = Number(entry);
     const argv = readArgv(pid);
     const kind = argv === null ? null : classify(root, pid, argv);
-    const state = kind === null ? null : readState(pid);
+    const state = kind === null ? null : readState(`${pid}`);
     if (kind === null || state === null) continue;
     found.push({ pid, ...kind, frozen: state === 'T' });
   }
@@ -159,10 +159,10 @@ function readArgv(pid: number): string[] | null {
   }
 }
 
-/** The state's letter; null for none and for zombies, which are waiting for their parent only. */
-function readState(pid: number): string | null {
+/** The state's letter, of a folder of /proc; null for none and for zombies, which are waiting for their parent only. */
+function readState(folder: string): string | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const stat = readFileSync(`/proc/${folder}/stat`, 'utf8');
     const letter = stat.charAt(stat.lastIndexOf(')') + 2);
     return letter === 'Z' || letter === 'X' ? null : letter;
   } catch {
@@ -229,12 +229,29 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-/** SIGSTOP, and not back before the process has really stopped (1 s at most): the signal alone is only a wish. */
+const FREEZE_LIMIT_MS = 5_000;
+
+/**
+ * SIGSTOP, and not back before every thread has stopped: the signal alone is only a wish, and on a busy machine
+ * the other threads of etcd or Patroni answer on until the one that takes it has run.
+ */
 export function freezeProcess(pid: number): void {
   signal(pid, 'SIGSTOP');
-  const deadline = Date.now() + 1_000;
-  while (readState(pid) !== 'T' && readState(pid) !== null) {
+  const deadline = Date.now() + FREEZE_LIMIT_MS;
+  while (threadStates(pid).some((state) => state !== 'T')) {
     if (Date.now() > deadline) throw new Error(`process ${pid} cannot be frozen`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
+/** Of every thread that lives. */
+function threadStates(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+      .map((thread) => readState(`${pid}/task/${thread}`))
+      .filter((state) => state !== null);
+  } catch {
+    return [];
   }
 }
 

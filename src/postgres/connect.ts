@@ -5,6 +5,7 @@ import type { Reading, SilenceKind, SqlStatus } from '../cluster/model/model.js'
 import type { RouteAnswer } from '../cluster/model/route-model.js';
 import type { LoginFlags } from './login-flags.js';
 import { mayPileUp, READY_SQL, readyOf } from './archiver.js';
+import { mayLackWal, oldestWalOf, WAL_FILES_SQL } from './wal-files.js';
 import { BASEBACKUP_SQL, baseBackupsOf } from './basebackup.js';
 import { namedSettingsOf, settingsSql } from './settings.js';
 import { PAUSE_SQL, pausedMsOf } from './pause-age.js';
@@ -121,12 +122,12 @@ async function askStatus(
     if (!attempt.ok && attempt.full) isServerFull = true;
     const blind = attempt.ok ? blindRole(attempt.document) : null;
     if (attempt.ok && blind === null) {
-      const value = await withReady(
+      const value = await withFiles(
         statusOf(attempt.document, login.origin),
         attempt.document,
-        async () => {
-          const waiting = await tryLogin(login, target, { sql: READY_SQL }, deadline);
-          return waiting.ok ? waiting.document : null;
+        async (sql) => {
+          const more = await tryLogin(login, target, { sql }, deadline);
+          return more.ok ? more.document : null;
         },
       );
       return { ok: true, value, tookMs: monotonicMs() - startedMs };
@@ -146,16 +147,19 @@ async function askStatus(
   return { ok: false, kind: 'denied', reason, ...(isServerFull && { full: true as const }) };
 }
 
-/** With the number of WAL files that wait for the archiver, which is asked for only where they may pile up. */
-async function withReady(
-  value: SqlStatus,
+/** With what only the folders of WAL tell, asked for where it matters; `ask` gives null where that may not be seen. */
+async function withFiles(
+  status: SqlStatus,
   document: unknown,
-  ask: () => Promise<unknown>,
+  ask: (sql: string) => Promise<unknown>,
 ): Promise<SqlStatus> {
-  if (!value.archiver || !mayPileUp(document)) return value;
-  const waiting = await ask();
-  const ready = waiting === null ? null : readyOf(waiting);
-  return ready === null ? value : { ...value, archiver: { ...value.archiver, ready } };
+  const value = { ...status };
+  if (value.archiver && mayPileUp(document)) {
+    const ready = readyOf(await ask(READY_SQL));
+    if (ready !== null) value.archiver = { ...value.archiver, ready };
+  }
+  if (mayLackWal(status)) value.oldestWal = oldestWalOf(await ask(WAL_FILES_SQL));
+  return value;
 }
 
 async function askWith<T>(
@@ -231,8 +235,8 @@ async function askKept(
       session.close();
       return null;
     }
-    const value = await withReady(statusOf(document, session.login), document, () =>
-      session.ask(READY_SQL, leftMs()).catch(() => null),
+    const value = await withFiles(statusOf(document, session.login), document, (sql) =>
+      session.ask(sql, leftMs()).catch(() => null),
     );
     return { ok: true, value, tookMs: monotonicMs() - startedMs };
   } catch (error) {

@@ -2,6 +2,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { appendFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PgLogin } from '../../src/config/effective.js';
 import type { Reading, SqlStatus } from '../../src/cluster/model/model.js';
@@ -168,6 +170,39 @@ function startLogicalClient(): void {
   start('pg_recvlogical', [...where, '--start', '-S', 'outbox', '-f', '/dev/null', ...options]);
 }
 
+/** As a standby that reports what it has in the same moment in which it asks for WAL: the slot follows, then it fails. */
+async function moveBack(slot: string, to: string): Promise<void> {
+  const client = new pg.Client({
+    ...{ host: dir, port: primaryPort, user: 'postgres' },
+    ...{ database: 'postgres', replication: 'true' },
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const [high = '', low = ''] = to.split('/');
+  const lsn = (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+  const query = Buffer.from(`START_REPLICATION SLOT ${slot} PHYSICAL ${to}\0`);
+  const reply = Buffer.alloc(34);
+  reply.write('r');
+  for (const at of [1, 9, 17]) reply.writeBigUInt64BE(lsn, at);
+  const refused = new Promise<void>((resolve) => {
+    stream.on('data', (data: Buffer) => data.includes('already been removed') && resolve());
+  });
+  stream.write(Buffer.concat([message('Q', query), message('d', reply)]));
+  await refused;
+  const closed = new Promise((resolve) => stream.once('close', resolve));
+  stream.destroy();
+  await closed;
+}
+
+/** Of the frontend/backend protocol: a letter, the length with itself, the body. */
+function message(letter: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(letter);
+  head.writeUInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
+
 beforeAll(async () => {
   dir = mkdtempSync('/tmp/patctl-pg-');
   chmodSync(dir, 0o755);
@@ -233,6 +268,41 @@ describe('what PostgreSQL says of itself', () => {
       { slotName: 'standby_1', slotType: 'physical', database: null, walStatus: 'reserved' },
     ]);
     expect(status.slots[1]?.activePid).toBe(physical?.pid);
+  });
+
+  test('a slot that was moved back to WAL that is gone, and where pg_wal begins', async () => {
+    const before = psql('select pg_current_wal_lsn()');
+    expect((await value(primaryPort)).oldestWal).toBeUndefined();
+    psql("select pg_create_physical_replication_slot('moved', true)");
+    for (let turn = 0; turn < 4; turn++)
+      psql('insert into things values (0); select pg_switch_wal()');
+    psql("select pg_drop_replication_slot('moved')");
+    const oldest = () => {
+      psql('checkpoint');
+      return Promise.resolve(psql('select min(substr(name, 9)) from pg_ls_waldir()'));
+    };
+    await eventually(
+      'the WAL is recycled',
+      oldest,
+      (name) => name > psql(`select substr(pg_walfile_name('${before}'), 9)`),
+    );
+    psql("select pg_create_physical_replication_slot('moved', true)");
+    await moveBack('moved', before);
+    const moved = ({ slots }: SqlStatus) => slots.find(({ slotName }) => slotName === 'moved');
+    const status = await eventually(
+      'the slot is inactive',
+      () => value(primaryPort),
+      (one) => moved(one)?.active === false,
+    );
+    const slot = moved(status);
+    expect(slot).toMatchObject({ active: false, walStatus: 'reserved' });
+    expect(slot?.restartLsn).toBeLessThan(status.redoLsn ?? 0n);
+    const begins = psql(
+      "select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296 + ('x' || substr(name, 17))::bit(32)::bigint * 16777216) from pg_ls_waldir()",
+    );
+    expect(String(status.oldestWal)).toBe(begins);
+    expect(status.oldestWal).toBeGreaterThan(slot?.restartLsn ?? 0n);
+    psql("select pg_drop_replication_slot('moved')");
   });
 
   test('positions are those of pg_lsn, and the standby catches up to them', async () => {

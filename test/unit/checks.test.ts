@@ -164,6 +164,20 @@ describe('slots', () => {
     const sql = { pg1: gone, pg2: restores as unknown as Partial<SqlStatus> };
     expect(found('wal_gone', { sql })).toEqual([]);
   });
+
+  test('WAL is gone, whatever its slot says, when pg_wal begins later', () => {
+    // A walsender has moved the slot back to what pg2 has.
+    const back = { ...slot({ restartLsn: 900n * MB }), redoLsn: 1000n * MB, settings: {} };
+    const behind = { receiveLsn: 900n * MB, replayLsn: 900n * MB };
+    const codes = (oldestWal: bigint | null) => {
+      const pg1 = { ...back, oldestWal } as unknown as Partial<SqlStatus>;
+      const made = { sql: { pg1, pg2: behind } };
+      return ['slot_lost', 'wal_gone', 'reinit_needed'].flatMap((code) => found(code, made));
+    };
+    expect(codes(912n * MB)).toEqual(['critical pg2', 'info pg2']);
+    expect(codes(896n * MB)).toEqual([]);
+    expect(codes(null)).toEqual([]);
+  });
 });
 
 const OFF = { ok: false, kind: 'off', reason: 'not asked' } as const;

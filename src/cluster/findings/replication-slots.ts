@@ -175,7 +175,7 @@ function defaultRetain({ settings }: SqlStatus): number {
   return megabytes > 0 ? (megabytes * MIB) / 2 : GIB;
 }
 
-/** A member without a walsender that needs WAL older than what the last checkpoint kept. */
+/** A member without a walsender that needs WAL older than what its upstream has, or kept at the last checkpoint. */
 export function walGone(view: View): Finding[] {
   return standbys(view).flatMap((one): Finding[] => {
     const wanted = wantedUpstream(one, view);
@@ -183,7 +183,7 @@ export function walGone(view: View): Finding[] {
     const has = furthest(one);
     if (!upstream?.sql.ok || !isUnfed(one) || has === null) return [];
     if (stillReadsItsOwn(one, view)) return [];
-    const oldest = oldestWal(upstream.sql.value);
+    const oldest = upstream.sql.value.oldestWal ?? keptFrom(upstream.sql.value);
     const restores = one.sql.ok && (one.sql.value.settings['restore_command']?.value ?? '') !== '';
     if (oldest === null || has >= oldest || restores) return [];
     return [
@@ -193,11 +193,7 @@ export function walGone(view: View): Finding[] {
         members: [one.name],
         message: `${one.name} needs WAL from ${text(has)} on; ${upstream.name} keeps it from ${text(oldest)} on, and no restore_command covers the rest`,
         evidence: [
-          {
-            witness: 'SQL',
-            subject: upstream.name,
-            said: `last checkpoint's redo at ${text(upstream.sql.value.redoLsn ?? null)}, wal_keep_size ${upstream.sql.value.settings['wal_keep_size']?.value ?? '0'} MB`,
-          },
+          { witness: 'SQL', subject: upstream.name, said: walSeen(upstream.sql.value) },
           {
             witness: one.witness ?? 'REST',
             subject: one.name,
@@ -211,8 +207,14 @@ export function walGone(view: View): Finding[] {
   });
 }
 
+function walSeen({ oldestWal, redoLsn, settings }: SqlStatus): string {
+  if (oldestWal !== null && oldestWal !== undefined) return `pg_wal begins at ${text(oldestWal)}`;
+  const keep = settings['wal_keep_size']?.value ?? '0';
+  return `last checkpoint's redo at ${text(redoLsn ?? null)}, wal_keep_size ${keep} MB`;
+}
+
 /** Before this, the last checkpoint kept nothing; null when it cannot be told. */
-function oldestWal({ redoLsn, settings, slots }: SqlStatus): Lsn | null {
+function keptFrom({ redoLsn, settings, slots }: SqlStatus): Lsn | null {
   if (redoLsn === null || redoLsn === undefined) return null;
   const keep = BigInt(Math.trunc(Number(settings['wal_keep_size']?.value ?? 0))) * BigInt(MIB);
   const kept = slots.flatMap(({ restartLsn }) => (restartLsn === null ? [] : [restartLsn]));

@@ -369,6 +369,11 @@ export interface SqlStatus {
   currentLsn: Lsn | null;
   /** Where the last checkpoint's redo begins: WAL before it is kept for a reason, or gone. */
   redoLsn?: Lsn | null;
+  /**
+   * Where the oldest file in pg_wal begins, looked for where an inactive slot names older WAL; null: not to be seen,
+   * absent: not looked for.
+   */
+  oldestWal?: Lsn | null;
   receiveLsn: Lsn | null;
   replayLsn: Lsn | null;
   replayPaused: boolean | null;

@@ -23,16 +23,33 @@ function skippable({ fromLost, rejoin }: SwapOptions): readonly string[] {
 }
 
 /** An option that would be ignored is probably a mistake. */
-function stray({ fromLost, confirmName, acceptDataLoss, ...rest }: SwapOptions): string | null {
-  const { host, port, primarySlotName, rejoin, route } = rest;
-  if (fromLost !== true) {
-    if (confirmName !== undefined) return '--confirm-name belongs to --from-lost';
-    if (acceptDataLoss === true && rejoin !== true)
-      return '--accept-data-loss belongs to --from-lost and --rejoin';
-    return rejoin === true && route !== undefined
-      ? '--route does not belong to --rejoin: clients go to the other site'
-      : null;
-  }
-  if (host === undefined && port === undefined && primarySlotName === undefined) return null;
-  return '--host, --port and --primary-slot-name do not belong to --from-lost: no site becomes a standby cluster';
+function stray(options: SwapOptions): string | null {
+  const { fromLost, rejoin, host, port, primarySlotName } = options;
+  const [isLost, isBack] = [fromLost === true, rejoin === true];
+  const isAddress = (host ?? port ?? primarySlotName) !== undefined;
+  const isUnnamed = (options.to ?? options.toRest) === undefined;
+  const problems: readonly (readonly [boolean, string])[] = [
+    [!isLost && options.confirmName !== undefined, '--confirm-name belongs to --from-lost'],
+    [
+      !isLost && !isBack && options.acceptDataLoss === true,
+      '--accept-data-loss belongs to --from-lost and --rejoin',
+    ],
+    [
+      isBack && options.route !== undefined,
+      '--route does not belong to --rejoin: clients go to the other site',
+    ],
+    [
+      isLost && isAddress,
+      '--host, --port and --primary-slot-name do not belong to --from-lost: no site becomes a standby cluster',
+    ],
+    [
+      (isLost || isBack) && options.maxLag !== undefined,
+      '--max-lag does not belong to --from-lost and --rejoin: what the other site has is shown, without a limit',
+    ],
+    [
+      isLost && isUnnamed && options.toCluster !== undefined,
+      '--to-cluster needs --to or --to-rest',
+    ],
+  ];
+  return problems.find(([isWrong]) => isWrong)?.[1] ?? null;
 }

@@ -61,12 +61,7 @@ export function swapCommand(run: Run): Command {
     )
     .option('--port <port>', 'Its port', parsePort)
     .option('--primary-slot-name <slot>', 'Slot there to stream from (default: as the other uses)')
-    .option(
-      '--max-lag <size>',
-      'Maximum lag of the other site (default 16MB)',
-      parseSize,
-      MAX_LAG_BYTES,
-    )
+    .option('--max-lag <size>', 'Maximum lag of the other site (default 16MB)', parseSize)
     .option('--skip-check <name>', 'Skip this check (repeatable)', collectText)
     .option('--dry-run', 'Show the plan and stop; exit 0 if it would be done, 1 if refused')
     .option('--force', 'Do not ask questions; all checks still apply')
@@ -118,7 +113,7 @@ async function swap(
           host: options.host ?? null,
           port: options.port ?? null,
           primarySlotName: options.primarySlotName ?? null,
-          maxLagBytes: options.maxLag,
+          maxLagBytes: options.maxLag ?? MAX_LAG_BYTES,
           skipChecks: options.skipCheck ?? [],
         },
         ...workOf(options),

@@ -56,7 +56,7 @@ async function parsed(words: readonly string[]): Promise<string | null> {
 }
 
 /** Lines in which patctl names itself without a command to type. */
-const NOT_TYPED = /\[options\]|^patctl (?:dev|\d[\w.]*)$|\.\.\.|> |\)$|\bCLUSTER\b/;
+const NOT_TYPED = /\[options\]|^patctl (?:dev|\d[\w.]*)$|\.\.\.|> |\)$|\bCLUSTER\b|OLD_SITE\.yml/;
 
 /** Commands that name no cluster. */
 const WITHOUT_CLUSTER = /--list|--write-expect|--while|completion|snapshot|\b(?:config|version)\b/;

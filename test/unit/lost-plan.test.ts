@@ -133,7 +133,7 @@ test('a site without a lock: what its DCS shows that it wrote was not received',
   expect([made.known.primaryWrote, made.known.lostAtLeastBytes]).toEqual(['0/5001388', 5000]);
   expect(said(made, 'data_loss')).toMatch(/, at least 5000 bytes of WAL were not received/);
   expect(said(made, 'other_site')).toBe(
-    'pg1, pg2, pg3 of demo do not answer; from here it cannot be told whether it still accepts writes',
+    'no answer from pg1, pg2, pg3 of demo; from here it cannot be told whether it still accepts writes',
   );
 });
 
@@ -145,10 +145,15 @@ test('every member there is a standby or stopped, or the address is another data
     world.sql('pg2').systemId = '7';
   });
   const electing = plan(west(), stopped);
-  expect([electing.refusedBy, check(electing, 'other_site')?.result]).toEqual([[], 'warning']);
-  expect(said(electing, 'other_site')).toBe(
-    'no member of demo that answers is a primary, but Patroni of pg1, pg2, pg3 runs and may elect one at any moment',
+  expect(electing.refusedBy).toEqual(['other_election']);
+  expect(said(electing, 'other_site')).toBe('every member of demo answers, and none is a primary');
+  expect(said(electing, 'other_election')).toBe(
+    'Patroni of pg1, pg2, pg3 of demo runs and may elect a primary at any moment',
   );
+  expect(check(electing, 'other_election')?.next).toBe(
+    'stop Patroni on every member of demo first; see: patctl -c demo.yml list demo',
+  );
+  expect(plan(west(), stopped, { skipChecks: ['other_election'] }).refusedBy).toEqual([]);
   const told = demo((world) => {
     world.snapshot.cluster.leaderName = null;
     const { config } = world.snapshot.cluster;
@@ -164,6 +169,31 @@ test('every member there is a standby or stopped, or the address is another data
     world.snapshot.cluster.systemId = world.sql('pg1').systemId = '8';
   });
   expect(plan(west(), foreign).refusedBy).toContain('same_database');
+});
+
+test('a standby there whose Patroni does not answer may be promoted unseen: unknown', () => {
+  const unseen = demo((world) => {
+    world.snapshot.cluster.leaderName = null;
+    for (const one of world.snapshot.members) one.rest = DEAD;
+    Object.assign(world.readings('pg1'), { sql: DEAD });
+  });
+  const made = plan(west(), unseen);
+  expect([made.refusedBy, check(made, 'other_site')?.result]).toEqual([[], 'unknown']);
+  expect(said(made, 'other_site')).toBe(
+    'no answer from pg1 of demo; no answer from Patroni of pg2, pg3 of demo, where PostgreSQL is a standby; from here it cannot be told whether it still accepts writes',
+  );
+});
+
+test('a site that wrote nothing more, as far as its DCS shows: no number is made of it', () => {
+  const gone = demo(({ snapshot }) => {
+    snapshot.cluster.leaderName = null;
+    for (const one of snapshot.members) Object.assign(one, { rest: DEAD, sql: DEAD });
+  });
+  const made = plan(west(), gone);
+  expect([made.known.lostAtLeastBytes, said(made, 'data_loss')]).toEqual([
+    0,
+    expect.not.stringContaining('at least'),
+  ]);
 });
 
 test.each<[what: string, breaks: (world: World) => void, refused: string[], words: string]>([

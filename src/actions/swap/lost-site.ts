@@ -5,12 +5,19 @@ import type { View } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
 import { ToolError } from '../../errors.js';
 import { sourceOf } from '../standby-cluster/streams.js';
+import { silenceOf } from './other-site-error.js';
 import { readView, type LiveSite, type MeantSite } from './pair.js';
 
 export interface LostPair {
   /** The standby site. */
   here: LiveSite;
   other: OtherSite;
+}
+
+/** The other site as it is named, where nothing that leads there told even its name. */
+export interface SilentSite extends Pick<MeantSite, 'way'> {
+  /** Why, as a clause. */
+  readonly silent: string;
 }
 
 /** Its name where it was not given. */
@@ -23,7 +30,7 @@ const UNNAMED = 'the primary site';
 export async function readOtherSite(
   context: Context,
   here: View,
-  named: MeantSite | null,
+  named: MeantSite | SilentSite | null,
 ): Promise<{ label: string; other: OtherSite }> {
   const [site, sources] = await Promise.all([
     named === null ? { view: null, silent: null } : read(named),
@@ -31,20 +38,21 @@ export async function readOtherSite(
   ]);
   const mine = here.snapshot.cluster;
   const labels =
-    named === null
+    named === null || 'silent' in named
       ? { here: mine.scope, there: UNNAMED }
       : siteLabels(mine, { scope: named.scope });
   const way = named?.way ?? null;
   return { label: labels.here, other: { label: labels.there, way, ...site, sources } };
 }
 
-async function read(named: MeantSite): Promise<Pick<OtherSite, 'view' | 'silent'>> {
+async function read(named: MeantSite | SilentSite): Promise<Pick<OtherSite, 'view' | 'silent'>> {
+  if ('silent' in named) return { view: null, silent: named.silent };
   try {
     return { view: await readView(named, 'there'), silent: null };
   } catch (error) {
     if (!(error instanceof ToolError) || error.ending === 'usage') throw error;
     if (error.ending === 'interrupted') throw error;
-    return { view: null, silent: error.message.replace(/^the other site: /, '') };
+    return { view: null, silent: silenceOf(error) };
   }
 }
 

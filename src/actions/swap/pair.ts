@@ -13,6 +13,7 @@ import type { Context } from '../../context.js';
 import { ToolError, type Evidence } from '../../errors.js';
 import { PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { readWitnesses } from '../../observe/read-witnesses.js';
+import { ofOtherSite } from './other-site-error.js';
 
 /** One site as the command line names it. */
 export interface MeantSite {
@@ -61,11 +62,7 @@ export async function readView(
     return viewOf(await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING }));
   } catch (error) {
     if (!(error instanceof ToolError) || side === 'here') throw error;
-    throw new ToolError(error.ending, `the other site: ${error.message}`, {
-      code: error.code,
-      evidence: error.evidence,
-      ...(error.hint !== undefined && { hint: error.hint }),
-    });
+    throw ofOtherSite(error);
   }
 }
 

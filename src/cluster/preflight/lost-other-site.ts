@@ -11,8 +11,8 @@ import { siteCommand, type Site } from './swap-model.js';
 const NAME = 'other_site';
 
 /**
- * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, none is a
- * primary, and none can become one: it is a standby cluster, or no Patroni runs. Silence proves nothing.
+ * refused: a server there is a primary, or a member holds its leader lock. ok: every member there answers, and none is
+ * a primary. Silence proves nothing.
  */
 export function lostSite(here: Site, other: OtherSite): PlanCheck {
   const evidence = [...sourcesSeen(other), ...viewSeen(other)];
@@ -28,29 +28,36 @@ export function lostSite(here: Site, other: OtherSite): PlanCheck {
       [...evidence, dcs('/leader', holder)],
       `wait until the lock has expired (ttl ${view.snapshot.cluster.config?.ttlSeconds ?? 30} s): ${otherCommand(other, view, 'list')}`,
     );
-  const mute = view?.members.filter(({ observed }) => !isHeard(observed)) ?? [];
-  const electing = view === null ? [] : mayElect(view);
-  if (electing.length > 0)
-    return bad(
-      NAME,
-      'warning',
-      `no member of ${label} that answers is a primary, but Patroni of ${electing.join(', ')} runs and may elect one at any moment`,
-      evidence,
-      `stop Patroni on every member of ${label} first`,
-    );
+  const mute = view?.members.filter((one) => !isKnown(view, one)) ?? [];
   if (view !== null && view.members.length > 0 && mute.length === 0)
     return ok(NAME, `every member of ${label} answers, and none is a primary`, evidence);
   return bad(NAME, 'unknown', silentWords(other, mute), evidence, keepAway(other));
 }
 
-/** Members whose Patroni answers, where nothing keeps it from making one of them a primary. */
-function mayElect({ snapshot, members }: View): string[] {
-  if (snapshot.cluster.config?.standbyCluster) return [];
-  return members.filter(({ rest }) => rest.ok).map(({ name }) => name);
+/** A Patroni there that answers may make a member the primary at any moment; null: none answers, or it may not. */
+export function mayElect({ view, label, way }: OtherSite): PlanCheck | null {
+  if (view === null || view.snapshot.cluster.config?.standbyCluster) return null;
+  const running = view.members.filter(({ rest }) => rest.ok);
+  if (running.length === 0) return null;
+  const names = running.map(({ name }) => name).join(', ');
+  return bad(
+    'other_election',
+    'refused',
+    `Patroni of ${names} of ${label} runs and may elect a primary at any moment`,
+    running.map((one) => ({ ...roleSeen(one), subject: `${one.name} of ${label}` })),
+    `stop Patroni on every member of ${label} first; see: ${siteCommand({ way: way ?? [], view }, 'list')}`,
+  );
 }
 
-function isHeard(observed: MemberView['observed']): boolean {
-  return observed === 'replica' || observed === 'standby leader' || observed === 'not running';
+/** Not a primary now; a standby whose Patroni does not answer may be promoted by it unseen. */
+function isKnown({ snapshot }: View, { observed, rest }: MemberView): boolean {
+  if (observed === 'not running') return true;
+  const isSeen = rest.ok || Boolean(snapshot.cluster.config?.standbyCluster);
+  return isSeen && isStanding(observed);
+}
+
+function isStanding(observed: MemberView['observed']): boolean {
+  return observed === 'replica' || observed === 'standby leader';
 }
 
 function silentWords({ label, way, view, silent, sources }: OtherSite, mute: MemberView[]): string {
@@ -62,8 +69,19 @@ function silentWords({ label, way, view, silent, sources }: OtherSite, mute: Mem
   }
   if (view === null) return `${label} does not answer (${silent ?? 'not asked'}); ${means}`;
   if (view.members.length === 0) return `the DCS of ${label} has no member; ${means}`;
-  const names = mute.map(({ name }) => name).join(', ');
-  return `${names} of ${label} ${mute.length === 1 ? 'does' : 'do'} not answer; ${means}`;
+  const names = (isStandby: boolean): string =>
+    mute
+      .filter(({ observed }) => isStanding(observed) === isStandby)
+      .map(({ name }) => name)
+      .join(', ');
+  const [silentOnes, standbys] = [names(false), names(true)];
+  const said = [
+    ...(silentOnes === '' ? [] : [`no answer from ${silentOnes} of ${label}`]),
+    ...(standbys === ''
+      ? []
+      : [`no answer from Patroni of ${standbys} of ${label}, where PostgreSQL is a standby`]),
+  ];
+  return `${said.join('; ')}; ${means}`;
 }
 
 function keepAway({ label, way }: OtherSite): string {

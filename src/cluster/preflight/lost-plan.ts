@@ -7,7 +7,7 @@ import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
 import type { KnownLoss, LostPlan, LostRequest, OtherSite } from './lost-model.js';
-import { lostSite } from './lost-other-site.js';
+import { lostSite, mayElect } from './lost-other-site.js';
 import { countedChecks } from './swap-skipped.js';
 import { leaderChanged, lossGrown, newlyRefused } from './swap-differences.js';
 import { memberOf, plannedSite, siteCommand, type Site } from './swap-model.js';
@@ -16,6 +16,7 @@ import { replay, sameDatabase } from './swap-stream.js';
 
 /** As --skip-check takes them with --from-lost; standby_leader, other_site and data_loss are not among them. */
 export const LOST_CHECKS = [
+  'other_election',
   'receiving',
   'most_advanced',
   'replay',
@@ -34,9 +35,11 @@ const RECEIVER_TIMEOUT_MS = 60_000;
 
 export function lostPlan(here: Site, other: OtherSite, request: LostRequest): LostPlan {
   const known = knownLoss(here, other);
+  const site = lostSite(here, other);
   const all = [
     standbyLeads(here),
-    lostSite(here, other),
+    site,
+    site.result === 'refused' ? null : mayElect(other),
     sameOrigin(here, other),
     receiving(here),
     mostAdvanced(here),
@@ -137,7 +140,7 @@ export function lossWords(here: Site, known: KnownLoss): string {
       ? 'the age of its last commit is unknown'
       : `its last replayed commit is ${durationText(lastCommitAgeMs)} old`;
   const least =
-    lostAtLeastBytes === null
+    lostAtLeastBytes === null || lostAtLeastBytes === 0
       ? []
       : [
           `at least ${bytesText(lostAtLeastBytes)} of WAL were not received (${known.primaryWrote})`,

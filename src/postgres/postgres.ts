@@ -30,6 +30,7 @@ export interface ReachAnswer {
 export interface Clients {
   /** As SqlStatus.startedAt: tells servers apart. */
   startedAt: string | null;
+  systemId: string | null;
   /** Where its connections come from, that of the question among them. */
   addresses: string[];
 }

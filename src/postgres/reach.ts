@@ -73,14 +73,16 @@ export function reachOf(lines: string): ReachAnswer {
 export const CLIENTS_SQL = `
 select json_build_object(
   'started_at', (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text,
+  'system_id', (select system_identifier::text from pg_control_system()),
   'clients', array(select distinct host(a) from unnest(array(
     select client_addr from pg_stat_activity) || inet_client_addr()) a where a is not null)) as status`;
 
 export function clientsOf(document: unknown): Clients {
-  const { started_at: startedAt, clients } = rowOf(document);
+  const { started_at: startedAt, system_id: systemId, clients } = rowOf(document);
   const addresses = Array.isArray(clients) ? clients : [];
   return {
     startedAt: textOf(startedAt),
+    systemId: textOf(systemId),
     addresses: addresses.filter((one) => typeof one === 'string'),
   };
 }

@@ -15,7 +15,9 @@ const BACK_SENT = 'demo pg1 null';
 const PROMOTE = 'west pg1 null';
 const HAS = `west has everything that demo wrote (${formatLsn(END)})`;
 const LACKS = 'it is unknown whether west has everything that demo wrote';
-const WENT_BACK = 'pg1 of demo is the primary again, and west was not promoted';
+const IS_BACK = 'pg1 of demo is the primary again';
+const WENT_BACK = `${IS_BACK}, and west was not promoted`;
+const SILENT = `${IS_BACK}, and west, which does not answer, was not told to become the primary`;
 
 const steps = ({ document }: Swapped): string[] =>
   document.swap?.steps.map(({ step }) => step) ?? [];
@@ -72,14 +74,34 @@ test('--dry-run sends nothing', async () => {
   expect([end(done), sites.sent]).toEqual([['ok', 'would_go', false], []]);
 });
 
+test.each<[what: string, site: 'here' | 'there', refused: string[]]>([
+  ['the address to stream from leads to another database', 'there', ['way_back']],
+  ['the address from which the other site streams leads there', 'here', ['streams']],
+])('%s: nothing is sent', async (_, side, refused) => {
+  const sites = twoSites();
+  const asked: string[] = [];
+  sites[side].clients = (host) => {
+    asked.push(host);
+    return { ok: true, tookMs: 1, value: { systemId: '8', startedAt: '1', addresses: [] } };
+  };
+  if (side === 'here') sites.there.streamsFrom = 'vip';
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([['error', 'swap_refused', false], []]);
+  expect(done.document.swap?.plan?.refusedBy).toEqual(refused);
+  expect(asked).toEqual([side === 'here' ? 'vip' : '10.0.1.1']);
+});
+
 // ---------------------------------------------------------------- before the promotion it goes back
 
-test.each<[what: string, breaks: (sites: TwoSites) => void, why: string, sent: string[]]>([
+test.each<
+  [what: string, breaks: (sites: TwoSites) => void, why: string, sent: string[], is?: string]
+>([
   [
     'the other site is frozen after the demotion',
     (sites) => first(sites, 'here', () => (sites.there.isFrozen = true)),
     'west was not seen to have everything within the limit (--deadline)',
     [DEMOTE, BACK_SENT],
+    SILENT,
   ],
   [
     'another member leads the other site',
@@ -111,13 +133,13 @@ test.each<[what: string, breaks: (sites: TwoSites) => void, why: string, sent: s
     'it is unknown whether it was told',
     [DEMOTE],
   ],
-])('%s: goes back', async (_, breaks, why, sent) => {
+])('%s: goes back', async (_, breaks, why, sent, is = WENT_BACK) => {
   const sites = twoSites();
   breaks(sites);
   const done = await sites.run();
   expect([done.ending, done.document.code]).toEqual(['failed', 'went_back']);
   expect(words(done)).toEqual([
-    `${why}; ${WENT_BACK}`,
+    `${why}; ${is}`,
     'check whether west follows again before you try again',
   ]);
   expect(sites.sent).toEqual(sent);
@@ -151,7 +173,8 @@ test('a replica that leads here by now is awaited: what it writes has not reache
   const done = await sites.run();
   expect(sites.sent).toEqual([DEMOTE, 'demo pg2 null']);
   expect([end(done), steps(done)]).toEqual([
-    ['failed', 'went_back', false],
+    // Another member leads than before.
+    ['failed', 'went_back', true],
     ['demoting', 'going_back', 'went_back'],
   ]);
 });
@@ -215,6 +238,27 @@ test('the other site is promoted manually while this one has no leader: this one
   const done = await sites.run();
   expect([end(done), sites.sent]).toEqual([['failed', 'other_primary', true], [DEMOTE]]);
   expect(steps(done)).toEqual(['demoting', 'going_back']);
+});
+
+test('the other site was promoted while it was silent: both are primaries, and that is said', async () => {
+  const sites = twoSites();
+  let backAt: number | null = null;
+  first(sites, 'here', () => {
+    sites.there.isFrozen = true;
+    const { onPatch } = sites.here;
+    sites.here.onPatch = (member, standby) => {
+      backAt = sites.sent.length;
+      [sites.there.isFrozen, sites.there.follower] = [false, null];
+      sites.there.obey(null);
+      return onPatch(member, standby);
+    };
+  });
+  const done = await sites.run();
+  expect([end(done), backAt]).toEqual([['failed', 'other_primary', true], 2]);
+  expect(words(done)).toEqual([
+    'west was not seen to have everything within the limit (--deadline); west has become a primary cluster, and pg1 of demo is a primary too: there are two',
+    `see both sites before anything else: patctl list demo; and: ${WEST} list west`,
+  ]);
 });
 
 test('an error of patctl itself after the demotion goes back too', async () => {
@@ -300,6 +344,23 @@ test('the answer to the promotion is lost: sent once, and this site is not promo
     `look first whether standby_cluster is still there: ${WEST} show-config west`,
     `if it is gone, west becomes the primary by itself; if it is there, finish with: ${ON}; do not promote demo before`,
   ]);
+});
+
+test.each<[what: string, said: CallOutcome]>([
+  ['its answer is lost', lost],
+  ['it said that it failed', answer(500, 'no')],
+  ['a proxy said that it failed', answer(502, 'no')],
+])('the promotion was sent, and the other site is silent: not gone back; %s', async (_, said) => {
+  const sites = twoSites();
+  first(sites, 'there', () => (sites.there.isFrozen = true), said);
+  const done = await sites.run();
+  expect([end(done), sites.sent]).toEqual([
+    ['unconfirmed', 'promotion_unknown', null],
+    [DEMOTE, PROMOTE],
+  ]);
+  expect(words(done)[2]).toBe(
+    `if it is gone, west becomes the primary by itself; if it is there, finish with: ${ON}; do not promote demo before`,
+  );
 });
 
 test('a lost answer that took effect is followed to the end', async () => {

@@ -13,7 +13,7 @@ import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { ToolError } from '../../src/errors.js';
 import type { CallOutcome, Patroni } from '../../src/patroni/patroni.js';
-import type { Postgres } from '../../src/postgres/postgres.js';
+import type { Clients, Postgres } from '../../src/postgres/postgres.js';
 import { AT, healthy, walsender } from '../unit/plan-support.js';
 import { answer } from './fake-members.js';
 import { quickClock, UNREACHABLE } from './fake-world.js';
@@ -37,6 +37,8 @@ export interface FakeSite {
   isFrozen: boolean;
   /** Its DCS does not answer. */
   isDcsFrozen: boolean;
+  /** Where its leader streams from; null: the address of the other site. */
+  streamsFrom: string | null;
   /** Its leader receives nothing from the other site. */
   isCut: boolean;
   /** What the line of /history says of the timeline that a promotion ends; null: no line is written. */
@@ -51,6 +53,8 @@ export interface FakeSite {
   obey(standby: object | null): void;
   /** The site that streams from it; null: none gets what it writes. */
   follower: FakeSite | null;
+  /** What PostgreSQL at an address says with the login of this site. */
+  clients: (host: string) => Reading<Clients>;
   /** Its dynamic configuration cannot be read any more. */
   garble(): void;
 }
@@ -108,7 +112,7 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
   let written: Record<string, unknown> = config;
   const site: FakeSite = {
     ...{ scope, dcs, timeline: 3, isFrozen: false, isDcsFrozen: false, follower: null },
-    ...{ isCut: false, endsAt: AT },
+    ...{ isCut: false, streamsFrom: null, endsAt: AT },
     roles: { pg1: role, pg2: 'standby', pg3: 'standby' },
     replayed: { pg1: AT, pg2: AT, pg3: AT },
     config: () => written,
@@ -116,6 +120,7 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
       written = { ...written, standby_cluster: changed ?? undefined };
       dcs.put(`${prefix}config`, JSON.stringify(written));
     },
+    clients: () => UNREACHABLE,
     garble: () => dcs.put(`${prefix}config`, '{'),
     leads: (name) => dcs.put(`${prefix}leader`, name),
     obey: (changed) => {
@@ -175,7 +180,7 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
                   flushedLsn: at,
                   lastMessageAgeMs: 10,
                 },
-                senderHost: name === 'pg1' ? other.host : host,
+                senderHost: name === 'pg1' ? (site.streamsFrom ?? other.host) : host,
                 ...{ senderPort: 5431, receivedTimeline: site.timeline },
               },
         };
@@ -216,7 +221,7 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
     takesWrites: ({ port }: { port: number }) =>
       Promise.resolve(reading(nameOf(port), () => isPrimary(nameOf(port)))),
     accessRules: () => Promise.resolve(UNREACHABLE),
-    clients: () => Promise.resolve(UNREACHABLE),
+    clients: ({ host: at }: { host: string }) => Promise.resolve(site.clients(at)),
     reaches: () => Promise.resolve(UNREACHABLE),
   } as unknown as Postgres;
   return { patroni, postgres };

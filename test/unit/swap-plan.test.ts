@@ -1,7 +1,13 @@
 /** The plan of a swap: two healthy sites, and each broken in one way. */
 import { expect, test } from 'vitest';
 import type { WalReceiver } from '../../src/cluster/model/model.js';
-import type { Reach, Site, SwapPlan, SwapRequest } from '../../src/cluster/preflight/swap-model.js';
+import type {
+  Answering,
+  Reach,
+  Site,
+  SwapPlan,
+  SwapRequest,
+} from '../../src/cluster/preflight/swap-model.js';
 import type { HbaRule } from '../../src/cluster/preflight/hba-rules.js';
 import { siteLabels, type SiteAccess } from '../../src/cluster/preflight/swap-model.js';
 import { swapSkipProblem } from '../../src/cluster/preflight/swap-skipped.js';
@@ -72,7 +78,7 @@ const rule = (line: number, more: Partial<HbaRule> = {}): HbaRule => ({
   ...{ address: '10.0.0.0', netmask: '255.255.255.0', method: 'scram-sha-256' },
   ...more,
 });
-const ACCESS: SiteAccess = { user: 'replicator', rules: [rule(7)], why: '', leadsElsewhere: false };
+const ACCESS: SiteAccess = { user: 'replicator', rules: [rule(7)], why: '', answers: 'leader' };
 const ADDRESSES = new Map([['10.0.0.1', ['10.0.0.1']]]);
 
 function plan(
@@ -80,12 +86,13 @@ function plan(
   request: Partial<SwapRequest> = {},
   reach = REACHED,
   access: Partial<SiteAccess> = {},
+  upstream: Answering = null,
 ): SwapPlan {
   const labels = siteLabels(here.snapshot.cluster, there.snapshot.cluster);
   const site = (side: 'here' | 'there', world: World, way: string[]): Site => {
     return { side, label: labels[side], view: viewOf(world.snapshot), way };
   };
-  const evidence = { addresses: ADDRESSES, reach, access: { ...ACCESS, ...access } };
+  const evidence = { addresses: ADDRESSES, reach, upstream, access: { ...ACCESS, ...access } };
   const to = site('there', there, ['-c', 'west.yml']);
   return swapPlan(site('here', here, []), to, { ...REQUEST, ...request }, evidence);
 }
@@ -122,7 +129,10 @@ test('started at the wrong site, and with itself as the other one', () => {
     'leader_there',
     'streams',
   ]);
-  expect(plan({ here, there: here }).refusedBy).toContain('same_database');
+  const itself = plan({ here, there: here });
+  expect(itself.refusedBy).toContain('same_database');
+  // A primary replays nothing, whatever login asks.
+  expect(itself.checks.map(({ name }) => name)).not.toContain('replay');
   const skip = { skipChecks: ['leader_here', 'same_database'] };
   expect(plan({ here, there: here }, skip).refusedBy).toContain('same_database');
 });
@@ -249,19 +259,53 @@ test('the way back: not reached is refused, not asked is unknown, and an address
 
 test('the way back: the address in a command to be typed is one word for the shell', () => {
   const [unknown, elsewhere] = [[], REACHED].map((reach, at) =>
-    next(plan(sites(), { host: 'x;reboot' }, reach, { leadsElsewhere: at === 1 }), 'way_back'),
+    next(
+      plan(sites(), { host: 'x;reboot' }, reach, {
+        answers: at === 1 ? 'another server' : 'leader',
+      }),
+      'way_back',
+    ),
   );
   expect(unknown).toMatch(/: pg_isready -h 'x;reboot' -p 5431$/);
   expect(elsewhere).toContain("psql -h 'x;reboot' -p 5431 -c ");
 });
 
 test('the way back: an address that leads to another server from here is a warning', () => {
-  const made = plan(sites(), { host: 'vip' }, REACHED, { leadsElsewhere: true });
+  const made = plan(sites(), { host: 'vip' }, REACHED, { answers: 'another server' });
   expect(bad(made)).toEqual(['way_back warning']);
   expect(said(made, 'way_back')).toBe(
     'asked from this machine, vip:5431 leads to another server than the leader of west',
   );
 });
+
+test('the way back: an address that leads to another database is refused', () => {
+  const made = plan(sites(), { host: 'vip' }, REACHED, { answers: 'another database' });
+  expect(made.refusedBy).toEqual(['way_back']);
+  expect([said(made, 'way_back'), next(made, 'way_back')]).toEqual([
+    'asked from this machine, vip:5431 leads to another database than that of west',
+    'give the address of the leader of west with --host and --port',
+  ]);
+});
+
+test.each<[Answering, string[]]>([
+  ['leader', []],
+  [null, []],
+  ['another server', ['streams']],
+  ['another database', ['streams']],
+])(
+  'the other site streams from an address that is no member’s, where %s answers',
+  (at, refused) => {
+    const both = sites();
+    both.there.sql('pg1').walReceiver = { ...RECEIVER, senderHost: 'vip' };
+    const made = plan(both, {}, REACHED, {}, at);
+    expect(made.refusedBy).toEqual(refused);
+    expect(said(made, 'streams')).toBe(
+      refused.length === 0
+        ? 'pg1 of west streams from pg1 of demo'
+        : `asked from this machine, vip:5431, from which pg1 of west streams, leads to ${at}, not to pg1 of demo`,
+    );
+  },
+);
 
 test('pg_hba.conf there: let in, not let in, unknown, and what a member was told itself', () => {
   const hba = (

@@ -1,10 +1,12 @@
 /** Whether the members here reach the other site's leader and are let in, asked of the servers themselves. */
 import { wayBack } from '../../cluster/preflight/swap-way-back.js';
-import type {
-  Reach,
-  StandbySource,
-  SwapEvidence,
-  SwapRequest,
+import {
+  systemIdOf,
+  type Answering,
+  type Reach,
+  type StandbySource,
+  type SwapEvidence,
+  type SwapRequest,
 } from '../../cluster/preflight/swap-model.js';
 import { loopback } from '../../cluster/model/member-address.js';
 import type { Member, Reading } from '../../cluster/model/model.js';
@@ -24,35 +26,49 @@ export async function swapEvidence(
   const back = wayBack(there, request);
   const user = replicationUser(pair);
   const hosts = [...hostsOf(pair), ...(back === null ? [] : [back.host])];
-  const [addresses, rules, clients] = await Promise.all([
+  const source = senderOf(there);
+  const [addresses, rules, clients, sender] = await Promise.all([
     addressesOf(here.context, hosts),
     rulesThere(there),
     back === null ? null : clientsAt(there, back),
+    source === null ? null : clientsAt(here, source),
   ]);
-  const startedAt = startedAtOf(there);
-  const leadsElsewhere =
-    clients?.ok === true && startedAt !== null && clients.value.startedAt !== startedAt;
-  const access = { user, ...rules, leadsElsewhere };
-  if (back === null) return { addresses, access, reach: [] };
-  const asked = { back, user, addresses, clients: leadsElsewhere ? null : clients };
+  const answers = answering(there, clients);
+  const access = { user, ...rules, answers };
+  const upstream = answering(here, sender);
+  if (back === null) return { addresses, access, upstream, reach: [] };
+  const isElsewhere = answers === 'another server' || answers === 'another database';
+  const asked = { back, user, addresses, clients: isElsewhere ? null : clients };
   const reach = await Promise.all(
     siteCluster(here).members.map((one) => reachOf(here, one, asked)),
   );
-  return { addresses, access, reach };
+  return { addresses, access, upstream, reach };
 }
 
 /** The members here, and where the leader there streams from. */
 function hostsOf({ here, there }: LivePair): string[] {
-  const sql = there.view.leader?.sql;
-  const sender = sql?.ok ? sql.value.walReceiver?.senderHost : null;
+  const sender = senderOf(there);
   return [
     ...siteCluster(here).members.flatMap(({ host }) => host ?? []),
-    ...(sender ? [sender] : []),
+    ...(sender === null ? [] : [sender.host]),
   ];
 }
 
-function startedAtOf({ view: { leader } }: LiveSite): string | null {
-  return leader?.sql.ok ? (leader.sql.value.startedAt ?? null) : null;
+function senderOf({ view: { leader } }: LiveSite): StandbySource | null {
+  const receiver = leader?.sql.ok ? leader.sql.value.walReceiver : null;
+  const { senderHost: host, senderPort: port } = receiver ?? {};
+  return host && port ? { host, port } : null;
+}
+
+function answering(site: LiveSite, clients: Reading<Clients> | null): Answering {
+  if (clients?.ok !== true) return null;
+  const { systemId, startedAt } = clients.value;
+  const wanted = systemIdOf(site);
+  if (wanted !== null && systemId !== null && systemId !== wanted) return 'another database';
+  const { leader } = site.view;
+  const leaderStartedAt = leader?.sql.ok ? (leader.sql.value.startedAt ?? null) : null;
+  if (leaderStartedAt === null || startedAt === null) return null;
+  return startedAt === leaderStartedAt ? 'leader' : 'another server';
 }
 
 /** The role with which replicas here, or the other site, stream from the leader here. */

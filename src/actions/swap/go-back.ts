@@ -22,6 +22,9 @@ import { bothStandbys, notBackYet } from './way-on.js';
 const BACK_MS = 90_000;
 const LOOK_MS = 300;
 
+/** The other site: what shows that it was promoted; else whether it answers. */
+type OtherSeen = Evidence | 'standby' | 'silent';
+
 /** Never returns: `failed` (went_back) where this site is the primary again, else what is so and what to do. */
 export async function goBack(given: SwapUnderway, why: ToolError): Promise<never> {
   const { record, stops } = given;
@@ -29,7 +32,7 @@ export async function goBack(given: SwapUnderway, why: ToolError): Promise<never
   const { here } = pair;
   if (stops.isHard()) throw stuck(given, why, 'the swap was stopped before it went back', []);
   const other = await promotedThere(pair);
-  if (other !== null) throw takenOver(pair, why, other);
+  if (typeof other !== 'string') throw takenOver(pair, why, other);
   record.step(
     'going_back',
     memberOf(here, null),
@@ -47,21 +50,32 @@ export async function goBack(given: SwapUnderway, why: ToolError): Promise<never
       ending: stops.isHard() ? 'interrupted' : 'unconfirmed',
     });
   record.swap({ wentBack: true });
-  throw wentBack(underway, why, leader);
+  throw wentBack(underway, why, leader, await promotedThere(pair));
 }
 
 /** Any member here may have won the election: then the other site streams from a replica. */
-function wentBack({ pair, record }: SwapUnderway, why: ToolError, leader: string): ToolError {
+function wentBack(
+  { pair, record }: SwapUnderway,
+  why: ToolError,
+  leader: string,
+  other: OtherSeen,
+): ToolError {
   const { here, there } = pair;
   const old = leaderOf(here).name;
   const who = memberOf(here, leader);
+  if (typeof other !== 'string')
+    return takenOver(pair, why, other, `and ${who} is a primary too: there are two`);
   const is =
     leader === old ? `${who} is the primary again` : `${who} is the primary now, not ${old}`;
   record.step('went_back', who, is);
+  const isNot =
+    other === 'standby'
+      ? `${there.label} was not promoted`
+      : `${there.label}, which does not answer, was not told to become the primary`;
   const toOld = siteCommand(here, 'switchover', '--candidate', old);
   return new ToolError(
     why.ending === 'interrupted' ? 'interrupted' : 'failed',
-    `${why.message}; ${is}, and ${there.label} was not promoted`,
+    `${why.message}; ${is}, and ${isNot}`,
     {
       code: 'went_back',
       evidence: why.evidence,
@@ -90,25 +104,32 @@ function stuck(
 }
 
 /** Whether the other site was promoted meanwhile, which this run did not ask for. */
-async function promotedThere({ there }: LivePair): Promise<Evidence | null> {
+async function promotedThere({ there }: LivePair): Promise<OtherSeen> {
   const now = await clusterNow(there.context, siteCluster(there));
   if (isStandby(now) === false)
     return { witness: 'DCS', subject: '/config', said: 'standby_cluster is absent' };
   const { members } = now ?? siteCluster(there);
-  const looks = members.map(async (member): Promise<Evidence | null> => {
+  const looks = members.map(async (member) => {
     const standing = standingOf(await lookAt(there, member));
-    return standing.role === 'primary'
-      ? standingSaid(memberOf(there, member.name), standing)
-      : null;
+    return { who: memberOf(there, member.name), standing };
   });
-  return (await Promise.all(looks)).find((one) => one !== null) ?? null;
+  const seen = await Promise.all(looks);
+  const primary = seen.find(({ standing }) => standing.role === 'primary');
+  if (primary !== undefined) return standingSaid(primary.who, primary.standing);
+  const isSilent = now === null && seen.every(({ standing }) => standing.role === null);
+  return isSilent ? 'silent' : 'standby';
 }
 
-function takenOver({ here, there }: LivePair, why: ToolError, seen: Evidence): ToolError {
+function takenOver(
+  { here, there }: LivePair,
+  why: ToolError,
+  seen: Evidence,
+  so = `so ${here.label} was not told to become the primary again`,
+): ToolError {
   const see = [here, there].map((site) => siteCommand(site, 'list'));
   return new ToolError(
     'failed',
-    `${why.message}; ${there.label} has become a primary cluster, so ${here.label} was not told to become the primary again`,
+    `${why.message}; ${there.label} has become a primary cluster, ${so}`,
     {
       code: 'other_primary',
       evidence: [...why.evidence, seen],
@@ -140,8 +161,8 @@ async function askBack(
     if ('said' in leader) evidence = [leader];
     if ('said' in leader || now === null) return null;
     // While this site had no leader, the other one may have been promoted manually.
-    const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : null;
-    if (other !== null) throw takenOver(pair, why, other);
+    const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : 'silent';
+    if (typeof other !== 'string') throw takenOver(pair, why, other);
     const sent = await changeStandby(here.context, now, leader, null, tell);
     evidence = sent.evidence;
     return sent.done === 'not written' ? null : sent.done;

@@ -1,6 +1,6 @@
 /** `patctl swap`: a primary cluster and its standby cluster change roles: read, plan, ask, look again, act, prove. */
 import { swapDifferences, swapPlan } from '../../cluster/preflight/swap-plan.js';
-import type { SwapPlan, SwapRequest } from '../../cluster/preflight/swap-model.js';
+import { memberOf, type SwapPlan, type SwapRequest } from '../../cluster/preflight/swap-model.js';
 import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
 import { needConsent } from '../../output/ask.js';
@@ -110,10 +110,12 @@ async function act(
     await carryOut({ pair: stops.soft(pair), standby: standbyCluster, atMs, stops, record });
   } finally {
     stops.release();
-    const { demoted, promoted, wentBack } = record.now();
+    const { demoted, promoted, steps } = record.now();
+    const back = steps.find(({ step }) => step === 'went_back')?.member;
+    const isAsBefore = back === memberOf(pair.here, plan.here.leader);
     const isUnknown = demoted === null || promoted === null;
     const isChanged = demoted === true || promoted === true;
-    tell({ kind: 'changed', changed: isUnknown ? null : isChanged && !wentBack });
+    tell({ kind: 'changed', changed: isUnknown ? null : isChanged && !isAsBefore });
   }
 }
 

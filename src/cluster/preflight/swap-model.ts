@@ -34,6 +34,9 @@ export interface Reach {
   said: string;
 }
 
+/** Which server answers at an address, asked from this machine and compared with the leader of a site; null: unknown. */
+export type Answering = 'leader' | 'another server' | 'another database' | null;
+
 /** How the other site lets in what connects to it. */
 export interface SiteAccess {
   /** The role that this site replicates with; null: not seen. */
@@ -41,8 +44,8 @@ export interface SiteAccess {
   /** pg_hba.conf of the leader there; null: not read, and `why`. */
   rules: readonly HbaRule[] | null;
   why: string;
-  /** Asked from here, the address that will be used leads to another server than the leader there. */
-  leadsElsewhere: boolean;
+  /** At the address that will be used, compared with the leader there. */
+  answers: Answering;
 }
 
 export interface SwapRequest {
@@ -62,6 +65,8 @@ export interface SwapEvidence {
   addresses: ReadonlyMap<string, readonly string[]>;
   /** Of the members here, to the address that will be used. */
   reach: readonly Reach[];
+  /** At the address that the leader there streams from, compared with the leader here. */
+  upstream: Answering;
   access: SiteAccess;
 }
 
@@ -111,4 +116,11 @@ export function plannedSite({ label, view }: Site): PlannedSite {
   const { scope, group, leaderName } = view.snapshot.cluster;
   const timeline = view.leader?.timeline ?? null;
   return { label, cluster: scope, group, leader: leaderName, timeline };
+}
+
+/** SQL of the leader before the DCS, and that before REST. */
+export function systemIdOf({ view }: Pick<Site, 'view'>): string | null {
+  const { leader, snapshot } = view;
+  if (leader?.sql.ok && leader.sql.value.systemId !== null) return leader.sql.value.systemId;
+  return snapshot.cluster.systemId ?? (leader?.rest.ok ? leader.rest.value.systemId : null);
 }

@@ -42,7 +42,15 @@ export function address(
       evidence,
       'give an address that this site reaches with --host and --port, or open the way',
     );
-  if (access.leadsElsewhere)
+  if (access.answers === 'another database')
+    return bad(
+      name,
+      'refused',
+      `asked from this machine, ${where} leads to another database than that of ${there.label}`,
+      evidence,
+      `give the address of the leader of ${there.label} with --host and --port`,
+    );
+  if (access.answers === 'another server')
     return bad(
       name,
       'warning',

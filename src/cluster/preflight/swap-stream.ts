@@ -7,7 +7,7 @@ import type { Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
-import { memberOf, siteCommand, type Site, type SwapEvidence } from './swap-model.js';
+import { memberOf, siteCommand, systemIdOf, type Site, type SwapEvidence } from './swap-model.js';
 
 export function sameDatabase(here: Site, there: Site): PlanCheck {
   const name = 'same_database';
@@ -37,15 +37,9 @@ export function sameDatabase(here: Site, there: Site): PlanCheck {
       'refused',
       `${there.label} is another database (system identifier ${b}, not ${a})`,
       evidence,
-      `${there.label} must be made a standby cluster of this site first`,
+      'give the configuration of the site that has the same database with --to',
     );
   return ok(name, `one system identifier, ${a}`, evidence);
-}
-
-function systemIdOf({ view }: Site): string | null {
-  const { leader, snapshot } = view;
-  if (leader?.sql.ok && leader.sql.value.systemId !== null) return leader.sql.value.systemId;
-  return snapshot.cluster.systemId ?? (leader?.rest.ok ? leader.rest.value.systemId : null);
 }
 
 /** The leaders listen at one address. */
@@ -57,7 +51,7 @@ function isSameCluster(here: Site, there: Site): boolean {
 }
 
 /** By SQL on both sides: the receiver there has its connection to the leader here, which has the walsender of it. */
-export function streams(here: Site, there: Site, { addresses }: SwapEvidence): PlanCheck {
+export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck {
   const name = 'streams';
   const [sender, receiver] = [here.view.leader, there.view.leader];
   if (sender === null || receiver === null)
@@ -89,7 +83,7 @@ export function streams(here: Site, there: Site, { addresses }: SwapEvidence): P
   const upstream =
     host === null || port === null
       ? undefined
-      : memberAt(here.view.snapshot.cluster, addresses, [host], port);
+      : memberAt(here.view.snapshot.cluster, seen.addresses, [host], port);
   if (upstream !== undefined && upstream.name !== sender.name)
     return bad(
       name,
@@ -97,6 +91,15 @@ export function streams(here: Site, there: Site, { addresses }: SwapEvidence): P
       `${who} streams from ${memberOf(here, upstream.name)}, not from the leader`,
       evidence,
       `set standby_cluster.host of ${there.label} to the leader, or switch over: ${siteCommand(here, 'switchover', '--candidate', upstream.name)}`,
+    );
+  // A walsender of that name may be another standby's.
+  if (upstream === undefined && (seen.upstream ?? 'leader') !== 'leader')
+    return bad(
+      name,
+      'unknown',
+      `asked from this machine, ${host ?? '?'}:${port ?? '?'}, from which ${who} streams, leads to ${seen.upstream}, not to ${from}`,
+      evidence,
+      `check standby_cluster of ${there.label}: ${siteCommand(there, 'show-config')}`,
     );
   // A member here with the same name has a walsender of its own.
   const own = here.view.members.filter(
@@ -174,11 +177,12 @@ export function lag(here: Site, there: Site, maxLagBytes: number): PlanCheck {
   return ok(name, `${there.label} is ${bytesText(behind)} behind`, evidence);
 }
 
-/** Replay has to reach the end as well: a promotion waits for it. */
-export function replay(there: Site, maxLagBytes: number): PlanCheck {
+/** Replay has to reach the end as well: a promotion waits for it. A primary replays nothing. */
+export function replay(there: Site, maxLagBytes: number): PlanCheck | null {
   const name = 'replay';
   const { leader, snapshot } = there.view;
   if (leader === null) return bad(name, 'unknown', `${there.label} has no leader`, [], 'wait');
+  if (leader.observed === 'primary') return null;
   const who = memberOf(there, leader.name);
   const delay = snapshot.cluster.config?.standbyCluster?.['recovery_min_apply_delay'] ?? null;
   if (delay !== null && delay !== 0 && delay !== '0' && delay !== '')

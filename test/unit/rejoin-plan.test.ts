@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { RejoinPlan, RejoinRequest } from '../../src/cluster/preflight/rejoin-model.js';
 import { rejoinDifferences, rejoinPlan } from '../../src/cluster/preflight/rejoin-plan.js';
-import type { Site } from '../../src/cluster/preflight/swap-model.js';
+import type { Answering, Site } from '../../src/cluster/preflight/swap-model.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
 import { AT, DEAD, healthy, type HealthyOptions } from './plan-support.js';
 
@@ -40,9 +40,13 @@ function sites(demoOptions: HealthyOptions = {}, westOptions: HealthyOptions = {
   return { demo, west };
 }
 
-const NOTHING = { rules: null, why: 'not asked', user: null, leadsElsewhere: false };
+const NOTHING = { rules: null, why: 'not asked', user: null };
 
-function plan({ demo, west }: Sites, request: Partial<RejoinRequest> = {}): RejoinPlan {
+function plan(
+  { demo, west }: Sites,
+  request: Partial<RejoinRequest> = {},
+  answers: Answering = null,
+): RejoinPlan {
   const site = (side: 'here' | 'there', label: string, world: World, way: string[]): Site => {
     return { side, label, view: viewOf(world.snapshot), way };
   };
@@ -52,7 +56,12 @@ function plan({ demo, west }: Sites, request: Partial<RejoinRequest> = {}): Rejo
     ...request,
   };
   const there = site('there', 'west', west, ['-c', 'west.yml']);
-  const evidence = { addresses: new Map<string, string[]>(), access: NOTHING, reach: [] };
+  const evidence = {
+    addresses: new Map<string, string[]>(),
+    access: { ...NOTHING, answers },
+    reach: [],
+    upstream: null,
+  };
   return rejoinPlan(site('here', 'demo', demo, []), there, asked, evidence);
 }
 
@@ -92,6 +101,11 @@ test('a primary again: its own WAL is named, and goes only where that is accepte
   );
 });
 
+test('an address that leads to another database is refused', () => {
+  const made = plan(sites(), { acceptDataLoss: true, host: 'vip' }, 'another database');
+  expect(made.refusedBy).toEqual(['way_back']);
+});
+
 test('which members must be copied again, and by which command', () => {
   const off = sites({ config: { postgresql: { use_pg_rewind: false } } });
   const made = plan(off, { acceptDataLoss: true });
@@ -123,9 +137,14 @@ test('a site that led again is not led back, whatever is accepted', () => {
   expect(said(made, 'timelines')).toBe(
     'pg1, pg2, pg3 of demo led again and began a timeline of its own after west was promoted: Patroni does not rewind that, and two timelines of one number would be mixed',
   );
-  expect(check(made, 'timelines')?.next).toMatch(
-    /^make the site again: .*; then: patctl remove demo; then start Patroni$/,
-  );
+  expect(check(made, 'timelines')?.next?.split('; ')).toEqual([
+    'make the site again',
+    'first keep its configuration in a file, as printed by: patctl show-config demo',
+    'then stop Patroni on every member of demo, remove their data directories, and put this into bootstrap.dcs of their configuration: standby_cluster: {"host":"10.0.1.1","port":5431}',
+    'then: patctl remove demo',
+    'then start Patroni',
+    'then: patctl edit-config demo --apply FILE',
+  ]);
   const down = plan(collided(stopped()), accepted);
   expect(down.refusedBy).toEqual(['timelines']);
   expect(said(down, 'timelines')).toMatch(/^demo led again and began /);

@@ -42,7 +42,7 @@ export function rejoinPlan(
     newPrimary(there),
     oldSite(here),
     sameDatabase(there, here),
-    timelines(here, there, members),
+    timelines(here, there, members, source),
     dataLoss(here, there, members, request),
     rewindCheck(here, there, members),
     address(here, there, source, evidence),
@@ -229,7 +229,12 @@ function lastKnown(here: Site): WalBranch {
 }
 
 /** A site that led again since has a timeline of its own: Patroni does not lead it back to that of the other one. */
-function timelines(here: Site, there: Site, members: readonly MemberReturn[]): PlanCheck {
+function timelines(
+  here: Site,
+  there: Site,
+  members: readonly MemberReturn[],
+  source: StandbySource | null,
+): PlanCheck {
   const name = 'timelines';
   const main = branchOf(there.view.leader, there);
   const own = members.filter(({ needs }) => needs === 'new_site').map(({ member }) => member);
@@ -257,8 +262,21 @@ function timelines(here: Site, there: Site, members: readonly MemberReturn[]): P
     'refused',
     `${who} led again and began a timeline of its own after ${there.label} was promoted: Patroni does not rewind that, and two timelines of one number would be mixed`,
     evidence,
-    `make the site again: stop Patroni on every member of ${here.label}, remove their data directories, put standby_cluster into bootstrap.dcs of their configuration; then: ${siteCommand(here, 'remove')}; then start Patroni`,
+    madeAgain(here, source),
   );
+}
+
+/** Its DCS is emptied: Patroni makes it again from bootstrap.dcs, and its first member by a copy of the new primary. */
+function madeAgain(here: Site, source: StandbySource | null): string {
+  const standby =
+    source === null ? 'standby_cluster' : `standby_cluster: ${JSON.stringify(source)}`;
+  return [
+    `make the site again; first keep its configuration in a file, as printed by: ${siteCommand(here, 'show-config')}`,
+    `then stop Patroni on every member of ${here.label}, remove their data directories, and put this into bootstrap.dcs of their configuration: ${standby}`,
+    `then: ${siteCommand(here, 'remove')}`,
+    'then start Patroni',
+    `then: ${siteCommand(here, 'edit-config', '--apply', 'FILE')}`,
+  ].join('; ');
 }
 
 function dataLoss(

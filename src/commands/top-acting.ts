@@ -1,5 +1,6 @@
 /** A command that a key of `top` opens: the same command, in the same code, on the same terminal. */
 import { Command, CommanderError } from 'commander';
+import { atPlace } from '../cli/at-place.js';
 import type { MakeCommand, Run } from '../cli/run-command.js';
 import { monotonicMs } from '../clock.js';
 import type { Context } from '../context.js';
@@ -22,12 +23,12 @@ const MAKERS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
 /** Runs it to its end, says how it ended, and waits for Enter unless Ctrl-C or a signal has ended it. */
 export async function runOpened(
   context: Context,
-  { args, line }: OpenedCommand,
+  { args, line, place }: OpenedCommand,
 ): Promise<Ending | number> {
   const { io, signal } = context;
   if (args === null) return 'error';
   io.out(`\n$ ${oneLine(line)}\n`);
-  const ending = await endingOf(context, args);
+  const ending = await endingOf(place === undefined ? context : atPlace(context, place), args);
   if (signal.aborted || ending === 'interrupted') return ending;
   io.out(`\n${endText(ending)}\nPress Enter to return to top.\n`);
   await enterPressed(context);

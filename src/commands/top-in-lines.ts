@@ -45,7 +45,7 @@ function newLines(before: TopState, { panes, fleet, command }: TopState): string
     ...ofFleet,
     ...panes.flatMap((pane, at) => {
       const old = before.panes[at];
-      return old === undefined || old === pane ? [] : paneLines(old, pane, command);
+      return old === undefined || old === pane ? [] : paneLines(old, pane, command(pane.place));
     }),
   ];
 }

@@ -48,7 +48,8 @@ export function openReadings(
       told.fail(error);
     }
   };
-  const keyOf = ({ scope, group }: PaneName): string => JSON.stringify([scope, group]);
+  const keyOf = ({ scope, group, place }: PaneName): string =>
+    JSON.stringify([scope, group, place]);
   const begin = (key: string, work: (inside: Context) => Promise<void>): void => {
     const end = new AbortController();
     running.set(key, end);

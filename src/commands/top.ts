@@ -12,6 +12,7 @@ import {
   parseCount,
   type WitnessOptions,
 } from '../cli/options.js';
+import { atPlace } from '../cli/at-place.js';
 import { parseDurationMs } from '../cli/units.js';
 
 interface TopOptions extends WitnessOptions {
@@ -90,7 +91,7 @@ async function top(
     action: null,
     wish: null,
     everyMs: options.interval,
-    command: commandOf(context),
+    command: (place) => commandOf(place === undefined ? context : atPlace(context, place)),
     ignored: (checkCodes?.ignore ?? []).map(({ value }) => value),
   };
   const reading = { ...askingOf(options), intervalMs: options.interval };

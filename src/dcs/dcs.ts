@@ -112,6 +112,12 @@ export interface Dcs {
   /** The scope of the one cluster that this way leads to, whatever the configuration says; absent: of any cluster. */
   ownScope?(): Promise<string>;
 
+  /**
+   * The same DCS, where a name without a place means one at this place; it is closed with this one. Absent: there is
+   * one place.
+   */
+  at?(place: string): Dcs;
+
   /** The cluster of this name, or each of its Citus groups when no group is named; [] when nothing is there. */
   read(name: ClusterName, options?: ReadOptions): Promise<Cluster[]>;
   /** Every cluster within reach, by scope and then group. */

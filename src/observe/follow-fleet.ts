@@ -124,7 +124,7 @@ async function readClaims(
     else followed.set(keyOf(cluster), newFollowed(context, request, cluster));
   }
   tell({ kind: 'silent', reason: null });
-  tell({ kind: 'clusters', names: clusters });
+  tell({ kind: 'clusters', names: clusters.map(nameOf) });
   return true;
 }
 
@@ -170,6 +170,12 @@ async function take(
     one.isAsked = false;
   }
 }
+
+const nameOf = ({ scope, group, kubernetes }: Cluster): ClusterName => ({
+  scope,
+  group,
+  place: kubernetes?.namespace,
+});
 
 function keyOf({ scope, group, kubernetes }: Cluster): string {
   return JSON.stringify([scope, group, kubernetes?.namespace]);

@@ -2,6 +2,9 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../src/clock.js';
+import type { Cluster } from '../../src/cluster/model/model.js';
+import type { Dcs } from '../../src/dcs/dcs.js';
+import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { recorded, runFake, type FakeCluster, type FakeRun } from '../support/fake-world.js';
 
@@ -243,6 +246,63 @@ describe('on a terminal', () => {
       ],
     );
     expect(code).toBe(0);
+  });
+
+  /** A DCS with a namespace of Kubernetes for each of these stores; the first is the one that is configured. */
+  function namespaced(stores: Record<string, MemoryStore>, own: string): Dcs {
+    const at = (place: string): Dcs => keyedDcs(stores[place] ?? memoryStore({}), '/service');
+    const placed = (namespace: string, clusters: Cluster[]): Cluster[] =>
+      clusters.map((cluster) => ({ ...cluster, kubernetes: { namespace } as never }));
+    return {
+      ...at(own),
+      at: (place) => namespaced(stores, place),
+      readAll: async (how) => {
+        const all = Object.keys(stores).map(async (name) =>
+          placed(name, await at(name).readAll(how)),
+        );
+        return (await Promise.all(all)).flat();
+      },
+      read: async (name, how) => {
+        const place = name.place ?? own;
+        return placed(place, await at(place).read(name, how));
+      },
+      follow: (name) => at(name.place ?? own).follow(name),
+    };
+  }
+
+  test('Enter in a row of another namespace of Kubernetes goes there, and a key acts there', async () => {
+    const stores = {
+      // The namesake in the configured namespace is another cluster.
+      default: memoryStore({ '/service/demo/leader': 'other', '/service/demo/initialize': '1' }),
+      prod: memoryStore(recorded('on').keys),
+    };
+    const keys = recorded('on').keys;
+    const called: string[] = [];
+    /** Patroni of prod: it writes what is asked for, and every member sees it at once. */
+    const call: FakeCluster['call'] = (method, apiUrl, path, body) => {
+      called.push(`${method} ${apiUrl}${path} ${JSON.stringify(body)}`);
+      for (const [key, value] of Object.entries(keys)) {
+        if (!/\/(?:config|members\/\w+)$/.test(key)) continue;
+        stores.prod.put(key, JSON.stringify({ ...(JSON.parse(value) as object), pause: true }));
+      }
+      const answer = { status: 200, body: '{}', json: {} };
+      return Promise.resolve({ kind: 'answered', answer });
+    };
+    const { code, out } = await onTerminal(
+      ['--all', '--interval', '200ms'],
+      [
+        [/prod\/demo +\w+ +pg2/, ({ type }) => type('/prod\r\r')],
+        [/pg3 +Replica/, ({ type }) => type('p')],
+        [/patctl --kube-namespace prod pause demo --wait/, ({ type }) => type('\r')],
+        // What is typed together with the Enter before is not an answer.
+        [/Press Enter/, ({ type }) => setTimeout(() => type('\r'), 150)],
+        [/paused/, ({ type }) => type('q')],
+      ],
+      { port: namespaced(stores, 'default'), columns: 120, call },
+    );
+    expect(code).toBe(0);
+    expect(out).toContain('\n$ patctl --kube-namespace prod pause demo --wait\n');
+    expect(called).toEqual([expect.stringMatching(/^PATCH http:.*\/config \{"pause":true\}$/)]);
   });
 
   test('a fault of ours in drawing ends it with the terminal as it was', async () => {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import type { Reading, RestStatus, SqlStatus } from '../../src/cluster/model/model.js';
 import type { RouteAnswer } from '../../src/cluster/model/route-model.js';
+import type { Dcs } from '../../src/dcs/dcs.js';
 import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
 import { entries, helpOf } from '../../src/cli/help.js';
@@ -40,6 +41,8 @@ export interface FakeCluster {
   status?: Patroni['status'];
   /** Instead of a DCS made of `keys`, when the test has to look at it or change it. */
   dcs?: MemoryStore;
+  /** Instead of both: a DCS of another kind. */
+  port?: Dcs;
   /** Instead of the real one. */
   clock?: Clock;
   /** Told of each piece of stdout when it is written. */
@@ -163,7 +166,7 @@ export async function runFake(
       configFiles: NO_CONFIGURATION,
     },
     {
-      dcs: () => Promise.resolve(keyedDcs(dcs, '/service')),
+      dcs: () => Promise.resolve(cluster.port ?? keyedDcs(dcs, '/service')),
       patroni: () => Promise.resolve(patroni),
       postgres: () => Promise.resolve(postgres),
       ...(cluster.clock ? { clock: cluster.clock } : {}),

@@ -40,7 +40,7 @@ const START: TopState = {
   action: null,
   wish: null,
   everyMs: 2000,
-  command: 'patctl -c demo.yml',
+  command: () => 'patctl -c demo.yml',
   ignored: [],
 };
 
@@ -368,6 +368,35 @@ describe('--all', () => {
       '  demo     OK        pg1      3     3/3     2/2  0 B  pg1 leads, 2 replicas, no…',
       '  sales    OK        pg1      3     3/3     2/2  0 B  pg1 leads, 2 replicas, no…',
     ]);
+  });
+
+  test('of two namespaces of Kubernetes each cluster has its row, its page and its command line', () => {
+    const placed = (namespace: string, leader: string): FleetRow => {
+      const snapshot = structuredClone(healthy().snapshot);
+      snapshot.cluster.kubernetes = { namespace } as never;
+      snapshot.cluster.leaderName = leader;
+      return fleetRow(snapshot, T, []);
+    };
+    const two = [placed('prod', 'pg1'), placed('test', 'pg1')];
+    const command = (place?: string): string => `patctl --kube-namespace ${place ?? 'none'}`;
+    const seen = after(
+      { ...FLEET, command },
+      { kind: 'fleet', rows: two, names: new Set(['prod/demo', 'test/demo']) },
+    );
+    expect(seen.fleet?.rows.map(({ name }) => name)).toEqual(['prod/demo', 'test/demo']);
+    const inside = pressed(seen, 'j', 'enter');
+    const pane = { scope: 'demo', group: null, place: 'test' };
+    expect(inside.panes).toMatchObject([pane]);
+    const other = { ...look(healthy().snapshot), pane: { ...pane, place: 'prod' } } as TopInput;
+    expect(after(inside, other).panes[0]?.look).toBeNull();
+    const looked = after(inside, { ...look(healthy().snapshot), pane } as TopInput);
+    expect(drawn(looked)[0]).toMatch(/^test\/demo /);
+    expect(pressed(looked, 'p').action).toEqual({
+      title: 'Disable auto failover of demo',
+      args: ['pause', 'demo', '--wait'],
+      line: 'patctl --kube-namespace test pause demo --wait',
+      place: 'test',
+    });
   });
 
   test('Enter goes in, Esc comes back, a filter narrows, a cluster that is gone has no row', () => {

@@ -44,16 +44,32 @@ const NO_PAST = 'Kubernetes keeps no record of Pods that were deleted';
 const NAMESPACES_PARALLEL = 8;
 
 export function kubernetesDcs(options: KubernetesOptions): KubernetesDcs {
+  return portOf(openSource(options), options, new AbortController());
+}
+
+/** The same connection, with another namespace as its own. */
+function inNamespace(source: Source, namespace: string): Source {
+  return {
+    ...source,
+    where: () => `namespace ${namespace}`,
+    namespaceOf: (name) => Promise.resolve(name?.place ?? namespace),
+  };
+}
+
+function portOf(
+  source: Source,
+  options: KubernetesOptions,
+  closing: AbortController,
+): KubernetesDcs {
   const { timeoutMs, onlyNamespace } = options;
-  const source = openSource(options);
   const { client, namespaceOf, addresses } = source;
-  const closing = new AbortController();
   return {
     name: 'Kubernetes',
     get where() {
       return source.where();
     },
     client,
+    at: (place) => portOf(inNamespace(source, place), { ...options, onlyNamespace: true }, closing),
     podOf: (apiUrl) => addresses.get(apiUrl) ?? null,
     read: async (name, asked) => {
       const namespace = await namespaceOf(name);

@@ -2,10 +2,12 @@
 import { fold } from '../screen.js';
 import { oneLine } from '../text.js';
 import type { Sheet } from './sheet.js';
-import type { TopState } from './state.js';
+import { commandHere, type TopState } from './state.js';
 
-export function actionPage({ action, command }: TopState, { width, paint }: Sheet): string[] {
+export function actionPage(state: TopState, { width, paint }: Sheet): string[] {
+  const { action } = state;
   if (action === null) return [];
+  const command = commandHere(state);
   const line = oneLine(action.line);
   const folded = fold(line, { width, command });
   if (action.args === null) return ['', paint('head', oneLine(action.title)), '', ...folded];

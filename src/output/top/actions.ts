@@ -10,6 +10,8 @@ export interface OpenedCommand {
   readonly args: readonly string[] | null;
   /** The whole line, to be copied into a runbook; why there is none, where `args` is null. */
   readonly line: string;
+  /** The namespace of Kubernetes that it is for; absent: the one that is configured. */
+  readonly place?: string | undefined;
 }
 
 /** The keys that change something, with a word for the last line of the screen. */

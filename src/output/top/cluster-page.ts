@@ -16,6 +16,7 @@ import type { Paint, Tone } from './paint.js';
 import { sparkline, WINDOW_MS, type Sample } from './sparkline.js';
 import {
   chosenMember,
+  commandHere,
   listedMembers,
   matches,
   shownPane,
@@ -81,7 +82,7 @@ function troubleLines({ trouble, look }: Pane, { width, paint: painted, nowMs }:
 
 function headLines(document: StatusDocument, state: TopState, sheet: Sheet): string[] {
   const { severity, said, next } = worstOf(document);
-  const step = next === null ? '' : `; next: ${asCalled(next, state.command)}`;
+  const step = next === null ? '' : `; next: ${asCalled(next, commandHere(state))}`;
   const word = severity.toUpperCase();
   const lines = fold(`${word} ${oneLine(`${said}${step}`)}`, {
     width: sheet.width,
@@ -234,7 +235,9 @@ function findingLines(document: StatusDocument, state: TopState, sheet: Sheet): 
   const lines = [
     ...found.flatMap(({ severity, message, code, next }) => [
       severityLine(severity, `${message} [${code}]`, sheet),
-      ...(isHigh ? [cutTo(`    next ${oneLine(asCalled(next, state.command))}`, sheet.width)] : []),
+      ...(isHigh
+        ? [cutTo(`    next ${oneLine(asCalled(next, commandHere(state)))}`, sheet.width)]
+        : []),
     ]),
     ...others.map((line) => cutTo(`  ${oneLine(line)}`, sheet.width)),
   ];

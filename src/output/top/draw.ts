@@ -3,6 +3,7 @@ import { cutTo, cells } from '../screen.js';
 import { actionPage } from './action-page.js';
 import { clusterPage } from './cluster-page.js';
 import { fleetPage } from './fleet-page.js';
+import { rowName } from './fleet-row.js';
 import { helpPage } from './help-page.js';
 import { memberPage } from './member-page.js';
 import { footer } from './footer.js';
@@ -47,9 +48,7 @@ const PAGES: Record<TopState['page'], (state: TopState, sheet: Sheet) => string[
 /** The clusters that Tab leads through, and the time. */
 function titleLine(state: TopState, { width, paint, nowMs }: Sheet): string {
   const clock = `${utcTimeText(nowMs)} every ${state.everyMs / 1000} s`;
-  const names = state.panes.map(({ scope, group }) =>
-    oneLine(group === null ? scope : `${scope} group ${group}`),
-  );
+  const names = state.panes.map((pane) => oneLine(rowName(pane)));
   const shown = shownPane(state);
   const tabs = names.map((name, at) =>
     at === state.at ? paint('head', name) : paint('dim', name),

@@ -10,6 +10,8 @@ export interface FleetRow {
   readonly name: string;
   readonly scope: string;
   readonly group: number | null;
+  /** Its namespace of Kubernetes. */
+  readonly place?: string | undefined;
   readonly severity: Severity | 'ok';
   /** The worst that was found, or that nothing is wrong. */
   readonly said: string;
@@ -27,10 +29,18 @@ export interface FleetRow {
   readonly atMs: number;
 }
 
-/** Of a cluster, as its row is called. */
-export function rowName({ scope, group }: { scope: string; group: number | null }): string {
-  return group === null ? scope : `${scope} group ${group}`;
+/** Of a cluster, as its row is called: two namespaces of Kubernetes may each have one of the same name. */
+export function rowName({
+  scope,
+  group,
+  place,
+}: Pick<FleetRow, 'scope' | 'group' | 'place'>): string {
+  const name = place === undefined ? scope : `${place}/${scope}`;
+  return group === null ? name : `${name} group ${group}`;
 }
+
+const rowNameOf = ({ scope, group, kubernetes }: Snapshot['cluster']): string =>
+  rowName({ scope, group, place: kubernetes?.namespace });
 
 /** A walsender was seen that streams to the member. */
 const STREAMS: readonly string[] = ['sync', 'quorum', 'potential', 'async'];
@@ -44,9 +54,10 @@ export function fleetRow(snapshot: Snapshot, atMs: number, ignored: readonly str
   const lags = replicas.flatMap(({ lagBytes }) => (lagBytes === null ? [] : [lagBytes]));
   const { cluster, group } = document;
   return {
-    name: rowName({ scope: cluster, group }),
+    name: rowNameOf(snapshot.cluster),
     scope: cluster,
     group,
+    place: snapshot.cluster.kubernetes?.namespace,
     severity,
     said,
     leader: document.leader.name,
@@ -76,7 +87,7 @@ export function rowMaker(ignored: readonly string[]): RowMaker {
   const judged = new Map<string, { snapshot: Snapshot; row: FleetRow }>();
   return {
     row: (snapshot, atMs) => {
-      const name = rowName(snapshot.cluster);
+      const name = rowNameOf(snapshot.cluster);
       const before = judged.get(name);
       const isRecent = before !== undefined && Math.abs(atMs - before.row.atMs) < JUDGE_AGAIN_MS;
       if (isRecent && saysTheSame(before.snapshot, snapshot)) return { ...before.row, atMs };

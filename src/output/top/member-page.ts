@@ -11,7 +11,7 @@ import { oneLine } from '../text.js';
 import { eventText, eventTime } from './cluster-page.js';
 import type { Sheet } from './sheet.js';
 import { scrolledLines } from './scroll.js';
-import { chosenMember, shownPane, type Pane, type TopState } from './state.js';
+import { chosenMember, commandHere, shownPane, type Pane, type TopState } from './state.js';
 
 export function memberPage(state: TopState, sheet: Sheet): string[] {
   const pane = shownPane(state);
@@ -26,7 +26,7 @@ export function memberPage(state: TopState, sheet: Sheet): string[] {
     ...text(facts(member)),
     '',
     head('Findings about it'),
-    ...text(findingsOf(member, document, state.command)),
+    ...text(findingsOf(member, document, commandHere(state))),
     '',
     head('Could it be promoted'),
     ...text(promotion(member, snapshot)),

@@ -6,12 +6,12 @@ import { worstOf } from '../headline.js';
 import { asCalled } from '../as-called.js';
 import { statusLines } from '../status-lines.js';
 import { oneLine } from '../text.js';
-import type { FleetRow } from './fleet-row.js';
+import { rowName, type FleetRow } from './fleet-row.js';
 import type { FleetPane, Pane } from './state.js';
 
 /** The lines that a reading adds: at first everything, later each event, and the headline where it has changed. */
 export function paneLines(before: Pane, now: Pane, command: string): string[] {
-  const name = nameOf(now);
+  const name = rowName(now);
   const line = (at: string, text: string): string => oneLine(`${at} ${name}: ${text}`);
   const events = now.events
     .filter((event) => !before.events.includes(event))
@@ -93,10 +93,6 @@ function isOtherRow(a: FleetRow | undefined, b: FleetRow): boolean {
   const told = ({ severity, said, leader, answered, streaming }: FleetRow): string =>
     JSON.stringify([severity, said, leader, answered, streaming]);
   return a === undefined || told(a) !== told(b);
-}
-
-function nameOf({ scope, group }: Pane): string {
-  return group === null ? scope : `${scope} group ${group}`;
 }
 
 function timeOf(ms: number): string {

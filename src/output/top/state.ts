@@ -13,6 +13,8 @@ export interface Pane {
   readonly scope: string;
   /** Citus group; null outside Citus, or the only one. */
   readonly group: number | null;
+  /** Its namespace of Kubernetes, where the fleet found it; absent: the one that is configured. */
+  readonly place?: string | undefined;
   /** The last reading; null: none yet. */
   readonly look: LastReading | null;
   /** Why the last reading failed, and when; null: it did not. */
@@ -72,8 +74,8 @@ export interface TopState {
   /** What the reader wants of the program around: it is done, and then taken away with `granted`. */
   readonly wish: Wish | null;
   readonly everyMs: number;
-  /** How the next command begins: `patctl -c demo.yml`. */
-  readonly command: string;
+  /** How the next command begins, for a cluster at this place: `patctl -c demo.yml`. */
+  readonly command: (place: string | undefined) => string;
   /** Codes that the configuration has `check` ignore. */
   readonly ignored: readonly string[];
 }
@@ -108,7 +110,7 @@ export type TopInput =
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'granted' };
 
-export type PaneName = Pick<Pane, 'scope' | 'group'>;
+export type PaneName = Pick<Pane, 'scope' | 'group' | 'place'>;
 
 /** Events of one cluster that are kept. */
 const MOST_EVENTS = 500;
@@ -116,13 +118,18 @@ const MOST_EVENTS = 500;
 const PAGE = 10;
 
 /** A cluster that is not read yet. */
-export function newPane({ scope, group }: PaneName): Pane {
-  return { scope, group, look: null, trouble: null, events: [], lags: {} };
+export function newPane({ scope, group, place }: PaneName): Pane {
+  return { scope, group, place, look: null, trouble: null, events: [], lags: {} };
 }
 
 /** The pane that is shown; undefined on the page of the fleet. */
 export function shownPane({ panes, at }: TopState): Pane | undefined {
   return panes[at];
+}
+
+/** How a command for the cluster that is shown begins. */
+export function commandHere(state: TopState): string {
+  return state.command(shownPane(state)?.place);
 }
 
 /** What is to be read: these clusters, or null: the fleet. */
@@ -131,7 +138,7 @@ export function followedPanes({ panes, fleet }: TopState): readonly Pane[] | nul
 }
 
 export function isSamePane(a: PaneName, b: PaneName): boolean {
-  return a.scope === b.scope && a.group === b.group;
+  return a.scope === b.scope && a.group === b.group && a.place === b.place;
 }
 
 /** The members of the pane as they are listed: those that match the filter. */
@@ -294,8 +301,9 @@ function inCluster(state: TopState, key: Key): TopState {
 function acted(state: TopState, key: Key): TopState {
   const pane = shownPane(state);
   if (!state.acts || pane === undefined || pane.look === null) return state;
-  const action = actionOf(key, pane.look.document, chosenMember(state), state.command);
-  return action === null ? state : { ...state, page: 'action', before: state.page, action };
+  const action = actionOf(key, pane.look.document, chosenMember(state), commandHere(state));
+  if (action === null) return state;
+  return { ...state, page: 'action', before: state.page, action: { ...action, place: pane.place } };
 }
 
 function answered(state: TopState, key: Key): TopState {

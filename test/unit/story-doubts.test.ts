@@ -233,6 +233,64 @@ test('a PostgreSQL that is stopped after the change does not tell a killed Patro
   );
 });
 
+test('a host that is started again just when another member has taken over was down before', () => {
+  const patroniLog = patroni(
+    ...leads('pg1', 0, 400),
+    [431, 'Using default value thread_stack_size = 524288'],
+    [440, 'running pg_rewind from pg2'],
+    ...follows('pg1', 'pg2', 450, 480),
+  );
+  const started = (at: number): string[] =>
+    postgres(
+      [at, 'LOG:  starting PostgreSQL 15.18 on x86_64-pc-linux-gnu'],
+      [440.2, 'LOG:  received fast shutdown request'],
+    );
+  for (const at of [431.4, 429, 433])
+    expect(causesIn(took(430), log('pg1', ...patroniLog, ...started(at)))).toEqual(['node_lost']);
+  // It ran until Patroni stopped it.
+  expect(causesIn(took(430), log('pg1', ...patroniLog, ...started(440.6)))).toEqual([
+    'patroni_killed',
+  ]);
+});
+
+test('what a Patroni that was started again does with PostgreSQL is not the cause', () => {
+  const own = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 400),
+      [431, 'Using default value thread_stack_size = 524288'],
+      [440, 'running pg_rewind from pg2'],
+      ...follows('pg1', 'pg2', 450, 480),
+    ),
+    ...postgres(
+      [432, 'LOG:  starting PostgreSQL 15.18 on x86_64-pc-linux-gnu'],
+      [440, 'LOG:  received fast shutdown request'],
+      [441, 'LOG:  database system is shut down'],
+    ),
+  );
+  const [story] = explain(own, { kind: 'since', from: time(0) }).stories;
+  expect([story?.at, story?.verdict.cause]).toEqual([time(450), 'node_lost']);
+});
+
+test('a Patroni that was killed is known by what its PostgreSQL did, also where the change is seen late', () => {
+  const own = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 400),
+      [441, 'Using default value thread_stack_size = 524288'],
+      ...follows('pg1', 'pg2', 450, 480),
+    ),
+    ...postgres(
+      [442, 'LOG:  received fast shutdown request'],
+      [445, 'LOG:  starting PostgreSQL 15.18 on x86_64-pc-linux-gnu'],
+    ),
+  );
+  // Its own log alone tells of the change when it follows the new leader.
+  const [story] = explain(own, { kind: 'since', from: time(0) }).stories;
+  expect([story?.at, story?.verdict.cause]).toEqual([time(450), 'patroni_killed']);
+  expect(causesIn(took(430), own)).toEqual(['patroni_killed']);
+});
+
 const LED: [string, string | null, string?][] = [
   ['config', '{"ttl": 30, "standby_cluster": {"host": "a"}}'],
   ['members/pg1', member('replica'), 'a'],

@@ -17,6 +17,8 @@ interface Look {
   /** Those whose REST API refuses connections, and those that do not answer at all. */
   refused?: Name[];
   mute?: Name[];
+  /** Those whose PostgreSQL refuses connections too. */
+  down?: Name[];
   /** Members whose keys are there; default: all. */
   keys?: Name[];
   isStale?: boolean;
@@ -28,16 +30,20 @@ interface Look {
   history?: { timeline: number; lsn: bigint; timestamp: string; newLeader: Name }[];
   /** By their keys; default: running. */
   states?: Partial<Record<Name, string>>;
+  /** What Patroni on pg1 answers of its state, with the role primary; default: running. */
+  says?: string;
 }
 
 const silent = (reason: string): Reading<never> => ({ ok: false, kind: 'unreachable', reason });
 
 function reading(name: Name, at: number, look: Look): MemberReadings {
-  const { refused = [], mute = [], unseen = {}, leader, lsn = 100n, replicas = [] } = look;
-  const isPrimary = name === leader && !replicas.includes(name);
+  const { down = [], mute = [], unseen = {}, leader, lsn = 100n, replicas = [] } = look;
+  const { says = 'running' } = look;
+  const refused = [...(look.refused ?? []), ...down];
+  const isPrimary = (name === leader || (name === 'pg1' && look.says)) && !replicas.includes(name);
   const rest = {
     role: isPrimary ? 'primary' : 'replica',
-    state: 'running',
+    state: name === 'pg1' ? says : 'running',
     location: isPrimary ? lsn : null,
     failsafeModeIsActive: false,
     dcsLastSeen: Date.parse(time(at)) / 1000 - (unseen[name] ?? 1),
@@ -49,7 +55,9 @@ function reading(name: Name, at: number, look: Look): MemberReadings {
   return {
     name,
     rest: refused.includes(name) ? silent('connect ECONNREFUSED') : answer(rest),
-    sql: answer({ inRecovery: !isPrimary, currentLsn: isPrimary ? lsn : null }),
+    sql: down.includes(name)
+      ? silent('connect ECONNREFUSED')
+      : answer({ inRecovery: !isPrimary, currentLsn: isPrimary ? lsn : null }),
   } as MemberReadings;
 }
 
@@ -246,6 +254,34 @@ test('a leader that was stopped, and one that was only restarted before', () => 
   ];
   expect(causes(steps('stopped'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_stopped']]);
   expect(causes(steps('running'), led([60, 'pg2']))).toEqual([['pg1', 'pg2', 'patroni_killed']]);
+});
+
+test('a leader that stops once another member has the key need not have given it up', () => {
+  const steps = (seen: 'before' | 'after'): Step[] => [
+    WELL,
+    [10, { leader: null, says: seen === 'before' ? 'stopping' : 'running' }],
+    [11, { leader: 'pg2', says: 'running' }],
+    [12, { leader: 'pg2', says: 'stopping' }],
+  ];
+  const lost = ['postgres_crashed', 'disk_full', 'out_of_memory'];
+  expect(causes(steps('before'), led([11, 'pg2']))).toEqual([
+    ['pg1', 'pg2', ['watchdog', 'postgres_start_timeout', ...lost]],
+  ]);
+  expect(causes(steps('after'), led([11, 'pg2']))).toEqual([
+    ['pg1', 'pg2', ['key_deleted', ...lost, 'patroni_stopped', 'watchdog']],
+  ]);
+});
+
+test('a host that was lost, and started again just when another member took over, was not stopped', () => {
+  const steps = (back: number): Step[] => [
+    WELL,
+    [10, { leader: 'pg1', down: ['pg1'] }],
+    [30, { leader: null, down: ['pg1'], keys: ['pg2', 'pg3'] }],
+    [31, { leader: 'pg2', down: ['pg1'], keys: ['pg2', 'pg3'] }],
+    [back, { leader: 'pg2', states: { pg1: 'stopped' } }],
+  ];
+  for (const back of [32, 40])
+    expect(causes(steps(back), led([31, 'pg2']))).toEqual([['pg1', 'pg2', 'node_lost']]);
 });
 
 test('a change that was seen late is the one that /history tells, not another one', () => {

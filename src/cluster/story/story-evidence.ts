@@ -123,14 +123,17 @@ export function isAfterLeading(evidence: StoryEvidence, fact: StoryFact): boolea
 /** PostgreSQL was found dead by a Patroni that had led, not by one that had just been started. */
 export function foundDead(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
   const found = oldSaidLast(evidence, ...codes);
-  if (found === null) return null;
-  const start = evidence.old.findLast(
-    ({ what, at }) => what === 'patroni_started' && (msOf(at) ?? Infinity) <= (msOf(found.at) ?? 0),
+  return found !== null && isOfTerm(evidence, found) ? found : null;
+}
+
+/** The Patroni of that time had led: it was not started after the term had ended, to become a replica. */
+export function isOfTerm({ old }: StoryEvidence, { at }: StoryFact): boolean {
+  const start = old.findLast(
+    (fact) => fact.what === 'patroni_started' && (msOf(fact.at) ?? Infinity) <= (msOf(at) ?? 0),
   );
-  if (!start) return found;
-  const ledSince = evidence.old.some(
+  if (!start) return true;
+  return old.some(
     ({ what, at, until }) =>
       what === 'patroni_leads' && (msOf(until) ?? msOf(at) ?? 0) >= (msOf(start.at) ?? 0),
   );
-  return ledSince ? found : null;
 }

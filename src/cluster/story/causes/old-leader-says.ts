@@ -2,6 +2,7 @@
 import {
   beginsLater,
   foundDead,
+  isOfTerm,
   oldSaid,
   oldSaidLast,
   oldSaidSoon,
@@ -102,6 +103,7 @@ export function stoppedCleanly(evidence: StoryEvidence): CauseFound | null {
   const { before, change } = evidence;
   const stop = oldSaidLast(evidence, 'postgres_stops');
   if (!stop || stop.data?.mode === 'immediate' || !evidence.hasPatroniLog) return null;
+  if (!isOfTerm(evidence, stop)) return null;
   const at = msOf(stop.at) ?? 0;
   const isDemoted = before.some(
     (fact) =>

@@ -11,6 +11,7 @@ import {
   seenCause,
   type CauseFound,
 } from './cause-found.js';
+import { released } from './etcd-alone.js';
 
 /** Both of its programs were asked all the time: which of them stopped answering, and how. */
 export function recorded(evidence: StoryEvidence): CauseFound | null {
@@ -54,7 +55,10 @@ function seenRunning(evidence: StoryEvidence): CauseFound | null {
   const own = before.filter(
     ({ source, member }) => source === 'recording' && member === change.from,
   );
-  const since = own.slice(own.findLastIndex(({ what }) => what === 'patroni_leads') + 1);
+  // A leader whose key was deleted manually stops too, as soon as it sees another one.
+  const since = own
+    .slice(own.findLastIndex(({ what }) => what === 'patroni_leads') + 1)
+    .filter((fact) => !isAfterTaking(evidence, fact));
   const isSaid = (pattern: RegExp): boolean =>
     since.some(({ data }) => pattern.test(data?.state ?? ''));
   if (isSaid(/crash|start failed/)) {
@@ -74,7 +78,16 @@ function seenRunning(evidence: StoryEvidence): CauseFound | null {
       missing: MISSING_ALL,
     };
   }
-  return deletedKey(name);
+  return released(evidence) ?? deletedKey(name);
+}
+
+/** Another member was seen with the key before. */
+function isAfterTaking({ before, change }: StoryEvidence, { at }: StoryFact): boolean {
+  const taken = before.findLast(
+    ({ what, source, member }) =>
+      what === 'leader_key_taken' && source === 'recording' && member === change.to,
+  );
+  return (msOf(at) ?? 0) > (msOf(taken?.at) ?? Infinity);
 }
 
 interface Silence {
@@ -153,9 +166,12 @@ function silentAs(evidence: StoryEvidence, silent: StoryFact): CauseFound | null
   const { data } = silent;
   const name = oldLeader(evidence);
   const isReleased = hasEnded(evidence, 'leader_key_released');
-  const state = evidence.before.findLast(
-    ({ what, member }) => what === 'member_state' && member === evidence.change.from,
-  );
+  const own = evidence.before.filter(({ member }) => member === evidence.change.from);
+  const endAt = own.findLastIndex(endsTerm);
+  // What it says after its term is of a Patroni that was started again.
+  const state = own
+    .slice(0, endAt < 0 ? own.length : endAt)
+    .findLast(({ what }) => what === 'member_state');
   if (isReleased && isAnsweringStill(evidence, silent)) {
     return {
       fits: ['key_deleted'],

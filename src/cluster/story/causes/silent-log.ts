@@ -47,7 +47,8 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
       message: `Patroni on ${name} stood still for ${wholeSeconds(gap.data?.ms)} and could not renew the lock within ttl: the process or its host was frozen or overloaded.`,
     };
   }
-  return ended(evidence, within, `for ${wholeSeconds(gap.data?.ms)}, then it was started again`);
+  const silence = `for ${wholeSeconds(gap.data?.ms)}, then it was started again`;
+  return ended(evidence, { within, fromMs }, silence);
 }
 
 /** A frozen Patroni loses its lock with its lease: not sooner, and it does not delete the key itself. */
@@ -57,12 +58,15 @@ function isLongEnough({ change }: StoryEvidence, fromMs: number): boolean {
   return !isDeleted && (change.atMs ?? Infinity) - fromMs >= SHORTEST_LOSS_MS;
 }
 
+/** The time in which no Patroni of the old leader wrote. */
+interface Without {
+  within: (fact: StoryFact) => boolean;
+  fromMs: number;
+}
+
 /** Patroni of the old leader ended: what PostgreSQL's log says of the same time. */
-function ended(
-  evidence: StoryEvidence,
-  within: (fact: StoryFact) => boolean,
-  silence: string,
-): CauseFound {
+function ended(evidence: StoryEvidence, without: Without, silence: string): CauseFound {
+  const { within, fromMs } = without;
   const name = oldLeader(evidence);
   const postgres = evidence.old.filter(({ source }) => source === 'postgresql log');
   const untilPromoted = (fact: StoryFact): boolean =>
@@ -85,8 +89,12 @@ function ended(
       message: `Patroni on ${name} was stopped (its service or its host was shut down): PostgreSQL was stopped cleanly before the change, and Patroni wrote nothing ${silence}.`,
     };
   }
+  // A stop before the change was looked at above.
+  const isLater = (fact: StoryFact): boolean =>
+    (msOf(fact.at) ?? 0) > fromMs && !(fact.what === 'postgres_stops' && untilPromoted(fact));
+  const later = postgres.filter(isLater);
   return (
-    afterwards(evidence, postgres, silence) ?? {
+    afterwards(evidence, later, silence) ?? {
       fits: evidence.change.end
         ? ['patroni_killed', 'node_lost']
         : ['patroni_killed', 'node_lost', 'patroni_stopped'],
@@ -97,17 +105,23 @@ function ended(
   );
 }
 
-/** How it ended, by what its PostgreSQL did after the change; else by how the leader key went. */
+/**
+ * How it ended, by what its PostgreSQL did next; else by how the leader key went. When the change was does not matter:
+ * a PostgreSQL that was started ran no more, and one that was stopped still ran.
+ */
 function afterwards(
   evidence: StoryEvidence,
-  postgres: readonly StoryFact[],
+  later: readonly StoryFact[],
   silence: string,
 ): CauseFound | null {
   const name = oldLeader(evidence);
-  const next = postgres.find(
-    (fact) =>
-      ['postgres_stops', 'postgres_interrupted', 'postgres_starts'].includes(fact.what) &&
-      (msOf(fact.at) ?? 0) > (evidence.change.atMs ?? 0) + CLOCKS_MS,
+  const laterMs = (evidence.change.atMs ?? 0) + CLOCKS_MS;
+  const next = later.find(
+    ({ what, at }) =>
+      what === 'postgres_stops' ||
+      what === 'postgres_starts' ||
+      // Alone it may be a PostgreSQL that restarted itself.
+      (what === 'postgres_interrupted' && (msOf(at) ?? 0) > laterMs),
   );
   if (next?.what === 'postgres_stops') {
     return {
@@ -145,7 +159,8 @@ export function endedInLog(evidence: StoryEvidence): CauseFound | null {
   // It wrote on after the change, by a clock that is behind.
   if (old.some(({ what, data }) => what === 'patroni_follows' && data?.leader === change.to))
     return null;
-  const found = ended(evidence, ({ at }) => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS, 'after that');
+  const within = ({ at }: StoryFact): boolean => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS;
+  const found = ended(evidence, { within, fromMs: lastMs }, 'after that');
   const isKilled = found.fits[0] === 'patroni_killed' && found.sure === 'inferred';
   // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.
   if (found.fits.length === 1 && !isKilled) return found;

@@ -537,6 +537,51 @@ test("a log that was given for another member is not that member's", async () =>
   expect(await read('pg2')).toEqual([2, null]);
 });
 
+test('a replica that notices a loop later that it does not reach the DCS did not reach it', () => {
+  const pg1 = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 100),
+      [115, 'Error communicating with DCS'],
+      [116, 'demoting self because DCS is not accessible and I was a leader'],
+    ),
+  );
+  const noticed = (at: number): StoryFact[] =>
+    log(
+      'pg2',
+      ...patroni(
+        ...follows('pg2', 'pg1', 8, 118),
+        [at, 'Error communicating with DCS'],
+        [180, 'promoted self to leader by acquiring session lock'],
+      ),
+    );
+  for (const at of [119, 128])
+    expect(causesIn(took(180), pg1, noticed(at))).toEqual(['dcs_unreachable']);
+});
+
+test('a leader that names its demotion in each loop reached the DCS again', () => {
+  const pg1 = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 100),
+      [105, 'demoting self because DCS is not accessible and I was a leader'],
+      [
+        130,
+        'updated leader lock during demoting self because DCS is not accessible and I was a leader',
+      ],
+    ),
+  );
+  expect(pg1.flatMap(({ what, at }) => (what === 'demoted_without_dcs' ? at : []))).toEqual([
+    time(105),
+  ]);
+  // The others did not reach it either, at first.
+  const others = [
+    recorded(100, 120, { member: 'pg2', what: 'dcs_unseen' }),
+    recorded(125, 170, { member: 'pg2' }),
+  ];
+  expect(causesIn(took(140), pg1, others)).toEqual(['dcs_unreachable']);
+});
+
 test('a DCS that one other member still reached is not one that did not answer any', () => {
   const lost: Line[] = [
     [115, 'Error communicating with DCS'],

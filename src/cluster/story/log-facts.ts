@@ -115,9 +115,13 @@ const PATRONI: readonly Rule[] = [
     what: 'postgres_start_timeout',
   },
   { text: /continue to run as a leader because failsafe mode is enabled/, what: 'failsafe_holds' },
-  { text: /demot(?:ing|ed) self because DCS is not accessible/, what: 'demoted_without_dcs' },
+  // While it demotes itself it names that in each loop, also where it reaches the DCS again.
   {
-    text: /DCS is not accessible|Error communicating with DCS|is not responding properly|Can not get cluster from dcs/,
+    text: /(?<!leader lock during )demot(?:ing|ed) self because DCS is not accessible/,
+    what: 'demoted_without_dcs',
+  },
+  {
+    text: /(?<!self because )DCS is not accessible|Error communicating with DCS|is not responding properly|Can not get cluster from dcs/,
     what: 'dcs_unreachable',
   },
   {

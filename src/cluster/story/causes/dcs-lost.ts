@@ -50,18 +50,25 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
     (msOf(at) ?? Infinity) <= endMs + CLOCKS_MS;
   const others = facts.filter(({ member }) => member !== change.from);
   if (isLeaseOfNextLost(change)) return 'all';
-  const reaching = others.filter((fact) => isReaching(fact, change.from, beganMs));
+  const lost = others.filter((fact) => NO_DCS.has(fact.what) && during(fact));
+  // Each of them notices it in its own loop, up to retry_timeout after the others.
+  const losesToo = ({ member, until, at }: StoryFact): boolean =>
+    lost.some((one) => one.member === member && (msOf(one.at) ?? 0) >= (msOf(until ?? at) ?? 0));
+  const reaching = others.filter(
+    (fact) => isReaching(fact, change.from, beganMs) && !losesToo(fact),
+  );
   // A replica that follows in a loop has read the DCS in it; that it answers a recorder says less.
   if (reaching.some(({ what }) => what === 'patroni_follows')) return 'old only';
-  if (others.some((fact) => NO_DCS.has(fact.what) && during(fact))) return 'all';
+  if (lost.length > 0) return 'all';
   return reaching.length > 0 ? 'old only' : null;
 }
 
 /** It began before the old leader could not reach the DCS, and went on longer. */
 function isReaching(fact: StoryFact, leader: string | null, beganMs: number): boolean {
-  const { what, source, member, data, times = 1, at, until } = fact;
+  const { what, source, data, times = 1, at, until } = fact;
   const isFollowing = what === 'patroni_follows' && times > 1 && data?.leader === leader;
-  const isWatched = source === 'recording' && member !== null && times > 1;
+  // One that did not reach the DCS, or did not answer, is told as that.
+  const isWatched = source === 'recording' && what === 'member_answers' && times > 1;
   const lasts = (msOf(at) ?? Infinity) <= beganMs && (msOf(until ?? at) ?? 0) > beganMs + CLOCKS_MS;
   return lasts && (isFollowing || isWatched);
 }

@@ -166,12 +166,12 @@ function silentAs(evidence: StoryEvidence, silent: StoryFact): CauseFound | null
   const { data } = silent;
   const name = oldLeader(evidence);
   const isReleased = hasEnded(evidence, 'leader_key_released');
-  const own = evidence.before.filter(({ member }) => member === evidence.change.from);
-  const endAt = own.findLastIndex(endsTerm);
-  // What it says after its term is of a Patroni that was started again.
-  const state = own
-    .slice(0, endAt < 0 ? own.length : endAt)
-    .findLast(({ what }) => what === 'member_state');
+  const state = evidence.before.findLast(
+    (fact) =>
+      fact.what === 'member_state' &&
+      fact.member === evidence.change.from &&
+      !isOfNextStart(evidence, fact),
+  );
   if (isReleased && isAnsweringStill(evidence, silent)) {
     return {
       fits: ['key_deleted'],
@@ -229,6 +229,16 @@ function silentAs(evidence: StoryEvidence, silent: StoryFact): CauseFound | null
     };
   }
   return null;
+}
+
+/** Its key had ended with its lease: who writes it again was started after that. */
+function isOfNextStart(evidence: StoryEvidence, fact: StoryFact): boolean {
+  if (!hasEnded(evidence, 'leader_key_expired')) return isAfterTaking(evidence, fact);
+  const { before, change } = evidence;
+  const end = before.findLast(
+    (one) => endsTerm(one) && one.source === 'recording' && one.member === change.from,
+  );
+  return (msOf(fact.at) ?? 0) > (msOf(end?.at) ?? Infinity);
 }
 
 /** Its PostgreSQL answered at a look at which the key was gone. */

@@ -96,6 +96,23 @@ test.each<[what: string, options: Partial<RunOptions>, ending: string[], message
   expect(sites.sent).toEqual([]);
 });
 
+test.each<[typed: string[], ending: string, code: string, changed: boolean, sent: string[]]>([
+  [['demo'], 'error', 'declined', false, []],
+  [['West'], 'error', 'declined', false, []],
+  [['yes'], 'error', 'declined', false, []],
+  // An empty line is no answer.
+  [['', 'west'], 'ok', 'done', true, [PROMOTE]],
+])('a person types %j for the name of the cluster', async (typed, ending, code, changed, sent) => {
+  const sites = lostSites();
+  const done = await run(sites, { typed, lost: { ...ACCEPTED, confirmName: null } });
+  expect([end(done), sites.sent], done.document.message).toEqual([[ending, code, changed], sent]);
+  const asked = done.err.split('Please confirm the cluster name to promote: ').length - 1;
+  expect([asked, done.document.hint]).toEqual([
+    typed.length,
+    ending === 'ok' ? null : 'nothing was sent',
+  ]);
+});
+
 test('the other site answers as a primary between the plan and the request: nothing is sent', async () => {
   const sites = lostSites();
   let reads = 0;

@@ -1,4 +1,5 @@
 /** Two sites without a network: `demo` and its standby cluster `west`, whose Patroni does what a test lets it do. */
+import { PassThrough } from 'node:stream';
 import type { ActionDocument } from '../../src/actions/kit/action-document.js';
 import { reportedAsking } from '../../src/actions/kit/action-document.js';
 import { rejoinSite } from '../../src/actions/swap/rejoin.js';
@@ -45,6 +46,8 @@ export interface FakeSite {
   endsAt: bigint | null;
   /** What its Patroni does with the request, and answers; by default all that was asked for, at once. */
   onPatch: (member: string, standby: object | null) => CallOutcome;
+  /** What its Patroni says to a change without content. */
+  onProbe: CallOutcome;
   config(): Record<string, unknown>;
   /** Only writes standby_cluster: its members stay what they are. */
   writes(standby: object | null): void;
@@ -77,6 +80,8 @@ export interface RunOptions {
   dryRun?: boolean;
   deadlineMs?: number;
   skipChecks?: string[];
+  /** By a person at a terminal, a line each. */
+  typed?: string[];
   /** --rejoin of `demo`, whether the loss is accepted. */
   rejoin?: { acceptDataLoss: boolean };
   /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to. */
@@ -121,6 +126,7 @@ function fakeSite(scope: string, host: string, role: Role): FakeSite {
       dcs.put(`${prefix}config`, JSON.stringify(written));
     },
     clients: () => UNREACHABLE,
+    onProbe: answer(400),
     garble: () => dcs.put(`${prefix}config`, '{'),
     leads: (name) => dcs.put(`${prefix}leader`, name),
     obey: (changed) => {
@@ -210,6 +216,7 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
     status: ({ name }) => Promise.resolve(reading(name, () => rest(name))),
     call: (_method, apiUrl, path, body) => {
       if (path !== '/config') throw new Error(`what is ${path}?`);
+      if (body === null) return Promise.resolve(site.onProbe);
       const { standby_cluster: standby } = body as { standby_cluster: object | null };
       return Promise.resolve(sent(nameOf(Number(new URL(apiUrl).port)), standby));
     },
@@ -246,12 +253,25 @@ export function twoSites(): TwoSites {
       signal.abort();
       held('SIGINT');
     },
-    run: async ({ dryRun = false, deadlineMs = 10_000, skipChecks = [], lost, rejoin } = {}) => {
+    run: async ({
+      dryRun = false,
+      deadlineMs = 10_000,
+      skipChecks = [],
+      lost,
+      rejoin,
+      typed,
+    } = {}) => {
       let out = '';
+      const stdin = new PassThrough();
+      for (const line of typed ?? []) stdin.write(`${line}\n`);
+      const person = typed === undefined ? {} : { stdin, stdinIsTty: true, stderrIsTty: true };
       const contextOf = (site: FakeSite, host: string, other: string): Context => {
         const world = {
           ...{ env: {}, platform: 'linux' as const, nodeVersion: '', arch: '' },
-          ...{ io: { ...io, out: (text: string) => void (out += text) }, programName: 'patctl' },
+          ...{
+            io: { ...io, ...person, out: (text: string) => void (out += text) },
+            programName: 'patctl',
+          },
           signal: signal.signal,
           holdSignals: (listener: typeof held) => {
             held = listener;

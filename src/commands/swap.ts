@@ -19,7 +19,8 @@ The steps, each of which is seen before the next one: this site is demoted and i
 back as a standby and has replayed all of its own WAL; the other site has replayed up to the same position; the other
 site is promoted; this site streams from it on the new timeline; every member that streamed before streams again.
 
-With --to-rest the logins to PostgreSQL of this site are used for the other one too, which has the same roles.
+With --to-rest the logins to PostgreSQL of this site are used for the other one too, which has the same roles; where its
+REST API demands a login, use --to.
 
 If a step fails before the promotion, the swap goes back: this site becomes the primary again. If that cannot be done,
 the message says where it stands and which two commands continue. Ctrl-C before the promotion goes back too.

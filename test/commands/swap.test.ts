@@ -91,6 +91,21 @@ test.each<[what: string, site: 'here' | 'there', refused: string[]]>([
   expect(asked).toEqual([side === 'here' ? 'vip' : '10.0.1.1']);
 });
 
+test.each([
+  [answer(401, 'no auth header received'), ['error', 'swap_refused', false]],
+  [answer(403, 'client certificate required'), ['error', 'swap_refused', false]],
+  [answer(411), ['ok', 'done', true]],
+  // Only a refusal is certain.
+  [answer(503), ['ok', 'done', true]],
+  [lost, ['ok', 'done', true]],
+])('Patroni of the other site says to a change without content: %j', async (said, ending) => {
+  const sites = twoSites();
+  sites.there.onProbe = said;
+  const done = await sites.run();
+  expect(end(done), done.document.message).toEqual(ending);
+  expect(sites.sent).toEqual(ending[0] === 'ok' ? [DEMOTE, PROMOTE] : []);
+});
+
 // ---------------------------------------------------------------- before the promotion it goes back
 
 test.each<

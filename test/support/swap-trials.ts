@@ -30,6 +30,8 @@ export interface Trial {
   deadline?: string;
   /** What the other site is reached by, where that is not its file. */
   to?: (sites: Sites) => string;
+  /** A check that would refuse it before the start. */
+  skips?: string;
   /** Exit code and code of the ending; null: patctl was killed. */
   ends: readonly [number, string] | null;
   /** The command to be typed, of those that are printed; `none`: the sites come to rest without one. */
@@ -175,6 +177,7 @@ export const TRIALS: readonly Trial[] = [
     at: PROMOTING,
     breaks: () => undefined,
     to: ({ to }) => withoutLogin(to),
+    skips: 'rest_there',
     ends: [4, 'went_back'],
     way: 'none',
   },
@@ -360,6 +363,7 @@ export async function tryOut(a: Lab, b: Lab, trial: Trial): Promise<Tried> {
   const [command = '', ...first] = PATCTL;
   const words = [...first, 'swap', '--to', trial.to?.(sites) ?? to.config, '-f', 'json', '--force'];
   words.push('--deadline', trial.deadline ?? '30s');
+  if (trial.skips !== undefined) words.push('--skip-check', trial.skips);
   const startedMs = Date.now();
   if (trial.at === 'before') await trial.breaks(sites, { kill: () => undefined });
   let isBroken = trial.at === 'before';

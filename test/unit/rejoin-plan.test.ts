@@ -61,6 +61,7 @@ function plan(
     access: { ...NOTHING, answers },
     reach: [],
     upstream: null,
+    restThere: null,
   };
   return rejoinPlan(site('here', 'demo', demo, []), there, asked, evidence);
 }

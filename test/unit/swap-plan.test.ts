@@ -5,6 +5,7 @@ import type {
   Answering,
   Reach,
   Site,
+  SwapEvidence,
   SwapPlan,
   SwapRequest,
 } from '../../src/cluster/preflight/swap-model.js';
@@ -86,13 +87,19 @@ function plan(
   request: Partial<SwapRequest> = {},
   reach = REACHED,
   access: Partial<SiteAccess> = {},
-  upstream: Answering = null,
+  { upstream = null, restThere = null }: Partial<SwapEvidence> = {},
 ): SwapPlan {
   const labels = siteLabels(here.snapshot.cluster, there.snapshot.cluster);
   const site = (side: 'here' | 'there', world: World, way: string[]): Site => {
     return { side, label: labels[side], view: viewOf(world.snapshot), way };
   };
-  const evidence = { addresses: ADDRESSES, reach, upstream, access: { ...ACCESS, ...access } };
+  const evidence = {
+    addresses: ADDRESSES,
+    reach,
+    upstream,
+    restThere,
+    access: { ...ACCESS, ...access },
+  };
   const to = site('there', there, ['-c', 'west.yml']);
   return swapPlan(site('here', here, []), to, { ...REQUEST, ...request }, evidence);
 }
@@ -242,7 +249,7 @@ test('a check is skipped by name; without a login the stream has to be', () => {
   expect(made.refusedBy).toEqual([]);
   expect(swapSkipProblem(['streams', 'lag'], SWAP_CHECKS)).toBeNull();
   expect(swapSkipProblem(['leader_here'], SWAP_CHECKS)).toMatch(
-    /^leader_here cannot be skipped; known: streams, /,
+    /^leader_here cannot be skipped; known: rest_there, streams, /,
   );
 });
 
@@ -297,7 +304,7 @@ test.each<[Answering, string[]]>([
   (at, refused) => {
     const both = sites();
     both.there.sql('pg1').walReceiver = { ...RECEIVER, senderHost: 'vip' };
-    const made = plan(both, {}, REACHED, {}, at);
+    const made = plan(both, {}, REACHED, {}, { upstream: at });
     expect(made.refusedBy).toEqual(refused);
     expect(said(made, 'streams')).toBe(
       refused.length === 0
@@ -306,6 +313,29 @@ test.each<[Answering, string[]]>([
     );
   },
 );
+
+test.each<[boolean | null, string | undefined, string[], string]>([
+  [true, undefined, [], 'Patroni of pg1 of west takes changes from here'],
+  [
+    false,
+    'rest_there refused',
+    ['rest_there'],
+    'Patroni of pg1 of west does not take changes from here: 401',
+  ],
+  [
+    null,
+    'rest_there unknown',
+    [],
+    'it is unknown whether Patroni of pg1 of west takes changes from here: 401',
+  ],
+])('whether Patroni there takes changes: %s', (taken, result, refused, words) => {
+  const made = plan(sites(), {}, REACHED, {}, { restThere: { taken, said: '401' } });
+  expect([made.refusedBy, bad(made)[0], said(made, 'rest_there')]).toEqual([
+    refused,
+    result,
+    words,
+  ]);
+});
 
 test('pg_hba.conf there: let in, not let in, unknown, and what a member was told itself', () => {
   const hba = (

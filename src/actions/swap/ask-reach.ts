@@ -36,13 +36,13 @@ export async function swapEvidence(
   const answers = answering(there, clients);
   const access = { user, ...rules, answers };
   const upstream = answering(here, sender);
-  if (back === null) return { addresses, access, upstream, reach: [] };
+  if (back === null) return { addresses, access, upstream, reach: [], restThere: null };
   const isElsewhere = answers === 'another server' || answers === 'another database';
   const asked = { back, user, addresses, clients: isElsewhere ? null : clients };
   const reach = await Promise.all(
     siteCluster(here).members.map((one) => reachOf(here, one, asked)),
   );
-  return { addresses, access, upstream, reach };
+  return { addresses, access, upstream, reach, restThere: null };
 }
 
 /** The members here, and where the leader there streams from. */

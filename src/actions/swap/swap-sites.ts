@@ -12,6 +12,7 @@ import type { AskAndTell } from '../kit/report.js';
 import { carryOut } from './carry-out-swap.js';
 import { readSites, type LivePair, type Pair } from './pair.js';
 import { swapEvidence } from './ask-reach.js';
+import { restTaken } from './rest-taken.js';
 import { swapRecord, type SwapRecord } from './swap-record.js';
 import { changedMeanwhile, planRefused } from './plan-refused.js';
 import { holdSwap } from './swap-stops.js';
@@ -69,7 +70,11 @@ interface Planned {
 
 async function planned({ pair, request }: SwapWork, record: SwapRecord): Promise<Planned> {
   const live = await readSites(pair);
-  const evidence = await swapEvidence(live, request);
+  const [asked, restThere] = await Promise.all([
+    swapEvidence(live, request),
+    restTaken(live.there),
+  ]);
+  const evidence = { ...asked, restThere };
   const plan = swapPlan(live.here, live.there, request, evidence);
   record.swap({ plan });
   return { pair: live, plan };

@@ -59,6 +59,13 @@ export interface SwapRequest {
   skipChecks: readonly string[];
 }
 
+/** Whether a Patroni takes changes from here. */
+export interface RestTaken {
+  /** null: unknown. */
+  taken: boolean | null;
+  said: string;
+}
+
 /** What is asked beside the two snapshots. */
 export interface SwapEvidence {
   /** Every address of each host. */
@@ -67,6 +74,8 @@ export interface SwapEvidence {
   reach: readonly Reach[];
   /** At the address that the leader there streams from, compared with the leader here. */
   upstream: Answering;
+  /** What Patroni of the leader there says to a change without content; null: not asked. */
+  restThere: RestTaken | null;
   access: SiteAccess;
 }
 

@@ -13,6 +13,7 @@ import {
   notCritical,
   nothingPending,
   notPaused,
+  restThere,
   synchronous,
   thereLeads,
   versions,
@@ -27,6 +28,7 @@ import { clientSlots, slots, wayBack } from './swap-way-back.js';
  * could be proven.
  */
 export const SWAP_CHECKS = [
+  'rest_there',
   'streams',
   'timelines',
   'lag',
@@ -67,6 +69,7 @@ export function swapPlan(
   const all = [
     hereLeads(here),
     thereLeads(there),
+    restThere(there, evidence),
     sameDatabase(here, there),
     streams(here, there, evidence),
     timelines(here, there),

@@ -2,12 +2,12 @@
 import { look } from '../findings/find.js';
 import { roleSeen } from '../findings/evidence.js';
 import { DEFAULT_LIMITS } from '../findings/limits.js';
-import type { Finding } from '../model/model.js';
+import type { Finding, Witnessed } from '../model/model.js';
 import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
-import { memberOf, siteCommand, type Site } from './swap-model.js';
+import { memberOf, siteCommand, type Site, type SwapEvidence } from './swap-model.js';
 
 /** The first version that stops the old primary cleanly when it becomes a standby cluster. */
 const CLEAN_SINCE = [4, 1] as const;
@@ -53,6 +53,31 @@ export function thereLeads(there: Site): PlanCheck {
       `${label} must stream from this site first, as its standby cluster`,
     );
   return leads(there, name, 'standby leader');
+}
+
+/** The promotion is asked of it after the writes here have ended. */
+export function restThere(there: Site, { restThere: asked }: SwapEvidence): PlanCheck | null {
+  const name = 'rest_there';
+  if (asked === null) return null;
+  const { taken, said } = asked;
+  const who = memberOf(there, there.view.leader?.name ?? null);
+  const evidence: Witnessed[] = [{ witness: 'REST', subject: who, said }];
+  if (taken === true) return ok(name, `Patroni of ${who} takes changes from here`, evidence);
+  if (taken === null)
+    return bad(
+      name,
+      'unknown',
+      `it is unknown whether Patroni of ${who} takes changes from here: ${said}`,
+      evidence,
+      `see why: ${siteCommand(there, 'check')}`,
+    );
+  return bad(
+    name,
+    'refused',
+    `Patroni of ${who} does not take changes from here: ${said}`,
+    evidence,
+    'name the site with --to FILE, and put the login of its REST API there (restapi.authentication)',
+  );
 }
 
 export function leads(site: Site, name: string, role: 'primary' | 'standby leader'): PlanCheck {

@@ -100,7 +100,7 @@ test.each<[typed: string[], ending: string, code: string, changed: boolean, sent
   [['demo'], 'error', 'declined', false, []],
   [['West'], 'error', 'declined', false, []],
   [['yes'], 'error', 'declined', false, []],
-  // An empty line is no answer.
+  // An empty line is asked again.
   [['', 'west'], 'ok', 'done', true, [PROMOTE]],
 ])('a person types %j for the name of the cluster', async (typed, ending, code, changed, sent) => {
   const sites = lostSites();

@@ -55,15 +55,23 @@ test('goes through, each step once, with the way on printed before anything is s
     ...{ demoted: true, promoted: true, wentBack: false, lastPosition: formatLsn(END) },
   });
   expect(sites.errBefore).toContain(
-    `If patctl is killed from here on: go back with: ${BACK}; or, once west has everything, finish with: ${ON}\n`,
+    `If this run is killed from here on: go back with: ${BACK}; or, once west has everything, finish with: ${ON}\n`,
   );
+});
+
+test('the commands that it prints have the options of this run, on stderr and in the notes', async () => {
+  const done = await twoSites().run({ wayIn: ['-c', 'demo.yml'] });
+  const before =
+    'If this run is killed from here on: go back with: patctl -c demo.yml promote-cluster demo; ';
+  expect(done.err).toContain(before);
+  expect(done.document.notes.some((note) => note.startsWith(before))).toBe(true);
 });
 
 test('before the promotion is sent it says that going back is over', async () => {
   const sites = twoSites();
   const done = await sites.run();
   expect(done.err).toContain(
-    `If patctl is killed from here on: look first whether standby_cluster is still there: ${WEST} show-config west; ` +
+    `If this run is killed from here on: look first whether standby_cluster is still there: ${WEST} show-config west; ` +
       `if it is gone, west becomes the primary by itself; if it is there, finish with: ${ON}; do not promote demo before\n`,
   );
 });

@@ -82,6 +82,8 @@ export interface RunOptions {
   skipChecks?: string[];
   /** By a person at a terminal, a line each. */
   typed?: string[];
+  /** The options of this run that lead to the DCS. */
+  wayIn?: string[];
   /** --rejoin of `demo`, whether the loss is accepted. */
   rejoin?: { acceptDataLoss: boolean };
   /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to. */
@@ -260,6 +262,7 @@ export function twoSites(): TwoSites {
       lost,
       rejoin,
       typed,
+      wayIn = [],
     } = {}) => {
       let out = '';
       const stdin = new PassThrough();
@@ -295,7 +298,7 @@ export function twoSites(): TwoSites {
         };
         const { context } = makeContext(
           world,
-          { ...defaultFlags(world), asJson: true, command: 'swap' },
+          { ...defaultFlags(world), asJson: true, command: 'swap', wayIn },
           {
             ...{ clock, dcs: () => Promise.resolve(keyedDcs(store, '/service')) },
             config: () => Promise.resolve({} as Config),

@@ -9,7 +9,8 @@ function world(compat = false): { context: Context; said: string[] } {
   const said: string[] = [];
   const io = { err: (text: string) => said.push(text) };
   const { signal } = new AbortController();
-  const context = { clock: quickClock(), io, signal, flags: { compat } } as unknown as Context;
+  const flags = { compat, program: 'patctl', wayIn: [] };
+  const context = { clock: quickClock(), io, signal, flags } as unknown as Context;
   return { context, said };
 }
 

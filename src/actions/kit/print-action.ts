@@ -1,9 +1,10 @@
 /** What people see of an action: its lines, its tables and plans, and how far it is. */
 import type { Context } from '../../context.js';
+import { asCalled } from '../../output/as-called.js';
 import { progressReporter, type ProgressStyle } from '../../output/progress.js';
 import { isTable, type Format } from '../../output/render.js';
 import { withStreams } from '../../output/door.js';
-import { errorScreen, screenOf, type Screen } from '../../output/screen.js';
+import { commandOf, errorScreen, screenOf, type Screen } from '../../output/screen.js';
 import { oneLine } from '../../output/text.js';
 import type { Said, Show, Display, Tell, Telling } from './report.js';
 import { waitingLine } from './waiting-line.js';
@@ -38,8 +39,10 @@ function tellOn(context: Context, look: ActionLook): Tell {
   const { io, flags } = context;
   return (event) => {
     if (event.kind === 'line') io.out(`${event.text}\n`);
-    if (event.kind === 'note' && !isLeftOut(context, event)) io.err(`${oneLine(event.text)}\n`);
-    if (event.kind === 'waiting' && !flags.compat) io.err(waitingLine(event));
+    if (event.kind === 'note' && !isLeftOut(context, event))
+      io.err(`${oneLine(asCalled(event.text, commandOf(context)))}\n`);
+    if (event.kind === 'waiting' && !flags.compat)
+      io.err(asCalled(waitingLine(event), commandOf(context)));
     if (event.kind === 'step')
       progressReporter(io, look.progress ?? 'text', event.startedMs)(event);
     if (event.kind === 'output') printOutput(context, look, event);

@@ -73,7 +73,7 @@ async function demoteHere(underway: SwapUnderway, old: Member): Promise<Received
   const { here } = pair;
   if (stops.isSoft())
     throw new ToolError('interrupted', 'interrupted: nothing was sent', { code: 'not_sent' });
-  record.tell({ kind: 'note', text: `If patctl is killed from here on: ${wayOn(pair)}` });
+  record.tell({ kind: 'note', text: `If this run is killed from here on: ${wayOn(pair)}` });
   record.step(
     'demoting',
     memberOf(here, old.name),
@@ -115,7 +115,10 @@ async function promoteThere(
   const { there } = pair;
   const next = await readyToPromote(underway);
   const who = memberOf(there, next.name);
-  record.tell({ kind: 'note', text: `If patctl is killed from here on: ${wayOnPromoting(pair)}` });
+  record.tell({
+    kind: 'note',
+    text: `If this run is killed from here on: ${wayOnPromoting(pair)}`,
+  });
   record.step('promoting', who, `${there.label} is told to become a primary cluster`);
   const sent = await changeStandby(
     underway.stops.hard(pair).there.context,

@@ -413,6 +413,19 @@ test('promoted, and not seen as a primary: this site is not to be promoted', asy
   ]);
 });
 
+test('another member leads there and is not a primary in time: it is the one that is named', async () => {
+  const sites = twoSites();
+  sites.there.onPatch = () => {
+    sites.there.writes(null);
+    sites.there.leads('pg2');
+    return answer(200);
+  };
+  const { document } = await sites.run();
+  expect([document.code, document.evidence.map(({ subject }) => subject)]).toEqual([
+    ...['not_promoted_in_time', ['pg2 of west']],
+  ]);
+});
+
 test.each<[what: string, breaks: (sites: TwoSites) => void, said: string]>([
   [
     'its DCS does not answer any more',

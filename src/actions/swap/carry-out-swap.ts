@@ -3,7 +3,7 @@
  * written is seen replayed there, there is promoted, here follows. What fails before the promotion goes back.
  */
 import type { Member } from '../../cluster/model/model.js';
-import { memberOf, siteCommand } from '../../cluster/preflight/swap-model.js';
+import { memberOf } from '../../cluster/preflight/swap-model.js';
 import type { WriteOutage } from '../../cluster/progress/write-outage.js';
 import { ToolError } from '../../errors.js';
 import { clusterNow } from '../../observe/read-keys.js';
@@ -12,16 +12,9 @@ import { streamingNow } from '../standby-cluster/streams.js';
 import { changeStandby } from './change-standby.js';
 import { followsOn, type Followers } from './follows-on.js';
 import { goBack } from './go-back.js';
+import { newPrimary } from './new-primary.js';
 import { nextLeader, received, type Received } from './received.js';
-import {
-  isStandby,
-  siteCluster,
-  leaderOf,
-  lookAt,
-  standingOf,
-  standingSaid,
-  type Standing,
-} from './pair.js';
+import { isStandby, siteCluster, leaderOf } from './pair.js';
 import { failureOf, stepFailed, type SwapUnderway } from './underway.js';
 import {
   notPromotedInTime,
@@ -131,38 +124,15 @@ async function promoteThere(
     return await goBack(underway, stepFailed(`${there.label} was not promoted`, sent.evidence));
   record.swap({ promoted: sent.done === 'written' ? true : null });
   if (sent.done === 'unknown') throw promotionUnknown(pair, position, sent.evidence);
-  const done = await primaryThere(underway, next, { position, timeline });
+  const { atMs } = underway;
+  const done = await newPrimary(there, { asked: next, before: timeline, atMs, tell: record.tell });
+  if (!('name' in done)) throw notPromotedInTime(pair, position, done);
   const leader = memberOf(there, done.name);
   record.step('promoted', leader, `${leader} is the primary on timeline ${done.timeline}`);
   if (done.name !== next.name)
     throw otherPromoted(pair, { ...done, position, before: timeline, next: next.name });
   await seenWritable(underway, watch);
   return done.timeline;
-}
-
-/** The leader there and its timeline once it is a primary on a new one. */
-async function primaryThere(
-  { pair, atMs, record: { tell } }: SwapUnderway,
-  next: Member,
-  { position, timeline }: Received,
-): Promise<{ name: string; timeline: number }> {
-  const { there } = pair;
-  const who = memberOf(there, next.name);
-  const seen: { last: Standing | null } = { last: null };
-  const goesOn = `${there.label} was told to become a primary cluster; see: ${siteCommand(there, 'list')}`;
-  const awaits = () => `${who} to become a primary (${seen.last?.said ?? 'not looked at yet'})`;
-  const limit = { atMs, everyMs: LOOK_MS, goesOn, awaits, tell };
-  const done = await until(there.context, limit, async () => {
-    const now = await clusterNow(there.context, siteCluster(there));
-    const leader = now?.members.find(({ name }) => name === now.leaderName) ?? next;
-    const last = standingOf(await lookAt(there, leader));
-    seen.last = last;
-    if (last.role !== 'primary' || last.timeline === null || last.timeline <= timeline) return null;
-    return { name: leader.name, timeline: last.timeline };
-  });
-  if (done !== null) return done;
-  const evidence = seen.last === null ? [] : [standingSaid(who, seen.last)];
-  throw notPromotedInTime(pair, position, evidence);
 }
 
 /** The measure of the outage ends with it; a few seconds at most are given to that. */

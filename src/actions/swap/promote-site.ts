@@ -9,15 +9,8 @@ import { until } from '../kit/until.js';
 import { streamingNow } from '../standby-cluster/streams.js';
 import { changeStandby } from './change-standby.js';
 import { lacking } from './follows-on.js';
-import {
-  leaderOf,
-  lookAt,
-  siteCluster,
-  standingOf,
-  standingSaid,
-  type LiveSite,
-  type Standing,
-} from './pair.js';
+import { leaderOf, siteCluster, type LiveSite } from './pair.js';
+import { newPrimary, type NewPrimary } from './new-primary.js';
 import type { SwapRecord } from './swap-record.js';
 
 const LOOK_MS = 250;
@@ -80,43 +73,19 @@ async function send({ site, record }: Promotion, leader: Member): Promise<void> 
   );
 }
 
-interface NewPrimary {
-  name: string;
-  timeline: number;
-  /** The timeline on which the site was before. */
-  before: number | null;
-}
-
 async function primaryNow(
   { site, plan, atMs, record: { tell } }: Promotion,
-  planned: Member,
+  asked: Member,
 ): Promise<NewPrimary> {
-  const { context, label } = site;
-  const before = plan.here.timeline;
-  const seen: { last: Standing | null; who: string } = { last: null, who: planned.name };
-  const limit = {
-    atMs,
-    everyMs: LOOK_MS,
-    goesOn: `${label} was told to become a primary cluster; see: ${siteCommand(site, 'list')}`,
-    awaits: () => `${seen.who} to become a primary (${seen.last?.said ?? 'not looked at yet'})`,
-    tell,
-  };
-  const done = await until(context, limit, async (): Promise<NewPrimary | null> => {
-    const now = await clusterNow(context, siteCluster(site));
-    const leader = now?.members.find(({ name }) => name === now.leaderName) ?? planned;
-    const last = standingOf(await lookAt(site, leader));
-    [seen.last, seen.who] = [last, leader.name];
-    const { role, timeline } = last;
-    if (role !== 'primary' || timeline === null) return null;
-    return before !== null && timeline <= before ? null : { name: leader.name, timeline, before };
-  });
-  if (done !== null) return done;
+  const { label } = site;
+  const done = await newPrimary(site, { asked, before: plan.here.timeline, atMs, tell });
+  if ('name' in done) return done;
   throw new ToolError(
     'unconfirmed',
     `${label} was told to become a primary cluster, and no member of it was seen as a primary in time (--deadline)`,
     {
       code: 'not_promoted_in_time',
-      evidence: seen.last === null ? [] : [standingSaid(memberOf(site, seen.who), seen.last)],
+      evidence: done,
       hint:
         `it becomes the primary by itself as soon as a member can; see: ${siteCommand(site, 'list')}\n` +
         `see why it takes so long: ${siteCommand(site, 'check')}`,
@@ -127,9 +96,10 @@ async function primaryNow(
 /** The old timeline ended where this site had received it, or later: no more was lost than was shown. */
 async function provenEnd(
   { site, plan, atMs, record }: Promotion,
-  { name, before }: NewPrimary,
+  { name }: NewPrimary,
 ): Promise<void> {
   const { context } = site;
+  const before = plan.here.timeline;
   const received = plan.known.received === null ? null : parseLsn(plan.known.received);
   if (before === null || received === null) return;
   const loops = (siteCluster(site).config?.loopWaitSeconds ?? 10) * 1000 * HISTORY_LOOPS;

@@ -87,9 +87,12 @@ export async function openFleet(
   if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
   // A namespace whose name is mistyped holds nothing, and must not be called healthy.
   if (clusters.length === 0) throw noClusterAtAll(dcs.where);
-  const snapshots = withLimit(FLEET_PARALLEL, clusters, (one) =>
-    witnessCluster(context, one, request, FLEET_LIMIT),
-  );
+  const snapshots =
+    request.verify === 'off'
+      ? clusters.map((one) => Promise.resolve(unasked(context, one, serializable)))
+      : withLimit(FLEET_PARALLEL, clusters, (one) =>
+          witnessCluster(context, one, request, FLEET_LIMIT),
+        );
   return { clusters, snapshots };
 }
 
@@ -214,8 +217,8 @@ async function witnessCluster(
   asked: Witnesses,
   limit: PastLimit,
 ): Promise<Snapshot> {
+  if (asked.verify === 'off') return unasked(context, cluster, asked.serializable);
   let snapshot = await askWitnesses(context, cluster, asked, limit);
-  if (asked.verify === 'off') return snapshot;
   // Loaded once the DCS and the members were asked: a run that is refused needs none of it.
   const { findings } = await import('../cluster/findings/find.js');
   for (let round = 0; round < REREADS; round += 1) {
@@ -239,6 +242,13 @@ function isSameClaim(a: Cluster, b: Cluster): boolean {
   return claim(a) === claim(b);
 }
 
+/** What the DCS says alone. */
+function unasked(context: Context, cluster: Cluster, serializable: boolean): Snapshot {
+  const takenAt = new Date(context.clock.nowMs()).toISOString();
+  const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
+  return { cluster, verify: 'off', takenAt, members, departed: [], serializable, previous: null };
+}
+
 async function askWitnesses(
   context: Context,
   cluster: Cluster,
@@ -246,10 +256,6 @@ async function askWitnesses(
   limit: PastLimit,
 ): Promise<Snapshot> {
   const takenAt = new Date(context.clock.nowMs()).toISOString();
-  if (verify === 'off') {
-    const members = cluster.members.map(({ name }) => ({ name, rest: OFF, sql: OFF }));
-    return { cluster, verify, takenAt, members, departed: [], serializable, previous: null };
-  }
   const dcs = await context.dcs();
   const [members, found, compared] = await Promise.all([
     Promise.all(cluster.members.map((member) => readMember(context, cluster, member, verify))),

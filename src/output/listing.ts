@@ -5,6 +5,7 @@ import { shownPositions, treeLabel } from '../cluster/roles/dcs-roles.js';
 import { restThroughProxy } from '../cluster/findings/member-views.js';
 import { doubts, notRunning, unchecked, type Doubt } from '../cluster/roles/unverified.js';
 import type { Finding, ParseProblem, Snapshot } from '../cluster/model/model.js';
+import { remembered } from '../cluster/model/remembered.js';
 import { viewOf, type MemberView, type View } from '../cluster/roles/view.js';
 import { verdictOf } from '../cluster/roles/verdict.js';
 import { doubtLines, findingLines, problemLines } from './findings.js';
@@ -19,6 +20,7 @@ import { ruledTable } from './fit.js';
 import { fitted, type Screen } from './screen.js';
 import {
   isTable,
+  isText,
   render,
   textColumns,
   type Cell,
@@ -53,10 +55,13 @@ export interface ListingRow {
   marked: boolean;
 }
 
+/** A row as it is shown, a cell a column. What cells are made of is many times larger, and is not kept. */
+type Cells = readonly Cell[];
+
 export interface OneTable {
   title: string;
-  columns: Column<ListingRow>[];
-  rows: ListingRow[];
+  columns: Column<Cells>[];
+  rows: Cells[];
   notes: string[];
   found: Finding[];
   /** Why a verdict is unknown. */
@@ -87,21 +92,44 @@ export async function tablesOf(
     order: shape.format === 'topology' ? await treeOrder() : dcsOrder,
   };
   const made = new Map<string, Column<MemberRow>[]>();
-  const wide = new Map<Column<MemberRow>[], Column<ListingRow>[]>();
+  const known = new Map<Column<MemberRow>[], Widened>();
   return found.map(({ scope, snapshots }) => {
     const entry = entryOf(scope, snapshots);
     const table = memberTable(entry, { ...shape, lost: 'keep', made });
-    const stale = snapshots.some(({ serializable }) => serializable) ? [STALE] : [];
-    const place = shape.namespaces === true ? [NAMESPACE] : [];
-    const columns = wide.get(table.columns) ?? [
-      ...table.columns.map(widen),
-      ...place,
-      ...TRUTH,
-      ...stale,
-    ];
-    wide.set(table.columns, columns);
-    return { ...tableOf(scope, snapshots, judges, table), columns };
+    const widened = remembered(known, table.columns, () =>
+      widenedBy(table.columns, shape, snapshots),
+    );
+    return tableOf(scope, snapshots, judges, table, widened);
   });
+}
+
+/** patronictl's columns and ours. */
+interface Widened {
+  /** The cells of a row. */
+  cellsOf: (row: ListingRow) => Cells;
+  columns: Column<Cells>[];
+}
+
+function widenedBy(
+  columns: readonly Column<MemberRow>[],
+  { format, namespaces }: Shape,
+  snapshots: readonly Snapshot[],
+): Widened {
+  const wide = [
+    ...columns.map(widen),
+    ...(namespaces === true ? [NAMESPACE] : []),
+    ...TRUTH,
+    ...(snapshots.some(({ serializable }) => serializable) ? [STALE] : []),
+  ];
+  const cell = (column: Column<ListingRow>, row: ListingRow): Cell =>
+    isText(format) && column.text ? column.text(row, format) : column.value(row);
+  return {
+    cellsOf: (row) => wide.map((column) => cell(column, row)),
+    columns: wide.map(({ key, header = key, align = 'l', omit = [] }, at) => ({
+      ...{ key, header, align, omit },
+      value: (cells) => cells[at],
+    })),
+  };
 }
 
 /** What is loaded only for a listing that needs it. */
@@ -117,7 +145,8 @@ function tableOf(
   snapshots: Snapshot[],
   { findings, order }: Judges,
   table: MemberTable,
-): Omit<OneTable, 'columns'> {
+  { cellsOf, columns }: Widened,
+): OneTable {
   const views = snapshots.map(viewOf);
   const judged = views.map((view) => ({ view, found: findings(view) }));
   const rows = judged.flatMap(({ view, found }) =>
@@ -142,7 +171,8 @@ function tableOf(
   );
   return {
     title: table.title,
-    rows,
+    columns,
+    rows: rows.map(cellsOf),
     notes: table.notes,
     found: judged.flatMap(({ found }) => found),
     doubts: judged.flatMap(({ view, found }) => doubts(view, found)),
@@ -343,37 +373,34 @@ export async function belowTable(
 /** Several clusters as one document: every column that any of them has, each row by its own cluster's. */
 function merged(tables: OneTable[]): [Column<MergedRow>[], MergedRow[]] {
   const sets = new Set(tables.map(({ columns }) => columns));
-  const own = new Map(
-    [...sets].map((columns) => [columns, new Map(columns.map((column) => [column.key, column]))]),
+  const places = new Map(
+    [...sets].map((columns) => [columns, new Map(columns.map(({ key }, at) => [key, at]))]),
   );
   const widest = Math.max(...[...sets].map((columns) => columns.length));
   const columns = new Map([...sets].find(({ length }) => length === widest)?.map(keyed));
-  for (const more of own.values())
-    for (const [key, column] of more) if (!columns.has(key)) columns.set(key, column);
+  for (const more of sets)
+    for (const column of more) if (!columns.has(column.key)) columns.set(column.key, column);
   const last = new Set([...TRUTH, STALE].map(({ key }) => key));
   const order = [...columns.values()].sort((x, y) => +last.has(x.key) - +last.has(y.key));
   return [
     order.map(({ key, omit = [] }) => ({
       key,
       omit,
-      value: ({ row, by }) => by.get(key)?.value(row),
-      text: ({ row, by }, format) => {
-        const column = by.get(key);
-        return column?.text ? column.text(row, format) : pythonText(column?.value(row) ?? '');
-      },
+      value: ({ cells, places }) => cells[places.get(key) ?? -1],
     })),
     tables.flatMap(({ rows, columns }) => {
-      const by = own.get(columns) ?? new Map<string, Column<ListingRow>>();
-      return rows.map((row) => ({ row, by }));
+      const own = places.get(columns) ?? new Map<string, number>();
+      return rows.map((cells) => ({ cells, places: own }));
     }),
   ];
 }
 
 interface MergedRow {
-  row: ListingRow;
-  by: ReadonlyMap<string, Column<ListingRow>>;
+  cells: Cells;
+  /** Where in the cells each column is. */
+  places: ReadonlyMap<string, number>;
 }
 
-function keyed(column: Column<ListingRow>): [string, Column<ListingRow>] {
+function keyed(column: Column<Cells>): [string, Column<Cells>] {
   return [column.key, column];
 }

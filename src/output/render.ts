@@ -32,6 +32,10 @@ export function isTable(format: Format): format is 'pretty' | 'topology' {
   return format === 'pretty' || format === 'topology';
 }
 
+export function isText(format: Format): format is TextFormat {
+  return isTable(format) || format === 'tsv';
+}
+
 export interface RenderOptions {
   /** To the byte: YAML prints what turns text around as it is. */
   asPatronictl?: boolean;

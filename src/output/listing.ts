@@ -279,16 +279,14 @@ function seenCell(key: string, { claimed }: MemberRow, view: MemberView): Cell {
 
 /** Which columns another witness filled in, whose, and why. */
 function fillings(rows: readonly ListingRow[]): string[] {
-  const filled = ['Receive LSN', 'Replay LSN'].flatMap((key) =>
-    rows.flatMap(({ listed, view }) =>
-      listed && seenCell(key, listed, view) !== undefined ? [{ key, view }] : [],
-    ),
-  );
   const sources = new Map<string, string[]>();
-  for (const { key, view } of filled) {
-    const version = view.member?.version ?? 'version unknown';
-    const source = `${key} by ${view.witness ?? 'no witness'}; its key in the DCS (Patroni ${version}) does not have it`;
-    sources.set(source, [...(sources.get(source) ?? []), view.name]);
+  for (const key of ['Receive LSN', 'Replay LSN']) {
+    for (const { listed, view } of rows) {
+      if (listed === null || seenCell(key, listed, view) === undefined) continue;
+      const version = view.member?.version ?? 'version unknown';
+      const source = `${key} by ${view.witness ?? 'no witness'}; its key in the DCS (Patroni ${version}) does not have it`;
+      sources.set(source, [...(sources.get(source) ?? []), view.name]);
+    }
   }
   return [...sources].map(([source, names]) => `${names.join(', ')}: ${source}`);
 }
@@ -301,10 +299,11 @@ function missingPositions(rows: readonly ListingRow[]): string[] {
   const names = new Map<string, string[]>();
   for (const { listed, view } of rows) {
     const version = view.member?.version ?? null;
-    if (listed === null || version === null || writesPositions(version)) continue;
+    if (listed === null || version === null) continue;
     if (listed.claimed.name === listed.cluster.leaderName) continue;
     const isShown = shownPositions(listed.claimed).replay !== null;
     if (isShown || seenCell('Replay LSN', listed, view) !== undefined) continue;
+    if (writesPositions(version)) continue;
     names.set(version, [...(names.get(version) ?? []), view.name]);
   }
   return [...names].map(

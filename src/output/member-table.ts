@@ -10,7 +10,7 @@ import {
   type Position,
 } from '../cluster/roles/dcs-roles.js';
 import type { Cluster, JsonObject } from '../cluster/model/model.js';
-import { roundHalfEven } from '../cluster/model/patroni-values.js';
+import { inOrder, roundHalfEven } from '../cluster/model/patroni-values.js';
 import { formatLsn } from '../cluster/model/lsn.js';
 import type { Narrowing } from './fit.js';
 import { exactJson } from './json.js';
@@ -70,7 +70,7 @@ export function memberTable(entry: ListEntry, options: MemberTableOptions): Memb
   const { format, group = null } = options;
   const citus = isCitus(options);
   const grouped = citus && group === null;
-  const clusters = [...entry.clusters].sort((a, b) => (a.group ?? 0) - (b.group ?? 0));
+  const clusters = inOrder(entry.clusters, (a, b) => (a.group ?? 0) - (b.group ?? 0));
   const main = grouped ? clusters.find((cluster) => (cluster.group ?? 0) === 0) : clusters[0];
   const used = grouped ? clusters : main ? [main] : [];
   const systemId = { null: 'uninitialized', '': 'initializing' }[String(main?.systemId ?? null)];

@@ -104,6 +104,14 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         const { kvs, revision } = await dcs.range(DEMO);
         expect(kvs.map(({ key }) => key)).toEqual(writes);
         expect(kvs.at(-1)?.modRevision).toBe(revision);
+        const taken: string[] = [];
+        const last = await dcs.range(DEMO, {
+          begin: () => (page) => {
+            expect(page.revision).toBe(revision);
+            taken.push(...page.kvs.map(({ key }) => key));
+          },
+        });
+        expect([...taken, ...last.kvs.map(({ key }) => key)]).toEqual(writes);
       });
     });
 

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/config/endpoints.js';
 import { openGateway } from '../../src/dcs/etcd3/gateway.js';
 import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
+import type { RangeRead } from '../../src/dcs/keyed/key-store.js';
 
 interface Asked {
   path: string;
@@ -101,8 +102,15 @@ describe('openGateway', () => {
         return refused(400, 11, 'etcdserver: mvcc: required revision has been compacted');
       return page([kv('/s/a', String(nth))], nth === 1);
     });
-    const { kvs } = await open().range('/s/');
+    const begun: string[][] = [];
+    const begin = () => {
+      const taken: string[] = [];
+      begun.push(taken);
+      return ({ kvs }: RangeRead) => void taken.push(...kvs.map(({ value }) => value));
+    };
+    const { kvs } = await open().range('/s/', { begin });
     expect(kvs.map(({ value }) => value)).toEqual(['3']);
+    expect(begun).toEqual([['1'], []]);
     expect(asked[2]?.body).not.toHaveProperty('revision');
   });
 

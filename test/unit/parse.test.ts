@@ -361,16 +361,52 @@ describe('parseFleet', () => {
     expect(fleet.at(-1)?.members.map((m) => m.name)).toEqual(['pg1']);
   });
 
-  it('reads the same in pages, wherever they end, and after a new beginning', () => {
+  it('reads the same in pages, wherever they end', () => {
+    const inOrder = { ...keys, kvs: keys.kvs.toSorted((a, b) => (a.key < b.key ? -1 : 1)) };
     const whole = parseFleet(keys, 'service');
-    for (let first = 0; first < keys.kvs.length; first += 1) {
-      const fleet = fleetReader('service');
-      fleet.take({ revision: '1', kvs: keys.kvs.slice(0, 3) });
-      const kvs = keys.kvs.slice(0, first);
-      fleet.take({ ...keys, kvs });
-      kvs.push(...keys.kvs.slice(first));
-      expect(fleet.all({ ...keys, kvs })).toEqual(whole);
+    for (let first = 0; first < inOrder.kvs.length; first += 1) {
+      for (let second = first; second < inOrder.kvs.length; second += 1) {
+        const fleet = fleetReader('service');
+        fleet.take({ ...keys, kvs: inOrder.kvs.slice(0, first) });
+        fleet.take({ ...keys, kvs: inOrder.kvs.slice(first, second) });
+        expect(fleet.all({ ...keys, kvs: inOrder.kvs.slice(second) })).toEqual(whole);
+      }
     }
+  });
+
+  it('finds the cluster of a key that follows one of a cluster around it', () => {
+    const fleet = parseFleet(
+      read({
+        '/service/15/config': '{"ttl":40}',
+        '/service/15/main/leader': 'm1',
+        '/service/15/main/members/leader': '{}',
+        '/service/15/members/a/b': '{}',
+        '/service/15/members/pg1': '{}',
+        '/service/15/optime/leader': '5',
+        '/service/15/optime/members': '5',
+      }),
+      'service',
+    );
+    const seen = fleet.map(({ scope, leaderName, members, status, config }) => [
+      ...[scope, leaderName, members.map(({ name }) => name)],
+      ...[status?.optime, config?.ttlSeconds],
+    ]);
+    expect(seen).toEqual([
+      ['15', null, ['pg1'], 5n, 40],
+      ['15/main', 'm1', ['leader'], undefined, undefined],
+    ]);
+  });
+
+  it('says of each cluster with the same broken configuration that it is broken', () => {
+    const text = '{"ttl":"soon"}';
+    const [a, b] = parseFleet(
+      read({ '/service/a/config': text, '/service/b/config': text }),
+      'service',
+    );
+    expect(a?.problems.map(({ key }) => key)).toEqual(['/service/a/config']);
+    expect(b?.problems.map(({ key }) => key)).toEqual(['/service/b/config']);
+    expect(b?.problems[0]?.problem).toBe(a?.problems[0]?.problem);
+    expect(a?.config?.modRevision).not.toBe(b?.config?.modRevision);
   });
 
   it('names the scopes', () => {

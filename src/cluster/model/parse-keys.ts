@@ -18,12 +18,14 @@ import type {
 } from './model.js';
 import {
   byCodePoint,
+  inOrder,
   isObject,
   parseBool,
   parseInteger,
   pythonInteger,
   truthy,
 } from './patroni-values.js';
+import { remembered } from './remembered.js';
 
 /** What a range read has to bring; a dcs RangeRead fits. */
 export interface KeysRead {
@@ -65,43 +67,35 @@ export function parseFleet(read: KeysRead, namespace: string): Cluster[] {
   return fleetReader(namespace).all(read);
 }
 
-/** Parses a namespace while more of it is on its way. */
+/** Parses a namespace page by page: a cluster is made as soon as it is whole, and its keys are not kept. */
 export interface FleetReader {
-  /** What has come so far: the list of the last call, which has grown, or a new one from its beginning. */
-  take: (soFar: KeysRead) => void;
-  /** Every cluster, by scope and then Citus group; `read` is whole. */
-  all: (read: KeysRead) => Cluster[];
+  /** The next page, in the order of the keys. */
+  take: (page: KeysRead) => void;
+  /** Every cluster, by scope and then Citus group, once the last page is here. */
+  all: (last: KeysRead) => Cluster[];
 }
 
 export function fleetReader(namespace: string): FleetReader {
-  let kvs: KeysRead['kvs'] = [];
-  let groups = new Map<string, KeyGroup>();
-  let taken = 0;
-  const parse = (one: KeyGroup, revision: string): Cluster => {
-    const { scope, group, nodes, made } = one;
-    if (made?.keys === nodes.size) return made.cluster;
-    const cluster = fromNodes(scope, group, revision, nodes);
-    one.made = { cluster, keys: nodes.size };
-    return cluster;
-  };
-  const take = (read: KeysRead): void => {
-    if (read.kvs !== kvs) {
-      groups = new Map();
-      taken = 0;
+  const groups = new Map<string, KeyGroup>();
+  const clusters: Cluster[] = [];
+  const known: KnownConfigs = new Map();
+  const take = ({ kvs, revision }: KeysRead, isLast: boolean): void => {
+    groupKeys(kvs, namespace, groups);
+    const reached = kvs.at(-1)?.key.slice(baseOf(namespace).length);
+    for (const [folder, { scope, group, nodes }] of groups) {
+      // The keys come in order: those of a cluster are over when one is not below it.
+      if (!isLast && reached?.startsWith(folder) !== false) continue;
+      clusters.push(fromNodes(scope, group, revision, nodes, known));
+      groups.delete(folder);
     }
-    kvs = read.kvs;
-    const found = groupKeys(kvs.slice(taken), namespace, groups);
-    taken = kvs.length;
-    // The keys come in order: only the last cluster may get more.
-    for (const one of found.slice(0, -1)) parse(one, read.revision);
   };
   return {
-    take,
-    all: (read) => {
-      take(read);
-      return [...groups.values()]
-        .map((one) => parse(one, read.revision))
-        .sort((a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1));
+    take: (page) => take(page, false),
+    all: (last) => {
+      take(last, true);
+      return clusters.sort(
+        (a, b) => byCodePoint(a.scope, b.scope) || (a.group ?? -1) - (b.group ?? -1),
+      );
     },
   };
 }
@@ -116,7 +110,8 @@ export function parseScope(read: KeysRead, namespace: string, scope: string): Cl
 
 /** The scopes that exist below a namespace, sorted. */
 export function clusterNames(read: KeysRead, namespace: string): string[] {
-  const names = new Set(groupKeys(read.kvs, namespace).map(({ scope }) => scope));
+  const groups = groupKeys(read.kvs, namespace, new Map());
+  const names = new Set([...groups.values()].map(({ scope }) => scope));
   return [...names].sort(byCodePoint);
 }
 
@@ -135,15 +130,21 @@ function splitKey(path: string): { scope: string; group: string; name: string } 
   const own = lastPart(path);
   const parent = lastPart(aboveLast(path) ?? '');
   const aboveParent = aboveLast(aboveLast(path) ?? '');
-  const isNamed = parent === 'members' || parent === RETIRED;
-  const isPair = aboveParent !== null && (isNamed || parent === 'optime');
+  const isPair = aboveParent !== null && ['members', RETIRED, 'optime'].includes(parent);
   const name = isPair ? `${parent}/${own}` : own;
-  if (!KEYS.has(name) && !(isPair && isNamed)) return null;
+  if (!isOwnKey(name)) return null;
   const rest = (isPair ? aboveParent : aboveLast(path)) ?? '';
   const above = aboveLast(rest);
   const group = above !== null && /^(?:0|[1-9][0-9]*)$/.test(lastPart(rest)) ? lastPart(rest) : '';
   const scope = group === '' ? rest : (above ?? '');
   return scope === '' ? null : { scope, group, name };
+}
+
+/** Whether this is, below the folder of a cluster, one of Patroni's keys or a note of patctl. */
+function isOwnKey(name: string): boolean {
+  if (KEYS.has(name)) return true;
+  const isNamed = name.startsWith('members/') || name.startsWith(`${RETIRED}/`);
+  return isNamed && name.indexOf('/') === name.lastIndexOf('/');
 }
 
 function lastPart(path: string): string {
@@ -160,33 +161,42 @@ interface KeyGroup {
   scope: string;
   group: number | null;
   nodes: Map<string, Node>;
-  /** The cluster as it was when it had so many keys. */
-  made?: { cluster: Cluster; keys: number };
 }
 
-/** Puts each key into its cluster in `groups`; those that got any, in the order of their first one. */
+function baseOf(namespace: string): string {
+  return `/${namespace}/`.replace(/\/+/g, '/');
+}
+
+/** Puts each key into its cluster in `groups`, which are found by their folder below the namespace. */
 function groupKeys(
   kvs: KeysRead['kvs'],
   namespace: string,
-  groups = new Map<string, KeyGroup>(),
-): KeyGroup[] {
-  const base = `/${namespace}/`.replace(/\/+/g, '/');
-  const touched = new Set<KeyGroup>();
+  groups: Map<string, KeyGroup>,
+): Map<string, KeyGroup> {
+  const base = baseOf(namespace);
+  let folder = '';
+  let nodes = new Map<string, Node>();
   for (const kv of kvs) {
     if (!kv.key.startsWith(base)) continue;
-    const split = splitKey(kv.key.slice(base.length));
-    if (split === null) continue;
-    const { scope, group: groupText, name } = split;
-    const id = `${scope}/${groupText}/`;
-    let found = groups.get(id);
-    if (!found) {
-      const group = groupText === '' ? null : Number(groupText);
-      groups.set(id, (found = { scope, group, nodes: new Map() }));
+    const path = kv.key.slice(base.length);
+    // Most keys are of the cluster of the one before.
+    const below = folder !== '' && path.startsWith(folder) ? path.slice(folder.length) : '';
+    if (isOwnKey(below)) {
+      nodes.set(below, kv);
+      continue;
     }
-    found.nodes.set(name, kv);
-    touched.add(found);
+    const split = splitKey(path);
+    if (split === null) continue;
+    const { scope, group, name } = split;
+    folder = path.slice(0, path.length - name.length);
+    ({ nodes } = remembered(groups, folder, () => ({
+      scope,
+      group: group === '' ? null : Number(group),
+      nodes: new Map<string, Node>(),
+    })));
+    nodes.set(name, kv);
   }
-  return [...touched];
+  return groups;
 }
 
 function fromNodes(
@@ -194,6 +204,7 @@ function fromNodes(
   group: number | null,
   revision: string,
   nodes: Map<string, Node>,
+  known: KnownConfigs = new Map(),
 ): Cluster {
   const problems: ParseProblem[] = [];
   const note: Note = (node, problem, partly) =>
@@ -210,7 +221,7 @@ function fromNodes(
     leaderName: read('leader', parseLeader),
     members: parseMembers(nodes, note),
     sync: read('sync', parseSync),
-    config: read('config', parseConfig),
+    config: read('config', (node) => parseConfig(node, note, known)),
     status: read('status', parseStatus) ?? read('optime/leader', parseStatus),
     failover: read('failover', parseFailover),
     failoverRevision: nodes.get('failover')?.modRevision ?? '0',
@@ -282,7 +293,7 @@ function parseMembers(nodes: Map<string, Node>, note: Note): Member[] {
     if (!name.startsWith('members/') || name.indexOf('/', 8) >= 0) return;
     members.push(parseMember(name.slice(8), node, note));
   });
-  return members.sort((a, b) => byCodePoint(a.name, b.name));
+  return inOrder(members, (a, b) => byCodePoint(a.name, b.name));
 }
 
 /** Names only: what matters is that it was noted, and when. */
@@ -515,15 +526,31 @@ function parseFailsafe(node: Node, note: Note): Record<string, string> | null {
   return Object.fromEntries(entries);
 }
 
-function parseConfig(node: Node, note: Note): DynamicConfig {
+/** By their text: most clusters of a fleet have the same. */
+type KnownConfigs = Map<string, KnownConfig>;
+type Said = Parameters<Note> extends [Node, ...infer Rest] ? Rest : never;
+interface KnownConfig {
+  config: Omit<DynamicConfig, 'modRevision'>;
+  problems: Said[];
+}
+
+function parseConfig(node: Node, note: Note, known: KnownConfigs): DynamicConfig {
+  const { config, problems } = remembered(known, node.value, () => configIn(node));
+  for (const problem of problems) note(node, ...problem);
+  return { ...config, modRevision: node.modRevision };
+}
+
+function configIn(node: Node): KnownConfig {
+  const problems: KnownConfig['problems'] = [];
+  const note: Note = (_, ...problem) => problems.push(problem);
   const raw = objectIn(node, note);
   if (raw !== null) noteConfig(raw, node, note);
-  return {
+  const config = {
     ...readConfig(raw ?? {}),
     text: node.value,
-    modRevision: node.modRevision,
-    ...(raw === null && { unreadable: true }),
+    ...(raw === null && { unreadable: true as const }),
   };
+  return { config, problems };
 }
 
 /** Values that Patroni cannot read: it passes over them, or over everything, and no one is warned. */

@@ -135,6 +135,15 @@ export function byCodePoint(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** The items in this order: the same list where they stand in it, as in nearly every cluster of a fleet. */
+export function inOrder<List extends readonly unknown[]>(
+  items: List,
+  order: (a: List[number], b: List[number]) => number,
+): List | List[number][] {
+  const isOrdered = items.every((item, at) => at === 0 || order(items[at - 1], item) <= 0);
+  return isOrdered ? items : [...items].sort(order);
+}
+
 /** Surrogates stand for code points above every other unit. */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit;

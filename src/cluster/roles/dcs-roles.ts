@@ -3,7 +3,7 @@ import { isListed } from '../model/member-names.js';
 import type { Lsn } from '../model/lsn.js';
 import type { Cluster, JsonObject, Member } from '../model/model.js';
 import { readTags } from '../model/tags.js';
-import { byCodePoint } from '../model/patroni-values.js';
+import { byCodePoint, inOrder } from '../model/patroni-values.js';
 
 export type ClaimedRole =
   'leader' | 'standby_leader' | 'sync_standby' | 'quorum_standby' | 'replica';
@@ -83,7 +83,7 @@ export function roleTitle(role: ClaimedRole): string {
 
 /** The members as patronictl lists them, by name. */
 export function claimedMembers(cluster: Cluster): ClaimedMember[] {
-  const members = [...cluster.members].sort((a, b) => byCodePoint(a.name, b.name));
+  const members = inOrder(cluster.members, (a, b) => byCodePoint(a.name, b.name));
   return members.map((member) => claimedMember(cluster, member));
 }
 

@@ -15,6 +15,7 @@ export interface Doubt {
 
 /** Members of the DCS whose claim could not be checked. */
 export function unchecked(view: View, found: readonly Finding[]): MemberView[] {
+  if (view.snapshot.verify === 'off') return [];
   return view.members.filter(
     (one) => one.member !== null && verdictOf(one, view, found) === 'unknown',
   );
@@ -22,6 +23,7 @@ export function unchecked(view: View, found: readonly Finding[]): MemberView[] {
 
 /** Members that are listed and whose PostgreSQL does not run, though nothing else is wrong with them. */
 export function notRunning(view: View, found: readonly Finding[]): MemberView[] {
+  if (view.snapshot.verify === 'off') return [];
   return view.members.filter(
     (one) => one.member !== null && verdictOf(one, view, found) === 'not running',
   );
@@ -29,6 +31,7 @@ export function notRunning(view: View, found: readonly Finding[]): MemberView[] 
 
 /** Why they could not be: a reason each, however many members it concerns. */
 export function doubts(view: View, found: readonly Finding[]): Doubt[] {
+  if (view.snapshot.verify === 'off') return [];
   const doubted = unchecked(view, found);
   const { leader, leaderRows, snapshot } = view;
   const refused = view.members.filter((one) => !doubted.includes(one) && isGivenLoginRefused(one));

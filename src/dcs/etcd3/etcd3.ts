@@ -1,7 +1,13 @@
 /** etcd over gRPC: everything KeyStore promises. Importing this file loads gRPC, so import it when first needed. */
 import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
-import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
+import {
+  pagesOf,
+  type KeyStore,
+  type PastKey,
+  type RangeOptions,
+  type RangeRead,
+} from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { findDeleted, PARALLEL, type Teller } from './deleted.js';
@@ -71,10 +77,10 @@ async function readAll(
   { grpc, settings }: Etcd,
   endpoint: Endpoint,
   prefix: string,
-  { serializable = false }: RangeOptions,
+  options: RangeOptions,
   signal: AbortSignal,
 ): Promise<RangeRead> {
-  const kvs: KeyValue[] = [];
+  let { take, kept } = pagesOf(options);
   let revision = '0';
   let key = prefix;
   let restarts = 0;
@@ -87,22 +93,23 @@ async function readAll(
         range_end: Buffer.from(endOfPrefix(prefix)),
         limit: PAGE_KEYS,
         revision,
-        serializable,
+        serializable: options.serializable ?? false,
       } satisfies IRangeRequest,
       timeoutMs: settings.timeoutMs,
       signal,
     });
     if (!answer.ok && isCompacted(answer.error) && ++restarts <= 3) {
-      kvs.length = 0;
+      ({ take, kept } = pagesOf(options));
       revision = '0';
       key = prefix;
       continue;
     }
     const page = unwrap(answer, settings, prefix);
     if (revision === '0') revision = page.header.revision;
-    for (const raw of page.kvs) kvs.push(toKeyValue(raw));
+    const kvs = page.kvs.map(toKeyValue);
     const last = kvs.at(-1);
-    if (!page.more || last === undefined) return { revision, kvs };
+    if (!page.more || last === undefined) return { revision, kvs: kept.concat(kvs) };
+    take({ revision, kvs });
     key = keyAfter(last.key);
   }
 }

@@ -3,7 +3,14 @@ import http from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
-import type { KeyStore, KeyValue, PastKey, RangeOptions, RangeRead } from '../keyed/key-store.js';
+import {
+  pagesOf,
+  type KeyStore,
+  type KeyValue,
+  type PastKey,
+  type RangeOptions,
+  type RangeRead,
+} from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { PARALLEL, findDeleted } from './deleted.js';
@@ -259,7 +266,7 @@ async function readAll(
   session: Session,
   post: Post,
   prefix: string,
-  { serializable = false, onPage }: RangeOptions,
+  options: RangeOptions,
 ): Promise<RangeRead> {
   const page = async (key: string, revision: string): Promise<Page | EtcdError> =>
     pageOf(
@@ -267,12 +274,12 @@ async function readAll(
         key,
         range_end: toBase64(endOfPrefix(prefix)),
         limit: PAGE_KEYS,
-        ...(serializable ? { serializable } : {}),
+        ...(options.serializable === true ? { serializable: true } : {}),
         ...(revision === '0' ? {} : { revision }),
       }),
     );
   for (let restarts = 0; ; restarts += 1) {
-    const read = await readPages(page, toBase64(prefix), onPage);
+    const read = await readPages(page, toBase64(prefix), options);
     if ('revision' in read) return read;
     // Compaction overtook the pages: begin again at today's revision.
     if (!isCompacted(read) || restarts === 3) throw refused(session, read, prefix);
@@ -290,10 +297,10 @@ interface Page {
 async function readPages(
   page: (key: string, revision: string) => Promise<Page | EtcdError>,
   from: string,
-  onPage: RangeOptions['onPage'],
+  options: RangeOptions,
 ): Promise<RangeRead | EtcdError> {
   const decode = decoder();
-  const kvs: KeyValue[] = [];
+  const { take, kept } = pagesOf(options);
   let read = await page(from, '0');
   let revision = '0';
   while ('raw' in read) {
@@ -301,9 +308,9 @@ async function readPages(
     if (revision === '0') revision = read.revision;
     const coming = next === null ? null : page(next, revision);
     if (coming !== null) await sent(coming);
-    for (const one of raw) kvs.push(toKeyValue(one, decode));
-    if (coming === null) return { revision, kvs };
-    onPage?.({ revision, kvs });
+    const kvs = raw.map((one) => toKeyValue(one, decode));
+    if (coming === null) return { revision, kvs: kept.concat(kvs) };
+    take({ revision, kvs });
     read = await coming;
   }
   return read;

@@ -20,10 +20,10 @@ export interface RangeOptions {
   /** Answer from one server's own copy, without asking the etcd majority. Default false (linearizable). */
   serializable?: boolean;
   /**
-   * What has come so far, while the next page is on its way: one list that grows, or after a new beginning another
-   * one. A store that has no pages under way never calls it.
+   * Called where reading begins, and again where it has to begin anew. It gives what takes each page while the next is
+   * on its way; what `range` gives in the end is then only what came behind those pages.
    */
-  onPage?: (soFar: RangeRead) => void;
+  begin?: () => (page: RangeRead) => void;
 }
 
 /** A key as it stood at an old revision. */
@@ -102,4 +102,13 @@ export interface KeyStore {
   rangeAt(prefix: string, revision: string): Promise<PastKey[] | null>;
   /** Ends every connection and watch. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Where the pages of one reading go: to who reads them as they come, else into one list. */
+export function pagesOf({ begin }: RangeOptions): {
+  take: (page: RangeRead) => void;
+  kept: KeyValue[];
+} {
+  const kept: KeyValue[] = [];
+  return { take: begin?.() ?? (({ kvs }) => void kept.push(...kvs)), kept };
 }

@@ -36,8 +36,10 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
     read: async (name, options) =>
       parseScope(await store.range(prefixOf(name), options), namespace, name.scope),
     readAll: async (options) => {
-      const fleet = fleetReader(namespace);
-      return fleet.all(await store.range(whole, { ...options, onPage: fleet.take }));
+      let fleet = fleetReader(namespace);
+      const begin = () => (fleet = fleetReader(namespace)).take;
+      const last = await store.range(whole, { ...options, begin });
+      return fleet.all(last);
     },
     scopes: async () => clusterNames(await store.range(whole), namespace),
     follow: async (name) => followed(store, name, prefixOf(name)),

@@ -70,14 +70,17 @@ function addListOptions(command: Command): Command {
 }
 
 async function list(context: Context, names: string[], options: ListOptions): Promise<Ending> {
-  const asked = askingOf(context.flags.compat ? { ...options, verify: 'off' } : options);
+  const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
+  const asked = {
+    ...askingOf(context.flags.compat ? { ...options, verify: 'off' } : options),
+    isLast: seconds === null,
+  };
   const group = options.group ?? null;
   if (names.length === 0 && !options.all) {
     // patronictl warns and ends 0 without a name; a script has to notice.
     names = [await scopeOrDefault(context, undefined)];
   }
   const once = () => listOnce(context, names, group, options, asked);
-  const seconds = options.watch ?? (options.W ? WATCH_SECONDS : null);
   if (seconds === null && options.all && isTable(options.format) && !context.flags.compat) {
     return listFleet(context, group, options, asked);
   }

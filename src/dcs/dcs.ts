@@ -18,6 +18,8 @@ export interface ClusterName {
 export interface ReadOptions {
   /** Take an answer that may be stale when the DCS has lost its majority. Default false. */
   serializable?: boolean;
+  /** Told once, as soon as there is more to read than one answer holds. */
+  large?: () => void;
 }
 
 /** A cluster as it is now, and from there on every change. */

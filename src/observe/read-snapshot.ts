@@ -16,6 +16,7 @@ import { ANYBODY_LIMIT, FLEET_LIMIT } from './deleted-members.js';
 import { readDeparted, withDeparted } from './departed.js';
 import { clusterNow, groupsHint, readClusters } from './read-keys.js';
 import { OFF, readWitnesses, type HostPort } from './read-witnesses.js';
+import { spareMemory } from './spare-memory.js';
 import { noClusterAtAll } from './unknown-cluster.js';
 
 export interface SnapshotRequest {
@@ -27,6 +28,8 @@ export interface SnapshotRequest {
   serializable: boolean;
   /** PostgreSQL servers to ask besides the members (--also HOST:PORT). */
   also: readonly HostPort[];
+  /** Nothing is read after it: the process ends with what it prints of this. */
+  isLast?: boolean;
 }
 
 /** How it is asked where nothing was chosen. */
@@ -82,7 +85,12 @@ export async function openFleet(
     const clusters = recorded.map(({ cluster }) => cluster);
     return { clusters, snapshots: recorded.map((snapshot) => Promise.resolve(snapshot)) };
   }
-  const clusters = await dcs.readAll({ serializable });
+  // To ask members is to load more.
+  const isSparing = request.isLast === true && request.verify === 'off';
+  const clusters = await dcs.readAll({
+    serializable,
+    ...(isSparing && { large: () => void spareMemory() }),
+  });
   const unread = clusters[0]?.cannotTell?.other_clusters;
   if (unread !== undefined) context.io.err(`there may be more clusters: ${oneLine(unread)}\n`);
   // A namespace whose name is mistyped holds nothing, and must not be called healthy.

@@ -69,7 +69,7 @@ describe('openGateway', () => {
     expect(asked).toEqual([
       {
         path: '/v3/kv/range',
-        body: { key: b64('/service/demo/'), range_end: b64('/service/demo0'), limit: 2000 },
+        body: { key: b64('/service/demo/'), range_end: b64('/service/demo0'), limit: 500 },
         token: undefined,
       },
     ]);
@@ -94,6 +94,13 @@ describe('openGateway', () => {
       revision: '9007199254740993',
       serializable: true,
     });
+  });
+
+  it('asks for twice as many keys each time, up to a limit', async () => {
+    const { asked, open } = await serve((_, nth) => page([kv(`/s/${nth}`, '1')], nth < 5));
+    expect((await open().range('/s/')).kvs).toHaveLength(5);
+    const limits = asked.map(({ body }) => (body as { limit: number }).limit);
+    expect(limits).toEqual([500, 1000, 2000, 2000, 2000]);
   });
 
   it('begins again when compaction overtakes the pages', async () => {

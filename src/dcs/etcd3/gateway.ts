@@ -15,7 +15,13 @@ import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
 import { PARALLEL, findDeleted } from './deleted.js';
 import { LOOKS_TOGETHER, lookTogether, type Look } from './look-together.js';
-import { PAGE_KEYS, checkPrefix, endOfPrefix, keyAfter } from '../keyed/prefixes.js';
+import {
+  FIRST_PAGE_KEYS,
+  PAGE_KEYS,
+  checkPrefix,
+  endOfPrefix,
+  keyAfter,
+} from '../keyed/prefixes.js';
 import {
   isAuthOff,
   isCompacted,
@@ -268,12 +274,12 @@ async function readAll(
   prefix: string,
   options: RangeOptions,
 ): Promise<RangeRead> {
-  const page = async (key: string, revision: string): Promise<Page | EtcdError> =>
+  const page: AskPage = async (key, revision, limit) =>
     pageOf(
       await authorized(session, post, '/kv/range', prefix, {
         key,
         range_end: toBase64(endOfPrefix(prefix)),
-        limit: PAGE_KEYS,
+        limit,
         ...(options.serializable === true ? { serializable: true } : {}),
         ...(revision === '0' ? {} : { revision }),
       }),
@@ -293,20 +299,24 @@ interface Page {
   next: string | null;
 }
 
+type AskPage = (key: string, revision: string, limit: number) => Promise<Page | EtcdError>;
+
 /** The pages of one revision, or why etcd refuses one. etcd makes the next while we read the one before. */
 async function readPages(
-  page: (key: string, revision: string) => Promise<Page | EtcdError>,
+  page: AskPage,
   from: string,
   options: RangeOptions,
 ): Promise<RangeRead | EtcdError> {
   const decode = decoder();
   const { take, kept } = pagesOf(options);
-  let read = await page(from, '0');
+  let limit = FIRST_PAGE_KEYS;
+  let read = await page(from, '0', limit);
   let revision = '0';
   while ('raw' in read) {
     const { raw, next } = read;
     if (revision === '0') revision = read.revision;
-    const coming = next === null ? null : page(next, revision);
+    limit = Math.min(2 * limit, PAGE_KEYS);
+    const coming = next === null ? null : page(next, revision, limit);
     if (coming !== null) await sent(coming);
     const kvs = raw.map((one) => toKeyValue(one, decode));
     if (coming === null) return { revision, kvs: kept.concat(kvs) };

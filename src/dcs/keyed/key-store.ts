@@ -20,7 +20,7 @@ export interface RangeOptions {
   /** Answer from one server's own copy, without asking the etcd majority. Default false (linearizable). */
   serializable?: boolean;
   /**
-   * Called where reading begins, and again where it has to begin anew. It gives what takes each page while the next is
+   * Called where reading begins, and again where it has to begin again. It gives what takes each page while the next is
    * on its way; what `range` gives in the end is then only what came behind those pages.
    */
   begin?: () => (page: RangeRead) => void;

@@ -37,7 +37,15 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
       parseScope(await store.range(prefixOf(name), options), namespace, name.scope),
     readAll: async (options) => {
       let fleet = fleetReader(namespace);
-      const begin = () => (fleet = fleetReader(namespace)).take;
+      let isLarge = false;
+      const begin = () => {
+        fleet = fleetReader(namespace);
+        return (page: RangeRead): void => {
+          if (!isLarge) options?.large?.();
+          isLarge = true;
+          fleet.take(page);
+        };
+      };
       const last = await store.range(whole, { ...options, begin });
       return fleet.all(last);
     },

@@ -3,6 +3,8 @@ import type { Compare } from './key-store.js';
 
 /** Keys to read in one answer; more are read in further pages at the same revision. */
 export const PAGE_KEYS = 2000;
+/** In the first one: each is twice the one before, so that we begin to work early. */
+export const FIRST_PAGE_KEYS = 500;
 
 /** A prefix ends with a slash: without it, /service/demo would read /service/demo2 too. */
 export function checkPrefix(prefix: string): void {

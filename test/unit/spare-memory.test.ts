@@ -27,8 +27,8 @@ function afterWork(flags: readonly string[]): {
 test('a sparing V8 keeps its young generation small and compiles nothing again', () => {
   const usual = afterWork([]);
   const sparing = afterWork(SPARING);
-  expect(usual.youngMb).toBeGreaterThanOrEqual(8);
-  expect(sparing.youngMb).toBeLessThanOrEqual(4);
+  // How far V8 lets it grow depends on the memory of the machine.
+  expect(usual.youngMb).toBeGreaterThan(2 * sparing.youngMb);
   expect([usual.optimized, sparing.optimized]).toEqual([true, false]);
   expect(sparing.said).toBe('');
 });

@@ -141,13 +141,13 @@ test.each<
   [
     'the promotion is refused',
     (sites) => first(sites, 'there', () => undefined, answer(403, 'no')),
-    'west was not promoted',
+    'west did not take the promotion',
     [DEMOTE, PROMOTE, BACK_SENT],
   ],
   [
     'the promotion cannot be written',
     (sites) => first(sites, 'there', () => undefined, answer(500, 'no')),
-    'west was not promoted',
+    'west did not take the promotion',
     [DEMOTE, PROMOTE, BACK_SENT],
   ],
   [
@@ -348,7 +348,7 @@ test('this site is frozen after the promotion was refused: either site may be pr
     [DEMOTE, PROMOTE],
   ]);
   expect(words(done)).toEqual([
-    `west was not promoted; going back failed; demo is a standby cluster, and ${HAS}`,
+    `west did not take the promotion; going back failed; demo is a standby cluster, and ${HAS}`,
     `go back with: ${BACK}`,
     `or finish with: ${ON}`,
   ]);

@@ -121,7 +121,10 @@ async function promoteThere(
     record.tell,
   );
   if (sent.done === 'not written')
-    return await goBack(underway, stepFailed(`${there.label} was not promoted`, sent.evidence));
+    return await goBack(
+      underway,
+      stepFailed(`${there.label} did not take the promotion`, sent.evidence),
+    );
   record.swap({ promoted: sent.done === 'written' ? true : null });
   if (sent.done === 'unknown') throw promotionUnknown(pair, position, sent.evidence);
   const { atMs } = underway;

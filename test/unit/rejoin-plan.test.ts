@@ -315,3 +315,32 @@ test('what got worse since it was shown', () => {
     'pg3: has 64 bytes of its own after 0/4FFFFC0 of timeline 3',
   ]);
 });
+
+test('members that tell more while they start do not end a run that only follows them', () => {
+  const told = (isStarted: boolean, standby_cluster: object) => {
+    const both = sites({ config: { standby_cluster } });
+    both.demo.snapshot.cluster.leaderName = null;
+    for (const one of both.demo.snapshot.members)
+      if (!isStarted) Object.assign(one, { rest: DEAD, sql: DEAD });
+      else
+        Object.assign(both.demo.sql(one.name), {
+          inRecovery: true,
+          currentLsn: null,
+          receiveLsn: AT,
+        });
+    return plan(both, { acceptDataLoss: true });
+  };
+  const [written, other] = [
+    { host: '10.0.1.1', port: 5431 },
+    { host: '10.0.9.9', port: 5431 },
+  ];
+  const now = told(true, written);
+  expect([now.isWritten, needs(now)[0], needs(told(false, written))[0]]).toEqual([
+    ...[true, 'pg1 pg_rewind 64', 'pg1 unknown -'],
+  ]);
+  expect(rejoinDifferences(told(false, written), now)).toEqual([]);
+  // Where it is still to be written, the operator sees first what goes.
+  expect(rejoinDifferences(told(false, other), told(true, other))[0]).toBe(
+    'pg1: has 64 bytes of its own after 0/4FFFFC0 of timeline 3',
+  );
+});

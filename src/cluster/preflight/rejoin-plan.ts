@@ -334,12 +334,12 @@ function forkWords(fork: Fork): string {
   return `${more} after ${formatLsn(lsn)} of timeline ${timeline}`;
 }
 
-/** What has changed for the worse since the plan was shown, a line each. */
+/** What has changed for the worse since the plan was shown, a line each. Once it is written nothing more is sent. */
 export function rejoinDifferences(shown: RejoinPlan, now: RejoinPlan): string[] {
   return [
     ...leaderChanged(shown.there, now.there),
     ...sourceChanged(now.here.label, shown.standbyCluster, now.standbyCluster),
     ...newlyRefused(shown, now),
-    ...returnsChanged(shown.members, now.members),
+    ...(shown.isWritten && now.isWritten ? [] : returnsChanged(shown.members, now.members)),
   ];
 }

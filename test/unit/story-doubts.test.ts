@@ -206,9 +206,23 @@ test('a log that was cut off long before the change does not show that its Patro
     ...postgres([440, 'LOG:  received immediate shutdown request']),
   );
   expect(causesIn(took(400), cut)).toEqual([]);
-  expect(causesIn(took(130), log('pg1', ...patroni(...leads('pg1', 0, 100))))).toContain(
+  // Nor does one that ends just before: it may be cut off too, unless something else went on in it.
+  const short = patroni(...leads('pg1', 0, 100));
+  const verdict = storyOf([...took(130), ...log('pg1', ...short)])?.verdict;
+  expect([verdict?.cause, verdict?.fits, verdict?.message]).toEqual([
+    null,
+    [],
+    'The cause is unknown: the log of Patroni on pg1 ends before the change. Patroni ended or stood still there, or the file is not the whole log.',
+  ]);
+  const checkpoint = postgres([140, 'LOG:  checkpoint starting: time']);
+  expect(causesIn(took(130), log('pg1', ...short, ...checkpoint))).toEqual([
     'patroni_killed',
-  );
+    'node_lost',
+    'patroni_stopped',
+    'patroni_frozen',
+  ]);
+  // Too soon for the end of a lease.
+  expect(causesIn(took(105), log('pg1', ...short, ...checkpoint))).toEqual([]);
 });
 test('of two logs of one member the later one counts', () => {
   const one = log('pg1', ...patroni(...leads('pg1', 0, 100)));
@@ -299,6 +313,39 @@ const LED: [string, string | null, string?][] = [
   ['leader', 'pg1', 'a'],
   ['members/pg1', member('primary'), 'a'],
 ];
+test('a log that begins after the term does not show how it ended', () => {
+  const begun = (...lines: Line[]): string[] =>
+    patroni(...lines, ...follows('pg1', 'pg2', 440, 470));
+  const facts = (...lines: string[]): string[] => causesIn(took(430), log('pg1', ...lines));
+  // What its Patroni wrote before, when it was started, is no longer in it.
+  const lost: Line = [431, 'demoting self because I do not have the lock and I was a leader'];
+  expect(facts(...begun(lost))).toEqual([]);
+  expect(facts(...begun([429.5, 'Postgresql is not running.']))).toEqual([]);
+  const stop = postgres([428, 'LOG:  received fast shutdown request']);
+  expect(facts(...stop, ...begun([428.5, 'Leader key released']))).toEqual([]);
+  // With some loops of the leader it is all there.
+  const leading = patroni(...leads('pg1', 380, 420));
+  expect(facts(...leading, ...stop, ...begun([428.5, 'Leader key released']))).toEqual([
+    'patroni_stopped',
+  ]);
+});
+
+test('a request in the DCS counts where the log of its leader is cut off before the demotion', () => {
+  const cut = log(
+    'pg1',
+    ...patroni(...leads('pg1', 0, 100), [
+      104,
+      'received switchover request with leader=pg1 candidate=pg2 scheduled_at=None',
+    ]),
+  );
+  const data = { leader: 'pg1', candidate: 'pg2', scheduledAt: null };
+  const seen = [
+    recorded(104, 104, { member: null, what: 'failover_requested', data }),
+    recorded(109, 109, { what: 'leader_key_released' }),
+  ];
+  expect(causesIn(took(110), seen, cut)).toEqual(['switchover']);
+});
+
 test('a standby cluster that follows another host was not demoted by that', () => {
   const keys = etcd(
     ...LED,

@@ -263,6 +263,8 @@ interface Progress {
   timeMs: number | null;
   /** A message of PostgreSQL was read. */
   hasPostgres: boolean;
+  /** A fact of Patroni was told. */
+  hasPatroni: boolean;
   /** How its Patroni names itself. */
   names: Set<string>;
 }
@@ -284,6 +286,7 @@ export function logFacts(
     lastBeat: null,
     timeMs: null,
     hasPostgres: false,
+    hasPatroni: false,
     names: new Set(),
   };
   return {
@@ -294,9 +297,14 @@ export function logFacts(
       if (message.program === 'patroni') nameIn(progress, message.text);
       const isFirst = message.program === 'postgresql' && !progress.hasPostgres;
       progress.hasPostgres ||= isFirst;
+      const isBegin = message.program === 'patroni' && !progress.hasPatroni;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
       const fact = factOf(member, message, atMs, clean);
       if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
+      if (fact && isBegin) {
+        fact.data = { ...fact.data, isFirst: true };
+        progress.hasPatroni = true;
+      }
       if (fact) keep(progress, fact);
     },
     facts: () => ended(progress),
@@ -369,7 +377,11 @@ function ended(progress: Progress): StoryFact[] {
     what: 'patroni_log_ends',
     message: "the last line of Patroni's log",
     sure: 'seen',
-    data: { mode: BETWEEN_LOOPS.test(progress.lastText) ? 'between loops' : 'in loop' },
+    // How long others went on in the same file.
+    data: {
+      mode: BETWEEN_LOOPS.test(progress.lastText) ? 'between loops' : 'in loop',
+      ms: Math.max(0, (progress.timeMs ?? lastMs) - lastMs),
+    },
   };
   return [...facts, end];
 }

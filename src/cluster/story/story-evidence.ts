@@ -54,7 +54,10 @@ export const isOwnLog = ({ source, what }: StoryFact): boolean =>
 /** The log of PostgreSQL begins after PostgreSQL had ended: why it ended would stand in an earlier file. */
 export function beginsLater(facts: readonly StoryFact[], seenDownAt: string | null): boolean {
   const endedMs = (msOf(seenDownAt) ?? 0) - WELL_AGAIN_MS;
-  return facts.some(({ data, at }) => data?.isFirst === true && (msOf(at) ?? 0) > endedMs);
+  return facts.some(
+    ({ source, data, at }) =>
+      source === 'postgresql log' && data?.isFirst === true && (msOf(at) ?? 0) > endedMs,
+  );
 }
 
 function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
@@ -128,12 +131,18 @@ export function foundDead(evidence: StoryEvidence, ...codes: FactCode[]): StoryF
 
 /** The Patroni of that time had led: it was not started after the term had ended, to become a replica. */
 export function isOfTerm({ old }: StoryEvidence, { at }: StoryFact): boolean {
-  const start = old.findLast(
+  const own = old.filter(isOwnLog);
+  const leads = own.filter(({ what }) => what === 'patroni_leads');
+  const start = own.findLast(
     (fact) => fact.what === 'patroni_started' && (msOf(fact.at) ?? Infinity) <= (msOf(at) ?? 0),
   );
-  if (!start) return true;
-  return old.some(
-    ({ what, at, until }) =>
-      what === 'patroni_leads' && (msOf(until) ?? msOf(at) ?? 0) >= (msOf(start.at) ?? 0),
+  if (start)
+    return leads.some((fact) => (msOf(fact.until ?? fact.at) ?? 0) >= (msOf(start.at) ?? 0));
+  if (leads.some((fact) => (msOf(fact.at) ?? Infinity) <= (msOf(at) ?? 0))) return true;
+  // A log that has a line in each loop, or begins just before, begins after the term.
+  const hasEachLoop = own.some(({ what, times = 1 }) => what === 'patroni_follows' && times > 1);
+  const beginsMs = Math.min(
+    ...own.flatMap(({ data, at }) => (data?.isFirst ? (msOf(at) ?? []) : [])),
   );
+  return !hasEachLoop && (beginsMs === Infinity || beginsMs < (msOf(at) ?? 0) - WELL_AGAIN_MS);
 }

@@ -16,7 +16,7 @@ import {
 } from './causes/old-leader-says.js';
 import { silentToOthers } from './causes/seen-by-others.js';
 import { recorded } from './causes/seen-recorded.js';
-import { endedInLog, lostLock, stoodStill } from './causes/silent-log.js';
+import { endedInLog, logIsShort, lostLock, stoodStill } from './causes/silent-log.js';
 import { adviceFor } from './story-advice.js';
 import type { StoryEvidence } from './story-evidence.js';
 import type { StoryVerdict } from './story-model.js';
@@ -73,4 +73,5 @@ const RULES: readonly CauseRule[] = [
   silentToOthers,
   released,
   expired,
+  logIsShort,
 ];

@@ -79,15 +79,24 @@ function planned(
 
 /** A request that explains this change: made for this leader and candidate, and due. */
 function requestFor(evidence: StoryEvidence): StoryFact | null {
-  const { before, change } = evidence;
-  const found = before.findLast(({ what }) => what === 'failover_requested');
-  if (!found || isWithdrawn(evidence, found)) return null;
-  const { leader = null, candidate = null, scheduledAt = null } = found.data ?? {};
-  if (candidate !== null && candidate !== change.to) return null;
-  if (leader !== null && leader !== change.from) return null;
-  if (leader === null && candidate === null) return null;
+  const all = evidence.before.filter(({ what }) => what === 'failover_requested');
+  // A log tells only that it was asked for: what stood in the DCS was taken up. A later one replaces an earlier one.
+  const last = [
+    all.findLast(({ source }) => source !== 'patroni log'),
+    all.findLast(({ source }) => source === 'patroni log'),
+  ];
+  return last.find((one) => one !== undefined && isFor(evidence, one)) ?? null;
+}
+
+function isFor(evidence: StoryEvidence, request: StoryFact): boolean {
+  const { change } = evidence;
+  if (isWithdrawn(evidence, request)) return false;
+  const { leader = null, candidate = null, scheduledAt = null } = request.data ?? {};
+  if (candidate !== null && candidate !== change.to) return false;
+  if (leader !== null && leader !== change.from) return false;
+  if (leader === null && candidate === null) return false;
   const due = msOf(scheduledAt);
-  return due !== null && change.atMs !== null && due > change.atMs + CLOCKS_MS ? null : found;
+  return due === null || change.atMs === null || due <= change.atMs + CLOCKS_MS;
 }
 
 /** It was gone before the term ended: the new leader deletes the one that it follows after it took the key. */

@@ -1,5 +1,11 @@
 /** The log of the old leader's Patroni stops for a time, ends, or only says that the lock was lost. */
-import { CLOCKS_MS, isOwnLog, oldSaidLast, type StoryEvidence } from '../story-evidence.js';
+import {
+  CLOCKS_MS,
+  isOfTerm,
+  isOwnLog,
+  oldSaidLast,
+  type StoryEvidence,
+} from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
 import { msOf } from '../term-changes.js';
 import {
@@ -147,8 +153,38 @@ function afterwards(
   );
 }
 
+/** Its Patroni ended with the log, if something else on its host is known to have gone on: else the file may be cut off. */
 export function endedInLog(evidence: StoryEvidence): CauseFound | null {
-  const { old, change } = evidence;
+  const last = endOfLog(evidence);
+  return last !== null && wentOnWriting(evidence, last) ? endedThere(evidence, last) : null;
+}
+
+/** The last rule: no cause follows from it. */
+export function logIsShort(evidence: StoryEvidence): CauseFound | null {
+  if (endOfLog(evidence) === null) return null;
+  return {
+    fits: [],
+    sure: 'said',
+    message: `The cause is unknown: the log of Patroni on ${oldLeader(evidence)} ends before the change. Patroni ended or stood still there, or the file is not the whole log.`,
+    missing: "the rest of that log, PostgreSQL's log of the same time, or a recording",
+  };
+}
+
+/** PostgreSQL, or the kernel, wrote after the change. */
+function wentOnWriting({ old, change }: StoryEvidence, last: StoryFact): boolean {
+  const sinceMs = change.sinceMs ?? change.atMs ?? Infinity;
+  const wroteMs = lastOf(last) + (last.data?.ms ?? 0);
+  return (
+    wroteMs > sinceMs ||
+    old.some(
+      ({ source, at }) =>
+        (source === 'postgresql log' || source === 'kernel log') && (msOf(at) ?? 0) > sinceMs,
+    )
+  );
+}
+
+/** Where the log of its Patroni ends before the change, not long before. */
+function endOfLog({ old, change }: StoryEvidence): StoryFact | null {
   const last = old
     .filter(isOwnLog)
     .reduce<StoryFact | null>((most, one) => (lastOf(one) >= lastOf(most) ? one : most), null);
@@ -159,9 +195,17 @@ export function endedInLog(evidence: StoryEvidence): CauseFound | null {
   // It wrote on after the change, by a clock that is behind.
   if (old.some(({ what, data }) => what === 'patroni_follows' && data?.leader === change.to))
     return null;
+  return last;
+}
+
+function endedThere(evidence: StoryEvidence, last: StoryFact): CauseFound | null {
+  const lastMs = lastOf(last);
   const within = ({ at }: StoryFact): boolean => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS;
   const found = ended(evidence, { within, fromMs: lastMs }, 'after that');
   const isKilled = found.fits[0] === 'patroni_killed' && found.sure === 'inferred';
+  // A lock that nobody gives up ends with its lease: so soon it was another cause, and the file was cut off.
+  const isTooSoon = (evidence.change.atMs ?? Infinity) - lastMs < SHORTEST_LOSS_MS;
+  if (isTooSoon && found.fits[0] !== 'patroni_stopped') return null;
   // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.
   if (found.fits.length === 1 && !isKilled) return found;
   return {
@@ -184,7 +228,7 @@ const LONGEST_LEASE_MS = 180_000;
 export function lostLock(evidence: StoryEvidence): CauseFound | null {
   const lost = oldSaidLast(evidence, 'demoted_without_lock', 'lock_not_updated');
   const later = evidence.old.find(({ what }) => what === 'demoted_without_lock');
-  if (!lost && !later) return null;
+  if (![lost, later].some((fact) => fact && isOfTerm(evidence, fact))) return null;
   return {
     fits: ['key_deleted', 'leader_cut_off', 'patroni_frozen', 'postgres_hung'],
     sure: 'inferred',

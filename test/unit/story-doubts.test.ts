@@ -330,6 +330,29 @@ test('a log that begins after the term does not show how it ended', () => {
   ]);
 });
 
+test('a leader that says loop after loop that it demotes on request tells so once', () => {
+  const cut = log(
+    'pg1',
+    ...postgres([428, 'LOG:  received fast shutdown request']),
+    ...patroni(
+      [429, 'Leader key released'],
+      [430, 'updated leader lock during switchover: demote'],
+      [431, 'switchover: demote in progress'],
+      [433, 'switchover: demote in progress'],
+      ...follows('pg1', 'pg2', 440, 470),
+    ),
+  );
+  expect(causesIn(took(430), cut)).toEqual(['switchover']);
+  expect(
+    cut.flatMap(({ what, message, times = 1 }) =>
+      what === 'patroni_demotes' ? [[message, times]] : [],
+    ),
+  ).toEqual([
+    ['switchover: demote', 1],
+    ['switchover: demote in progress', 2],
+  ]);
+});
+
 test('a request in the DCS counts where the log of its leader is cut off before the demotion', () => {
   const cut = log(
     'pg1',

@@ -44,8 +44,10 @@ const PATRONI: readonly Rule[] = [
     }),
   },
   {
-    text: /(switchover|manual failover|failover): demoting myself/,
+    // The last two are of the loops in which it is under way.
+    text: /(?:switchover|manual failover|failover): demot(?:ing myself|e in progress|e$)/,
     what: 'patroni_demotes',
+    message: ([text]) => text,
     data: () => ({ mode: 'requested' }),
   },
   {
@@ -301,7 +303,7 @@ export function logFacts(
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
       const fact = factOf(member, message, atMs, clean);
       if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
-      if (fact && isBegin) {
+      if (fact?.member === member && isBegin) {
         fact.data = { ...fact.data, isFirst: true };
         progress.hasPatroni = true;
       }
@@ -407,6 +409,7 @@ const REPEATED: ReadonlySet<FactCode> = new Set<FactCode>([
   'postgres_not_running',
   'disk_full',
   'wal_end',
+  'patroni_demotes',
   'out_of_memory',
   'lock_not_updated',
   'data_directory_gone',
@@ -421,6 +424,8 @@ const BACK = 3;
 /** After a longer time it is another occasion. */
 const TOGETHER_MS = 60_000;
 
+const BY_MESSAGE: ReadonlySet<FactCode> = new Set<FactCode>(['wal_end', 'patroni_demotes']);
+
 function lastOf(
   facts: readonly StoryFact[],
   { what, data, message, at }: StoryFact,
@@ -428,7 +433,7 @@ function lastOf(
   const same = (one: StoryFact): boolean =>
     one.what === what &&
     one.data?.leader === data?.leader &&
-    (what !== 'wal_end' || one.message === message) &&
+    (!BY_MESSAGE.has(what) || one.message === message) &&
     Date.parse(at ?? '') - Date.parse(one.until ?? one.at ?? '') <= TOGETHER_MS;
   return facts
     .slice(what === 'patroni_leads' || what === 'patroni_follows' ? -1 : -BACK)

@@ -206,7 +206,7 @@ test('a log that was cut off long before the change does not show that its Patro
     ...postgres([440, 'LOG:  received immediate shutdown request']),
   );
   expect(causesIn(took(400), cut)).toEqual([]);
-  // Nor does one that ends just before: it may be cut off too, unless something else went on in it.
+  // One that ends just before may be cut off too, unless something else went on in it.
   const short = patroni(...leads('pg1', 0, 100));
   const verdict = storyOf([...took(130), ...log('pg1', ...short)])?.verdict;
   expect([verdict?.cause, verdict?.fits, verdict?.message]).toEqual([

@@ -195,6 +195,28 @@ describe('files', () => {
     });
   });
 
+  test('a gzipped file is known by what is in it, and a folder without a log is said to be one', async () => {
+    const zipped = join(folder, 'zipped.log');
+    writeFileSync(zipped, gzipSync('one\ntwo\n'));
+    const plain = join(folder, 'plain.log.gz');
+    writeFileSync(plain, 'three');
+    writeFileSync(join(folder, 'short.log'), 'x');
+    const lines: string[] = [];
+    for (const file of [zipped, plain, join(folder, 'short.log')])
+      await readLines(file, (line) => lines.push(line) > 0);
+    expect(lines).toEqual(['one', 'two', 'three', 'x']);
+    const empty = mkdtempSync(join(folder, 'empty-'));
+    const problem = async (): Promise<unknown> => {
+      const window = { fromMs: Date.now(), toMs: Infinity };
+      const { sources } = await collectLogs([{ member: 'pg1', path: empty }], window, null);
+      return sources[0]?.problem;
+    };
+    expect(await problem()).toBe('no log is in this folder (*.log, *.csv, *.json)');
+    writeFileSync(join(empty, 'a.log'), '');
+    utimesSync(join(empty, 'a.log'), 1, 1);
+    expect(await problem()).toBe('last written long before the change');
+  });
+
   test('a pipe is read as it is', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);

@@ -52,7 +52,7 @@ export async function collectLogs(
       }
       const told = own.facts();
       facts.push(...told);
-      sources.push(read(member, path, told, files.length === 0 ? TOO_OLD : null));
+      sources.push(read(member, path, told, files.length === 0 ? await whyNone(path) : null));
     } catch (error) {
       if (limitMs === null) throw unreadable(path, error);
       // Half of a log would look as if its Patroni had ended.
@@ -68,7 +68,12 @@ const SURELY_BEYOND = 100;
 const tooLong = (limitMs: number | null): string =>
   `more than ${(limitMs ?? 0) / 1000} s would be needed; name its file: --log`;
 
-const TOO_OLD = 'last written long before the change';
+async function whyNone(path: string): Promise<string> {
+  const all = await logFilesOf(path, -Infinity);
+  return all.length === 0
+    ? 'no log is in this folder (*.log, *.csv, *.json)'
+    : 'last written long before the change';
+}
 
 const safe = (text: string): string => oneLine(withoutSecrets(text));
 

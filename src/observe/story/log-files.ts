@@ -1,6 +1,6 @@
 /** The files of a log and of what was rotated away from it, read line by line in bounded memory. */
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
@@ -46,19 +46,33 @@ function isRotatedFrom(own: string, name: string): boolean {
 export async function readLines(file: string, take: (line: string) => boolean): Promise<void> {
   const decoder = new StringDecoder('utf8');
   const read = createReadStream(file);
-  const text = file.endsWith('.gz') ? pipeline(read, createGunzip(), () => undefined) : read;
-  let open = '';
+  const text = (await isGzipped(file)) ? pipeline(read, createGunzip(), () => undefined) : read;
+  let begun = '';
   for await (const chunk of text as AsyncIterable<Buffer>) {
     const lines = decoder.write(chunk).split('\n');
     const last = lines.pop() ?? '';
     for (const line of lines) {
-      if (!take(withoutReturn(open === '' ? line : open + line))) return;
-      open = '';
+      if (!take(withoutReturn(begun === '' ? line : begun + line))) return;
+      begun = '';
     }
-    if (open.length < MOST_CHARACTERS) open += last;
+    if (begun.length < MOST_CHARACTERS) begun += last;
   }
-  open += decoder.end();
-  if (open !== '') take(withoutReturn(open));
+  begun += decoder.end();
+  if (begun !== '') take(withoutReturn(begun));
 }
+
+/** By its first bytes, whatever it is called; a pipe has only its name. */
+async function isGzipped(file: string): Promise<boolean> {
+  if (!(await stat(file)).isFile()) return file.endsWith('.gz');
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && buffer.readUInt16BE(0) === GZIP;
+  } finally {
+    await handle.close();
+  }
+}
+
+const GZIP = 0x1f8b;
 
 const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);

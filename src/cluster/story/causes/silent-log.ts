@@ -203,7 +203,7 @@ function endedThere(evidence: StoryEvidence, last: StoryFact): CauseFound | null
   const within = ({ at }: StoryFact): boolean => (msOf(at) ?? 0) >= lastMs - CLOCKS_MS;
   const found = ended(evidence, { within, fromMs: lastMs }, 'after that');
   const isKilled = found.fits[0] === 'patroni_killed' && found.sure === 'inferred';
-  // A lock that nobody gives up ends with its lease: so soon it was another cause, and the file was cut off.
+  // A lock that is not given up ends with its lease: so soon it was another cause, and the file was cut off.
   const isTooSoon = (evidence.change.atMs ?? Infinity) - lastMs < SHORTEST_LOSS_MS;
   if (isTooSoon && found.fits[0] !== 'patroni_stopped') return null;
   // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.

@@ -110,7 +110,7 @@ function isNearChange(
 
 const CLOCK_MS = 1500;
 
-/** A source said before that it led, and not since that it follows. */
+/** A source said before that it led, and not since that it follows, or gives the lock up. */
 function leading(
   facts: readonly StoryFact[],
   changes: readonly TermChange[],
@@ -141,6 +141,8 @@ const ROLES: ReadonlySet<FactCode> = new Set<FactCode>([
   'patroni_follows',
   'patroni_promotes',
   'patroni_started',
+  'patroni_demotes',
+  'patroni_released',
 ]);
 
 const isPrimary = (role: string): boolean => role === 'primary' || role === 'master';

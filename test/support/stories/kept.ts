@@ -50,9 +50,27 @@ export function keptEtcd(set: string): StoryFact[] {
 
 /** One member's logs: of that name Patroni's and PostgreSQL's, and the kernel's; times are in UTC. */
 export function keptLogs(set: string, member: string, names = [member]): StoryFact[] {
+  return factsOf(
+    member,
+    names.flatMap((name) => linesOf(set, `${name}.log.gz`)),
+  );
+}
+
+/** The same of its lines from the first that has this time or a later one, up to the first that is later than that. */
+export function keptPart(set: string, member: string, from: string, to: string): StoryFact[] {
+  const lines = linesOf(set, `${member}.log.gz`);
+  const at = (time: string): number => {
+    const stamp = time.replace('T', ' ').slice(0, 23);
+    const found = lines.findIndex((line) => /^\d{4}-/.test(line) && line.slice(0, 23) >= stamp);
+    return found < 0 ? lines.length : found;
+  };
+  return factsOf(member, lines.slice(at(from), at(to)));
+}
+
+function factsOf(member: string, lines: readonly string[]): StoryFact[] {
   const facts = logFacts(member, { fromMs: -Infinity, toMs: Infinity }, (text) => text);
   const reader = logReader(() => 0);
-  for (const line of names.flatMap((name) => linesOf(set, `${name}.log.gz`))) {
+  for (const line of lines) {
     const message = reader.add(line);
     if (message) facts.add(message);
   }

@@ -284,6 +284,28 @@ test('a host that was lost, and started again just when another member took over
     expect(causes(steps(back), led([31, 'pg2']))).toEqual([['pg1', 'pg2', 'node_lost']]);
 });
 
+test('a member that was seen leading is not promoted to that by a later timeline', () => {
+  const steps = (isPromoted: boolean): Step[] => [
+    WELL,
+    [4, { leader: 'pg1', refused: ['pg1'] }],
+    [20, { leader: null, refused: ['pg1'], keys: ['pg2', 'pg3'] }],
+    [22, { leader: 'pg2', refused: ['pg1'], replicas: isPromoted ? [] : ['pg2'] }],
+    [24, { leader: 'pg2', refused: ['pg1'], replicas: isPromoted ? [] : ['pg2'] }],
+    [30, { leader: 'pg2', refused: ['pg1'], replicas: ['pg2'] }],
+    [44, { leader: 'pg2', refused: ['pg1'], history: [line] }],
+  ];
+  const line = { timeline: 1, lsn: 100n, timestamp: time(43), newLeader: 'pg2' } as const;
+  const changes = (isPromoted: boolean) =>
+    told(steps(isPromoted), led([43, 'pg2'])).map(({ from, to, at }) => [from, to, at]);
+  // It led, was demoted, and promoted again with the same key.
+  expect(changes(true)).toEqual([
+    ['pg1', 'pg2', time(22)],
+    ['pg2', 'pg2', time(43)],
+  ]);
+  // Its promotion took long.
+  expect(changes(false)).toEqual([['pg1', 'pg2', time(43)]]);
+});
+
 test('a change that was seen late is the one that /history tells, not another one', () => {
   const line = { timeline: 1, lsn: 100n, timestamp: time(20), newLeader: 'pg2' } as const;
   const steps: Step[] = [

@@ -20,10 +20,13 @@ export function termChanges(facts: readonly StoryFact[]): TermChange[] {
   const timelines = byTimeline(changes);
   const written = writtenAfter(facts);
   const timed = new Set<TermChange>();
+  const seen = facts.filter(
+    ({ source, what }) => source === 'recording' && what === 'patroni_leads',
+  );
   for (const fact of byTime(facts.filter(isTimedTaking))) {
     const own = ofSameLook(timelines, written, fact);
-    if (own) timed.add(own);
-    else addTimed(terms, timed, fact);
+    if (own && !ledBefore(seen, fact, own)) timed.add(own);
+    else addTimed(terms, timed, fact, seen);
   }
   const roles = byTime(facts.filter(({ what }) => ROLES.has(what)));
   addFollowed(terms, roles);
@@ -164,12 +167,34 @@ function ofSameLook(
   return same?.to === fact.member ? same : undefined;
 }
 
-function addTimed(terms: Terms, timed: Set<TermChange>, fact: StoryFact): void {
+/** A primary was seen after its key was taken: a promotion after that is another one. */
+function ledBefore(
+  seen: readonly StoryFact[],
+  { member, at }: StoryFact,
+  { atMs }: TermChange,
+): boolean {
+  const [fromMs, toMs] = [msOf(at) ?? 0, (atMs ?? 0) - CLOCK_MS];
+  return (
+    fromMs < toMs &&
+    seen.some((one) => {
+      const ms = msOf(one.at) ?? 0;
+      return one.member === member && ms >= fromMs && ms < toMs;
+    })
+  );
+}
+
+function addTimed(
+  terms: Terms,
+  timed: Set<TermChange>,
+  fact: StoryFact,
+  seen: readonly StoryFact[],
+): void {
   const at = msOf(fact.at) ?? 0;
   const own = terms.of(fact.member);
   const distance = ({ atMs }: TermChange): number => Math.abs((atMs ?? 0) - at);
   const [nearest] = own
     .near(at - CLOCK_MS, at + PROMOTION_MS)
+    .filter((one) => !ledBefore(seen, fact, one))
     .sort((a, b) => distance(a) - distance(b));
   // The same promotion is told by several sources; two of one source are two.
   if (nearest && (!timed.has(nearest) || distance(nearest) <= CLOCK_MS)) {

@@ -32,8 +32,8 @@ export interface Trial {
   to?: (sites: Sites) => string;
   /** A check that would refuse it before the start. */
   skips?: string;
-  /** Exit code and code of the ending; null: patctl was killed. */
-  ends: readonly [number, string] | null;
+  /** Exit code and code of the ending; several where it is a matter of moments; null: patctl was killed. */
+  ends: readonly (readonly [number, string])[] | null;
   /** The command to be typed, of those that are printed; `none`: the sites come to rest without one. */
   way: 'back' | 'on' | 'none';
   /** What was broken is repaired before the command is typed. */
@@ -78,7 +78,7 @@ export const TRIALS: readonly Trial[] = [
     title: 'etcd here frozen before',
     at: 'before',
     breaks: ({ from }) => from.freeze('etcd1'),
-    ends: [3, 'unreachable'],
+    ends: [[3, 'unreachable']],
     way: 'none',
     isRepairedFirst: true,
   },
@@ -86,7 +86,7 @@ export const TRIALS: readonly Trial[] = [
     title: 'etcd there frozen before',
     at: 'before',
     breaks: ({ to }) => to.freeze('etcd1'),
-    ends: [3, 'unreachable'],
+    ends: [[3, 'unreachable']],
     way: 'none',
     isRepairedFirst: true,
   },
@@ -94,28 +94,33 @@ export const TRIALS: readonly Trial[] = [
     title: 'leader there frozen after the demotion',
     at: DEMOTING,
     breaks: ({ to, next }) => freezeBoth(to, next),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'Patroni there frozen after the demotion',
     at: DEMOTING,
     breaks: ({ to, next }) => to.freeze(next),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'etcd there frozen after the demotion',
     at: DEMOTING,
     breaks: ({ to }) => to.freeze('etcd1'),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'etcd here frozen after the demotion',
     at: DEMOTED,
     breaks: ({ from }) => from.freeze('etcd1'),
-    ends: [4, 'no_primary'],
+    // Whether the members here have heard of their new leader before.
+    ends: [
+      [4, 'no_primary'],
+      [4, 'not_following'],
+      [0, 'done'],
+    ],
     way: 'back',
     isRepairedFirst: true,
   },
@@ -123,28 +128,32 @@ export const TRIALS: readonly Trial[] = [
     title: 'replay there frozen after the demotion',
     at: DEMOTING,
     breaks: ({ to, next }) => freezeStartup(to, next),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'Patroni there frozen after the proof',
     at: RECEIVED,
     breaks: ({ to, next }) => to.freeze(next),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'leader there frozen after the proof',
     at: RECEIVED,
     breaks: ({ to, next }) => freezeBoth(to, next),
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
     title: 'etcd there frozen after the proof',
     at: RECEIVED,
     breaks: ({ to }) => to.freeze('etcd1'),
-    ends: [5, 'promotion_unknown'],
+    // Whether the promotion was sent before.
+    ends: [
+      [4, 'went_back'],
+      [5, 'promotion_unknown'],
+    ],
     way: 'on',
     isRepairedFirst: true,
   },
@@ -152,7 +161,7 @@ export const TRIALS: readonly Trial[] = [
     title: 'etcd here frozen after the proof',
     at: RECEIVED,
     breaks: ({ from }) => from.freeze('etcd1'),
-    ends: [4, 'not_following'],
+    ends: [[4, 'not_following']],
     way: 'none',
     isRepairedFirst: true,
   },
@@ -160,7 +169,7 @@ export const TRIALS: readonly Trial[] = [
     title: 'PostgreSQL there cannot promote',
     at: RECEIVED,
     breaks: ({ to, next }) => freezeStartup(to, next),
-    ends: [5, 'not_promoted_in_time'],
+    ends: [[5, 'not_promoted_in_time']],
     way: 'none',
     isRepairedFirst: true,
   },
@@ -168,7 +177,7 @@ export const TRIALS: readonly Trial[] = [
     title: 'etcd there frozen when the promotion is sent',
     at: PROMOTING,
     breaks: ({ to }) => to.freeze('etcd1'),
-    ends: [5, 'promotion_unknown'],
+    ends: [[5, 'promotion_unknown']],
     way: 'on',
     isRepairedFirst: true,
   },
@@ -178,7 +187,7 @@ export const TRIALS: readonly Trial[] = [
     breaks: () => undefined,
     to: ({ to }) => withoutLogin(to),
     skips: 'rest_there',
-    ends: [4, 'went_back'],
+    ends: [[4, 'went_back']],
     way: 'none',
   },
   {
@@ -223,7 +232,7 @@ export const TRIALS: readonly Trial[] = [
       title: `Ctrl-C at ${at.source}`,
       at,
       breaks: (_, swap) => swap.kill('SIGINT'),
-      ends,
+      ends: [ends],
       way: 'none',
     };
   }),
@@ -235,7 +244,7 @@ export const TRIALS: readonly Trial[] = [
       await new Promise((resolve) => setTimeout(resolve, 300));
       swap.kill('SIGINT');
     },
-    ends: [130, 'no_primary'],
+    ends: [[130, 'no_primary']],
     way: 'back',
   },
 ];
@@ -396,7 +405,7 @@ export async function tryOut(a: Lab, b: Lab, trial: Trial): Promise<Tried> {
     isExpected:
       trial.ends === null
         ? document === null
-        : swap.code === trial.ends[0] && document?.code === trial.ends[1],
+        : trial.ends.some(([code, ending]) => swap.code === code && document?.code === ending),
     ending: document?.code ?? null,
     message: document?.message ?? swap.err.trim().split('\n').at(-1) ?? '',
     hint: document?.hint ?? '',

@@ -1,6 +1,6 @@
 /** What every way of a swap takes from the command line: its options, the other site, and how it is carried out. */
-import { ofOtherSite, silenceOf } from '../actions/swap/other-site-error.js';
-import type { SilentSite } from '../actions/swap/lost-site.js';
+import { ofOtherSite } from '../actions/swap/other-site-error.js';
+import type { UnheardSite } from '../actions/swap/lost-site.js';
 import type { MeantSite } from '../actions/swap/pair.js';
 import { scopeOrDefault } from '../cli/options.js';
 import type { OtherWay } from '../cli/other-site.js';
@@ -37,22 +37,31 @@ export interface SwapMeant {
   options: SwapOptions;
 }
 
-/** The other site while `work` runs. `whenSilent`: instead, where nothing that leads there answers. */
+/** The other site while `work` runs; it must answer. */
 export async function withOtherSite<T>(
-  { here, way, options }: SwapMeant,
+  meant: SwapMeant,
   work: (there: MeantSite) => Promise<T>,
-  whenSilent?: (there: SilentSite) => Promise<T>,
+): Promise<T> {
+  return withUnheardSite(meant, async ({ name, ...there }) => {
+    const scope = await name();
+    if (typeof scope !== 'string') throw scope;
+    return work({ ...there, scope });
+  });
+}
+
+/** The same, which may be silent: `work` asks its name as often as it reads it. */
+export async function withUnheardSite<T>(
+  { here, way, options }: SwapMeant,
+  work: (there: UnheardSite) => Promise<T>,
 ): Promise<T> {
   const { otherSite, wayOf } = await import('../cli/other-site.js');
   const { context } = here;
   const other = otherSite(context, way);
   try {
-    const ways = wayOf(context, way);
-    const scope = await scopeOf(other.context, options.toCluster);
-    if (typeof scope === 'string')
-      return await work({ scope, group: here.group, context: other.context, way: ways });
-    if (whenSilent === undefined) throw scope;
-    return await whenSilent({ way: ways, silent: silenceOf(scope) });
+    return await work({
+      ...{ context: other.context, group: here.group, way: wayOf(context, way) },
+      name: () => scopeOf(other.context, options.toCluster),
+    });
   } finally {
     await other.close();
   }

@@ -52,7 +52,7 @@ test.each([
     view: { snapshot: { cluster: { scope: 'west', group: null } } },
     context: { flags: { wayIn: ['-c', 'west.yml'] } },
   } as unknown as LiveSite;
-  const other = { label: 'demo', way, view: null, silent: 'down', sources: [] };
+  const other = { label: 'demo', way, view: null, silent: 'down', refuses: false, sources: [] };
   expect(beforeReturn(here, other)[1]).toMatch(new RegExp(`: ${command}$`));
 });
 
@@ -125,6 +125,24 @@ test('the other site answers as a primary between the plan and the request: noth
   expect(words(done)[0]).toMatch(
     /^not promoted: other_site: pg1 of demo is a primary: .*; nothing was sent$/,
   );
+});
+
+test('a site that did not even tell its name answers as a primary by the second plan: nothing is sent', async () => {
+  const sites = lostSites();
+  let reads = 0;
+  sites.onRead = ({ scope }) => {
+    reads += scope === 'west' ? 1 : 0;
+    sites.here.isFrozen = reads < 3;
+  };
+  const done = await run(sites, { lost: { ...ACCEPTED, isNamed: 'by REST' } });
+  expect([end(done), sites.sent]).toEqual([['error', 'changed_meanwhile', false], []]);
+  expect(words(done)[0]).toMatch(
+    /^not promoted: other_site: pg1 of demo is a primary: .*; nothing was sent$/,
+  );
+  const silent = lostSites();
+  const through = await run(silent, { lost: { ...ACCEPTED, isNamed: 'by REST' } });
+  expect([end(through), silent.sent]).toEqual([['ok', 'done', true], [PROMOTE]]);
+  expect(through.document.swap?.lost?.other).toBe('the primary site');
 });
 
 test('the promotion is refused, or its answer is lost', async () => {

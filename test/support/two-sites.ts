@@ -86,8 +86,13 @@ export interface RunOptions {
   wayIn?: string[];
   /** --rejoin of `demo`, whether the loss is accepted. */
   rejoin?: { acceptDataLoss: boolean };
-  /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to. */
-  lost?: { acceptDataLoss: boolean; confirmName: string | null; force: boolean; isNamed: boolean };
+  /** --from-lost at `west`, and its options; `isNamed`: with `demo` as --to, or as --to-rest, which tells its name. */
+  lost?: {
+    acceptDataLoss: boolean;
+    confirmName: string | null;
+    force: boolean;
+    isNamed: boolean | 'by REST';
+  };
 }
 
 export interface Swapped {
@@ -324,10 +329,20 @@ export function twoSites(): TwoSites {
           },
           ...{ ...how, force: true },
         });
+      const unheard = (isByFile: boolean) => ({
+        ...{ context: near, group: null },
+        way: isByFile ? ['-c', 'demo.yml'] : ['--rest', 'http://demo1:8008'],
+        name: () =>
+          Promise.resolve(
+            here.isFrozen && !isByFile
+              ? new ToolError('unreachable', 'no member answered')
+              : here.scope,
+          ),
+      });
       const promote = (context: Context, asking: AskAndTell, given: NonNullable<typeof lost>) =>
         swapFromLost(asking, {
           here: { context, scope: 'west', group: null, way: [] },
-          other: given.isNamed ? { ...siteHere(near), way: ['-c', 'demo.yml'] } : null,
+          other: given.isNamed === false ? null : unheard(given.isNamed === true),
           request: { acceptDataLoss: given.acceptDataLoss, skipChecks },
           ...{ ...how, force: given.force, confirmName: given.confirmName },
         });

@@ -37,6 +37,7 @@ function west(options: HealthyOptions = {}): World {
 
 const SILENT: OtherSite = {
   ...{ label: 'demo', way: ['-c', 'demo.yml'], view: null, silent: 'etcd did not answer' },
+  refuses: false,
   sources: [{ host: '10.0.0.1', port: 5431, reading: DEAD }],
 };
 

@@ -9,7 +9,7 @@ import { awaitRoutes, checkRoutes } from '../kit/await-routes.js';
 import { sayCritical } from '../kit/critical-findings.js';
 import type { AskAndTell } from '../kit/report.js';
 import { beforeReturn } from './before-return.js';
-import { readOtherSite, type LostPair, type SilentSite } from './lost-site.js';
+import { readOtherSite, type LostPair, type UnheardSite } from './lost-site.js';
 import { readView, type LiveSite, type MeantSite } from './pair.js';
 import { promoteSite } from './promote-site.js';
 import { changedMeanwhile, planRefused } from './plan-refused.js';
@@ -18,7 +18,7 @@ import { swapRecord, type SwapRecord } from './swap-record.js';
 export interface LostWork {
   /** The standby site, and the other one where it was named. */
   readonly here: MeantSite;
-  readonly other: MeantSite | SilentSite | null;
+  readonly other: UnheardSite | null;
   readonly request: LostRequest;
   readonly dryRun: boolean;
   /** No question is asked; the name of the cluster must be given then. */

@@ -14,11 +14,13 @@ export interface LostPair {
   other: OtherSite;
 }
 
-/** The other site as it is named, where nothing that leads there told even its name. */
-export interface SilentSite extends Pick<MeantSite, 'way'> {
-  /** Why, as a clause. */
-  readonly silent: string;
+/** The other site as the command line leads to it, which may not tell even its name. */
+export interface UnheardSite extends Pick<MeantSite, 'context' | 'group' | 'way'> {
+  /** Asked anew at each call: it may answer by then. The error that it does not; any other is thrown. */
+  readonly name: () => Promise<string | ToolError>;
 }
+
+const HEARD = { silent: null, refuses: false };
 
 /** Its name where it was not given. */
 const UNNAMED = 'the primary site';
@@ -30,30 +32,37 @@ const UNNAMED = 'the primary site';
 export async function readOtherSite(
   context: Context,
   here: View,
-  named: MeantSite | SilentSite | null,
+  named: UnheardSite | null,
 ): Promise<{ label: string; other: OtherSite }> {
-  const [site, sources] = await Promise.all([
-    named === null ? { view: null, silent: null } : read(named),
+  const [{ scope, ...site }, sources] = await Promise.all([
+    named === null ? { ...HEARD, scope: null, view: null } : read(named),
     askSources(context, here),
   ]);
   const mine = here.snapshot.cluster;
   const labels =
-    named === null || 'silent' in named
-      ? { here: mine.scope, there: UNNAMED }
-      : siteLabels(mine, { scope: named.scope });
+    scope === null ? { here: mine.scope, there: UNNAMED } : siteLabels(mine, { scope });
   const way = named?.way ?? null;
   return { label: labels.here, other: { label: labels.there, way, ...site, sources } };
 }
 
-async function read(named: MeantSite | SilentSite): Promise<Pick<OtherSite, 'view' | 'silent'>> {
-  if ('silent' in named) return { view: null, silent: named.silent };
+interface Heard extends Pick<OtherSite, 'view' | 'silent' | 'refuses'> {
+  scope: string | null;
+}
+
+async function read({ name, ...site }: UnheardSite): Promise<Heard> {
+  const scope = await name();
+  if (typeof scope !== 'string') return { scope: null, ...unread(scope) };
   try {
-    return { view: await readView(named, 'there'), silent: null };
+    return { scope, view: await readView({ ...site, scope }, 'there'), ...HEARD };
   } catch (error) {
     if (!(error instanceof ToolError) || error.ending === 'usage') throw error;
     if (error.ending === 'interrupted') throw error;
-    return { view: null, silent: silenceOf(error) };
+    return { scope, ...unread(error) };
   }
+}
+
+function unread(error: ToolError) {
+  return { view: null, silent: silenceOf(error), refuses: error.code === 'rest_refused' };
 }
 
 /** With the login of this site: the database is the same one. */

@@ -20,6 +20,8 @@ export interface OtherSite {
   view: View | null;
   /** Why it could not be read, as a clause; null: it was read, or not named. */
   silent: string | null;
+  /** Something answered there, and refused to tell what it is. */
+  refuses: boolean;
   sources: readonly AskedSource[];
 }
 

@@ -1,4 +1,6 @@
 /** Options of swap that do not go together, and errors of the other site, which name the options that lead there. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { recorded, runFake } from '../support/fake-world.js';
 
@@ -57,16 +59,41 @@ test.each([
   expect([done.code, error.message, error.hint]).toEqual([code, ...words]);
 });
 
+interface LostDocument {
+  code: string;
+  swap: { lost: { other: string; checks: { name: string; result: string; said: string }[] } };
+}
+
 test('--from-lost: a member of the lost site that does not answer is what is expected of it', async () => {
   const done = await run('--from-lost', '--to-rest', DEAD, '--dry-run', '-f', 'json');
-  const { code, swap } = JSON.parse(done.out) as {
-    code: string;
-    swap: { lost: { other: string; checks: { name: string; result: string; said: string }[] } };
-  };
+  const { code, swap } = JSON.parse(done.out) as LostDocument;
   const { result, said } = swap.lost.checks.find(({ name }) => name === 'other_site') ?? {};
   expect([code, swap.lost.other]).toEqual(['lost_refused', 'the primary site']);
   expect([result, said]).toEqual([
     'unknown',
     `the primary site does not answer (${REFUSED}); from here it cannot be told whether it still accepts writes`,
   ]);
+});
+
+test('--from-lost: a Patroni there that demands a login is not silent, with and without its name', async () => {
+  const server = createServer((_, response) => response.writeHead(401).end()).listen(0);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const said = `(no member reported its cluster (${url}: GET /patroni was refused with HTTP 401: it requires a login))`;
+  for (const named of [[], ['--to-cluster', 'demo']]) {
+    const args = ['--from-lost', '--to-rest', url, ...named, '--dry-run', '-f', 'json'];
+    const { swap } = JSON.parse((await run(...args)).out) as LostDocument;
+    const checks = swap.lost.checks.filter(({ name }) => name.startsWith('other_'));
+    const label = named.length === 0 ? 'the primary site' : swap.lost.other;
+    expect(checks.map((one) => [one.result, one.said])).toEqual([
+      [
+        'unknown',
+        `${label} answers and refuses to tell what it is ${said}; from here it cannot be told whether it still accepts writes`,
+      ],
+      [
+        'refused',
+        `something at ${label} answers and refuses to tell what it is: its Patroni may elect a primary at any moment`,
+      ],
+    ]);
+  }
+  server.close();
 });

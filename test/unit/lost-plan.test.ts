@@ -172,6 +172,39 @@ test('every member there is a standby or stopped, or the address is another data
   expect(plan(west(), foreign).refusedBy).toContain('same_database');
 });
 
+const DENIED = { ok: false, kind: 'denied', reason: 'refused with HTTP 401' } as const;
+
+test('Patroni of a member there refuses to tell its state: it may elect a primary', () => {
+  const refusing = demo((world) => {
+    world.snapshot.cluster.leaderName = null;
+    for (const one of world.snapshot.members) Object.assign(one, { rest: DEAD, sql: DEAD });
+    world.readings('pg2').rest = DENIED;
+  });
+  const made = plan(west(), refusing);
+  expect(made.refusedBy).toEqual(['other_election']);
+  expect(said(made, 'other_election')).toBe(
+    'Patroni of pg2 of demo refuses to tell its state and may elect a primary at any moment',
+  );
+  expect(check(made, 'other_election')?.evidence).toEqual([
+    { witness: 'REST', subject: 'pg2 of demo', said: 'refused with HTTP 401' },
+  ]);
+  expect(said(made, 'other_site')).toBe(
+    'Patroni of pg2 of demo refuses to tell its state; no answer from pg1, pg3 of demo; from here it cannot be told whether it still accepts writes',
+  );
+  expect(plan(west(), refusing, { skipChecks: ['other_election'] }).refusedBy).toEqual([]);
+});
+
+test('a site that answers and refuses to tell what it is: not called silent', () => {
+  const made = plan(west(), { silent: 'HTTP 401', refuses: true });
+  expect(made.refusedBy).toEqual(['other_election']);
+  expect(said(made, 'other_site')).toBe(
+    'demo answers and refuses to tell what it is (HTTP 401); from here it cannot be told whether it still accepts writes',
+  );
+  expect(check(made, 'other_election')?.next).toBe(
+    'stop Patroni on every member of demo first; or name it with --to FILE, which has the login of its REST API',
+  );
+});
+
 test('a standby there whose Patroni does not answer may be promoted unseen: unknown', () => {
   const unseen = demo((world) => {
     world.snapshot.cluster.leaderName = null;

@@ -6,8 +6,8 @@ const FOLDER = 'src/actions/swap';
 
 /** Why a swap goes back: its ending is that of the way back. */
 const REASONS = ['step_failed'];
-/** An ending that is compared where a code is chosen. */
-const NOT_CODES = ['error'];
+/** What is compared, not thrown. */
+const NOT_CODES = ['error', 'rest_refused'];
 
 function codesThrown(): string[] {
   const texts = readdirSync(FOLDER).map((name) => readFileSync(`${FOLDER}/${name}`, 'utf8'));

@@ -16,7 +16,7 @@ export interface LostPair {
 
 /** The other site as the command line leads to it, which may not tell even its name. */
 export interface UnheardSite extends Pick<MeantSite, 'context' | 'group' | 'way'> {
-  /** Asked anew at each call: it may answer by then. The error that it does not; any other is thrown. */
+  /** Asked again at each call: it may answer by then. The error that it does not; any other is thrown. */
   readonly name: () => Promise<string | ToolError>;
 }
 

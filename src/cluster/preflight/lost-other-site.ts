@@ -35,18 +35,52 @@ export function lostSite(here: Site, other: OtherSite): PlanCheck {
 }
 
 /** A Patroni there that answers may make a member the primary at any moment; null: none answers, or it may not. */
-export function mayElect({ view, label, way }: OtherSite): PlanCheck | null {
-  if (view === null || view.snapshot.cluster.config?.standbyCluster) return null;
-  const running = view.members.filter(({ rest }) => rest.ok);
-  if (running.length === 0) return null;
-  const names = running.map(({ name }) => name).join(', ');
-  return bad(
-    'other_election',
-    'refused',
-    `Patroni of ${names} of ${label} runs and may elect a primary at any moment`,
-    running.map((one) => ({ ...roleSeen(one), subject: `${one.name} of ${label}` })),
-    `stop Patroni on every member of ${label} first; see: ${siteCommand({ way: way ?? [], view }, 'list')}`,
+export function mayElect(other: OtherSite): PlanCheck | null {
+  const { view, label, way, silent } = other;
+  const stop = `stop Patroni on every member of ${label} first`;
+  const refused = (said: string, evidence: Witnessed[], next: string): PlanCheck =>
+    bad('other_election', 'refused', said, evidence, next);
+  if (view === null)
+    return other.refuses
+      ? refused(
+          `something at ${label} answers and refuses to tell what it is: its Patroni may elect a primary at any moment`,
+          [{ witness: 'REST', subject: label, said: silent ?? 'refused' }],
+          `${stop}; or name it with --to FILE, which has the login of its REST API`,
+        )
+      : null;
+  if (view.snapshot.cluster.config?.standbyCluster) return null;
+  const answering = view.members.filter((one) => one.rest.ok || isDenied(one));
+  if (answering.length === 0) return null;
+  const [running, denied] = [answering.filter(({ rest }) => rest.ok), answering.filter(isDenied)];
+  const said = [
+    ...(running.length === 0 ? [] : [`Patroni of ${namesOf(running)} of ${label} runs`]),
+    ...(denied.length === 0 ? [] : [deniedWords(denied, label)]),
+  ];
+  return refused(
+    `${said.join('; ')} and may elect a primary at any moment`,
+    answering.map((one) => restSeen(one, label)),
+    `${stop}; see: ${siteCommand({ way: way ?? [], view }, 'list')}`,
   );
+}
+
+/** It answers, and refuses our login, our address or our certificate. */
+function isDenied({ rest }: MemberView): boolean {
+  return !rest.ok && rest.kind === 'denied';
+}
+
+function deniedWords(denied: readonly MemberView[], label: string): string {
+  return `Patroni of ${namesOf(denied)} of ${label} refuses to tell its state`;
+}
+
+function namesOf(members: readonly MemberView[]): string {
+  return members.map(({ name }) => name).join(', ');
+}
+
+function restSeen(one: MemberView, label: string): Witnessed {
+  const subject = `${one.name} of ${label}`;
+  return one.rest.ok
+    ? { ...roleSeen(one), subject }
+    : { witness: 'REST', subject, said: one.rest.reason };
 }
 
 /** Not a primary now; a standby whose Patroni does not answer may be promoted by it unseen. */
@@ -60,22 +94,25 @@ function isStanding(observed: MemberView['observed']): boolean {
   return observed === 'replica' || observed === 'standby leader';
 }
 
-function silentWords({ label, way, view, silent, sources }: OtherSite, mute: MemberView[]): string {
+function silentWords(other: OtherSite, mute: MemberView[]): string {
+  const { label, way, view, silent, sources } = other;
   const asked = sources.map(({ host, port }) => `${host}:${port}`).join(', ');
   const means = 'from here it cannot be told whether it still accepts writes';
   if (way === null) {
     const said = asked === '' ? 'it was not named' : `${asked} does not answer as a primary`;
     return `${label}: ${said}; ${means}`;
   }
-  if (view === null) return `${label} does not answer (${silent ?? 'not asked'}); ${means}`;
+  if (view === null) {
+    const does = other.refuses ? 'answers and refuses to tell what it is' : 'does not answer';
+    return `${label} ${does} (${silent ?? 'not asked'}); ${means}`;
+  }
   if (view.members.length === 0) return `the DCS of ${label} has no member; ${means}`;
+  const denied = mute.filter(isDenied);
   const names = (isStandby: boolean): string =>
-    mute
-      .filter(({ observed }) => isStanding(observed) === isStandby)
-      .map(({ name }) => name)
-      .join(', ');
+    namesOf(mute.filter((one) => !isDenied(one) && isStanding(one.observed) === isStandby));
   const [silentOnes, standbys] = [names(false), names(true)];
   const said = [
+    ...(denied.length === 0 ? [] : [deniedWords(denied, label)]),
     ...(silentOnes === '' ? [] : [`no answer from ${silentOnes} of ${label}`]),
     ...(standbys === ''
       ? []

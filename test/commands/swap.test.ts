@@ -17,7 +17,7 @@ const HAS = `west has everything that demo wrote (${formatLsn(END)})`;
 const LACKS = 'it is unknown whether west has everything that demo wrote';
 const IS_BACK = 'pg1 of demo is the primary again';
 const WENT_BACK = `${IS_BACK}, and west was not promoted`;
-const SILENT = `${IS_BACK}, and west, which does not answer, was not told to become the primary`;
+const UNKNOWN = `${IS_BACK}, and west was not told to become the primary; whether someone else promoted it is unknown`;
 
 const steps = ({ document }: Swapped): string[] =>
   document.swap?.steps.map(({ step }) => step) ?? [];
@@ -124,7 +124,35 @@ test.each<
     (sites) => first(sites, 'here', () => (sites.there.isFrozen = true)),
     'west was not seen to have everything within the limit (--deadline)',
     [DEMOTE, BACK_SENT],
-    SILENT,
+    UNKNOWN,
+  ],
+  [
+    'the DCS of the other site and its leader are silent after the demotion, and a replica there answers',
+    (sites) =>
+      first(sites, 'here', () => {
+        sites.there.isDcsFrozen = true;
+        sites.there.roles['pg1'] = 'silent';
+      }),
+    'west was not seen to have everything within the limit (--deadline)',
+    [DEMOTE, BACK_SENT],
+    UNKNOWN,
+  ],
+  [
+    'the configuration of the other site cannot be read after the demotion, and its members are silent',
+    (sites) =>
+      first(sites, 'here', () => {
+        sites.there.garble();
+        sites.there.roles = { pg1: 'silent', pg2: 'silent', pg3: 'silent' };
+      }),
+    'west was not seen to have everything within the limit (--deadline)',
+    [DEMOTE, BACK_SENT],
+    UNKNOWN,
+  ],
+  [
+    'the DCS of the other site is silent after the demotion, and every member there answers as a standby',
+    (sites) => first(sites, 'here', () => (sites.there.isDcsFrozen = true)),
+    'west was not seen to have everything within the limit (--deadline)',
+    [DEMOTE, BACK_SENT],
   ],
   [
     'another member leads the other site',

@@ -22,8 +22,8 @@ import { bothStandbys, notBackYet } from './way-on.js';
 const BACK_MS = 90_000;
 const LOOK_MS = 300;
 
-/** The other site: what shows that it was promoted; else whether it answers. */
-type OtherSeen = Evidence | 'standby' | 'silent';
+/** The other site: what shows that it was promoted; else whether it surely was not. */
+type OtherSeen = Evidence | 'standby' | 'unknown';
 
 /** Never returns: `failed` (went_back) where this site is the primary again, else what is so and what to do. */
 export async function goBack(given: SwapUnderway, why: ToolError): Promise<never> {
@@ -71,7 +71,7 @@ function wentBack(
   const isNot =
     other === 'standby'
       ? `${there.label} was not promoted`
-      : `${there.label}, which does not answer, was not told to become the primary`;
+      : `${there.label} was not told to become the primary; whether someone else promoted it is unknown`;
   const toOld = siteCommand(here, 'switchover', '--candidate', old);
   return new ToolError(
     why.ending === 'interrupted' ? 'interrupted' : 'failed',
@@ -116,8 +116,8 @@ async function promotedThere({ there }: LivePair): Promise<OtherSeen> {
   const seen = await Promise.all(looks);
   const primary = seen.find(({ standing }) => standing.role === 'primary');
   if (primary !== undefined) return standingSaid(primary.who, primary.standing);
-  const isSilent = now === null && seen.every(({ standing }) => standing.role === null);
-  return isSilent ? 'silent' : 'standby';
+  const areStandbys = seen.length > 0 && seen.every(({ standing }) => standing.role === 'standby');
+  return isStandby(now) === true || areStandbys ? 'standby' : 'unknown';
 }
 
 function takenOver(
@@ -161,7 +161,7 @@ async function askBack(
     if ('said' in leader) evidence = [leader];
     if ('said' in leader || now === null) return null;
     // While this site had no leader, the other one may have been promoted manually.
-    const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : 'silent';
+    const other = clock.nowMs() > startedMs + LOOK_MS ? await promotedThere(pair) : 'unknown';
     if (typeof other !== 'string') throw takenOver(pair, why, other);
     const sent = await changeStandby(here.context, now, leader, null, tell);
     evidence = sent.evidence;

@@ -27,6 +27,7 @@ import type { Context } from '../context.js';
 import { ToolError } from '../errors.js';
 import { withCertificates, withPauseAge } from './extra-evidence.js';
 import type { MeantRoutes } from './ask-routes.js';
+import { isContentRefused, probeChange } from './probe-change.js';
 import { isRecorded, readFleet, readSnapshotOnce, readSnapshotsSettled } from './read-snapshot.js';
 import type { SnapshotRequest } from './read-snapshot.js';
 
@@ -117,20 +118,16 @@ async function routed(
   return withRoutes(context, snapshot, routes);
 }
 
-/** Members that refuse a PATCH without content because of its content, not because of its sender. */
+/** Members that refuse an empty PATCH because of its content, not because of its sender. */
 async function withOpenRest(context: Context, snapshot: Snapshot): Promise<Snapshot> {
   const { rest } = await context.config();
   // With our own credentials nothing is learnt about access without credentials.
   if (rest.username !== null || rest.certfile !== null) return snapshot;
   if (await isRecorded(context)) return snapshot;
-  const patroni = await context.patroni();
   const open = await Promise.all(
     snapshot.cluster.members.map(async ({ name, apiUrl }) => {
       if (apiUrl === null) return [];
-      const { timeoutMs } = context.flags;
-      const outcome = await patroni.call('PATCH', apiUrl, '/config', null, timeoutMs);
-      const status = outcome.kind === 'answered' ? outcome.answer.status : 0;
-      return status === 400 || status === 411 ? [name] : [];
+      return isContentRefused(await probeChange(context, apiUrl)) ? [name] : [];
     }),
   );
   return { ...snapshot, openRest: open.flat() };

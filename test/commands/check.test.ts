@@ -424,7 +424,14 @@ describe('what the user makes of it', () => {
   test('--probe-rest tells an open API by what it refuses', async () => {
     const answered = (status: number) => () =>
       Promise.resolve({ kind: 'answered', answer: { status, body: '', json: null } } as const);
-    const open = await check({ ...recorded('off'), call: answered(411) }, '--probe-rest');
+    const bodies: unknown[] = [];
+    const probed: FakeCluster['call'] = (method, _, path, body) => {
+      if (method === 'PATCH') bodies.push([path, body]);
+      return answered(411)();
+    };
+    const open = await check({ ...recorded('off'), call: probed }, '--probe-rest');
+    // Patroni refuses an empty object; a request without a body would be an error in its log.
+    expect(bodies[0]).toEqual(['/config', {}]);
     expect(open.code).toBe(0);
     expect(open.one.findings.map((finding) => finding.code)).toContain('rest_unprotected');
     const closed = await check({ ...recorded('off'), call: answered(401) }, '--probe-rest');

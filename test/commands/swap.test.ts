@@ -102,16 +102,34 @@ test.each<[what: string, site: 'here' | 'there', refused: string[]]>([
 test.each([
   [answer(401, 'no auth header received'), ['error', 'swap_refused', false]],
   [answer(403, 'client certificate required'), ['error', 'swap_refused', false]],
+  ...[404, 405, 429, 501].map((status): [CallOutcome, [string, string, boolean]] => [
+    answer(status),
+    ['error', 'swap_refused', false],
+  ]),
   [answer(411), ['ok', 'done', true]],
+  [answer(409), ['ok', 'done', true]],
   // Only a refusal is certain.
   [answer(503), ['ok', 'done', true]],
   [lost, ['ok', 'done', true]],
-])('Patroni of the other site says to a change without content: %j', async (said, ending) => {
+])('Patroni of the other site says to an empty change: %j', async (said, ending) => {
   const sites = twoSites();
   sites.there.onProbe = said;
   const done = await sites.run();
   expect(end(done), done.document.message).toEqual(ending);
   expect(sites.sent).toEqual(ending[0] === 'ok' ? [DEMOTE, PROMOTE] : []);
+});
+
+test.each([
+  [answer(401, 'not authenticated'), /^put the login of its REST API /],
+  [answer(403, 'client certificate required'), /^put a client certificate /],
+  [answer(403, 'Access is denied'), /^run this on a host that its restapi\.allowlist lets in/],
+  [answer(404), /^check what answers at http:\/\/10\.0\.1\.1:7431/],
+])('the next step, where Patroni of the other site says %j', async (said, next) => {
+  const sites = twoSites();
+  sites.there.onProbe = said;
+  const { document } = await sites.run({ dryRun: true });
+  const check = document.swap?.plan?.checks.find(({ name }) => name === 'rest_there');
+  expect(check?.next).toMatch(next);
 });
 
 // ---------------------------------------------------------------- before the promotion it goes back

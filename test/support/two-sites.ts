@@ -46,7 +46,7 @@ export interface FakeSite {
   endsAt: bigint | null;
   /** What its Patroni does with the request, and answers; by default all that was asked for, at once. */
   onPatch: (member: string, standby: object | null) => CallOutcome;
-  /** What its Patroni says to a change without content. */
+  /** What its Patroni says to an empty change. */
   onProbe: CallOutcome;
   config(): Record<string, unknown>;
   /** Only writes standby_cluster: its members stay what they are. */
@@ -223,7 +223,8 @@ function witnesses(site: FakeSite, host: string, other: { host: string }, isOrig
     status: ({ name }) => Promise.resolve(reading(name, () => rest(name))),
     call: (_method, apiUrl, path, body) => {
       if (path !== '/config') throw new Error(`what is ${path}?`);
-      if (body === null) return Promise.resolve(site.onProbe);
+      if (body === null) throw new Error('Patroni logs a change without a body as an error');
+      if (Object.keys(body).length === 0) return Promise.resolve(site.onProbe);
       const { standby_cluster: standby } = body as { standby_cluster: object | null };
       return Promise.resolve(sent(nameOf(Number(new URL(apiUrl).port)), standby));
     },

@@ -4,6 +4,7 @@ import type { WalReceiver } from '../../src/cluster/model/model.js';
 import type {
   Answering,
   Reach,
+  RestTaken,
   Site,
   SwapEvidence,
   SwapPlan,
@@ -11,6 +12,7 @@ import type {
 } from '../../src/cluster/preflight/swap-model.js';
 import type { HbaRule } from '../../src/cluster/preflight/hba-rules.js';
 import { siteLabels, type SiteAccess } from '../../src/cluster/preflight/swap-model.js';
+import { restThere } from '../../src/cluster/preflight/swap-site-checks.js';
 import { swapSkipProblem } from '../../src/cluster/preflight/swap-skipped.js';
 import { swapDifferences, swapPlan, SWAP_CHECKS } from '../../src/cluster/preflight/swap-plan.js';
 import { viewOf } from '../../src/cluster/roles/view.js';
@@ -329,12 +331,46 @@ test.each<[boolean | null, string | undefined, string[], string]>([
     'it is unknown whether Patroni of pg1 of west takes changes from here: 401',
   ],
 ])('whether Patroni there takes changes: %s', (taken, result, refused, words) => {
-  const made = plan(sites(), {}, REACHED, {}, { restThere: { taken, said: '401' } });
+  const made = plan(sites(), {}, REACHED, {}, { restThere: { taken, lacks: null, said: '401' } });
   expect([made.refusedBy, bad(made)[0], said(made, 'rest_there')]).toEqual([
     refused,
     result,
     words,
   ]);
+});
+
+test.each<[RestTaken['lacks'], way: string[], string]>([
+  ['login', ['-c', 'west.yml'], 'put the login of its REST API (ctl.authentication) into west.yml'],
+  [
+    'login',
+    ['--rest', 'http://west1:8008'],
+    'name the site with --to FILE, and put the login of its REST API (ctl.authentication) there',
+  ],
+  [
+    'certificate',
+    ['-c', 'west.yml'],
+    'put a client certificate (ctl.certfile and ctl.keyfile) into west.yml',
+  ],
+  [
+    'certificate',
+    ['--rest', 'http://west1:8008'],
+    'name the site with --to FILE, and put a client certificate (ctl.certfile and ctl.keyfile) there',
+  ],
+  [
+    'address',
+    ['--rest', 'http://west1:8008'],
+    'run this on a host that its restapi.allowlist lets in, or add this one there',
+  ],
+  [
+    null,
+    ['-c', 'west.yml'],
+    'check what answers at http://10.0.1.1:7431/patroni, which is restapi.connect_address there',
+  ],
+])('Patroni there takes no change, and lacks %s, reached by %j', (lacks, way, words) => {
+  const view = viewOf(sites().there.snapshot);
+  const site: Site = { side: 'there', label: 'west', view, way };
+  const asked = { taken: false, lacks, said: 'no' };
+  expect(restThere(site, { restThere: asked } as SwapEvidence)?.next).toBe(words);
 });
 
 test('pg_hba.conf there: let in, not let in, unknown, and what a member was told itself', () => {

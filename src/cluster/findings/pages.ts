@@ -453,7 +453,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     'Turn it on if base backups take long.',
   ],
   rest_unprotected: [
-    'The REST API accepts requests that change the cluster without credentials or a client certificate. Only checked with --probe-rest: a PATCH of /config without content, which Patroni refuses with 401 or 403 where it is protected and with 400 or 411, changing nothing, where it is not.',
+    'The REST API accepts requests that change the cluster without credentials or a client certificate. Only checked with --probe-rest: a PATCH of /config with an empty object, which Patroni refuses with 401 or 403 where it is protected and with 400 or 411, changing nothing, where it is not.',
     'Every client that reaches the port can switch over, restart and reconfigure.',
     'The defaults.',
     'Set restapi.authentication or verify_client.',

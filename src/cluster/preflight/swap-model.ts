@@ -63,6 +63,8 @@ export interface SwapRequest {
 export interface RestTaken {
   /** null: unknown. */
   taken: boolean | null;
+  /** Why it does not, where its answer says so. */
+  lacks: 'login' | 'certificate' | 'address' | null;
   said: string;
 }
 
@@ -74,7 +76,7 @@ export interface SwapEvidence {
   reach: readonly Reach[];
   /** At the address that the leader there streams from, compared with the leader here. */
   upstream: Answering;
-  /** What Patroni of the leader there says to a change without content; null: not asked. */
+  /** What Patroni of the leader there says to an empty change; null: not asked. */
   restThere: RestTaken | null;
   access: SiteAccess;
 }

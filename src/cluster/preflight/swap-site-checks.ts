@@ -7,7 +7,13 @@ import { readTags } from '../model/tags.js';
 import { plural } from '../model/words.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
-import { memberOf, siteCommand, type Site, type SwapEvidence } from './swap-model.js';
+import {
+  memberOf,
+  siteCommand,
+  type RestTaken,
+  type Site,
+  type SwapEvidence,
+} from './swap-model.js';
 
 /** The first version that stops the old primary cleanly when it becomes a standby cluster. */
 const CLEAN_SINCE = [4, 1] as const;
@@ -59,7 +65,7 @@ export function thereLeads(there: Site): PlanCheck {
 export function restThere(there: Site, { restThere: asked }: SwapEvidence): PlanCheck | null {
   const name = 'rest_there';
   if (asked === null) return null;
-  const { taken, said } = asked;
+  const { taken, lacks, said } = asked;
   const who = memberOf(there, there.view.leader?.name ?? null);
   const evidence: Witnessed[] = [{ witness: 'REST', subject: who, said }];
   if (taken === true) return ok(name, `Patroni of ${who} takes changes from here`, evidence);
@@ -76,8 +82,23 @@ export function restThere(there: Site, { restThere: asked }: SwapEvidence): Plan
     'refused',
     `Patroni of ${who} does not take changes from here: ${said}`,
     evidence,
-    'name the site with --to FILE, and put the login of its REST API there (restapi.authentication)',
+    restNext(there, lacks),
   );
+}
+
+/** What its answer says is lacking belongs into the file that leads there. */
+function restNext({ way, view: { leader } }: Site, lacks: RestTaken['lacks']): string {
+  if (lacks === 'address')
+    return 'run this on a host that its restapi.allowlist lets in, or add this one there';
+  if (lacks === null)
+    return `check what answers at ${leader?.member?.apiUrl ?? 'that address'}, which is restapi.connect_address there`;
+  const needed =
+    lacks === 'login'
+      ? 'the login of its REST API (ctl.authentication)'
+      : 'a client certificate (ctl.certfile and ctl.keyfile)';
+  return way[0] === '--rest'
+    ? `name the site with --to FILE, and put ${needed} there`
+    : `put ${needed} into ${way[1] ?? 'its configuration file'}`;
 }
 
 export function leads(site: Site, name: string, role: 'primary' | 'standby leader'): PlanCheck {

@@ -236,6 +236,8 @@ const FREEZE_LIMIT_MS = 5_000;
  * the other threads of etcd or Patroni answer on until the one that takes it has run.
  */
 export function freezeProcess(pid: number): void {
+  // 0 would be every process of the test run.
+  if (!(pid > 0)) throw new Error(`process ${pid} cannot be frozen`);
   signal(pid, 'SIGSTOP');
   const deadline = Date.now() + FREEZE_LIMIT_MS;
   while (threadStates(pid).some((state) => state !== 'T')) {

@@ -1,6 +1,11 @@
 /** What every DCS does alike: run against memory in the fast tier and against real etcd in the live tier. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KeyStore, DeletedKeys, WatchEvent } from '../../src/dcs/keyed/key-store.js';
+import type {
+  KeyStore,
+  DeletedKeys,
+  RangeRead,
+  WatchEvent,
+} from '../../src/dcs/keyed/key-store.js';
 
 /** One store, empty of keys below /service/, and the ways in which others change it. */
 export interface StoreUnderTest {
@@ -105,13 +110,15 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(kvs.map(({ key }) => key)).toEqual(writes);
         expect(kvs.at(-1)?.modRevision).toBe(revision);
         const taken: string[] = [];
-        const last = await dcs.range(DEMO, {
-          begin: () => (page) => {
-            expect(page.revision).toBe(revision);
-            taken.push(...page.kvs.map(({ key }) => key));
-          },
-        });
-        expect([...taken, ...last.kvs.map(({ key }) => key)]).toEqual(writes);
+        const take = (page: RangeRead): void => {
+          expect(page.revision).toBe(revision);
+          taken.push(...page.kvs.map(({ key }) => key));
+        };
+        const all = (last: RangeRead): string[] => {
+          take(last);
+          return taken;
+        };
+        expect(await dcs.rangeInto(DEMO, () => ({ take, all }))).toEqual(writes);
       });
     });
 

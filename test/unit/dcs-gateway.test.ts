@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/config/endpoints.js';
 import { openGateway } from '../../src/dcs/etcd3/gateway.js';
 import type { EtcdConnection } from '../../src/dcs/etcd3/etcd-connection.js';
-import type { RangeRead } from '../../src/dcs/keyed/key-store.js';
+import type { KeyStore, RangeRead } from '../../src/dcs/keyed/key-store.js';
+import { keyedDcs } from '../../src/dcs/keyed/keyed-dcs.js';
 
 interface Asked {
   path: string;
@@ -23,18 +24,19 @@ afterEach(() => {
 });
 
 /** A gateway that says what the test wants and keeps what it was asked. */
-async function serve(reply: (asked: Asked, nth: number) => Reply) {
+async function serve(reply: (asked: Asked, nth: number) => Reply | Promise<Reply>) {
   const asked: Asked[] = [];
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
+    const answer = async (): Promise<void> => {
       const body = JSON.parse(Buffer.concat(chunks).toString()) as Asked['body'];
       const one = { path: request.url ?? '', body, token: request.headers.authorization };
       asked.push(one);
-      const { status, json, text } = reply(one, asked.length);
+      const { status, json, text } = await reply(one, asked.length);
       response.writeHead(status).end(text ?? JSON.stringify(json));
-    });
+    };
+    request.on('end', () => void answer());
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -46,7 +48,7 @@ async function serve(reply: (asked: Asked, nth: number) => Reply) {
       ...{ endpoints: [endpoint], username: null, password: null, ca: null, cert: null },
       ...{ key: null, keyPassword: null, timeoutMs: 1000, ...changes },
     });
-  return { asked, open };
+  return { asked, endpoint, open };
 }
 
 const b64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -103,6 +105,33 @@ describe('openGateway', () => {
     expect(limits).toEqual([500, 1000, 2000, 2000, 2000]);
   });
 
+  it.each([
+    ['first', 'the one that was asked first ends first'],
+    ['second', 'the one that was asked second ends first'],
+  ])('keeps two endpoints apart that are read at the same time: %s', async (ends) => {
+    let areBoth = (): void => undefined;
+    const both = new Promise<void>((resolve) => (areBoth = resolve));
+    const never = new Promise<never>(() => undefined);
+    const a = page([kv('/service/a/leader', 'pg1')], true);
+    const b = page([kv('/service/b/leader', 'pg1')]);
+    const first = await serve(async (_, nth) => {
+      if (nth === 1) return a;
+      await both;
+      return ends === 'first' ? b : never;
+    });
+    const second = await serve(async (_, nth) => {
+      areBoth();
+      if (ends === 'first') return never;
+      return nth === 1 ? a : b;
+    });
+    const store = first.open({ endpoints: [first.endpoint, second.endpoint] });
+    const fleet = await keyedDcs({ ...store } as KeyStore, 'service').readAll();
+    expect(fleet.map(({ scope, leaderName }) => [scope, leaderName])).toEqual([
+      ['a', 'pg1'],
+      ['b', 'pg1'],
+    ]);
+  });
+
   it('begins again when compaction overtakes the pages', async () => {
     const { asked, open } = await serve((_, nth) => {
       if (nth === 2)
@@ -113,11 +142,15 @@ describe('openGateway', () => {
     const begin = () => {
       const taken: string[] = [];
       begun.push(taken);
-      return ({ kvs }: RangeRead) => void taken.push(...kvs.map(({ value }) => value));
+      const take = ({ kvs }: RangeRead): void => void taken.push(...kvs.map(({ value }) => value));
+      const all = (last: RangeRead): string[] => {
+        take(last);
+        return taken;
+      };
+      return { take, all };
     };
-    const { kvs } = await open().range('/s/', { begin });
-    expect(kvs.map(({ value }) => value)).toEqual(['3']);
-    expect(begun).toEqual([['1'], []]);
+    expect(await open().rangeInto('/s/', begin)).toEqual(['3']);
+    expect(begun).toEqual([['1'], ['3']]);
     expect(asked[2]?.body).not.toHaveProperty('revision');
   });
 

@@ -397,6 +397,25 @@ describe('parseFleet', () => {
     ]);
   });
 
+  it('reads the keys of a cluster that is called members in any order alike', () => {
+    const values = {
+      '/service/x/members/members/pg1': '{}',
+      '/service/x/members/status': '{}',
+      '/service/x/members/leader': '{}',
+    };
+    const seen = [Object.entries(values), Object.entries(values).reverse()].map((entries) =>
+      parseFleet(read(Object.fromEntries(entries)), 'service').map(({ scope, members }) => [
+        scope,
+        members.map(({ name }) => name),
+      ]),
+    );
+    const right = [
+      ['x', ['leader', 'status']],
+      ['x/members', ['pg1']],
+    ];
+    expect(seen).toEqual([right, right]);
+  });
+
   it('says of each cluster with the same broken configuration that it is broken', () => {
     const text = '{"ttl":"soon"}';
     const [a, b] = parseFleet(

@@ -122,6 +122,9 @@ const KEYS = new Set(
   'initialize config leader failover sync history status failsafe optime/leader'.split(' '),
 );
 
+/** Folders below that of a cluster. */
+const PAIRS = ['members', RETIRED, 'optime'];
+
 /**
  * A key below a namespace as scope (which may hold slashes, as 15/main does), Citus group ('' for none) and the
  * cluster's own key; null if it is neither a key of Patroni nor a note of patctl.
@@ -130,7 +133,7 @@ function splitKey(path: string): { scope: string; group: string; name: string } 
   const own = lastPart(path);
   const parent = lastPart(aboveLast(path) ?? '');
   const aboveParent = aboveLast(aboveLast(path) ?? '');
-  const isPair = aboveParent !== null && ['members', RETIRED, 'optime'].includes(parent);
+  const isPair = aboveParent !== null && PAIRS.includes(parent);
   const name = isPair ? `${parent}/${own}` : own;
   if (!isOwnKey(name)) return null;
   const rest = (isPair ? aboveParent : aboveLast(path)) ?? '';
@@ -188,8 +191,10 @@ function groupKeys(
     const split = splitKey(path);
     if (split === null) continue;
     const { scope, group, name } = split;
-    folder = path.slice(0, path.length - name.length);
-    ({ nodes } = remembered(groups, folder, () => ({
+    const own = path.slice(0, path.length - name.length);
+    // Below a cluster that is called members, a key may be one of the cluster above.
+    folder = PAIRS.includes(lastPart(own.slice(0, -1))) ? '' : own;
+    ({ nodes } = remembered(groups, own, () => ({
       scope,
       group: group === '' ? null : Number(group),
       nodes: new Map<string, Node>(),

@@ -2,8 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import type { IRangeRequest, IRangeResponse } from 'etcd3';
 import {
-  pagesOf,
+  allPages,
   type KeyStore,
+  type PageReader,
   type PastKey,
   type RangeOptions,
   type RangeRead,
@@ -28,16 +29,23 @@ export function openEtcd3(
   // Every call in flight listens, and there may be many: this is not a leak.
   setMaxListeners(0, closing.signal);
   const etcd: Etcd = { settings, walk, grpc: openGrpc(settings), closing: closing.signal };
+  async function rangeInto<T>(
+    prefix: string,
+    begin: () => PageReader<T>,
+    options: RangeOptions = {},
+  ): Promise<T> {
+    checkPrefix(prefix);
+    const { value } = await walk.first(
+      settings.timeoutMs,
+      (endpoint, signal) => readAll(etcd, { endpoint, prefix, begin, options }, signal),
+      closing.signal,
+    );
+    return value;
+  }
+
   return {
-    async range(prefix, options = {}) {
-      checkPrefix(prefix);
-      const { value } = await walk.first(
-        settings.timeoutMs,
-        (endpoint, signal) => readAll(etcd, endpoint, prefix, options, signal),
-        closing.signal,
-      );
-      return value;
-    },
+    range: (prefix, options) => rangeInto(prefix, allPages, options),
+    rangeInto,
     txn: (compares, ops) => write(etcd, compares, ops),
     watch(prefix, afterRevision, signal) {
       checkPrefix(prefix);
@@ -58,7 +66,8 @@ export function openEtcd3(
       const timeoutMs = Math.min(ms, settings.timeoutMs);
       const { endpoint, value: now } = await walk.first(
         timeoutMs,
-        (endpoint, signal) => readAll(etcd, endpoint, prefix, {}, signal),
+        (endpoint, signal) =>
+          readAll(etcd, { endpoint, prefix, begin: allPages, options: {} }, signal),
         closing.signal,
       );
       const teller = tellerAt(etcd, endpoint, prefix, now, over);
@@ -73,14 +82,19 @@ export function openEtcd3(
   };
 }
 
-async function readAll(
+interface Reading<T> {
+  endpoint: Endpoint;
+  prefix: string;
+  begin: () => PageReader<T>;
+  options: RangeOptions;
+}
+
+async function readAll<T>(
   { grpc, settings }: Etcd,
-  endpoint: Endpoint,
-  prefix: string,
-  options: RangeOptions,
+  { endpoint, prefix, begin, options }: Reading<T>,
   signal: AbortSignal,
-): Promise<RangeRead> {
-  let { take, kept } = pagesOf(options);
+): Promise<T> {
+  let reader = begin();
   let revision = '0';
   let key = prefix;
   let restarts = 0;
@@ -99,7 +113,7 @@ async function readAll(
       signal,
     });
     if (!answer.ok && isCompacted(answer.error) && ++restarts <= 3) {
-      ({ take, kept } = pagesOf(options));
+      reader = begin();
       revision = '0';
       key = prefix;
       continue;
@@ -108,8 +122,8 @@ async function readAll(
     if (revision === '0') revision = page.header.revision;
     const kvs = page.kvs.map(toKeyValue);
     const last = kvs.at(-1);
-    if (!page.more || last === undefined) return { revision, kvs: kept.concat(kvs) };
-    take({ revision, kvs });
+    if (!page.more || last === undefined) return reader.all({ revision, kvs });
+    reader.take({ revision, kvs });
     key = keyAfter(last.key);
   }
 }

@@ -4,12 +4,12 @@ import type { RequestOptions } from 'node:https';
 import { ToolError } from '../../errors.js';
 import { oneLine } from '../../output/text.js';
 import {
-  pagesOf,
+  allPages,
   type KeyStore,
   type KeyValue,
+  type PageReader,
   type PastKey,
   type RangeOptions,
-  type RangeRead,
 } from '../keyed/key-store.js';
 import type { EtcdConnection } from './etcd-connection.js';
 import type { Endpoint } from '../../config/endpoints.js';
@@ -36,7 +36,7 @@ import {
 import { EndpointFailure, bareHost, walkEndpoints, type Walk } from './walk.js';
 
 /** As in KeyStore, but throws GatewayRefused when only gRPC can answer. */
-export type Gateway = Pick<KeyStore, 'range' | 'deletedKeys' | 'rangeAt'>;
+export type Gateway = Pick<KeyStore, 'range' | 'rangeInto' | 'deletedKeys' | 'rangeAt'>;
 
 /** etcd lives, but its gateway does not serve us: it is switched off, or cannot see our certificate. */
 export class GatewayRefused extends Error {
@@ -67,16 +67,23 @@ export function openGateway(
   walk: Walk = walkEndpoints(settings.endpoints),
 ): Gateway {
   const session: Session = { settings, token: null, authOff: false, version: '/v3' };
+  async function rangeInto<T>(
+    prefix: string,
+    begin: () => PageReader<T>,
+    options: RangeOptions = {},
+  ): Promise<T> {
+    checkPrefix(prefix);
+    const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
+      withConnections(session, endpoint, signal, (post) =>
+        readAll(session, post, { prefix, begin, options }),
+      ),
+    );
+    return value;
+  }
+
   return {
-    async range(prefix, options = {}) {
-      checkPrefix(prefix);
-      const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
-        withConnections(session, endpoint, signal, (post) =>
-          readAll(session, post, prefix, options),
-        ),
-      );
-      return value;
-    },
+    range: (prefix, options) => rangeInto(prefix, allPages, options),
+    rangeInto,
     async rangeAt(prefix, revision) {
       checkPrefix(prefix);
       const { value } = await walk.first(settings.timeoutMs, (endpoint, signal) =>
@@ -92,7 +99,9 @@ export function openGateway(
       const { endpoint, value: now } = await walk.first(
         Math.min(ms, settings.timeoutMs),
         (endpoint, signal) =>
-          withConnections(session, endpoint, signal, (post) => readAll(session, post, prefix, {})),
+          withConnections(session, endpoint, signal, (post) =>
+            readAll(session, post, { prefix, begin: allPages, options: {} }),
+          ),
       );
       return withConnections(session, endpoint, over, (post) => {
         const at = lookTogether((looks) => lookBack(session, post, prefix, looks));
@@ -268,12 +277,17 @@ function str(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-async function readAll(
+interface Reading<T> {
+  prefix: string;
+  begin: () => PageReader<T>;
+  options: RangeOptions;
+}
+
+async function readAll<T>(
   session: Session,
   post: Post,
-  prefix: string,
-  options: RangeOptions,
-): Promise<RangeRead> {
+  { prefix, begin, options }: Reading<T>,
+): Promise<T> {
   const page: AskPage = async (key, revision, limit) =>
     pageOf(
       await authorized(session, post, '/kv/range', prefix, {
@@ -285,8 +299,8 @@ async function readAll(
       }),
     );
   for (let restarts = 0; ; restarts += 1) {
-    const read = await readPages(page, toBase64(prefix), options);
-    if ('revision' in read) return read;
+    const read = await readPages(page, toBase64(prefix), begin());
+    if ('all' in read) return read.all;
     // Compaction overtook the pages: begin again at today's revision.
     if (!isCompacted(read) || restarts === 3) throw refused(session, read, prefix);
   }
@@ -302,13 +316,12 @@ interface Page {
 type AskPage = (key: string, revision: string, limit: number) => Promise<Page | EtcdError>;
 
 /** The pages of one revision, or why etcd refuses one. etcd makes the next while we read the one before. */
-async function readPages(
+async function readPages<T>(
   page: AskPage,
   from: string,
-  options: RangeOptions,
-): Promise<RangeRead | EtcdError> {
+  reader: PageReader<T>,
+): Promise<{ all: T } | EtcdError> {
   const decode = decoder();
-  const { take, kept } = pagesOf(options);
   let limit = FIRST_PAGE_KEYS;
   let read = await page(from, '0', limit);
   let revision = '0';
@@ -319,8 +332,8 @@ async function readPages(
     const coming = next === null ? null : page(next, revision, limit);
     if (coming !== null) await sent(coming);
     const kvs = raw.map((one) => toKeyValue(one, decode));
-    if (coming === null) return { revision, kvs: kept.concat(kvs) };
-    take({ revision, kvs });
+    if (coming === null) return { all: reader.all({ revision, kvs }) };
+    reader.take({ revision, kvs });
     read = await coming;
   }
   return read;

@@ -41,6 +41,7 @@ export function openEtcd(settings: EtcdConnection): KeyStore {
 
   return {
     range: (...args) => read((dcs) => dcs.range(...args)),
+    rangeInto: (...args) => read((dcs) => dcs.rangeInto(...args)),
     deletedKeys: (...args) => read((dcs) => dcs.deletedKeys(...args)),
     rangeAt: (...args) => read((dcs) => dcs.rangeAt(...args)),
     watch,

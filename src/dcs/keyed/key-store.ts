@@ -19,11 +19,14 @@ export interface RangeRead {
 export interface RangeOptions {
   /** Answer from one server's own copy, without asking the etcd majority. Default false (linearizable). */
   serializable?: boolean;
-  /**
-   * Called where reading begins, and again where it has to begin again. It gives what takes each page while the next is
-   * on its way; what `range` gives in the end is then only what came behind those pages.
-   */
-  begin?: () => (page: RangeRead) => void;
+}
+
+/** Reads the pages of one revision in their order. */
+export interface PageReader<T> {
+  /** A page behind which there is another one, while that is on its way. */
+  take(page: RangeRead): void;
+  /** The last page: what all of them are together. */
+  all(last: RangeRead): T;
 }
 
 /** A key as it stood at an old revision. */
@@ -88,6 +91,11 @@ export type Enough = (found: readonly DeletedKey[]) => boolean;
 export interface KeyStore {
   /** Every key below `prefix`, which must end with '/'. */
   range(prefix: string, options?: RangeOptions): Promise<RangeRead>;
+  /**
+   * As `range`, read page by page. `begin` is called for each attempt: several endpoints may be read at the same time,
+   * and one again from its beginning. What the reader of the one that ended first made is the result.
+   */
+  rangeInto<T>(prefix: string, begin: () => PageReader<T>, options?: RangeOptions): Promise<T>;
   /** Write all `ops` if every compare holds. Sent once, never retried. */
   txn(compares: Compare[], ops: WriteOp[]): Promise<TxnOutcome>;
   /** Events below `prefix` after `afterRevision`; ends when `signal` aborts. Survives lost connections. */
@@ -104,11 +112,11 @@ export interface KeyStore {
   close(): Promise<void>;
 }
 
-/** Where the pages of one reading go: to who reads them as they come, else into one list. */
-export function pagesOf({ begin }: RangeOptions): {
-  take: (page: RangeRead) => void;
-  kept: KeyValue[];
-} {
+/** All pages as one list. */
+export function allPages(): PageReader<RangeRead> {
   const kept: KeyValue[] = [];
-  return { take: begin?.() ?? (({ kvs }) => void kept.push(...kvs)), kept };
+  return {
+    take: ({ kvs }) => void kept.push(...kvs),
+    all: ({ revision, kvs }) => ({ revision, kvs: kept.concat(kvs) }),
+  };
 }

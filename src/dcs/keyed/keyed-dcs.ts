@@ -36,18 +36,17 @@ export function keyedDcs(store: KeyStore, namespace: string): Dcs {
     read: async (name, options) =>
       parseScope(await store.range(prefixOf(name), options), namespace, name.scope),
     readAll: async (options) => {
-      let fleet = fleetReader(namespace);
       let isLarge = false;
       const begin = () => {
-        fleet = fleetReader(namespace);
-        return (page: RangeRead): void => {
+        const { take, all } = fleetReader(namespace);
+        const takeOne = (page: RangeRead): void => {
           if (!isLarge) options?.large?.();
           isLarge = true;
-          fleet.take(page);
+          take(page);
         };
+        return { take: takeOne, all };
       };
-      const last = await store.range(whole, { ...options, begin });
-      return fleet.all(last);
+      return await store.rangeInto(whole, begin, options);
     },
     scopes: async () => clusterNames(await store.range(whole), namespace),
     follow: async (name) => followed(store, name, prefixOf(name)),

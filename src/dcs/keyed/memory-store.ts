@@ -8,6 +8,7 @@ import type {
   Enough,
   KeyValue,
   PastKey,
+  RangeRead,
   WatchEvent,
   WriteOp,
 } from './key-store.js';
@@ -79,17 +80,19 @@ export function memoryStore(initial: Readonly<Record<string, string>> = {}): Mem
   };
   const control = controlsOf(store);
   for (const [key, value] of Object.entries(initial)) control.put(key, value);
+  const range = async (prefix: string): Promise<RangeRead> => {
+    await enter(store, 'range');
+    checkPrefix(prefix);
+    return { revision: store.revision.toString(), kvs: below(store, prefix) };
+  };
   return {
     ...control,
     calls: store.calls,
     get revision() {
       return store.revision.toString();
     },
-    range: async (prefix) => {
-      await enter(store, 'range');
-      checkPrefix(prefix);
-      return { revision: store.revision.toString(), kvs: below(store, prefix) };
-    },
+    range,
+    rangeInto: async (prefix, begin) => begin().all(await range(prefix)),
     txn: async (compares, ops) => {
       checkCompares(compares);
       const failure = await enter(store, 'txn');

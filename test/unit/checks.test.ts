@@ -163,6 +163,21 @@ describe('slots', () => {
     const restores = { ...behind, settings: { restore_command: { value: 'set' } } };
     const sql = { pg1: gone, pg2: restores as unknown as Partial<SqlStatus> };
     expect(found('wal_gone', { sql })).toEqual([]);
+    const check = CATALOGUE.find(({ code }) => code === 'wal_gone');
+    const made = snapshot({ sql: { pg1: gone, pg2: behind } });
+    const [, pg2] = made.members;
+    if (pg2)
+      Object.assign(pg2, {
+        sql: OFF,
+        rest: { ok: true, value: { raw: {}, ...AT, receivedLocation: 900n * MB }, tookMs: 1 },
+      });
+    const [unknown] = check?.find(viewOf(made), DEFAULT_LIMITS) ?? [];
+    const needed = CATALOGUE.find(({ code }) => code === 'reinit_needed');
+    expect(needed?.find(viewOf(made), DEFAULT_LIMITS)).toEqual([]);
+    expect([unknown?.severity, unknown?.message]).toEqual([
+      'critical',
+      expect.stringContaining('it is unknown whether a restore_command covers the rest'),
+    ]);
   });
 
   test('WAL is gone, whatever its slot says, when pg_wal begins later', () => {

@@ -171,7 +171,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     '`patctl reinit`, unless an archive has the WAL.',
   ],
   wal_gone: [
-    'A member that does not stream needs WAL older than the oldest file in pg_wal of its upstream, or, where that is unknown, than what the upstream kept at its last checkpoint; and it has no restore_command. A walsender may have moved its slot back to what the member has: then wal_status says reserved although the WAL is gone.',
+    'A member that does not stream needs WAL older than the oldest file in pg_wal of its upstream, or, where that is unknown, than what the upstream kept at its last checkpoint; and it has no restore_command, or without an SQL login that is unknown. A walsender may have moved its slot back to what the member has: then wal_status says reserved although the WAL is gone.',
     "PostgreSQL's log shows it; Patroni's log does not.",
     'As slot_lost, with use_slots off.',
     '`patctl reinit`.',

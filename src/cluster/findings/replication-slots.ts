@@ -184,14 +184,19 @@ export function walGone(view: View): Finding[] {
     if (!upstream?.sql.ok || !isUnfed(one) || has === null) return [];
     if (stillReadsItsOwn(one, view)) return [];
     const oldest = upstream.sql.value.oldestWal ?? keptFrom(upstream.sql.value);
-    const restores = one.sql.ok && (one.sql.value.settings['restore_command']?.value ?? '') !== '';
-    if (oldest === null || has >= oldest || restores) return [];
+    if (oldest === null || has >= oldest) return [];
+    const restore = one.sql.ok ? (one.sql.value.settings['restore_command']?.value ?? '') : null;
+    if (restore !== null && restore !== '') return [];
+    const covered =
+      restore === null
+        ? 'it is unknown whether a restore_command covers the rest'
+        : 'no restore_command covers the rest';
     return [
       {
         code: 'wal_gone',
         severity: 'critical',
         members: [one.name],
-        message: `${one.name} needs WAL from ${text(has)} on; ${upstream.name} keeps it from ${text(oldest)} on, and no restore_command covers the rest`,
+        message: `${one.name} needs WAL from ${text(has)} on; ${upstream.name} keeps it from ${text(oldest)} on, and ${covered}`,
         evidence: [
           { witness: 'SQL', subject: upstream.name, said: walSeen(upstream.sql.value) },
           {
@@ -201,7 +206,9 @@ export function walGone(view: View): Finding[] {
           },
           rowSeen(one, view),
         ],
-        next: reinitStep(view.snapshot, one),
+        next:
+          (restore === null ? 'unless it has a restore_command: ' : '') +
+          reinitStep(view.snapshot, one),
       },
     ];
   });
@@ -225,7 +232,10 @@ function keptFrom({ redoLsn, settings, slots }: SqlStatus): Lsn | null {
 }
 
 export function reinitNeeded(view: View): Finding[] {
-  const causes = [...slotLost(view), ...walGone(view)];
+  // Over REST alone it is unknown whether the archive has the WAL.
+  const seen = new Set(view.members.filter(({ sql }) => sql.ok).map(({ name }) => name));
+  const gone = walGone(view).filter(({ members }) => members.every((name) => seen.has(name)));
+  const causes = [...slotLost(view), ...gone];
   const names = new Set(causes.flatMap(({ members }) => members));
   const lost = view.members.filter(({ name }) => names.has(name));
   return lost.map((one) => ({

@@ -224,6 +224,31 @@ test('a log that was cut off long before the change does not show that its Patro
   // Too soon for the end of a lease.
   expect(causesIn(took(105), log('pg1', ...short, ...checkpoint))).toEqual([]);
 });
+
+const kernel = (...lines: Line[]): string[] =>
+  lines.map(([at, text]) => `${time(at).replace('Z', '+00:00')} host1 kernel: ${text}`);
+const outOfMemory = (at: number, program: string): string[] =>
+  kernel([at, `Out of memory: Killed process 123 (${program}) total-vm:1kB`]);
+
+test('a Patroni that the kernel ended is known by that, also where nothing else went on', () => {
+  const ends = patroni(...leads('pg1', 0, 100));
+  const own = (...lines: string[]): string[] => causesIn(took(130), log('pg1', ...ends, ...lines));
+  expect(own(...outOfMemory(101, 'patroni'))).toEqual(['patroni_killed']);
+  expect(
+    causesIn(took(130), log('pg1', ...ends), log('pg1', ...outOfMemory(101, 'patroni'))),
+  ).toEqual(['patroni_killed']);
+  expect(own(...outOfMemory(95, 'postgres'), ...outOfMemory(101, 'python3'))).toEqual([
+    'patroni_killed',
+  ]);
+  expect(causesIn(took(104), log('pg1', ...ends, ...outOfMemory(101, 'patroni')))).toEqual([
+    'patroni_killed',
+  ]);
+  // Not a program that is not Patroni, or may be another, nor one that was ended while Patroni still wrote.
+  expect(own(...outOfMemory(101, 'java'))).toEqual([]);
+  expect(own(...outOfMemory(125, 'python3'))).toEqual([]);
+  expect(own(...outOfMemory(60, 'patroni'))).toEqual([]);
+});
+
 test('of two logs of one member the later one counts', () => {
   const one = log('pg1', ...patroni(...leads('pg1', 0, 100)));
   const two = log(

@@ -424,7 +424,11 @@ const BACK = 3;
 /** After a longer time it is another occasion. */
 const TOGETHER_MS = 60_000;
 
-const BY_MESSAGE: ReadonlySet<FactCode> = new Set<FactCode>(['wal_end', 'patroni_demotes']);
+const BY_MESSAGE: ReadonlySet<FactCode> = new Set<FactCode>([
+  'wal_end',
+  'patroni_demotes',
+  'oom_killed',
+]);
 
 function lastOf(
   facts: readonly StoryFact[],

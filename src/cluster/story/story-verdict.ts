@@ -16,7 +16,13 @@ import {
 } from './causes/old-leader-says.js';
 import { silentToOthers } from './causes/seen-by-others.js';
 import { recorded } from './causes/seen-recorded.js';
-import { endedInLog, logIsShort, lostLock, stoodStill } from './causes/silent-log.js';
+import {
+  endedInLog,
+  killedByKernel,
+  logIsShort,
+  lostLock,
+  stoodStill,
+} from './causes/silent-log.js';
 import { adviceFor } from './story-advice.js';
 import type { StoryEvidence } from './story-evidence.js';
 import type { StoryVerdict } from './story-model.js';
@@ -68,6 +74,7 @@ const RULES: readonly CauseRule[] = [
   recorded,
   lostDcs,
   stoodStill,
+  killedByKernel,
   endedInLog,
   lostLock,
   silentToOthers,

@@ -7,9 +7,8 @@ import {
   type StoryEvidence,
 } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
-import { msOf } from '../term-changes.js';
+import { msOf, type TermChange } from '../term-changes.js';
 import {
-  isPostgres,
   oldLeader,
   saidCause,
   SHORTEST_LOSS_MS,
@@ -59,10 +58,11 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
 
 /** A frozen Patroni loses its lock with its lease: not sooner, and it does not delete the key itself. */
 function isLongEnough({ change }: StoryEvidence, fromMs: number): boolean {
-  const isDeleted =
-    change.end?.what === 'leader_key_released' || change.end?.what === 'leader_key_removed';
-  return !isDeleted && (change.atMs ?? Infinity) - fromMs >= SHORTEST_LOSS_MS;
+  return !isKeyDeleted(change) && (change.atMs ?? Infinity) - fromMs >= SHORTEST_LOSS_MS;
 }
+
+const isKeyDeleted = ({ end }: TermChange): boolean =>
+  end?.what === 'leader_key_released' || end?.what === 'leader_key_removed';
 
 /** The time in which no Patroni of the old leader wrote. */
 interface Without {
@@ -77,13 +77,8 @@ function ended(evidence: StoryEvidence, without: Without, silence: string): Caus
   const postgres = evidence.old.filter(({ source }) => source === 'postgresql log');
   const untilPromoted = (fact: StoryFact): boolean =>
     within(fact) && (msOf(fact.at) ?? 0) <= (evidence.change.atMs ?? 0) + CLOCKS_MS;
-  const killed = evidence.old.find((fact) => fact.what === 'oom_killed' && untilPromoted(fact));
-  if (killed && !isPostgres(killed)) {
-    return saidCause(
-      'patroni_killed',
-      `The kernel of ${name} ended Patroni there (${killed.data?.mode ?? ''}), because memory ran out.`,
-    );
-  }
+  const killed = evidence.old.find((fact) => isPatroniKilled(fact) && untilPromoted(fact));
+  if (killed) return killedFor(evidence, killed);
   if (evidence.old.some((fact) => fact.what === 'host_started' && within(fact))) {
     return saidCause('node_lost', `The host of ${name} went down and was started again.`);
   }
@@ -152,6 +147,38 @@ function afterwards(
     }
   );
 }
+
+const isPatroniKilled = ({ what, data }: StoryFact): boolean =>
+  what === 'oom_killed' && /^(?:patroni|python)/.test(data?.mode ?? '');
+
+function killedFor(evidence: StoryEvidence, killed: StoryFact): CauseFound {
+  return saidCause(
+    'patroni_killed',
+    `The kernel of ${oldLeader(evidence)} ended Patroni there (${killed.data?.mode ?? ''}), because memory ran out.`,
+  );
+}
+
+/**
+ * The log of its Patroni ends, and the kernel says that it ended Patroni then: nothing else must have gone on. Its lock
+ * would have ended with its lease.
+ */
+export function killedByKernel(evidence: StoryEvidence): CauseFound | null {
+  const { change, old } = evidence;
+  const last = endOfLog(evidence);
+  if (last === null || isKeyDeleted(change)) return null;
+  const [fromMs, endMs] = [lastOf(last) - CLOCKS_MS, (change.atMs ?? 0) + CLOCKS_MS];
+  const killed = old.find((fact) => {
+    const atMs = msOf(fact.at) ?? 0;
+    // Another program may be a python too: then it was ended where Patroni stopped writing.
+    const untilMs = isNamed(fact) ? endMs : Math.min(endMs, lastOf(last) + LOOP_MS);
+    return isPatroniKilled(fact) && atMs >= fromMs && atMs <= untilMs;
+  });
+  return killed ? killedFor(evidence, killed) : null;
+}
+
+const isNamed = ({ data }: StoryFact): boolean => data?.mode?.startsWith('patroni') === true;
+/** Patroni writes in each loop, of 10 s by default. */
+const LOOP_MS = 15_000;
 
 /** Its Patroni ended with the log, if something else on its host is known to have gone on: else the file may be cut off. */
 export function endedInLog(evidence: StoryEvidence): CauseFound | null {

@@ -654,6 +654,40 @@ test('a replica that notices a loop later that it does not reach the DCS did not
     expect(causesIn(took(180), pg1, noticed(at))).toEqual(['dcs_unreachable']);
 });
 
+test('a replica that reached the DCS for a minute and then had one error reached it', () => {
+  const pg1 = log(
+    'pg1',
+    ...patroni(
+      ...leads('pg1', 0, 100),
+      [115, 'Error communicating with DCS'],
+      [116, 'demoting self because DCS is not accessible and I was a leader'],
+    ),
+  );
+  const pg2 = (untilAt: number, errorAt: number): StoryFact[] =>
+    log(
+      'pg2',
+      ...patroni(...follows('pg2', 'pg1', 5, untilAt), [errorAt, 'Error communicating with DCS']),
+    );
+  for (const [untilAt, errorAt] of [
+    [175, 178],
+    [175, 181],
+    [145, 150],
+  ] as const)
+    expect(causesIn(took(180), pg1, pg2(untilAt, errorAt))).toEqual(['leader_cut_off']);
+  expect(causesIn(took(180), pg1, pg2(125, 139))).toEqual(['dcs_unreachable']);
+  // Its next loops did not end: what it reached meanwhile is not known.
+  expect(causesIn(took(180), pg1, pg2(125, 160))).toEqual(['leader_cut_off', 'dcs_unreachable']);
+  // A longer loop_wait notices it later.
+  const slow = patroni(
+    ...[76, 90, 104, 118].map((at): Line => [
+      at,
+      'no action. I am (pg2), a secondary, and following a leader (pg1)',
+    ]),
+    [146, 'Error communicating with DCS'],
+  );
+  expect(causesIn(took(180), pg1, log('pg2', ...slow))).toEqual(['dcs_unreachable']);
+});
+
 test('a leader that names its demotion in each loop reached the DCS again', () => {
   const pg1 = log(
     'pg1',

@@ -51,17 +51,37 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
   const others = facts.filter(({ member }) => member !== change.from);
   if (isLeaseOfNextLost(change)) return 'all';
   const lost = others.filter((fact) => NO_DCS.has(fact.what) && during(fact));
-  // Each of them notices it in its own loop, up to retry_timeout after the others.
-  const losesToo = ({ member, until, at }: StoryFact): boolean =>
-    lost.some((one) => one.member === member && (msOf(one.at) ?? 0) >= (msOf(until ?? at) ?? 0));
-  const reaching = others.filter(
-    (fact) => isReaching(fact, change.from, beganMs) && !losesToo(fact),
-  );
+  const ends = lossesAfter(lost, beganMs);
+  const seen = others.filter((fact) => isReaching(fact, change.from, beganMs));
+  const reaching = seen.filter((fact) => ends(fact) === null);
   // A replica that follows in a loop has read the DCS in it; that it answers a recorder says less.
   if (reaching.some(({ what }) => what === 'patroni_follows')) return 'old only';
-  if (lost.length > 0) return 'all';
+  if (lost.some((fact) => (msOf(fact.at) ?? Infinity) <= beganMs + NOTICED_MS)) return 'all';
+  // What others lost only later may be another occasion.
+  if (seen.some((fact) => ends(fact) === 'soon')) return 'all';
   return reaching.length > 0 ? 'old only' : null;
 }
+
+/**
+ * Each notices it in its own loop, up to loop_wait and retry_timeout after the others ('soon'). One that followed
+ * for longer reached the DCS (null), whatever came later. What is between them tells nothing ('late'), and one
+ * that only answered a recorder tells nothing either.
+ */
+function lossesAfter(lost: readonly StoryFact[], beganMs: number) {
+  return ({ member, source, at, until, times = 1 }: StoryFact): 'soon' | 'late' | null => {
+    const [fromMs, lastMs] = [msOf(at) ?? 0, msOf(until ?? at) ?? 0];
+    const loopMs = times > 1 ? (lastMs - fromMs) / (times - 1) : 0;
+    const untilMs = beganMs + Math.max(NOTICED_MS, NOTICED_LOOPS * loopMs);
+    const after = lost.filter((one) => one.member === member && (msOf(one.at) ?? 0) >= lastMs);
+    if (after.some((one) => (msOf(one.at) ?? 0) <= untilMs)) return 'soon';
+    const isLate = source === 'recording' || lastMs <= untilMs;
+    return after.length > 0 && isLate ? 'late' : null;
+  };
+}
+
+/** loop_wait and retry_timeout are 10 s by default; with a longer loop_wait retry_timeout is longer as well. */
+const NOTICED_MS = 25_000;
+const NOTICED_LOOPS = 2.5;
 
 /** It began before the old leader could not reach the DCS, and went on longer. */
 function isReaching(fact: StoryFact, leader: string | null, beganMs: number): boolean {

@@ -1,4 +1,5 @@
 /** The only file that touches the process: argv, environment, streams, signals, exit code. */
+import { setMaxListeners } from 'node:events';
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { exitCode } from './errors.js';
 import { main } from './main.js';
@@ -31,6 +32,8 @@ function holdSignals(listener: (name: NodeJS.Signals) => void): () => void {
 
 /** A change continues to its end with its own exit code, even if the reader of stdout has closed it. */
 const readerGone = new AbortController();
+// Every cluster of a fleet that waits listens to them: this is not a leak.
+setMaxListeners(0, interrupt.signal, readerGone.signal);
 const brokenStreams = new Set<NodeJS.WriteStream>();
 let outputLost: string | null = null;
 const openStreams = new Set<NodeJS.WriteStream>();

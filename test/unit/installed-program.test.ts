@@ -1,6 +1,8 @@
 /** The program as it is installed, run without a network: what main() alone cannot show. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,4 +48,22 @@ test('a closed stdin and a closed stderr change nothing', async () => {
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number];
   expect([code, out]).toEqual([0, expect.stringContaining('Node.js')]);
+});
+
+test('a fleet that is looked at twice writes no warning of Node.js', async () => {
+  const keys = Array.from({ length: 12 }, (_, at) => `/service/c${at + 10}`).flatMap((folder) => [
+    [`${folder}/config`, '{"loop_wait":1,"ttl":20}'],
+    [`${folder}/leader`, 'pg1'],
+    [`${folder}/members/pg1`, '{"api_url":"http://127.0.0.1:1/patroni","role":"primary"}'],
+  ]);
+  const base64 = (text = ''): string => Buffer.from(text).toString('base64');
+  const kvs = keys.map(([key, value]) => ({ key: base64(key), value: base64(value) }));
+  const answer = JSON.stringify({ header: { revision: '1' }, kvs });
+  const server = http.createServer((_, response) => void response.end(answer));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const dcs = ['-d', `etcd3://127.0.0.1:${port}/service`];
+  const { out, err } = await runPatctl([...dcs, 'check', '--all', '--verify', 'rest']);
+  server.close();
+  expect([out.match(/^.* c\d\d: /gm)?.length, err]).toEqual([12, '']);
 });

@@ -100,6 +100,27 @@ test.each<[what: string, site: 'here' | 'there', refused: string[]]>([
 });
 
 test.each([
+  ['vip', ['vip']],
+  // Of the machine of the other site, not of this one.
+  ...['127.0.0.1', '127.0.1.1', 'localhost', '::1', '/run/postgresql', '@sock'].map(
+    (host): [string, string[]] => [host, []],
+  ),
+])(
+  'the other site streams from %s: which server answers there is asked of %j',
+  async (host, at) => {
+    const sites = twoSites();
+    const asked: string[] = [];
+    sites.here.clients = (to) => {
+      asked.push(to);
+      return { ok: true, tookMs: 1, value: { systemId: '8', startedAt: '1', addresses: [] } };
+    };
+    sites.there.streamsFrom = host;
+    const done = await sites.run({ dryRun: true });
+    expect([asked, done.document.code]).toEqual([at, at.length > 0 ? 'swap_refused' : 'would_go']);
+  },
+);
+
+test.each([
   [answer(401, 'no auth header received'), ['error', 'swap_refused', false]],
   [answer(403, 'client certificate required'), ['error', 'swap_refused', false]],
   ...[404, 405, 429, 501].map((status): [CallOutcome, [string, string, boolean]] => [

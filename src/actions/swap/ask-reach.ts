@@ -54,10 +54,22 @@ function hostsOf({ here, there }: LivePair): string[] {
   ];
 }
 
+/** Where the leader there streams from, where that address means the same server here. */
 function senderOf({ view: { leader } }: LiveSite): StandbySource | null {
   const receiver = leader?.sql.ok ? leader.sql.value.walReceiver : null;
   const { senderHost: host, senderPort: port } = receiver ?? {};
-  return host && port ? { host, port } : null;
+  if (!host || !port || isSocket(host)) return null;
+  const isOnItsMachine = isLoopback(host) && !isLoopback(leader?.member?.host ?? '');
+  return isOnItsMachine ? null : { host, port };
+}
+
+function isSocket(host: string): boolean {
+  return host.startsWith('/') || host.startsWith('@');
+}
+
+/** Of the machine that names it. */
+function isLoopback(host: string): boolean {
+  return loopback(host.toLowerCase()) === 'localhost' || /^127(\.\d+){3}$/.test(host);
 }
 
 function answering(site: LiveSite, clients: Reading<Clients> | null): Answering {

@@ -93,14 +93,10 @@ export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck 
       `set standby_cluster.host of ${there.label} to the leader, or switch over: ${siteCommand(here, 'switchover', '--candidate', upstream.name)}`,
     );
   // A walsender of that name may be another standby's.
-  if (upstream === undefined && (seen.upstream ?? 'leader') !== 'leader')
-    return bad(
-      name,
-      'unknown',
-      `asked from this machine, ${host ?? '?'}:${port ?? '?'}, from which ${who} streams, leads to ${seen.upstream}, not to ${from}`,
-      evidence,
-      `check standby_cluster of ${there.label}: ${siteCommand(there, 'show-config')}`,
-    );
+  const leads = `asked from this machine, ${host ?? '?'}:${port ?? '?'}, from which ${who} streams, leads to ${seen.upstream}, not to ${from}`;
+  const sees = `check standby_cluster of ${there.label}: ${siteCommand(there, 'show-config')}`;
+  if (upstream === undefined && seen.upstream === 'another database')
+    return bad(name, 'unknown', leads, evidence, sees);
   // A member here with the same name has a walsender of its own.
   const own = here.view.members.filter(
     (one) => one.name === receiver.name && one.name !== sender.name && one.member !== null,
@@ -115,6 +111,15 @@ export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck 
       upstream === undefined
         ? `the address ${host ?? '?'}:${port ?? '?'} leads to another server: check standby_cluster of ${there.label}`
         : see,
+    );
+  // An address may lead elsewhere from here than from there.
+  if (upstream === undefined && seen.upstream === 'another server')
+    return bad(
+      name,
+      'warning',
+      `${leads}; ${from} has a walsender that streams to ${receiver.name}`,
+      evidence,
+      sees,
     );
   return ok(name, `${who} streams from ${from}`, evidence);
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { JsonValue } from '../../src/cluster/model/model.js';
 import { memoryStore, type MemoryStore } from '../../src/dcs/keyed/memory-store.js';
@@ -262,6 +265,18 @@ describe('pause --while', () => {
     expect([run.code, run.out]).toEqual([5, '']);
     expect(run.err).toContain('sh ended with 5\n');
     expect(bodies()).toEqual([true, null]);
+  });
+
+  test('a patctl of its own stays as it was typed, without the options of this run', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'patctl-pause-'));
+    const file = join(folder, 'patctl.yml');
+    writeFileSync(file, 'scope: demo\n');
+    writeFileSync(join(folder, 'patctl'), '#!/bin/sh\nexit 5\n', { mode: 0o755 });
+    const words = ['-c', file, 'pause', '--while', '--', 'patctl', 'list'];
+    const run = await runFake(cluster, words, { PATH: folder });
+    rmSync(folder, { recursive: true });
+    expect(run.code).toBe(5);
+    expect(run.err).toMatch(/^patctl ended with 5$/m);
   });
 
   test('a cluster that is paused already is left alone, or left paused', async () => {

@@ -56,7 +56,8 @@ async function parsed(words: readonly string[]): Promise<string | null> {
 }
 
 /** Lines in which patctl names itself without a command to type. */
-const NOT_TYPED = /\[options\]|^patctl (?:dev|\d[\w.]*)$|\.\.\.|> |\)$|\bCLUSTER\b|OLD_SITE\.yml/;
+const NOT_TYPED =
+  /\[options\]|^patctl (?:dev|ended with \d+|\d[\w.]*)$|\.\.\.|> |\)$|\bCLUSTER\b|OLD_SITE\.yml/;
 
 /** Commands that name no cluster. */
 const WITHOUT_CLUSTER = /--list|--write-expect|--while|completion|snapshot|\b(?:config|version)\b/;

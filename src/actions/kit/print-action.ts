@@ -40,7 +40,7 @@ function tellOn(context: Context, look: ActionLook): Tell {
   return (event) => {
     if (event.kind === 'line') io.out(`${event.text}\n`);
     if (event.kind === 'note' && !isLeftOut(context, event))
-      io.err(`${oneLine(asCalled(event.text, commandOf(context)))}\n`);
+      io.err(`${oneLine(noteText(context, event))}\n`);
     if (event.kind === 'waiting' && !flags.compat)
       io.err(asCalled(waitingLine(event), commandOf(context)));
     if (event.kind === 'step')
@@ -49,6 +49,10 @@ function tellOn(context: Context, look: ActionLook): Tell {
     if (event.kind === 'removed' && !flags.compat && isTable(look.format ?? 'pretty'))
       io.out(`Success: ${event.keys} keys of ${event.scope} removed\n`);
   };
+}
+
+function noteText(context: Context, { text, quotes }: Extract<Said, { kind: 'note' }>): string {
+  return quotes ? text : asCalled(text, commandOf(context));
 }
 
 function isLeftOut({ flags }: Context, { notWith }: Extract<Said, { kind: 'note' }>): boolean {

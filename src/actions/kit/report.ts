@@ -62,9 +62,9 @@ export type Said =
   | { kind: 'line'; text: string }
   /**
    * A line beside the result, on stderr. `notWith`: left out with --compat, because patronictl says nothing there, or
-   * with -f json, because the document has it as a fact.
+   * with -f json, because the document has it as a fact. `quotes`: a command of the user's, which stays as it was typed.
    */
-  | { kind: 'note'; text: string; notWith?: 'compat' | 'json' }
+  | { kind: 'note'; text: string; notWith?: 'compat' | 'json'; quotes?: true }
   | Waiting
   /** A step of a rolling change that began at `startedMs`. */
   | ({ kind: 'step'; startedMs: number } & ProgressEvent)

@@ -46,7 +46,8 @@ export async function pauseWhile(
     });
     stop = running.stop;
     const end = await running.ended;
-    tell({ kind: 'note', text: `${request.command[0] ?? ''} ${statusWords(end)}` });
+    const text = `${request.command[0] ?? ''} ${statusWords(end)}`;
+    tell({ kind: 'note', text, quotes: true });
     if (isOurs) await resume(context, tell, request, end);
     if (end.kind === 'too long') throw tooLong(request);
     return shellStatus(end);

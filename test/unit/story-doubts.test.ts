@@ -355,6 +355,37 @@ test('a log that begins after the term does not show how it ended', () => {
   ]);
 });
 
+test('a leader that loses its term in its first loops had led', () => {
+  const term = (to: number): StoryFact[] => led([-3600, 'pg3'], [400, 'pg1'], [to, 'pg2']);
+  const took = (...lines: Line[]): string[] =>
+    patroni(...follows('pg1', 'pg3', 0, 370), ...lines, ...follows('pg1', 'pg2', 440, 470));
+  const promotes: Line = [400, 'promoted self to leader by acquiring session lock'];
+  const found = (to: number, ...lines: string[]): string[] => {
+    const verdict = storyOf([...term(to), ...log('pg1', ...lines)], 3)?.verdict;
+    return verdict?.cause ? [verdict.cause] : (verdict?.fits ?? []);
+  };
+  const panic = postgres(
+    [402, 'LOG:  selected new timeline ID: 3'],
+    [404, 'PANIC:  could not write to file "pg_wal/x"'],
+  );
+  const dead: Line = [405, 'Postgresql is not running.'];
+  expect(found(432, ...took(promotes, dead), ...panic)).toEqual(['postgres_crashed']);
+  // The line of the promotion may be missing, or come before the time in /history.
+  expect(found(432, ...took(dead), ...panic)).toEqual(['postgres_crashed']);
+  const early: Line = [380.5, 'promoted self to leader by acquiring session lock'];
+  const late: Line = [417, 'Postgresql is not running.'];
+  expect(found(432, ...took(early, late), ...panic)).toEqual(['postgres_crashed']);
+  const lost: Line = [409, 'demoting self because I do not have the lock and I was a leader'];
+  const fits = ['key_deleted', 'leader_cut_off', 'patroni_frozen', 'postgres_hung'];
+  expect(found(412, ...took(promotes, lost))).toEqual(fits);
+  expect(found(412, ...took(lost))).toEqual(fits);
+  // A Patroni that was started again after that term is another one.
+  const start: Line = [428, 'Using default value thread_stack_size = 524288'];
+  const again: Line = [429, 'Postgresql is not running.'];
+  expect(found(432, ...took(promotes, start, again), ...panic)).not.toContain('postgres_crashed');
+  expect(found(432, ...patroni(again, ...follows('pg1', 'pg2', 440, 470)))).toEqual([]);
+});
+
 test('a leader that says loop after loop that it demotes on request tells so once', () => {
   const cut = log(
     'pg1',

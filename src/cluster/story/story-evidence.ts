@@ -6,6 +6,8 @@ import type { FactCode, StoryFact } from './story-model.js';
 /** A cause is looked for so long before the promotion, if no other change of leader is nearer. */
 const BEFORE_MS = 10 * 60_000;
 const AFTER_MS = 2 * 60_000;
+/** The lock is taken before the promotion: a slow one takes so long. */
+const PROMOTION_MS = 120_000;
 /** Clocks of members may differ by as much. */
 export const CLOCKS_MS = 1500;
 
@@ -17,6 +19,10 @@ export interface StoryEvidence {
   before: StoryFact[];
   /** Of the old leader, from logs and recordings. */
   old: StoryFact[];
+  /** Since when it led, ms: the change before, if that made it the leader, and not long ago. */
+  ledSinceMs: number | null;
+  /** What its Patroni wrote when it took the lock. */
+  tookLock: StoryFact[];
   /** Its log of Patroni, or of PostgreSQL, covers the time. */
   hasPatroniLog: boolean;
   hasPostgresLog: boolean;
@@ -36,16 +42,26 @@ export function evidenceOf(
     ...untilTaken(change),
     ...timed.filter((fact) => atMs === null || (msOf(fact.at) ?? 0) <= atMs + CLOCKS_MS),
   ];
-  const old = timed.filter(({ member }) => from !== null && member === from);
+  const isOld = ({ member }: StoryFact): boolean => from !== null && member === from;
+  const old = timed.filter(isOld);
+  const sinceMs = neighbours.before?.to === from ? neighbours.before.atMs : null;
+  // Longer ago its loops must show it.
+  const ledSinceMs = from !== null && sinceMs !== null && sinceMs >= earliest - 1 ? sinceMs : null;
+  const taking =
+    ledSinceMs === null ? [] : index.during(ledSinceMs - PROMOTION_MS, ledSinceMs + CLOCKS_MS);
   return {
     change,
     facts,
     before,
     old,
+    ledSinceMs,
+    tookLock: taking.filter((fact) => isOld(fact) && isTaking(fact)),
     hasPatroniLog: old.some(isOwnLog),
     hasPostgresLog: old.some(({ source }) => source === 'postgresql log'),
   };
 }
+
+const isTaking = (fact: StoryFact): boolean => isOwnLog(fact) && fact.what === 'patroni_promotes';
 
 /** Of its own Patroni's log: others write there too what they heard of it, or that they heard nothing. */
 export const isOwnLog = ({ source, what }: StoryFact): boolean =>
@@ -130,19 +146,41 @@ export function foundDead(evidence: StoryEvidence, ...codes: FactCode[]): StoryF
 }
 
 /** The Patroni of that time had led: it was not started after the term had ended, to become a replica. */
-export function isOfTerm({ old }: StoryEvidence, { at }: StoryFact): boolean {
+export function isOfTerm(evidence: StoryEvidence, { at }: StoryFact): boolean {
+  const { old, change, tookLock } = evidence;
+  const atMs = msOf(at) ?? 0;
   const own = old.filter(isOwnLog);
-  const leads = own.filter(({ what }) => what === 'patroni_leads');
+  const leads = [...tookLock, ...own].filter(
+    (fact) => fact.what === 'patroni_leads' || (isLeading(fact) && (msOf(fact.at) ?? 0) <= atMs),
+  );
   const start = own.findLast(
-    (fact) => fact.what === 'patroni_started' && (msOf(fact.at) ?? Infinity) <= (msOf(at) ?? 0),
+    (fact) => fact.what === 'patroni_started' && (msOf(fact.at) ?? Infinity) <= atMs,
   );
   if (start)
     return leads.some((fact) => (msOf(fact.until ?? fact.at) ?? 0) >= (msOf(start.at) ?? 0));
-  if (leads.some((fact) => (msOf(fact.at) ?? Infinity) <= (msOf(at) ?? 0))) return true;
+  if (leads.some((fact) => (msOf(fact.at) ?? Infinity) <= atMs)) return true;
+  if (isInFirstLoops(evidence, atMs)) return true;
   // A log that has a line in each loop, or begins just before, begins after the term.
-  const hasEachLoop = own.some(({ what, times = 1 }) => what === 'patroni_follows' && times > 1);
+  const hasEachLoop = own.some(
+    ({ what, times = 1, data }) =>
+      what === 'patroni_follows' && times > 1 && isNext(change, data?.leader ?? null),
+  );
   const beginsMs = Math.min(
     ...own.flatMap(({ data, at }) => (data?.isFirst ? (msOf(at) ?? []) : [])),
   );
-  return !hasEachLoop && (beginsMs === Infinity || beginsMs < (msOf(at) ?? 0) - WELL_AGAIN_MS);
+  return !hasEachLoop && (beginsMs === Infinity || beginsMs < atMs - WELL_AGAIN_MS);
+}
+
+/** It says so by what it does. One that was just started demotes itself too, but not on request. */
+const isLeading = (fact: StoryFact): boolean =>
+  isTaking(fact) ||
+  (fact.what === 'patroni_demotes' && /^(?:requested|graceful)$/.test(fact.data?.mode ?? ''));
+
+const isNext = ({ from, to }: TermChange, leader: string | null): boolean =>
+  to === null ? leader !== from : leader === to;
+
+/** It had just become the leader, and was not replaced yet. */
+function isInFirstLoops({ ledSinceMs, change }: StoryEvidence, atMs: number): boolean {
+  if (ledSinceMs === null || atMs < ledSinceMs) return false;
+  return atMs <= Math.min(ledSinceMs + WELL_AGAIN_MS, (change.atMs ?? Infinity) - 1);
 }

@@ -386,6 +386,35 @@ test('a leader that loses its term in its first loops had led', () => {
   expect(found(432, ...patroni(again, ...follows('pg1', 'pg2', 440, 470)))).toEqual([]);
 });
 
+test('a reload of Patroni is not a start of Patroni', () => {
+  const reload = (at: number): Line => [
+    at,
+    'No PostgreSQL configuration items changed, nothing to reload.',
+  ];
+  const stop = postgres(
+    [420, 'LOG:  received fast shutdown request'],
+    [421, 'LOG:  database system is shut down'],
+  );
+  const after: Line[] = [[422, 'Leader key released'], ...follows('pg1', 'pg2', 450, 470)];
+  const first: Line = [-7200, 'no action. I am (pg1), the leader with the lock'];
+  const same = patroni(first, reload(300), [422, 'Leader key released']);
+  expect(causesIn(took(430), log('pg1', ...same, ...stop))).toEqual(['patroni_stopped']);
+  const beating = (at: number): string[] => patroni(...leads('pg1', 0, 410), reload(at), ...after);
+  for (const at of [300, 412])
+    expect(causesIn(took(430), log('pg1', ...beating(at), ...stop))).toEqual(['patroni_stopped']);
+  // After a silence, at the beginning of the log, or after another line than that of a loop, it is a start.
+  const started = (...lines: Line[]): (string | null)[] =>
+    log('pg1', ...patroni(...lines)).flatMap(({ what, at }) =>
+      what === 'patroni_started' ? at : [],
+    );
+  const loops = leads('pg1', 0, 100);
+  expect(started([-1, 'Selected new etcd server'], reload(-0.5), ...loops)).toEqual([time(-0.5)]);
+  expect(started(...loops, [140, 'Selected new etcd server'], reload(141))).toEqual([time(141)]);
+  expect(started(...loops, [103, 'Selected new etcd server'], reload(104))).toEqual([time(104)]);
+  expect(started(...loops, reload(140))).toEqual([time(140)]);
+  expect(started(...loops, reload(100.1), reload(105))).toEqual([]);
+});
+
 test('a leader that says loop after loop that it demotes on request tells so once', () => {
   const cut = log(
     'pg1',

@@ -153,7 +153,7 @@ const PATRONI: readonly Rule[] = [
     data: ([, timeline, lsn]) => ({ ...positionData(lsn), timeline: Number(timeline) }),
   },
   {
-    // The last is also written after a reload, which does no harm: Patroni before 3.3 writes nothing else of its start.
+    // Of the last see asReload().
     text: /Using default value thread_stack_size|Patroni global thread_pool_size|^No PostgreSQL configuration items changed, nothing to reload/,
     what: 'patroni_started',
     message: ([text]) => (text.startsWith('No ') ? text : 'Patroni was started'),
@@ -261,6 +261,8 @@ interface Progress {
    */
   isBeating: boolean;
   lastBeat: string | null;
+  /** The last line ended a loop, and no silence followed: where Patroni reloads its configuration. */
+  isBetween: boolean;
   /** A message without a time is taken for one of the time before. */
   timeMs: number | null;
   /** A message of PostgreSQL was read. */
@@ -286,6 +288,7 @@ export function logFacts(
     usualMs: SILENCE_MS,
     isBeating: false,
     lastBeat: null,
+    isBetween: false,
     timeMs: null,
     hasPostgres: false,
     hasPatroni: false,
@@ -301,7 +304,7 @@ export function logFacts(
       progress.hasPostgres ||= isFirst;
       const isBegin = message.program === 'patroni' && !progress.hasPatroni;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
-      const fact = factOf(member, message, atMs, clean);
+      const fact = asReload(progress, factOf(member, message, atMs, clean));
       if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
       if (fact?.member === member && isBegin) {
         fact.data = { ...fact.data, isFirst: true };
@@ -313,6 +316,17 @@ export function logFacts(
     names: () => [...progress.names],
   };
 }
+
+/**
+ * Patroni writes this after a reload too, and before 3.3 nothing else of its start: a reload is only what follows on a
+ * loop.
+ */
+function asReload({ isBetween }: Progress, fact: StoryFact | null): StoryFact | null {
+  const isReload = fact?.what === 'patroni_started' && fact.message.startsWith(NO_CHANGE);
+  return fact && isReload && isBetween ? { ...fact, what: 'patroni_reloaded' } : fact;
+}
+
+const NO_CHANGE = 'No PostgreSQL configuration items changed';
 
 function nameIn({ names }: Progress, text: string): void {
   const found = /^Lock owner: .*; I am (\S+)$|no action\. I am \((.+?)\)/.exec(text);
@@ -332,6 +346,8 @@ function silence(progress: Progress, atMs: number, text: string): void {
   const { lastMs, lastText, member, window } = progress;
   progress.lastMs = atMs;
   progress.lastText = text;
+  const isBetween = BETWEEN_LOOPS.test(text);
+  progress.isBetween = isBetween || (progress.isBetween && text.startsWith(NO_CHANGE));
   if (HEARTBEAT.test(text)) {
     progress.isBeating ||= text === progress.lastBeat;
     progress.lastBeat = text;
@@ -347,6 +363,7 @@ function silence(progress: Progress, atMs: number, text: string): void {
         progress.usualMs === SILENCE_MS ? gapMs : progress.usualMs * 0.8 + gapMs * 0.2;
     return;
   }
+  progress.isBetween = isBetween;
   if (atMs < window.fromMs || lastMs > window.toMs) return;
   const from = new Date(lastMs).toISOString();
   keep(progress, {
@@ -414,6 +431,7 @@ const REPEATED: ReadonlySet<FactCode> = new Set<FactCode>([
   'lock_not_updated',
   'data_directory_gone',
   'patroni_started',
+  'patroni_reloaded',
   'postgres_start_failed',
   'watchdog_failed',
   'oom_killed',

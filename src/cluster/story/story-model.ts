@@ -34,6 +34,7 @@ export type FactCode =
   | 'patroni_leads'
   | 'patroni_follows'
   | 'patroni_started'
+  | 'patroni_reloaded'
   | 'patroni_silent' // its log has nothing between these two lines
   | 'patroni_log_ends'
   | 'patroni_demotes'

@@ -221,6 +221,22 @@ test('a log that was cut off long before the change does not show that its Patro
     'patroni_stopped',
     'patroni_frozen',
   ]);
+  // In a log of its own too, whatever PostgreSQL wrote there, if that covers the end of Patroni's.
+  const starts: Line = [-5000, 'LOG:  starting PostgreSQL 15.18 on x86'];
+  const later: Line = [440, 'LOG:  checkpoint starting: time'];
+  const beside = (...lines: Line[]): string[] =>
+    causesIn(took(130), log('pg1', ...short), log('pg1', ...postgres(...lines)));
+  const possible = ['patroni_killed', 'node_lost', 'patroni_stopped', 'patroni_frozen'];
+  expect(beside(starts, [140, 'LOG:  checkpoint starting: time'], later)).toEqual(possible);
+  expect(beside(starts, later)).toEqual(possible);
+  expect(beside(starts, [120, 'LOG:  checkpoint starting: time'])).toEqual([]);
+  expect(beside([300, 'LOG:  checkpoint starting: time'], later)).toEqual([]);
+  // Where the cause would follow from what another file shows, it stays open.
+  const again: Line = [160, 'LOG:  starting PostgreSQL 15.18 on x86'];
+  expect(causesIn(took(130), log('pg1', ...short, ...postgres(starts, again)))).toEqual([
+    'node_lost',
+  ]);
+  expect(beside(starts, again)).toEqual(['node_lost', 'patroni_frozen']);
   // Too soon for the end of a lease.
   expect(causesIn(took(105), log('pg1', ...short, ...checkpoint))).toEqual([]);
 });

@@ -104,6 +104,7 @@ describe('a line', () => {
     }
     expect(facts.facts().map(({ message }) => message)).toEqual([
       'received smart shutdown request',
+      'the first and the last message of PostgreSQL',
     ]);
   });
 });
@@ -180,7 +181,7 @@ describe('files', () => {
       problem: expect.stringContaining('name its file: --log') as string,
     });
     expect(await collected(ALL, 60_000, [panic('03:00:00')])).toEqual({
-      facts: ['postgres_panic'],
+      facts: ['postgres_panic', 'postgres_log_covers'],
       problem: null,
     });
   });
@@ -190,7 +191,7 @@ describe('files', () => {
     const later = Array.from({ length: 100 }, () => '2026-11-28 05:00:00 UTC [1] LOG:  later');
     const lines = [later[0] ?? '', panic('03:00:00'), ...later, panic('03:00:01')];
     expect(await collected(window, null, lines)).toEqual({
-      facts: ['postgres_panic'],
+      facts: ['postgres_panic', 'postgres_log_covers'],
       problem: null,
     });
   });

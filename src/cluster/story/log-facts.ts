@@ -267,6 +267,8 @@ interface Progress {
   timeMs: number | null;
   /** A message of PostgreSQL was read. */
   hasPostgres: boolean;
+  /** The first and the last of PostgreSQL in the window; null: none. */
+  postgres: { fromMs: number; toMs: number } | null;
   /** A fact of Patroni was told. */
   hasPatroni: boolean;
   /** How its Patroni names itself. */
@@ -291,6 +293,7 @@ export function logFacts(
     isBetween: false,
     timeMs: null,
     hasPostgres: false,
+    postgres: null,
     hasPatroni: false,
     names: new Set(),
   };
@@ -304,6 +307,7 @@ export function logFacts(
       progress.hasPostgres ||= isFirst;
       const isBegin = message.program === 'patroni' && !progress.hasPatroni;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
+      if (message.program === 'postgresql') covers(progress, message.atMs);
       const fact = asReload(progress, factOf(member, message, atMs, clean));
       if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
       if (fact?.member === member && isBegin) {
@@ -312,7 +316,7 @@ export function logFacts(
       }
       if (fact) keep(progress, fact);
     },
-    facts: () => ended(progress),
+    facts: () => [...ended(progress), ...covered(progress)],
     names: () => [...progress.names],
   };
 }
@@ -403,6 +407,29 @@ function ended(progress: Progress): StoryFact[] {
     },
   };
   return [...facts, end];
+}
+
+function covers(progress: Progress, atMs: number | null): void {
+  if (atMs === null) return;
+  const { fromMs, toMs } = progress.postgres ?? { fromMs: atMs, toMs: atMs };
+  progress.postgres = { fromMs: Math.min(fromMs, atMs), toMs: Math.max(toMs, atMs) };
+}
+
+/** PostgreSQL went on, also where it wrote nothing that is a fact. */
+function covered({ postgres, member }: Progress): StoryFact[] {
+  if (postgres === null) return [];
+  return [
+    {
+      at: new Date(postgres.fromMs).toISOString(),
+      until: new Date(postgres.toMs).toISOString(),
+      revision: null,
+      source: 'postgresql log',
+      member,
+      what: 'postgres_log_covers',
+      message: 'the first and the last message of PostgreSQL',
+      sure: 'seen',
+    },
+  ];
 }
 
 /** What is said again and again is one fact, with the first and the last time. */

@@ -23,6 +23,8 @@ export interface StoryEvidence {
   ledSinceMs: number | null;
   /** What its Patroni wrote when it took the lock. */
   tookLock: StoryFact[];
+  /** How far its logs of PostgreSQL reach, in files of any kind. */
+  postgresLogs: StoryFact[];
   /** Its log of Patroni, or of PostgreSQL, covers the time. */
   hasPatroniLog: boolean;
   hasPostgresLog: boolean;
@@ -32,6 +34,7 @@ export function evidenceOf(
   change: TermChange,
   index: FactIndex,
   neighbours: { before: TermChange | undefined; after: TermChange | undefined },
+  logs: readonly StoryFact[],
 ): StoryEvidence {
   const { atMs, from } = change;
   const earliest = Math.max((atMs ?? 0) - BEFORE_MS, (neighbours.before?.atMs ?? -Infinity) + 1);
@@ -56,6 +59,7 @@ export function evidenceOf(
     old,
     ledSinceMs,
     tookLock: taking.filter((fact) => isOld(fact) && isTaking(fact)),
+    postgresLogs: logs.filter(isOld),
     hasPatroniLog: old.some(isOwnLog),
     hasPostgresLog: old.some(({ source }) => source === 'postgresql log'),
   };

@@ -37,6 +37,7 @@ export type FactCode =
   | 'patroni_reloaded'
   | 'patroni_silent' // its log has nothing between these two lines
   | 'patroni_log_ends'
+  | 'postgres_log_covers' // its log has messages from and to this time
   | 'patroni_demotes'
   | 'patroni_promotes'
   | 'patroni_released'

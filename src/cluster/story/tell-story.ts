@@ -17,7 +17,8 @@ export interface Explained {
 export function explain(facts: readonly StoryFact[], request: StoryRequest): Explained {
   const changes = termChanges(facts);
   const told: Told = {
-    index: factIndex(facts.filter(({ source }) => source !== 'etcd' && source !== 'history')),
+    index: factIndex(facts.filter(isMoment)),
+    logs: facts.filter(({ what }) => what === 'postgres_log_covers'),
     lines: historyLines(facts),
     neighbours: neighboursOf(changes),
   };
@@ -26,6 +27,10 @@ export function explain(facts: readonly StoryFact[], request: StoryRequest): Exp
   const beside = since === null ? [] : troubles(facts, told.index, changes, since);
   return { stories: [...stories, ...beside].sort(byTime), known: changes.length };
 }
+
+/** It happened at a time; the others are told by the change that they belong to. */
+const isMoment = ({ source, what }: StoryFact): boolean =>
+  source !== 'etcd' && source !== 'history' && what !== 'postgres_log_covers';
 
 const byTime = (a: LeaderStory, b: LeaderStory): number => (msOf(a.at) ?? 0) - (msOf(b.at) ?? 0);
 
@@ -65,6 +70,8 @@ function wanted(changes: readonly TermChange[], request: StoryRequest): TermChan
 /** What every story looks things up in. */
 interface Told {
   index: FactIndex;
+  /** How far the logs of PostgreSQL reach. */
+  logs: StoryFact[];
   /** The line of /history of each timeline that ended. */
   lines: Map<number, StoryFact>;
   neighbours: Map<TermChange, Neighbours>;
@@ -103,11 +110,12 @@ function neighboursOf(changes: readonly TermChange[]): Map<TermChange, Neighbour
   return found;
 }
 
-function storyOf(change: TermChange, { index, lines, neighbours }: Told): LeaderStory {
+function storyOf(change: TermChange, { index, logs, lines, neighbours }: Told): LeaderStory {
   const evidence = evidenceOf(
     change,
     index,
     neighbours.get(change) ?? { before: undefined, after: undefined },
+    logs,
   );
   const verdict = storyVerdict(evidence);
   const found = change.timeline === null ? undefined : lines.get(change.timeline);

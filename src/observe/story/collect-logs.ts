@@ -97,13 +97,14 @@ function read(
   facts: readonly StoryFact[],
   problem: string | null,
 ): SourceRead {
-  const times = facts.flatMap(({ at, until }) => [at, until ?? at]).filter((at) => at !== null);
+  const own = facts.filter(({ what }) => what !== 'postgres_log_covers');
+  const times = own.flatMap(({ at, until }) => [at, until ?? at]).filter((at) => at !== null);
   const sorted = times.sort();
   return {
     source: 'logs',
     name: `${path} of ${member}`,
     member,
-    facts: facts.length,
+    facts: own.length,
     from: sorted[0] ?? null,
     to: sorted.at(-1) ?? null,
     problem,

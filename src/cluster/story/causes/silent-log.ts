@@ -198,11 +198,13 @@ export function logIsShort(evidence: StoryEvidence): CauseFound | null {
 }
 
 /** PostgreSQL, or the kernel, wrote after the change. */
-function wentOnWriting({ old, change }: StoryEvidence, last: StoryFact): boolean {
+function wentOnWriting({ old, change, postgresLogs }: StoryEvidence, last: StoryFact): boolean {
   const sinceMs = change.sinceMs ?? change.atMs ?? Infinity;
   const wroteMs = lastOf(last) + (last.data?.ms ?? 0);
   return (
     wroteMs > sinceMs ||
+    // One that only begins later does not show that both were kept for the same time.
+    postgresLogs.some((log) => (msOf(log.at) ?? 0) <= lastOf(last) && lastOf(log) > sinceMs) ||
     old.some(
       ({ source, at }) =>
         (source === 'postgresql log' || source === 'kernel log') && (msOf(at) ?? 0) > sinceMs,
@@ -234,7 +236,7 @@ function endedThere(evidence: StoryEvidence, last: StoryFact): CauseFound | null
   const isTooSoon = (evidence.change.atMs ?? Infinity) - lastMs < SHORTEST_LOSS_MS;
   if (isTooSoon && found.fits[0] !== 'patroni_stopped') return null;
   // It may only have been frozen then: after it woke up it would have stopped PostgreSQL too.
-  if (found.fits.length === 1 && !isKilled) return found;
+  if (found.fits.length === 1 && !isKilled && isWhole(evidence, last, found)) return found;
   return {
     ...found,
     fits: [
@@ -244,6 +246,12 @@ function endedThere(evidence: StoryEvidence, last: StoryFact): CauseFound | null
     ],
     message: `The log of Patroni on ${oldLeader(evidence)} ends before the change.`,
   };
+}
+
+/** What only another file shows leaves open whether Patroni's was copied earlier, except where that says the cause. */
+function isWhole({ change }: StoryEvidence, last: StoryFact, { sure }: CauseFound): boolean {
+  const wroteMs = lastOf(last) + (last.data?.ms ?? 0);
+  return sure === 'said' || wroteMs > (change.sinceMs ?? change.atMs ?? Infinity);
 }
 
 const lastOf = (fact: StoryFact | null): number => msOf(fact?.until ?? fact?.at) ?? -Infinity;

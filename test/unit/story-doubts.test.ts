@@ -402,6 +402,23 @@ test('a leader that loses its term in its first loops had led', () => {
   expect(found(432, ...patroni(again, ...follows('pg1', 'pg2', 440, 470)))).toEqual([]);
 });
 
+test('a silence that began when the lock was lost is not why it was lost', () => {
+  const own = (...lines: Line[]): string[] =>
+    causesIn(
+      took(430),
+      log('pg1', ...patroni(...leads('pg1', 0, 410), ...lines, ...follows('pg1', 'pg2', 440, 470))),
+    );
+  const lost = 'demoting self because I do not have the lock and I was a leader';
+  expect(own([420, lost])).toEqual([
+    'key_deleted',
+    'leader_cut_off',
+    'patroni_frozen',
+    'postgres_hung',
+  ]);
+  // One that noticed it afterwards had been silent before.
+  expect(own([438, lost])).toEqual(['patroni_frozen']);
+});
+
 test('a reload of Patroni is not a start of Patroni', () => {
   const reload = (at: number): Line => [
     at,

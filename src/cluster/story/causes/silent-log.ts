@@ -37,6 +37,7 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
       what === 'patroni_started' && Math.abs((msOf(at) ?? 0) - untilMs) <= CLOCKS_MS,
   );
   if (!restarted && !isLongEnough(evidence, fromMs)) return null;
+  if (!restarted && hadLostBefore(evidence, fromMs)) return null;
   if (!restarted && gap.data?.mode === 'in loop') {
     return {
       fits: ['postgres_hung', 'patroni_frozen'],
@@ -54,6 +55,14 @@ export function stoodStill(evidence: StoryEvidence): CauseFound | null {
   }
   const silence = `for ${wholeSeconds(gap.data?.ms)}, then it was started again`;
   return ended(evidence, { within, fromMs }, silence);
+}
+
+/** It knew that the lock was lost when the silence began: that came after. */
+function hadLostBefore({ old }: StoryEvidence, fromMs: number): boolean {
+  return old.some(({ what, at }) => {
+    const atMs = msOf(at) ?? Infinity;
+    return what === 'demoted_without_lock' && atMs <= fromMs && atMs >= fromMs - LOOP_MS;
+  });
 }
 
 /** A frozen Patroni loses its lock with its lease: not sooner, and it does not delete the key itself. */

@@ -3,7 +3,7 @@ import { bytesText, roleSeen, silence } from '../findings/evidence.js';
 import { memberAt } from '../model/member-address.js';
 import { sendersOf } from '../model/member-names.js';
 import { formatLsn, lagBytes } from '../model/lsn.js';
-import type { Witnessed } from '../model/model.js';
+import type { Member, Witnessed } from '../model/model.js';
 import type { MemberView } from '../roles/view.js';
 import type { PlanCheck } from './plan-model.js';
 import { bad, dcs, ok } from './plan-facts.js';
@@ -52,11 +52,9 @@ function isSameCluster(here: Site, there: Site): boolean {
 
 /** By SQL on both sides: the receiver there has its connection to the leader here, which has the walsender of it. */
 export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck {
-  const name = 'streams';
   const [sender, receiver] = [here.view.leader, there.view.leader];
   if (sender === null || receiver === null)
-    return bad(name, 'unknown', 'a site has no leader', [], 'wait until both have one');
-  const see = `see why: ${siteCommand(there, 'check')}`;
+    return bad('streams', 'unknown', 'a site has no leader', [], 'wait until both have one');
   const who = memberOf(there, receiver.name);
   const from = memberOf(here, sender.name);
   if (!receiver.sql.ok || !sender.sql.ok)
@@ -67,10 +65,11 @@ export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck 
     );
   const wal = receiver.sql.value.walReceiver;
   const [host, port] = [wal?.senderHost ?? null, wal?.senderPort ?? null];
+  const address = `${host ?? '?'}:${port ?? '?'}`;
   const said =
     wal === null
       ? 'it has no WAL receiver'
-      : `its WAL receiver is ${wal.status ?? 'in an unknown state'}, from ${host ?? '?'}:${port ?? '?'}`;
+      : `its WAL receiver is ${wal.status ?? 'in an unknown state'}, from ${address}`;
   const rows = sendersOf(sender.streams, receiver.name).filter(
     ({ slotType }) => slotType !== 'logical',
   );
@@ -79,12 +78,49 @@ export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck 
     { witness: 'SQL', subject: `${from} pg_stat_replication`, said: rowWords(rows) },
   ];
   if (wal?.status !== 'streaming')
-    return bad(name, 'refused', `${who} does not stream: ${said}`, evidence, see);
+    return bad(
+      'streams',
+      'refused',
+      `${who} does not stream: ${said}`,
+      evidence,
+      `see why: ${siteCommand(there, 'check')}`,
+    );
   const upstream =
     host === null || port === null
       ? undefined
       : memberAt(here.view.snapshot.cluster, seen.addresses, [host], port);
-  if (upstream !== undefined && upstream.name !== sender.name)
+  const isSent = rows.filter(({ state }) => state === 'streaming').length > ownRows(here, receiver);
+  return (
+    wrongSource({ here, there, seen }, { who, from, address, upstream, isSent, evidence }) ??
+    ok('streams', `${who} streams from ${from}`, evidence)
+  );
+}
+
+/** A member here with the same name has a walsender of its own. */
+function ownRows({ view: { members, leader } }: Site, { name }: MemberView): number {
+  return members.filter((one) => one.name === name && name !== leader?.name && one.member !== null)
+    .length;
+}
+
+interface Stream {
+  who: string;
+  from: string;
+  /** Where its receiver is connected to. */
+  address: string;
+  /** The member here at that address. */
+  upstream: Member | undefined;
+  /** The leader here has a walsender of its name that is no member's here. */
+  isSent: boolean;
+  evidence: Witnessed[];
+}
+
+/** What is wrong with where it streams from; null: nothing. */
+function wrongSource(
+  { here, there, seen }: { here: Site; there: Site; seen: SwapEvidence },
+  { who, from, address, upstream, isSent, evidence }: Stream,
+): PlanCheck | null {
+  const name = 'streams';
+  if (upstream !== undefined && upstream.name !== here.view.leader?.name)
     return bad(
       name,
       'refused',
@@ -93,35 +129,30 @@ export function streams(here: Site, there: Site, seen: SwapEvidence): PlanCheck 
       `set standby_cluster.host of ${there.label} to the leader, or switch over: ${siteCommand(here, 'switchover', '--candidate', upstream.name)}`,
     );
   // A walsender of that name may be another standby's.
-  const leads = `asked from this machine, ${host ?? '?'}:${port ?? '?'}, from which ${who} streams, leads to ${seen.upstream}, not to ${from}`;
+  const leads = `asked from this machine, ${address}, from which ${who} streams, leads to ${seen.upstream}, not to ${from}`;
   const sees = `check standby_cluster of ${there.label}: ${siteCommand(there, 'show-config')}`;
   if (upstream === undefined && seen.upstream === 'another database')
     return bad(name, 'unknown', leads, evidence, sees);
-  // A member here with the same name has a walsender of its own.
-  const own = here.view.members.filter(
-    (one) => one.name === receiver.name && one.name !== sender.name && one.member !== null,
-  ).length;
-  const streaming = rows.filter(({ state }) => state === 'streaming');
-  if (streaming.length <= own)
+  if (!isSent)
     return bad(
       name,
       'refused',
       `${from} has no walsender that streams to ${who}`,
       evidence,
       upstream === undefined
-        ? `the address ${host ?? '?'}:${port ?? '?'} leads to another server: check standby_cluster of ${there.label}`
-        : see,
+        ? `the address ${address} leads to another server: check standby_cluster of ${there.label}`
+        : `see why: ${siteCommand(there, 'check')}`,
     );
   // An address may lead elsewhere from here than from there.
   if (upstream === undefined && seen.upstream === 'another server')
     return bad(
       name,
       'warning',
-      `${leads}; ${from} has a walsender that streams to ${receiver.name}`,
+      `${leads}; ${from} has a walsender that streams to ${there.view.leader?.name ?? who}`,
       evidence,
       sees,
     );
-  return ok(name, `${who} streams from ${from}`, evidence);
+  return null;
 }
 
 /** PostgreSQL of `silent`, one of the two, was not read. */

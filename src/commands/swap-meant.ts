@@ -67,6 +67,9 @@ export async function withUnheardSite<T>(
   }
 }
 
+/** What answered did not tell it. */
+const NO_NAME: ReadonlySet<string> = new Set(['rest_refused', 'rest_no_member']);
+
 /** The name of the cluster there; or, by REST only, why no member told it. Every other error is thrown. */
 async function scopeOf(context: Context, given: string | undefined): Promise<string | ToolError> {
   try {
@@ -74,7 +77,8 @@ async function scopeOf(context: Context, given: string | undefined): Promise<str
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     const told = ofOtherSite(error);
-    if (error.ending === 'unreachable' || error.code === 'rest_refused') return told;
+    const isSilent = error.ending === 'unreachable' || NO_NAME.has(error.code);
+    if (isSilent) return told;
     throw told;
   }
 }

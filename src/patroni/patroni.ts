@@ -24,6 +24,8 @@ export type CallOutcome =
       reason: string;
       /** How it failed, where that is known. */
       why?: SilenceKind;
+      /** As in Reading. */
+      unasked?: true;
     }
   | { kind: 'lost'; reason: string };
 

@@ -23,7 +23,7 @@ interface Request {
   body: string | null;
 }
 
-type Failure = { ok: false; sent: boolean; kind: SilenceKind; reason: string };
+type Failure = { ok: false; sent: boolean; kind: SilenceKind; reason: string; unasked?: true };
 type Exchange = { ok: true; status: number; body: string } | Failure;
 const HUNG_UP: Failure = {
   ok: false,
@@ -61,7 +61,10 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
     if (!origin) return silent('no_address', 'its api_url is not an http or https URL');
     const request = { method: 'GET', origin, path: '/patroni', body: null };
     const result = await exchange(request, timeoutMs);
-    if (!result.ok) return silent(result.kind, result.reason);
+    if (!result.ok) {
+      const { kind, reason, unasked } = result;
+      return { ok: false, kind, reason, ...(unasked && { unasked }) };
+    }
     return readStatus(target, result, monotonicMs() - startedMs);
   }
 
@@ -77,8 +80,9 @@ export function openPatroni(rest: RestSettings, readFile: ReadFile = readFromDis
 
 function toOutcome(result: Exchange): CallOutcome {
   if (!result.ok) {
-    const { sent, reason, kind } = result;
-    return sent ? { kind: 'lost', reason } : { kind: 'not_sent', reason, why: kind };
+    const { sent, reason, kind, unasked } = result;
+    if (sent) return { kind: 'lost', reason };
+    return { kind: 'not_sent', reason, why: kind, ...(unasked && { unasked }) };
   }
   const { status, body } = result;
   return { kind: 'answered', answer: { status, body, json: parseJson(body) } };
@@ -197,6 +201,7 @@ async function connect(
       sent: false,
       kind: 'denied',
       reason: `TLS settings: ${errorMessage(error)}`,
+      unasked: true,
     };
   }
 }

@@ -75,6 +75,20 @@ test('--from-lost: a member of the lost site that does not answer is what is exp
   ]);
 });
 
+test('--from-lost: a page in front of a lost site is no Patroni that runs', async () => {
+  const page = 'No server is available';
+  const server = createServer((_, response) => response.writeHead(503).end(page)).listen(0);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const named of [[], ['--to-cluster', 'demo']]) {
+    const args = ['--from-lost', '--to-rest', url, ...named, '--dry-run', '-f', 'json'];
+    const { swap } = JSON.parse((await run(...args)).out) as LostDocument;
+    const checks = swap.lost.checks.filter(({ name }) => name.startsWith('other_'));
+    expect(checks.map((one) => [one.name, one.result])).toEqual([['other_site', 'unknown']]);
+    expect(checks[0]?.said).toContain(`answered HTTP 503 with "${page}"`);
+  }
+  server.close();
+});
+
 test('--from-lost: a Patroni there that demands a login is not silent, with and without its name', async () => {
   const server = createServer((_, response) => response.writeHead(401).end()).listen(0);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -194,6 +194,19 @@ test('Patroni of a member there refuses to tell its state: it may elect a primar
   expect(plan(west(), refusing, { skipChecks: ['other_election'] }).refusedBy).toEqual([]);
 });
 
+test('a member there that our own files keep from being asked: silent', () => {
+  const unasked = demo((world) => {
+    world.snapshot.cluster.leaderName = null;
+    for (const one of world.snapshot.members) Object.assign(one, { rest: DEAD, sql: DEAD });
+    world.readings('pg2').rest = { ...DENIED, reason: 'TLS settings: ENOENT', unasked: true };
+  });
+  const made = plan(west(), unasked);
+  expect(made.refusedBy).toEqual([]);
+  expect(said(made, 'other_site')).toBe(
+    'no answer from pg1, pg2, pg3 of demo; from here it cannot be told whether it still accepts writes',
+  );
+});
+
 test('a site that answers and refuses to tell what it is: not called silent', () => {
   const made = plan(west(), { silent: 'HTTP 401', refuses: true });
   expect(made.refusedBy).toEqual(['other_election']);

@@ -63,23 +63,31 @@ describe('the address', () => {
   });
 
   it.each([
-    [401, '', 'GET /patroni was refused with HTTP 401: it requires a login', 'ctl.authentication'],
     [
-      200,
-      '<html>Welcome to nginx!</html>',
-      'answered HTTP 200 with "<html>Welcome',
-      'restapi.connect_address',
+      ...[401, '', 'rest_refused', 'GET /patroni was refused with HTTP 401: it requires a login'],
+      'ctl.authentication',
     ],
-  ])('that answers %i %s is no member, and that is said', async (status, body, said, hint) => {
-    const page = await member(['pg1']);
-    page.instead.set('/patroni', { status, body });
-    await expect(dcsAt(page.url).readAll()).rejects.toMatchObject({
-      ending: 'error',
-      code: 'rest_refused',
-      message: expect.stringContaining(said) as string,
-      hint: expect.stringContaining(hint) as string,
-    });
-  });
+    [
+      ...[200, '<html>Welcome to nginx!</html>', 'rest_no_member'],
+      ...['answered HTTP 200 with "<html>Welcome', 'restapi.connect_address'],
+    ],
+    [
+      ...[503, '<html>No server is available</html>', 'rest_no_member'],
+      ...['answered HTTP 503 with "<html>No server', 'restapi.connect_address'],
+    ],
+  ] as [number, string, string, string, string][])(
+    'that answers %i %s is no member, and that is said',
+    async (status, body, code, said, hint) => {
+      const page = await member(['pg1']);
+      page.instead.set('/patroni', { status, body });
+      await expect(dcsAt(page.url).readAll()).rejects.toMatchObject({
+        ending: 'error',
+        code,
+        message: expect.stringContaining(said) as string,
+        hint: expect.stringContaining(hint) as string,
+      });
+    },
+  );
 
   it('behind a proxy that chooses is found out by two names', async () => {
     const proxy = await member(['pg1', 'pg2']);

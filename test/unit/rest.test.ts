@@ -422,7 +422,7 @@ describe('TLS', () => {
 
   test('a wrong passphrase and a missing file are told without the secret', async () => {
     const wrong = await ask('https://127.0.0.1:1', { ...CLIENT, keyfilePassword: 'open-up' });
-    expect(wrong).toMatchObject({ ok: false, kind: 'denied' });
+    expect(wrong).toMatchObject({ ok: false, kind: 'denied', unasked: true });
     expect(JSON.stringify(wrong)).not.toContain('open-up');
     const missing = await ask('https://127.0.0.1:1', { cacert: '/nowhere/ca.crt' });
     expect(missing).toHaveProperty('reason', expect.stringContaining('/nowhere/ca.crt'));

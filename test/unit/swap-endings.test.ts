@@ -7,7 +7,7 @@ const FOLDER = 'src/actions/swap';
 /** Why a swap goes back: its ending is that of the way back. */
 const REASONS = ['step_failed'];
 /** What is compared, not thrown. */
-const NOT_CODES = ['error', 'rest_refused'];
+const NOT_CODES = ['error', 'rest_refused', 'rest_no_member'];
 /** Of the DCS. */
 const OTHERS = ['unreachable'];
 

@@ -20,4 +20,6 @@ export type Reading<T> =
       full?: true;
       /** PostgreSQL itself says that it cannot serve: it starts, stops, is out of something, or its files are bad. */
       cannotServe?: true;
+      /** Nothing was asked: a CA, certificate or key file of ours cannot be used. */
+      unasked?: true;
     };

@@ -65,7 +65,7 @@ export function mayElect(other: OtherSite): PlanCheck | null {
 
 /** It answers, and refuses our login, our address or our certificate. */
 function isDenied({ rest }: MemberView): boolean {
-  return !rest.ok && rest.kind === 'denied';
+  return !rest.ok && rest.kind === 'denied' && !rest.unasked;
 }
 
 function deniedWords(denied: readonly MemberView[], label: string): string {

@@ -109,7 +109,7 @@ interface Stream {
   address: string;
   /** The member here at that address. */
   upstream: Member | undefined;
-  /** The leader here has a walsender of its name that is no member's here. */
+  /** The leader here has a walsender of its name that does not belong to a member here. */
   isSent: boolean;
   evidence: Witnessed[];
 }

@@ -28,8 +28,8 @@ export type Text = { known: true; text: string | null } | { known: false; why: s
 interface NoAnswer {
   url: string;
   said: string;
-  /** A server answered there, but not as a Patroni member. */
-  refused: boolean;
+  /** Who answered there: a Patroni that refuses us, or something else (a page); `other` too where nothing was asked. */
+  by: 'patroni' | 'other' | null;
 }
 
 /** After this long without an answer, another address is asked as well. */
@@ -143,11 +143,13 @@ function isFailsafeOn(config: Text): boolean {
 
 function noAnswer(url: string, path: string, outcome: CallOutcome): NoAnswer {
   if (outcome.kind !== 'answered') {
-    const refused = outcome.kind === 'not_sent' && outcome.why === 'denied';
-    return { url, said: outcome.reason, refused };
+    const isDenied = outcome.kind === 'not_sent' && outcome.why === 'denied';
+    const by = !isDenied ? null : outcome.unasked ? 'other' : 'patroni';
+    return { url, said: outcome.reason, by };
   }
   const { status, body } = outcome.answer;
-  return { url, said: `GET ${path} ${answerWords(status, body)}`, refused: true };
+  const by = status === 401 || status === 403 ? 'patroni' : 'other';
+  return { url, said: `GET ${path} ${answerWords(status, body)}`, by };
 }
 
 /** The beginning of a page is enough to tell which program sent it. */
@@ -167,13 +169,13 @@ function noAnswerAt(failures: readonly NoAnswer[]): ToolError {
     subject: url,
     said,
   }));
-  const refused = failures.some((one) => one.refused);
+  const isRefused = failures.some(({ by }) => by === 'patroni');
   const [only] = failures;
   const where =
     failures.length === 1 && only ? `${only.url}: ${only.said}` : `none of ${failures.length}`;
-  return refused
+  return failures.some(({ by }) => by !== null)
     ? new ToolError('error', `no member reported its cluster (${where})`, {
-        code: 'rest_refused',
+        code: isRefused ? 'rest_refused' : 'rest_no_member',
         evidence,
         hint: hintFor(failures),
       })

@@ -265,6 +265,24 @@ test('a Patroni that the kernel ended is known by that, also where nothing else 
   expect(own(...outOfMemory(60, 'patroni'))).toEqual([]);
 });
 
+test('a PostgreSQL that the kernel ended is known by that, whatever else it ended afterwards', () => {
+  const own = (...lines: string[]): string[] => within(130, ...lines);
+  const within = (change: number, ...lines: string[]): string[] => {
+    const dead: Line = [105, 'Postgresql is not running.'];
+    const ended = 'LOG:  server process (PID 9) was terminated by signal 9: Killed';
+    const died = patroni(...leads('pg1', 0, 100), dead);
+    return causesIn(took(change), log('pg1', ...died, ...postgres([103.1, ended]), ...lines));
+  };
+  const killed = outOfMemory(103, 'postgres');
+  expect(own(...killed)).toEqual(['out_of_memory']);
+  expect(own(...killed, ...outOfMemory(123, 'java'))).toEqual(['out_of_memory']);
+  expect(own(...killed, ...outOfMemory(106, 'patroni'))).toEqual(['out_of_memory']);
+  const again = [150, 190].flatMap((at) => outOfMemory(at, 'postgres'));
+  expect(within(200, ...killed, ...again)).toEqual(['out_of_memory']);
+  expect(within(200, ...outOfMemory(190, 'postgres'))).toEqual(['postgres_crashed']);
+  expect(own(...outOfMemory(103, 'java'))).toEqual(['postgres_crashed']);
+});
+
 test('of two logs of one member the later one counts', () => {
   const one = log('pg1', ...patroni(...leads('pg1', 0, 100)));
   const two = log(
@@ -433,7 +451,7 @@ test('a reload of Patroni is not a start of Patroni', () => {
   const same = patroni(first, reload(300), [422, 'Leader key released']);
   expect(causesIn(took(430), log('pg1', ...same, ...stop))).toEqual(['patroni_stopped']);
   const beating = (at: number): string[] => patroni(...leads('pg1', 0, 410), reload(at), ...after);
-  for (const at of [300, 412])
+  for (const at of [300.2, 410.2])
     expect(causesIn(took(430), log('pg1', ...beating(at), ...stop))).toEqual(['patroni_stopped']);
   // After a silence, at the beginning of the log, or after another line than that of a loop, it is a start.
   const started = (...lines: Line[]): (string | null)[] =>
@@ -445,7 +463,37 @@ test('a reload of Patroni is not a start of Patroni', () => {
   expect(started(...loops, [140, 'Selected new etcd server'], reload(141))).toEqual([time(141)]);
   expect(started(...loops, [103, 'Selected new etcd server'], reload(104))).toEqual([time(104)]);
   expect(started(...loops, reload(140))).toEqual([time(140)]);
-  expect(started(...loops, reload(100.1), reload(105))).toEqual([]);
+  expect(started(...loops, reload(102))).toEqual([time(102)]);
+  expect(started(...loops, reload(100.1), reload(100.2))).toEqual([]);
+  expect(started(...loops, reload(100.9), [101, 'Lock owner: pg1; I am pg1'])).toEqual([]);
+  for (const next of ['Postgresql is not running.', 'establishing a new patroni connection'])
+    expect(started(...loops, reload(100.9), [101, next])).toEqual([time(100.9)]);
+  const dead = 'Postgresql is not running.';
+  expect(started([90, 'no action. I am (pg1), a'], reload(94), [94.5, dead])).toEqual([time(94)]);
+  // One that runs finds PostgreSQL dead in its next loop.
+  expect(started(...loops, reload(100.2), [110, dead])).toEqual([]);
+});
+
+test('a Patroni before 3.3 that was started again soon after its last loop was stopped', () => {
+  const stop = postgres(
+    [411, 'LOG:  received fast shutdown request'],
+    [412, 'LOG:  database system is shut down'],
+  );
+  const started = (at: number): string[] =>
+    patroni(
+      ...leads('pg1', 0, 410),
+      [at, 'No PostgreSQL configuration items changed, nothing to reload.'],
+      [at + 0.5, 'Postgresql is not running.'],
+    );
+  for (const [change, at] of [
+    [413.2, 414],
+    [414, 414],
+    [416, 414],
+    [424, 422],
+  ] as const)
+    expect(causesIn(took(change), log('pg1', ...started(at), ...stop))).toEqual([
+      'patroni_stopped',
+    ]);
 });
 
 test('a leader that says loop after loop that it demotes on request tells so once', () => {

@@ -153,7 +153,7 @@ const PATRONI: readonly Rule[] = [
     data: ([, timeline, lsn]) => ({ ...positionData(lsn), timeline: Number(timeline) }),
   },
   {
-    // Of the last see asReload().
+    // Of the last see isReload().
     text: /Using default value thread_stack_size|Patroni global thread_pool_size|^No PostgreSQL configuration items changed, nothing to reload/,
     what: 'patroni_started',
     message: ([text]) => (text.startsWith('No ') ? text : 'Patroni was started'),
@@ -261,8 +261,10 @@ interface Progress {
    */
   isBeating: boolean;
   lastBeat: string | null;
-  /** The last line ended a loop, and no silence followed: where Patroni reloads its configuration. */
-  isBetween: boolean;
+  /** When the last loop ended, if nothing but a reload followed: only then Patroni reloads its configuration. */
+  loopMs: number | null;
+  /** A reload that the next line of Patroni may show to be a start. */
+  reload: StoryFact | null;
   /** A message without a time is taken for one of the time before. */
   timeMs: number | null;
   /** A message of PostgreSQL was read. */
@@ -290,7 +292,8 @@ export function logFacts(
     usualMs: SILENCE_MS,
     isBeating: false,
     lastBeat: null,
-    isBetween: false,
+    loopMs: null,
+    reload: null,
     timeMs: null,
     hasPostgres: false,
     postgres: null,
@@ -301,6 +304,7 @@ export function logFacts(
     add: (message) => {
       const atMs = message.atMs ?? progress.timeMs;
       progress.timeMs = atMs;
+      if (message.program === 'patroni') settleReload(progress, message.text, atMs);
       if (message.program === 'patroni' && atMs !== null) silence(progress, atMs, message.text);
       if (message.program === 'patroni') nameIn(progress, message.text);
       const isFirst = message.program === 'postgresql' && !progress.hasPostgres;
@@ -308,28 +312,45 @@ export function logFacts(
       const isBegin = message.program === 'patroni' && !progress.hasPatroni;
       if (atMs !== null && (atMs < window.fromMs || atMs > window.toMs)) return;
       if (message.program === 'postgresql') covers(progress, message.atMs);
-      const fact = asReload(progress, factOf(member, message, atMs, clean));
+      const fact = factOf(member, message, atMs, clean);
       if (fact && isFirst && STARTS.has(fact.what)) fact.data = { ...fact.data, isFirst };
       if (fact?.member === member && isBegin) {
         fact.data = { ...fact.data, isFirst: true };
         progress.hasPatroni = true;
       }
-      if (fact) keep(progress, fact);
+      if (fact && isReload(progress, fact, atMs)) progress.reload = fact;
+      else if (fact) keep(progress, fact);
     },
-    facts: () => [...ended(progress), ...covered(progress)],
+    facts: () => {
+      settleReload(progress, '', null);
+      return [...ended(progress), ...covered(progress)];
+    },
     names: () => [...progress.names],
   };
 }
 
 /**
- * Patroni writes this after a reload too, and before 3.3 nothing else of its start: a reload is only what follows on a
- * loop.
+ * Patroni writes this after a reload too, and before 3.3 nothing else of its start. It reloads at the end of a loop, at
+ * once; where the loops are not written (log.deduplicate_heartbeat_logs) the version is newer.
  */
-function asReload({ isBetween }: Progress, fact: StoryFact | null): StoryFact | null {
-  const isReload = fact?.what === 'patroni_started' && fact.message.startsWith(NO_CHANGE);
-  return fact && isReload && isBetween ? { ...fact, what: 'patroni_reloaded' } : fact;
+function isReload({ loopMs, isBeating }: Progress, fact: StoryFact, atMs: number | null): boolean {
+  if (fact.what !== 'patroni_started' || !fact.message.startsWith(NO_CHANGE)) return false;
+  return loopMs !== null && (!isBeating || (atMs ?? 0) - loopMs <= AT_ONCE_MS);
 }
 
+/** A Patroni that was started looks for its PostgreSQL at once; one that runs does so in its next loop. */
+function settleReload(progress: Progress, next: string, nextMs: number | null): void {
+  const { reload } = progress;
+  progress.reload = null;
+  if (reload === null) return;
+  const isSoon = (nextMs ?? Infinity) - Date.parse(reload.at ?? '') <= AT_ONCE_MS;
+  const isStart = isSoon && FIRST_LOOK.test(next);
+  keep(progress, isStart ? reload : { ...reload, what: 'patroni_reloaded' });
+}
+
+/** It takes 1 to 200 ms. */
+const AT_ONCE_MS = 1000;
+const FIRST_LOOK = /^Postgresql is not running\.|^establishing a new patroni /;
 const NO_CHANGE = 'No PostgreSQL configuration items changed';
 
 function nameIn({ names }: Progress, text: string): void {
@@ -350,8 +371,8 @@ function silence(progress: Progress, atMs: number, text: string): void {
   const { lastMs, lastText, member, window } = progress;
   progress.lastMs = atMs;
   progress.lastText = text;
-  const isBetween = BETWEEN_LOOPS.test(text);
-  progress.isBetween = isBetween || (progress.isBetween && text.startsWith(NO_CHANGE));
+  if (BETWEEN_LOOPS.test(text)) progress.loopMs = atMs;
+  else if (!text.startsWith(NO_CHANGE)) progress.loopMs = null;
   if (HEARTBEAT.test(text)) {
     progress.isBeating ||= text === progress.lastBeat;
     progress.lastBeat = text;
@@ -367,7 +388,6 @@ function silence(progress: Progress, atMs: number, text: string): void {
         progress.usualMs === SILENCE_MS ? gapMs : progress.usualMs * 0.8 + gapMs * 0.2;
     return;
   }
-  progress.isBetween = isBetween;
   if (atMs < window.fromMs || lastMs > window.toMs) return;
   const from = new Date(lastMs).toISOString();
   keep(progress, {

@@ -89,11 +89,17 @@ function untilTaken({ etcd, taken }: TermChange): StoryFact[] {
  * The last fact of these codes that the old leader's own sources tell, up to the promotion, if it was not well again
  * long before that.
  */
-export function oldSaid(evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null {
+export const oldSaid = (evidence: StoryEvidence, ...codes: FactCode[]): StoryFact | null =>
+  oldSaidSuch(evidence, ({ what }) => codes.includes(what));
+
+/** The same of the last fact that fits. */
+export function oldSaidSuch(
+  evidence: StoryEvidence,
+  fits: (fact: StoryFact) => boolean,
+): StoryFact | null {
   const { before, change } = evidence;
   const found = before.findLast(
-    ({ what, member, source }) =>
-      codes.includes(what) && member === change.from && source !== 'etcd',
+    (fact) => fact.member === change.from && fact.source !== 'etcd' && fits(fact),
   );
   return found === undefined || isWellAgain(evidence, found) ? null : found;
 }

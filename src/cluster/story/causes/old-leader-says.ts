@@ -6,6 +6,7 @@ import {
   oldSaid,
   oldSaidLast,
   oldSaidSoon,
+  oldSaidSuch,
   type StoryEvidence,
 } from '../story-evidence.js';
 import type { StoryFact } from '../story-model.js';
@@ -40,8 +41,11 @@ export function diskFull(evidence: StoryEvidence): CauseFound | null {
   };
 }
 
-const isNear = (one: StoryFact, later: StoryFact): boolean =>
-  Math.abs((msOf(later.at) ?? 0) - (msOf(one.until ?? one.at) ?? 0)) <= TOGETHER_MS;
+/** While it was said again and again counts too. */
+function isNear({ at, until }: StoryFact, later: StoryFact): boolean {
+  const atMs = msOf(later.at) ?? 0;
+  return atMs >= (msOf(at) ?? 0) - TOGETHER_MS && atMs <= (msOf(until ?? at) ?? 0) + TOGETHER_MS;
+}
 
 /** What ends PostgreSQL is followed by its end at once; Patroni sees that in its next loop. */
 const TOGETHER_MS = 60_000;
@@ -209,11 +213,25 @@ export function crashed(evidence: StoryEvidence): CauseFound | null {
   return saidCause('postgres_crashed', `PostgreSQL of ${name} crashed or was killed${why}${then}.`);
 }
 
+const FOUND_DOWN: ReadonlySet<StoryFact['what']> = new Set<StoryFact['what']>([
+  'postgres_not_running',
+  'failover_after_crash',
+  'postgres_start_failed',
+]);
+
 /** The kernel says so, or PostgreSQL itself as its last word. */
 function outOfMemory(evidence: StoryEvidence): CauseFound | null {
   const name = oldLeader(evidence);
-  const killed = oldSaid(evidence, 'oom_killed');
-  if (killed && isPostgres(killed)) {
+  const downs = evidence.before.filter(
+    ({ what, member }) => member === evidence.change.from && FOUND_DOWN.has(what),
+  );
+  // The kernel may have ended other programs as well.
+  const killed = oldSaidSuch(
+    evidence,
+    (fact) =>
+      fact.what === 'oom_killed' && isPostgres(fact) && downs.some((down) => isNear(fact, down)),
+  );
+  if (killed) {
     return saidCause(
       'out_of_memory',
       `The kernel of ${name} ended PostgreSQL there, because memory ran out.`,

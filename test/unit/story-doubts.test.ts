@@ -829,6 +829,26 @@ test('a replica that reached the DCS for a minute and then had one error reached
   expect(causesIn(took(180), pg1, log('pg2', ...slow))).toEqual(['dcs_unreachable']);
 });
 
+test('with a long loop_wait others notice a lost DCS later', () => {
+  const every30 = (text: string, from: number, to: number): Line[] =>
+    beats(text, from, to).filter(([at]) => (at - from) % 30 === 0);
+  const error = (at: number): Line => [at, 'Error communicating with DCS'];
+  const pg1 = patroni(
+    ...every30('no action. I am (pg1), the leader with the lock', 2, 62),
+    error(102),
+  );
+  const pg2 = (errorAt: number): string[] =>
+    patroni(
+      ...every30('no action. I am (pg2), a secondary, and following a leader (pg1)', 1, 91),
+      error(errorAt),
+    );
+  const causes = (errorAt: number): string[] =>
+    causesIn(took(200), log('pg1', ...pg1), log('pg2', ...pg2(errorAt)));
+  expect(causes(131)).toEqual(['dcs_unreachable']);
+  // Longer afterwards it may be another occasion.
+  expect(causes(190)).toEqual(['leader_cut_off', 'dcs_unreachable']);
+});
+
 test('a leader that names its demotion in each loop reached the DCS again', () => {
   const pg1 = log(
     'pg1',

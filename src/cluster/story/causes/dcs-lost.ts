@@ -56,7 +56,8 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
   const reaching = seen.filter((fact) => ends(fact) === null);
   // A replica that follows in a loop has read the DCS in it; that it answers a recorder says less.
   if (reaching.some(({ what }) => what === 'patroni_follows')) return 'old only';
-  if (lost.some((fact) => (msOf(fact.at) ?? Infinity) <= beganMs + NOTICED_MS)) return 'all';
+  if (lost.some((fact) => (msOf(fact.at) ?? Infinity) <= beganMs + noticedMs(others, fact)))
+    return 'all';
   // What others lost only later may be another occasion.
   if (seen.some((fact) => ends(fact) === 'soon')) return 'all';
   return reaching.length > 0 ? 'old only' : null;
@@ -68,16 +69,33 @@ function whoElse({ facts, change }: StoryEvidence, beganMs: number): 'all' | 'ol
  * that only answered a recorder tells nothing either.
  */
 function lossesAfter(lost: readonly StoryFact[], beganMs: number) {
-  return ({ member, source, at, until, times = 1 }: StoryFact): 'soon' | 'late' | null => {
-    const [fromMs, lastMs] = [msOf(at) ?? 0, msOf(until ?? at) ?? 0];
-    const loopMs = times > 1 ? (lastMs - fromMs) / (times - 1) : 0;
-    const untilMs = beganMs + Math.max(NOTICED_MS, NOTICED_LOOPS * loopMs);
-    const after = lost.filter((one) => one.member === member && (msOf(one.at) ?? 0) >= lastMs);
+  return (fact: StoryFact): 'soon' | 'late' | null => {
+    const lastMs = msOf(fact.until ?? fact.at) ?? 0;
+    const untilMs = beganMs + Math.max(NOTICED_MS, NOTICED_LOOPS * loopMs(fact));
+    const after = lost.filter((one) => one.member === fact.member && (msOf(one.at) ?? 0) >= lastMs);
     if (after.some((one) => (msOf(one.at) ?? 0) <= untilMs)) return 'soon';
-    const isLate = source === 'recording' || lastMs <= untilMs;
+    const isLate = fact.source === 'recording' || lastMs <= untilMs;
     return after.length > 0 && isLate ? 'late' : null;
   };
 }
+
+/** By the loops of that member before its loss; long ones are a fact each, with a silence between them. */
+function noticedMs(others: readonly StoryFact[], { member, at }: StoryFact): number {
+  const loops = others.filter(
+    (one) =>
+      one.what === 'patroni_follows' &&
+      one.member === member &&
+      (msOf(one.until ?? one.at) ?? Infinity) <= (msOf(at) ?? 0),
+  );
+  const [first, last] = [loops[0], loops.at(-1)];
+  if (!first || !last) return NOTICED_MS;
+  const times = loops.reduce((sum, one) => sum + (one.times ?? 1), 0);
+  const all = { ...first, until: last.until ?? last.at ?? '', times };
+  return Math.max(NOTICED_MS, NOTICED_LOOPS * loopMs(all));
+}
+
+const loopMs = ({ at, until, times = 1 }: StoryFact): number =>
+  times > 1 ? ((msOf(until ?? at) ?? 0) - (msOf(at) ?? 0)) / (times - 1) : 0;
 
 /** loop_wait and retry_timeout are 10 s by default; with a longer loop_wait retry_timeout is longer as well. */
 const NOTICED_MS = 25_000;

@@ -135,12 +135,16 @@ export interface LabProcess {
   frozen: boolean;
 }
 
+/** In the order of their numbers, which is mostly that in which they were started. */
+function allPids(): number[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.map(Number).sort((a, b) => a - b);
+}
+
 /** Every live process of the cluster whose folder this is. */
 export function labProcesses(root: string): LabProcess[] {
   const found: LabProcess[] = [];
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const pid = Number(entry);
+  for (const pid of allPids()) {
     const argv = readArgv(pid);
     const kind = argv === null ? null : classify(root, pid, argv);
     const state = kind === null ? null : readState(`${pid}`);

@@ -97,3 +97,11 @@ export function verdictIn(facts: StoryFact[], truth: Truth): LeaderStory | null 
   );
   return inTime ?? untimed ?? null;
 }
+
+/** What is named of a story where the true cause is not among that. */
+export function wrongIn(facts: StoryFact[], truth: Truth): string[] {
+  const { cause = null, fits = [] } = verdictIn(facts, truth)?.verdict ?? {};
+  const named = cause === null ? fits : [cause];
+  const isTrue = named.length === 0 || named.some((one) => truth.truth.includes(one));
+  return isTrue ? [] : [`${truth.story}: ${named.join(' ')}`];
+}

@@ -6,7 +6,7 @@ import { viewOf } from '../../cluster/roles/view.js';
 import type { Context } from '../../context.js';
 import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending, type Evidence } from '../../errors.js';
-import { PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
+import { isRecorded, PLAIN_ASKING, readSnapshotSettled } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
 import { clusterNow } from '../../observe/read-keys.js';
@@ -38,8 +38,7 @@ export async function retireMember(
   request: RetireRequest,
 ): Promise<Ending> {
   const { scope, group, member: name, dryRun, force } = request;
-  const isRecorded = (await context.dcs()).recorded !== undefined;
-  if (!isRecorded) await needRequests(context);
+  if (!(await isRecorded(context))) await needRequests(context);
   const snapshot = await readSnapshotSettled(context, { scope, group, ...PLAIN_ASKING });
   const plan = planRetirement(viewOf(snapshot), name);
   const { cluster } = snapshot;
@@ -49,7 +48,7 @@ export async function retireMember(
   if (dryRun || !plan.refused) await show({ kind: 'retirement', plan, dryRun });
   if (plan.refused) throw refused(plan);
   if (dryRun) return 'ok';
-  if (isRecorded) throw noWrite();
+  if (await isRecorded(context)) throw noWrite();
   if (!force) await consent(context, asker, plan);
   const member = cluster.members.find((one) => one.name === name) ?? null;
   if (member !== null) {

@@ -3,6 +3,7 @@ import type { LostPlan, LostRequest } from '../../cluster/preflight/lost-model.j
 import { lostDifferences, lostPlan, lossWords } from '../../cluster/preflight/lost-plan.js';
 import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { isRecorded } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
 import { awaitRoutes, checkRoutes } from '../kit/await-routes.js';
@@ -40,7 +41,7 @@ export async function swapFromLost(asking: AskAndTell, work: LostWork): Promise<
   const { here: meant, dryRun } = work;
   const { context } = meant;
   const { tell } = asking;
-  if (!dryRun && (await context.dcs()).recorded !== undefined) throw noWrite();
+  if (!dryRun && (await isRecorded(context))) throw noWrite();
   await checkRoutes(context, { ...meant, routes: work.routes });
   const record = swapRecord(context, tell);
   const first = await planned(work, record);

@@ -3,6 +3,7 @@ import type { RejoinPlan, RejoinRequest } from '../../cluster/preflight/rejoin-m
 import { rejoinDifferences, rejoinPlan } from '../../cluster/preflight/rejoin-plan.js';
 import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { isRecorded } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { oneLine } from '../../output/text.js';
 import { sayCritical } from '../kit/critical-findings.js';
@@ -35,7 +36,7 @@ export async function rejoinSite(asking: AskAndTell, work: RejoinWork): Promise<
   const { pair, dryRun } = work;
   const { context, scope } = pair.here;
   const { tell } = asking;
-  if (!dryRun && (await context.dcs()).recorded !== undefined) throw noWrite();
+  if (!dryRun && (await isRecorded(context))) throw noWrite();
   const record = swapRecord(context, tell);
   const first = await planned(work, record);
   tell({ kind: 'cluster', scope });

@@ -1,6 +1,7 @@
 /** Whether Patroni of a leader would take a change from here: refused only after the demotion, it would cost an outage. */
 import type { RestTaken } from '../../cluster/preflight/swap-model.js';
 import { isContentRefused, probeChange } from '../../observe/probe-change.js';
+import { isRecorded } from '../../observe/read-snapshot.js';
 import { isRefusal } from '../kit/after-answer.js';
 import { configAnswerWords } from '../kit/member-request.js';
 import type { LiveSite } from './pair.js';
@@ -10,7 +11,7 @@ export async function restTaken({
   view: { leader },
 }: LiveSite): Promise<RestTaken | null> {
   const apiUrl = leader?.member?.apiUrl ?? null;
-  if (apiUrl === null || (await context.dcs()).recorded !== undefined) return null;
+  if (apiUrl === null || (await isRecorded(context))) return null;
   const outcome = await probeChange(context, apiUrl);
   const said = configAnswerWords(outcome);
   if (isContentRefused(outcome)) return { taken: true, lacks: null, said };

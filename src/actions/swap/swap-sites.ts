@@ -3,6 +3,7 @@ import { swapDifferences, swapPlan } from '../../cluster/preflight/swap-plan.js'
 import { memberOf, type SwapPlan, type SwapRequest } from '../../cluster/preflight/swap-model.js';
 import { noWrite } from '../../dcs/recording/no-write.js';
 import { ToolError, type Ending } from '../../errors.js';
+import { isRecorded } from '../../observe/read-snapshot.js';
 import { needConsent } from '../../output/ask.js';
 import { seconds } from '../../output/progress.js';
 import { oneLine } from '../../output/text.js';
@@ -59,7 +60,7 @@ export async function swapSites(asking: AskAndTell, work: SwapWork): Promise<End
 
 async function checkWritable({ here, there }: Pair): Promise<void> {
   for (const { context } of [here, there]) {
-    if ((await context.dcs()).recorded !== undefined) throw noWrite();
+    if (await isRecorded(context)) throw noWrite();
   }
 }
 

@@ -1,15 +1,11 @@
 /** `npm run judge-stories -- DIR`: what `explain` says of the stories that main.ts left there, a column a source. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { etcdFacts } from '../../../src/cluster/story/etcd-facts.js';
-import { historyFacts } from '../../../src/cluster/story/history-facts.js';
-import type { KeyChange } from '../../../src/cluster/story/key-past-model.js';
 import type { LeaderStory, StoryFact } from '../../../src/cluster/story/story-model.js';
 import { explain } from '../../../src/cluster/story/tell-story.js';
-import { parseCluster } from '../../../src/cluster/model/parse-keys.js';
 import { collectLogs } from '../../../src/observe/story/collect-logs.js';
 import { collectRecording } from '../../../src/observe/story/collect-recording.js';
-import { verdictIn, type Truth } from './kept.js';
+import { keyFacts, verdictIn, type Truth } from './kept.js';
 
 const DIR = process.argv[2] ?? '/tmp/stories';
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
@@ -28,27 +24,13 @@ interface Sources {
   log: (member: string, withKernel?: boolean) => Promise<StoryFact[]>;
 }
 
-function keysOf(folder: string): { etcd: StoryFact[]; history: StoryFact[] } {
-  const folded = etcdFacts();
-  let history = '[]';
-  for (const line of readFileSync(join(folder, 'keys.jsonl'), 'utf8').split('\n')) {
-    if (line === '') continue;
-    const change = JSON.parse(line) as KeyChange;
-    if (change.name === 'history') history = change.value ?? '[]';
-    folded.add(change);
-  }
-  const kvs = [{ key: '/p/history', value: history, modRevision: '1' }];
-  const { history: lines } = parseCluster('x', null, { revision: '1', kvs }, '/p/');
-  return { etcd: folded.facts(), history: historyFacts(lines ?? []) };
-}
-
 const EVER = { fromMs: -Infinity, toMs: Infinity };
 
 function sourcesOf({ story }: Truth, recording: StoryFact[]): Sources {
   const folder = join(DIR, story);
   return {
     recording,
-    ...keysOf(folder),
+    ...keyFacts(readFileSync(join(folder, 'keys.jsonl'), 'utf8').split('\n')),
     log: async (member, withKernel = false) => {
       const names = withKernel ? [member, 'kernel'] : [member];
       const told = await collectLogs(

@@ -35,9 +35,15 @@ export function truthsOf(set: string): Truth[] {
 
 /** etcd's history, and /history as it was at the end. */
 export function keptEtcd(set: string): StoryFact[] {
+  const { etcd, history } = keyFacts(linesOf(set, 'keys.jsonl.gz'));
+  return [...etcd, ...history];
+}
+
+/** Of changes of keys, one as JSON a line. */
+export function keyFacts(changes: readonly string[]): Record<'etcd' | 'history', StoryFact[]> {
   const folded = etcdFacts();
   let history = '[]';
-  for (const line of linesOf(set, 'keys.jsonl.gz')) {
+  for (const line of changes) {
     if (line === '') continue;
     const change = JSON.parse(line) as KeyChange;
     if (change.name === 'history') history = change.value ?? '[]';
@@ -45,7 +51,7 @@ export function keptEtcd(set: string): StoryFact[] {
   }
   const kvs = [{ key: '/p/history', value: history, modRevision: '1' }];
   const { history: lines } = parseCluster('x', null, { revision: '1', kvs }, '/p/');
-  return [...folded.facts(), ...historyFacts(lines ?? [])];
+  return { etcd: folded.facts(), history: historyFacts(lines ?? []) };
 }
 
 /** One member's logs: of that name Patroni's and PostgreSQL's, and the kernel's; times are in UTC. */
